@@ -1,0 +1,76 @@
+"""Images from a prompt, in a notebook: `%load_ext flux_magic`, then `%%flux`.
+
+The public names are loaded when they are first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .api import generate, run
+    from .client import Client
+    from .errors import FluxError, InvalidRequest, ResponseError
+    from .generation import Generation, Generations
+    from .types import ImageRequest, ImageResponse
+
+_HOMES = {
+    "Client": "client",
+    "FluxError": "errors",
+    "Generation": "generation",
+    "Generations": "generation",
+    "ImageRequest": "types",
+    "ImageResponse": "types",
+    "InvalidRequest": "errors",
+    "ResponseError": "errors",
+    "generate": "api",
+    "run": "api",
+}
+
+__all__ = [
+    "Client",
+    "FluxError",
+    "Generation",
+    "Generations",
+    "ImageRequest",
+    "ImageResponse",
+    "InvalidRequest",
+    "ResponseError",
+    "generate",
+    "run",
+]
+
+_unloaded = False  # `%reload_ext` runs this line again; `%unload_ext` and then `%load_ext` does not
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("flux-magic")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """What `%load_ext flux_magic` calls."""
+    from .magics import load
+
+    load(shell, keep_config=not _unloaded)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """What `%unload_ext flux_magic` calls."""
+    global _unloaded  # noqa: PLW0603 - tells a reload from an unload
+    from .magics import unload
+
+    unload(shell)
+    _unloaded = True

@@ -1,0 +1,94 @@
+"""The blocking calls: client, runner and progress put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
+from contextlib import aclosing, closing
+from typing import Any, TypeVar
+
+from . import progress, runner
+from .client import Client, ClientEvent, plan
+from .generation import Generation, Generations
+from .settings import Settings, resolve
+from .types import ImageRequest
+
+T = TypeVar("T")
+
+shared = Client()
+"""The one client of the magics and of `generate`: its connections are kept on the background loop."""
+
+
+def generate(
+    prompt: str,
+    *,
+    steps: int | None = None,
+    seed: int | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    count: int = 1,
+    model: str | None = None,
+    space: str | None = None,
+    proxy: str | None = None,
+    timeout: float | None = None,
+    inline: str | None = None,
+    quiet: bool = False,
+) -> Generation | Generations:
+    """Make an image, and wait for it; an interrupt ends the wait and the job.
+
+    What is left out is taken from `%config FluxMagics`, the environment, then the defaults.
+
+    Args:
+        prompt: what the image shows; sent as it is.
+        steps: inference steps, 1 or more (default 2).
+        seed: 0 to 2147483647; a random one by default.
+        width, height: pixels, rounded down to a multiple of 8 (default 768).
+        count: above 1, as many images with successive seeds.
+        model: its name or alias (default "flux").
+        space: a Hugging Face id, a URL, or `local`; by default the model's own.
+        proxy: an http(s) proxy's URL.
+        timeout: seconds for each image.
+        inline: how a notebook embeds it: `png`, `jpeg` or `link`.
+        quiet: show no progress.
+
+    Returns a Generation, or Generations for a count above 1.
+
+    Raises InvalidRequest, LocalSpaceError, ConnectionFailed, TimedOut or ResponseError: each a FluxError.
+    """
+    settings = resolve(
+        steps=steps,
+        seed=seed,
+        width=width,
+        height=height,
+        model=model,
+        space=space,
+        proxy=proxy,
+        timeout=timeout,
+        inline=inline,
+    )
+    made = list(generations(plan(prompt, settings, count), settings, quiet=quiet))
+    return made[0] if len(made) == 1 else Generations(made)
+
+
+def generations(requests: Sequence[ImageRequest], settings: Settings, *, quiet: bool = False) -> Iterator[Generation]:
+    """The requests' generations as they are made, one after the other, under one progress bar."""
+    how = runner.get(settings.runner)
+    with progress.bar(len(requests), quiet=quiet) as bar:
+        for request in requests:
+            with closing(how.iterate(_events(request, settings))) as events:
+                for event in events:
+                    bar.show(event)
+                    if isinstance(event, Generation):
+                        yield event
+
+
+async def _events(request: ImageRequest, settings: Settings) -> AsyncGenerator[ClientEvent, None]:
+    if settings.runner == "thread":
+        await runner.background.keep(shared)
+    async with aclosing(shared.stream(request, settings)) as events:
+        async for event in events:
+            yield event
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end from a cell or a script, and return its result; an interrupt cancels it."""
+    return runner.get(resolve().runner).run(coroutine)

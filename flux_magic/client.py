@@ -1,0 +1,235 @@
+"""A request in, events out, the generation recorded: all that the magics, the panel and scripts call."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import operator
+import random
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, SupportsIndex
+from weakref import WeakKeyDictionary
+
+from . import local, picture
+from .errors import ConnectionFailed, EmptyResult, InvalidRequest, ProtocolError
+from .generation import Generation, Generations, ImageFile
+from .providers import get_provider
+from .providers.base import AsyncGeneratorProvider, Limits, limited
+from .providers.connection import Connection, open_session
+from .settings import Settings, resolve
+from .types import MAX_SEED, ImageRequest, ImageResponse, Queued, Record, Running, Space, Waiting
+
+if TYPE_CHECKING:
+    import aiohttp
+    from typing_extensions import Self
+
+ClientEvent = Waiting | Queued | Running | Generation
+"""What `Client.stream` yields; a Generation is the last."""
+
+
+def plan(prompt: str, settings: Settings, count: int = 1) -> list[ImageRequest]:
+    """The requests for `count` images: the seed given and those that follow it, or a random one.
+
+    Raises InvalidRequest where a value is out of its range, or the seeds run past the largest.
+    """
+    count = _whole("count", count)
+    if count < 1:
+        raise InvalidRequest(f"count is {count}: give a whole number from 1 up")
+    first = random.randrange(MAX_SEED - count + 2) if settings.seed is None else _whole("seed", settings.seed)
+    if count > 1 and first <= MAX_SEED < first + count - 1:
+        raise InvalidRequest(
+            f"{count} seeds from {first} run past {MAX_SEED}: start at {MAX_SEED - count + 1} or below"
+        )
+    return [
+        ImageRequest(
+            prompt=prompt,
+            model=settings.model,
+            width=_whole("width", settings.width),
+            height=_whole("height", settings.height),
+            steps=_whole("steps", settings.steps),
+            seed=seed,
+        )
+        for seed in range(first, first + count)
+    ]
+
+
+def _whole(name: str, value: object) -> int:
+    """An int from whatever counts as one: a NumPy integer, for instance, but no bool and no float."""
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        raise InvalidRequest(f"{name} is {value!r}: give a whole number")
+    return operator.index(value)
+
+
+class Client:
+    """Makes images on the caller's own event loop.
+
+    Args:
+        options: the fields of `Settings` (`space`, `model`, `steps`, `width`, `height`, `seed`,
+            `inline`, `proxy`, `timeout`) that its calls start from.
+
+    Within `async with` its connection is kept between images; else each image has its own.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        resolve(**options)  # a mistake shows here, not at the first image
+        self._options = options
+        self._sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession] = WeakKeyDictionary()
+
+    async def __aenter__(self) -> Self:
+        self._sessions.setdefault(asyncio.get_running_loop(), open_session())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        session = self._sessions.pop(asyncio.get_running_loop(), None)
+        if session is not None:
+            await session.close()
+
+    async def generate(self, prompt: str, *, count: int = 1, **options: Any) -> Generation | Generations:
+        """Make one image, or `count` with successive seeds, one after the other.
+
+        Args:
+            prompt: what the image shows; sent as it is.
+            count: 1 gives a Generation, more give Generations.
+            options: the fields of `Settings`, for this call.
+
+        Raises InvalidRequest, LocalSpaceError, ConnectionFailed, TimedOut or ResponseError.
+        """
+        settings = resolve(**{**self._options, **options})
+        made = [await self._last(request, settings) for request in plan(prompt, settings, count)]
+        return made[0] if len(made) == 1 else Generations(made)
+
+    async def _last(self, request: ImageRequest, settings: Settings) -> Generation:
+        async with aclosing(self.stream(request, settings)) as events:
+            async for event in events:
+                if isinstance(event, Generation):
+                    return event
+        raise EmptyResult("the Space finished, but sent no image")
+
+    async def stream(
+        self, request: ImageRequest, settings: Settings | None = None
+    ) -> AsyncGenerator[ClientEvent, None]:
+        """The events of one request; the last is its Generation. Raises as `generate` does."""
+        settings = settings or resolve(**self._options)
+        limits = Limits(total=settings.timeout)
+        async with self._session() as session:
+            connection = Connection(session, proxy=settings.proxy, limits=limits)
+            job = _Job(request, settings, connection)
+            async with aclosing(limited(job.events(), limits)) as events:
+                async for event in events:
+                    yield event
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
+        kept = self._sessions.get(asyncio.get_running_loop())
+        if kept is not None:
+            yield kept
+            return
+        async with open_session() as session:
+            yield session
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One request on its way: where it goes, and what becomes of it."""
+
+    request: ImageRequest
+    settings: Settings
+    connection: Connection
+
+    async def events(self) -> AsyncGenerator[ClientEvent, None]:
+        if not self._is_local:
+            url = Space.parse(self.settings.space).url if self.settings.space else None
+            async with aclosing(self._asked(url)) as events:
+                async for event in events:
+                    yield event
+            return
+        for last_try in (False, True):
+            if not local.shared.running:
+                yield Waiting("starting the local Space")
+            url = await local.shared.address()
+            try:
+                async with aclosing(self._asked(url)) as events:
+                    async for event in events:
+                        yield event
+                return
+            except (ConnectionFailed, ProtocolError):
+                # The seed is ours: if the Space died, the same job on a new one makes the same image.
+                if last_try or local.shared.running:
+                    raise
+
+    @property
+    def _is_local(self) -> bool:
+        return self.settings.space is not None and Space.parse(self.settings.space).url is None
+
+    async def _asked(self, url: str | None) -> AsyncGenerator[ClientEvent, None]:
+        provider = get_provider(self.request.model)(self.connection, url)
+        started, begin = datetime.now(timezone.utc), time.monotonic()
+        response = None
+        async with aclosing(provider.stream(self.request)) as events:
+            async for event in events:
+                if isinstance(event, ImageResponse):
+                    response = event
+                else:
+                    yield event
+        if response is None:
+            raise EmptyResult("the Space finished, but sent no image")
+        files = [await _fetched(provider, address) for address in response.images]
+        seconds = round(time.monotonic() - begin, 3)
+        record = self._record(provider, await provider.stand_in(), response, files, started, seconds)
+        yield Generation(self.request, record, tuple(files), self.settings.inline)
+
+    def _record(
+        self,
+        provider: AsyncGeneratorProvider,
+        drawing: str | None,
+        response: ImageResponse,
+        files: list[ImageFile],
+        started: datetime,
+        seconds: float,
+    ) -> Record:
+        identity, requested_space = _identity(provider, self.settings.space, drawing)
+        request = self.request
+        return Record(
+            prompt=request.prompt,
+            model=STAND_IN if drawing else str(response.options["model"]),
+            requested_model=request.model,
+            provider=provider.label,
+            space=identity,
+            requested_space=requested_space,
+            seed=request.seed if response.seed is None else response.seed,
+            steps=request.steps,
+            requested_width=request.width,
+            requested_height=request.height,
+            width=request.sent_width,
+            height=request.sent_height,
+            files=tuple(file.record for file in files),
+            version=importlib.metadata.version("flux-magic"),
+            started=started.isoformat(timespec="seconds"),
+            seconds=seconds,
+        )
+
+
+STAND_IN = "flux_magic stand-in"
+"""The model that a record names where the local Space drew the image."""
+
+
+def _identity(provider: AsyncGeneratorProvider, asked: str | None, drawing: str | None) -> tuple[str, str | None]:
+    """The Space's identity, and the name that a cell needs to reach it (None: the model's own Space)."""
+    if drawing is not None:
+        return f"local:{drawing}", "local"
+    space = Space.parse(asked or provider.space or provider.url)
+    own = space.url == provider.url.rstrip("/")
+    return Space.parse(provider.space or provider.url).identity if own else space.identity, None if own else space.name
+
+
+async def _fetched(provider: AsyncGeneratorProvider, url: str) -> ImageFile:
+    """Decoding is the processor's work, and goes to a thread."""
+    data = await provider.fetch(url)
+    return ImageFile(await asyncio.to_thread(picture.describe, data), data, url)

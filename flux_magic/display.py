@@ -1,0 +1,118 @@
+"""What a notebook shows of a record and its bytes: mime bundles, made by pure functions.
+
+Two outputs: the picture with one line of text, then the parameters with the cell that makes it again.
+What changes from run to run is in the outputs' metadata, which a comparison of notebooks leaves out.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from . import picture, prompt
+from .types import FileRecord, Record, markdown_text
+
+_TABLE = "border-collapse:collapse;text-align:left;margin:0"
+_CELL = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"
+_PROMPT = "margin:0;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere;max-width:80ch"
+_COMMAND = (
+    "margin:4px 0 0;padding:8px;border:1px solid rgba(128,128,128,.45);border-radius:4px;"
+    "white-space:pre-wrap;overflow-wrap:anywhere;max-width:80ch;user-select:all"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One output of a cell: a bundle of mime types and its metadata."""
+
+    data: dict[str, str]
+    metadata: dict[str, Any]
+
+
+def line(record: Record, file: FileRecord) -> str:
+    """A picture in one line of text: `<flux 1024×768 seed=42 steps=4 sha256:1a2b3c4d5e6f>`."""
+    size = f"{file.width}×{file.height}"
+    return f"<flux {size} seed={record.seed} steps={record.steps} sha256:{file.digest[:12]}>"
+
+
+def image(record: Record, file: FileRecord, data: bytes, inline: str | None) -> Output:
+    """The output that embeds a picture, with alternative text.
+
+    The embedded bytes' sha256 is beside the record in the metadata, since they may be another
+    encoding than the delivered ones.
+    """
+    media_type, embedded = picture.for_notebook(data, inline)
+    facts = {"media_type": media_type, "sha256": hashlib.sha256(embedded).hexdigest()}
+    return Output(
+        {media_type: base64.b64encode(embedded).decode(), "text/plain": line(record, file)},
+        {media_type: {"alt": record.prompt}, "flux_magic": {"record": record.as_dict(), "embedded": facts}},
+    )
+
+
+def link(record: Record, file: FileRecord, url: str) -> Output:
+    """The output that shows a picture from the Space's own address, for as long as that lives."""
+    address, alt = html.escape(url), html.escape(record.prompt)
+    return Output(
+        {
+            "text/html": f'<a href="{address}"><img src="{address}" alt="{alt}"></a>',
+            "text/plain": line(record, file),
+        },
+        {"flux_magic": {"record": record.as_dict()}},
+    )
+
+
+def parameters(record: Record) -> Output:
+    """The output with what made a picture, and the cell that makes it again."""
+    rows, command = _rows(record), prompt.command(record)
+    return Output(
+        {
+            "text/html": _html(record, rows, command),
+            "text/markdown": _markdown(record, rows, command),
+            "text/plain": _text(record, rows, command),
+        },
+        {},
+    )
+
+
+def _rows(record: Record) -> dict[str, str]:
+    rows = {"model": record.model, "seed": str(record.seed), "size": _size(record), "steps": str(record.steps)}
+    if record.stand_in:
+        rows["model"] += " (the local Space's drawing, not FLUX)"
+    return rows
+
+
+def _size(record: Record) -> str:
+    """What came back, and where it differs, what was asked for."""
+    made = [f"{file.width}×{file.height}" for file in record.files]
+    asked = f"{record.requested_width}×{record.requested_height}"
+    shown = ", ".join(dict.fromkeys(made))
+    return shown if shown == asked else f"{shown} (asked for {asked})"
+
+
+def _html(record: Record, rows: dict[str, str], command: str) -> str:
+    """`pre` keeps the prompt's lines, and keeps MathJax from reading what stands between dollars."""
+    text = f'<pre style="{_PROMPT}">{html.escape(record.prompt)}</pre>'
+    cells = {"prompt": text} | {name: html.escape(value) for name, value in rows.items()}
+    body = "".join(
+        f'<tr><th scope="row" style="{_CELL}">{name}</th><td style="{_CELL}">{value}</td></tr>'
+        for name, value in cells.items()
+    )
+    again = f'<pre style="{_COMMAND}" title="makes this image again">{html.escape(command)}</pre>'
+    return f'<table style="{_TABLE}"><tbody>{body}</tbody></table>{again}'
+
+
+def _markdown(record: Record, rows: dict[str, str], command: str) -> str:
+    cells = {"prompt": record.prompt} | rows
+    table = "\n".join(f"| **{name}** | {markdown_text(value)} |" for name, value in cells.items())
+    longest = max((len(run) for run in re.findall("`+", command)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"| | |\n|---|---|\n{table}\n\n{fence}text\n{command}\n{fence}"
+
+
+def _text(record: Record, rows: dict[str, str], command: str) -> str:
+    cells = {"prompt": " ".join(record.prompt.split())} | rows
+    return "\n".join([*(f"{name:<7} {value}" for name, value in cells.items()), "", command])

@@ -1,0 +1,260 @@
+"""What one job gave: its record with its files, and how it is shown and saved."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+from . import display, picture, prompt
+from .errors import InvalidRequest, NotAnImage, SaveError
+from .types import FileRecord, ImageRequest, Record
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """One image of a job.
+
+    Attributes:
+        record: its media type, size and digest.
+        data: the bytes as delivered.
+        url: the Space's address of it, which dies within hours.
+    """
+
+    record: FileRecord
+    data: bytes = field(repr=False)
+    url: str
+
+    @property
+    def media_type(self) -> str:
+        """`image/png`, `image/jpeg` or `image/webp`."""
+        return self.record.media_type
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the pixels, 64 hex digits."""
+        return self.record.digest
+
+    @property
+    def width(self) -> int:
+        """Pixels."""
+        return self.record.width
+
+    @property
+    def height(self) -> int:
+        """Pixels."""
+        return self.record.height
+
+    @property
+    def image(self) -> Image:
+        """The picture, decoded anew at each call (Pillow)."""
+        return picture.decode(self.data)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Generation:
+    """One job with one seed: what was asked for, what was recorded, and the files that came back.
+
+    In a notebook it shows itself: the picture, then the parameters and the cell that makes it again.
+
+    Attributes:
+        request: what was asked for.
+        record: what made it; all that is needed to make it again.
+        files: one or more, in the Space's order.
+        inline: how a notebook embeds it: `png`, `jpeg`, `link`, or None for what keeps it best.
+    """
+
+    request: ImageRequest
+    record: Record
+    files: tuple[ImageFile, ...]
+    inline: str | None = None
+
+    @property
+    def data(self) -> bytes:
+        """The first file's bytes as delivered."""
+        return self.files[0].data
+
+    @property
+    def digest(self) -> str:
+        """The first file's: sha256 of the pixels, 64 hex digits."""
+        return self.files[0].digest
+
+    @property
+    def width(self) -> int:
+        """The first file's, in pixels."""
+        return self.files[0].width
+
+    @property
+    def height(self) -> int:
+        """The first file's, in pixels."""
+        return self.files[0].height
+
+    @property
+    def url(self) -> str:
+        """The first file's address, which dies within hours."""
+        return self.files[0].url
+
+    @property
+    def images(self) -> list[Image]:
+        """The pictures, decoded anew at each call (Pillow)."""
+        return [file.image for file in self.files]
+
+    @property
+    def prompt(self) -> str:
+        """The text that was sent."""
+        return self.record.prompt
+
+    @property
+    def seed(self) -> int:
+        """The seed that was used."""
+        return self.record.seed
+
+    @property
+    def steps(self) -> int:
+        """Inference steps."""
+        return self.record.steps
+
+    def command(self) -> str:
+        """The cell that makes this image again: running it sends the same request."""
+        return prompt.command(self.record)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> list[Path]:
+        """Write the picture to a file, or each into a folder as `{seed}-{digest12}.{ext}`.
+
+        Args:
+            path: ends in .png, .jpg, .jpeg or .webp for a file (another type than the delivered one
+                is encoded anew), anything else is a folder, made where it is missing.
+            overwrite: replace what is there. Without it, the same pixels already there are a
+                success and stay as they are, and anything else is an error.
+
+        Returns the paths, one a file. Raises InvalidRequest for a suffix that there is no encoder
+        for, or one path for several images; SaveError where it cannot be written.
+        """
+        target = save_target(path, len(self.files))
+        paths = [target / self._file_name(file) if is_folder(target) else target for file in self.files]
+        for file, wanted in zip(self.files, paths, strict=True):
+            _write(file.data, wanted, overwrite=overwrite)
+        return paths
+
+    def _file_name(self, file: ImageFile) -> str:
+        return f"{self.seed}-{file.digest[:12]}{picture.suffix_of(file.media_type)}"
+
+    def outputs(self) -> list[display.Output]:
+        """What a notebook shows: an output for each picture, then one with the parameters."""
+        if self.inline == "link":
+            shown = [display.link(self.record, file.record, file.url) for file in self.files]
+        else:
+            shown = [display.image(self.record, file.record, file.data, self.inline) for file in self.files]
+        return [*shown, display.parameters(self.record)]
+
+    def __repr__(self) -> str:
+        return "\n".join(display.line(self.record, file.record) for file in self.files)
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display as show
+
+        for output in self.outputs():
+            show(output.data, metadata=output.metadata, raw=True)
+
+
+class Generations(Sequence[Generation]):
+    """Several generations, in the order of their requests."""
+
+    def __init__(self, items: Sequence[Generation]) -> None:
+        self._items = tuple(items)
+
+    @overload
+    def __getitem__(self, index: int) -> Generation: ...
+    @overload
+    def __getitem__(self, index: slice) -> Generations: ...
+    def __getitem__(self, index: int | slice) -> Generation | Generations:
+        found = self._items[index]
+        return Generations(found) if isinstance(found, tuple) else found
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Generation]:
+        return iter(self._items)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> list[Path]:
+        """Write each into a folder; as `Generation.save`."""
+        save_target(path, len(self))
+        return [saved for item in self for saved in item.save(path, overwrite=overwrite)]
+
+    def __repr__(self) -> str:
+        return "\n".join(repr(item) for item in self)
+
+    def _ipython_display_(self) -> None:
+        for item in self:
+            item._ipython_display_()
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path to save to means a folder: one is there, or it has no suffix."""
+    return path.is_dir() or not path.suffix
+
+
+def save_target(path: str | os.PathLike[str], count: int) -> Path:
+    """The path, once it is known that `count` pictures can go there; raises InvalidRequest otherwise."""
+    text = os.fspath(path)
+    target = Path(text).expanduser()
+    if text.endswith(("/", os.sep)):
+        # A trailing slash means a folder, whatever its name looks like.
+        _make_folder(target)
+    if is_folder(target):
+        return target
+    picture.checked_suffix(target)
+    if count > 1:
+        raise InvalidRequest(f"cannot save {count} images as the one file {target.name}: give a folder")
+    return target
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise SaveError(f"cannot make the folder {path}: {exc.strerror}") from exc
+
+
+def _write(data: bytes, path: Path, *, overwrite: bool) -> None:
+    encoded = picture.as_suffix(data, path)
+    if path.exists() and not overwrite:
+        if _same_pixels(encoded, path):
+            return
+        raise SaveError(f"{path} is there already, and is another picture", "Replace it with --overwrite.")
+    _make_folder(path.parent)
+    try:
+        _write_whole(encoded, path)
+    except OSError as exc:
+        raise SaveError(f"cannot write {path}: {exc.strerror}") from exc
+
+
+def _same_pixels(encoded: bytes, path: Path) -> bool:
+    try:
+        there = picture.describe(path.read_bytes())
+    except (NotAnImage, OSError):
+        return False
+    return there.digest == picture.describe(encoded).digest
+
+
+def _write_whole(data: bytes, path: Path) -> None:
+    """By a rename, so that no reader sees half a file."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        # A temporary file is its owner's alone; the picture gets the permissions of any new file.
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(name).chmod(0o666 & ~mask)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

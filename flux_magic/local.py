@@ -1,0 +1,164 @@
+"""Starts the local Space when it is first needed, and ends it with this process."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from .errors import LocalSpaceError
+
+APP = Path(__file__).with_name("space") / "app.py"
+"""The Gradio app; it runs alone."""
+
+INSTALL = 'pip install "flux-magic[local]"'
+PATIENCE = 60.0
+"""Seconds that the Space may take to start."""
+
+_READY = re.compile(r"^flux-magic space: ready at (http://\S+)$", re.MULTILINE)
+_PRIVATE = re.compile(r"TOKEN|SECRET|PASSWORD|API_KEY|.*_PROXY$", re.IGNORECASE)
+
+
+def environment() -> dict[str, str]:
+    """This process's environment without tokens and proxies, which are none of the local Space's business."""
+    return {name: value for name, value in os.environ.items() if not _PRIVATE.search(name)}
+
+
+def check_installed() -> None:
+    """Raises LocalSpaceError where Gradio is missing, and says how it is installed."""
+    if importlib.util.find_spec("gradio") is None:
+        raise LocalSpaceError("the local Space needs Gradio, which is not installed", f"Install it: {INSTALL}")
+
+
+class LocalSpace:
+    """The bundled Space as a child process, on a free port of 127.0.0.1.
+
+    Args:
+        python: the interpreter that runs it; Gradio is installed there.
+        arguments: more of the app's own options.
+        patience: seconds that it may take to start.
+
+    It reads its standard input, and ends when that closes: at `close`, and also when this process is killed.
+    """
+
+    def __init__(
+        self, *, python: str = sys.executable, arguments: tuple[str, ...] = (), patience: float = PATIENCE
+    ) -> None:
+        self._command = [python, str(APP), "--port", "0", "--until-stdin-closes", *arguments]
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: Path | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs and has said where it can be reached."""
+        process = self._process
+        return process is not None and process.poll() is None and bool(_READY.search(self._said()))
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, where it was started."""
+        return self._process.pid if self._process else None
+
+    async def address(self) -> str:
+        """Its base URL; starts it where it does not run, and once more where it dies as it starts.
+
+        Raises LocalSpaceError, with the end of its log, where it cannot be started.
+        """
+        try:
+            return await self._started()
+        except LocalSpaceError:
+            if self._process is None or self._process.poll() is None:
+                raise
+        return await self._started()
+
+    async def _started(self) -> str:
+        process = self._ensure_process()
+        end = time.monotonic() + self._patience
+        while time.monotonic() < end:
+            dead = process.poll() is not None
+            if ready := _READY.search(self._said()):
+                return ready[1]
+            if dead:
+                raise LocalSpaceError(f"the local Space ended as it started{self._end_of_log()}")
+            await asyncio.sleep(0.05)
+        said = self._end_of_log()
+        self.close()
+        raise LocalSpaceError(f"the local Space did not start within {self._patience:g} s{said}")
+
+    def _ensure_process(self) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self._forget()
+                self._process = self._launch()
+            return self._process
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        check_installed()
+        handle, name = tempfile.mkstemp(prefix="flux-magic-space-", suffix=".log")
+        self._log = Path(name)
+        with os.fdopen(handle, "wb") as log:
+            return subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=environment(),
+                # Ctrl-C in a terminal goes to the whole group; it means the cell, not the Space.
+                start_new_session=True,
+            )
+
+    def _said(self) -> str:
+        try:
+            return self._log.read_text(errors="replace") if self._log else ""
+        except OSError:
+            return ""
+
+    def _end_of_log(self) -> str:
+        lines = self._said().strip().splitlines()[-8:]
+        return ":\n" + "\n".join(lines) if lines else ", and said nothing"
+
+    def close(self) -> None:
+        """End the process, if it runs."""
+        with self._lock:
+            if self._process is not None and self._process.poll() is None:
+                self._process.terminate()
+                try:
+                    self._process.wait(timeout=3)
+                except subprocess.TimeoutExpired:
+                    self._process.kill()
+                    self._process.wait()
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+        if self._log is not None:
+            self._log.unlink(missing_ok=True)
+        self._process, self._log = None, None
+
+    def let_go(self) -> None:
+        """After a fork: the process is the parent's. Only this copy of the pipe is closed."""
+        process, self._process, self._log = self._process, None, None
+        self._lock = threading.Lock()
+        if process is not None:
+            process.returncode = 0  # else its destructor warns of a child that runs
+            if process.stdin is not None:
+                process.stdin.close()
+
+
+shared = LocalSpace()
+"""The one that `space = "local"` means, in this process."""
+
+atexit.register(shared.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=shared.let_go)

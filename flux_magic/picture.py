@@ -1,0 +1,150 @@
+"""Bytes of a picture and its pixels: what type it is, its size and digest, and other encodings of it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final
+
+from .errors import InvalidRequest, NotAnImage
+from .types import FileRecord
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SUFFIXES: Final = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+}
+"""The suffixes that a picture can be saved under."""
+
+MOST_PIXELS: Final = 64_000_000
+"""A picture with more pixels than this is not decoded."""
+
+_DIGEST_TAG: Final = b"flux_magic pixels 1\n"
+
+
+def media_type_of(data: bytes) -> str | None:
+    """`image/png`, `image/jpeg` or `image/webp` by the first 12 bytes, None for anything else."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    return None
+
+
+def suffix_of(media_type: str) -> str:
+    """The usual suffix of a media type: `.png`, `.jpg` or `.webp`."""
+    return next(suffix for suffix, known in SUFFIXES.items() if known == media_type)
+
+
+def decode(data: bytes) -> Image:
+    """The first frame, decoded by Pillow.
+
+    Raises NotAnImage for what is no PNG, JPEG or WebP, is damaged, or has over 64 million pixels.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    if media_type_of(data) is None:
+        raise NotAnImage(f"the Space sent no PNG, JPEG or WebP but {len(data)} bytes of something else")
+    try:
+        image = Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP"))
+        if image.width * image.height > MOST_PIXELS:
+            raise NotAnImage(f"the picture has {image.width}×{image.height} pixels: more than {MOST_PIXELS:,}")
+        image.load()
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, struct.error) as exc:
+        raise NotAnImage(f"the picture that the Space sent is damaged: {exc}", "Run the cell again.") from exc
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
+        raise NotAnImage(f"the picture that the Space sent is too large to be decoded: {exc}") from exc
+    return image
+
+
+def pixel_digest(image: Image) -> str:
+    """sha256 over a version tag, width and height (4 bytes each, big-endian) and the RGBA8 pixels."""
+    head = _DIGEST_TAG + struct.pack(">II", image.width, image.height)
+    return hashlib.sha256(head + image.convert("RGBA").tobytes()).hexdigest()
+
+
+def describe(data: bytes) -> FileRecord:
+    """What a delivered file is; raises NotAnImage as `decode` does."""
+    image = decode(data)
+    return FileRecord(
+        media_type=media_type_of(data) or "",
+        width=image.width,
+        height=image.height,
+        digest=pixel_digest(image),
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def for_notebook(data: bytes, inline: str | None) -> tuple[str, bytes]:
+    """The media type and bytes to embed, of the types that every front end and nbconvert show.
+
+    `inline` is `png`, `jpeg`, or None for what keeps the picture best: PNG and JPEG as they are,
+    lossy WebP as JPEG (its losses are there already), lossless WebP and whatever has alpha as PNG.
+    """
+    media_type = media_type_of(data)
+    if inline is None:
+        inline = "jpeg" if media_type == "image/jpeg" or _is_lossy_webp(data) else "png"
+    wanted = f"image/{inline}"
+    return wanted, data if media_type == wanted else _encode(decode(data), wanted)
+
+
+def as_suffix(data: bytes, path: PurePath) -> bytes:
+    """The picture in the encoding that the path's suffix asks for: as it is where that fits."""
+    wanted = checked_suffix(path)
+    return data if media_type_of(data) == wanted else _encode(decode(data), wanted)
+
+
+def checked_suffix(path: PurePath) -> str:
+    """The media type for a path's suffix; raises InvalidRequest for one that there is no encoder for."""
+    media_type = SUFFIXES.get(path.suffix.lower())
+    if media_type is None:
+        raise InvalidRequest(f"cannot save as {path.name!r}: give a name that ends in {', '.join(SUFFIXES)}")
+    return media_type
+
+
+def _encode(image: Image, media_type: str) -> bytes:
+    out = io.BytesIO()
+    if media_type == "image/png":
+        image.save(out, "PNG")
+    elif media_type == "image/webp":
+        image.save(out, "WEBP", lossless=True)
+    else:
+        _on_white(image).save(out, "JPEG", quality=95, subsampling="4:4:4")
+    return out.getvalue()
+
+
+def _on_white(image: Image) -> Image:
+    """JPEG has no alpha: a transparent picture is laid on white."""
+    from PIL import Image
+
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+
+
+def _is_lossy_webp(data: bytes) -> bool:
+    """Whether this is a WebP whose only picture is coded by VP8, without alpha or animation.
+
+    After the container specification of WebP: `VP8 ` is lossy, `VP8L` lossless; in the flags of a
+    `VP8X` chunk 0x10 means alpha and 0x02 an animation.
+    """
+    if media_type_of(data) != "image/webp":
+        return False
+    position = 12
+    while position + 8 <= len(data):
+        name, size = data[position : position + 4], int.from_bytes(data[position + 4 : position + 8], "little")
+        if name == b"VP8X" and data[position + 8] & 0x12:
+            return False
+        if name in {b"VP8 ", b"VP8L"}:
+            return name == b"VP8 "
+        position += 8 + size + size % 2
+    return False

@@ -1,0 +1,154 @@
+"""Events as a bar: in a notebook a slot that is empty again at the end, in a terminal tqdm."""
+
+from __future__ import annotations
+
+import html
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .client import ClientEvent
+from .generation import Generation
+from .types import Queued, Running
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+PATIENCE = 0.5
+"""Seconds without a bar: what is done by then shows none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a person is told: a text, and how far the job is (None where that is not known)."""
+
+    text: str
+    done: int | None = None
+    total: int | None = None
+
+
+def status_of(event: ClientEvent) -> Status:
+    """An event as a person would say it."""
+    if isinstance(event, Queued):
+        size = f" of {event.size}" if event.size else ""
+        eta = f", about {event.eta:.0f} s" if event.eta else ""
+        return Status(f"number {event.position}{size} in the queue{eta}")
+    if isinstance(event, Running):
+        if event.step is None:
+            return Status("started")
+        if event.total is None:
+            return Status(f"{event.unit} {event.step}")
+        return Status(f"{event.step} of {event.total} {event.unit}", event.step, event.total)
+    return Status("done") if isinstance(event, Generation) else Status(event.reason)
+
+
+class Screen(Protocol):
+    """Where a status is drawn."""
+
+    def draw(self, status: Status) -> None:
+        """Show this status, in place of the last."""
+
+    def clear(self) -> None:
+        """Leave nothing of it."""
+
+
+class Bar:
+    """Follows the events of `count` images; nothing is drawn in the first half second."""
+
+    def __init__(self, screen: Screen | None, count: int) -> None:
+        self._screen = screen
+        self._count = count
+        self._finished = 0
+        self._status = Status("connecting")
+        self._begin = time.monotonic()
+
+    def show(self, event: ClientEvent | None) -> None:
+        """Take in an event, or None where only time has passed."""
+        if event is not None:
+            self._status = status_of(event)
+            self._finished += isinstance(event, Generation)
+        if self._screen is not None and time.monotonic() - self._begin >= PATIENCE:
+            self._screen.draw(self._labelled())
+
+    def _labelled(self) -> Status:
+        if self._count == 1:
+            return self._status
+        number = min(self._finished + 1, self._count)
+        return Status(f"image {number} of {self._count}: {self._status.text}", self._status.done, self._status.total)
+
+
+@contextmanager
+def bar(count: int, *, quiet: bool = False) -> Iterator[Bar]:
+    """A bar for `count` images, where there is a place for one; gone at the end."""
+    screen = None if quiet else _screen()
+    try:
+        yield Bar(screen, count)
+    finally:
+        if screen is not None:
+            screen.clear()
+
+
+def _screen() -> Screen | None:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if getattr(shell, "kernel", None) is not None:
+        return NotebookSlot()
+    return Terminal() if sys.stderr.isatty() else None
+
+
+class NotebookSlot:
+    """One output of the cell, updated in place. Its last content equals its first, an empty bundle.
+
+    So nothing is left of it in the saved notebook, and a comparison of outputs does not see it.
+    """
+
+    def __init__(self) -> None:
+        self._id: str | None = None
+        self._shown: Status | None = None
+
+    def draw(self, status: Status) -> None:
+        if status == self._shown:
+            return
+        if self._id is None:
+            self._id = uuid.uuid4().hex
+            self._put({}, update=False)
+        self._put({"text/html": _html(status), "text/plain": status.text}, update=True)
+        self._shown = status
+
+    def clear(self) -> None:
+        if self._id is not None:
+            self._put({}, update=True)
+
+    def _put(self, data: dict[str, Any], *, update: bool) -> None:
+        from IPython.display import display
+
+        display(data, raw=True, display_id=self._id, update=update)
+
+
+def _html(status: Status) -> str:
+    value = f' value="{status.done}" max="{status.total}"' if status.total else ""
+    text = html.escape(status.text)
+    return f'<progress{value} aria-label="{text}"></progress> <span role="status">{text}</span>'
+
+
+class Terminal:
+    """A line of tqdm's on stderr."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[Any] | None = None
+
+    def draw(self, status: Status) -> None:
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(leave=False, bar_format="{desc} {bar:20} {elapsed}", file=sys.stderr)
+        self._bar.total, self._bar.n = status.total or 1, status.done or 0
+        self._bar.set_description_str(status.text)
+
+    def clear(self) -> None:
+        if self._bar is not None:
+            self._bar.close()

@@ -1,0 +1,231 @@
+"""The grammar of a `%%flux` cell, both ways: text to options and prompt, a record to the cell that makes it.
+
+A line is options first (`--name value` or `--name=value`; quotes around a value with spaces), then the
+prompt, raw; `--` ends the options. In a prompt `{name}` is the value of a name of the notebook, and
+`{{name}}` is a literal `{name}`; everything else stays as it was typed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import InvalidRequest
+from .settings import DEFAULT_MODEL, INLINE
+from .types import MAX_SEED, Record
+
+SIZES = ("512x512", "768x768", "1024x1024", "1024x768", "768x1024", "1344x768", "768x1344", "2048x1024")
+"""Sizes that Tab offers for `--size`; any other within the Space's bounds is as good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of the magics: its flags, how its value is read (None: it takes none), and its help."""
+
+    flags: tuple[str, ...]
+    help: str
+    read: Callable[[str, str], object] | None = None
+    metavar: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.flags[0].lstrip("-").replace("-", "_")
+
+
+def _whole(least: int, most: int | None = None) -> Callable[[str, str], object]:
+    allowed = f"a whole number from {least} {'up' if most is None else f'to {most}'}"
+
+    def read(flag: str, text: str) -> int:
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text) or not least <= int(text) <= (most or int(text)):
+            raise InvalidRequest(f"{flag} {text}: give {allowed}")
+        return int(text)
+
+    return read
+
+
+def _seconds(flag: str, text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]*)?|\.[0-9]+", text) or float(text) <= 0:
+        raise InvalidRequest(f"{flag} {text}: give seconds above 0, for example {flag} 90")
+    return float(text)
+
+
+def _size(flag: str, text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9]{1,6})[x×X]([0-9]{1,6})", text)
+    if match is None:
+        raise InvalidRequest(f"{flag} {text}: give width x height in pixels, for example {flag} 1024x768")
+    return int(match[1]), int(match[2])
+
+
+def _choice(*choices: str) -> Callable[[str, str], object]:
+    def read(flag: str, text: str) -> str:
+        if text not in choices:
+            raise InvalidRequest(f"{flag} {text}: choose one of {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def _name(flag: str, text: str) -> str:
+    if not text.isidentifier():
+        raise InvalidRequest(f"{flag} {text}: give a name that Python takes, for example {flag} fox")
+    return text
+
+
+def _text(flag: str, text: str) -> str:
+    if not text:
+        raise InvalidRequest(f"{flag} is empty: give a value, or leave the option out")
+    return text
+
+
+OPTIONS = (
+    Option(("--steps",), "inference steps: more take longer and show more (default 2)", _whole(1), "4"),
+    Option(("--seed",), f"0 to {MAX_SEED}; without it a random one is chosen", _whole(0, MAX_SEED), "42"),
+    Option(("--size",), "width x height in pixels (default 768x768)", _size, "1024x768"),
+    Option(("--width",), "pixels", _whole(1), "1024"),
+    Option(("--height",), "pixels", _whole(1), "768"),
+    Option(("--count", "-n"), "images in one go, each with the next seed", _whole(1), "4"),
+    Option(("--model",), "the model's name", _text, "flux"),
+    Option(("--space",), "a Hugging Face id, a URL, or local", _text, "local"),
+    Option(("--proxy",), "an http proxy", _text, "http://proxy.example:3128"),
+    Option(("--timeout",), "seconds that a whole image may take", _seconds, "90"),
+    Option(("--output",), "a name for the result in the notebook", _name, "fox"),
+    Option(("--save",), "a file, or a folder that gets {seed}-{digest}.{type}", _text, "fox.png"),
+    Option(("--overwrite",), "let --save replace another picture"),
+    Option(("--inline",), "how the notebook keeps the picture: png, jpeg, or a link", _choice(*INLINE), "png"),
+    Option(("--raw",), "take {names} in the prompt as typed"),
+    Option(("--dry-run",), "show what would be sent, and send nothing"),
+    Option(("--quiet",), "show no progress"),
+    Option(("--yes",), "allow more than 16 images in one cell"),
+)
+
+_BY_FLAG = {flag: option for option in OPTIONS for flag in option.flags}
+_WORD = re.compile(r"""\s*((?:"[^"]*"|'[^']*'|[^\s"'])(?:"[^"]*"|'[^']*'|[^\s"'])*|["'].*)""", re.DOTALL)
+
+
+def parse_line(line: str) -> tuple[dict[str, Any], str]:
+    """Split a magic's line into its options (by name) and the prompt that follows them, raw.
+
+    Raises InvalidRequest for an unknown option, and for a value that is missing or not allowed.
+    """
+    options: dict[str, Any] = {}
+    position = 0
+    while match := _WORD.match(line, position):
+        word = match[1]
+        if not word.startswith("-") or word == "-":
+            return options, line[match.start(1) :]
+        position = match.end()
+        if word == "--":
+            return options, line[position:].removeprefix(" ")
+        position = _take_option(options, word, line, position)
+    return options, ""
+
+
+def _take_option(options: dict[str, Any], word: str, line: str, position: int) -> int:
+    flag, equals, value = word.partition("=")
+    option = _BY_FLAG.get(flag) or _unknown(flag)
+    if option.read is None:
+        if equals:
+            raise InvalidRequest(f"{flag} takes no value: write {flag} alone")
+        options[option.name] = True
+        return position
+    if not equals:
+        following = _WORD.match(line, position)
+        if following is None or following[1] in _BY_FLAG:
+            raise InvalidRequest(f"{flag} needs a value, for example {flag} {option.metavar}")
+        value, position = following[1], following.end()
+    options[option.name] = option.read(flag, _unquoted(value))
+    return position
+
+
+def _unquoted(value: str) -> str:
+    return re.sub(r"""(["'])(.*?)\1""", r"\2", value)
+
+
+def _unknown(flag: str) -> Option:
+    close = difflib.get_close_matches(flag, _BY_FLAG, n=1)
+    meant = f"did you mean {close[0]}? " if close else ""
+    known = " ".join(option.flags[0] for option in OPTIONS)
+    raise InvalidRequest(
+        f"unknown option {flag}: {meant}There are {known}; a prompt that begins with a dash comes after --"
+    )
+
+
+def prompt_of(line: str, body: str | None) -> str:
+    """The prompt as typed: a cell's body without its last line's end, or the rest of the magic's line.
+
+    Raises InvalidRequest where there is text in both places, or in neither.
+    """
+    typed = (body or "").removesuffix("\n")
+    if line.strip() and typed.strip():
+        raise InvalidRequest(
+            f"the prompt is in two places: put {line.strip()[:40]!r} into the cell's body, or leave the body empty"
+        )
+    if not typed.strip() and not line.strip():
+        raise InvalidRequest("the prompt is empty: say in words what the image shows, below the %%flux line")
+    return typed if typed.strip() else line
+
+
+_NAME = r"\{([^\W\d]\w*)\}"
+_NAMES = re.compile(rf"\{{{_NAME}\}}|{_NAME}")
+
+
+def expand(text: str, names: Mapping[str, object]) -> tuple[str, list[str]]:
+    """Put the values of `names` into a prompt; returns the text to send and the names that were not there."""
+    missing: list[str] = []
+
+    def value(match: re.Match[str]) -> str:
+        literal, name = match[1], match[2]
+        if literal is not None:
+            return f"{{{literal}}}"
+        if name in names:
+            return str(names[name])
+        missing.append(name)
+        return match[0]
+
+    return _NAMES.sub(value, text), list(dict.fromkeys(missing))
+
+
+def escape(text: str) -> str:
+    """The prompt that `expand` turns into `text`, whatever names there are."""
+    return re.sub(_NAME, r"{{\1}}", text)
+
+
+# IPython takes interpreter prompts off a pasted cell before a magic sees it, and a lone surrogate or
+# a NUL does not survive the way to a kernel: such a text goes into a Python string instead.
+_NO_CELL = re.compile(r"^\s*(>>>|\.\.\.|In ?\[)|[\0\ud800-\udfff]", re.MULTILINE)
+
+
+def command(record: Record) -> str:
+    """The cell that makes the image of `record` again; running it sends the same request."""
+    options = {
+        "steps": record.steps,
+        "seed": record.seed,
+        "size": f"{record.requested_width}x{record.requested_height}",
+        **_unusual(record),
+    }
+    if _NO_CELL.search(record.prompt):
+        return _call(record)
+    line = " ".join(["%%flux", *(f"--{name} {value}" for name, value in options.items())])
+    # A cell's last line end is not part of the prompt, so a prompt that ends with one needs another.
+    return f"{line}\n{escape(record.prompt)}" + ("\n" if record.prompt.endswith("\n") else "")
+
+
+def _call(record: Record) -> str:
+    arguments = {
+        "steps": record.steps,
+        "seed": record.seed,
+        "width": record.requested_width,
+        "height": record.requested_height,
+        **_unusual(record),
+    }
+    given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    return f"import flux_magic\n\nflux_magic.generate({record.prompt!a}, {given})"
+
+
+def _unusual(record: Record) -> dict[str, str]:
+    """The model and the Space, where they are not the default ones."""
+    found = {} if record.requested_model == DEFAULT_MODEL else {"model": record.requested_model}
+    return found if record.requested_space is None else found | {"space": record.requested_space}

@@ -1,0 +1,74 @@
+"""Server-sent events from bytes, without any I/O.
+
+After the WHATWG HTML standard, "Parsing an event stream", with one difference: an event that the
+stream's end cuts off before its blank line is still given out (`finish`), since Spaces end so.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSentEvent:
+    """One event: its name ("message" where the stream gives none) and its data, lines joined by LF."""
+
+    name: str
+    data: str
+
+
+class Decoder:
+    """Turns chunks of bytes, cut anywhere, into events."""
+
+    def __init__(self) -> None:
+        self._utf8 = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
+        self._pending: list[str] = []
+        self._after_cr = False
+        self._name = ""
+        self._data: list[str] = []
+
+    def feed(self, chunk: bytes) -> list[ServerSentEvent]:
+        """The events that this chunk completes."""
+        return self._take(self._utf8.decode(chunk))
+
+    def finish(self) -> list[ServerSentEvent]:
+        """The events that the end of the stream completes."""
+        events = self._take(self._utf8.decode(b"", final=True))
+        last = self._line("".join(self._pending))
+        self._pending = []
+        return [*events, *last, *self._line("")]
+
+    def _take(self, text: str) -> list[ServerSentEvent]:
+        if self._after_cr and text:
+            # A CR ended the last line at once; an LF that follows in another chunk belongs to it.
+            text = text.removeprefix("\n")
+            self._after_cr = False
+        self._after_cr = self._after_cr or text.endswith("\r")
+        *lines, rest = _LINE_END.split(text)
+        events: list[ServerSentEvent] = []
+        for line in lines:
+            events += self._line("".join([*self._pending, line]))
+            self._pending = []
+        if rest:
+            self._pending.append(rest)
+        return events
+
+    def _line(self, line: str) -> list[ServerSentEvent]:
+        if not line:
+            return self._dispatch()
+        field, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if field == "data":
+            self._data.append(value)
+        elif field == "event":
+            self._name = value
+        return []
+
+    def _dispatch(self) -> list[ServerSentEvent]:
+        name, data = self._name or "message", self._data
+        self._name, self._data = "", []
+        return [ServerSentEvent(name, "\n".join(data))] if data else []

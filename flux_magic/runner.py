@@ -1,0 +1,225 @@
+"""Runs what is asynchronous for a caller that blocks: a cell, a script, a thread.
+
+The one background loop lives on a daemon thread, so it works where a loop runs already (every
+kernel), where none does, and inside a cell that awaits. It never prints and never displays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import os
+import queue
+import threading
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, suppress
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+SLICE = 0.2
+"""Seconds between two looks at the keyboard: on Windows nothing else lets an interrupt in."""
+
+UNWIND = 0.5
+"""Seconds that an interrupted caller waits for what it started to end; the rest goes on behind."""
+
+_END = object()
+
+
+class Runner(Protocol):
+    """A way to run coroutines from code that blocks."""
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """The coroutine's result. An interrupt cancels it."""
+
+    def iterate(self, events: AsyncGenerator[T, None]) -> Generator[T | None, None, None]:
+        """The generator's items as they come; None about every 0.2 s while there is none.
+
+        The generator is closed at the end, also where the caller stops early or is interrupted.
+        """
+
+
+class ThreadRunner:
+    """One loop on a daemon thread, started at the first use."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._stack = AsyncExitStack()
+        self._kept: set[int] = set()
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Start the coroutine on the loop. Raises RuntimeError on the loop's own thread."""
+        if threading.current_thread() is self._thread:
+            coroutine.close()
+            raise RuntimeError("a blocking call on flux_magic's own loop would wait for itself: await in its place")
+        return asyncio.run_coroutine_threadsafe(coroutine, self._started())
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        result: list[T] = []
+
+        async def once() -> AsyncGenerator[None, None]:
+            try:
+                result.append(await coroutine)
+            finally:
+                coroutine.close()
+            yield
+
+        for _ in self.iterate(once()):
+            pass
+        return result[0]
+
+    def iterate(self, events: AsyncGenerator[T, None]) -> Generator[T | None, None, None]:
+        inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        unwound = threading.Event()
+
+        async def pump() -> None:
+            try:
+                async with aclosing(events):
+                    async for event in events:
+                        inbox.put(event)
+            finally:
+                unwound.set()
+                inbox.put(_END)
+
+        future = self.submit(pump())
+        try:
+            while (event := _next(inbox)) is not _END:
+                yield event
+            future.result()
+        finally:
+            if not future.done():
+                future.cancel()
+                unwound.wait(UNWIND)
+
+    async def keep(self, resource: AbstractAsyncContextManager[Any]) -> None:
+        """Enter `resource` on this loop, once; it is left when the loop ends."""
+        if id(resource) not in self._kept:
+            self._kept.add(id(resource))
+            await self._stack.enter_async_context(resource)
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._serve, args=(self._loop,), daemon=True)
+                self._thread.name = "flux_magic"
+                self._thread.start()
+            return self._loop
+
+    @staticmethod
+    def _serve(loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_forever()
+        loop.close()
+
+    def close(self) -> None:
+        """Cancel what runs, leave what is kept, end the loop and its thread."""
+        with self._lock:
+            loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
+        if loop is None or thread is None or not thread.is_alive():
+            return
+        ending = asyncio.run_coroutine_threadsafe(self._wind_up(), loop)
+        with suppress(concurrent.futures.TimeoutError):
+            ending.result(timeout=5)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(timeout=5)
+
+    async def _wind_up(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._stack.aclose()
+        await asyncio.get_running_loop().shutdown_asyncgens()
+
+
+class NestRunner:
+    """The caller's own loop, made reentrant by nest-asyncio, which patches asyncio for the whole process."""
+
+    def __init__(self) -> None:
+        import nest_asyncio
+
+        nest_asyncio.apply(_own_loop())
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        loop = _own_loop()
+        task = loop.create_task(coroutine)
+        try:
+            return loop.run_until_complete(task)
+        finally:
+            _end_task(loop, task)
+
+    def iterate(self, events: AsyncGenerator[T, None]) -> Generator[T | None, None, None]:
+        loop = _own_loop()
+        task: asyncio.Task[T] | None = None
+        try:
+            while True:
+                task = task or loop.create_task(_anext(events))
+                loop.run_until_complete(asyncio.wait({task}, timeout=SLICE))
+                if not task.done():
+                    yield None
+                    continue
+                try:
+                    event = task.result()
+                except StopAsyncIteration:
+                    return
+                task = None
+                yield event
+        finally:
+            if task is not None:
+                _end_task(loop, task)
+            loop.run_until_complete(events.aclose())
+
+
+async def _anext(events: AsyncGenerator[T, None]) -> T:
+    return await anext(events)
+
+
+def _own_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    policy = asyncio.get_event_loop_policy()
+    try:
+        return policy.get_event_loop()
+    except RuntimeError:
+        policy.set_event_loop(policy.new_event_loop())
+        return policy.get_event_loop()
+
+
+def _end_task(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
+    if not task.done():
+        task.cancel()
+        loop.run_until_complete(asyncio.wait({task}, timeout=UNWIND))
+
+
+def _next(inbox: queue.SimpleQueue[Any]) -> Any:
+    try:
+        return inbox.get(timeout=SLICE)
+    except queue.Empty:
+        return None
+
+
+background = ThreadRunner()
+"""The one background loop of this process."""
+
+
+def _after_fork() -> None:
+    """The thread did not come along: the child starts anew."""
+    background.__init__()  # type: ignore[misc]  # every holder of it gets the new state
+
+
+atexit.register(background.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+_MAKERS: dict[str, Callable[[], Runner]] = {"thread": lambda: background, "nest": NestRunner}
+
+
+def get(name: str) -> Runner:
+    """The runner of this name: `thread` or `nest`."""
+    return _MAKERS[name]()

@@ -1,0 +1,86 @@
+"""What applies where nothing was said: option over `%config` over environment over default.
+
+Resolved at the time of each call, so that a change takes effect with the next image.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+from .errors import InvalidRequest
+
+DEFAULT_MODEL: Final = "flux"
+ENVIRONMENT: Final = {"space": "FLUX_MAGIC_SPACE"}
+INLINE: Final = ("png", "jpeg", "link")
+RUNNERS: Final = ("thread", "nest")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One call's settings.
+
+    Attributes:
+        space: a Hugging Face id, a URL or `local`; None is the model's own Space.
+        model: a model's name or alias.
+        steps: inference steps.
+        width, height: pixels.
+        seed: 0 to 2147483647; None chooses a random one for each call.
+        inline: how a picture is embedded in the notebook: `png`, `jpeg`, `link` (the Space's URL
+            alone), or None for what keeps it best (PNG and JPEG as delivered, lossy WebP as JPEG,
+            the rest as PNG).
+        proxy: an http(s) proxy's URL; None takes the environment's, except for this machine.
+        timeout: seconds for a whole image; None sets no limit beyond 10 minutes without progress.
+        runner: `thread` (a background loop) or `nest` (the kernel's own loop, by nest-asyncio).
+
+    Raises InvalidRequest where a choice is none of those there are.
+    """
+
+    space: str | None = None
+    model: str = DEFAULT_MODEL
+    steps: int = 2
+    width: int = 768
+    height: int = 768
+    seed: int | None = None
+    inline: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    timeout: float | None = None
+    runner: str = "thread"
+
+    def __post_init__(self) -> None:
+        _check_choice("inline", self.inline, (None, *INLINE))
+        _check_choice("runner", self.runner, RUNNERS)
+        timeout: object = self.timeout
+        if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
+            raise InvalidRequest(f"timeout is {timeout!r}: give seconds above 0")
+
+
+def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:
+    if value not in choices:
+        named = ", ".join(choice for choice in choices if choice)
+        raise InvalidRequest(f"{name} is {value!r}: choose one of {named}")
+
+
+def resolve(**options: Any) -> Settings:
+    """The settings of a call with these options; an option of None counts as not given."""
+    layers = (_environment(), _configured(), options)
+    given: dict[str, Any] = {name: value for layer in layers for name, value in layer.items() if value is not None}
+    unknown = given.keys() - {known.name for known in fields(Settings)}
+    if unknown:
+        raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
+    return Settings(**given)
+
+
+def _environment() -> dict[str, str]:
+    return {name: os.environ[key] for name, key in ENVIRONMENT.items() if os.environ.get(key)}
+
+
+_configured: Callable[[], Mapping[str, Any]] = dict
+
+
+def configure_by(source: Callable[[], Mapping[str, Any]]) -> None:
+    """Let `source` give the `%config` layer from now on (`dict` gives none)."""
+    global _configured  # noqa: PLW0603 - the one place where the extension plugs in
+    _configured = source
