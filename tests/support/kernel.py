@@ -1,0 +1,121 @@
+"""A real ipykernel that a test types cells into."""
+
+from __future__ import annotations
+
+import os
+import queue
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+
+
+@dataclass
+class Cell:
+    """What a cell gave: its status, its outputs as the kernel sent them, how long it took."""
+
+    status: str = ""
+    error: str = ""
+    traceback: str = ""
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    updates: list[dict[str, Any]] = field(default_factory=list)
+    streams: dict[str, str] = field(default_factory=lambda: {"stdout": "", "stderr": ""})
+    seconds: float = 0
+
+    @property
+    def stdout(self) -> str:
+        return self.streams["stdout"]
+
+    @property
+    def stderr(self) -> str:
+        return self.streams["stderr"]
+
+    def shown(self, mime: str) -> list[str]:
+        """The contents of this type among the outputs, in order."""
+        return [output["data"][mime] for output in self.outputs if mime in output["data"]]
+
+
+class Kernel:
+    def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
+        self.manager = manager
+        self.client = client
+
+    def send(self, code: str) -> str:
+        """Queue a cell; returns the id to wait for."""
+        return str(self.client.execute(code))
+
+    def run(self, code: str, patience: float = 60) -> Cell:
+        """Run a cell to its end."""
+        return self.wait(self.send(code), patience)
+
+    def ok(self, code: str, patience: float = 60) -> Cell:
+        """Run a cell that must succeed."""
+        cell = self.run(code, patience)
+        assert cell.status == "ok", f"{cell.error}\n{cell.traceback}\n{cell.stderr}"
+        return cell
+
+    def wait(self, msg_id: str, patience: float = 60) -> Cell:
+        """Collect what belongs to a cell until the kernel is idle again."""
+        cell, begin = Cell(), time.monotonic()
+        while True:
+            left = begin + patience - time.monotonic()
+            try:
+                message = self.client.get_iopub_msg(timeout=max(left, 0.01))
+            except queue.Empty:
+                raise AssertionError(f"the cell did not end within {patience:g} s") from None
+            if message["parent_header"].get("msg_id") != msg_id:
+                continue
+            if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+                break
+            _take(cell, message)
+        cell.seconds = time.monotonic() - begin
+        return self._with_reply(cell, msg_id, patience)
+
+    def _with_reply(self, cell: Cell, msg_id: str, patience: float) -> Cell:
+        while True:
+            reply = self.client.get_shell_msg(timeout=patience)
+            if reply["parent_header"].get("msg_id") == msg_id:
+                break
+        cell.status = reply["content"]["status"]
+        cell.error = f"{reply['content'].get('ename', '')}: {reply['content'].get('evalue', '')}"
+        return cell
+
+    def complete(self, code: str) -> list[str]:
+        """What Tab offers at the end of `code`."""
+        reply = self.client.complete(code, len(code), reply=True, timeout=30)
+        return list(reply["content"]["matches"])
+
+    def interrupt(self) -> None:
+        self.manager.interrupt_kernel()
+
+
+def _take(cell: Cell, message: Mapping[str, Any]) -> None:
+    content = message["content"]
+    match message["msg_type"]:
+        case "stream":
+            cell.streams[content["name"]] += content["text"]
+        case "display_data" | "execute_result":
+            cell.outputs.append(dict(content))
+        case "update_display_data":
+            cell.updates.append(dict(content))
+        case "error":
+            cell.traceback = "\n".join(content["traceback"])
+
+
+@contextmanager
+def running_kernel(**environment: str) -> Iterator[Kernel]:
+    """A kernel of this interpreter; it ends with the block, and is left no chance to stay."""
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(env={**os.environ, **environment}, cwd=environment.get("PWD"))
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=60)
+        yield Kernel(manager, client)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=False)
