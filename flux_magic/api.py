@@ -72,7 +72,7 @@ def generate(
 def generations(requests: Sequence[ImageRequest], settings: Settings, *, quiet: bool = False) -> Iterator[Generation]:
     """The requests' generations as they are made, one after the other, under one progress bar."""
     how = runner.get(settings.runner)
-    with progress.bar(len(requests), quiet=quiet) as bar:
+    with runner.interruptible(), progress.bar(len(requests), quiet=quiet) as bar:
         for request in requests:
             with closing(how.iterate(_events(request, settings))) as events:
                 for event in events:
@@ -91,4 +91,5 @@ async def _events(request: ImageRequest, settings: Settings) -> AsyncGenerator[C
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end from a cell or a script, and return its result; an interrupt cancels it."""
-    return runner.get(resolve().runner).run(coroutine)
+    with runner.interruptible():
+        return runner.get(resolve().runner).run(coroutine)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import keyword
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from IPython.display import display
-from traitlets import Bool, Enum, Float, Int, Unicode, observe
+from traitlets import Bool, Enum, Float, Int, TraitError, Unicode, observe
+from traitlets.config import Config
 
-from . import prompt, settings
+from . import completion, prompt, settings
 from .errors import FluxError, InvalidRequest
 from .types import MAX_SEED, Space
 
 if TYPE_CHECKING:
-    from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.utils.bunch import Bunch
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 MOST_IMAGES = 16
 """More images than this in one cell need `--yes`."""
+
+_SECTION = "FluxMagics"
 
 _ITS_OWN = {"count", "dry_run", "output", "overwrite", "quiet", "raw", "save", "size", "yes"}
 """The options that are the magic's own; the others are settings."""
@@ -217,94 +221,78 @@ def _apply_nest() -> None:
         )
 
 
-_LINE = re.compile(r"^\s*(?:[\w.\[\], ]+=\s*)?%%?flux\s+(?P<words>.*)$", re.DOTALL)
-
-
-def completions(line: str) -> tuple[str, list[str]] | None:
-    """The word before the cursor and what it can become, on a magic's line; None anywhere else."""
-    match = _LINE.match(line)
-    if match is None:
-        return None
-    *before, word = re.split(r"\s+", match["words"])
-    choices = _VALUES.get(before[-1] if before else "", _flags if word.startswith("-") else list)()
-    return word, [choice for choice in choices if choice.startswith(word)]
-
-
-def _flags() -> list[str]:
-    return [flag for option in prompt.OPTIONS for flag in option.flags]
-
-
-def _models() -> list[str]:
-    from .providers import model_names
-
-    return model_names()
-
-
-_VALUES: dict[str, Callable[[], list[str]]] = {
-    "--inline": lambda: list(settings.INLINE),
-    "--model": _models,
-    "--size": lambda: list(prompt.SIZES),
-    "--space": lambda: ["local", "black-forest-labs/FLUX.1-schnell"],
-}
-
-
-def _matcher() -> Callable[[CompletionContext], SimpleMatcherResult] | None:
-    """The completer's plug; None on an IPython that has no such thing (7)."""
-    try:
-        from IPython.core.completer import SimpleCompletion, context_matcher
-    except ImportError:
-        return None
-
-    @context_matcher()  # type: ignore[untyped-decorator]
-    def flux_options(context: CompletionContext) -> SimpleMatcherResult:
-        line = context.full_text.split("\n")[context.cursor_line][: context.cursor_position]
-        found = completions(line)
-        if found is None:
-            return {"completions": []}  # type: ignore[typeddict-item]  # its other keys may be left out
-        word, choices = found
-        return {  # type: ignore[typeddict-item]
-            "completions": [SimpleCompletion(choice, type="magic") for choice in choices],
-            "matched_fragment": word,
-            "suppress": bool(choices),
-        }
-
-    return flux_options  # type: ignore[no-any-return]
-
-
 _kept: dict[str, Any] = {}
-_loaded: list[tuple[FluxMagics, Any]] = []
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What one `load` brought, and the configuration that it found."""
+
+    magics: FluxMagics
+    matcher: Any
+    section: Config | None
+
+
+_loaded: list[_Loaded] = []
 
 
 def load(shell: InteractiveShell, *, keep_config: bool) -> None:
     """Register the magics; with `keep_config` what `%config` had set before a reload is set again."""
+    _drop_what_is_not_allowed(shell)
+    section = copy.deepcopy(shell.config[_SECTION]) if _SECTION in shell.config else None
     magics = FluxMagics(shell=shell, parent=shell)
     shell.register_magics(magics)
     configurables: list[Any] = shell.configurables
     if magics not in configurables:
         configurables.append(magics)
     settings.configure_by(magics.configured)
-    matcher = _matcher()
+    matcher = completion.matcher()
     if matcher is not None and shell.Completer is not None:
         shell.Completer.custom_matchers.append(matcher)
-    _loaded.append((magics, matcher))
+    _loaded.append(_Loaded(magics, matcher, section))
     if keep_config:
         for name, value in _kept.items():
             setattr(magics, name, value)
     _kept.clear()
 
 
+def _drop_what_is_not_allowed(shell: InteractiveShell) -> None:
+    """A value that a profile has wrong is no reason not to load."""
+    section = shell.config.get(_SECTION, {})
+    for name in [name for name in section if name in FluxMagics.class_traits(config=True)]:
+        if refusal := _refusal(name, section[name]):
+            del section[name]
+            print(f"note: FluxMagics.{name} is left out of the configuration: {refusal}", file=sys.stderr)
+
+
+def _refusal(name: str, value: object) -> str:
+    try:
+        FluxMagics(config=Config({_SECTION: {name: value}}))
+    except TraitError as error:
+        return str(error)
+    return ""
+
+
 def unload(shell: InteractiveShell) -> None:
     """Take away all that `load` brought; what `%config` had set is remembered for a reload."""
     while _loaded:
-        magics, matcher = _loaded.pop()
-        _kept.update({name: getattr(magics, name) for name in magics.class_trait_names(config=True)})
+        loaded = _loaded.pop()
+        _kept.update({name: getattr(loaded.magics, name) for name in loaded.magics.class_trait_names(config=True)})
         for kind in ("line", "cell"):
             shell.magics_manager.magics[kind].pop("flux", None)
-        shell.magics_manager.registry.pop("FluxMagics", None)
+        shell.magics_manager.registry.pop(_SECTION, None)
         configurables: list[Any] = shell.configurables
-        if magics in configurables:
-            configurables.remove(magics)
-        if matcher is not None and matcher in shell.Completer.custom_matchers:
-            shell.Completer.custom_matchers.remove(matcher)
+        if loaded.magics in configurables:
+            configurables.remove(loaded.magics)
+        if loaded.matcher is not None and loaded.matcher in shell.Completer.custom_matchers:
+            shell.Completer.custom_matchers.remove(loaded.matcher)
+        _restore(shell, loaded.section)
     settings.configure_by(dict)
     FluxError.verbose = False
+
+
+def _restore(shell: InteractiveShell, section: Config | None) -> None:
+    """`%config` writes into the shell's own configuration as well, even a value that it refused."""
+    shell.config.pop(_SECTION, None)
+    if section is not None:
+        shell.config[_SECTION] = section

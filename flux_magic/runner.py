@@ -12,8 +12,8 @@ import concurrent.futures
 import os
 import queue
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, suppress
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, contextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -218,6 +218,16 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 _MAKERS: dict[str, Callable[[], Runner]] = {"thread": lambda: background, "nest": NestRunner}
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Within it an interrupt is shown by a notebook in one line: where the wait stood helps nobody."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        vars(stop)["_render_traceback_"] = lambda: ["KeyboardInterrupt: stopped"]
+        raise
 
 
 def get(name: str) -> Runner:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.blocking.client import BlockingKernelClient
@@ -107,10 +108,10 @@ def _take(cell: Cell, message: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def running_kernel(**environment: str) -> Iterator[Kernel]:
-    """A kernel of this interpreter; it ends with the block, and is left no chance to stay."""
+def running_kernel(folder: Path | None = None, **environment: str) -> Iterator[Kernel]:
+    """A kernel of this interpreter, at work in `folder`; it ends with the block."""
     manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(env={**os.environ, **environment}, cwd=environment.get("PWD"))
+    manager.start_kernel(env={**os.environ, **environment}, cwd=str(folder or Path.cwd()))
     client = manager.client()
     client.start_channels()
     try:

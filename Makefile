@@ -1,0 +1,78 @@
+# `make demo` and `make test` set up all they need, in a virtual environment of their own.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO := build/demo
+CONVERT := $(BIN)/jupyter nbconvert --log-level=WARN
+EXECUTE := $(CONVERT) --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False
+QUIET_PIP := --quiet --disable-pip-version-check
+
+.PHONY: help demo lab test check unit notebooks bench live test-matrix clean
+
+help:
+	@echo "make demo         make images in a notebook, on the local Space; the results are files"
+	@echo "make lab          JupyterLab on the tutorial notebooks, with the local Space"
+	@echo "make test         every check and every test"
+	@echo "make check        style, types and layers"
+	@echo "make notebooks    the tutorials' outputs anew"
+	@echo "make bench        what a person waits for: import, %load_ext, first image"
+	@echo "make test-matrix  the older Gradio, ipykernel and Python versions"
+	@echo "make live         five requests to the public Space; needs the internet"
+
+$(READY): pyproject.toml constraints.txt
+	@sh scripts/need.sh python3-venv '$(PYTHON) -c "import ensurepip, venv"'
+	@echo "setting up $(VENV); the first time takes some minutes"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install $(QUIET_PIP) --upgrade pip
+	@$(BIN)/python -m pip install $(QUIET_PIP) --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+demo: $(READY)
+	@mkdir -p $(DEMO)
+	@cp notebooks/01_quickstart.ipynb $(DEMO)/
+	@$(EXECUTE) $(DEMO)/01_quickstart.ipynb
+	@$(CONVERT) --to html $(DEMO)/01_quickstart.ipynb
+	@$(CONVERT) --to markdown $(DEMO)/01_quickstart.ipynb
+	@echo "the notebook, run:  $(DEMO)/01_quickstart.ipynb"
+	@echo "as a page:          $(DEMO)/01_quickstart.html"
+	@echo "its images:         $(DEMO)/01_quickstart_files/ and $(DEMO)/pictures/"
+
+lab: $(READY)
+	FLUX_MAGIC_SPACE=local $(BIN)/jupyter lab $(shell [ `id -u` = 0 ] && echo --allow-root) notebooks
+
+check: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+test: check
+	@sh scripts/need.sh chromium 'command -v chromium'
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest tests
+	@$(BIN)/coverage run -m pytest --nbval --nbval-cell-timeout=120 --override-ini=filterwarnings=default notebooks
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+unit: $(READY)
+	@$(BIN)/pytest tests/unit
+
+notebooks: $(READY)
+	@rm -rf notebooks/pictures
+	@$(EXECUTE) notebooks/*.ipynb
+	@$(BIN)/python scripts/tidy_notebooks.py notebooks/*.ipynb
+
+bench: $(READY)
+	@$(BIN)/python tests/benchmarks/startup.py
+
+live: $(READY)
+	@$(BIN)/python scripts/live.py
+
+# Gradio's older versions serve the Space from environments of their own; ipykernel and Python get whole ones.
+test-matrix: $(READY)
+	@sh scripts/matrix.sh
+
+clean:
+	rm -rf build .venv .venv-* .coverage .coverage.* notebooks/pictures

@@ -1,0 +1,35 @@
+"""One Space for all tests here, and a kernel for each file that asks for one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from flux_magic.local import LocalSpace
+from tests.support.kernel import Kernel, running_kernel
+
+
+@pytest.fixture(scope="session")
+def space() -> Iterator[str]:
+    """The address of a local Space."""
+    local = LocalSpace()
+    yield asyncio.run(local.address())
+    local.close()
+
+
+@pytest.fixture(scope="session")
+def slow_space() -> Iterator[str]:
+    """The address of one that takes 0.4 s for each step."""
+    local = LocalSpace(arguments=("--step-seconds", "0.4"))
+    yield asyncio.run(local.address())
+    local.close()
+
+
+@pytest.fixture(scope="module")
+def kernel(space: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """A kernel in an empty folder, with the extension loaded and the local Space as its Space."""
+    with running_kernel(tmp_path_factory.mktemp("notebooks"), FLUX_MAGIC_SPACE=space) as running:
+        running.ok("%load_ext flux_magic")
+        yield running

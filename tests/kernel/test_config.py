@@ -1,0 +1,79 @@
+"""`%config FluxMagics`, reloading and unloading, in a real kernel."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.kernel import Kernel, running_kernel
+
+
+def test_config_sets_what_no_option_says_and_an_option_wins(kernel: Kernel) -> None:
+    kernel.ok("%config FluxMagics.steps = 3\n%config FluxMagics.width = 320\n%config FluxMagics.seed = 11")
+    kernel.ok("%flux --steps 1 --height 256 --output fox --quiet a fox")
+    values = kernel.ok("print(fox.steps, fox.width, fox.height, fox.seed)").stdout
+    kernel.ok("%config FluxMagics.steps = None\n%config FluxMagics.width = None\n%config FluxMagics.seed = None")
+    assert values == "1 320 256 11\n"
+
+
+def test_config_counts_for_generate_as_well(kernel: Kernel) -> None:
+    kernel.ok("%config FluxMagics.steps = 5\nimport flux_magic")
+    made = kernel.ok("print(flux_magic.generate('a fox', width=256, height=256, quiet=True).steps)").stdout
+    kernel.ok("%config FluxMagics.steps = None")
+    assert made == "5\n"
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        pytest.param("steps = 0", id="steps"),
+        pytest.param("seed = -1", id="seed"),
+        pytest.param("inline = 'gif'", id="inline"),
+        pytest.param("runner = 'threads'", id="runner"),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_refused_and_changes_nothing(kernel: Kernel, setting: str) -> None:
+    name = setting.split(maxsplit=1)[0]
+    before = kernel.ok(f"%config FluxMagics.{name}").shown("text/plain")
+    kernel.run(f"%config FluxMagics.{setting}")
+    assert kernel.ok(f"%config FluxMagics.{name}").shown("text/plain") == before
+    assert kernel.ok("%reload_ext flux_magic").stderr == ""
+
+
+def test_a_reload_keeps_the_configuration_and_leaves_one_instance(kernel: Kernel) -> None:
+    kernel.ok("%config FluxMagics.steps = 7")
+    reloaded = kernel.ok("%reload_ext flux_magic\n%reload_ext flux_magic")
+    assert (reloaded.stdout, reloaded.stderr) == ("", "")
+    counted = kernel.ok(
+        "ip = get_ipython()\n"
+        "print(sum(type(c).__name__ == 'FluxMagics' for c in ip.configurables), "
+        "sum('flux' in getattr(m, '__name__', '') for m in ip.Completer.custom_matchers))"
+    )
+    assert counted.stdout == "1 1\n"
+    kernel.ok("%flux --size 256x256 --output fox --quiet a fox")
+    assert kernel.ok("print(fox.steps)").stdout == "7\n"
+    kernel.ok("%config FluxMagics.steps = None")
+
+
+def test_a_profile_with_a_wrong_value_does_not_stop_the_loading(space: str) -> None:
+    with running_kernel(FLUX_MAGIC_SPACE=space) as fresh:
+        fresh.ok("get_ipython().config.FluxMagics.steps = 0\nget_ipython().config.FluxMagics.width = 256")
+        noted = fresh.ok("%load_ext flux_magic").stderr
+        assert noted.startswith("note: FluxMagics.steps is left out of the configuration")
+        assert noted.count("\n") == 1
+        assert fresh.ok("%config FluxMagics.width").shown("text/plain") == ["256"]
+
+
+def test_unloading_leaves_nothing(kernel: Kernel) -> None:
+    kernel.ok("%config FluxMagics.steps = 7")
+    kernel.ok("%unload_ext flux_magic")
+    left = kernel.ok(
+        "ip = get_ipython()\n"
+        "print([type(c).__name__ for c in ip.configurables if 'Flux' in type(c).__name__], "
+        "[m for m in ip.Completer.custom_matchers if 'flux' in m.__name__], "
+        "ip.find_line_magic('flux'), ip.find_cell_magic('flux'), 'FluxMagics' in ip.magics_manager.registry)"
+    )
+    assert left.stdout == "[] [] None None False\n"
+    assert "not found" in kernel.run("%%flux\nx").stderr
+    kernel.ok("%load_ext flux_magic")
+    kernel.ok("%flux --size 256x256 --output fox --quiet a fox")
+    assert kernel.ok("print(fox.steps)").stdout == "2\n"

@@ -1,0 +1,104 @@
+"""Bad input in a real kernel: one line that helps, a failed cell, and nothing lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.kernel import Kernel
+
+
+@pytest.fixture(autouse=True)
+def kept(kernel: Kernel) -> Iterator[None]:
+    """The name that `--output` gives keeps its value, whatever goes wrong."""
+    kernel.ok("fox = 'kept'")
+    yield
+    assert kernel.ok("print(fox)").stdout == "kept\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        pytest.param("%%flux --step 4\nx", "did you mean --steps", id="unknown-option"),
+        pytest.param("%%flux --steps 0\nx", "a whole number from 1", id="no-steps"),
+        pytest.param("%%flux --steps\nx", "--steps needs a value, for example --steps 4", id="value-missing"),
+        pytest.param("%%flux --size big\nx", "--size 1024x768", id="size-in-words"),
+        pytest.param("%%flux --size 64x64\nx", "this Space takes 256 to 2048", id="size-too-small"),
+        pytest.param("%%flux --width 4096\nx", "this Space takes 256 to 2048", id="width-too-large"),
+        pytest.param("%%flux --steps 51\nx", "this Space takes 1 to 50", id="more-steps-than-the-space-takes"),
+        pytest.param("%%flux --size 512x512 --width 256\nx", "say the same twice", id="size-twice"),
+        pytest.param("%%flux --seed 2147483648\nx", "0 to 2147483647", id="seed-too-large"),
+        pytest.param("%%flux --seed -1\nx", "0 to 2147483647", id="seed-below-zero"),
+        pytest.param("%%flux -n 2 --seed 2147483647\nx", "run past 2147483647", id="seeds-run-past"),
+        pytest.param("%%flux -n 17\nx", "--yes", id="too-many"),
+        pytest.param("%%flux\n", "the cell body is empty", id="empty-body"),
+        pytest.param("%%flux\n   \n", "the prompt is empty", id="blank-body"),
+        pytest.param("%flux", "the prompt is empty", id="empty-line"),
+        pytest.param("%%flux a fox\nanother fox", "in two places", id="prompt-in-two-places"),
+        pytest.param("%%flux --output 2fox\nx", "a name that Python takes", id="output-no-name"),
+        pytest.param("%%flux --output class\nx", "a word of Python", id="output-a-keyword"),
+        pytest.param("%%flux --output fox --model sdxl\nx", "choose one of flux-schnell, flux", id="model"),
+        pytest.param("%%flux --space ftp://x\nx", "a Hugging Face id such as", id="space"),
+        pytest.param("%%flux --proxy nowhere\nx", "http://proxy.example:3128", id="proxy"),
+        pytest.param("%%flux --inline gif\nx", "png, jpeg, link", id="inline"),
+        pytest.param("%%flux --save fox.gif\nx", ".png, .jpg, .jpeg, .webp", id="save-suffix"),
+        pytest.param("%%flux -n 2 --save fox.png\nx", "give a folder", id="save-two-as-one"),
+        pytest.param("%%flux --timeout 0\nx", "seconds above 0", id="timeout"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what_is_allowed(kernel: Kernel, code: str, said: str) -> None:
+    cell = kernel.run(code.replace("%%flux", "%%flux --output fox", 1) if "--output" not in code else code)
+    assert cell.status == "error"
+    lines = [line for line in (cell.stderr + cell.traceback).splitlines() if line.strip()]
+    assert len(lines) == 1, lines
+    assert said in lines[0]
+    assert not cell.outputs
+
+
+def test_run_all_stops_at_a_mistake(kernel: Kernel) -> None:
+    kernel.ok("reached = False")
+    first, second = kernel.send("%%flux --steps 0\nx"), kernel.send("reached = True")
+    assert kernel.wait(first).status == "error"
+    assert kernel.wait(second).status == "aborted"
+    assert kernel.ok("print(reached)").stdout == "False\n"
+
+
+def test_a_space_that_is_not_there_is_an_error_of_a_few_lines(kernel: Kernel) -> None:
+    cell = kernel.run("%%flux --output fox --space http://127.0.0.1:9\nx")
+    assert cell.status == "error"
+    assert "ConnectionFailed: no connection to 127.0.0.1:9" in cell.traceback
+    assert cell.traceback.count("\n") < 3
+    assert kernel.run("%tb").traceback.count("\n") < 3
+
+
+def test_verbose_errors_show_where_it_happened(kernel: Kernel) -> None:
+    kernel.ok("%config FluxMagics.verbose_errors = True")
+    try:
+        cell = kernel.run("%%flux --output fox --space http://127.0.0.1:9\nx")
+    finally:
+        kernel.ok("%config FluxMagics.verbose_errors = False")
+    assert re.search(r'File ".*connection\.py", line \d+', cell.traceback)
+
+
+def test_a_proxys_password_is_shown_nowhere(kernel: Kernel) -> None:
+    kernel.ok("import logging; logging.basicConfig(level=0)")
+    proxy = "http://user:hunter2@127.0.0.1:9"
+    cell = kernel.run(f"%%flux --output fox --proxy {proxy} --space http://example.org\nx")
+    assert cell.status == "error"
+    kernel.ok(f'%config FluxMagics.proxy = "{proxy}"')
+    try:
+        shown = kernel.ok("%config FluxMagics.proxy"), kernel.ok("%config FluxMagics")
+        failed = kernel.run("%%flux --output fox --space http://example.org\nx")
+    finally:
+        kernel.ok("%config FluxMagics.proxy = None")
+    assert failed.status == "error"
+    for part in (cell, failed, *shown):
+        assert "hunter2" not in f"{part.stdout}{part.stderr}{part.traceback}{part.error}{part.outputs}"
+
+
+def test_a_limit_that_is_reached_is_named(kernel: Kernel, slow_space: str) -> None:
+    cell = kernel.run(f"%%flux --output fox --timeout 0.5 --steps 20 --space {slow_space} --quiet\nx")
+    assert "TimedOut: no image within 0.5 s" in cell.traceback
+    assert "--timeout" in cell.traceback

@@ -1,0 +1,99 @@
+"""The wait: a bar that leaves nothing, Interrupt, and cells that stand behind."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.support.kernel import Kernel, running_kernel
+
+
+def test_the_wait_is_visible_and_leaves_nothing(kernel: Kernel, slow_space: str) -> None:
+    cell = kernel.ok(f"%flux --steps 4 --size 256x256 --space {slow_space} a fox")
+    said = [update["data"].get("text/plain", "") for update in cell.updates]
+    assert any(text.endswith("of 4 steps") for text in said)
+    assert cell.outputs[0]["data"] == cell.updates[-1]["data"] == {}
+    assert (cell.stdout, cell.stderr) == ("", "")
+
+
+def test_the_first_image_says_that_the_local_space_starts(kernel: Kernel) -> None:
+    cell = kernel.ok("%flux --space local --size 256x256 a fox")
+    assert "starting the local Space" in [update["data"].get("text/plain") for update in cell.updates]
+    assert not kernel.ok("%flux --space local --size 256x256 a fox").updates
+
+
+def test_quiet_shows_no_bar(kernel: Kernel, slow_space: str) -> None:
+    cell = kernel.ok(f"%flux --steps 3 --size 256x256 --quiet --space {slow_space} a fox")
+    assert len(cell.outputs) == 2
+    assert not cell.updates
+
+
+def interrupted(kernel: Kernel, code: str, after: float) -> float:
+    """Run a cell, interrupt it, and return the seconds that it took to end."""
+    sent = kernel.send(code)
+    time.sleep(after)
+    begin = time.monotonic()
+    kernel.interrupt()
+    cell = kernel.wait(sent)
+    seconds = time.monotonic() - begin
+    assert cell.status == "error"
+    assert "KeyboardInterrupt" in cell.error
+    assert cell.traceback.count("\n") < 3
+    print(f"interrupted after {after:g} s, ended {seconds:.2f} s later")
+    return seconds
+
+
+@pytest.mark.parametrize("after", [pytest.param(0.3, id="early"), pytest.param(1.5, id="running")])
+def test_an_interrupt_ends_the_cell_and_the_next_one_works(kernel: Kernel, slow_space: str, after: float) -> None:
+    assert interrupted(kernel, f"%flux --steps 40 --space {slow_space} a fox", after) < 2
+    assert kernel.ok("%flux --size 256x256 a fox").shown("image/png")
+
+
+def test_an_interrupt_ends_generate_and_run_too(kernel: Kernel, slow_space: str) -> None:
+    kernel.ok("import asyncio, flux_magic")
+    assert interrupted(kernel, f"flux_magic.generate('a fox', steps=40, space='{slow_space}')", 1) < 2
+    assert interrupted(kernel, "flux_magic.run(asyncio.sleep(60))", 0.5) < 2
+    assert kernel.ok("print(flux_magic.run(asyncio.sleep(0, 'done')))").stdout == "done\n"
+
+
+def test_what_is_finished_is_shown_when_the_rest_is_interrupted(kernel: Kernel, space: str) -> None:
+    sent = kernel.send(f"%flux -n 9999 --yes --size 256x256 --quiet --space {space} a fox")
+    time.sleep(1)
+    kernel.interrupt()
+    assert kernel.wait(sent).shown("image/png")
+
+
+def test_run_all_runs_every_queued_cell(kernel: Kernel) -> None:
+    sent = [kernel.send(f"%flux --size 256x256 --seed {seed} a fox") for seed in range(4)]
+    assert [kernel.wait(one).status for one in sent] == ["ok"] * 4
+
+
+def test_a_cell_may_await_and_make_images(kernel: Kernel) -> None:
+    cell = kernel.ok(
+        "import asyncio\nawait asyncio.sleep(0.01)\nget_ipython().run_line_magic('flux', '--size 256x256 a fox')"
+    )
+    assert cell.shown("image/png")
+    client = "async with flux_magic.Client(width=256, height=256) as client:\n    fox = await client.generate('x')\nfox"
+    assert kernel.ok(f"import flux_magic\n{client}").shown("image/png")
+
+
+def test_run_all_works_where_the_user_applied_nest_asyncio(space: str) -> None:
+    with running_kernel(FLUX_MAGIC_SPACE=space) as nested:
+        nested.ok("import nest_asyncio; nest_asyncio.apply()\n%load_ext flux_magic")
+        sent = [nested.send(f"%flux --size 256x256 --seed {seed} a fox") for seed in range(4)]
+        assert [nested.wait(one).status for one in sent] == ["ok"] * 4
+
+
+def test_the_nest_runner_makes_images_on_the_kernels_own_loop(space: str) -> None:
+    with running_kernel(FLUX_MAGIC_SPACE=space) as nested:
+        nested.ok("%load_ext flux_magic")
+        warned = nested.ok("%config FluxMagics.runner = 'nest'")
+        assert warned.stderr.count("\n") == 1
+        assert "cells queued behind" in warned.stderr
+        assert nested.ok("%flux --size 256x256 a fox").shown("image/png")
+        ran = nested.ok("import asyncio, threading\nasync def main():\n    return threading.current_thread().name")
+        assert ran.status == "ok"
+        assert nested.ok("import flux_magic; print(flux_magic.run(main()), asyncio.run(main()))").stdout == (
+            "MainThread MainThread\n"
+        )
