@@ -5,7 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := build/demo
-CONVERT := $(BIN)/jupyter nbconvert --log-level=WARN
+# An empty slot, where a bar was while the cell ran, is worth no warning.
+NO_SLOT := ignore:Your element with mimetype:UserWarning
+CONVERT := $(BIN)/python -W "$(NO_SLOT)" -m nbconvert --log-level=ERROR
 EXECUTE := $(CONVERT) --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False
 QUIET_PIP := --quiet --disable-pip-version-check
 
@@ -33,7 +35,7 @@ demo: $(READY)
 	@mkdir -p $(DEMO)
 	@cp notebooks/01_quickstart.ipynb $(DEMO)/
 	@$(EXECUTE) $(DEMO)/01_quickstart.ipynb
-	@$(CONVERT) --to html $(DEMO)/01_quickstart.ipynb
+	@$(CONVERT) --to html --template classic $(DEMO)/01_quickstart.ipynb
 	@$(CONVERT) --to markdown $(DEMO)/01_quickstart.ipynb
 	@echo "the notebook, run:  $(DEMO)/01_quickstart.ipynb"
 	@echo "as a page:          $(DEMO)/01_quickstart.html"

@@ -11,6 +11,7 @@ import atexit
 import concurrent.futures
 import os
 import queue
+import selectors
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, contextmanager, suppress
@@ -44,6 +45,9 @@ class ThreadRunner:
     """One loop on a daemon thread, started at the first use."""
 
     def __init__(self) -> None:
+        self._start_anew()
+
+    def _start_anew(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -103,7 +107,7 @@ class ThreadRunner:
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
+                self._loop = _new_loop()
                 self._thread = threading.Thread(target=self._serve, args=(self._loop,), daemon=True)
                 self._thread.name = "flux_magic"
                 self._thread.start()
@@ -114,6 +118,13 @@ class ThreadRunner:
         asyncio.set_event_loop(loop)
         loop.run_forever()
         loop.close()
+
+    def let_go(self) -> None:
+        """After a fork: the thread did not come along, and its loop's connections are the parent's."""
+        if self._loop is not None:
+            # Else each connection complains, as it is forgotten, that nobody closed it.
+            self._loop.set_exception_handler(lambda *_: None)
+        self._start_anew()
 
     def close(self) -> None:
         """Cancel what runs, leave what is kept, end the loop and its thread."""
@@ -174,6 +185,16 @@ class NestRunner:
             loop.run_until_complete(events.aclose())
 
 
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """A loop that a forked child can forget without harm to its parent.
+
+    The usual epoll or kqueue is shared with the child: as it forgets a connection, the parent would go deaf.
+    """
+    if hasattr(os, "fork"):
+        return asyncio.SelectorEventLoop(selectors.PollSelector())
+    return asyncio.new_event_loop()
+
+
 async def _anext(events: AsyncGenerator[T, None]) -> T:
     return await anext(events)
 
@@ -208,14 +229,9 @@ background = ThreadRunner()
 """The one background loop of this process."""
 
 
-def _after_fork() -> None:
-    """The thread did not come along: the child starts anew."""
-    background.__init__()  # type: ignore[misc]  # every holder of it gets the new state
-
-
 atexit.register(background.close)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(after_in_child=background.let_go)
 
 _MAKERS: dict[str, Callable[[], Runner]] = {"thread": lambda: background, "nest": NestRunner}
 

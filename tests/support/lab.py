@@ -10,16 +10,16 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.async_api import Page, async_playwright
 
-TOKEN = "browser-tests"  # noqa: S105 - of a server that lives for one test run
+TOKEN = "browser-tests"
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -37,16 +37,16 @@ KERNEL_READY = """() => {
         && session.session.kernel.status === 'idle';
 }"""
 RUN_ALL = "async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
+DARK = "() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
 SAVE = "async () => { await window.jupyterapp.commands.execute('docmanager:save'); }"
 
 
 @dataclass
 class Lab:
-    """A running JupyterLab: its folder of notebooks, and the browser that looks at it."""
+    """A running JupyterLab and its folder of notebooks."""
 
     folder: Path
     address: str
-    browser: Browser
 
     def write(self, name: str, cells: list[str]) -> None:
         """A notebook with these code cells."""
@@ -54,46 +54,43 @@ class Lab:
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, self.folder / name)
 
-    @contextmanager
-    def opened(self, name: str, *, kernel: bool = True, dark: bool = False) -> Iterator[Page]:
-        """The notebook in a page of its own."""
-        page = self.browser.new_page(viewport={"width": 1280, "height": 1400})
-        try:
-            page.goto(f"{self.address}/lab/tree/{name}?token={TOKEN}&reset")
-            page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    @asynccontextmanager
+    async def opened(self, name: str, *, kernel: bool = True, dark: bool = False) -> AsyncIterator[Page]:
+        """The notebook in a browser of its own."""
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=_chromium(), args=list(QUIET))
+            page = await browser.new_page(viewport={"width": 1280, "height": 1400})
+            await page.goto(f"{self.address}/lab/tree/{name}?token={TOKEN}&reset")
+            await page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
             if dark:
-                page.evaluate(
-                    "() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
-                )
+                await page.evaluate(DARK)
             if kernel:
-                page.wait_for_function(KERNEL_READY, timeout=60_000)
+                await page.wait_for_function(KERNEL_READY, timeout=60_000)
             yield page
-        finally:
-            page.close()
+            await browser.close()
 
 
 @contextmanager
 def running_lab(folder: Path) -> Iterator[Lab]:
-    """JupyterLab on `folder`, with settings and configuration of its own, and Chromium."""
+    """JupyterLab on `folder`, with settings and configuration of its own."""
     port = _free_port()
     for name, value in SETTINGS.items():
         path = folder / ".settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(value))
-    with subprocess.Popen(
-        _command(folder, port),
-        stdin=subprocess.PIPE,
-        stdout=(folder / ".lab.log").open("wb"),
-        stderr=subprocess.STDOUT,
-        env={**os.environ, "JUPYTER_CONFIG_DIR": str(folder / ".config")},
-    ) as server:
+    with (folder / ".lab.log").open("wb") as log:
+        server = subprocess.Popen(
+            _command(folder, port),
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "JUPYTER_CONFIG_DIR": str(folder / ".config")},
+        )
+    with server:
         address = f"http://127.0.0.1:{port}"
         try:
             _wait_for(address, server)
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=_chromium(), args=list(QUIET))
-                yield Lab(folder, address, browser)
-                browser.close()
+            yield Lab(folder, address)
         finally:
             assert server.stdin is not None
             server.stdin.close()
@@ -119,13 +116,18 @@ def _command(folder: Path, port: int) -> list[str]:
 def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + 60
     while time.monotonic() < end and server.poll() is None:
-        try:
-            urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=5).close()
-        except OSError:
-            time.sleep(0.2)
-        else:
+        if _answers(f"{address}/api?token={TOKEN}"):
             return
+        time.sleep(0.2)
     raise AssertionError("JupyterLab did not start; its log is .lab.log in the test's folder")
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 def _chromium() -> str:

@@ -1,0 +1,111 @@
+"""The quickstart in a real JupyterLab, in Chromium."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from playwright.async_api import Page
+
+from flux_magic.local import LocalSpace
+from tests.support.lab import RUN_ALL, SAVE, Lab
+
+QUICKSTART = Path(__file__).parents[2] / "notebooks" / "01_quickstart.ipynb"
+PICTURES = Path(os.environ.get("FLUX_MAGIC_SCREENSHOTS", "build/screenshots"))
+OUTPUTS = """() => [...document.querySelectorAll('.jp-CodeCell')].map(cell =>
+    [...cell.querySelectorAll('.jp-OutputArea-child')].map(output => ({
+        image: output.querySelector('img')?.naturalWidth ?? 0,
+        width: output.querySelector('img')?.width ?? 0,
+        table: Boolean(output.querySelector('table')),
+        top: output.getBoundingClientRect().top,
+        height: output.offsetHeight,
+        text: output.innerText,
+    })))"""
+
+
+@pytest.fixture(scope="module")
+def slow_space() -> Iterator[str]:
+    local = LocalSpace(arguments=("--step-seconds", "0.5"))
+    yield asyncio.run(local.address())
+    local.close()
+
+
+async def keep(page: Page, name: str) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    await page.screenshot(path=PICTURES / name)
+
+
+async def outputs(page: Page) -> list[list[dict[str, Any]]]:
+    """What each code cell shows: empty outputs are left out."""
+    found: list[list[dict[str, Any]]] = await page.evaluate(OUTPUTS)
+    return [[output for output in cell if output["height"] > 0] for cell in found]
+
+
+async def pictures(page: Page) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each image with the output that follows it."""
+    shown = await outputs(page)
+    return [pair for cell in shown for pair in itertools.pairwise(cell) if pair[0]["image"]]
+
+
+async def test_the_quickstart_shows_each_image_with_its_table_below(lab: Lab) -> None:
+    shutil.copy(QUICKSTART, lab.folder / "quickstart.ipynb")
+    async with lab.opened("quickstart.ipynb") as page:
+        await page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+        await page.evaluate(RUN_ALL)
+        shown = await pictures(page)
+        assert [image["image"] for image, _ in shown] == [768, 512, 512, 640, 320, 320, 320]
+        for image, table in shown:
+            assert table["table"]
+            assert table["top"] >= image["top"] + image["height"]
+            assert "%%flux" in table["text"]
+        assert "Error" not in str(await outputs(page))
+        await page.evaluate("() => document.querySelectorAll('.jp-Cell')[5].scrollIntoView()")
+        await keep(page, "quickstart.png")
+
+
+async def test_a_saved_notebook_shows_its_images_without_a_kernel(lab: Lab) -> None:
+    saved = nbformat.read(QUICKSTART, as_version=4)
+    saved.metadata["kernelspec"] = {"name": "gone", "display_name": "No such kernel", "language": "python"}
+    nbformat.write(saved, lab.folder / "reopened.ipynb")
+    async with lab.opened("reopened.ipynb", kernel=False, dark=True) as page:
+        await page.wait_for_function(
+            "() => [...document.images].filter(image => image.naturalWidth === 768).length === 1"
+        )
+        assert all(table["table"] and "%%flux" in table["text"] for _, table in await pictures(page))
+        await keep(page, "reopened.png")
+
+
+async def test_the_bar_is_seen_and_leaves_nothing(lab: Lab, slow_space: str) -> None:
+    lab.write("bar.ipynb", ["%load_ext flux_magic", f"%flux --steps 5 --size 256x256 --space {slow_space} a fox"])
+    async with lab.opened("bar.ipynb") as page:
+        await page.evaluate(f"() => {{ window.ran = ({RUN_ALL})() }}")
+        await page.wait_for_selector("progress[max='5']", timeout=20_000)
+        assert "of 5 steps" in await page.inner_text(".jp-OutputArea-child:has(progress)")
+        await keep(page, "bar.png")
+        await page.evaluate("() => window.ran")
+        assert await page.query_selector("progress") is None
+        assert [len(cell) for cell in await outputs(page)] == [0, 2]
+        await page.evaluate(SAVE)
+    saved = nbformat.read(lab.folder / "bar.ipynb", as_version=4)
+    assert saved.cells[1].outputs[0].data == {}
+
+
+async def test_the_stop_button_ends_an_image(lab: Lab, slow_space: str) -> None:
+    slow = f"%flux --steps 50 --size 256x256 --space {slow_space} a fox"
+    lab.write("stop.ipynb", ["%load_ext flux_magic", slow, "print('still here')"])
+    async with lab.opened("stop.ipynb") as page:
+        await page.evaluate(f"() => {{ window.ran = ({RUN_ALL})() }}")
+        await page.wait_for_selector("progress[max='50']", timeout=20_000)
+        await page.click(
+            "jp-button[data-command='notebook:interrupt-kernel'], button[data-command='notebook:interrupt-kernel']"
+        )
+        await page.evaluate("() => window.ran")
+        await keep(page, "stopped.png")
+        assert (await outputs(page))[1][0]["text"].strip() == "KeyboardInterrupt: stopped"

@@ -1,0 +1,103 @@
+"""A notebook that is saved, compared and converted."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter, MarkdownExporter
+
+from flux_magic import local, picture
+from flux_magic.local import LocalSpace
+
+PROMPT = "a red fox & <b>two</b> cubs"
+CELLS = ["%load_ext flux_magic", f"%%flux --steps 2 --seed 42 --size 256x256\n{PROMPT}"]
+
+ALTERED = """
+import runpy, sys
+import app
+
+drawn = app.draw
+
+def altered(*arguments):
+    picture = drawn(*arguments)
+    picture[0, 0, 0] ^= 1
+    return picture
+
+app.draw = altered
+sys.exit(app.main())
+"""
+
+
+@pytest.fixture
+def notebook(tmp_path: Path, space: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A notebook, run in a real kernel on the local Space, and saved as `fox.ipynb`."""
+    monkeypatch.setenv("FLUX_MAGIC_SPACE", space)
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    NotebookClient(made, resources={"metadata": {"path": str(tmp_path)}}, kernel_name="python3").execute()
+    nbformat.write(made, tmp_path / "fox.ipynb")
+    return made
+
+
+@pytest.fixture
+def altered_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalSpace]:
+    """The local Space with one bit of one pixel changed."""
+    program = tmp_path / "altered.py"
+    program.write_text(f"import sys; sys.path.insert(0, {str(local.APP.parent)!r})\n{ALTERED}")
+    monkeypatch.setattr(local, "APP", program)
+    altered = LocalSpace()
+    yield altered
+    altered.close()
+
+
+def compared(folder: Path) -> subprocess.CompletedProcess[str]:
+    """What nbval says of the saved notebook."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval", "fox.ipynb"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.usefixtures("notebook")
+def test_nbval_passes_on_the_same_pixels_and_fails_on_an_altered_one(
+    tmp_path: Path, altered_space: LocalSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import asyncio
+
+    same = compared(tmp_path)
+    assert same.returncode == 0, same.stdout
+    monkeypatch.setenv("FLUX_MAGIC_SPACE", asyncio.run(altered_space.address()))
+    altered = compared(tmp_path)
+    assert altered.returncode == 1
+    assert "sha256:" in altered.stdout
+
+
+def test_the_saved_bytes_are_the_pixels_that_the_text_names(notebook: Any) -> None:
+    import base64
+
+    shown = next(output for output in notebook.cells[1].outputs if "image/png" in output.get("data", {}))
+    digest = picture.describe(base64.b64decode(shown.data["image/png"])).digest
+    assert f"sha256:{digest[:12]}>" in shown.data["text/plain"]
+
+
+@pytest.mark.parametrize("template", ["lab", "classic"])
+def test_as_html_it_has_the_image_and_the_parameters(notebook: Any, template: str) -> None:
+    page, _ = HTMLExporter(template_name=template).from_notebook_node(notebook)
+    image = re.search(r"<img[^>]*src=\"data:image/png;base64,[^>]*>", page)
+    assert image is not None
+    assert page.index(image[0]) < page.index("makes this image again")
+    assert "--steps 2 --seed 42 --size 256x256" in page
+    if template == "classic":  # nbconvert's other template has no place for an alternative text
+        assert "a red fox &amp; &lt;b&gt;two" in image[0]
+
+
+def test_as_markdown_it_has_the_image_and_the_parameters(notebook: Any) -> None:
+    text, resources = MarkdownExporter().from_notebook_node(notebook)
+    assert [data for data in resources["outputs"].values() if picture.media_type_of(data) == "image/png"]
+    assert "--steps 2 --seed 42 --size 256x256" in text
+    assert PROMPT in text

@@ -1,0 +1,59 @@
+"""What people install: the wheel, in an environment that has nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flux_magic.local import LocalSpace
+
+ROOT = Path(__file__).parents[2]
+CELL = "%load_ext flux_magic\nprint(repr(get_ipython().run_cell_magic('flux', '--seed 1 --space {space}', 'a fox')))"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    done(sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT))
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def space() -> Iterator[str]:
+    local = LocalSpace()
+    yield asyncio.run(local.address())
+    local.close()
+
+
+def done(*command: str) -> str:
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return finished.stdout
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {"flux_magic/space/app.py", "flux_magic/py.typed"} <= set(names)
+    assert all(name.startswith(("flux_magic/", "flux_magic-")) for name in names)
+
+
+def test_in_a_clean_environment_it_loads_and_makes_an_image(wheel: Path, space: str, tmp_path: Path) -> None:
+    done(sys.executable, "-m", "venv", str(tmp_path / "clean"))
+    python = str(tmp_path / "clean" / "bin" / "python")
+    constraints = ("--constraint", str(ROOT / "constraints.txt"))
+    done(python, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", *constraints, str(wheel))
+    said = done(python, "-m", "IPython", "--colors=nocolor", "-c", CELL.format(space=space))
+    assert said.startswith("<flux 768×768 seed=1 steps=2 sha256:")
+    missing = subprocess.run(
+        [python, "-m", "IPython", "-c", CELL.format(space="local")], capture_output=True, text=True, timeout=60
+    )
+    assert 'pip install "flux-magic[local]"' in missing.stdout + missing.stderr
+    command = subprocess.run([python, "-m", "flux_magic.cli"], capture_output=True, text=True, timeout=60)
+    assert command.returncode == 0

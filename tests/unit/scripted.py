@@ -1,0 +1,81 @@
+"""A provider that does as a test says: the one place where something is faked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any, ClassVar
+
+import pytest
+
+from flux_magic import client
+from flux_magic.providers.base import AsyncGeneratorProvider, AsyncResult, Messages
+from flux_magic.providers.connection import Connection
+from flux_magic.types import Event, ImageRequest, ImageResponse
+from tests.unit.samples import encoded
+
+ADDRESS = "http://127.0.0.1:1/file=fox.png"
+
+
+def answer(*addresses: str, seed: int | None = None) -> ImageResponse:
+    return ImageResponse(list(addresses or [ADDRESS]), "a fox", seed, {"model": "scripted-1"})
+
+
+class Scripted(AsyncGeneratorProvider):
+    """Each test makes a subclass with a script of its own.
+
+    Attributes:
+        script: what `stream` yields, waits for (a number of seconds) or raises.
+        pictures: what `fetch` finds, by address.
+        drawing: what `stand_in` answers.
+        made: the instances, in order; each has the request it got and whether its stream was closed.
+    """
+
+    label = "Scripted"
+    url = "https://scripted.example"
+    script: ClassVar[list[Event | Exception | float]] = []
+    pictures: ClassVar[dict[str, bytes]] = {}
+    drawing: ClassVar[str | None] = None
+    made: ClassVar[list[Scripted]] = []
+
+    def __init__(self, connection: Connection, url: str | None = None) -> None:
+        self.connection, self.at = connection, url
+        self.requests: list[ImageRequest] = []
+        self.closed = False
+        self.made.append(self)
+
+    async def stream(self, request: ImageRequest, *, progress: bool = True) -> AsyncGenerator[Event, None]:
+        assert progress
+        self.requests.append(request)
+        try:
+            for item in self.script:
+                if isinstance(item, Exception):
+                    raise item
+                if isinstance(item, int | float):
+                    await asyncio.sleep(item)
+                else:
+                    yield item
+        finally:
+            self.closed = True
+
+    async def fetch(self, url: str) -> bytes:
+        return self.pictures[url]
+
+    async def stand_in(self) -> str | None:
+        return self.drawing
+
+    @classmethod
+    def create_async_generator(cls, model: str, messages: Messages, *args: Any, **kwargs: Any) -> AsyncResult:
+        raise NotImplementedError
+
+
+def installed(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
+    """A provider of a test's own, for every model: it answers at once with one picture."""
+
+    class Mine(Scripted):
+        script: ClassVar[list[Event | Exception | float]] = [answer()]
+        pictures: ClassVar[dict[str, bytes]] = {ADDRESS: encoded()}
+        made: ClassVar[list[Scripted]] = []
+
+    monkeypatch.setattr(client, "get_provider", lambda _model: Mine)
+    return Mine

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+
+from flux_magic.client import Client, ClientEvent
+from flux_magic.errors import EmptyResult, InvalidRequest, NotAnImage, SpaceError, TimedOut
+from flux_magic.generation import Generation, Generations
+from flux_magic.settings import Settings
+from flux_magic.types import Event, ImageRequest, Queued, Running, Waiting
+from tests.unit.samples import encoded
+from tests.unit.scripted import ADDRESS, Scripted, answer, installed
+
+REQUEST = ImageRequest("a fox", "flux", 260, 200, 4, 42)
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FLUX_MAGIC_SPACE", raising=False)
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
+    return installed(monkeypatch)
+
+
+async def events_of(request: ImageRequest = REQUEST, **options: Any) -> list[ClientEvent]:
+    return [event async for event in Client(**options).stream(request)]
+
+
+def made_by(request: ImageRequest = REQUEST, **options: Any) -> Generation:
+    event = asyncio.run(events_of(request, **options))[-1]
+    assert isinstance(event, Generation)
+    return event
+
+
+def one(prompt: str, **options: Any) -> Generation:
+    made = asyncio.run(Client().generate(prompt, **options))
+    assert isinstance(made, Generation)
+    return made
+
+
+def test_a_request_gives_the_providers_events_and_last_its_generation(provider: type[Scripted]) -> None:
+    before: list[Event] = [Waiting("sending"), Queued(2, 3), Running(1, 4)]
+    provider.script = [*before, answer()]
+    *events, last = asyncio.run(events_of())
+    assert events == before
+    assert isinstance(last, Generation)
+    assert last.request is REQUEST
+    assert (last.data, last.url) == (encoded(), ADDRESS)
+    assert provider.made[0].requests == [REQUEST]
+
+
+@pytest.mark.usefixtures("provider")
+def test_a_record_has_what_was_asked_for_and_what_was_run() -> None:
+    made = made_by().record
+    assert (made.prompt, made.seed, made.steps) == ("a fox", 42, 4)
+    assert (made.model, made.requested_model, made.provider) == ("scripted-1", "flux", "Scripted")
+    assert (made.requested_width, made.requested_height, made.width, made.height) == (260, 200, 256, 200)
+    assert [(file.width, file.height) for file in made.files] == [(8, 6)]
+    assert made.version == version("flux-magic")
+
+
+@pytest.mark.usefixtures("provider")
+def test_a_record_says_when_it_was_made_and_how_long_it_took() -> None:
+    made = made_by().record
+    assert datetime.fromisoformat(made.started).utcoffset() == timedelta(0)
+    assert 0 <= made.seconds < 5
+
+
+@pytest.mark.parametrize(("reported", "recorded"), [(None, 42), (7, 7), (0, 0)])
+def test_the_seed_that_the_space_reports_is_the_one_recorded(
+    provider: type[Scripted], reported: int | None, recorded: int
+) -> None:
+    provider.script = [answer(seed=reported)]
+    assert made_by().seed == recorded
+
+
+def test_all_files_of_a_job_are_fetched_in_order(provider: type[Scripted]) -> None:
+    provider.script = [answer("http://h/b", "http://h/a")]
+    provider.pictures = {"http://h/a": encoded("jpeg"), "http://h/b": encoded("webp")}
+    assert [file.media_type for file in made_by().files] == ["image/webp", "image/jpeg"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "identity", "named"),
+    [
+        pytest.param(None, "hf:own/space", None, id="the model's own"),
+        pytest.param("own/space", "hf:own/space", None, id="the model's own, asked for"),
+        pytest.param("https://own-space.hf.space/", "hf:own/space", None, id="the model's own, by its URL"),
+        pytest.param("c/d", "hf:c/d", "c/d", id="another one of the Hub"),
+        pytest.param("http://h.example:1/x/", "http://h.example:1/x", "http://h.example:1/x", id="a URL"),
+    ],
+)
+def test_a_record_names_the_space_and_what_a_cell_needs_to_reach_it(
+    provider: type[Scripted], asked: str | None, identity: str, named: str | None
+) -> None:
+    provider.space, provider.url = "own/space", "https://own-space.hf.space"
+    made = made_by(space=asked).record
+    assert (made.space, made.requested_space) == (identity, named)
+
+
+def test_a_space_that_is_not_on_the_hub_is_named_by_its_url(provider: type[Scripted]) -> None:
+    assert made_by().record.space == "https://scripted.example"
+    assert provider.made[0].at is None
+
+
+def test_the_space_asked_for_is_the_one_that_is_asked(provider: type[Scripted]) -> None:
+    made_by(space="c/d")
+    assert provider.made[0].at == "https://c-d.hf.space"
+
+
+def test_a_stand_in_is_recorded_as_what_it_is(provider: type[Scripted]) -> None:
+    provider.drawing = "3"
+    made = made_by(space="http://127.0.0.1:1").record
+    assert (made.model, made.space, made.requested_space) == ("flux_magic stand-in", "local:3", "local")
+    assert made.stand_in
+
+
+@pytest.mark.usefixtures("provider")
+def test_inline_is_handed_on_to_the_generation() -> None:
+    assert made_by(inline="jpeg").inline == "jpeg"
+
+
+@pytest.mark.usefixtures("provider")
+def test_a_calls_own_settings_are_those_that_count() -> None:
+    async def made() -> list[ClientEvent]:
+        return [event async for event in Client(space="a/b").stream(REQUEST, Settings(space="c/d"))]
+
+    last = asyncio.run(made())[-1]
+    assert isinstance(last, Generation)
+    assert last.record.requested_space == "c/d"
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        pytest.param([Running()], EmptyResult, id="no answer"),
+        pytest.param([Running(), SpaceError("the Space says: no")], SpaceError, id="an error on the way"),
+        pytest.param([answer("http://h/page")], NotAnImage, id="no picture"),
+    ],
+)
+def test_what_goes_wrong_comes_out_and_the_stream_is_closed(
+    provider: type[Scripted], script: list[Any], error: type[Exception]
+) -> None:
+    provider.script = script
+    provider.pictures = {ADDRESS: encoded(), "http://h/page": b"<html>"}
+    with pytest.raises(error):
+        made_by()
+    assert provider.made[0].closed
+
+
+def test_a_limit_names_itself(provider: type[Scripted]) -> None:
+    provider.script = [0.3, answer()]
+    with pytest.raises(TimedOut, match=r"no image within 0\.05 s, the limit that was set"):
+        made_by(timeout=0.05)
+    assert provider.made[0].closed
+
+
+def test_a_caller_that_stops_early_closes_the_providers_stream(provider: type[Scripted]) -> None:
+    provider.script = [Running(), 9, answer()]
+
+    async def first() -> ClientEvent:
+        async with aclosing(Client().stream(REQUEST)) as events:
+            return await anext(events)
+
+    assert asyncio.run(first()) == Running()
+    assert provider.made[0].closed
+
+
+def test_within_async_with_the_connection_is_kept(provider: type[Scripted]) -> None:
+    async def twice(made: Client) -> None:
+        for seed in (1, 2):
+            await made.generate("a fox", seed=seed)
+
+    async def both() -> None:
+        async with Client() as made:
+            await twice(made)
+        await twice(made)
+
+    asyncio.run(both())
+    sessions = [item.connection._session for item in provider.made]
+    assert sessions[0] is sessions[1]
+    assert len({id(session) for session in sessions}) == 3
+    assert all(session.closed for session in sessions)
+
+
+@pytest.mark.usefixtures("provider")
+def test_leaving_a_client_on_a_loop_that_never_entered_it_does_nothing() -> None:
+    asyncio.run(Client().__aexit__(None, None, None))
+
+
+@pytest.mark.usefixtures("provider")
+def test_one_image_is_a_generation_and_more_are_generations() -> None:
+    assert one("a fox").prompt == "a fox"
+    made = asyncio.run(Client().generate("a fox", count=3, seed=5))
+    assert isinstance(made, Generations)
+    assert [item.seed for item in made] == [5, 6, 7]
+
+
+@pytest.mark.usefixtures("provider")
+def test_a_calls_options_are_over_the_clients() -> None:
+    made = asyncio.run(Client(steps=3, seed=1).generate("a fox", steps=5, width=64))
+    assert isinstance(made, Generation)
+    assert (made.steps, made.seed, made.request.width, made.request.height) == (5, 1, 64, 768)
+
+
+def test_a_mistake_in_the_clients_options_shows_at_once() -> None:
+    with pytest.raises(TypeError, match="unknown option: sead"):
+        Client(sead=1)
+    with pytest.raises(InvalidRequest, match="inline is"):
+        Client(inline="gif")

@@ -1,0 +1,143 @@
+"""The parts of a connection that need no network; the rest is tested against servers."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from flux_magic.errors import InvalidRequest, ProtocolError
+from flux_magic.providers.connection import _checked_proxy, _environment_proxy, _proxy_options, http_error, is_loopback
+
+BASIC_AUTH = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")  # from aiohttp 3.14 on
+PROXY = "http://ann:secret@proxy.example:3128"
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http", "https", "all", "no"):
+        monkeypatch.delenv(f"{name}_proxy", raising=False)
+        monkeypatch.delenv(f"{name}_PROXY".upper(), raising=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("localhost", True),
+        ("space.localhost", True),
+        ("127.0.0.1", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("192.168.0.1", False),
+        ("localhost.example", False),
+        ("127.0.0.1.example", False),
+        ("h.example", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_this_machine_alone(host: str, own: bool) -> None:  # noqa: FBT001 - a table's column
+    assert is_loopback(host) is own
+
+
+@pytest.mark.parametrize("proxy", ["http://proxy.example:3128", "https://proxy.example", "http://[::1]:8080", PROXY])
+def test_an_http_proxy_is_taken(proxy: str) -> None:
+    assert str(_checked_proxy(proxy)).rstrip("/") == proxy
+
+
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        pytest.param("socks5://proxy.example:1080", "cannot use a socks5 proxy", id="another kind"),
+        pytest.param("proxy.example", "cannot use a proxy without http://", id="no scheme"),
+        pytest.param("http://", "cannot use a http proxy", id="no host"),
+        pytest.param("http://[::1", "cannot use a proxy without http://", id="no URL"),
+    ],
+)
+def test_another_proxy_is_refused_with_an_example(proxy: str, words: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"^{words}: give one such as http://proxy.example:3128$"):
+        _checked_proxy(proxy)
+
+
+def test_a_refused_proxys_password_does_not_show() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        _checked_proxy("socks5://ann:secret@proxy.example:1080")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "url"),
+    [
+        ("http_proxy", "http://h.example/config"),
+        ("https_proxy", "https://h.example/config"),
+        ("all_proxy", "https://h.example/config"),
+    ],
+)
+def test_the_environments_proxy_is_for_its_scheme(monkeypatch: pytest.MonkeyPatch, variable: str, url: str) -> None:
+    monkeypatch.setenv(variable, PROXY)
+    assert str(_environment_proxy(url)).rstrip("/") == PROXY
+
+
+@pytest.mark.parametrize(
+    ("url", "no_proxy"),
+    [
+        pytest.param("http://127.0.0.1:7860/config", "", id="loopback"),
+        pytest.param("http://[::1]:7860/config", "", id="IPv6 loopback"),
+        pytest.param("http://localhost/config", "", id="localhost"),
+        pytest.param("http://h.example/config", "h.example", id="no_proxy"),
+        pytest.param("https://h.example/config", "", id="another scheme"),
+    ],
+)
+def test_the_environments_proxy_is_not_for_all(monkeypatch: pytest.MonkeyPatch, url: str, no_proxy: str) -> None:
+    monkeypatch.setenv("http_proxy", PROXY)
+    monkeypatch.setenv("no_proxy", no_proxy)
+    assert _environment_proxy(url) is None
+
+
+def test_an_unusable_proxy_of_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "socks5://proxy.example:1080")
+    with pytest.raises(InvalidRequest, match="cannot use a socks5 proxy"):
+        _environment_proxy("http://h.example/config")
+
+
+@BASIC_AUTH
+@pytest.mark.parametrize("user", ["ann:secret", "ann", ":secret"])
+def test_a_proxys_password_is_sent_beside_its_address(user: str) -> None:
+    options = _proxy_options(_checked_proxy(f"http://{user}@proxy.example:3128"))
+    assert str(options.pop("proxy")).rstrip("/") == "http://proxy.example:3128"
+    sent = base64.b64encode(f"{user}:".encode() if ":" not in user else user.encode()).decode()
+    shown = user in repr(options) or sent in repr(options) or all(part in repr(options) for part in user.split(":"))
+    assert shown is (user != ":secret")
+
+
+def test_a_proxy_may_have_neither_name_nor_password() -> None:
+    assert str(_proxy_options(_checked_proxy("http://p.example"))["proxy"]).rstrip("/") == "http://p.example"
+
+
+def test_no_proxy_gives_no_options() -> None:
+    assert _proxy_options(None) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param('{"detail": "Queue is full. Max size is 1"}', ": Queue is full. Max size is 1", id="detail"),
+        pytest.param('{"error": "no"}', ": no", id="error"),
+        pytest.param('{"message": " no\\n way "}', ": no way", id="message"),
+        pytest.param('"no"', ": no", id="a JSON text"),
+        pytest.param("Internal Server Error", ": Internal Server Error", id="plain text"),
+        pytest.param(json.dumps({"detail": [{"loc": ["body"]}]}), ': {"detail": [{"loc": ["body"]}]}', id="a list"),
+        pytest.param("<html><h1>Bad Gateway</h1></html>", "", id="a page"),
+        pytest.param("", "", id="nothing"),
+        pytest.param("word " * 200, ": " + ("word " * 200)[:300], id="pages of text"),
+    ],
+)
+def test_an_http_error_is_told_in_words_and_not_in_pages(text: str, said: str) -> None:
+    error = http_error(500, text)
+    assert isinstance(error, ProtocolError)
+    assert (error.status, error.message) == (500, f"the Space answered with HTTP status 500{said}")
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 422, 429, 500, 502, 503, 504])
+def test_only_a_passing_http_error_says_to_try_again(status: int) -> None:
+    assert ("Try again" in http_error(status, "no").hint) is (status in {429, 502, 503, 504})

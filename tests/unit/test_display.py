@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flux_magic import display, picture, prompt
+from flux_magic.types import Record, markdown_text
+from tests.unit.samples import FILE, encoded, record
+
+ROWS = ["prompt", "model", "seed", "size", "steps"]
+PROMPTS = st.one_of(
+    st.text(min_size=1),
+    st.lists(
+        st.sampled_from(
+            ["<b>", "</pre>", "&amp;", "|", "$x$", "`", "```", "\\", '"', "'", "[a](b)", "{x}", "\n", " é "]
+        ),
+        min_size=1,
+    ).map("".join),
+).filter(str.strip)
+
+
+class Reader(HTMLParser):
+    """The tags of a document in order, and the texts between them."""
+
+    def __init__(self, document: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[str] = []
+        self.texts: list[str] = []
+        self.feed(document)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+        self.tags.append(tag)
+        self.texts.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.tags.append(f"/{tag}")
+        self.texts.append("")
+
+    def handle_data(self, data: str) -> None:
+        self.texts[-1] += data
+
+
+def cells_of(markdown: str) -> list[list[str]]:
+    """The rows of a Markdown table, cut at the bars that no backslash escapes."""
+    table = markdown.split("\n\n", 1)[0]
+    return [re.split(r"(?<!\\)(?:\\\\)*\|", row)[1:-1] for row in table.split("\n")[2:]]
+
+
+def test_a_picture_in_one_line_of_text() -> None:
+    assert display.line(record(), FILE) == "<flux 256×192 seed=42 steps=4 sha256:1a2b3c4d5e6f>"
+
+
+def test_the_picture_is_embedded_with_its_text() -> None:
+    data = encoded()
+    output = display.image(record(), FILE, data, None)
+    assert set(output.data) == {"image/png", "text/plain"}
+    assert base64.b64decode(output.data["image/png"]) == data
+    assert output.data["text/plain"] == display.line(record(), FILE)
+
+
+def test_the_metadata_hold_the_alternative_text_the_record_and_what_was_embedded() -> None:
+    output = display.image(record(prompt='a "red" fox'), FILE, encoded("webp"), None)
+    embedded = base64.b64decode(output.data["image/jpeg"])
+    there = json.loads(json.dumps(output.metadata))
+    assert there["image/jpeg"] == {"alt": 'a "red" fox'}
+    assert there["flux_magic"]["embedded"] == {
+        "media_type": "image/jpeg",
+        "sha256": hashlib.sha256(embedded).hexdigest(),
+    }
+    assert there["flux_magic"]["record"]["seed"] == 42
+
+
+@pytest.mark.parametrize("inline", ["png", "jpeg"])
+def test_inline_chooses_what_is_embedded(inline: str) -> None:
+    output = display.image(record(), FILE, encoded("webp"), inline)
+    assert picture.media_type_of(base64.b64decode(output.data[f"image/{inline}"])) == f"image/{inline}"
+
+
+def test_a_link_shows_the_spaces_own_address() -> None:
+    output = display.link(record(prompt='"><script>'), FILE, "http://h.example/file=a?b&c")
+    assert Reader(output.data["text/html"]).tags == ["a", "img", "/a"]
+    assert output.data["text/html"] == (
+        '<a href="http://h.example/file=a?b&amp;c"><img src="http://h.example/file=a?b&amp;c" '
+        'alt="&quot;&gt;&lt;script&gt;"></a>'
+    )
+    assert output.data["text/plain"] == display.line(record(), FILE)
+    assert output.metadata["flux_magic"]["record"]["prompt"] == '"><script>'
+
+
+def test_the_same_record_is_shown_the_same_whenever_and_wherever_it_was_made() -> None:
+    later = record(started="2030-01-01T00:00:00+00:00", seconds=99.0, version="9.9")
+    assert display.parameters(later) == display.parameters(record())
+    assert display.image(later, FILE, encoded(), None).data == display.image(record(), FILE, encoded(), None).data
+
+
+@given(text=PROMPTS)
+@settings(deadline=None, max_examples=150)
+def test_the_html_has_its_tags_alone_and_the_prompt_as_text(text: str) -> None:
+    made = record(prompt=text)
+    read = Reader(display.parameters(made).data["text/html"])
+    row = ["tr", "th", "/th", "td", "/td", "/tr"]
+    first = ["tr", "th", "/th", "td", "pre", "/pre", "/td", "/tr"]
+    assert read.tags == ["table", "tbody", *first, *row * 4, "/tbody", "/table", "pre", "/pre"]
+    shown = [there for tag, there in zip(read.tags, read.texts, strict=True) if tag == "pre"]
+    # What is no character of HTML is shown as another one, by html.unescape and by a browser alike.
+    assert shown == [html.unescape(html.escape(part)) for part in (text, prompt.command(made))]
+    assert [there for tag, there in zip(read.tags, read.texts, strict=True) if tag == "th"] == ROWS
+
+
+@given(text=PROMPTS)
+@settings(deadline=None, max_examples=150)
+def test_the_markdown_has_one_row_for_each_parameter_whatever_the_prompt(text: str) -> None:
+    made = record(prompt=text)
+    shown = display.parameters(made).data["text/markdown"]
+    rows = cells_of(shown)
+    assert [len(row) for row in rows] == [2] * 5
+    assert [row[0].strip() for row in rows] == [f"**{name}**" for name in ROWS]
+    assert f"| **prompt** | {markdown_text(text)} |" in shown
+    assert re.sub(r"\\(.)", r"\1", markdown_text(text)) == " ".join(text.split())
+
+
+@given(text=PROMPTS)
+@settings(deadline=None, max_examples=100)
+def test_the_markdowns_fence_is_longer_than_any_in_the_command(text: str) -> None:
+    made = record(prompt=text)
+    _, _, block = display.parameters(made).data["text/markdown"].partition("\n\n")
+    fence = "`" * (len(block) - len(block.lstrip("`")))
+    assert block == f"{fence}text\n{prompt.command(made)}\n{fence}"
+    assert len(fence) >= 3
+    assert fence not in prompt.command(made)
+
+
+@given(text=PROMPTS)
+@settings(deadline=None, max_examples=50)
+def test_the_text_has_one_line_for_each_parameter_and_the_command(text: str) -> None:
+    made = record(prompt=text)
+    shown, _, command = display.parameters(made).data["text/plain"].partition("\n\n")
+    assert [row.split(" ")[0] for row in shown.split("\n")] == ROWS
+    assert shown.startswith(f"prompt  {' '.join(text.split())}\n")
+    assert command == prompt.command(made)
+
+
+@pytest.mark.parametrize(
+    ("made", "row"),
+    [
+        pytest.param(record(), "size    256×192", id="as asked for"),
+        pytest.param(record(requested_width=260), "size    256×192 (asked for 260×192)", id="rounded"),
+        pytest.param(record(files=(FILE, FILE)), "size    256×192", id="two of a size"),
+        pytest.param(record(), "model   black-forest-labs-flux-1-schnell", id="the model"),
+        pytest.param(
+            record(space="local:1", model="flux_magic stand-in"),
+            "model   flux_magic stand-in (the local Space's drawing, not FLUX)",
+            id="the local Space",
+        ),
+    ],
+)
+def test_a_row_says_what_was_made(made: Record, row: str) -> None:
+    assert row in display.parameters(made).data["text/plain"].split("\n")

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+from flux_magic import errors
+from flux_magic.errors import FluxError
+
+TREE = [
+    pytest.param(errors.InvalidRequest, ValueError, id="InvalidRequest"),
+    pytest.param(errors.SaveError, OSError, id="SaveError"),
+    pytest.param(errors.LocalSpaceError, FluxError, id="LocalSpaceError"),
+    pytest.param(errors.ConnectionFailed, ConnectionError, id="ConnectionFailed"),
+    pytest.param(errors.TimedOut, TimeoutError, id="TimedOut"),
+    pytest.param(errors.ResponseError, FluxError, id="ResponseError"),
+    pytest.param(errors.SpaceError, errors.ResponseError, id="SpaceError"),
+    pytest.param(errors.CancelledByServer, errors.ResponseError, id="CancelledByServer"),
+    pytest.param(errors.EmptyResult, errors.ResponseError, id="EmptyResult"),
+    pytest.param(errors.NotAnImage, errors.ResponseError, id="NotAnImage"),
+    pytest.param(errors.ProtocolError, errors.ResponseError, id="ProtocolError"),
+]
+
+
+@pytest.mark.parametrize(("kind", "also"), TREE)
+def test_every_error_is_a_flux_error_and_what_python_calls_it(kind: type[FluxError], also: type[Exception]) -> None:
+    assert issubclass(kind, FluxError)
+    assert issubclass(kind, also)
+
+
+def test_the_table_above_and_the_docstring_name_every_error_of_the_tree() -> None:
+    kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, FluxError)}
+    assert {case.values[0] for case in TREE} | {FluxError} == kinds
+    assert all(kind.__name__ in (errors.__doc__ or "") for kind in kinds)
+
+
+@pytest.mark.parametrize(("kind", "also"), TREE)
+def test_an_error_says_what_happened_and_on_the_next_line_what_to_do(
+    kind: type[FluxError], also: type[Exception]
+) -> None:
+    with pytest.raises(also) as caught:
+        raise kind("it broke", "Run it again.")
+    assert str(caught.value) == "it broke\nRun it again."
+
+
+@pytest.mark.parametrize(("kind", "also"), TREE)
+def test_an_error_without_a_hint_is_its_message_alone(kind: type[FluxError], also: type[Exception]) -> None:
+    error = kind("it broke")
+    assert isinstance(error, also)
+    assert (str(error), error.message, error.hint) == ("it broke", "it broke", "")
+
+
+@pytest.mark.parametrize("again", [pytest.param(copy.copy, id="copy"), pytest.param(pickle.dumps, id="pickle")])
+@pytest.mark.parametrize(("kind", "also"), TREE)
+def test_an_error_keeps_its_hint_when_it_is_copied_or_pickled(
+    again: object, kind: type[FluxError], also: type[Exception]
+) -> None:
+    error = kind("it broke", "Run it again.")
+    same = copy.copy(error) if again is copy.copy else pickle.loads(pickle.dumps(error))
+    assert isinstance(same, also)
+    assert str(same) == "it broke\nRun it again."
+
+
+def test_a_notebook_shows_the_message_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FluxError, "verbose", False)
+    shown = errors.TimedOut("no image within 5 s", "Allow more.")._render_traceback_()
+    assert shown == ["TimedOut: no image within 5 s\nAllow more."]
+
+
+def test_a_notebook_shows_the_traceback_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FluxError, "verbose", True)
+    with pytest.raises(errors.SpaceError) as caught:
+        raise errors.SpaceError("the Space says: no")
+    shown = "".join(caught.value._render_traceback_())
+    assert shown.startswith("Traceback")
+    assert "raise errors.SpaceError" in shown
+    assert "the Space says: no" in shown

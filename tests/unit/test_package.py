@@ -1,0 +1,92 @@
+"""The package from outside, each time in a fresh interpreter."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import pytest
+
+import flux_magic
+from tests.unit.samples import python
+
+HEAVY = ["aiohttp", "yarl", "IPython", "PIL", "ipywidgets", "traitlets", "tqdm", "nest_asyncio", "gradio"]
+
+SHELL = """
+import sys, tempfile
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+config = Config(HistoryManager={"enabled": False}, ProfileDir={"location": tempfile.mkdtemp()})
+shell = InteractiveShell.instance(config=config)
+before = set(sys.modules)
+"""
+
+ALL_AT_WORK = """
+shell.run_line_magic("load_ext", "flux_magic")
+shell.run_line_magic("reload_ext", "flux_magic")
+shell.run_line_magic("unload_ext", "flux_magic")
+print("flux" in shell.magics_manager.magics["cell"], shell.find_cell_magic("flux"))
+"""
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    assert python(f"import sys, flux_magic; print([name for name in {HEAVY} if name in sys.modules])") == "[]\n"
+
+
+def test_importing_the_package_imports_none_of_its_rooms() -> None:
+    assert python("import sys, flux_magic; print([name for name in sys.modules if 'flux_magic.' in name])") == "[]\n"
+
+
+def test_a_public_name_is_loaded_when_it_is_used() -> None:
+    code = "import sys, flux_magic as f; f.ImageRequest, f.FluxError; print('flux_magic.types' in sys.modules, {})"
+    assert python(code.format("'aiohttp' in sys.modules")) == "True False\n"
+
+
+@pytest.mark.parametrize("name", flux_magic.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(flux_magic, name).__name__ == name
+    assert name in dir(flux_magic)
+
+
+def test_dir_is_the_public_names_and_the_version() -> None:
+    assert dir(flux_magic) == sorted([*flux_magic.__all__, "__version__"])
+    assert set(flux_magic.__all__) == set(flux_magic._HOMES)
+
+
+def test_a_star_import_gives_the_public_names() -> None:
+    names: dict[str, object] = {}
+    exec("from flux_magic import *", names)
+    assert set(flux_magic.__all__) <= names.keys()
+
+
+def test_the_version_is_the_distributions() -> None:
+    assert flux_magic.__version__ == version("flux-magic")
+
+
+@pytest.mark.parametrize("name", ["Generator", "store", "_secret"])
+def test_an_unknown_name_is_no_attribute(name: str) -> None:
+    with pytest.raises(AttributeError, match=f"module 'flux_magic' has no attribute '{name}'"):
+        getattr(flux_magic, name)
+
+
+def test_an_errors_import_is_that_of_its_room() -> None:
+    from flux_magic.errors import FluxError, InvalidRequest, ResponseError
+
+    assert flux_magic.FluxError is FluxError
+    assert (flux_magic.InvalidRequest, flux_magic.ResponseError) == (InvalidRequest, ResponseError)
+
+
+def test_loading_the_extension_prints_nothing() -> None:
+    assert python(SHELL + 'shell.run_line_magic("load_ext", "flux_magic")') == ""
+
+
+def test_loading_the_extension_imports_nothing_heavy() -> None:
+    code = f"""{SHELL}
+shell.run_line_magic("load_ext", "flux_magic")
+print([name for name in {HEAVY} if name in set(sys.modules) - before])
+print(shell.find_line_magic("flux") is not None and shell.find_cell_magic("flux") is not None)
+"""
+    assert python(code) == "[]\nTrue\n"
+
+
+def test_unloading_the_extension_takes_its_magics_away() -> None:
+    assert python(SHELL + ALL_AT_WORK) == "False None\n"

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageChops, ImageStat
+
+from flux_magic import picture
+from flux_magic.errors import InvalidRequest, NotAnImage
+from tests.unit.samples import digest_of, drawing, encoded, opened
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    """A PNG that says it is this large, and holds no pixels."""
+    chunks = {b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), b"IDAT": zlib.compress(b""), b"IEND": b""}
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in chunks.items()
+    )
+
+
+def distance(one: Image.Image, other: Image.Image) -> float:
+    """The mean difference of two pictures' channels."""
+    return max(ImageStat.Stat(ImageChops.difference(one.convert("RGB"), other.convert("RGB"))).mean)
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type"),
+    [
+        pytest.param(encoded("png"), "image/png", id="PNG"),
+        pytest.param(encoded("jpeg"), "image/jpeg", id="JPEG"),
+        pytest.param(encoded("webp"), "image/webp", id="WebP"),
+        pytest.param(encoded("gif"), None, id="GIF"),
+        pytest.param(b"<!doctype html>", None, id="a page"),
+        pytest.param(b"RIFF\0\0\0\0WAVE", None, id="a sound"),
+        pytest.param(b"", None, id="nothing"),
+        pytest.param(b"\x89PNG", None, id="a beginning"),
+    ],
+)
+def test_the_first_bytes_tell_the_media_type(data: bytes, media_type: str | None) -> None:
+    assert picture.media_type_of(data) == media_type
+    assert picture.media_type_of(data[:12]) == media_type
+
+
+@pytest.mark.parametrize(
+    ("media_type", "suffix"), [("image/png", ".png"), ("image/jpeg", ".jpg"), ("image/webp", ".webp")]
+)
+def test_a_media_type_has_its_usual_suffix(media_type: str, suffix: str) -> None:
+    assert picture.suffix_of(media_type) == suffix
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1"])
+def test_the_digest_is_over_a_tag_the_size_and_the_rgba_pixels(mode: str) -> None:
+    found = picture.describe(encoded("png", mode))
+    assert found.digest == digest_of(opened(encoded("png", mode)))
+    assert (found.width, found.height, found.media_type) == (8, 6, "image/png")
+
+
+def test_the_digest_of_one_white_pixel_is_as_written_down() -> None:
+    whole = b"flux_magic pixels 1\n" + bytes([0, 0, 0, 1, 0, 0, 0, 1]) + b"\xff\xff\xff\xff"
+    assert picture.pixel_digest(Image.new("L", (1, 1), 255)) == hashlib.sha256(whole).hexdigest()
+
+
+def test_the_digest_is_of_the_pixels_and_not_of_their_encoding() -> None:
+    small, large = encoded("png"), encoded("png", compress_level=0)
+    lossless = encoded("webp", lossless=True)
+    assert small != large
+    assert len({picture.describe(data).digest for data in (small, large, lossless)}) == 1
+    assert picture.describe(small).sha256 == hashlib.sha256(small).hexdigest()
+
+
+def test_other_pixels_and_another_shape_have_another_digest() -> None:
+    plain = [Image.new("RGB", size) for size in ((2, 3), (3, 2), (6, 1))]
+    assert len({picture.pixel_digest(image) for image in [*plain, drawing(), drawing(colour=1)]}) == 5
+
+
+def test_only_the_first_frame_counts() -> None:
+    frames = [drawing(colour=200), drawing(colour=90)]
+    moving = encoded("webp", save_all=True, append_images=frames, lossless=True)
+    assert picture.describe(moving).digest == digest_of(drawing())
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        pytest.param(b"<html>no</html>", "15 bytes of something else", id="a page"),
+        pytest.param(encoded("gif"), "something else", id="a GIF"),
+        pytest.param(encoded("png")[:50], "damaged", id="a cut PNG"),
+        pytest.param(encoded("jpeg")[:-60], "damaged", id="a cut JPEG"),
+        pytest.param(encoded("webp")[:40], "damaged", id="a cut WebP"),
+        pytest.param(b"\x89PNG\r\n\x1a\n" + b"?" * 40, "damaged", id="no PNG behind its first bytes"),
+        pytest.param(b"\xff\xd8\xff", "damaged", id="no JPEG behind its first bytes"),
+        pytest.param(b"RIFF\0\0\0\0WEBP", "damaged", id="no WebP behind its first bytes"),
+        pytest.param(png_of_size(8001, 8000), "8001×8000 pixels: more than 64,000,000", id="too large"),
+        pytest.param(png_of_size(10_000, 10_000), "too large", id="so large that Pillow warns"),
+        pytest.param(png_of_size(60_000, 60_000), "too large", id="so large that Pillow refuses"),
+    ],
+)
+def test_what_cannot_be_decoded_is_not_an_image(data: bytes, words: str) -> None:
+    with pytest.raises(NotAnImage, match=words):
+        picture.describe(data)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpeg", "webp"])
+def test_a_picture_damaged_anywhere_is_decoded_or_not_an_image(suffix: str) -> None:
+    whole = encoded(suffix)
+    for place in range(12, len(whole)):
+        damaged = whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]
+        try:
+            assert len(picture.describe(damaged).digest) == 64
+        except NotAnImage as error:
+            assert len(str(error).splitlines()) <= 3  # noqa: PT017 - either end is right
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type"),
+    [
+        pytest.param(encoded("png"), "image/png", id="PNG"),
+        pytest.param(encoded("jpeg"), "image/jpeg", id="JPEG"),
+        pytest.param(encoded("png", "RGBA"), "image/png", id="PNG with alpha"),
+    ],
+)
+def test_png_and_jpeg_are_embedded_as_delivered(data: bytes, media_type: str) -> None:
+    assert picture.for_notebook(data, None) == (media_type, data)
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type"),
+    [
+        pytest.param(encoded("webp"), "image/jpeg", id="lossy"),
+        pytest.param(encoded("webp", exif=b"Exif\0\0II*\0\x08\0\0\0\0\0"), "image/jpeg", id="lossy in the long form"),
+        pytest.param(encoded("webp", lossless=True), "image/png", id="lossless"),
+        pytest.param(encoded("webp", "RGBA"), "image/png", id="lossy with alpha"),
+        pytest.param(encoded("webp", "RGBA", lossless=True), "image/png", id="lossless with alpha"),
+        pytest.param(encoded("webp", save_all=True, append_images=[drawing(colour=9)]), "image/png", id="animated"),
+    ],
+)
+def test_webp_is_embedded_as_jpeg_where_it_is_lossy_and_else_as_png(data: bytes, media_type: str) -> None:
+    found, embedded = picture.for_notebook(data, None)
+    assert found == picture.media_type_of(embedded) == media_type
+    assert distance(opened(embedded), opened(data)) < 3
+    if media_type == "image/png":
+        assert digest_of(opened(embedded)) == digest_of(opened(data))
+
+
+@pytest.mark.parametrize(
+    "data", [b"RIFF\x04\0\0\0WEBP", b"RIFF\x0c\0\0\0WEBPICCP\0\0\0\0"], ids=["empty", "no picture"]
+)
+def test_a_webp_without_a_picture_is_not_taken_for_a_lossy_one(data: bytes) -> None:
+    with pytest.raises(NotAnImage):
+        picture.for_notebook(data, None)
+
+
+@pytest.mark.parametrize(
+    "data", [encoded("png"), encoded("jpeg"), encoded("webp", "RGBA")], ids=["PNG", "JPEG", "WebP"]
+)
+@pytest.mark.parametrize("inline", ["png", "jpeg"])
+def test_inline_chooses_the_encoding(data: bytes, inline: str) -> None:
+    media_type, embedded = picture.for_notebook(data, inline)
+    assert media_type == picture.media_type_of(embedded) == f"image/{inline}"
+    assert opened(embedded).size == (8, 6)
+
+
+def test_jpeg_lays_what_is_transparent_on_white() -> None:
+    _, embedded = picture.for_notebook(encoded("png", "RGBA", size=(64, 64)), "jpeg")
+    corner = opened(embedded).getpixel((0, 0))
+    assert isinstance(corner, tuple)
+    assert min(corner) > 200
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp"])
+def test_a_suffix_asks_for_its_encoding(suffix: str) -> None:
+    data = encoded("webp")
+    found = picture.as_suffix(data, Path(f"fox{suffix}"))
+    assert picture.media_type_of(found) == picture.SUFFIXES[suffix.lower()]
+    assert (found == data) is (suffix == ".webp")
+
+
+def test_a_png_becomes_a_webp_without_loss() -> None:
+    found = picture.as_suffix(encoded("png"), Path("fox.webp"))
+    assert picture.describe(found).digest == picture.describe(encoded("png")).digest
+
+
+@pytest.mark.parametrize("name", ["fox.gif", "fox", "fox.png.txt", ".png"])
+def test_another_suffix_is_refused_and_the_known_ones_are_named(name: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"\.png, \.jpg, \.jpeg, \.webp"):
+        picture.checked_suffix(Path(name))

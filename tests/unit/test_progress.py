@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+from IPython.core.getipython import get_ipython
+
+from flux_magic import progress
+from flux_magic.client import ClientEvent
+from flux_magic.progress import Bar, NotebookSlot, Status, Terminal, bar, status_of
+from flux_magic.types import Queued, Running, Waiting
+from tests.unit.samples import generation, notebook
+
+
+class Paper:
+    """A screen that keeps what was drawn on it."""
+
+    def __init__(self) -> None:
+        self.drawn: list[Status] = []
+        self.cleared = 0
+
+    def draw(self, status: Status) -> None:
+        self.drawn.append(status)
+
+    def clear(self) -> None:
+        self.cleared += 1
+
+    @property
+    def texts(self) -> list[str]:
+        return [status.text for status in self.drawn]
+
+
+class Screenless(io.StringIO):
+    """A stderr that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "PATIENCE", 0)
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [
+        pytest.param(Waiting("starting the local Space"), Status("starting the local Space"), id="waiting"),
+        pytest.param(Queued(3), Status("number 3 in the queue"), id="queued"),
+        pytest.param(Queued(3, 7, 20.6), Status("number 3 of 7 in the queue, about 21 s"), id="queued with an eta"),
+        pytest.param(Queued(1, 1, 0.0), Status("number 1 of 1 in the queue"), id="an eta of 0"),
+        pytest.param(Running(), Status("started"), id="started"),
+        pytest.param(Running(3, None, "tiles"), Status("tiles 3"), id="a step of unknown many"),
+        pytest.param(Running(1, 4), Status("1 of 4 steps", 1, 4), id="a step"),
+        pytest.param(Running(0, 4), Status("0 of 4 steps", 0, 4), id="the first step"),
+        pytest.param(generation(), Status("done"), id="done"),
+    ],
+)
+def test_an_event_is_told_as_a_person_would(event: ClientEvent, status: Status) -> None:
+    assert status_of(event) == status
+
+
+def test_nothing_is_drawn_in_the_first_half_second() -> None:
+    paper = Paper()
+    Bar(paper, 1).show(Running(1, 4))
+    assert paper.drawn == []
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_bar_follows_the_events_and_stays_while_there_is_none() -> None:
+    paper = Paper()
+    following = Bar(paper, 1)
+    for event in (None, Queued(2), None, Running(1, 4), generation()):
+        following.show(event)
+    assert paper.texts == ["connecting", "number 2 in the queue", "number 2 in the queue", "1 of 4 steps", "done"]
+    assert paper.drawn[3] == Status("1 of 4 steps", 1, 4)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_bar_for_several_images_counts_them() -> None:
+    paper = Paper()
+    following = Bar(paper, 2)
+    for event in (Running(1, 4), generation(), Running(2, 4), generation(), None):
+        following.show(event)
+    assert paper.drawn[0] == Status("image 1 of 2: 1 of 4 steps", 1, 4)
+    assert paper.drawn[2] == Status("image 2 of 2: 2 of 4 steps", 2, 4)
+    assert paper.texts[-1] == "image 2 of 2: done"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_bar_without_a_place_draws_nowhere() -> None:
+    with bar(1, quiet=True) as following:
+        following.show(Running())
+    with bar(1) as following:
+        following.show(Running())
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_terminal_gets_one_line_that_is_gone_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screenless()
+    monkeypatch.setattr(sys, "stderr", screen)
+    with bar(1) as following:
+        following.show(Running(1, 4))
+        following.show(Running(4, 4))
+        drawn = screen.getvalue()
+    assert "1 of 4 steps" in drawn
+    assert "4 of 4 steps" in drawn
+    assert "\n" not in screen.getvalue()
+    assert screen.getvalue().endswith("\r")
+
+
+def test_a_terminal_without_a_status_stays_empty() -> None:
+    screen = Terminal()
+    screen.clear()
+    assert screen._bar is None
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_bar_is_cleared_also_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    paper = Paper()
+    monkeypatch.setattr(progress, "_screen", lambda: paper)
+    with pytest.raises(ZeroDivisionError), bar(1) as following:
+        following.show(Running(1 // 0))
+    assert (paper.texts, paper.cleared) == ([], 1)
+
+
+def test_a_notebooks_slot_is_one_output_that_begins_and_ends_empty(tmp_path: Path) -> None:
+    with notebook(tmp_path) as shown:
+        slot = NotebookSlot()
+        for status in (Status("<b>"), Status("<b>"), Status("1 of 4 steps", 1, 4)):
+            slot.draw(status)
+        slot.clear()
+    first, *updates = shown
+    assert (first["data"], first["update"]) == ({}, False)
+    assert [item["data"].get("text/plain") for item in updates] == ["<b>", "1 of 4 steps", None]
+    assert all(item["update"] and item["transient"] == first["transient"] for item in updates)
+    assert updates[-1]["data"] == {}
+
+
+def test_a_notebooks_slot_that_was_never_drawn_leaves_nothing(tmp_path: Path) -> None:
+    with notebook(tmp_path) as shown:
+        NotebookSlot().clear()
+    assert shown == []
+
+
+def test_a_notebook_shows_a_bar_that_a_screen_reader_can_tell(tmp_path: Path) -> None:
+    with notebook(tmp_path) as shown:
+        slot = NotebookSlot()
+        slot.draw(Status("<b>"))
+        slot.draw(Status("1 of 4", 1, 4))
+    assert shown[1]["data"]["text/html"] == (
+        '<progress aria-label="&lt;b&gt;"></progress> <span role="status">&lt;b&gt;</span>'
+    )
+    assert shown[2]["data"]["text/html"].startswith('<progress value="1" max="4" aria-label="1 of 4">')
+
+
+def test_a_shell_without_a_kernel_is_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with notebook(tmp_path):
+        monkeypatch.setattr(sys, "stderr", Screenless())
+        assert isinstance(progress._screen(), Terminal)
+
+
+def test_a_shell_with_a_kernel_is_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with notebook(tmp_path) as shown:
+        monkeypatch.setattr(get_ipython(), "kernel", object(), raising=False)
+        with bar(1) as following:
+            assert isinstance(following._screen, NotebookSlot)
+    assert shown == []

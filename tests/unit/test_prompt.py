@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flux_magic import prompt
+from flux_magic.errors import InvalidRequest
+from flux_magic.prompt import OPTIONS, escape, expand, parse_line, prompt_of
+
+
+@pytest.mark.parametrize(
+    ("line", "options", "rest"),
+    [
+        pytest.param("", {}, "", id="nothing"),
+        pytest.param("  a red fox", {}, "a red fox", id="no option"),
+        pytest.param("--steps 4 a  fox ", {"steps": 4}, "a  fox ", id="the prompt is raw"),
+        pytest.param("--steps=4 a fox", {"steps": 4}, "a fox", id="an equals sign"),
+        pytest.param("--seed 0", {"seed": 0}, "", id="seed 0"),
+        pytest.param("--seed 2147483647", {"seed": 2147483647}, "", id="the largest seed"),
+        pytest.param("--size 1024x768", {"size": (1024, 768)}, "", id="a size"),
+        pytest.param("--size 64×64 --size 8X9", {"size": (8, 9)}, "", id="the last one counts"),
+        pytest.param("--width 512 --height 256", {"width": 512, "height": 256}, "", id="width and height"),
+        pytest.param("-n 4 a fox", {"count": 4}, "a fox", id="the short flag"),
+        pytest.param("-n=4", {"count": 4}, "", id="the short flag with an equals sign"),
+        pytest.param("--timeout 1.5 --timeout .5", {"timeout": 0.5}, "", id="seconds"),
+        pytest.param("--save 'my pictures/' a fox", {"save": "my pictures/"}, "a fox", id="single quotes"),
+        pytest.param('--save="my pictures/" a fox', {"save": "my pictures/"}, "a fox", id="double quotes"),
+        pytest.param("--save my' 'pictures a", {"save": "my pictures"}, "a", id="quotes within a value"),
+        pytest.param("--space=a=b x", {"space": "a=b"}, "x", id="a value with an equals sign"),
+        pytest.param("--raw --quiet --yes", {"raw": True, "quiet": True, "yes": True}, "", id="flags"),
+        pytest.param("--dry-run --overwrite x", {"dry_run": True, "overwrite": True}, "x", id="flags and a prompt"),
+        pytest.param("--output fox x", {"output": "fox"}, "x", id="a name"),
+        pytest.param("--inline link x", {"inline": "link"}, "x", id="a choice"),
+        pytest.param("--proxy http://p:1 --model flux", {"proxy": "http://p:1", "model": "flux"}, "", id="texts"),
+        pytest.param("--steps 4 -- --seed 1", {"steps": 4}, "--seed 1", id="two dashes end the options"),
+        pytest.param("--  a fox", {}, " a fox", id="one space belongs to the dashes"),
+        pytest.param("- a fox", {}, "- a fox", id="one dash is a prompt"),
+        pytest.param("a fox --seed 1", {}, "a fox --seed 1", id="options come first"),
+        pytest.param("it's a fox", {}, "it's a fox", id="an apostrophe"),
+        pytest.param('"a fox', {}, '"a fox', id="a lone quote"),
+        pytest.param("--raw 'a fox' x", {"raw": True}, "'a fox' x", id="a prompt in quotes keeps them"),
+    ],
+)
+def test_a_line_is_options_and_then_the_raw_prompt(line: str, options: dict[str, Any], rest: str) -> None:
+    assert parse_line(line) == (options, rest)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        pytest.param("--steps 0", "--steps 0: give a whole number from 1 up", id="no steps"),
+        pytest.param("--steps four", "--steps four: give a whole number", id="a word for a number"),
+        pytest.param("--steps 4.0", "--steps 4.0: give a whole number", id="a float for a number"),
+        pytest.param("--steps ४", "--steps ४: give a whole number", id="other digits"),
+        pytest.param("--seed -1", "--seed -1: give a whole number from 0 to 2147483647", id="a negative seed"),
+        pytest.param("--seed 2147483648", "from 0 to 2147483647", id="too large a seed"),
+        pytest.param(f"--width {'9' * 19}", "give a whole number", id="too many digits"),
+        pytest.param("--size 1024", "--size 1024: give width x height", id="half a size"),
+        pytest.param("--size 1024x768x3", "give width x height", id="three sizes"),
+        pytest.param("--timeout 0", "--timeout 0: give seconds above 0", id="no time"),
+        pytest.param("--timeout nan", "--timeout nan: give seconds above 0", id="NaN"),
+        pytest.param("--timeout -5", "--timeout -5: give seconds above 0", id="negative time"),
+        pytest.param("--output 2fox", "--output 2fox: give a name that Python takes", id="no name"),
+        pytest.param("--inline gif", "--inline gif: choose one of png, jpeg, link", id="no choice"),
+        pytest.param("--save ''", "--save is empty", id="an empty text"),
+        pytest.param("--save=", "--save is empty", id="an empty text after the equals sign"),
+        pytest.param("--steps", "--steps needs a value, for example --steps 4", id="no value"),
+        pytest.param(
+            "--space --seed 1", "--space needs a value, for example --space local", id="an option for a value"
+        ),
+        pytest.param("--raw=yes", "--raw takes no value: write --raw alone", id="a value for a flag"),
+        pytest.param("--sead 1", "unknown option --sead: did you mean --seed?", id="a slip"),
+        pytest.param("--xyzzy", "unknown option --xyzzy: There are --steps", id="nothing like it"),
+        pytest.param("-5 degrees", "a prompt that begins with a dash comes after --", id="a prompt with a dash"),
+        pytest.param("--raw---quiet", "unknown option", id="two flags in one"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_and_says_what_can(line: str, words: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parse_line(line)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_every_options_example_is_read(option: prompt.Option) -> None:
+    for flag in option.flags:
+        options, rest = parse_line(f"{flag} {option.metavar} a fox")
+        assert list(options) == [option.name]
+        assert rest == "a fox"
+
+
+WORDS = st.sampled_from(
+    [*(flag for option in OPTIONS for flag in option.flags), "--", "-", "=", "'", '"', " ", "1", "64x64", "fox", "\n"]
+)
+
+
+@given(line=st.one_of(st.text(), st.lists(st.one_of(WORDS, st.text(max_size=3)), max_size=12).map("".join)))
+@settings(deadline=None, max_examples=300)
+def test_whatever_the_line_it_is_read_or_refused_in_our_own_words(line: str) -> None:
+    try:
+        options, rest = parse_line(line)
+    except InvalidRequest as error:
+        assert str(error)  # noqa: PT017 - either end is right
+    else:
+        assert line.endswith(rest)
+        assert options.keys() <= {option.name for option in OPTIONS}
+
+
+@pytest.mark.parametrize(
+    ("line", "body", "typed"),
+    [
+        pytest.param("a fox ", None, "a fox ", id="the line"),
+        pytest.param("a fox", "  \n", "a fox", id="the line of a cell with an empty body"),
+        pytest.param("", "a fox\n", "a fox", id="the body"),
+        pytest.param(" ", "\n a\n\nfox \n\n", "\n a\n\nfox \n", id="the body but for one line end"),
+        pytest.param("", "a fox", "a fox", id="a body without a line end"),
+    ],
+)
+def test_the_prompt_is_the_body_or_the_rest_of_the_line(line: str, body: str | None, typed: str) -> None:
+    assert prompt_of(line, body) == typed
+
+
+@pytest.mark.parametrize(("line", "body"), [("", None), (" \t", "\n \n"), ("", "")])
+def test_an_empty_prompt_is_refused(line: str, body: str | None) -> None:
+    with pytest.raises(InvalidRequest, match="the prompt is empty"):
+        prompt_of(line, body)
+
+
+def test_a_prompt_in_two_places_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match=r"in two places: put 'a fox' into the cell's body"):
+        prompt_of(" a fox", "a hen\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "sent", "missing"),
+    [
+        pytest.param("a fox in {place}", "a fox in Kyōto", [], id="a name"),
+        pytest.param("{n}{n} {place}", "77 Kyōto", [], id="names side by side"),
+        pytest.param(
+            "a {colour} {kind} {colour}", "a {colour} {kind} {colour}", ["colour", "kind"], id="unknown names"
+        ),
+        pytest.param("{{place}}", "{place}", [], id="a literal name"),
+        pytest.param("{{{place}}}", "{{place}}", [], id="a literal name in braces"),
+        pytest.param("{place", "{place", [], id="half a pair"),
+        pytest.param("{{place}", "{Kyōto", [], id="a brace too many"),
+        pytest.param('{"a": 1} {} {0} {n.real} {n!r} {n:>3} { n }', None, [], id="other things in braces"),
+        pytest.param(r"\frac{1}{2} $n %n %(n)s 50%", None, [], id="LaTeX, dollars and percents"),
+        pytest.param("{größe}", "XL", [], id="a name with other letters"),
+        pytest.param("{tricky}", "{place} {{n}}", [], id="a value is not read again"),
+    ],
+)
+def test_names_in_braces_become_their_values_and_nothing_else_changes(
+    text: str, sent: str | None, missing: list[str]
+) -> None:
+    names = {"place": "Kyōto", "n": 7, "größe": "XL", "tricky": "{place} {{n}}"}
+    assert expand(text, names) == (text if sent is None else sent, missing)
+
+
+BRACES = st.one_of(
+    st.text(),
+    st.lists(st.sampled_from(["{", "}", "{a}", "{{a}}", "a", "é1", "_", " ", "\n"]), max_size=12).map("".join),
+)
+
+
+@given(text=BRACES, names=st.dictionaries(st.sampled_from(["a", "é1", "_", "aa"]), st.text(max_size=5)))
+@settings(deadline=None, max_examples=300)
+def test_expand_takes_back_what_escape_did_whatever_names_there_are(text: str, names: dict[str, str]) -> None:
+    assert expand(escape(text), names) == (text, [])

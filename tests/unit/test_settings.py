@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from flux_magic import settings
+from flux_magic.errors import InvalidRequest
+from flux_magic.settings import Settings, configure_by, resolve
+
+
+@pytest.fixture(autouse=True)
+def _no_layers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A test starts without environment and `%config`, and leaves none."""
+    monkeypatch.delenv("FLUX_MAGIC_SPACE", raising=False)
+    configure_by(dict)
+    yield
+    configure_by(dict)
+
+
+def test_the_defaults_are_the_originals() -> None:
+    assert resolve() == Settings(
+        space=None, model="flux", steps=2, width=768, height=768, seed=None, inline=None, proxy=None, timeout=None
+    )
+    assert resolve().runner == "thread"
+
+
+def test_the_environment_is_over_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLUX_MAGIC_SPACE", "env/space")
+    assert resolve().space == "env/space"
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLUX_MAGIC_SPACE", "")
+    assert resolve().space is None
+
+
+def test_config_is_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLUX_MAGIC_SPACE", "env/space")
+    configure_by(lambda: {"space": "config/space", "steps": 3})
+    assert (resolve().space, resolve().steps) == ("config/space", 3)
+
+
+def test_an_option_is_over_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLUX_MAGIC_SPACE", "env/space")
+    configure_by(lambda: {"space": "config/space", "steps": 3})
+    resolved = resolve(space="option/space", steps=4)
+    assert (resolved.space, resolved.steps) == ("option/space", 4)
+
+
+@pytest.mark.parametrize(
+    ("config", "option", "found"), [(None, None, "env/space"), ("c/s", None, "c/s"), (None, "o/s", "o/s")]
+)
+def test_none_counts_as_not_given(
+    monkeypatch: pytest.MonkeyPatch, config: str | None, option: str | None, found: str
+) -> None:
+    monkeypatch.setenv("FLUX_MAGIC_SPACE", "env/space")
+    configure_by(lambda: {"space": config})
+    assert resolve(space=option).space == found
+
+
+def test_seed_0_is_a_seed() -> None:
+    configure_by(lambda: {"seed": 5})
+    assert resolve(seed=0).seed == 0
+
+
+def test_a_change_takes_effect_with_the_next_call() -> None:
+    layer: dict[str, Any] = {"steps": 3}
+    configure_by(lambda: layer)
+    before = resolve().steps
+    layer["steps"] = 8
+    assert (before, resolve().steps) == (3, 8)
+
+
+def test_an_unknown_option_is_named() -> None:
+    with pytest.raises(TypeError, match="unknown option: guidance, sead"):
+        resolve(sead=1, guidance=2, steps=3)
+
+
+@pytest.mark.parametrize("inline", [None, *settings.INLINE])
+def test_every_way_to_embed_is_taken(inline: str | None) -> None:
+    assert Settings(inline=inline).inline == inline
+
+
+@pytest.mark.parametrize("runner", settings.RUNNERS)
+def test_every_runner_is_taken(runner: str) -> None:
+    assert Settings(runner=runner).runner == runner
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "choices"),
+    [
+        pytest.param("inline", "gif", "png, jpeg, link", id="inline"),
+        pytest.param("inline", "", "png, jpeg, link", id="an empty inline"),
+        pytest.param("runner", "trio", "thread, nest", id="runner"),
+    ],
+)
+def test_what_is_no_choice_is_refused_and_the_choices_are_named(name: str, value: str, choices: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"^{name} is '{value}': choose one of {choices}$"):
+        resolve(**{name: value})
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), "90", float("-inf")])
+def test_a_timeout_that_is_not_above_0_is_refused(timeout: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"timeout is .*: give seconds above 0"):
+        resolve(timeout=timeout)
+
+
+@pytest.mark.parametrize("timeout", [None, 0.1, 90])
+def test_a_timeout_above_0_is_taken(timeout: float | None) -> None:
+    assert resolve(timeout=timeout).timeout == timeout
+
+
+def test_a_proxys_password_does_not_show_in_the_settings_repr() -> None:
+    assert "secret" not in repr(Settings(proxy="http://ann:secret@proxy.example:3128"))

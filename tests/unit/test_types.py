@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import pytest
+
+from flux_magic.errors import InvalidRequest
+from flux_magic.types import ImageRequest, ImageResponse, Queued, Running, Space, Waiting, markdown_text
+from tests.unit.samples import FILE, record
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "identity"),
+    [
+        pytest.param(
+            "black-forest-labs/FLUX.1-schnell",
+            "https://black-forest-labs-flux-1-schnell.hf.space",
+            "hf:black-forest-labs/FLUX.1-schnell",
+            id="a Hub id",
+        ),
+        pytest.param("A_b/c.d_e", "https://a-b-c-d-e.hf.space", "hf:A_b/c.d_e", id="a Hub id with dots and lines"),
+        pytest.param(" owner/name/ ", "https://owner-name.hf.space", "hf:owner/name", id="spaces and a slash around"),
+        pytest.param("http://127.0.0.1:7860/", "http://127.0.0.1:7860", "http://127.0.0.1:7860", id="a URL"),
+        pytest.param("https://h.example/a/b/", "https://h.example/a/b", "https://h.example/a/b", id="a path"),
+        pytest.param(
+            "https://h.example/a?b=c#d", "https://h.example/a", "https://h.example/a", id="query and fragment"
+        ),
+        pytest.param("http://[::1]:7860", "http://[::1]:7860", "http://[::1]:7860", id="IPv6"),
+        pytest.param("local", None, "local", id="local"),
+        pytest.param(" local/", None, "local", id="local with a slash"),
+    ],
+)
+def test_a_space_is_a_hub_id_a_url_or_local(text: str, url: str | None, identity: str) -> None:
+    space = Space.parse(text)
+    assert (space.url, space.identity) == (url, identity)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "flux",
+        "a/b/c",
+        "ö/ü",
+        "ftp://h.example",
+        "file:///etc/passwd",
+        "http://",
+        "http:///path",
+        "http://h.example:99999",
+        "http://h.example:port",
+        "http://[::1",
+        "javascript:alert(1)",
+    ],
+)
+def test_anything_else_is_no_space(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="is no Space"):
+        Space.parse(text)
+
+
+@pytest.mark.parametrize("text", ["http://ann@h.example", "https://ann:secret@h.example", "https://:secret@h.example"])
+def test_a_spaces_url_holds_no_name_or_password_and_the_error_does_not_show_them(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="no user name or password") as caught:
+        Space.parse(text)
+    assert "secret" not in str(caught.value)
+    assert "ann" not in str(caught.value)
+
+
+def test_a_request_has_the_originals_defaults() -> None:
+    request = ImageRequest("a fox")
+    assert (request.width, request.height, request.steps, request.seed) == (768, 768, 2, 0)
+    assert (request.model, request.randomize_seed) == ("", False)
+
+
+@pytest.mark.parametrize(("asked", "sent"), [(8, 8), (15, 8), (16, 16), (768, 768), (1023, 1016)], ids=str)
+def test_a_size_is_rounded_down_to_a_multiple_of_8_when_it_is_sent(asked: int, sent: int) -> None:
+    request = ImageRequest("a fox", width=asked, height=asked + 8)
+    assert (request.sent_width, request.sent_height) == (sent, sent + 8)
+    assert (request.width, request.height) == (asked, asked + 8)
+
+
+@pytest.mark.parametrize("prompt", ["", " ", "\n\t ", None, 7, b"a fox"])
+def test_a_prompt_without_words_is_refused(prompt: Any) -> None:
+    with pytest.raises(InvalidRequest, match="prompt is empty"):
+        ImageRequest(prompt)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("width", 7, id="width 7"),
+        pytest.param("height", 0, id="height 0"),
+        pytest.param("width", 512.0, id="a float"),
+        pytest.param("height", "512", id="a string"),
+        pytest.param("steps", 0, id="no steps"),
+        pytest.param("steps", True, id="a bool"),
+        pytest.param("seed", -1, id="a negative seed"),
+        pytest.param("seed", None, id="no seed"),
+    ],
+)
+def test_a_value_that_is_no_whole_number_of_its_range_is_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises(InvalidRequest, match=f"^{name} is {value!r}: give a whole number from"):
+        ImageRequest("a fox", **{name: value})
+
+
+def test_the_largest_seed_is_a_seed() -> None:
+    assert ImageRequest("a fox", seed=2147483647).seed == 2147483647
+
+
+def test_a_seed_past_the_largest_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match=r"seed 2147483648 is too large.*2147483647"):
+        ImageRequest("a fox", seed=2147483648)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [ImageRequest("a fox"), Space("local", None), Waiting("x"), Queued(1), Running(), ImageResponse([], ""), FILE],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_value_cannot_be_changed(value: object) -> None:
+    name = next(iter(type(value).__dataclass_fields__))  # type: ignore[attr-defined]
+    with pytest.raises(FrozenInstanceError):
+        setattr(value, name, "other")
+
+
+def test_a_response_reads_as_markdown() -> None:
+    response = ImageResponse(["http://h.example/a b(1).png", "http://h.example/2.png"], "a [red]\nfox", 7, {})
+    shown = "![a \\[red\\] fox](http://h.example/a%20b%281%29.png)\n![a \\[red\\] fox](http://h.example/2.png)"
+    assert str(response) == response._repr_markdown_() == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("a  red\n\tfox ", "a red fox", id="one line"),
+        pytest.param("a|b", r"a\|b", id="a table's bar"),
+        pytest.param("<b>&amp;</b>", r"\<b\>\&amp;\</b\>", id="HTML"),
+        pytest.param("$x_1$", r"\$x\_1\$", id="MathJax"),
+        pytest.param(r"\*a* ~b~ `c` !d", r"\\\*a\* \~b\~ \`c\` \!d", id="emphasis and code"),
+        pytest.param("# {a} [b](c)", r"\# \{a\} \[b\]\(c\)", id="headings and links"),
+        pytest.param("", "", id="nothing"),
+    ],
+)
+def test_markdown_shows_a_text_as_it_is(text: str, shown: str) -> None:
+    assert markdown_text(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("space", "drawn"), [("local:1", True), ("hf:a/b", False), ("http://127.0.0.1:7860", False), ("local", False)]
+)
+def test_a_record_knows_the_local_spaces_drawings(space: str, drawn: bool) -> None:  # noqa: FBT001 - a table's column
+    assert record(space=space).stand_in is drawn
+
+
+def test_a_record_becomes_json_with_its_files() -> None:
+    there = json.loads(json.dumps(record().as_dict()))
+    assert there["prompt"] == "a red fox"
+    assert there["requested_space"] is None
+    assert there["files"] == [
+        {"media_type": "image/png", "width": 256, "height": 192, "digest": FILE.digest, "sha256": FILE.sha256}
+    ]

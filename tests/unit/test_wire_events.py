@@ -1,0 +1,177 @@
+"""The two streams of a job, message by message, in the forms of Gradio 4, 5 and 6."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from flux_magic.errors import CancelledByServer, ProtocolError, SpaceError
+from flux_magic.providers.sse import ServerSentEvent
+from flux_magic.providers.wire import Finished, StreamNotFound, WireEvent, call_event, plain, queue_event, space_error
+from flux_magic.types import Queued, Running
+
+FILE = {"path": "/tmp/g/image.webp", "url": "http://host/file=/tmp/g/image.webp", "meta": {"_type": "gradio.FileData"}}
+QUOTA = "You have exceeded your free ZeroGPU quota (60s requested vs. 0s left). Try again in 1:02:03."
+LINKS = (
+    'You have exceeded your <b>free</b> ZeroGPU quota &amp; more. <a style="color: red" href="https://h.example">'
+    "Sign-up on Hugging Face</a>\n to get more quota"
+)
+
+
+def message(msg: str, **fields: Any) -> ServerSentEvent:
+    return ServerSentEvent("message", json.dumps({"msg": msg, "event_id": "b889", **fields}))
+
+
+def progress(*bars: object) -> ServerSentEvent:
+    return message("progress", progress_data=list(bars))
+
+
+def steps(index: object, length: object = None, unit: object = None) -> dict[str, object]:
+    return {"index": index, "length": length, "unit": unit, "progress": None, "desc": None}
+
+
+def completed(output: object, *, success: bool = True) -> ServerSentEvent:
+    return message("process_completed", output=output, success=success, title=None)
+
+
+def called(name: str, data: object) -> ServerSentEvent:
+    return ServerSentEvent(name, json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    ("event", "decoded"),
+    [
+        pytest.param(message("estimation", rank=0, queue_size=1, rank_eta=None), Queued(1, 1, None), id="first"),
+        pytest.param(message("estimation", rank=4, queue_size=9, rank_eta=21.5), Queued(5, 9, 21.5), id="fifth"),
+        pytest.param(message("estimation", rank=0), Queued(1, None, None), id="no size"),
+        pytest.param(message("estimation", rank=None), None, id="no rank"),
+        pytest.param(message("process_starts", eta=2.34), Running(None, None), id="start"),
+        pytest.param(progress(steps(1, 4, "steps")), Running(1, 4, "steps"), id="a step"),
+        pytest.param(progress(steps(0, 4, "steps"), steps(2, 9, "tiles")), Running(2, 9, "tiles"), id="nested bars"),
+        pytest.param(progress(steps(7)), Running(7, None, "steps"), id="no length and no unit"),
+        pytest.param(progress(steps(7, 1.5)), Running(7, None, "steps"), id="an odd length"),
+        pytest.param(progress(), None, id="no bar"),
+        pytest.param(progress(steps(None)), None, id="a bar without an index"),
+        pytest.param(progress("half"), None, id="a bar that is none"),
+        pytest.param(message("progress", progress_data=None), None, id="no list of bars"),
+        pytest.param(message("log", log="Waiting for a GPU", level="info", title="x"), None, id="a log"),
+        pytest.param(message("heartbeat"), None, id="a heartbeat"),
+        pytest.param(
+            message("process_generating", output={"data": [[["replace", [], 1]]]}), None, id="a generator's step"
+        ),
+        pytest.param(message("close_stream"), None, id="the end"),
+        pytest.param(ServerSentEvent("message", "not json"), None, id="no JSON"),
+        pytest.param(ServerSentEvent("message", "[1]"), None, id="no message"),
+        pytest.param(
+            completed({"data": [FILE, 42], "is_generating": False, "duration": 0.002}), Finished([FILE, 42]), id="done"
+        ),
+        pytest.param(message("process_completed", output={"data": []}), Finished([]), id="done, without success"),
+    ],
+)
+def test_the_queue_stream_tells_where_a_job_stands(event: ServerSentEvent, decoded: WireEvent | None) -> None:
+    assert queue_event(event) == decoded
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "words"),
+    [
+        pytest.param(
+            completed({"error": QUOTA, "title": "ZeroGPU quota exceeded"}, success=False),
+            SpaceError,
+            f"the Space says: ZeroGPU quota exceeded: {QUOTA}",
+            id="an error with a title",
+        ),
+        pytest.param(completed({"error": "no"}, success=False), SpaceError, "the Space says: no", id="an error"),
+        pytest.param(completed({"error": None}, success=False), SpaceError, "gave no reason", id="an exception"),
+        pytest.param(completed(None, success=False), SpaceError, "gave no reason", id="an error without output"),
+        pytest.param(completed({}), CancelledByServer, "cancelled the job", id="cancelled"),
+        pytest.param(completed(None), CancelledByServer, "cancelled the job", id="no output"),
+        pytest.param(completed({"data": "x"}), ProtocolError, "not a list of outputs", id="no list"),
+        pytest.param(
+            message("unexpected_error", message="404: Not Found", session_not_found=True, success=False),
+            StreamNotFound,
+            "does not know the job",
+            id="an unknown session",
+        ),
+        pytest.param(
+            message("unexpected_error", message="<b>out of</b> memory", success=False),
+            ProtocolError,
+            "the Space gave up the job: out of memory",
+            id="an unexpected error",
+        ),
+        pytest.param(message("unexpected_error"), ProtocolError, "no reason given", id="an error without a message"),
+        pytest.param(message("server_stopped"), ProtocolError, "the Space gave up the job", id="the server stops"),
+    ],
+)
+def test_the_queue_stream_tells_why_a_job_failed(event: ServerSentEvent, kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind) as caught:
+        queue_event(event)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("event", "decoded"),
+    [
+        pytest.param(called("complete", [FILE, 42]), Finished([FILE, 42]), id="done"),
+        pytest.param(called("complete", [None, 42]), Finished([None, 42]), id="done, without an image"),
+        pytest.param(called("heartbeat", None), None, id="a heartbeat"),
+        pytest.param(called("generating", [FILE, 42]), None, id="a generator's step"),
+        pytest.param(called("message", [FILE, 42]), None, id="no name"),
+    ],
+)
+def test_the_simple_route_tells_the_end_alone(event: ServerSentEvent, decoded: WireEvent | None) -> None:
+    assert call_event(event) == decoded
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "words"),
+    [
+        pytest.param(
+            called("error", {"error": "too much", "duration": 10, "visible": True, "title": "ZeroGPU quota exceeded"}),
+            SpaceError,
+            "the Space says: ZeroGPU quota exceeded: too much",
+            id="Gradio 6",
+        ),
+        pytest.param(called("error", None), SpaceError, "gave no reason", id="Gradio 4 and 5"),
+        pytest.param(called("error", {"error": None}), SpaceError, "gave no reason", id="an exception"),
+        pytest.param(called("error", "404: Not Found"), SpaceError, "says: 404: Not Found", id="an unknown event"),
+        pytest.param(ServerSentEvent("error", "broken"), SpaceError, "says: broken", id="no JSON"),
+        pytest.param(called("complete", None), CancelledByServer, "cancelled the job", id="cancelled"),
+        pytest.param(called("complete", {"data": []}), ProtocolError, "not a list of outputs", id="no list"),
+        pytest.param(ServerSentEvent("complete", "[1,"), ProtocolError, "not a list of outputs", id="cut JSON"),
+    ],
+)
+def test_the_simple_route_tells_why_a_job_failed(event: ServerSentEvent, kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind) as caught:
+        call_event(event)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        pytest.param(
+            {"error": LINKS, "title": "ZeroGPU quota exceeded"},
+            "the Space says: ZeroGPU quota exceeded: You have exceeded your free ZeroGPU quota & more. "
+            "Sign-up on Hugging Face to get more quota",
+            id="HTML",
+        ),
+        pytest.param({"error": "no", "title": "Error"}, "the Space says: no", id="a title that says nothing"),
+        pytest.param({"error": "no", "title": None}, "the Space says: no", id="no title"),
+        pytest.param({"error": 7}, "the Space failed and gave no reason", id="a number"),
+        pytest.param([1], "the Space failed and gave no reason", id="a list"),
+    ],
+)
+def test_an_error_is_told_in_the_spaces_own_words_without_its_markup(said: object, shown: str) -> None:
+    assert str(space_error(said)).split("\n")[0] == shown
+
+
+def test_an_error_of_pages_is_cut() -> None:
+    assert plain("word " * 500) == ("word " * 500)[:500]
+    assert "\n" not in plain("a\n\r\nb")
+
+
+def test_an_error_without_a_reason_says_what_to_do() -> None:
+    assert space_error(None).hint == "Run the cell again, or with other parameters."
