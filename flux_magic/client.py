@@ -40,6 +40,8 @@ def plan(prompt: str, settings: Settings, count: int = 1) -> list[ImageRequest]:
     count = _whole("count", count)
     if count < 1:
         raise InvalidRequest(f"count is {count}: give a whole number from 1 up")
+    if count > MAX_SEED + 1:
+        raise InvalidRequest(f"count is {count}: there are only {MAX_SEED + 1} seeds")
     first = random.randrange(MAX_SEED - count + 2) if settings.seed is None else _whole("seed", settings.seed)
     if count > 1 and first <= MAX_SEED < first + count - 1:
         raise InvalidRequest(
@@ -65,6 +67,14 @@ def _whole(name: str, value: object) -> int:
     return operator.index(value)
 
 
+@dataclass(slots=True)
+class _Kept:
+    """A session that is kept on one loop, and how many `async with` blocks of that loop use it."""
+
+    session: aiohttp.ClientSession
+    users: int = 0
+
+
 class Client:
     """Makes images on the caller's own event loop.
 
@@ -78,18 +88,26 @@ class Client:
     def __init__(self, **options: Any) -> None:
         resolve(**options)  # a mistake shows here, not at the first image
         self._options = options
-        self._sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession] = WeakKeyDictionary()
+        self._kept: WeakKeyDictionary[asyncio.AbstractEventLoop, _Kept] = WeakKeyDictionary()
 
     async def __aenter__(self) -> Self:
-        self._sessions.setdefault(asyncio.get_running_loop(), open_session())
+        loop = asyncio.get_running_loop()
+        kept = self._kept.get(loop) or _Kept(open_session())
+        kept.users += 1
+        self._kept[loop] = kept
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        session = self._sessions.pop(asyncio.get_running_loop(), None)
-        if session is not None:
-            await session.close()
+        loop = asyncio.get_running_loop()
+        kept = self._kept.get(loop)
+        if kept is None:
+            return
+        kept.users -= 1
+        if kept.users == 0:
+            del self._kept[loop]
+            await kept.session.close()
 
     async def generate(self, prompt: str, *, count: int = 1, **options: Any) -> Generation | Generations:
         """Make one image, or `count` with successive seeds, one after the other.
@@ -127,9 +145,9 @@ class Client:
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
-        kept = self._sessions.get(asyncio.get_running_loop())
+        kept = self._kept.get(asyncio.get_running_loop())
         if kept is not None:
-            yield kept
+            yield kept.session
             return
         async with open_session() as session:
             yield session

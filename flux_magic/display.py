@@ -94,8 +94,8 @@ def _size(record: Record) -> str:
 
 
 def _html(record: Record, rows: dict[str, str], command: str) -> str:
-    """`pre` keeps the prompt's lines, and keeps MathJax from reading what stands between dollars."""
-    text = f'<pre style="{_PROMPT}">{html.escape(record.prompt)}</pre>'
+    """`pre` keeps the prompt's lines, the first of which begins below it, and keeps MathJax out."""
+    text = f'<pre style="{_PROMPT}">\n{html.escape(record.prompt)}</pre>'
     cells = {"prompt": text} | {name: html.escape(value) for name, value in rows.items()}
     body = "".join(
         f'<tr><th scope="row" style="{_CELL}">{name}</th><td style="{_CELL}">{value}</td></tr>'

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from . import display, picture, prompt
-from .errors import InvalidRequest, NotAnImage, SaveError
+from .errors import FluxError, InvalidRequest, NotAnImage, SaveError
 from .types import FileRecord, ImageRequest, Record
 
 if TYPE_CHECKING:
@@ -202,38 +203,42 @@ def is_folder(path: Path) -> bool:
 
 
 def save_target(path: str | os.PathLike[str], count: int) -> Path:
-    """The path, once it is known that `count` pictures can go there; raises InvalidRequest otherwise."""
+    """The path, once it is known that `count` pictures can go there; raises InvalidRequest or SaveError."""
     text = os.fspath(path)
-    target = Path(text).expanduser()
-    if text.endswith(("/", os.sep)):
-        # A trailing slash means a folder, whatever its name looks like.
-        _make_folder(target)
-    if is_folder(target):
-        return target
-    picture.checked_suffix(target)
+    with _saving_to(text):
+        target = Path(text).expanduser()
+        if text.endswith(("/", os.sep)):
+            # A trailing slash means a folder, whatever its name looks like.
+            target.mkdir(parents=True, exist_ok=True)
+        if is_folder(target):
+            return target
+        picture.checked_suffix(target)
     if count > 1:
         raise InvalidRequest(f"cannot save {count} images as the one file {target.name}: give a folder")
     return target
 
 
-def _make_folder(path: Path) -> None:
+@contextmanager
+def _saving_to(path: object) -> Iterator[None]:
+    """Whatever a file system has against a path becomes a SaveError."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise SaveError(f"cannot make the folder {path}: {exc.strerror}") from exc
+        yield
+    except FluxError:
+        raise
+    except (OSError, RuntimeError, ValueError) as exc:
+        reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+        raise SaveError(f"cannot write {path}: {reason}", "Give another path.") from exc
 
 
 def _write(data: bytes, path: Path, *, overwrite: bool) -> None:
     encoded = picture.as_suffix(data, path)
-    if path.exists() and not overwrite:
-        if _same_pixels(encoded, path):
-            return
-        raise SaveError(f"{path} is there already, and is another picture", "Replace it with --overwrite.")
-    _make_folder(path.parent)
-    try:
+    with _saving_to(path):
+        if path.exists() and not overwrite:
+            if _same_pixels(encoded, path):
+                return
+            raise SaveError(f"{path} is there already, and is another picture", "Replace it with --overwrite.")
+        path.parent.mkdir(parents=True, exist_ok=True)
         _write_whole(encoded, path)
-    except OSError as exc:
-        raise SaveError(f"cannot write {path}: {exc.strerror}") from exc
 
 
 def _same_pixels(encoded: bytes, path: Path) -> bool:

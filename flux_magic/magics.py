@@ -133,10 +133,11 @@ class FluxMagics(Magics):
         typed = prompt.prompt_of(rest, cell)
         from .client import plan
 
+        count = options.get("count", 1)
+        _check(options, count)
         text = typed if options.get("raw") else self._expanded(typed)
         resolved = settings.resolve(**_settings_of(options))
-        requests = plan(text, resolved, options.get("count", 1))
-        _check(options, len(requests))
+        requests = plan(text, resolved, count)
         if options.get("dry_run"):
             print(_described(requests, resolved))
             return None

@@ -113,7 +113,7 @@ def checked_suffix(path: PurePath) -> str:
 def _encode(image: Image, media_type: str) -> bytes:
     out = io.BytesIO()
     if media_type == "image/png":
-        image.save(out, "PNG")
+        (image.convert("RGB") if image.mode in {"CMYK", "YCbCr"} else image).save(out, "PNG")
     elif media_type == "image/webp":
         image.save(out, "WEBP", lossless=True)
     else:
@@ -142,7 +142,7 @@ def _is_lossy_webp(data: bytes) -> bool:
     position = 12
     while position + 8 <= len(data):
         name, size = data[position : position + 4], int.from_bytes(data[position + 4 : position + 8], "little")
-        if name == b"VP8X" and data[position + 8] & 0x12:
+        if name == b"VP8X" and int.from_bytes(data[position + 8 : position + 9], "little") & 0x12:
             return False
         if name in {b"VP8 ", b"VP8L"}:
             return name == b"VP8 "

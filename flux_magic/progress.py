@@ -70,9 +70,9 @@ class Bar:
         """Take in an event, or None where only time has passed."""
         if event is not None:
             self._status = status_of(event)
-            self._finished += isinstance(event, Generation)
         if self._screen is not None and time.monotonic() - self._begin >= PATIENCE:
             self._screen.draw(self._labelled())
+        self._finished += isinstance(event, Generation)
 
     def _labelled(self) -> Status:
         if self._count == 1:

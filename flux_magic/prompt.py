@@ -133,7 +133,7 @@ def _take_option(options: dict[str, Any], word: str, line: str, position: int) -
         return position
     if not equals:
         following = _WORD.match(line, position)
-        if following is None or following[1] in _BY_FLAG:
+        if following is None or following[1].startswith("--") or following[1] in _BY_FLAG:
             raise InvalidRequest(f"{flag} needs a value, for example {flag} {option.metavar}")
         value, position = following[1], following.end()
     options[option.name] = option.read(flag, _unquoted(value))
@@ -193,9 +193,13 @@ def escape(text: str) -> str:
     return re.sub(_NAME, r"{{\1}}", text)
 
 
-# IPython takes interpreter prompts off a pasted cell before a magic sees it, and a lone surrogate or
-# a NUL does not survive the way to a kernel: such a text goes into a Python string instead.
-_NO_CELL = re.compile(r"^\s*(>>>|\.\.\.|In ?\[)|[\0\ud800-\udfff]", re.MULTILINE)
+# IPython takes interpreter prompts off a pasted cell and empties lines of blanks before a magic sees it,
+# and a lone surrogate or a NUL does not survive the way to a kernel: such a text goes into a Python string.
+_NO_CELL = re.compile(
+    r"(?:\A|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])\s*(?:>>>|\.\.\.|(?:\[(?:ins|nav)\] ?)?In ?\[)"
+    r"|^[^\S\n]+$|[\0\ud800-\udfff]",
+    re.MULTILINE,
+)
 
 
 def command(record: Record) -> str:

@@ -65,14 +65,14 @@ class ThreadRunner:
         result: list[T] = []
 
         async def once() -> AsyncGenerator[None, None]:
-            try:
-                result.append(await coroutine)
-            finally:
-                coroutine.close()
+            result.append(await coroutine)
             yield
 
-        for _ in self.iterate(once()):
-            pass
+        try:
+            for _ in self.iterate(once()):
+                pass
+        finally:
+            coroutine.close()
         return result[0]
 
     def iterate(self, events: AsyncGenerator[T, None]) -> Generator[T | None, None, None]:
@@ -116,8 +116,11 @@ class ThreadRunner:
     @staticmethod
     def _serve(loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
-        loop.run_forever()
-        loop.close()
+        while not loop.is_closed():
+            # A task that exits the program ends its own caller, and not everybody's loop.
+            with suppress(SystemExit, KeyboardInterrupt):
+                loop.run_forever()
+                loop.close()
 
     def let_go(self) -> None:
         """After a fork: the thread did not come along, and its loop's connections are the parent's."""
@@ -144,6 +147,7 @@ class ThreadRunner:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         await self._stack.aclose()
+        self._kept.clear()
         await asyncio.get_running_loop().shutdown_asyncgens()
 
 

@@ -15,7 +15,7 @@ MAX_SEED = 2**31 - 1
 SIZE_STEP = 8
 """Widths and heights are rounded down to a multiple of this many pixels before they are sent."""
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class Space:
             return cls(name, None)
         if _HUB_ID.fullmatch(name):
             return cls(name, f"https://{_subdomain(name)}.hf.space")
-        return cls(name, _checked_url(name))
+        url = _checked_url(name)
+        return cls(url, url)
 
     @property
     def identity(self) -> str:
@@ -56,13 +57,13 @@ def _checked_url(text: str) -> str:
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         usable = False
-    if not usable:
+    if "@" in text:
+        raise InvalidRequest("a Space's URL holds no user name or password: leave out what is before the @")
+    if not usable or re.search(r"""[\s"']""", text):
         raise InvalidRequest(
             f"{text!r} is no Space: give a Hugging Face id such as "
             "black-forest-labs/FLUX.1-schnell, an http(s) URL, or local"
         )
-    if parts.username or parts.password:
-        raise InvalidRequest("a Space's URL holds no user name or password: leave out what is before the @")
     return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
 
 

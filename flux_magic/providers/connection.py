@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -141,7 +142,7 @@ def _reason(exc: Exception) -> str:
 class StatusError(ProtocolError):
     """An HTTP status other than 200."""
 
-    def __init__(self, message: str, hint: str, status: int) -> None:
+    def __init__(self, message: str, hint: str = "", status: int = 0) -> None:
         super().__init__(message, hint)
         self.status = status
 
@@ -160,7 +161,7 @@ def http_error(status: int, text: str) -> StatusError:
 def _json_or_none(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -182,22 +183,30 @@ def _environment_proxy(url: str) -> URL | None:
         return None
     proxies = getproxies()
     found = proxies.get(parts.scheme) or proxies.get("all")
-    return _checked_proxy(found) if found else None
+    if not found:
+        return None
+    return _checked_proxy(found if "://" in found else f"http://{found}")
 
 
 def _proxy_options(proxy: URL | None) -> dict[str, Any]:
     """The password goes beside the address, so that no error of aiohttp's can show it."""
     if proxy is None:
         return {}
-    auth = aiohttp.BasicAuth(proxy.user, proxy.password or "") if proxy.user else None
-    return {"proxy": proxy.with_user(None), "proxy_auth": auth}
+    if not proxy.user and not proxy.password:
+        return {"proxy": proxy}
+    credentials = base64.b64encode(f"{proxy.user or ''}:{proxy.password or ''}".encode()).decode()
+    # aiohttp moves it to Proxy-Authorization, of the request or of the CONNECT before it.
+    return {"proxy": proxy.with_user(None), "proxy_headers": {"Authorization": f"Basic {credentials}"}}
 
 
 def is_loopback(host: str) -> bool:
     """Whether a host's name or address is this machine's own."""
-    if host == "localhost" or host.endswith(".localhost"):
+    name = host.lower().removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(name)
     except ValueError:
         return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified

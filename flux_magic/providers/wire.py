@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from ..errors import CancelledByServer, EmptyResult, InvalidRequest, NotAnImage, ProtocolError, SpaceError
-from ..types import Queued, Running
+from ..types import MAX_SEED, Queued, Running
 from .sse import ServerSentEvent
 
 _STAND_IN = re.compile(r"flux_magic stand-in, drawing (\d+)")
@@ -55,7 +55,8 @@ def contract_from(config: object, api_name: str, parameters: list[str]) -> Contr
     """
     if not isinstance(config, dict) or not isinstance(config.get("dependencies"), list):
         return Contract()
-    endpoints = {str(known.get("api_name")).strip("/"): known for known in config["dependencies"]}
+    known_ones = [known for known in config["dependencies"] if isinstance(known, dict)]
+    endpoints = {str(known.get("api_name")).strip("/"): known for known in known_ones}
     endpoint = endpoints.get(api_name)
     if endpoint is None:
         named = ", ".join(sorted(name for name in endpoints if name not in {"None", "False"}))
@@ -70,10 +71,11 @@ def contract_from(config: object, api_name: str, parameters: list[str]) -> Contr
 def _bounds(components: object, inputs: object, parameters: list[str]) -> dict[str, tuple[float, float]]:
     if not isinstance(components, list) or not isinstance(inputs, list):
         return {}
-    props = {known.get("id"): known.get("props") or {} for known in components if isinstance(known, dict)}
+    props = {str(known.get("id")): known.get("props") for known in components if isinstance(known, dict)}
     found = {}
     for name, number in zip(parameters, inputs, strict=False):
-        least, most = (props.get(number, {}).get(end) for end in ("minimum", "maximum"))
+        slider = props.get(str(number))
+        least, most = (slider.get(end) if isinstance(slider, dict) else None for end in ("minimum", "maximum"))
         if isinstance(least, int | float) and isinstance(most, int | float):
             found[name] = (least, most)
     return found
@@ -100,7 +102,12 @@ def queue_event(event: ServerSentEvent) -> WireEvent | None:
         return None
     match message.get("msg"):
         case "estimation" if isinstance(message.get("rank"), int):
-            return Queued(message["rank"] + 1, message.get("queue_size"), message.get("rank_eta"))
+            size, eta = message.get("queue_size"), message.get("rank_eta")
+            return Queued(
+                message["rank"] + 1,
+                size if isinstance(size, int) else None,
+                eta if isinstance(eta, int | float) else None,
+            )
         case "process_starts":
             return Running()
         case "progress":
@@ -150,7 +157,7 @@ def space_error(said: object) -> SpaceError:
     """The application's error, in its own words where it has any."""
     if isinstance(said, dict):
         title, text = plain(said.get("title")), plain(said.get("error"))
-        words = f"{title}: {text}" if title not in {"", "Error"} and text else text
+        words = ": ".join(part for part in ("" if title == "Error" else title, text) if part)
     else:
         words = plain(said)
     if words:
@@ -169,7 +176,7 @@ def parse(data: str) -> Any:
     """JSON, or the text itself where it is none."""
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return data
 
 
@@ -203,7 +210,8 @@ def _file_data(value: object) -> Iterator[dict[str, Any]]:
             yield from _file_data(item)
     elif isinstance(value, dict):
         if isinstance(value.get("path"), str) or isinstance(value.get("url"), str):
-            yield value
+            if value.get("path") or value.get("url"):
+                yield value
         else:
             yield from _file_data(list(value.values()))
 
@@ -211,15 +219,24 @@ def _file_data(value: object) -> Iterator[dict[str, Any]]:
 def _address(found: dict[str, Any], routes: str) -> str:
     """`path` on the Space's own base; `url` may name another host, and is used where there is no path."""
     path = found.get("path")
-    if isinstance(path, str) and path and not path.startswith(("http://", "https://")):
-        return f"{routes}/file={quote(path)}"
-    url = urljoin(f"{routes}/", str(found.get("url") or path))
-    if urlsplit(url).scheme not in {"http", "https"}:
-        raise ProtocolError("the Space gave an address for the image that is not http")
-    return quote(url, safe="%/:=&?~#+!$,;'@()*[]")
+    try:
+        if isinstance(path, str) and path and not path.startswith(("http://", "https://")):
+            return f"{routes}/file={quote(path)}"
+        url = urljoin(f"{routes}/", str(found.get("url") or path))
+        if urlsplit(url).scheme in {"http", "https"}:
+            return quote(url, safe="%/:=&?~#+!$,;'@()*[]")
+    except ValueError:
+        pass
+    raise ProtocolError("the Space gave an address for the image that is not http")
 
 
 def seed_from(data: list[Any]) -> int | None:
-    """The seed that was used: the last whole number among the outputs."""
-    whole = [int(value) for value in data if isinstance(value, int | float) and not isinstance(value, bool)]
+    """The seed that was used: the last of the outputs that is a whole number from 0 to 2147483647."""
+    whole = [int(value) for value in data if _is_whole(value) and 0 <= value <= MAX_SEED]
     return whole[-1] if whole else None
+
+
+def _is_whole(value: object) -> bool:
+    if isinstance(value, float):
+        return value.is_integer()
+    return isinstance(value, int) and not isinstance(value, bool)

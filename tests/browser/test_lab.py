@@ -38,7 +38,6 @@ def slow_space() -> Iterator[str]:
 
 
 async def keep(page: Page, name: str) -> None:
-    PICTURES.mkdir(parents=True, exist_ok=True)
     await page.screenshot(path=PICTURES / name)
 
 

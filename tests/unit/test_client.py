@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
+import aiohttp
 import pytest
 
 from flux_magic.client import Client, ClientEvent
 from flux_magic.errors import EmptyResult, InvalidRequest, NotAnImage, SpaceError, TimedOut
 from flux_magic.generation import Generation, Generations
+from flux_magic.providers.connection import open_session
 from flux_magic.settings import Settings
 from flux_magic.types import Event, ImageRequest, Queued, Running, Waiting
 from tests.unit.samples import encoded
@@ -215,3 +217,25 @@ def test_a_mistake_in_the_clients_options_shows_at_once() -> None:
         Client(sead=1)
     with pytest.raises(InvalidRequest, match="inline is"):
         Client(inline="gif")
+
+
+def test_a_client_that_is_entered_twice_keeps_one_connection_until_the_last_leaves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened = []
+
+    def counted() -> aiohttp.ClientSession:
+        opened.append(open_session())
+        return opened[-1]
+
+    async def main() -> None:
+        made = Client()
+        async with made:
+            async with made:
+                pass
+            assert not opened[0].closed
+        assert opened[0].closed
+
+    monkeypatch.setattr("flux_magic.client.open_session", counted)
+    asyncio.run(main())
+    assert len(opened) == 1

@@ -132,20 +132,16 @@ PROMPTS = st.one_of(
 )
 
 
-PASTED = re.compile(r"\s*(>>>|\.\.\.|(\[(ins|nav)\] ?)?In ?\[)")
+@pytest.mark.parametrize(
+    "text", ["a\n   \nb", "a fox\n  ", "  \na fox", "[ins] In [1]: fox", "x\r>>> y", "x\u2028>>> y"]
+)
+def test_what_ipython_would_change_in_a_cell_is_asked_for_in_python(text: str) -> None:
+    made = command(record(prompt=text))
+    assert made.startswith("import flux_magic")
+    assert asked_by(made) == asked_for(text)
 
 
-def is_kept(text: str) -> bool:
-    """Not blanks alone on a line, no prompt of vi's mode, and no prompt after another line end than LF.
-
-    IPython takes those away as well, and `command` does not mind it yet: with it, this filter goes.
-    """
-    blank = any(line and line.isspace() for line in text.split("\n"))
-    pasted = any(PASTED.match(line) for line in text.splitlines())
-    return command(record(prompt=text)).startswith("import") or not (blank or pasted)
-
-
-@given(text=PROMPTS.filter(str.strip).filter(is_kept))
+@given(text=PROMPTS.filter(str.strip))
 @settings(deadline=None, max_examples=400)
 def test_whatever_the_prompt_the_command_asks_for_the_same_image_again(text: str) -> None:
     assert asked_by(command(record(prompt=text))) == asked_for(text)

@@ -112,6 +112,7 @@ def test_the_html_has_its_tags_alone_and_the_prompt_as_text(text: str) -> None:
     assert read.tags == ["table", "tbody", *first, *row * 4, "/tbody", "/table", "pre", "/pre"]
     shown = [there for tag, there in zip(read.tags, read.texts, strict=True) if tag == "pre"]
     # What is no character of HTML is shown as another one, by html.unescape and by a browser alike.
+    shown[0] = shown[0].removeprefix("\n")  # as a browser does
     assert shown == [html.unescape(html.escape(part)) for part in (text, prompt.command(made))]
     assert [there for tag, there in zip(read.tags, read.texts, strict=True) if tag == "th"] == ROWS
 

@@ -170,7 +170,7 @@ def test_a_suffix_without_an_encoder_is_refused(tmp_path: Path, name: str) -> No
 @pytest.mark.parametrize("name", ["taken/fox.png", "taken/deep/fox.png", "taken/", "taken"])
 def test_where_no_folder_can_be_made_the_error_says_so(tmp_path: Path, name: str) -> None:
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(SaveError, match=r"cannot make the folder .*taken"):
+    with pytest.raises(SaveError, match=r"cannot write .*taken"):
         generation().save(f"{tmp_path}/{name}")
     assert files_in(tmp_path) == ["taken"]
 
@@ -207,3 +207,12 @@ def test_what_is_no_picture_is_not_encoded_anew(tmp_path: Path) -> None:
     with pytest.raises(NotAnImage):
         Generation(cut.request, cut.record, (broken,)).save(tmp_path / "fox.jpg")
     assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["~nobody_here_7/fox.png", "a\0b.png", "x" * 300 + ".png", "x" * 300])
+def test_a_path_that_no_file_system_takes_is_a_save_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SaveError, match="cannot write"):
+        generation().save(name)

@@ -188,3 +188,12 @@ def test_a_png_becomes_a_webp_without_loss() -> None:
 def test_another_suffix_is_refused_and_the_known_ones_are_named(name: str) -> None:
     with pytest.raises(InvalidRequest, match=r"\.png, \.jpg, \.jpeg, \.webp"):
         picture.checked_suffix(Path(name))
+
+
+def test_a_cmyk_jpeg_becomes_a_png() -> None:
+    assert picture.for_notebook(encoded("jpeg", "CMYK"), "png")[0] == "image/png"
+
+
+def test_a_webp_that_ends_after_its_first_header_is_damaged() -> None:
+    with pytest.raises(NotAnImage):
+        picture.for_notebook(b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0", None)

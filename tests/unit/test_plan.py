@@ -86,3 +86,8 @@ def test_what_counts_as_a_whole_number_is_one() -> None:
     assert (request.steps, request.seed) == (7, 7)
     assert type(request.seed) is type(request.steps) is int
     assert len(plan("a fox", Settings(), seven)) == 7
+
+
+def test_more_images_than_there_are_seeds_are_refused() -> None:
+    with pytest.raises(InvalidRequest, match="there are only 2147483648 seeds"):
+        plan("a fox", Settings(), 2**31 + 1)

@@ -168,3 +168,20 @@ def test_a_shell_with_a_kernel_is_a_notebook(tmp_path: Path, monkeypatch: pytest
         with bar(1) as following:
             assert isinstance(following._screen, NotebookSlot)
     assert shown == []
+
+
+def test_the_first_of_two_that_is_done_is_still_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "PATIENCE", 0)
+    texts: list[str] = []
+
+    class Screen:
+        def draw(self, status: progress.Status) -> None:
+            texts.append(status.text)
+
+        def clear(self) -> None:
+            pass
+
+    bar = progress.Bar(Screen(), 2)
+    bar.show(generation())
+    bar.show(Running(1, 4))
+    assert texts == ["image 1 of 2: done", "image 2 of 2: 1 of 4 steps"]

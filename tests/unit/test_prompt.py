@@ -169,3 +169,9 @@ BRACES = st.one_of(
 @settings(deadline=None, max_examples=300)
 def test_expand_takes_back_what_escape_did_whatever_names_there_are(text: str, names: dict[str, str]) -> None:
     assert expand(escape(text), names) == (text, [])
+
+
+@pytest.mark.parametrize("line", ["--save -- a fox", "--space --steps=4 a fox", "--output --quiet a fox"])
+def test_an_option_is_no_other_options_value(line: str) -> None:
+    with pytest.raises(InvalidRequest, match="needs a value"):
+        parse_line(line)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import os
 import signal
@@ -249,3 +250,44 @@ print(first, second, os.waitpid(child, 0)[1])
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_after_a_fork_parent_and_child_have_a_loop_each() -> None:
     assert python(FORK) == "2 4 0\n"
+
+
+def test_a_coroutine_that_exits_the_program_does_so_in_its_caller_and_the_loop_lives_on(thread: ThreadRunner) -> None:
+    async def leave() -> None:
+        raise SystemExit(3)
+
+    async def stay() -> str:
+        return "here"
+
+    with pytest.raises(SystemExit):
+        thread.run(leave())
+    assert thread.run(stay()) == "here"
+
+
+def test_what_was_kept_is_kept_again_after_an_end(thread: ThreadRunner) -> None:
+    seen: list[str] = []
+
+    class Resource:
+        async def __aenter__(self) -> None:
+            seen.append("in")
+
+        async def __aexit__(self, *_: object) -> None:
+            seen.append("out")
+
+    kept = Resource()
+    for _ in range(2):
+        thread.run(thread.keep(kept))
+        thread.close()
+    assert seen == ["in", "out", "in", "out"]
+
+
+def test_a_coroutine_that_cannot_be_run_here_is_closed(thread: ThreadRunner) -> None:
+    async def nothing() -> None:
+        pass
+
+    async def inside() -> None:
+        thread.run(nothing())
+
+    with pytest.raises(RuntimeError, match="would wait for itself"):
+        thread.run(inside())
+    gc.collect()  # a coroutine never awaited is a warning, and so an error

@@ -160,3 +160,19 @@ def test_a_record_becomes_json_with_its_files() -> None:
     assert there["files"] == [
         {"media_type": "image/png", "width": 256, "height": 192, "digest": FILE.digest, "sha256": FILE.sha256}
     ]
+
+
+@pytest.mark.parametrize("text", ["../..", "./x", "_/_", "-/-", "http://@h", "http://h/a b", "http://h/'x'"])
+def test_what_only_looks_like_a_space_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest):
+        Space.parse(text)
+
+
+def test_a_refused_address_shows_no_password() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        Space.parse("ftp://ann:secret@h")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_spaces_name_has_no_query() -> None:
+    assert Space.parse("http://h.example/?token=hf_x") == Space("http://h.example", "http://h.example")

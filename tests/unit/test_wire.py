@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flux_magic.errors import EmptyResult, InvalidRequest, NotAnImage, ProtocolError
+from flux_magic.errors import EmptyResult, InvalidRequest, NotAnImage, ProtocolError, ResponseError
 from flux_magic.providers import wire
 from flux_magic.providers.wire import Contract, contract_from, event_id_from, files_from, seed_from
 
@@ -194,3 +194,31 @@ def test_the_seed_is_the_last_whole_number_of_a_result(data: list[Any], seed: in
 )
 def test_json_is_read_and_anything_else_stays_a_text(text: str, value: object) -> None:
     assert wire.parse(text) == value
+
+
+@pytest.mark.parametrize(
+    ("data", "seed"),
+    [([{}, float("nan")], None), ([{}, float("inf")], None), ([{}, 42, 3.7], 42), ([{}, -1], None), ([{}, 7.0], 7)],
+)
+def test_only_a_whole_number_in_range_is_a_seed(data: list[object], seed: int | None) -> None:
+    assert seed_from(data) == seed
+
+
+@pytest.mark.parametrize(
+    "found", [{"path": ""}, {"path": None, "url": ""}, {"url": "http://[bad"}, {"path": "/\ud800"}]
+)
+def test_a_file_without_a_usable_address_is_a_response_error(found: dict[str, object]) -> None:
+    with pytest.raises(ResponseError):
+        files_from([found], "http://h/gradio_api")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"dependencies": [None, {"api_name": "infer"}]},
+        {"dependencies": [{"api_name": "infer", "inputs": [[1]]}], "components": [{"id": 1, "props": {}}]},
+        {"dependencies": [{"api_name": "infer", "inputs": [1]}], "components": [{"id": 1, "props": [1]}]},
+    ],
+)
+def test_a_configuration_of_another_shape_has_no_bounds(config: dict[str, object]) -> None:
+    assert contract_from(config, "infer", ["prompt"]).bounds == {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flux_magic.errors import CancelledByServer, ProtocolError, SpaceError
+from flux_magic.errors import CancelledByServer, ProtocolError, ResponseError, SpaceError
 from flux_magic.providers.sse import ServerSentEvent
 from flux_magic.providers.wire import Finished, StreamNotFound, WireEvent, call_event, plain, queue_event, space_error
 from flux_magic.types import Queued, Running
@@ -175,3 +175,17 @@ def test_an_error_of_pages_is_cut() -> None:
 
 def test_an_error_without_a_reason_says_what_to_do() -> None:
     assert space_error(None).hint == "Run the cell again, or with other parameters."
+
+
+def test_a_title_alone_is_what_the_space_says() -> None:
+    assert "ZeroGPU worker error" in str(space_error({"error": None, "title": "ZeroGPU worker error"}))
+
+
+def test_nesting_without_end_is_a_response_error() -> None:
+    with pytest.raises(ResponseError):
+        call_event(ServerSentEvent("complete", "[" * 200_000))
+
+
+def test_a_time_that_is_no_number_is_unknown() -> None:
+    event = queue_event(ServerSentEvent("message", '{"msg":"estimation","rank":0,"rank_eta":"soon","queue_size":"?"}'))
+    assert event == Queued(1, None, None)
