@@ -11,7 +11,7 @@ CONVERT := $(BIN)/python -W "$(NO_SLOT)" -m nbconvert --log-level=ERROR
 EXECUTE := $(CONVERT) --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False
 QUIET_PIP := --quiet --disable-pip-version-check
 
-.PHONY: help demo lab test check unit notebooks bench live test-matrix clean
+.PHONY: help demo lab test check unit notebooks screenshot bench live test-matrix clean
 
 help:
 	@echo "make demo         make images in a notebook, on the local Space; the results are files"
@@ -19,6 +19,7 @@ help:
 	@echo "make test         every check and every test"
 	@echo "make check        style, types and layers"
 	@echo "make notebooks    the tutorials' outputs anew"
+	@echo "make screenshot   the README's picture anew"
 	@echo "make bench        what a person waits for: import, %load_ext, first image"
 	@echo "make test-matrix  the older Gradio, ipykernel and Python versions"
 	@echo "make live         five requests to the public Space; needs the internet"
@@ -66,8 +67,12 @@ notebooks: $(READY)
 	@$(EXECUTE) notebooks/*.ipynb
 	@$(BIN)/python scripts/tidy_notebooks.py notebooks/*.ipynb
 
+screenshot: $(READY)
+	@$(BIN)/python -m pytest -q tests/browser -k quickstart
+	@cp build/screenshots/readme.png docs/quickstart.png
+
 bench: $(READY)
-	@$(BIN)/python tests/benchmarks/startup.py
+	@$(BIN)/python -m tests.benchmarks.startup
 
 live: $(READY)
 	@$(BIN)/python scripts/live.py

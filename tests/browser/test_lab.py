@@ -67,6 +67,7 @@ async def test_the_quickstart_shows_each_image_with_its_table_below(lab: Lab) ->
         assert "Error" not in str(await outputs(page))
         await page.evaluate("() => document.querySelectorAll('.jp-Cell')[5].scrollIntoView()")
         await keep(page, "quickstart.png")
+        await page.screenshot(path=PICTURES / "readme.png", clip={"x": 0, "y": 0, "width": 1280, "height": 1085})
 
 
 async def test_a_saved_notebook_shows_its_images_without_a_kernel(lab: Lab) -> None:
@@ -78,6 +79,8 @@ async def test_a_saved_notebook_shows_its_images_without_a_kernel(lab: Lab) -> N
             "() => [...document.images].filter(image => image.naturalWidth === 768).length === 1"
         )
         assert all(table["table"] and "%%flux" in table["text"] for _, table in await pictures(page))
+        await page.wait_for_selector("#jupyterlab-splash", state="detached")
+        await page.evaluate("() => document.querySelectorAll('.jp-OutputArea table')[1].scrollIntoView()")
         await keep(page, "reopened.png")
 
 

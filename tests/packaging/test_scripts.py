@@ -1,0 +1,38 @@
+"""`make live`, on the local Space in place of the public one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from flux_magic.local import LocalSpace
+
+LIVE = Path(__file__).parents[2] / "scripts" / "live.py"
+
+
+def run(space: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(LIVE), "--space", space, "--folder", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_live_makes_five_requests_and_keeps_what_it_saw(tmp_path: Path) -> None:
+    local = LocalSpace()
+    try:
+        done = run(asyncio.run(local.address()), tmp_path)
+    finally:
+        local.close()
+    assert (done.returncode, done.stderr) == (0, "")
+    requests = json.loads((tmp_path / "report.json").read_text())["requests"]
+    assert list(requests) == ["defaults", "seed", "seed_again", "size", "provider"]
+    first, again = (requests[name]["record"]["files"][0]["digest"] for name in ("seed", "seed_again"))
+    assert first == again
+    assert len(list((tmp_path / "images").iterdir())) == 3
+
+
+def test_live_says_what_failed(tmp_path: Path) -> None:
+    done = run("http://127.0.0.1:9", tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.count("ConnectionFailed: no connection to 127.0.0.1:9") == 5
