@@ -1,0 +1,101 @@
+"""A real local Space, and the ways in which tests ask it for images."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import aclosing, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from flux_magic import local
+from flux_magic.client import Client
+from flux_magic.generation import Generation
+from flux_magic.local import LocalSpace
+from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider
+from flux_magic.providers.base import Limits, limited
+from flux_magic.providers.connection import open_connection
+from flux_magic.types import Event, ImageRequest
+
+PYTHON = os.environ.get("FLUX_MAGIC_SPACE_PYTHON", sys.executable)
+"""The interpreter that runs the Spaces: another one may have another Gradio."""
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T], patience: float = 20) -> T:
+    """Run to the end on a loop of its own, and see that no task, socket or session is left."""
+
+    async def watched() -> T:
+        result = await asyncio.wait_for(work, patience)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        return result
+
+    try:
+        return asyncio.run(watched())
+    finally:
+        gc.collect()  # what was left open warns now, and a warning is an error
+
+
+@contextmanager
+def running_space(*arguments: str, app: Path | None = None) -> Iterator[str]:
+    """The address of a Space of its own: the bundled one, or another app that starts and ends as it does."""
+    with pytest.MonkeyPatch.context() as patch:
+        if app is not None:
+            patch.setattr(local, "APP", app)
+        space = LocalSpace(python=PYTHON, arguments=arguments)
+    try:
+        yield asyncio.run(space.address())
+    finally:
+        space.close()
+
+
+def schnell(address: str) -> type[BlackForestLabs_Flux1Schnell]:
+    """The provider, moved to `address` in the way that its users do."""
+
+    class Moved(BlackForestLabs_Flux1Schnell):
+        url = address
+
+    return Moved
+
+
+def request(prompt: str = "a red fox", **changes: Any) -> ImageRequest:
+    """A small job."""
+    return ImageRequest(prompt, **{"width": 256, "height": 256, "seed": 42, **changes})
+
+
+async def events(
+    provider: type[GradioProvider],
+    asked: ImageRequest | None = None,
+    *,
+    progress: bool = True,
+    limits: Limits | None = None,
+    seen: Callable[[Event], object] = lambda _event: None,
+) -> list[Event]:
+    """What `provider.stream` yields for a small job, or for `asked`; each event is shown to `seen` as it comes."""
+    collected = []
+    async with open_connection(limits=limits) as connection:
+        stream = provider(connection).stream(asked or request(), progress=progress)
+        async with aclosing(limited(stream, connection.limits)) as coming:
+            async for event in coming:
+                seen(event)
+                collected.append(event)
+    return collected
+
+
+async def image(space: str, prompt: str = "a red fox", **options: Any) -> Generation:
+    """One small image by a client of its own."""
+    small = {"width": 256, "height": 256, "seed": 42}
+    made = await Client(space=space).generate(prompt, **{**small, **options})
+    assert isinstance(made, Generation)
+    return made
+
+
+def digest(space: str, prompt: str = "a red fox", **options: Any) -> str:
+    """The digest of one small image."""
+    return run(image(space, prompt, **options)).digest
