@@ -1,0 +1,191 @@
+"""A server that looks like a Space and answers as a test says."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from aiohttp import web
+from PIL import Image
+
+from flux_magic import picture
+from flux_magic.providers.base import Limits
+from flux_magic.providers.connection import open_connection
+from flux_magic.types import FileRecord, ImageResponse
+from tests.support.space import events, run, schnell
+
+SPACE_PATH = "/tmp/gradio/1a2b/image.png"
+FILE = {"path": SPACE_PATH, "url": None, "meta": {"_type": "gradio.FileData"}}
+HEARTBEAT = b"event: heartbeat\ndata: null\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is sent, and what becomes of the connection `then`: the body ends as it should, or the connection
+    is cut in the middle of it, stays open in silence, or stays open with a heartbeat every 50 ms."""
+
+    body: bytes = b""
+    status: int = 200
+    kind: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    then: Literal["end", "cut", "silence", "heartbeats"] = "end"
+
+
+NO_ANSWER = Answer(status=0)
+"""The connection is closed without a byte."""
+
+Script = Answer | Sequence[Answer]
+"""One answer for every request, or one after the other; the last is for all that follow."""
+
+
+def told(value: object, status: int = 200) -> Answer:
+    """JSON."""
+    return Answer(json.dumps(value).encode(), status)
+
+
+def page(status: int = 200) -> Answer:
+    return Answer(b"<!doctype html><html><h1>Oh no</h1></html>", status, "text/html")
+
+
+def stream(*parts: str | bytes, then: Literal["end", "cut", "silence", "heartbeats"] = "end") -> Answer:
+    """Events as the simple route writes them."""
+    body = b"".join(part.encode() if isinstance(part, str) else part for part in parts)
+    return Answer(body, kind="text/event-stream", then=then)
+
+
+def event(name: str, data: object) -> str:
+    """One event of the simple route."""
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
+
+
+def message(kind: str, **more: object) -> str:
+    """One message of the queue stream."""
+    return f"data: {json.dumps({'msg': kind, 'event_id': 'abc', **more})}\n\n"
+
+
+def finished(data: object, *, success: bool = True) -> str:
+    """The last message of a job; `data` is what is under `output`."""
+    return message("process_completed", output=data, success=success)
+
+
+def png() -> bytes:
+    out = io.BytesIO()
+    Image.effect_noise((64, 48), 90).save(out, "PNG")
+    return out.getvalue()
+
+
+PICTURE = Answer(png(), kind="image/png")
+COMPLETE = event("complete", [FILE, 42])
+COMPLETED = finished({"data": [FILE, 42]})
+NO_SESSION = stream(message("unexpected_error", message="404: Not Found", session_not_found=True, success=False))
+
+
+def configuration(prefix: str) -> Answer:
+    known: dict[str, Any] = {"dependencies": [{"id": 0, "api_name": "infer", "inputs": []}], "components": []}
+    return told({**known, "api_prefix": prefix} if prefix else known)
+
+
+@dataclass
+class Hostile:
+    """The server. Its routes are `config`, `post`, `queue`, `call` and `file`; all else is not found."""
+
+    prefix: str
+    script: dict[str, Script]
+    address: str = ""
+    seen: list[str] = field(default_factory=list)
+    """The routes that were asked for, in order; "?" for one that there is not."""
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        route = self._route(request)
+        self.seen.append(route)
+        script = self.script.get(route, Answer(b"Not Found", 404, "text/plain"))
+        if not isinstance(script, Answer):
+            script = script[min(self.seen.count(route), len(script)) - 1]
+        return await _send(request, script)
+
+    def _route(self, request: web.BaseRequest) -> str:
+        path = request.path
+        if path == "/config":
+            return "config"
+        if not path.startswith(f"{self.prefix}/"):
+            return "?"
+        rest = path.removeprefix(self.prefix)
+        if rest == "/call/infer":
+            return "post"
+        names = {"/queue/data": "queue", "/call/infer/": "call", "/file=": "file"}
+        return next((name for start, name in names.items() if rest.startswith(start)), "?")
+
+
+async def _send(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+    assert request.transport
+    if not answer.status:
+        request.transport.close()
+        return web.Response()
+    headers = {"Content-Type": answer.kind, **answer.headers}
+    response = web.StreamResponse(status=answer.status, headers=headers)
+    with suppress(ConnectionResetError):
+        await response.prepare(request)
+        await response.write(answer.body)
+        if answer.then == "cut":
+            request.transport.close()
+        while answer.then in {"silence", "heartbeats"} and request.transport:
+            await asyncio.sleep(0.05)
+            if answer.then == "heartbeats":
+                await response.write(HEARTBEAT)
+    return response
+
+
+@asynccontextmanager
+async def hostile(prefix: str = "/gradio_api", **script: Script) -> AsyncIterator[Hostile]:
+    """A running server, which does as it should where the script does not say otherwise."""
+    well: dict[str, Script] = {
+        "config": configuration(prefix),
+        "post": told({"event_id": "abc"}),
+        "queue": stream(COMPLETED),
+        "call": stream(COMPLETE),
+        "file": PICTURE,
+    }
+    server = Hostile(prefix, {**well, **script})
+    runner = web.ServerRunner(web.Server(server.handle), shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    server.address = "http://{}:{}".format(*runner.addresses[0])
+    try:
+        yield server
+    finally:
+        await runner.cleanup()
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """What came of a job: its pictures, the seed, and the routes that were asked for."""
+
+    files: list[FileRecord]
+    urls: list[str]
+    seed: int | None
+    seen: list[str]
+
+
+def asked(*, progress: bool = True, limits: Limits | None = None, prefix: str = "/gradio_api", **script: Script) -> Got:
+    """One job for a hostile server: from the request to the decoded picture."""
+
+    async def work() -> Got:
+        async with hostile(prefix, **script) as server:
+            response, files = await _made(server.address, progress=progress, limits=limits)
+            return Got(files, response.images, response.seed, server.seen)
+
+    return run(work())
+
+
+async def _made(address: str, *, progress: bool, limits: Limits | None) -> tuple[ImageResponse, list[FileRecord]]:
+    provider = schnell(address)
+    *_, response = await events(provider, progress=progress, limits=limits)
+    assert isinstance(response, ImageResponse)
+    async with open_connection(limits=limits) as connection:
+        data = [await provider(connection).fetch(url) for url in response.images]
+    return response, [picture.describe(item) for item in data]
