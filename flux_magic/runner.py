@@ -90,7 +90,11 @@ class ThreadRunner:
 
         future = self.submit(pump())
         try:
-            while (event := _next(inbox)) is not _END:
+            while True:
+                # Not in the loop's condition, where CPython 3.13.0 lets an interrupt past the `finally`.
+                event = _next(inbox)
+                if event is _END:
+                    break
                 yield event
             future.result()
         finally:
