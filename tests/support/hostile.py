@@ -122,9 +122,10 @@ class Hostile:
 
 
 async def _send(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
-    assert request.transport
+    transport = request.transport
+    assert transport
     if not answer.status:
-        request.transport.close()
+        transport.close()
         return web.Response()
     headers = {"Content-Type": answer.kind, **answer.headers}
     response = web.StreamResponse(status=answer.status, headers=headers)
@@ -132,8 +133,8 @@ async def _send(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
         await response.prepare(request)
         await response.write(answer.body)
         if answer.then == "cut":
-            request.transport.close()
-        while answer.then in {"silence", "heartbeats"} and request.transport:
+            transport.close()
+        while answer.then in {"silence", "heartbeats"} and not transport.is_closing():
             await asyncio.sleep(0.05)
             if answer.then == "heartbeats":
                 await response.write(HEARTBEAT)

@@ -43,12 +43,12 @@ def run(work: Coroutine[Any, Any, T], patience: float = 20) -> T:
 
 
 @contextmanager
-def running_space(*arguments: str, app: Path | None = None) -> Iterator[str]:
+def running_space(*arguments: str, app: Path | None = None, python: str = PYTHON) -> Iterator[str]:
     """The address of a Space of its own: the bundled one, or another app that starts and ends as it does."""
     with pytest.MonkeyPatch.context() as patch:
         if app is not None:
             patch.setattr(local, "APP", app)
-        space = LocalSpace(python=PYTHON, arguments=arguments)
+        space = LocalSpace(python=python, arguments=arguments)
     try:
         yield asyncio.run(space.address())
     finally:
