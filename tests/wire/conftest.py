@@ -1,0 +1,34 @@
+"""Two Spaces for all tests here, and nothing of the person's own settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from flux_magic.providers import GradioProvider
+from tests.support.space import running_space
+
+
+@pytest.fixture(scope="session")
+def space() -> Iterator[str]:
+    """The address of a local Space."""
+    with running_space() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def slow_space() -> Iterator[str]:
+    """The address of one that takes 0.2 s for each step."""
+    with running_space("--step-seconds", "0.2") as address:
+        yield address
+
+
+@pytest.fixture(autouse=True)
+def _clean_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy and no Space of the environment, and nothing known of another test's server on the same port."""
+    for name in ("http", "https", "all", "no"):
+        monkeypatch.delenv(f"{name}_proxy", raising=False)
+        monkeypatch.delenv(f"{name}_proxy".upper(), raising=False)
+    monkeypatch.delenv("FLUX_MAGIC_SPACE", raising=False)
+    monkeypatch.setattr(GradioProvider, "_contracts", {})

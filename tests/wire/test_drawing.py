@@ -1,0 +1,171 @@
+"""What the bundled Space draws, and that it is the public Space to whoever asks it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from flux_magic import picture
+from tests.support.space import PYTHON, digest, image, run, running_space
+
+WATCHED = Path(__file__).with_name("watched.py")
+NON_LATIN = "un café à la mer, 夜の海 🌊"
+
+PINNED = [
+    pytest.param(
+        "a red fox",
+        {"seed": 42, "steps": 4},
+        "d7b015a9650996092a1da9409a6ee857ed45a482e76904b65fba2f5cb727bb15",
+        id="small",
+    ),
+    pytest.param(
+        "a red fox",
+        {"seed": 0, "steps": 1, "width": 264, "height": 2048},
+        "31e2aa3d5637b9182fb82300defb0df724349c0c45244cb1fa9d9dc9ca4266b8",
+        id="the least seed and steps, the largest height",
+    ),
+    pytest.param(
+        NON_LATIN,
+        {"seed": 2147483647, "steps": 50, "width": 512, "height": 384},
+        "ae449e2592c04f73890474f46c0b38607d189feb6f3546ddd634e4ff46594461",
+        id="other letters, the largest seed and steps",
+    ),
+    pytest.param(
+        "x" * 100_000,
+        {"seed": 1},
+        "56a3f82a5b29ae2ad5109720fc4e273b23306f3e05dae461d445a1a060e54115",
+        id="100 kB",
+    ),
+]
+
+
+@pytest.mark.parametrize(("prompt", "options", "pixels"), PINNED)
+def test_the_pixels_are_the_same_on_every_machine(
+    space: str, prompt: str, options: dict[str, Any], pixels: str
+) -> None:
+    assert digest(space, prompt, **options) == pixels
+
+
+def test_every_parameter_changes_the_picture(space: str) -> None:
+    changes: list[dict[str, Any]] = [{}, {"seed": 43}, {"steps": 3}, {"steps": 4}, {"width": 264}, {"height": 264}]
+    digests = [digest(space, **change) for change in changes] + [digest(space, "a red hen")]
+    assert len(set(digests)) == len(digests)
+
+
+@pytest.mark.parametrize("size", [(256, 256), (256, 2048), (1000, 256), (616, 424)])
+def test_a_picture_has_the_size_that_was_asked_for(space: str, size: tuple[int, int]) -> None:
+    made = run(image(space, width=size[0], height=size[1], steps=1))
+    assert made.images[0].size == size
+    assert len(made.images[0].convert("RGB").getcolors(maxcolors=2**24) or []) > 100
+
+
+def test_the_picture_is_a_lossless_webp(space: str) -> None:
+    assert run(image(space)).data[12:16] == b"VP8L"
+
+
+async def called(address: str, *values: object) -> list[Any]:
+    """The outputs for these inputs, by the two requests of Gradio's documentation."""
+    async with aiohttp.ClientSession(address, raise_for_status=True) as session:
+        async with session.get("/config") as response:
+            prefix = (await response.json()).get("api_prefix") or ""
+        async with session.post(f"{prefix}/call/infer", json={"data": values}) as response:
+            event_id = (await response.json())["event_id"]
+        async with session.get(f"{prefix}/call/infer/{event_id}") as response:
+            name, data = (await response.text()).strip().splitlines()[-2:]
+        assert name == "event: complete"
+        outputs: list[Any] = json.loads(data.removeprefix("data: "))
+        async with session.get(f"{prefix}/file={outputs[0]['path']}") as response:
+            return [await response.read(), *outputs[1:]]
+
+
+@pytest.mark.parametrize("prompt", ["", None, " \n", "\N{NULL}\ttabs", "\u202e"], ids=repr)
+def test_any_prompt_can_be_drawn(space: str, prompt: str | None) -> None:
+    data, seed = run(called(space, prompt, 42, False, 256, 256, 2))
+    assert picture.describe(data).width == 256
+    assert seed == 42
+
+
+def test_a_prompt_that_is_left_out_is_an_empty_one(space: str) -> None:
+    blank, none = (run(called(space, prompt, 42, False, 256, 256, 2))[0] for prompt in ("", None))
+    assert picture.describe(blank).digest == picture.describe(none).digest
+
+
+def test_a_random_seed_is_the_spaces_and_makes_the_same_picture_again(space: str) -> None:
+    data, seed = run(called(space, "a red fox", 42, True, 256, 256, 2))
+    assert 0 <= seed <= 2147483647
+    assert seed != 42
+    assert digest(space, seed=seed) == picture.describe(data).digest
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a Space says of itself, and how it sends its page."""
+
+    config: dict[str, Any]
+    policy: str
+    hosts: set[str]
+    programs: int
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
+    """Of a Space that was watched from its start to its end, over one image and one look at its page."""
+    folder = tmp_path_factory.mktemp("watched")
+    notes, wrapper = folder / "notes", folder / "python"
+    command = shlex.join([PYTHON, str(WATCHED), str(notes)])
+    wrapper.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    wrapper.chmod(0o755)
+    with running_space(python=str(wrapper)) as address:
+        run(image(address))
+        config, policy = run(looked_at(address))
+    lines = notes.read_text().splitlines()
+    programs = [line for line in lines if line.startswith("a program: ")]
+    return Found(config, policy, set(lines) - set(programs), len(programs))
+
+
+async def looked_at(address: str) -> tuple[dict[str, Any], str]:
+    async with aiohttp.ClientSession(address, raise_for_status=True) as session:
+        async with session.get("/config") as response:
+            config = await response.json()
+        async with session.get("/") as response:
+            return config, response.headers["Content-Security-Policy"]
+
+
+def test_it_turns_to_no_other_host_and_starts_no_program(found: Found) -> None:
+    assert found.hosts <= {"127.0.0.1", "localhost", "::1"}
+    assert found.hosts  # Gradio asks itself whether it runs: the watch was kept
+    assert found.programs == 0
+
+
+def test_its_page_may_load_nothing_from_another_host(found: Found) -> None:
+    directive, *sources = found.policy.split()
+    assert directive == "default-src"
+    assert set(sources) <= {"'self'", "'unsafe-inline'", "'unsafe-eval'", "data:", "blob:"}
+
+
+def test_its_title_says_that_it_is_a_stand_in(found: Found) -> None:
+    assert found.config["title"] == "flux_magic stand-in, drawing 1"
+
+
+def test_its_inputs_and_bounds_are_the_public_spaces(found: Found) -> None:
+    (endpoint,) = [known for known in found.config["dependencies"] if known["api_name"] == "infer"]
+    props = {known["id"]: known["props"] for known in found.config["components"]}
+    inputs = [props[number] for number in endpoint["inputs"]]
+    assert [known["label"] for known in inputs] == [
+        "Prompt",
+        "Seed",
+        "Randomize seed",
+        "Width",
+        "Height",
+        "Number of inference steps",
+    ]
+    bounds = [tuple(known.get(end) for end in ("minimum", "maximum", "step")) for known in inputs]
+    assert bounds[1] == (0, 2147483647, 1)
+    assert bounds[3:] == [(256, 2048, 32), (256, 2048, 32), (1, 50, 1)]
+    assert len(endpoint["outputs"]) == 2

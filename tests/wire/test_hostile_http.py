@@ -1,0 +1,232 @@
+"""What may go wrong around a job: statuses, pages, broken connections, files that are none."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from flux_magic.errors import (
+    ConnectionFailed,
+    InvalidRequest,
+    NotAnImage,
+    ProtocolError,
+    ResponseError,
+    TimedOut,
+)
+from flux_magic.providers.base import Limits
+from flux_magic.types import ImageResponse
+from tests.support.hostile import (
+    COMPLETE,
+    FILE,
+    NO_ANSWER,
+    PICTURE,
+    Answer,
+    asked,
+    event,
+    hostile,
+    page,
+    png,
+    stream,
+    told,
+)
+from tests.support.space import events, image, request, run, schnell
+
+NOT_FOUND = Answer(b"Not Found", 404, "text/plain")
+FULL = told({"detail": "Queue is full. Max size is 1 and size is 1."}, 503)
+UNFIT = told({"detail": [{"loc": ["body", "data"], "msg": "Field required"}]}, 422)
+LOOP = Answer(status=302, headers={"Location": "/config"})
+CUT_PICTURE = Answer(png()[:500], kind="image/png", headers={"Content-Length": "5000"}, then="cut")
+OTHER_SPACE = told({"dependencies": [{"id": 0, "api_name": "predict"}], "api_prefix": "/gradio_api"})
+
+WRONG: list[Any] = [
+    pytest.param({"post": NOT_FOUND, "config": NOT_FOUND}, ProtocolError, "HTTP status 404", id="404 everywhere"),
+    pytest.param({"post": page(500)}, ProtocolError, "HTTP status 500", id="500 with a page"),
+    pytest.param({"post": Answer(b"KeyError: 'x'", 500)}, ProtocolError, "500: KeyError: 'x'", id="500 with a text"),
+    pytest.param({"post": FULL}, ProtocolError, "503: Queue is full. Max size is 1", id="the queue is full"),
+    pytest.param({"post": UNFIT}, ProtocolError, "HTTP status 422", id="422"),
+    pytest.param({"post": told({})}, ProtocolError, "gave it no id", id="no event id"),
+    pytest.param({"post": told({"event_id": "../x?"})}, ProtocolError, "gave it no id", id="a strange event id"),
+    pytest.param({"post": told([1])}, ProtocolError, "gave it no id", id="JSON that is no object"),
+    pytest.param({"post": page()}, ProtocolError, "gave it no id", id="a page for the event id"),
+    pytest.param({"post": Answer(b"{" * 100_000)}, ProtocolError, "gave it no id", id="no end of brackets"),
+    pytest.param({"post": LOOP, "config": LOOP}, ProtocolError, "TooManyRedirects", id="a redirect loop"),
+    pytest.param({"config": OTHER_SPACE}, ProtocolError, "no endpoint 'infer', only predict", id="another Space"),
+    pytest.param({"file": page()}, NotAnImage, "no PNG, JPEG or WebP, but a page", id="a page for the image"),
+    pytest.param({"file": Answer()}, NotAnImage, "no PNG, JPEG or WebP, but nothing", id="nothing for the image"),
+    pytest.param({"file": Answer(b"GIF89a")}, NotAnImage, "but something else", id="a GIF for the image"),
+    pytest.param({"file": Answer(png()[:500])}, NotAnImage, "is damaged", id="half an image"),
+    pytest.param({"file": Answer(png()[:20])}, NotAnImage, "is damaged", id="the head of an image"),
+    pytest.param({"file": CUT_PICTURE}, ProtocolError, "broke off in the middle", id="an image that breaks off"),
+    pytest.param({"file": page(404)}, ProtocolError, "HTTP status 404", id="no image at its address"),
+    pytest.param({"file": page(403)}, ProtocolError, "HTTP status 403", id="a forbidden image"),
+]
+
+
+@pytest.mark.parametrize(("script", "kind", "words"), WRONG)
+def test_what_a_space_does_wrong_is_a_response_error_of_few_lines(
+    script: dict[str, Any], kind: type[ResponseError], words: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        asked(**script)
+    assert isinstance(caught.value, ResponseError)
+    assert words in str(caught.value)
+    assert "<" not in str(caught.value)
+    assert len(str(caught.value).splitlines()) <= 3
+
+
+@pytest.mark.parametrize("script", [{"file": page()}, {"file": page(404)}, {"file": Answer()}])
+def test_the_plain_interface_answers_only_with_addresses_that_hold_images(script: dict[str, Any]) -> None:
+    async def work() -> ImageResponse:
+        async with hostile(**script) as server:
+            return await anext(schnell(server.address).create_async_generator("flux", [], prompt="a fox"))
+
+    with pytest.raises(ResponseError):
+        run(work())
+
+
+def test_a_damaged_image_does_not_become_a_generation() -> None:
+    async def work() -> None:
+        async with hostile(file=Answer(png()[:500])) as server:
+            await image(server.address)
+
+    with pytest.raises(NotAnImage, match="is damaged"):
+        run(work())
+
+
+ODD: list[Any] = [
+    pytest.param({"config": NOT_FOUND}, id="no configuration"),
+    pytest.param({"config": page()}, id="a page for the configuration"),
+    pytest.param({"config": page(500)}, id="500 for the configuration"),
+    pytest.param({"config": told([1])}, id="a list for the configuration"),
+    pytest.param({"config": told({"dependencies": None})}, id="an empty configuration"),
+    pytest.param({"file": Answer(png(), kind="text/html")}, id="an image that calls itself a page"),
+    pytest.param({"post": [NO_ANSWER, told({"event_id": "abc"})]}, id="a closed connection at the first POST"),
+    pytest.param({"file": [NO_ANSWER, PICTURE]}, id="a closed connection at the first GET"),
+]
+
+
+@pytest.mark.parametrize("prefix", ["", "/gradio_api"], ids=["Gradio 4", "Gradio 5 and 6"])
+@pytest.mark.parametrize("script", ODD)
+def test_what_does_not_matter_does_not_keep_the_image_away(script: dict[str, Any], prefix: str) -> None:
+    got = asked(prefix=prefix, **script)
+    assert (got.seed, [file.media_type for file in got.files]) == (42, ["image/png"])
+
+
+def test_a_post_on_a_connection_that_closes_is_sent_once_more_and_no_oftener() -> None:
+    async def work() -> list[str]:
+        async with hostile(post=NO_ANSWER) as server:
+            with pytest.raises(ConnectionFailed, match="it closed the connection"):
+                await events(schnell(server.address))
+            return server.seen
+
+    assert run(work()) == ["config", "post", "post"]
+
+
+def test_a_post_with_an_error_for_an_answer_is_not_sent_again() -> None:
+    async def work() -> list[str]:
+        async with hostile(post=FULL) as server:
+            with pytest.raises(ProtocolError):
+                await events(schnell(server.address))
+            return server.seen
+
+    assert run(work()) == ["config", "post"]
+
+
+@pytest.mark.parametrize(
+    ("path", "at"),
+    [("/tmp/image.png", "{address}/gradio_api/file=/tmp/image.png"), (None, "http://127.0.0.1:{port}/elsewhere.png")],
+    ids=["with a path", "without a path"],
+)
+def test_an_address_on_another_host_is_used_only_where_there_is_no_path(path: str | None, at: str) -> None:
+    async def work() -> tuple[list[str], str]:
+        async with hostile() as other:
+            port = other.address.rpartition(":")[2]
+            file = {"path": path, "url": f"{other.address}/elsewhere.png"}
+            async with hostile(call=stream(event("complete", [file, 42]))) as server:
+                *_, response = await events(schnell(server.address), progress=False)
+                assert isinstance(response, ImageResponse)
+                return response.images, at.format(address=server.address, port=port)
+
+    urls, expected = run(work())
+    assert urls == [expected]
+
+
+def test_an_image_at_another_address_of_the_space_is_fetched_from_there() -> None:
+    file = {**FILE, "path": "", "url": "/gradio_api/file=/tmp/x.png"}
+    got = asked(progress=False, call=stream(event("complete", [file, 42])))
+    assert got.seen[-1] == "file"
+    assert got.files[0].width == 64
+
+
+def test_a_body_larger_than_the_limit_is_not_read_to_its_end() -> None:
+    endless = Answer(b"\x89PNG\r\n\x1a\n" + bytes(3 * 2**20), then="heartbeats")
+    with pytest.raises(ProtocolError, match="larger than 2 MiB"):
+        asked(file=endless, limits=Limits(body=2 * 2**20))
+
+
+@pytest.mark.parametrize("route", ["config", "post", "file"])
+def test_silence_at_any_time_comes_to_a_limit(route: str) -> None:
+    script: dict[str, Any] = {route: Answer(then="silence")}
+    with pytest.raises(TimedOut, match=r"127\.0\.0\.1:\d+ sent nothing for 0\.3 s"):
+        asked(limits=Limits(silence=0.3), **script)
+
+
+@pytest.mark.parametrize("route", ["config", "post", "queue", "file"])
+def test_a_connection_that_always_closes_is_a_failed_connection(route: str) -> None:
+    script: dict[str, Any] = {route: NO_ANSWER}
+    with pytest.raises(ConnectionFailed, match="it closed the connection"):
+        asked(**script)
+
+
+def test_where_nobody_listens_is_a_failed_connection_that_names_the_host() -> None:
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unheard.getsockname()[1]}"
+        with pytest.raises(ConnectionFailed, match=f"no connection to {address}: ") as caught:
+            run(image(f"http://{address}"))
+    assert "Check the address" in str(caught.value)
+
+
+def test_a_server_of_another_kind_is_told_apart() -> None:
+    async def hello(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+        writer.close()
+
+    async def work() -> None:
+        async with await asyncio.start_server(hello, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            await image(f"http://127.0.0.1:{port}")
+
+    with pytest.raises(ProtocolError, match="does not answer as HTTP") as caught:
+        run(work())
+    assert len(str(caught.value).splitlines()) <= 3
+
+
+BOUNDED = {
+    "api_prefix": "/gradio_api",
+    "dependencies": [{"id": 0, "api_name": "infer", "inputs": [1, 2]}],
+    "components": [{"id": 1, "props": {}}, {"id": 2, "props": {"minimum": 100, "maximum": 200}}],
+}
+
+
+def test_a_value_out_of_bounds_is_refused_before_anything_is_sent() -> None:
+    async def work() -> list[str]:
+        async with hostile(config=told(BOUNDED)) as server:
+            with pytest.raises(InvalidRequest, match="seed is 42: this Space takes 100 to 200"):
+                await events(schnell(server.address))
+            return server.seen
+
+    assert run(work()) == ["config"]
+
+
+def test_the_configuration_is_asked_for_once() -> None:
+    async def work() -> list[str]:
+        async with hostile(queue=stream(), call=stream(COMPLETE)) as server:
+            for seed in (1, 2):
+                await events(schnell(server.address), request(seed=seed), progress=False)
+            return server.seen
+
+    assert run(work()) == ["config", "post", "call", "post", "call"]

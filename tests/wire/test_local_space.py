@@ -1,0 +1,255 @@
+"""The bundled Space as a child process: when it starts, and that it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from flux_magic import local
+from flux_magic.client import Client, ClientEvent
+from flux_magic.errors import ConnectionFailed, LocalSpaceError, ProtocolError
+from flux_magic.generation import Generation
+from flux_magic.local import LocalSpace
+from flux_magic.types import Running, Waiting
+from tests.support.space import PYTHON, digest, image, request, run
+
+READY = "echo flux-magic space: ready at http://127.0.0.1:1\ncat > /dev/null"
+SECRETS = ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "OPENAI_API_KEY", "DB_PASSWORD", "http_proxy", "HTTPS_PROXY"]
+
+Launch = Callable[..., LocalSpace]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files of this process and of the Space."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Launch]:
+    """Makes a LocalSpace whose interpreter is a shell script; it is closed at the end."""
+    made: list[LocalSpace] = []
+
+    def launched(script: str = READY, patience: float = 5) -> LocalSpace:
+        program = tmp_path / f"python{len(made)}"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        made.append(LocalSpace(python=str(program), patience=patience))
+        return made[-1]
+
+    yield launched
+    for each in made:
+        each.close()
+
+
+def ended(pid: int) -> bool:
+    """Whether a process is gone, or is only waited for by its parent."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def wait_until(true: Callable[[], bool], patience: float = 5) -> None:
+    end = time.monotonic() + patience
+    while not true():
+        assert time.monotonic() < end, f"not within {patience:g} s"
+        time.sleep(0.05)
+
+
+def test_it_starts_when_its_address_is_asked_for_and_ends_when_it_is_closed(launch: Launch, folder: Path) -> None:
+    space = launch()
+    assert (space.running, space.pid) == (False, None)
+    assert run(space.address()) == "http://127.0.0.1:1"
+    assert space.running
+    pid = space.pid
+    assert pid
+    assert not ended(pid)
+    space.close()
+    assert (space.running, space.pid) == (False, None)
+    assert ended(pid)
+    assert list(folder.iterdir()) == []
+
+
+def test_closing_it_twice_or_before_it_runs_does_nothing(launch: Launch) -> None:
+    space = launch()
+    space.close()
+    run(space.address())
+    space.close()
+    space.close()
+    assert not space.running
+
+
+def test_it_starts_once_for_all_who_ask(launch: Launch) -> None:
+    space = launch('echo $$ >> "$0.starts"; sleep 0.2\n' + READY)
+
+    async def three_times() -> list[str]:
+        return await asyncio.gather(*(space.address() for _ in range(3)))
+
+    assert run(three_times()) == ["http://127.0.0.1:1"] * 3
+    first = space.pid
+    run(space.address())
+    assert space.pid == first
+    assert starts(space) == [str(first)]
+
+
+def starts(space: LocalSpace) -> list[str]:
+    return Path(f"{space._command[0]}.starts").read_text().split()
+
+
+def test_after_it_was_closed_it_starts_again(launch: Launch) -> None:
+    space = launch()
+    run(space.address())
+    first = space.pid
+    space.close()
+    run(space.address())
+    assert space.running
+    assert space.pid != first
+
+
+def test_tokens_and_proxies_stay_here(launch: Launch, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SECRETS:
+        monkeypatch.setenv(name, "http://s3cr3t:1")
+    monkeypatch.setenv("FLUX_MAGIC_HARMLESS", "yes")
+    space = launch()
+    run(space.address())
+    environment = Path(f"/proc/{space.pid}/environ").read_text().split("\0")
+    assert "s3cr3t" not in str(environment)
+    assert "FLUX_MAGIC_HARMLESS=yes" in environment
+
+
+def test_an_app_that_fails_is_tried_again_and_shows_the_end_of_its_log(launch: Launch, folder: Path) -> None:
+    space = launch('echo $$ >> "$0.starts"; seq 100; echo no such thing >&2; exit 3')
+    with pytest.raises(LocalSpaceError) as caught:
+        run(space.address())
+    first, *lines = str(caught.value).splitlines()
+    assert first == "the local Space ended as it started:"
+    assert lines == ["94", "95", "96", "97", "98", "99", "100", "no such thing"]
+    assert len(starts(space)) == 2
+    space.close()
+    assert list(folder.iterdir()) == []
+
+
+def test_an_app_that_fails_once_is_started_once_more(launch: Launch) -> None:
+    space = launch('[ -e "$0.starts" ] || { echo $$ > "$0.starts"; exit 1; }\n' + READY)
+    assert run(space.address()) == "http://127.0.0.1:1"
+    assert str(space.pid) != starts(space)[0]
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [("echo loading; cat > /dev/null", ":\nloading"), ("cat > /dev/null", ", and said nothing")],
+    ids=["words", "silence"],
+)
+def test_an_app_that_does_not_come_up_is_ended_and_told(launch: Launch, script: str, said: str) -> None:
+    space = launch(script, patience=0.3)
+    with pytest.raises(LocalSpaceError) as caught:
+        run(space.address())
+    assert str(caught.value) == f"the local Space did not start within 0.3 s{said}"
+    assert (space.running, space.pid) == (False, None)
+
+
+PARENT = """
+import asyncio, sys, time
+from flux_magic.local import LocalSpace
+space = LocalSpace(python=sys.argv[1])
+asyncio.run(space.address())
+print(space.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_it_ends_when_its_parent_is_killed(folder: Path) -> None:
+    command = [sys.executable, "-c", PARENT, PYTHON]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout
+        pid = int(parent.stdout.readline())
+        assert not ended(pid)
+        parent.kill()
+    wait_until(lambda: ended(pid))
+    assert not [path for path in folder.iterdir() if path.is_dir()]
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[LocalSpace]:
+    """What `space="local"` means here: a Space that takes 0.2 s for each step."""
+    space = LocalSpace(python=PYTHON, arguments=("--step-seconds", "0.2"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local, "shared", space)
+        yield space
+    space.close()
+
+
+def killed(space: LocalSpace) -> int:
+    """Kills the Space as the system does that runs out of memory; returns when it is gone."""
+    pid = space.pid
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not space.running)
+    return pid
+
+
+def test_local_is_started_when_it_is_first_needed(shared: LocalSpace, space: str) -> None:
+    assert shared.pid is None
+    made = run(image("local", steps=3))
+    assert shared.running
+    assert made.record.requested_space == "local"
+    assert made.digest == digest(space, steps=3)
+
+
+def test_a_local_space_that_was_killed_is_started_again(shared: LocalSpace, space: str) -> None:
+    run(shared.address())
+    pid = killed(shared)
+    assert run(image("local", steps=3)).digest == digest(space, steps=3)
+    assert shared.pid != pid
+
+
+def test_a_local_space_that_is_killed_at_work_is_started_again_for_the_same_image(
+    shared: LocalSpace, space: str
+) -> None:
+    async def work() -> tuple[list[str], ClientEvent]:
+        await shared.address()
+        async with aclosing(Client(space="local").stream(request(steps=3))) as events:
+            return await watched(shared, events, times=1)
+
+    reasons, last = run(work())
+    assert reasons == ["sending the request", "starting the local Space", "sending the request"]
+    assert isinstance(last, Generation)
+    assert last.digest == digest(space, steps=3)
+
+
+def test_a_local_space_that_is_killed_twice_at_work_is_an_error(shared: LocalSpace) -> None:
+    async def work() -> None:
+        async with aclosing(Client(space="local").stream(request(steps=3))) as events:
+            await watched(shared, events, times=2)
+
+    with pytest.raises((ConnectionFailed, ProtocolError)):
+        run(work())
+
+
+async def watched(
+    space: LocalSpace, events: AsyncGenerator[ClientEvent, None], times: int
+) -> tuple[list[str], ClientEvent]:
+    """The reasons for waiting and the last event of a job whose Space is killed as it runs."""
+    pids: set[int] = set()
+    reasons: list[str] = []
+    async for event in events:
+        if isinstance(event, Waiting):
+            reasons.append(event.reason)
+        elif isinstance(event, Running) and len(pids) < times and space.pid not in pids:
+            pids.add(killed(space))
+    return reasons, event

@@ -1,0 +1,94 @@
+"""A Space of another shape needs one small file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flux_magic import providers
+from flux_magic.client import Client
+from flux_magic.errors import InvalidRequest, ProtocolError
+from flux_magic.generation import Generation
+from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, model_names
+from flux_magic.types import ImageResponse
+from tests.support.space import events, image, request, run, running_space
+from tests.wire.painter import Painter
+
+APP = Path(__file__).with_name("painter_app.py")
+
+
+@pytest.fixture(scope="module")
+def painters() -> Iterator[str]:
+    """The address of the second Space."""
+    with running_space(app=APP) as address:
+        yield address
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(providers, "PROVIDERS", (BlackForestLabs_Flux1Schnell, Painter))
+
+
+def moved(address: str) -> type[GradioProvider]:
+    class Moved(Painter):
+        url = address
+
+    return Moved
+
+
+def painted(address: str, prompt: str = "a red fox", **options: object) -> Generation:
+    return run(image(address, prompt, model="painter", **options))
+
+
+def test_its_stream_gives_three_addresses_and_the_seed(painters: str) -> None:
+    *_, response = run(events(moved(painters), request(model="painter")))
+    assert isinstance(response, ImageResponse)
+    assert len(response.images) == 3
+    assert all(url.startswith(f"{painters}/") for url in response.images)
+    assert (response.seed, response.options["model"]) == (42, "painter-1")
+
+
+def test_the_simple_route_gives_as_many(painters: str) -> None:
+    *_, response = run(events(moved(painters), request(model="painter"), progress=False))
+    assert isinstance(response, ImageResponse)
+    assert (len(response.images), response.seed) == (3, 42)
+
+
+def test_a_generation_holds_all_files_of_a_gallery_as_delivered(painters: str) -> None:
+    made = painted(painters)
+    assert [file.media_type for file in made.files] == ["image/png", "image/jpeg", "image/webp"]
+    assert [file.data[:4] for file in made.files] == [b"\x89PNG", b"\xff\xd8\xff\xe0", b"RIFF"]
+    assert {(file.width, file.height) for file in made.files} == {(256, 256)}
+    assert len(made.record.files) == len(made.images) == 3
+
+
+def test_each_value_arrives_in_the_place_of_its_name(painters: str) -> None:
+    made = painted(painters, "four", seed=77, width=320, height=200, steps=9)
+    assert made.images[0].size == (320, 200)
+    assert made.images[0].getpixel((0, 0)) == (77, 9, 4)
+
+
+def test_its_record_names_the_second_provider_and_not_a_stand_in(painters: str) -> None:
+    record = painted(painters).record
+    assert (record.model, record.requested_model, record.provider) == ("painter-1", "painter", "Painter")
+    assert (record.space, record.requested_space) == (painters, painters)
+    assert not record.stand_in
+
+
+def test_its_bounds_are_its_own(painters: str) -> None:
+    with pytest.raises(InvalidRequest, match="width is 768: this Space takes 64 to 512"):
+        painted(painters, width=768)
+    assert painted(painters, width=64).width == 64
+
+
+def test_an_unknown_model_is_told_the_names_of_both_providers(painters: str) -> None:
+    with pytest.raises(InvalidRequest, match="painter") as caught:
+        run(Client(space=painters).generate("a fox", model="rembrandt"))
+    assert all(name in str(caught.value) for name in model_names())
+
+
+def test_a_space_without_the_endpoint_is_told_apart_and_its_endpoints_are_named(painters: str) -> None:
+    with pytest.raises(ProtocolError, match="this Space has no endpoint 'infer', only paint"):
+        run(image(painters, model="flux"))
