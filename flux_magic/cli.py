@@ -27,17 +27,17 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     space = commands.add_parser("space", help="run the local Space, a stand-in that draws without a model")
     space.add_argument("--host", default="127.0.0.1", help="the address to listen on (default %(default)s)")
-    space.add_argument("--port", default=7860, type=int, help="the port, 0 for any free one (default %(default)s)")
+    space.add_argument("--port", default="7860", help="the port, 0 for any free one (default %(default)s)")
     return parser
 
 
-def _space(host: str, port: int) -> int:
+def _space(host: str, port: str) -> int:
     try:
         local.check_installed()
     except LocalSpaceError as error:
         print(f"flux-magic: {error}", file=sys.stderr)
         return 1
-    sys.argv = [str(local.APP), "--host", host, "--port", str(port)]
+    sys.argv = [str(local.APP), "--host", host, "--port", port]
     # The app runs alone, as a script: nothing of it becomes a part of this package.
     runpy.run_path(str(local.APP), run_name="__main__")
     return 0

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 from weakref import WeakKeyDictionary
 
 from . import local, picture
-from .errors import ConnectionFailed, EmptyResult, InvalidRequest, ProtocolError
+from .errors import ConnectionFailed, EmptyResult, InvalidRequest, ProtocolError, shown
 from .generation import Generation, Generations, ImageFile
 from .providers import get_provider
 from .providers.base import AsyncGeneratorProvider, Limits, limited
@@ -39,9 +39,9 @@ def plan(prompt: str, settings: Settings, count: int = 1) -> list[ImageRequest]:
     """
     count = _whole("count", count)
     if count < 1:
-        raise InvalidRequest(f"count is {count}: give a whole number from 1 up")
+        raise InvalidRequest(f"count is {shown(count)}: give a whole number from 1 up")
     if count > MAX_SEED + 1:
-        raise InvalidRequest(f"count is {count}: there are only {MAX_SEED + 1} seeds")
+        raise InvalidRequest(f"count is {shown(count)}: there are only {MAX_SEED + 1} seeds")
     first = random.randrange(MAX_SEED - count + 2) if settings.seed is None else _whole("seed", settings.seed)
     if count > 1 and first <= MAX_SEED < first + count - 1:
         raise InvalidRequest(
@@ -63,8 +63,11 @@ def plan(prompt: str, settings: Settings, count: int = 1) -> list[ImageRequest]:
 def _whole(name: str, value: object) -> int:
     """An int from whatever counts as one: a NumPy integer, for instance, but no bool and no float."""
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        raise InvalidRequest(f"{name} is {value!r}: give a whole number")
-    return operator.index(value)
+        raise InvalidRequest(f"{name} is {shown(value)}: give a whole number")
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise InvalidRequest(f"{name} is {shown(value)}: give a whole number") from None
 
 
 @dataclass(slots=True)
@@ -179,7 +182,7 @@ class _Job:
                 return
             except (ConnectionFailed, ProtocolError):
                 # The seed is ours: if the Space died, the same job on a new one makes the same image.
-                if last_try or local.shared.running:
+                if last_try or not await local.shared.ended():
                     raise
 
     @property

@@ -94,15 +94,23 @@ def _size(record: Record) -> str:
 
 
 def _html(record: Record, rows: dict[str, str], command: str) -> str:
-    """`pre` keeps the prompt's lines, the first of which begins below it, and keeps MathJax out."""
-    text = f'<pre style="{_PROMPT}">\n{html.escape(record.prompt)}</pre>'
+    """`pre` keeps the prompt's lines, and keeps MathJax from reading what stands between dollars."""
+    text = f'<pre style="{_PROMPT}">{_lines(record.prompt)}</pre>'
     cells = {"prompt": text} | {name: html.escape(value) for name, value in rows.items()}
     body = "".join(
         f'<tr><th scope="row" style="{_CELL}">{name}</th><td style="{_CELL}">{value}</td></tr>'
         for name, value in cells.items()
     )
-    again = f'<pre style="{_COMMAND}" title="makes this image again">{html.escape(command)}</pre>'
+    again = f'<pre style="{_COMMAND}" title="makes this image again">{_lines(command)}</pre>'
     return f'<table style="{_TABLE}"><tbody>{body}</tbody></table>{again}'
+
+
+def _lines(text: str) -> str:
+    """The content of a `pre`, whose first line end a browser drops.
+
+    Line ends are written as references: within Markdown, a blank line would end the HTML.
+    """
+    return "&#10;" + html.escape(text).replace("\n", "&#10;")
 
 
 def _markdown(record: Record, rows: dict[str, str], command: str) -> str:

@@ -20,8 +20,11 @@ Every message is one to three lines: what happened, and on a line of its own wha
 
 from __future__ import annotations
 
+import re
 import traceback
 from typing import ClassVar
+
+_SECRET = re.compile(r"(?<=//)[^/@\s]+(?=@)|\bhf_\w+")
 
 
 class FluxError(Exception):
@@ -41,7 +44,8 @@ class FluxError(Exception):
     def _render_traceback_(self) -> list[str]:
         """The lines that IPython shows in place of a traceback."""
         if FluxError.verbose:
-            return traceback.format_exception(self)
+            # The lines of a cell are among them, with what was typed there.
+            return [_SECRET.sub("***", line) for line in traceback.format_exception(self)]
         return [f"{type(self).__name__}: {self}"]
 
 
@@ -87,3 +91,12 @@ class NotAnImage(ResponseError):
 
 class ProtocolError(ResponseError):
     """An answer outside the protocol: an HTTP error, a page where data was due, a broken stream."""
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: short, whatever it is."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of over 4300 digits
+        return "a number of very many digits"
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import IO
 
 from .errors import LocalSpaceError
 
@@ -24,11 +25,14 @@ PATIENCE = 60.0
 """Seconds that the Space may take to start."""
 
 _READY = re.compile(r"^flux-magic space: ready at (http://\S+)$", re.MULTILINE)
-_PRIVATE = re.compile(r"TOKEN|SECRET|PASSWORD|API_KEY|.*_PROXY$", re.IGNORECASE)
+_PRIVATE = re.compile(r"TOKEN|SECRET|PASSWORD|API_KEY|_PROXY$|^GRADIO_", re.IGNORECASE)
 
 
 def environment() -> dict[str, str]:
-    """This process's environment without tokens and proxies, which are none of the local Space's business."""
+    """This process's environment without what is none of the local Space's business.
+
+    That are tokens, proxies, and settings of Gradio's for other applications.
+    """
     return {name: value for name, value in os.environ.items() if not _PRIVATE.search(name)}
 
 
@@ -56,7 +60,7 @@ class LocalSpace:
         self._patience = patience
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._log: Path | None = None
+        self._log: IO[bytes] | None = None
 
     @property
     def running(self) -> bool:
@@ -68,6 +72,13 @@ class LocalSpace:
     def pid(self) -> int | None:
         """The process id, where it was started."""
         return self._process.pid if self._process else None
+
+    async def ended(self, within: float = 1.0) -> bool:
+        """Whether it has ended. A death shows on its connections first, so it is given a moment to be seen."""
+        end = time.monotonic() + within
+        while self.running and time.monotonic() < end:  # noqa: ASYNC110 - no event tells of a death
+            await asyncio.sleep(0.05)
+        return not self.running
 
     async def address(self) -> str:
         """Its base URL; starts it where it does not run, and once more where it dies as it starts.
@@ -104,24 +115,27 @@ class LocalSpace:
 
     def _launch(self) -> subprocess.Popen[bytes]:
         check_installed()
-        handle, name = tempfile.mkstemp(prefix="flux-magic-space-", suffix=".log")
-        self._log = Path(name)
-        with os.fdopen(handle, "wb") as log:
+        # It has no name, so nothing of it is left, whoever is killed. Both write at its end only.
+        self._log = tempfile.TemporaryFile("ab+")  # noqa: SIM115 - closed in _forget
+        try:
             return subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
+                stdout=self._log,
+                stderr=self._log,
                 env=environment(),
                 # Ctrl-C in a terminal goes to the whole group; it means the cell, not the Space.
                 start_new_session=True,
             )
+        except OSError as exc:
+            self._forget()
+            raise LocalSpaceError(f"the local Space cannot be started: {exc.strerror}: {self._command[0]}") from exc
 
     def _said(self) -> str:
-        try:
-            return self._log.read_text(errors="replace") if self._log else ""
-        except OSError:
+        if self._log is None:
             return ""
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")
 
     def _end_of_log(self) -> str:
         lines = self._said().strip().splitlines()[-8:]
@@ -143,7 +157,7 @@ class LocalSpace:
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
         if self._log is not None:
-            self._log.unlink(missing_ok=True)
+            self._log.close()
         self._process, self._log = None, None
 
     def let_go(self) -> None:

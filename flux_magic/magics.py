@@ -78,7 +78,7 @@ class _Shy(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return repr(re.sub(r"//[^/@]*@", "//***@", str(self)))
+        return repr(re.sub(r"//[^/@]*@", "//***@", str(self)) if "//" in self else "***")
 
 
 @magics_class
@@ -141,10 +141,7 @@ class FluxMagics(Magics):
         if options.get("dry_run"):
             print(_described(requests, resolved))
             return None
-        made = self._made(requests, resolved, options)
-        if name := options.get("output"):
-            self._shell.push({name: made})
-        return made
+        return self._made(requests, resolved, options)
 
     def _expanded(self, typed: str) -> str:
         hidden = self._shell.user_ns_hidden
@@ -166,13 +163,20 @@ class FluxMagics(Magics):
             for generation in generations(requests, resolved, quiet=bool(options.get("quiet"))):
                 made.append(generation)
                 if path := options.get("save"):
-                    generation.save(path, overwrite=bool(options.get("overwrite")))
+                    saved = generation.save(path, overwrite=bool(options.get("overwrite")))
+                    print(*(f"saved {file}" for file in saved), sep="\n")
         except BaseException:
             # The cell fails, but what is finished is not lost.
             for finished in made:
                 display(finished)
+            if made and len(requests) > 1:
+                print(f"note: {len(made)} of {len(requests)} images were made", file=sys.stderr)
             raise
-        return made[0] if len(requests) == 1 else Generations(made)
+        finally:
+            result = made[0] if made and len(requests) == 1 else Generations(made)
+            if made and (name := options.get("output")):
+                self._shell.push({name: result})
+        return result
 
 
 def _settings_of(options: Mapping[str, Any]) -> dict[str, Any]:

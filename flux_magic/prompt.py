@@ -8,6 +8,7 @@ prompt, raw; `--` ends the options. In a prompt `{name}` is the value of a name 
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -47,9 +48,13 @@ def _whole(least: int, most: int | None = None) -> Callable[[str, str], object]:
 
 
 def _seconds(flag: str, text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]*)?|\.[0-9]+", text) or float(text) <= 0:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < math.inf:
         raise InvalidRequest(f"{flag} {text}: give seconds above 0, for example {flag} 90")
-    return float(text)
+    return seconds
 
 
 def _size(flag: str, text: str) -> tuple[int, int]:
@@ -136,6 +141,8 @@ def _take_option(options: dict[str, Any], word: str, line: str, position: int) -
         if following is None or following[1].startswith("--") or following[1] in _BY_FLAG:
             raise InvalidRequest(f"{flag} needs a value, for example {flag} {option.metavar}")
         value, position = following[1], following.end()
+    if value[:1] in {"'", '"'} and not value.endswith(value[0], 1):
+        raise InvalidRequest(f"{flag} {value[:40]}: the quote is not closed")
     options[option.name] = option.read(flag, _unquoted(value))
     return position
 
@@ -145,6 +152,8 @@ def _unquoted(value: str) -> str:
 
 
 def _unknown(flag: str) -> Option:
+    if flag in {"--help", "-h"}:
+        raise InvalidRequest("%flux? shows every option with an example")
     close = difflib.get_close_matches(flag, _BY_FLAG, n=1)
     meant = f"did you mean {close[0]}? " if close else ""
     known = " ".join(option.flags[0] for option in OPTIONS)
@@ -164,7 +173,7 @@ def prompt_of(line: str, body: str | None) -> str:
             f"the prompt is in two places: put {line.strip()[:40]!r} into the cell's body, or leave the body empty"
         )
     if not typed.strip() and not line.strip():
-        raise InvalidRequest("the prompt is empty: say in words what the image shows, below the %%flux line")
+        raise InvalidRequest("the prompt is empty: say in words what the image shows, after %flux or below %%flux")
     return typed if typed.strip() else line
 
 
@@ -194,10 +203,11 @@ def escape(text: str) -> str:
 
 
 # IPython takes interpreter prompts off a pasted cell and empties lines of blanks before a magic sees it,
-# and a lone surrogate or a NUL does not survive the way to a kernel: such a text goes into a Python string.
+# a lone surrogate or a NUL does not survive the way to a kernel, and a CR, a no-break space or a line end at the
+# end that over the clipboard: such a text goes into a Python string.
 _NO_CELL = re.compile(
     r"(?:\A|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])\s*(?:>>>|\.\.\.|(?:\[(?:ins|nav)\] ?)?In ?\[)"
-    r"|^[^\S\n]+$|[\0\ud800-\udfff]",
+    r"|^[^\S\n]+$|[\0\r\xa0\ud800-\udfff]|\n\Z",
     re.MULTILINE,
 )
 
@@ -213,8 +223,7 @@ def command(record: Record) -> str:
     if _NO_CELL.search(record.prompt):
         return _call(record)
     line = " ".join(["%%flux", *(f"--{name} {value}" for name, value in options.items())])
-    # A cell's last line end is not part of the prompt, so a prompt that ends with one needs another.
-    return f"{line}\n{escape(record.prompt)}" + ("\n" if record.prompt.endswith("\n") else "")
+    return f"{line}\n{escape(record.prompt)}"
 
 
 def _call(record: Record) -> str:

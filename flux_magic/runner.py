@@ -62,6 +62,8 @@ class ThreadRunner:
         return asyncio.run_coroutine_threadsafe(coroutine, self._started())
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        if not asyncio.iscoroutine(coroutine):
+            raise TypeError(f"{coroutine!r} is no coroutine: call the async function, as in run(main())")
         result: list[T] = []
 
         async def once() -> AsyncGenerator[None, None]:

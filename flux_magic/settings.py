@@ -5,17 +5,20 @@ Resolved at the time of each call, so that a change takes effect with the next i
 
 from __future__ import annotations
 
+import numbers
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from .errors import InvalidRequest
+from .errors import InvalidRequest, shown
 
 DEFAULT_MODEL: Final = "flux"
 ENVIRONMENT: Final = {"space": "FLUX_MAGIC_SPACE"}
 INLINE: Final = ("png", "jpeg", "link")
 RUNNERS: Final = ("thread", "nest")
+MAX_SECONDS: Final = 10.0**9
+"""More than any clock in here can count to is no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +56,18 @@ class Settings:
         _check_choice("inline", self.inline, (None, *INLINE))
         _check_choice("runner", self.runner, RUNNERS)
         timeout: object = self.timeout
-        if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
-            raise InvalidRequest(f"timeout is {timeout!r}: give seconds above 0")
+        if timeout is not None and not _is_time(timeout):
+            raise InvalidRequest(f"timeout is {shown(timeout)}: give seconds above 0")
+
+
+def _is_time(value: object) -> bool:
+    """A number of any kind, NumPy's too, that is above 0 and has an end."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return False
+    try:
+        return 0 < float(value) < MAX_SECONDS
+    except OverflowError:
+        return False
 
 
 def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:
@@ -66,7 +79,10 @@ def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...])
 def resolve(**options: Any) -> Settings:
     """The settings of a call with these options; an option of None counts as not given."""
     layers = (_environment(), _configured(), options)
-    given: dict[str, Any] = {name: value for layer in layers for name, value in layer.items() if value is not None}
+    unset = (None, "")
+    given: dict[str, Any] = {
+        name: value for layer in layers for name, value in layer.items() if not any(value is none for none in unset)
+    }
     unknown = given.keys() - {known.name for known in fields(Settings)}
     if unknown:
         raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from .errors import InvalidRequest
+from .errors import InvalidRequest, shown
 
 MAX_SEED = 2**31 - 1
 """The largest seed that the public Space takes; the smallest is 0."""
@@ -31,9 +31,12 @@ class Space:
 
         Raises InvalidRequest for anything else, and for a URL that holds a user name or password.
         """
+        given: object = text
+        if not isinstance(given, str):
+            raise InvalidRequest(f"the Space is {shown(given)}: give a Hugging Face id, an http(s) URL, or local")
         name = text.strip().rstrip("/")
-        if name == "local":
-            return cls(name, None)
+        if name.lower() == "local":
+            return cls("local", None)
         if _HUB_ID.fullmatch(name):
             return cls(name, f"https://{_subdomain(name)}.hf.space")
         url = _checked_url(name)
@@ -92,12 +95,14 @@ class ImageRequest:
 
     def __post_init__(self) -> None:
         prompt: object = self.prompt
-        if not isinstance(prompt, str) or not prompt.strip():
+        if not isinstance(prompt, str):
+            raise InvalidRequest(f"the prompt is {shown(prompt)}: give a text")
+        if not prompt.strip():
             raise InvalidRequest("the prompt is empty: say in words what the image shows")
         for name, least in (("width", SIZE_STEP), ("height", SIZE_STEP), ("steps", 1), ("seed", 0)):
             _check_whole(name, getattr(self, name), least)
         if self.seed > MAX_SEED:
-            raise InvalidRequest(f"seed {self.seed} is too large: a seed is a whole number from 0 to {MAX_SEED}")
+            raise InvalidRequest(f"seed {shown(self.seed)} is too large: a seed is a whole number from 0 to {MAX_SEED}")
 
     @property
     def sent_width(self) -> int:
@@ -113,7 +118,7 @@ class ImageRequest:
 def _check_whole(name: str, value: object, least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         most = f" to {MAX_SEED}" if name == "seed" else " up"
-        raise InvalidRequest(f"{name} is {value!r}: give a whole number from {least}{most}")
+        raise InvalidRequest(f"{name} is {shown(value)}: give a whole number from {least}{most}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from .base import Limits
 KEEP_ALIVE = 4.0
 """Seconds that an idle connection is kept: uvicorn, which serves Gradio, closes it after 5."""
 
+_PROXIED = "Check the proxy's address, name and password."
 _ONLINE = "Check the address and your connection; behind a proxy give --proxy."
 
 
@@ -65,6 +66,8 @@ class Connection:
         options |= {"timeout": self._timeout, **_proxy_options(proxy)}
         with self._translated(url):
             async with self._session.request(method, URL(url, encoded=True), **options) as response:
+                if response.status == 407:
+                    raise ConnectionFailed("the proxy refused: HTTP status 407", _PROXIED)
                 yield response
 
     async def get_json(self, url: str) -> tuple[int, Any]:
@@ -122,8 +125,13 @@ class Connection:
             raise TimedOut(f"no connection to {host} within {self.limits.connect:g} s", _ONLINE) from exc
         except aiohttp.SocketTimeoutError as exc:
             raise TimedOut(f"{host} sent nothing for {self.limits.silence:g} s", "Run the cell again.") from exc
-        except (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError) as exc:
-            raise ConnectionFailed("the proxy refused or could not be reached", _ONLINE) from exc
+        except aiohttp.ClientHttpProxyError as exc:
+            # Not `from exc`: it holds the request, with the password.
+            raise ConnectionFailed(f"the proxy refused: HTTP status {exc.status}", _PROXIED) from None
+        except aiohttp.ClientProxyConnectionError as exc:
+            raise ConnectionFailed(f"no connection to the proxy: {_reason(exc)}", _PROXIED) from exc
+        except aiohttp.TooManyRedirects as exc:
+            raise ProtocolError(f"{host} redirects without end") from exc
         except aiohttp.ClientPayloadError as exc:
             raise ProtocolError(f"{host} broke off in the middle of its answer", "Run the cell again.") from exc
         except aiohttp.ClientResponseError as exc:
@@ -171,7 +179,7 @@ def _checked_proxy(proxy: str) -> URL:
     except ValueError:
         url = URL()
     if url.scheme not in {"http", "https"} or not url.host:
-        kind = f"a {url.scheme} proxy" if url.scheme else "a proxy without http://"
+        kind = f"a {url.scheme} proxy" if url.scheme not in {"", "http", "https"} else "this proxy's address"
         raise InvalidRequest(f"cannot use {kind}: give one such as http://proxy.example:3128")
     return url
 

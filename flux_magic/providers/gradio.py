@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Any, ClassVar
 
 from ..errors import NotAnImage, ProtocolError
@@ -39,6 +38,7 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
     parameters: ClassVar[Mapping[str, str]]
 
     _contracts: ClassVar[dict[tuple[str, str], wire.Contract]] = {}
+    _prefixes: ClassVar[dict[str, str]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -94,7 +94,7 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
 
     async def _submit(self, contract: wire.Contract, values: Mapping[str, object]) -> tuple[str, str]:
         """Post the job; returns what the Space's routes begin with, which is remembered, and the event id."""
-        known = contract.prefix if contract.prefix is not None else self._prefix
+        known = contract.prefix if contract.prefix is not None else self._prefixes.get(self._base, self._prefix)
         status, text, routes = 404, "", self._base
         for prefix in dict.fromkeys([known or "", "/gradio_api", ""]):
             routes = f"{self._base}{prefix}"
@@ -102,7 +102,7 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
                 f"{routes}/call/{self._name}", {"data": list(values.values())}
             )
             if status not in _NO_ROUTE:
-                self._contracts[self._base, self._name] = replace(contract, prefix=prefix)
+                self._prefixes[self._base] = prefix
                 break
         if status != 200:
             raise http_error(status, text)
@@ -177,10 +177,10 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
 
         async def answers() -> AsyncGenerator[ImageResponse, None]:
             request = ImageRequest(
-                prompt=prompt_from(messages, prompt),
+                prompt=prompt_from(messages or [], prompt),
                 model=model or "",
-                width=max(width, _SMALLEST),
-                height=max(height, _SMALLEST),
+                width=_at_least(width),
+                height=_at_least(height),
                 steps=num_inference_steps,
                 seed=seed,
                 randomize_seed=randomize_seed,
@@ -204,6 +204,11 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
 
 def _options(request: ImageRequest, model: str) -> dict[str, Any]:
     return {"model": model, "width": request.sent_width, "height": request.sent_height, "steps": request.steps}
+
+
+def _at_least(pixels: Any) -> Any:
+    """What is no number is refused where the request is made."""
+    return max(pixels, _SMALLEST) if isinstance(pixels, int) else pixels
 
 
 def _endpoint(api_endpoint: str) -> re.Match[str]:

@@ -357,9 +357,9 @@ def free_port(host: str) -> int:
 
 
 def shut_in(folder: Path) -> None:
-    """Nothing of this process goes outside: no analytics, no proxy, and no token to give away."""
+    """Nothing of this process goes outside: no analytics, no proxy, no token to give away, and no stray setting."""
     for name in list(os.environ):
-        if re.search(r"TOKEN|SECRET|PASSWORD|API_KEY|_PROXY$", name, re.IGNORECASE):
+        if re.search(r"TOKEN|SECRET|PASSWORD|API_KEY|_PROXY$|^GRADIO_", name, re.IGNORECASE):
             del os.environ[name]
     os.environ |= {
         "GRADIO_ANALYTICS_ENABLED": "False",
@@ -386,11 +386,19 @@ def stop_requests(*, until_stdin_closes: bool) -> threading.Event:
     return stop
 
 
+def port(text: str) -> int:
+    """A port's number; raises ValueError where it is none."""
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise ValueError
+    return number
+
+
 def options_from(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line's options."""
     parser = argparse.ArgumentParser(description="A stand-in for the FLUX.1-schnell Space that draws without a model.")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default %(default)s)")
-    parser.add_argument("--port", default=7860, type=int, help="the port, 0 for any free one (default %(default)s)")
+    parser.add_argument("--port", default=7860, type=port, help="the port, 0 for any free one (default %(default)s)")
     parser.add_argument("--step-seconds", default=0.0, type=float, help="how long each step takes (default 0)")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when the standard input does")
     return parser.parse_args(arguments)
@@ -418,7 +426,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(f'{error.name} is missing; install it: pip install "flux-magic[local]"')
     except OSError:
         where = f"{options.host}:{options.port}"
-        return _failed(f"cannot listen on {where}; give another --port, or 0 for any free one")
+        return _failed(f"cannot listen on {where}; give another --host, or another --port (0 for any free one)")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return 0

@@ -181,3 +181,22 @@ def test_the_help_names_every_option_with_an_example(kernel: Kernel) -> None:
 )
 def test_tab_completes_options_and_their_values(kernel: Kernel, typed: str, offered: str) -> None:
     assert offered in kernel.complete(typed)
+
+
+def test_a_result_that_could_not_be_saved_is_kept_under_its_name(kernel: Kernel) -> None:
+    kernel.ok("late = 'old'")
+    cell = kernel.run("%flux --output late --save /proc/x.png --seed 5 --size 256x256 --quiet a fox")
+    assert "SaveError: cannot write /proc/x.png" in cell.traceback
+    assert kernel.ok("print(late.seed)").stdout == "5\n"
+
+
+def test_what_was_saved_is_said(kernel: Kernel) -> None:
+    cell = kernel.ok("%flux --save kept/ --seed 5 --size 256x256 --quiet a fox")
+    assert re.fullmatch(r"saved kept/5-[0-9a-f]{12}\.webp\n", cell.stdout)
+
+
+def test_an_empty_setting_is_none(kernel: Kernel) -> None:
+    kernel.ok("%config FluxMagics.model = ''")
+    cell = kernel.ok("%flux --seed 5 --size 256x256 --quiet a fox")
+    kernel.ok("%config FluxMagics.model = None")
+    assert "--model" not in cell.shown("text/html")[0]

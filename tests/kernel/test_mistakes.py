@@ -82,8 +82,9 @@ def test_verbose_errors_show_where_it_happened(kernel: Kernel) -> None:
     assert re.search(r'File ".*connection\.py", line \d+', cell.traceback)
 
 
-def test_a_proxys_password_is_shown_nowhere(kernel: Kernel) -> None:
-    kernel.ok("import logging; logging.basicConfig(level=0)")
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_proxys_password_is_shown_nowhere(kernel: Kernel, *, verbose: bool) -> None:
+    kernel.ok(f"import logging; logging.basicConfig(level=0)\n%config FluxMagics.verbose_errors = {verbose}")
     proxy = "http://user:hunter2@127.0.0.1:9"
     cell = kernel.run(f"%%flux --output fox --proxy {proxy} --space http://example.org\nx")
     assert cell.status == "error"
@@ -92,7 +93,7 @@ def test_a_proxys_password_is_shown_nowhere(kernel: Kernel) -> None:
         shown = kernel.ok("%config FluxMagics.proxy"), kernel.ok("%config FluxMagics")
         failed = kernel.run("%%flux --output fox --space http://example.org\nx")
     finally:
-        kernel.ok("%config FluxMagics.proxy = None")
+        kernel.ok("%config FluxMagics.proxy = None\n%config FluxMagics.verbose_errors = False")
     assert failed.status == "error"
     for part in (cell, failed, *shown):
         assert "hunter2" not in f"{part.stdout}{part.stderr}{part.traceback}{part.error}{part.outputs}"

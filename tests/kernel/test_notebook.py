@@ -17,7 +17,7 @@ from nbconvert import HTMLExporter, MarkdownExporter
 from flux_magic import local, picture
 from flux_magic.local import LocalSpace
 
-PROMPT = "a red fox & <b>two</b> cubs"
+PROMPT = "a red fox & <b>two</b> cubs\n\n    four *stars*"
 CELLS = ["%load_ext flux_magic", f"%%flux --steps 2 --seed 42 --size 256x256\n{PROMPT}"]
 
 ALTERED = """
@@ -100,4 +100,4 @@ def test_as_markdown_it_has_the_image_and_the_parameters(notebook: Any) -> None:
     text, resources = MarkdownExporter().from_notebook_node(notebook)
     assert [data for data in resources["outputs"].values() if picture.media_type_of(data) == "image/png"]
     assert "--steps 2 --seed 42 --size 256x256" in text
-    assert PROMPT in text
+    assert "cubs&#10;&#10;    four *stars*</pre>" in text, "a blank line would end the HTML"

@@ -61,10 +61,14 @@ def test_an_interrupt_ends_generate_and_run_too(kernel: Kernel, slow_space: str)
 
 
 def test_what_is_finished_is_shown_when_the_rest_is_interrupted(kernel: Kernel, space: str) -> None:
-    sent = kernel.send(f"%flux -n 9999 --yes --size 256x256 --quiet --space {space} a fox")
+    sent = kernel.send(f"%flux -n 9999 --yes --output many --size 256x256 --quiet --space {space} a fox")
     time.sleep(1)
     kernel.interrupt()
-    assert kernel.wait(sent).shown("image/png")
+    cell = kernel.wait(sent)
+    assert cell.shown("image/png")
+    made = len(cell.shown("image/png"))
+    assert cell.stderr == f"note: {made} of 9999 images were made\n"
+    assert kernel.ok("print(len(many))").stdout == f"{made}\n"
 
 
 def test_run_all_runs_every_queued_cell(kernel: Kernel) -> None:

@@ -49,9 +49,9 @@ def test_an_http_proxy_is_taken(proxy: str) -> None:
     ("proxy", "words"),
     [
         pytest.param("socks5://proxy.example:1080", "cannot use a socks5 proxy", id="another kind"),
-        pytest.param("proxy.example", "cannot use a proxy without http://", id="no scheme"),
-        pytest.param("http://", "cannot use a http proxy", id="no host"),
-        pytest.param("http://[::1", "cannot use a proxy without http://", id="no URL"),
+        pytest.param("proxy.example", "cannot use this proxy's address", id="no scheme"),
+        pytest.param("http://", "cannot use this proxy's address", id="no host"),
+        pytest.param("http://[::1", "cannot use this proxy's address", id="no URL"),
     ],
 )
 def test_another_proxy_is_refused_with_an_example(proxy: str, words: str) -> None:

@@ -112,7 +112,7 @@ def test_the_html_has_its_tags_alone_and_the_prompt_as_text(text: str) -> None:
     assert read.tags == ["table", "tbody", *first, *row * 4, "/tbody", "/table", "pre", "/pre"]
     shown = [there for tag, there in zip(read.tags, read.texts, strict=True) if tag == "pre"]
     # What is no character of HTML is shown as another one, by html.unescape and by a browser alike.
-    shown[0] = shown[0].removeprefix("\n")  # as a browser does
+    shown = [part.removeprefix("\n") for part in shown]  # as a browser does
     assert shown == [html.unescape(html.escape(part)) for part in (text, prompt.command(made))]
     assert [there for tag, there in zip(read.tags, read.texts, strict=True) if tag == "th"] == ROWS
 
@@ -166,3 +166,7 @@ def test_the_text_has_one_line_for_each_parameter_and_the_command(text: str) -> 
 )
 def test_a_row_says_what_was_made(made: Record, row: str) -> None:
     assert row in display.parameters(made).data["text/plain"].split("\n")
+
+
+def test_the_html_is_one_line_so_that_markdown_keeps_it_whole() -> None:
+    assert "\n" not in display.parameters(record(prompt="one\n\n    two\n")).data["text/html"]

@@ -76,3 +76,10 @@ def test_a_notebook_shows_the_traceback_where_it_is_asked_for(monkeypatch: pytes
     assert shown.startswith("Traceback")
     assert "raise errors.SpaceError" in shown
     assert "the Space says: no" in shown
+
+
+def test_a_traceback_shows_no_password_and_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FluxError, "verbose", True)
+    typed = "--proxy http://ann:sesame@proxy.example hf_abcDEF123"
+    shown = "".join(errors.ConnectionFailed(f"no: {typed}")._render_traceback_())
+    assert "no: --proxy http://***@proxy.example ***" in shown

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -175,3 +176,21 @@ def test_expand_takes_back_what_escape_did_whatever_names_there_are(text: str, n
 def test_an_option_is_no_other_options_value(line: str) -> None:
     with pytest.raises(InvalidRequest, match="needs a value"):
         parse_line(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('--save "fox.png a fox', "the quote is not closed"),
+        ("--help", "%flux? shows every option"),
+        ("-h", "%flux? shows every option"),
+        ("--timeout inf x", "give seconds above 0"),
+    ],
+)
+def test_what_cannot_be_read_is_named(line: str, said: str) -> None:
+    with pytest.raises(InvalidRequest, match=re.escape(said)):
+        parse_line(line)
+
+
+def test_seconds_may_be_written_as_any_number() -> None:
+    assert parse_line("--timeout 1e3 x") == ({"timeout": 1000.0}, "x")

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from flux_magic import settings
@@ -92,7 +93,6 @@ def test_every_runner_is_taken(runner: str) -> None:
     ("name", "value", "choices"),
     [
         pytest.param("inline", "gif", "png, jpeg, link", id="inline"),
-        pytest.param("inline", "", "png, jpeg, link", id="an empty inline"),
         pytest.param("runner", "trio", "thread, nest", id="runner"),
     ],
 )
@@ -101,7 +101,7 @@ def test_what_is_no_choice_is_refused_and_the_choices_are_named(name: str, value
         resolve(**{name: value})
 
 
-@pytest.mark.parametrize("timeout", [0, -1, float("nan"), "90", float("-inf")])
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), "90", float("-inf"), float("inf"), 10**400, True])
 def test_a_timeout_that_is_not_above_0_is_refused(timeout: Any) -> None:
     with pytest.raises(InvalidRequest, match=r"timeout is .*: give seconds above 0"):
         resolve(timeout=timeout)
@@ -114,3 +114,13 @@ def test_a_timeout_above_0_is_taken(timeout: float | None) -> None:
 
 def test_a_proxys_password_does_not_show_in_the_settings_repr() -> None:
     assert "secret" not in repr(Settings(proxy="http://ann:secret@proxy.example:3128"))
+
+
+@pytest.mark.parametrize("name", ["model", "space", "proxy", "inline"])
+def test_an_empty_text_counts_as_not_given(name: str) -> None:
+    assert resolve(**{name: ""}) == resolve()
+
+
+@pytest.mark.parametrize("timeout", [300, 0.5, np.int64(300), np.float64(0.5)])
+def test_a_timeout_is_a_number_of_any_kind(timeout: Any) -> None:
+    assert resolve(timeout=timeout).timeout == timeout

@@ -80,7 +80,7 @@ def test_a_size_is_rounded_down_to_a_multiple_of_8_when_it_is_sent(asked: int, s
     assert (request.width, request.height) == (asked, asked + 8)
 
 
-@pytest.mark.parametrize("prompt", ["", " ", "\n\t ", None, 7, b"a fox"])
+@pytest.mark.parametrize("prompt", ["", " ", "\n\t "])
 def test_a_prompt_without_words_is_refused(prompt: Any) -> None:
     with pytest.raises(InvalidRequest, match="prompt is empty"):
         ImageRequest(prompt)
@@ -176,3 +176,24 @@ def test_a_refused_address_shows_no_password() -> None:
 
 def test_a_spaces_name_has_no_query() -> None:
     assert Space.parse("http://h.example/?token=hf_x") == Space("http://h.example", "http://h.example")
+
+
+@pytest.mark.parametrize("prompt", [None, 7, b"a fox"])
+def test_a_prompt_that_is_no_text_is_refused(prompt: Any) -> None:
+    with pytest.raises(InvalidRequest, match="give a text"):
+        ImageRequest(prompt)
+
+
+@pytest.mark.parametrize("space", [5, True, b"local"])
+def test_a_space_that_is_no_text_is_refused(space: Any) -> None:
+    with pytest.raises(InvalidRequest, match="the Space is"):
+        Space.parse(space)
+
+
+def test_a_number_of_very_many_digits_is_refused_in_words() -> None:
+    with pytest.raises(InvalidRequest, match="seed a number of very many digits is too large"):
+        ImageRequest("a fox", seed=10**5000)
+
+
+def test_local_may_be_written_in_capitals() -> None:
+    assert Space.parse("LOCAL") == Space("local", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from flux_magic import local
+from flux_magic.local import LocalSpace
 from tests.support.space import PYTHON, digest
 
 FLUX_MAGIC = str(Path(sysconfig.get_path("scripts"), "flux-magic"))
@@ -53,9 +55,27 @@ def test_a_port_that_is_taken_is_one_line_and_exit_code_1(space: str, tmp_path: 
     failed = done(*SPACE, "--port", port, folder=tmp_path)
     assert (failed.returncode, failed.stdout) == (1, "")
     assert failed.stderr == (
-        f"flux-magic space: cannot listen on 127.0.0.1:{port}; give another --port, or 0 for any free one\n"
+        f"flux-magic space: cannot listen on 127.0.0.1:{port}; "
+        "give another --host, or another --port (0 for any free one)\n"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "http"])
+def test_what_is_no_port_is_refused_in_one_line(port: str) -> None:
+    failed = done(*SPACE, f"--port={port}")
+    assert failed.returncode == 2
+    assert failed.stderr.splitlines()[-1].endswith(f"argument --port: invalid port value: '{port}'")
+
+
+def test_a_stray_setting_of_gradio_is_none_of_the_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_DEBUG", "1")
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "9.9.9.9")
+    space = LocalSpace(python=PYTHON)
+    try:
+        assert asyncio.run(space.address()).startswith("http://127.0.0.1:")
+    finally:
+        space.close()
 
 
 def test_help_names_the_options_of_the_space() -> None:

@@ -121,6 +121,11 @@ def test_after_it_was_closed_it_starts_again(launch: Launch) -> None:
     assert space.pid != first
 
 
+def test_an_interpreter_that_is_not_there_is_named() -> None:
+    with pytest.raises(LocalSpaceError, match=r"cannot be started: .*: /nowhere/python"):
+        run(LocalSpace(python="/nowhere/python").address())
+
+
 def test_tokens_and_proxies_stay_here(launch: Launch, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in SECRETS:
         monkeypatch.setenv(name, "http://s3cr3t:1")
@@ -195,11 +200,10 @@ def shared() -> Iterator[LocalSpace]:
 
 
 def killed(space: LocalSpace) -> int:
-    """Kills the Space as the system does that runs out of memory; returns when it is gone."""
+    """Kills the Space as the system does that runs out of memory. Nobody has noticed yet."""
     pid = space.pid
     assert pid
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not space.running)
     return pid
 
 
