@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from .api import generate, run
-    from .client import Client
+    from .client import Client, cancel_all
     from .errors import FluxError, InvalidRequest, ResponseError
     from .generation import Generation, Generations
     from .types import ImageRequest, ImageResponse
 
 _HOMES = {
     "Client": "client",
+    "cancel_all": "client",
     "FluxError": "errors",
     "Generation": "generation",
     "Generations": "generation",
@@ -39,6 +40,7 @@ __all__ = [
     "ImageResponse",
     "InvalidRequest",
     "ResponseError",
+    "cancel_all",
     "generate",
     "run",
 ]

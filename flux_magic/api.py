@@ -28,6 +28,7 @@ def generate(
     count: int = 1,
     model: str | None = None,
     space: str | None = None,
+    token: str | None = None,
     proxy: str | None = None,
     timeout: float | None = None,
     inline: str | None = None,
@@ -45,6 +46,7 @@ def generate(
         count: above 1, as many images with successive seeds.
         model: its name or alias (default "flux").
         space: a Hugging Face id, a URL, or `local`; by default the model's own.
+        token: a Hugging Face token for that Space, and no other host.
         proxy: an http(s) proxy's URL.
         timeout: seconds for each image.
         inline: how a notebook embeds it: `png`, `jpeg` or `link`.
@@ -61,6 +63,7 @@ def generate(
         height=height,
         model=model,
         space=space,
+        token=token,
         proxy=proxy,
         timeout=timeout,
         inline=inline,

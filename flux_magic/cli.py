@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import runpy
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.command == "space":
         return _space(options.host, options.port)
+    if options.command == "doctor":
+        return _doctor(options.space)
     _parser().print_help()
     return 2
 
@@ -28,7 +31,18 @@ def _parser() -> argparse.ArgumentParser:
     space = commands.add_parser("space", help="run the local Space, a stand-in that draws without a model")
     space.add_argument("--host", default="127.0.0.1", help="the address to listen on (default %(default)s)")
     space.add_argument("--port", default="7860", help="the port, 0 for any free one (default %(default)s)")
+    doctor = commands.add_parser("doctor", help="show versions, and how a Space is")
+    doctor.add_argument("space", nargs="?", help="a Hugging Face id, a URL, or local (default: the model's own)")
     return parser
+
+
+def _doctor(space: str | None) -> int:
+    from .doctor import examine
+    from .settings import resolve
+
+    report = asyncio.run(examine(resolve(space=space)))
+    print(report)
+    return 0 if report.healthy else 1
 
 
 def _space(host: str, port: str) -> int:

@@ -5,30 +5,31 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import operator
+import os
 import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, SupportsIndex
 from weakref import WeakKeyDictionary
 
 from . import local, picture
-from .errors import ConnectionFailed, EmptyResult, InvalidRequest, ProtocolError, shown
+from .errors import ConnectionFailed, EmptyResult, InvalidRequest, ProtocolError, Stopped, shown
 from .generation import Generation, Generations, ImageFile
 from .providers import get_provider
 from .providers.base import AsyncGeneratorProvider, Limits, limited
 from .providers.connection import Connection, open_session
 from .settings import Settings, resolve
-from .types import MAX_SEED, ImageRequest, ImageResponse, Queued, Record, Running, Space, Waiting
+from .types import MAX_SEED, ImageRequest, ImageResponse, Log, Preview, Queued, Record, Running, Space, Waiting
 
 if TYPE_CHECKING:
     import aiohttp
     from typing_extensions import Self
 
-ClientEvent = Waiting | Queued | Running | Generation
+ClientEvent = Waiting | Queued | Running | Log | Preview | Generation
 """What `Client.stream` yields; a Generation is the last."""
 
 
@@ -70,6 +71,31 @@ def _whole(name: str, value: object) -> int:
         raise InvalidRequest(f"{name} is {shown(value)}: give a whole number") from None
 
 
+@dataclass(slots=True, eq=False)
+class _Running:
+    """A job on its way: the task that waits for it, and whether `cancel_all` has ended it."""
+
+    loop: asyncio.AbstractEventLoop
+    task: asyncio.Task[Any] | None
+    stopped: bool = False
+
+
+_all_running: set[_Running] = set()
+
+
+def cancel_all() -> int:
+    """End every job of this process, from any thread; each raises Stopped where it is waited for.
+
+    Returns how many there were.
+    """
+    jobs = list(_all_running)
+    for job in jobs:
+        job.stopped = True
+        if job.task is not None and not job.loop.is_closed():
+            job.loop.call_soon_threadsafe(job.task.cancel)
+    return len(jobs)
+
+
 @dataclass(slots=True)
 class _Kept:
     """A session that is kept on one loop, and how many `async with` blocks of that loop use it."""
@@ -83,7 +109,7 @@ class Client:
 
     Args:
         options: the fields of `Settings` (`space`, `model`, `steps`, `width`, `height`, `seed`,
-            `inline`, `proxy`, `timeout`) that its calls start from.
+            `inline`, `proxy`, `token`, `timeout`) that its calls start from.
 
     Within `async with` its connection is kept between images; else each image has its own.
     """
@@ -139,12 +165,23 @@ class Client:
         """The events of one request; the last is its Generation. Raises as `generate` does."""
         settings = settings or resolve(**self._options)
         limits = Limits(total=settings.timeout)
-        async with self._session() as session:
-            connection = Connection(session, proxy=settings.proxy, limits=limits)
-            job = _Job(request, settings, connection)
-            async with aclosing(limited(job.events(), limits)) as events:
-                async for event in events:
-                    yield event
+        if settings.space is not None and Space.parse(settings.space).url is None:
+            limits = replace(limits, retries=0, resubmissions=0)  # if it died, it is started again
+        running = _Running(asyncio.get_running_loop(), asyncio.current_task())
+        _all_running.add(running)
+        try:
+            async with self._session() as session:
+                job = _Job(request, settings, session, limits)
+                async with aclosing(limited(job.events(), limits)) as events:
+                    async for event in events:
+                        yield event
+                        running.task = asyncio.current_task()
+        except asyncio.CancelledError:
+            if running.stopped:
+                raise Stopped("stopped by cancel_all()") from None
+            raise
+        finally:
+            _all_running.discard(running)
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
@@ -162,7 +199,8 @@ class _Job:
 
     request: ImageRequest
     settings: Settings
-    connection: Connection
+    session: aiohttp.ClientSession
+    limits: Limits
 
     async def events(self) -> AsyncGenerator[ClientEvent, None]:
         if not self._is_local:
@@ -190,7 +228,8 @@ class _Job:
         return self.settings.space is not None and Space.parse(self.settings.space).url is None
 
     async def _asked(self, url: str | None) -> AsyncGenerator[ClientEvent, None]:
-        provider = get_provider(self.request.model)(self.connection, url)
+        kind = get_provider(self.request.model)
+        provider = kind(connection_for(kind, url, self.settings, self.session, self.limits), url)
         started, begin = datetime.now(timezone.utc), time.monotonic()
         response = None
         async with aclosing(provider.stream(self.request)) as events:
@@ -235,6 +274,24 @@ class _Job:
             started=started.isoformat(timespec="seconds"),
             seconds=seconds,
         )
+
+
+def connection_for(
+    provider: type[AsyncGeneratorProvider],
+    url: str | None,
+    settings: Settings,
+    session: aiohttp.ClientSession,
+    limits: Limits | None = None,
+) -> Connection:
+    """A connection to the provider's Space, or to that at `url`, with the token that is meant for it.
+
+    A token that the user gave goes to the Space that is asked; the environment's to the model's own Space alone.
+    """
+    base = url or provider.url
+    own = base == provider.url and base.startswith("https://")
+    token = settings.token or (os.environ.get("HF_TOKEN") if own else None)
+    is_local = settings.space is not None and Space.parse(settings.space).url is None
+    return Connection(session, proxy=settings.proxy, limits=limits, token=None if is_local else token, space=base)
 
 
 STAND_IN = "flux_magic stand-in"

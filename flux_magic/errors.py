@@ -8,12 +8,24 @@
     ├── LocalSpaceError                        the bundled Space is not installed, or does not start
     ├── ConnectionFailed (also ConnectionError)  no connection to the Space
     ├── TimedOut (also TimeoutError)           a limit was reached; the message says which
+    ├── Stopped                                `cancel_all()` ended the job
     └── ResponseError                          the Space answered, but not with an image
+        ├── SpaceNotFound                      there is no such Space, or nothing of Gradio at the address
+        ├── SpaceAsleep                        it sleeps, and did not wake in time
+        ├── SpacePaused                        its owner has paused it
+        ├── SpaceBroken                        it is being built, or its application does not run
+        ├── SpaceChanged                       its endpoint takes other inputs than the provider sends
+        ├── TokenRefused                       it wants a token, or another one
+        ├── RateLimited                        too many requests
+        ├── QueueFull                          its queue takes no more jobs
         ├── SpaceError                         its application failed, in its own words
+        │   ├── QuotaExceeded                  no GPU time is left; `retry_after` says for how long
+        │   └── GpuTrouble                     the GPU was not to be had, or failed
         ├── CancelledByServer                  the job was taken off by the Space
         ├── EmptyResult                        the job ended well, with no image in it
         ├── NotAnImage                         the file behind the result is no picture
-        └── ProtocolError                      an HTTP error, a page, a broken or cut stream
+        └── ProtocolError                      an HTTP error, a page, a broken stream
+            └── StreamLost                     the connection was lost while the job ran
 
 Every message is one to three lines: what happened, and on a line of its own what to do next.
 """
@@ -69,12 +81,70 @@ class TimedOut(FluxError, TimeoutError):
     """A limit was reached; the message says which."""
 
 
+class Stopped(FluxError):
+    """`cancel_all()` ended the job."""
+
+
 class ResponseError(FluxError):
     """The Space answered, but not with an image. Catch this for whatever a Space does wrong."""
 
 
+class SpaceNotFound(ResponseError):
+    """There is no such Space, or nothing of Gradio at its address."""
+
+
+class SpaceAsleep(ResponseError):
+    """The Space sleeps, and did not wake in time."""
+
+
+class SpacePaused(ResponseError):
+    """The Space's owner has paused it; asking again does not wake it."""
+
+
+class SpaceBroken(ResponseError):
+    """The Space is being built, or its application does not run."""
+
+
+class SpaceChanged(ResponseError):
+    """The Space's endpoint takes other inputs than the provider sends; nothing was sent."""
+
+
+class TokenRefused(ResponseError):
+    """The Space wants a token, or another one."""
+
+
+class RateLimited(ResponseError):
+    """The Space, or the Hub before it, had too many requests from here.
+
+    `retry_after` is how many seconds to wait, None where it was not told.
+    """
+
+    def __init__(self, message: str, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
+
+
+class QueueFull(ResponseError):
+    """The Space's queue takes no more jobs for now."""
+
+
 class SpaceError(ResponseError):
     """The Space's application failed; the message holds its own words."""
+
+
+class QuotaExceeded(SpaceError):
+    """No GPU time is left for this account or address.
+
+    `retry_after` is how many seconds until there is some again, None where it was not told.
+    """
+
+    def __init__(self, message: str, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
+
+
+class GpuTrouble(SpaceError):
+    """The GPU behind the Space was not to be had, or failed."""
 
 
 class CancelledByServer(ResponseError):
@@ -91,6 +161,10 @@ class NotAnImage(ResponseError):
 
 class ProtocolError(ResponseError):
     """An answer outside the protocol: an HTTP error, a page where data was due, a broken stream."""
+
+
+class StreamLost(ProtocolError):
+    """The connection to the Space was lost while the job ran."""
 
 
 def shown(value: object) -> str:

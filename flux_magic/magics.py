@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import display
 from traitlets import Bool, Enum, Float, Int, TraitError, Unicode, observe
 from traitlets.config import Config
@@ -67,8 +67,8 @@ Defaults for all cells: %config FluxMagics shows them, %config FluxMagics.steps 
 """
 
 
-class ProxyTrait(Unicode[Any, Any]):
-    """A proxy's URL that shows no password where IPython prints it."""
+class SecretTrait(Unicode[Any, Any]):
+    """A text that does not show its secret where IPython prints it: a proxy's password, or all of a token."""
 
     def validate(self, obj: Any, value: Any) -> Any:
         return _Shy(super().validate(obj, value))
@@ -92,7 +92,8 @@ class FluxMagics(Magics):
     height = Int(None, allow_none=True, min=8, help="Pixels (768 where unset).").tag(config=True)
     seed = Int(None, allow_none=True, min=0, max=MAX_SEED, help="Random where unset.").tag(config=True)
     inline = Enum(settings.INLINE, None, allow_none=True, help="How a picture is embedded.").tag(config=True)
-    proxy = ProxyTrait(None, allow_none=True, help="An http proxy's URL.").tag(config=True)
+    token = SecretTrait(None, allow_none=True, help="A Hugging Face token for the Space.").tag(config=True)
+    proxy = SecretTrait(None, allow_none=True, help="An http proxy's URL.").tag(config=True)
     timeout = Float(None, allow_none=True, min=0, help="Seconds for a whole image.").tag(config=True)
     runner = Enum(
         settings.RUNNERS, "thread", help="Where coroutines run: a thread's loop, or the kernel's own (nest)."
@@ -127,6 +128,14 @@ class FluxMagics(Magics):
             raise UsageError(" ".join(str(error).split("\n"))) from None
 
     flux.__doc__ = _help()
+
+    @line_magic
+    def flux_status(self, line: str) -> None:
+        """Show versions, whether the Space answers, and what it takes: `%flux_status`, `%flux_status local`."""
+        from .api import run
+        from .doctor import examine
+
+        print(run(examine(settings.resolve(space=line.strip() or None))))
 
     def _flux(self, line: str, cell: str | None) -> Generation | Generations | None:
         options, rest = prompt.parse_line(line)
@@ -284,7 +293,8 @@ def unload(shell: InteractiveShell) -> None:
         loaded = _loaded.pop()
         _kept.update({name: getattr(loaded.magics, name) for name in loaded.magics.class_trait_names(config=True)})
         for kind in ("line", "cell"):
-            shell.magics_manager.magics[kind].pop("flux", None)
+            for name in ("flux", "flux_status"):
+                shell.magics_manager.magics[kind].pop(name, None)
         shell.magics_manager.registry.pop(_SECTION, None)
         configurables: list[Any] = shell.configurables
         if loaded.magics in configurables:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .client import ClientEvent
 from .generation import Generation
-from .types import Queued, Running
+from .types import Log, Preview, Queued, Running, Waiting
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -33,17 +33,37 @@ class Status:
 
 def status_of(event: ClientEvent) -> Status:
     """An event as a person would say it."""
-    if isinstance(event, Queued):
-        size = f" of {event.size}" if event.size else ""
-        eta = f", about {event.eta:.0f} s" if event.eta else ""
-        return Status(f"number {event.position}{size} in the queue{eta}")
-    if isinstance(event, Running):
-        if event.step is None:
-            return Status("started")
-        if event.total is None:
-            return Status(f"{event.unit} {event.step}")
-        return Status(f"{event.step} of {event.total} {event.unit}", event.step, event.total)
-    return Status("done") if isinstance(event, Generation) else Status(event.reason)
+    match event:
+        case Waiting(reason):
+            return Status(reason)
+        case Queued():
+            return Status(_queued(event))
+        case Running():
+            return _running(event)
+        case Log(message):
+            return Status(f"the Space says: {message}")
+        case Preview():
+            return Status("the first of the picture is there")
+    return Status("done")
+
+
+def _queued(event: Queued) -> str:
+    size = f" of {event.size}" if event.size else ""
+    eta = f", about {event.eta:.0f} s" if event.eta else ""
+    return f"{_ordinal(event.position)}{size} in the queue{eta}"
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def _running(event: Running) -> Status:
+    if event.step is None:
+        return Status(event.description or "started")
+    total = f" of {event.total}" if event.total is not None else ""
+    text = f"{event.unit.removesuffix('s')} {event.step}{total}"
+    return Status(f"{event.description}: {text}" if event.description else text, event.step, event.total)
 
 
 class Screen(Protocol):

@@ -35,6 +35,8 @@ class Settings:
             alone), or None for what keeps it best (PNG and JPEG as delivered, lossy WebP as JPEG,
             the rest as PNG).
         proxy: an http(s) proxy's URL; None takes the environment's, except for this machine.
+        token: a Hugging Face token for the Space that is asked, and no other host; None takes `HF_TOKEN`
+            of the environment for the model's own Space.
         timeout: seconds for a whole image; None sets no limit beyond 10 minutes without progress.
         runner: `thread` (a background loop) or `nest` (the kernel's own loop, by nest-asyncio).
 
@@ -49,6 +51,7 @@ class Settings:
     seed: int | None = None
     inline: str | None = None
     proxy: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
     timeout: float | None = None
     runner: str = "thread"
 

@@ -139,11 +139,27 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The job runs: `step` of `total`, both None where the Space does not tell."""
+    """The job runs: `step` of `total`, both None where the Space does not tell; `description` is its own."""
 
     step: int | None = None
     total: int | None = None
     unit: str = "steps"
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A Space's word on the way, without markup: `level` is "info", "warning" or "error"."""
+
+    message: str
+    level: str = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """An image on its way, where a Space shows some: absolute URLs, as in ImageResponse."""
+
+    images: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +196,7 @@ def markdown_text(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>()#|!$~&])", r"\\\1", " ".join(text.split()))
 
 
-Event = Waiting | Queued | Running | ImageResponse
+Event = Waiting | Queued | Running | Log | Preview | ImageResponse
 """What `provider.stream` yields; an ImageResponse is the last."""
 
 

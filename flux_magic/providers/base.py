@@ -31,6 +31,11 @@ class Limits:
         silence: without a byte on a stream: over two of Gradio's heartbeats (15 s each).
         progress: without an event, heartbeats apart.
         total: for a whole image; None for no limit.
+        retries: how often a request that met a passing trouble is sent again.
+        backoff: before the first of them, about; the time doubles with each.
+        resubmissions: how often a job is submitted again whose stream was lost.
+        longest_wait: that a Space may ask for (Retry-After) before it counts as an error.
+        wake: for a sleeping Space to wake.
         body: the largest file that is read.
     """
 
@@ -38,6 +43,11 @@ class Limits:
     silence: float = 35
     progress: float = 600
     total: float | None = None
+    retries: int = 4
+    backoff: float = 1
+    resubmissions: int = 2
+    longest_wait: float = 120
+    wake: float = 300
     body: int = 64 * 2**20
 
 

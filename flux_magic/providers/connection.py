@@ -7,18 +7,34 @@ import ipaddress
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
 
-from ..errors import ConnectionFailed, InvalidRequest, ProtocolError, TimedOut
+from ..errors import (
+    ConnectionFailed,
+    InvalidRequest,
+    ProtocolError,
+    QueueFull,
+    RateLimited,
+    ResponseError,
+    TimedOut,
+    TokenRefused,
+)
 from .base import Limits
 
 KEEP_ALIVE = 4.0
 """Seconds that an idle connection is kept: uvicorn, which serves Gradio, closes it after 5."""
+
+_REDIRECTED = {301, 302, 303, 307, 308}
+_REDIRECTS = 6
+
 
 _PROXIED = "Check the proxy's address, name and password."
 _ONLINE = "Check the address and your connection; behind a proxy give --proxy."
@@ -37,6 +53,15 @@ async def open_connection(proxy: str | None = None, limits: Limits | None = None
         yield Connection(session, proxy=proxy, limits=limits)
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer: `retry_after` is in seconds, None where the server did not ask for a wait."""
+
+    status: int
+    text: str
+    retry_after: float | None = None
+
+
 class Connection:
     """Requests over one session.
 
@@ -45,14 +70,24 @@ class Connection:
         proxy: an http(s) proxy's URL, which may hold a user name and a password. None takes the
             environment's proxy, except for addresses of this machine.
         limits: how long things may take, and how large files may be.
+        token: for the Space; sent to no other host.
+        space: the Space's base URL.
 
     Every method raises ConnectionFailed, TimedOut, or ProtocolError for an HTTP error.
     """
 
     def __init__(
-        self, session: aiohttp.ClientSession, *, proxy: str | None = None, limits: Limits | None = None
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        proxy: str | None = None,
+        limits: Limits | None = None,
+        token: str | None = None,
+        space: str = "",
     ) -> None:
         self.limits = limits or Limits()
+        self._home = urlsplit(space).hostname or ""
+        self._token, self._token_host = token, urlsplit(space).netloc
         self._session = session
         self._proxy = _checked_proxy(proxy) if proxy else None
         self._timeout = aiohttp.ClientTimeout(
@@ -61,22 +96,52 @@ class Connection:
 
     @asynccontextmanager
     async def request(self, method: str, url: str, **options: Any) -> AsyncIterator[aiohttp.ClientResponse]:
-        """An open response of any status; what fails while it is used is translated too."""
-        proxy = self._proxy or _environment_proxy(url)
-        options |= {"timeout": self._timeout, **_proxy_options(proxy)}
-        with self._translated(url):
-            async with self._session.request(method, URL(url, encoded=True), **options) as response:
-                if response.status == 407:
-                    raise ConnectionFailed("the proxy refused: HTTP status 407", _PROXIED)
-                yield response
+        """An open response of any status; what fails while it is used is translated too.
 
-    async def get_json(self, url: str) -> tuple[int, Any]:
-        """The status and the JSON (None where the body is none) at `url`."""
+        A redirect is followed with the method and the body kept, and with no token for another host.
+        """
+        options |= {"timeout": self._timeout, "allow_redirects": False}
+        for _ in range(_REDIRECTS):
+            self._check_target(url)
+            proxied = _proxy_options(self._proxy or _environment_proxy(url))
+            headers = {**options.get("headers", {}), **self._authorization(url)}
+            with self._translated(url):
+                sent = self._session.request(
+                    method, URL(url, encoded=True), **{**options, **proxied, "headers": headers}
+                )
+                async with sent as response:
+                    if response.status == 407:
+                        raise ConnectionFailed("the proxy refused: HTTP status 407", _PROXIED)
+                    target = response.headers.get("Location") if response.status in _REDIRECTED else None
+                    if target is None:
+                        yield response
+                        return
+            url = _joined(url, target)
+        raise ProtocolError(f"{urlsplit(url).netloc} redirects without end")
+
+    def _authorization(self, url: str) -> dict[str, str]:
+        """The token's headers: for the one host that it is meant for, and never in the clear over a network."""
+        parts = urlsplit(url)
+        if not self._token or parts.netloc != self._token_host:
+            return {}
+        if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+            return {}
+        # The Hub's proxy in front of a Space is said to strip the usual header before the application sees it.
+        return {"Authorization": f"Bearer {self._token}", "X-HF-Authorization": f"Bearer {self._token}"}
+
+    def _check_target(self, url: str) -> None:
+        """A Space out there may not point this machine at its own network."""
+        host = urlsplit(url).hostname or ""
+        if self._home and not _is_private(self._home) and _is_private(host):
+            raise ProtocolError("the Space points to an address of your own network, which is not followed")
+
+    async def get_text(self, url: str) -> Answer:
+        """What is at `url`."""
         async with self.request("GET", url) as response:
-            return response.status, _json_or_none(await self._body(response))
+            return await self._answer(response)
 
-    async def post_json(self, url: str, payload: object) -> tuple[int, str]:
-        """The status and the text that answer a POST of `payload`.
+    async def post_json(self, url: str, payload: object) -> Answer:
+        """What answers a POST of `payload`.
 
         A POST that meets a kept connection just as the server closes it is sent once more.
         """
@@ -87,16 +152,19 @@ class Connection:
                 raise
         return await self._post(url, payload)
 
-    async def _post(self, url: str, payload: object) -> tuple[int, str]:
+    async def _post(self, url: str, payload: object) -> Answer:
         async with self.request("POST", url, json=payload) as response:
-            body = await self._body(response)
-            return response.status, body.decode(errors="replace")
+            return await self._answer(response)
+
+    async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
+        text = (await self._body(response)).decode(errors="replace")
+        return Answer(response.status, text, _retry_after(response.headers.get("Retry-After", "")))
 
     async def stream(self, url: str) -> AsyncGenerator[bytes, None]:
         """The chunks of an open-ended body; raises ProtocolError where the status is not 200."""
         async with self.request("GET", url, headers={"Accept": "text/event-stream"}) as response:
             if response.status != 200:
-                raise http_error(response.status, (await self._body(response)).decode(errors="replace"))
+                raise http_error(await self._answer(response))
             async for chunk in response.content.iter_any():
                 yield chunk
 
@@ -104,7 +172,7 @@ class Connection:
         """The body at `url`, or its first `most` bytes."""
         async with self.request("GET", url) as response:
             if response.status != 200:
-                raise http_error(response.status, (await self._body(response)).decode(errors="replace"))
+                raise http_error(await self._answer(response))
             return await self._body(response) if most is None else await response.content.read(most)
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
@@ -130,8 +198,6 @@ class Connection:
             raise ConnectionFailed(f"the proxy refused: HTTP status {exc.status}", _PROXIED) from None
         except aiohttp.ClientProxyConnectionError as exc:
             raise ConnectionFailed(f"no connection to the proxy: {_reason(exc)}", _PROXIED) from exc
-        except aiohttp.TooManyRedirects as exc:
-            raise ProtocolError(f"{host} redirects without end") from exc
         except aiohttp.ClientPayloadError as exc:
             raise ProtocolError(f"{host} broke off in the middle of its answer", "Run the cell again.") from exc
         except aiohttp.ClientResponseError as exc:
@@ -148,22 +214,30 @@ def _reason(exc: Exception) -> str:
 
 
 class StatusError(ProtocolError):
-    """An HTTP status other than 200."""
+    """An HTTP status other than 200; `retry_after` is how many seconds the Space asks to wait, where it does."""
 
-    def __init__(self, message: str, hint: str = "", status: int = 0) -> None:
+    def __init__(self, message: str, hint: str = "", status: int = 0, retry_after: float | None = None) -> None:
         super().__init__(message, hint)
         self.status = status
+        self.retry_after = retry_after
 
 
-def http_error(status: int, text: str) -> StatusError:
+def http_error(answer: Answer) -> ResponseError:
     """The error for a status, with the Space's own words where they are words and not a page."""
+    status, text, retry_after = answer.status, answer.text, answer.retry_after
     detail = _json_or_none(text.encode())
     if isinstance(detail, dict):
         detail = detail.get("detail") or detail.get("error") or detail.get("message")
     words = detail if isinstance(detail, str) else "" if "<" in text else text
     said = f": {' '.join(words.split())[:300]}" if words.strip() else ""
-    hint = "Try again in a moment." if status in {429, 502, 503, 504} else ""
-    return StatusError(f"the Space answered with HTTP status {status}{said}", hint, status)
+    if status in {401, 403}:
+        return TokenRefused(f"the Space refused the request{said}", "It may want a token: %config FluxMagics.token.")
+    if status == 429:
+        return RateLimited(f"too many requests for the Space{said}", "Try again in a minute.", retry_after)
+    if status == 503 and "queue" in words.lower():
+        return QueueFull(f"the Space's queue is full{said}", "Try again in a minute.")
+    hint = "Try again in a moment." if status in {502, 503, 504} else ""
+    return StatusError(f"the Space answered with HTTP status {status}{said}", hint, status, retry_after)
 
 
 def _json_or_none(body: bytes) -> Any:
@@ -218,3 +292,35 @@ def is_loopback(host: str) -> bool:
         return False
     address = getattr(address, "ipv4_mapped", None) or address
     return address.is_loopback or address.is_unspecified
+
+
+def _retry_after(header: str) -> float | None:
+    """Seconds, or a date (RFC 9110, section 10.2.3)."""
+    if header.strip().isdigit():
+        return float(header)
+    try:
+        then = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if then.tzinfo is None:
+        then = then.replace(tzinfo=timezone.utc)
+    return max((then - datetime.now(timezone.utc)).total_seconds(), 0)
+
+
+def _is_private(host: str) -> bool:
+    """Whether a host is an address that means something in one's own network alone."""
+    try:
+        return is_loopback(host) or not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return False
+
+
+def _joined(url: str, target: str) -> str:
+    try:
+        joined = urljoin(url, target)
+        usable = urlsplit(joined).scheme in {"http", "https"}
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ProtocolError(f"{urlsplit(url).netloc} redirects to an address that is not http")
+    return joined

@@ -1,27 +1,25 @@
-"""A Gradio Space as a provider: the wire that every Space's file builds on.
-
-A job is a POST to `/call/{endpoint}`, answered with an event id; its events are read from the queue
-stream (`/queue/data`, with progress) or from the simple route (`/call/{endpoint}/{event_id}`).
-"""
+"""A Gradio Space as a provider: what every Space's file builds on."""
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, ClassVar
 
-from ..errors import NotAnImage, ProtocolError
+from ..errors import FluxError, NotAnImage, ProtocolError, ResponseError, SpaceAsleep, StreamLost
 from ..picture import media_type_of
-from ..types import Event, ImageRequest, ImageResponse, Waiting
+from ..types import Event, ImageRequest, ImageResponse, Preview, Waiting
 from . import wire
 from .base import AsyncGeneratorProvider, AsyncResult, Messages, ProviderModelMixin, limited, prompt_from
-from .connection import Connection, StatusError, http_error, open_connection
-from .sse import Decoder, ServerSentEvent
+from .connection import Connection, open_connection
+from .contract import Contract
+from .endpoint import Endpoint
+from .patience import Patience
 
 _ENDPOINT = re.compile(r"(?P<base>https?://.+?)(?P<prefix>/gradio_api)?/call/(?:v2/)?(?P<name>[^/]+)/?")
 _SMALLEST = 32
-_NO_ROUTE = {404, 405}
 
 
 class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
@@ -37,113 +35,85 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
     api_endpoint: ClassVar[str]
     parameters: ClassVar[Mapping[str, str]]
 
-    _contracts: ClassVar[dict[tuple[str, str], wire.Contract]] = {}
-    _prefixes: ClassVar[dict[str, str]] = {}
-
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "url" in cls.__dict__ and "space" not in cls.__dict__:
+            cls.space = ""  # another address is another Space
         inherited: str | None = getattr(cls, "api_endpoint", None)
         if "url" in cls.__dict__ and "api_endpoint" not in cls.__dict__ and inherited:
             cls.api_endpoint = f"{cls.url.rstrip('/')}/call/{_endpoint(inherited)['name']}"
 
     def __init__(self, connection: Connection, url: str | None = None) -> None:
-        endpoint = _endpoint(self.api_endpoint)
+        known = _endpoint(self.api_endpoint)
+        base = (url or known["base"]).rstrip("/")
         self._connection = connection
-        self._base = (url or endpoint["base"]).rstrip("/")
-        self._prefix = None if url else endpoint["prefix"]
-        self._name = endpoint["name"]
+        self._space = Endpoint(
+            connection,
+            base,
+            known["name"],
+            list(self.parameters),
+            prefix=None if url else known["prefix"],
+            space_id=self.space if base == self.url.rstrip("/") else "",
+        )
 
     async def stream(self, request: ImageRequest, *, progress: bool = True) -> AsyncGenerator[Event, None]:
         model = self.get_model(request.model)
-        values = self.inputs(request)
-        contract = await self._contract()
-        contract.check(values)
-        yield Waiting("sending the request")
-        routes, event_id = await self._submit(contract, values)
-        async with aclosing(self._events(routes, event_id, progress=progress)) as events:
+        resubmissions = 0 if request.randomize_seed else self._connection.limits.resubmissions
+        for left in reversed(range(resubmissions + 1)):
+            async with aclosing(self._once(request, model, progress=progress)) as events:
+                try:
+                    async for event in events:
+                        yield event
+                    return
+                except StreamLost as lost:
+                    # With a seed of ours the same job makes the same image; of another one nobody would know.
+                    if not left:
+                        raise
+                    yield Waiting(f"asking again with the same seed: {lost.message}")
+
+    async def _once(self, request: ImageRequest, model: str, *, progress: bool) -> AsyncGenerator[Event, None]:
+        """One job: submitted with patience, and its events."""
+        patience = Patience(self._connection.limits)
+        job = None
+        while job is None:
+            try:
+                contract = await self._space.contract()
+                values = contract.place(self.inputs(request), self._said(request))
+                yield Waiting("sending the request")
+                job = await self._space.submit(contract, values)
+            except FluxError as error:
+                delay = patience.delay(error)
+                if delay is None:
+                    raise
+                yield Waiting(_why(error, delay))
+                await asyncio.sleep(delay)
+        async with aclosing(self._space.events(job, progress=progress)) as events:
             async for event in events:
-                if not isinstance(event, wire.Finished):
-                    yield event
-                    continue
-                files, seed = wire.files_from(event.data, routes), wire.seed_from(event.data)
-                yield ImageResponse(files, request.prompt, seed, _options(request, model))
+                if told := _told(event, job.routes, request, model):
+                    yield told
 
     @classmethod
     def inputs(cls, request: ImageRequest) -> dict[str, object]:
         """The endpoint's values by name, in its order."""
         return {name: getattr(request, field) for name, field in cls.parameters.items()}
 
+    @classmethod
+    def _said(cls, request: ImageRequest) -> dict[str, str]:
+        """What was asked for, in the words of whoever asked, by the endpoint's names."""
+        fields = {name: field.removeprefix("sent_") for name, field in cls.parameters.items()}
+        return {name: f"{field} is {getattr(request, field)}" for name, field in fields.items()}
+
     async def fetch(self, url: str) -> bytes:
         data = await self._connection.get_bytes(url)
         _check_is_image(data)
         return data
 
+    async def contract(self) -> Contract:
+        """What the Space says of itself; raises ResponseError where it does not answer."""
+        return await self._space.contract()
+
     async def stand_in(self) -> str | None:
-        return (await self._contract()).stand_in
-
-    async def _contract(self) -> wire.Contract:
-        """What the Space says of itself, asked once a process."""
-        key = (self._base, self._name)
-        if key in self._contracts:
-            return self._contracts[key]
-        status, config = await self._connection.get_json(f"{self._base}/config")
-        contract = wire.contract_from(config if status == 200 else None, self._name, list(self.parameters))
-        if contract.prefix is not None:
-            self._contracts[key] = contract
-        return contract
-
-    async def _submit(self, contract: wire.Contract, values: Mapping[str, object]) -> tuple[str, str]:
-        """Post the job; returns what the Space's routes begin with, which is remembered, and the event id."""
-        known = contract.prefix if contract.prefix is not None else self._prefixes.get(self._base, self._prefix)
-        status, text, routes = 404, "", self._base
-        for prefix in dict.fromkeys([known or "", "/gradio_api", ""]):
-            routes = f"{self._base}{prefix}"
-            status, text = await self._connection.post_json(
-                f"{routes}/call/{self._name}", {"data": list(values.values())}
-            )
-            if status not in _NO_ROUTE:
-                self._prefixes[self._base] = prefix
-                break
-        if status != 200:
-            raise http_error(status, text)
-        return routes, wire.event_id_from(text)
-
-    async def _events(self, routes: str, event_id: str, *, progress: bool) -> AsyncGenerator[wire.WireEvent, None]:
-        """The job's events: from the queue stream, else from the simple route; ends with Finished."""
-        if progress:
-            try:
-                async for event in self._read(f"{routes}/queue/data?session_hash={event_id}", wire.queue_event):
-                    yield event
-                return
-            except wire.StreamNotFound:
-                pass
-            except StatusError as error:
-                if error.status not in _NO_ROUTE:
-                    raise
-        async for event in self._read(f"{routes}/call/{self._name}/{event_id}", wire.call_event):
-            yield event
-
-    async def _read(
-        self, url: str, decode: Callable[[ServerSentEvent], wire.WireEvent | None]
-    ) -> AsyncGenerator[wire.WireEvent, None]:
-        """The decoded events of one stream, up to Finished; raises ProtocolError where it ends before."""
-        async with aclosing(self._server_sent(url)) as events:
-            async for event in events:
-                decoded = decode(event)
-                if decoded is not None:
-                    yield decoded
-                if isinstance(decoded, wire.Finished):
-                    return
-        raise ProtocolError("the Space's stream ended before the image was done", "Run the cell again.")
-
-    async def _server_sent(self, url: str) -> AsyncGenerator[ServerSentEvent, None]:
-        decoder = Decoder()
-        async with aclosing(self._connection.stream(url)) as chunks:
-            async for chunk in chunks:
-                for event in decoder.feed(chunk):
-                    yield event
-        for event in decoder.finish():
-            yield event
+        return (await self.contract()).stand_in
 
     @classmethod
     def create_async_generator(
@@ -200,6 +170,25 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
             for url in response.images:
                 _check_is_image(await connection.get_bytes(url, most=16))
             return response
+
+
+def _told(event: wire.WireEvent, routes: str, request: ImageRequest, model: str) -> Event | None:
+    """A wire's event as everybody else knows it; None for a preview that cannot be looked at."""
+    if isinstance(event, wire.Finished):
+        files, seed = wire.files_from(event.data, routes), wire.seed_from(event.data)
+        return ImageResponse(files, request.prompt, seed, _options(request, model))
+    if isinstance(event, wire.Partial):
+        try:
+            return Preview(wire.files_from(event.data, routes))
+        except ResponseError:
+            return None
+    return event
+
+
+def _why(error: FluxError, delay: float) -> str:
+    if isinstance(error, SpaceAsleep):
+        return "waking the Space"
+    return f"trying again in {delay:.0f} s: {error.message}"
 
 
 def _options(request: ImageRequest, model: str) -> dict[str, Any]:

@@ -8,77 +8,25 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from ..errors import CancelledByServer, EmptyResult, InvalidRequest, NotAnImage, ProtocolError, SpaceError
-from ..types import MAX_SEED, Queued, Running
+from ..errors import (
+    CancelledByServer,
+    EmptyResult,
+    GpuTrouble,
+    NotAnImage,
+    ProtocolError,
+    QueueFull,
+    QuotaExceeded,
+    SpaceError,
+)
+from ..types import MAX_SEED, Log, Queued, Running
 from .sse import ServerSentEvent
 
-_STAND_IN = re.compile(r"flux_magic stand-in, drawing (\d+)")
-
-
-@dataclass(frozen=True, slots=True)
-class Contract:
-    """What is known of a Space's endpoint.
-
-    Attributes:
-        prefix: of its routes: empty on Gradio 4, `/gradio_api` since; None where it is not known yet.
-        title: the application's, or empty.
-        bounds: for parameters with a slider, the least and the largest value.
-    """
-
-    prefix: str | None = None
-    title: str = ""
-    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-
-    @property
-    def stand_in(self) -> str | None:
-        """The version of the drawing of a local stand-in, None for any other Space."""
-        match = _STAND_IN.fullmatch(self.title)
-        return match[1] if match else None
-
-    def check(self, values: Mapping[str, object]) -> None:
-        """Raises InvalidRequest for a value outside the bounds of its slider."""
-        for name, (least, most) in self.bounds.items():
-            value = values.get(name)
-            if isinstance(value, int | float) and not least <= value <= most:
-                raise InvalidRequest(f"{name} is {value}: this Space takes {least:g} to {most:g}")
-
-
-def contract_from(config: object, api_name: str, parameters: list[str]) -> Contract:
-    """Read `GET /config`; an answer that is no Gradio configuration gives an empty contract.
-
-    Raises ProtocolError where the Space is known not to have the endpoint.
-    """
-    if not isinstance(config, dict) or not isinstance(config.get("dependencies"), list):
-        return Contract()
-    known_ones = [known for known in config["dependencies"] if isinstance(known, dict)]
-    endpoints = {str(known.get("api_name")).strip("/"): known for known in known_ones}
-    endpoint = endpoints.get(api_name)
-    if endpoint is None:
-        named = ", ".join(sorted(name for name in endpoints if name not in {"None", "False"}))
-        raise ProtocolError(f"this Space has no endpoint {api_name!r}, only {named or 'none'}")
-    return Contract(
-        prefix=str(config.get("api_prefix") or "").rstrip("/"),
-        title=str(config.get("title") or ""),
-        bounds=_bounds(config.get("components"), endpoint.get("inputs"), parameters),
-    )
-
-
-def _bounds(components: object, inputs: object, parameters: list[str]) -> dict[str, tuple[float, float]]:
-    if not isinstance(components, list) or not isinstance(inputs, list):
-        return {}
-    props = {str(known.get("id")): known.get("props") for known in components if isinstance(known, dict)}
-    found = {}
-    for name, number in zip(parameters, inputs, strict=False):
-        slider = props.get(str(number))
-        least, most = (slider.get(end) if isinstance(slider, dict) else None for end in ("minimum", "maximum"))
-        if isinstance(least, int | float) and isinstance(most, int | float):
-            found[name] = (least, most)
-    return found
+_WAIT = re.compile(r"[Tt]ry again in (\d+):(\d\d):(\d\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +36,18 @@ class Finished:
     data: list[Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """The outputs as far as they are: a Space that shows its image on the way."""
+
+    data: list[Any]
+
+
 class StreamNotFound(ProtocolError):
     """The queue stream does not know the job; the simple route may."""
 
 
-WireEvent = Queued | Running | Finished
+WireEvent = Queued | Running | Log | Partial | Finished
 
 
 def queue_event(event: ServerSentEvent) -> WireEvent | None:
@@ -100,25 +55,30 @@ def queue_event(event: ServerSentEvent) -> WireEvent | None:
     message = parse(event.data)
     if not isinstance(message, dict):
         return None
-    match message.get("msg"):
-        case "estimation" if isinstance(message.get("rank"), int):
-            size, eta = message.get("queue_size"), message.get("rank_eta")
-            return Queued(
-                message["rank"] + 1,
-                size if isinstance(size, int) else None,
-                eta if isinstance(eta, int | float) else None,
-            )
-        case "process_starts":
-            return Running()
-        case "progress":
-            return _running(message.get("progress_data"))
-        case "process_completed":
-            return _completed(message)
-        case "unexpected_error" if message.get("session_not_found"):
-            raise StreamNotFound("the Space does not know the job")
-        case "unexpected_error" | "server_stopped":
-            raise ProtocolError(f"the Space gave up the job: {plain(message.get('message')) or 'no reason given'}")
-    return None
+    decode = _MESSAGES.get(str(message.get("msg")))
+    return decode(message) if decode else None
+
+
+def _queued(message: dict[str, Any]) -> Queued | None:
+    rank, size, eta = message.get("rank"), message.get("queue_size"), message.get("rank_eta")
+    if not isinstance(rank, int):
+        return None
+    return Queued(rank + 1, size if isinstance(size, int) else None, eta if isinstance(eta, int | float) else None)
+
+
+def _log(message: dict[str, Any]) -> Log | None:
+    words = plain(message.get("log"))
+    return Log(words, str(message.get("level") or "info")) if words else None
+
+
+def _given_up(message: dict[str, Any]) -> None:
+    if message.get("session_not_found"):
+        raise StreamNotFound("the Space does not know the job")
+    raise ProtocolError(f"the Space gave up the job: {plain(message.get('message')) or 'no reason given'}")
+
+
+def _queue_full(_message: dict[str, Any]) -> None:
+    raise QueueFull("the Space's queue is full", "Try again in a minute.")
 
 
 def _running(progress: object) -> Running | None:
@@ -127,7 +87,15 @@ def _running(progress: object) -> Running | None:
     if not isinstance(last, dict) or not isinstance(last.get("index"), int):
         return None
     total = last.get("length")
-    return Running(last["index"], total if isinstance(total, int) else None, str(last.get("unit") or "steps"))
+    unit, description = plain(last.get("unit")) or "steps", plain(last.get("desc"))
+    return Running(last["index"], total if isinstance(total, int) else None, unit, description)
+
+
+def _partial(output: object) -> Partial | None:
+    """Only whole outputs: what comes later of a generator are changes to them, in a form of its own."""
+    data = output.get("data") if isinstance(output, dict) else None
+    whole = isinstance(data, list) and any(True for _ in _file_data(data))
+    return Partial(data) if isinstance(data, list) and whole else None
 
 
 def _completed(message: dict[str, Any]) -> Finished:
@@ -138,10 +106,25 @@ def _completed(message: dict[str, Any]) -> Finished:
     return _finished(data)
 
 
+_MESSAGES: dict[str, Callable[[dict[str, Any]], WireEvent | None]] = {
+    "estimation": _queued,
+    "process_starts": lambda _: Running(),
+    "progress": lambda message: _running(message.get("progress_data")),
+    "log": _log,
+    "process_generating": lambda message: _partial(message.get("output")),
+    "process_completed": _completed,
+    "queue_full": _queue_full,
+    "unexpected_error": _given_up,
+    "server_stopped": _given_up,
+}
+
+
 def call_event(event: ServerSentEvent) -> WireEvent | None:
     """One event of `GET /call/{endpoint}/{event_id}`; None for a heartbeat."""
     if event.name == "error":
         raise space_error(parse(event.data))
+    if event.name == "generating":
+        return _partial({"data": parse(event.data)})
     return _finished(parse(event.data)) if event.name == "complete" else None
 
 
@@ -160,9 +143,28 @@ def space_error(said: object) -> SpaceError:
         words = ": ".join(part for part in ("" if title == "Error" else title, text) if part)
     else:
         words = plain(said)
-    if words:
-        return SpaceError(f"the Space says: {words}")
-    return SpaceError("the Space failed and gave no reason", "Run the cell again, or with other parameters.")
+    if not words:
+        return SpaceError("the Space failed and gave no reason", "Run the cell again, or with other parameters.")
+    return _gpu_error(words) or SpaceError(f"the Space says: {words}")
+
+
+def _gpu_error(words: str) -> SpaceError | None:
+    """The errors of Hugging Face's shared GPUs, known by their titles and texts."""
+    if re.search(r"quota|pending credits", words, re.IGNORECASE):
+        seconds = _seconds_to_wait(words)
+        when = "later" if seconds is None else f"in about {-(-seconds // 60)} min"
+        return QuotaExceeded(f"the Space says: {words}", f"Try again {when}, or with a token of your own.", seconds)
+    if re.search(r"ZeroGPU|GPU (task aborted|is not available)|No GPU", words, re.IGNORECASE):
+        return GpuTrouble(f"the Space says: {words}", "Run the cell again in a minute.")
+    return None
+
+
+def _seconds_to_wait(words: str) -> int | None:
+    match = _WAIT.search(words)
+    if match is None:
+        return None
+    hours, minutes, seconds = (int(part) for part in match.groups())
+    return 3600 * hours + 60 * minutes + seconds
 
 
 def plain(text: object) -> str:

@@ -83,9 +83,10 @@ def test_verbose_errors_show_where_it_happened(kernel: Kernel) -> None:
 
 
 @pytest.mark.parametrize("verbose", [False, True])
-def test_a_proxys_password_is_shown_nowhere(kernel: Kernel, *, verbose: bool) -> None:
+def test_a_proxys_password_and_a_token_are_shown_nowhere(kernel: Kernel, space: str, *, verbose: bool) -> None:
     kernel.ok(f"import logging; logging.basicConfig(level=0)\n%config FluxMagics.verbose_errors = {verbose}")
     proxy = "http://user:hunter2@127.0.0.1:9"
+    kernel.ok('%config FluxMagics.token = "hf_canary123"')
     cell = kernel.run(f"%%flux --output fox --proxy {proxy} --space http://example.org\nx")
     assert cell.status == "error"
     kernel.ok(f'%config FluxMagics.proxy = "{proxy}"')
@@ -94,9 +95,14 @@ def test_a_proxys_password_is_shown_nowhere(kernel: Kernel, *, verbose: bool) ->
         failed = kernel.run("%%flux --output fox --space http://example.org\nx")
     finally:
         kernel.ok("%config FluxMagics.proxy = None\n%config FluxMagics.verbose_errors = False")
+        status = kernel.ok(f"%flux_status {space}"), kernel.ok("%config FluxMagics.token")
+        repeated = kernel.run("%tb")
+        kernel.ok("%config FluxMagics.token = None")
     assert failed.status == "error"
-    for part in (cell, failed, *shown):
-        assert "hunter2" not in f"{part.stdout}{part.stderr}{part.traceback}{part.error}{part.outputs}"
+    for part in (cell, failed, repeated, *shown, *status):
+        everything = f"{part.stdout}{part.stderr}{part.traceback}{part.error}{part.outputs}{part.updates}"
+        assert "hunter2" not in everything
+        assert "canary" not in everything
 
 
 def test_a_limit_that_is_reached_is_named(kernel: Kernel, slow_space: str) -> None:

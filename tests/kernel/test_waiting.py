@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+import socket
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
 import pytest
 
+from flux_magic import Client
 from tests.support.kernel import Kernel, running_kernel
 
 ipykernel = tuple(int(part) for part in version("ipykernel").split(".")[:2])
@@ -15,7 +21,7 @@ ipykernel = tuple(int(part) for part in version("ipykernel").split(".")[:2])
 def test_the_wait_is_visible_and_leaves_nothing(kernel: Kernel, slow_space: str) -> None:
     cell = kernel.ok(f"%flux --steps 4 --size 256x256 --space {slow_space} a fox")
     said = [update["data"].get("text/plain", "") for update in cell.updates]
-    assert any(text.endswith("of 4 steps") for text in said)
+    assert any(re.fullmatch("step [1-4] of 4", text) for text in said)
     assert cell.outputs[0]["data"] == cell.updates[-1]["data"] == {}
     assert (cell.stdout, cell.stderr) == ("", "")
 
@@ -104,3 +110,50 @@ def test_the_nest_runner_makes_images_on_the_kernels_own_loop(space: str) -> Non
         assert nested.ok("import flux_magic; print(flux_magic.run(main()), asyncio.run(main()))").stdout == (
             "MainThread MainThread\n"
         )
+
+
+@pytest.fixture(scope="module")
+def deaf() -> Iterator[str]:
+    """The address of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("phase", ["connecting", "queued", "running"])
+def test_an_interrupt_ends_each_phase_and_leaves_the_space_free(
+    kernel: Kernel, slow_space: str, deaf: str, phase: str
+) -> None:
+    where = deaf if phase == "connecting" else slow_space
+    code = f"%flux --steps 50 --size 256x256 --space {where} a fox"
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(5):
+            ahead = pool.submit(occupied, slow_space) if phase == "queued" else None
+            time.sleep(0.3 if ahead else 0)
+            assert interrupted(kernel, code, 0.7) < 1.5
+            if ahead is not None:
+                ahead.result()
+    # The running job is off the Space, or this would wait 20 s for each of the five.
+    begin = time.monotonic()
+    kernel.ok(f"%flux --steps 1 --size 256x256 --space {slow_space} a fox")
+    assert time.monotonic() - begin < 6
+
+
+def occupied(space: str) -> None:
+    """Keep a Space busy for about a second and a half."""
+    client = Client(space=space, width=256, height=256, steps=4)
+    asyncio.run(client.generate("a lighthouse"))
+
+
+def test_cancel_all_ends_a_cell_from_elsewhere(kernel: Kernel, slow_space: str) -> None:
+    kernel.ok("import threading, flux_magic\nthreading.Timer(1, flux_magic.cancel_all).start()")
+    cell = kernel.run(f"%flux --steps 50 --size 256x256 --space {slow_space} a fox")
+    assert cell.seconds < 3
+    assert cell.traceback == "Stopped: stopped by cancel_all()"
+    assert kernel.ok("print(flux_magic.cancel_all())").stdout == "0\n"
+
+
+def test_the_status_of_a_space_is_shown(kernel: Kernel, space: str) -> None:
+    shown = kernel.ok(f"%flux_status {space}").stdout
+    assert re.search(r"Gradio +\d+\.\d+", shown)
+    assert "width (256 to 2048)" in shown
+    assert "no: ConnectionFailed" in kernel.ok("%flux_status http://127.0.0.1:9").stdout

@@ -99,10 +99,18 @@ class Hostile:
     address: str = ""
     seen: list[str] = field(default_factory=list)
     """The routes that were asked for, in order; "?" for one that there is not."""
+    bodies: list[str] = field(default_factory=list)
+    """What was posted."""
+    tokens: list[str] = field(default_factory=list)
+    """The tokens that came, under each name that they go by."""
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         route = self._route(request)
         self.seen.append(route)
+        named = ("Authorization", "X-HF-Authorization")
+        self.tokens += [request.headers[name] for name in named if name in request.headers]
+        if request.method == "POST":
+            self.bodies.append(await request.text())
         script = self.script.get(route, Answer(b"Not Found", 404, "text/plain"))
         if not isinstance(script, Answer):
             script = script[min(self.seen.count(route), len(script)) - 1]
@@ -117,6 +125,9 @@ class Hostile:
         rest = path.removeprefix(self.prefix)
         if rest == "/call/infer":
             return "post"
+        hub = {"/zero-gpu/quota": "quota", "/a/b": "stage"}
+        if rest in hub:
+            return hub[rest]
         names = {"/queue/data": "queue", "/call/infer/": "call", "/file=": "file"}
         return next((name for start, name in names.items() if rest.startswith(start)), "?")
 

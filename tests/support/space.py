@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -79,7 +80,8 @@ async def events(
 ) -> list[Event]:
     """What `provider.stream` yields for a small job, or for `asked`; each event is shown to `seen` as it comes."""
     collected = []
-    async with open_connection(limits=limits) as connection:
+    hasty = replace(limits or Limits(), backoff=0.01, wake=0.2)  # a test waits for no Space
+    async with open_connection(limits=hasty) as connection:
         stream = provider(connection).stream(asked or request(), progress=progress)
         async with aclosing(limited(stream, connection.limits)) as coming:
             async for event in coming:

@@ -8,8 +8,18 @@ import pickle
 
 import pytest
 
-from flux_magic.errors import InvalidRequest, ProtocolError
-from flux_magic.providers.connection import _checked_proxy, _environment_proxy, _proxy_options, http_error, is_loopback
+from flux_magic.errors import InvalidRequest, QueueFull, RateLimited, TokenRefused
+from flux_magic.providers.connection import (
+    Answer,
+    StatusError,
+    _checked_proxy,
+    _environment_proxy,
+    _is_private,
+    _proxy_options,
+    _retry_after,
+    http_error,
+    is_loopback,
+)
 
 PROXY = "http://ann:secret@proxy.example:3128"
 
@@ -118,7 +128,7 @@ def test_every_spelling_of_this_machine_is_loopback(host: str) -> None:
 
 
 def test_an_http_error_survives_pickling() -> None:
-    error = http_error(503, "busy")
+    error = http_error(Answer(503, "busy"))
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
@@ -145,11 +155,41 @@ def test_no_proxy_gives_no_options() -> None:
     ],
 )
 def test_an_http_error_is_told_in_words_and_not_in_pages(text: str, said: str) -> None:
-    error = http_error(500, text)
-    assert isinstance(error, ProtocolError)
+    error = http_error(Answer(500, text))
+    assert isinstance(error, StatusError)
     assert (error.status, error.message) == (500, f"the Space answered with HTTP status 500{said}")
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 422, 429, 500, 502, 503, 504])
 def test_only_a_passing_http_error_says_to_try_again(status: int) -> None:
-    assert ("Try again" in http_error(status, "no").hint) is (status in {429, 502, 503, 504})
+    assert ("Try again" in http_error(Answer(status, "no")).hint) is (status in {429, 502, 503, 504})
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        pytest.param(Answer(401, ""), TokenRefused, id="401"),
+        pytest.param(Answer(403, "no"), TokenRefused, id="403"),
+        pytest.param(Answer(429, "", 7), RateLimited, id="429"),
+        pytest.param(Answer(503, '{"detail": "Queue is full. Max size is 1 and size is 1."}'), QueueFull, id="queue"),
+        pytest.param(Answer(503, "<html>"), StatusError, id="503"),
+    ],
+)
+def test_a_status_with_a_meaning_has_an_error_of_its_own(answer: Answer, kind: type[Exception]) -> None:
+    assert type(http_error(answer)) is kind
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("7", 7), (" 120 ", 120), ("", None), ("soon", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("-1", None)],
+)
+def test_a_wait_is_told_in_seconds_or_as_a_date(header: str, seconds: float | None) -> None:
+    assert _retry_after(header) == seconds
+
+
+@pytest.mark.parametrize(
+    ("host", "private"),
+    [("127.0.0.1", True), ("10.1.2.3", True), ("169.254.169.254", True), ("localhost", True), ("8.8.8.8", False)],
+)
+def test_an_address_of_ones_own_network_is_known(host: str, *, private: bool) -> None:
+    assert _is_private(host) is private

@@ -20,6 +20,18 @@ TREE = [
     pytest.param(errors.EmptyResult, errors.ResponseError, id="EmptyResult"),
     pytest.param(errors.NotAnImage, errors.ResponseError, id="NotAnImage"),
     pytest.param(errors.ProtocolError, errors.ResponseError, id="ProtocolError"),
+    pytest.param(errors.SpaceNotFound, errors.ResponseError, id="SpaceNotFound"),
+    pytest.param(errors.SpaceAsleep, errors.ResponseError, id="SpaceAsleep"),
+    pytest.param(errors.SpacePaused, errors.ResponseError, id="SpacePaused"),
+    pytest.param(errors.SpaceBroken, errors.ResponseError, id="SpaceBroken"),
+    pytest.param(errors.SpaceChanged, errors.ResponseError, id="SpaceChanged"),
+    pytest.param(errors.TokenRefused, errors.ResponseError, id="TokenRefused"),
+    pytest.param(errors.RateLimited, errors.ResponseError, id="RateLimited"),
+    pytest.param(errors.QueueFull, errors.ResponseError, id="QueueFull"),
+    pytest.param(errors.StreamLost, errors.ProtocolError, id="StreamLost"),
+    pytest.param(errors.QuotaExceeded, errors.SpaceError, id="QuotaExceeded"),
+    pytest.param(errors.GpuTrouble, errors.SpaceError, id="GpuTrouble"),
+    pytest.param(errors.Stopped, FluxError, id="Stopped"),
 ]
 
 

@@ -10,7 +10,7 @@ from IPython.core.getipython import get_ipython
 from flux_magic import progress
 from flux_magic.client import ClientEvent
 from flux_magic.progress import Bar, NotebookSlot, Status, Terminal, bar, status_of
-from flux_magic.types import Queued, Running, Waiting
+from flux_magic.types import Log, Preview, Queued, Running, Waiting
 from tests.unit.samples import generation, notebook
 
 
@@ -48,13 +48,18 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     ("event", "status"),
     [
         pytest.param(Waiting("starting the local Space"), Status("starting the local Space"), id="waiting"),
-        pytest.param(Queued(3), Status("number 3 in the queue"), id="queued"),
-        pytest.param(Queued(3, 7, 20.6), Status("number 3 of 7 in the queue, about 21 s"), id="queued with an eta"),
-        pytest.param(Queued(1, 1, 0.0), Status("number 1 of 1 in the queue"), id="an eta of 0"),
+        pytest.param(Queued(3), Status("3rd in the queue"), id="queued"),
+        pytest.param(Queued(3, 7, 20.6), Status("3rd of 7 in the queue, about 21 s"), id="queued with an eta"),
+        pytest.param(Queued(1, 1, 0.0), Status("1st of 1 in the queue"), id="an eta of 0"),
         pytest.param(Running(), Status("started"), id="started"),
-        pytest.param(Running(3, None, "tiles"), Status("tiles 3"), id="a step of unknown many"),
-        pytest.param(Running(1, 4), Status("1 of 4 steps", 1, 4), id="a step"),
-        pytest.param(Running(0, 4), Status("0 of 4 steps", 0, 4), id="the first step"),
+        pytest.param(Running(3, None, "tiles"), Status("tile 3", 3), id="a step of unknown many"),
+        pytest.param(Queued(111), Status("111th in the queue"), id="an eleventh"),
+        pytest.param(Running(1, 4, "steps", "denoising"), Status("denoising: step 1 of 4", 1, 4), id="described"),
+        pytest.param(Running(description="loading"), Status("loading"), id="described without steps"),
+        pytest.param(Log("waiting for a GPU"), Status("the Space says: waiting for a GPU"), id="log"),
+        pytest.param(Preview(["http://h/a.png"]), Status("the first of the picture is there"), id="preview"),
+        pytest.param(Running(1, 4), Status("step 1 of 4", 1, 4), id="a step"),
+        pytest.param(Running(0, 4), Status("step 0 of 4", 0, 4), id="the first step"),
         pytest.param(generation(), Status("done"), id="done"),
     ],
 )
@@ -74,8 +79,8 @@ def test_a_bar_follows_the_events_and_stays_while_there_is_none() -> None:
     following = Bar(paper, 1)
     for event in (None, Queued(2), None, Running(1, 4), generation()):
         following.show(event)
-    assert paper.texts == ["connecting", "number 2 in the queue", "number 2 in the queue", "1 of 4 steps", "done"]
-    assert paper.drawn[3] == Status("1 of 4 steps", 1, 4)
+    assert paper.texts == ["connecting", "2nd in the queue", "2nd in the queue", "step 1 of 4", "done"]
+    assert paper.drawn[3] == Status("step 1 of 4", 1, 4)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -84,8 +89,8 @@ def test_a_bar_for_several_images_counts_them() -> None:
     following = Bar(paper, 2)
     for event in (Running(1, 4), generation(), Running(2, 4), generation(), None):
         following.show(event)
-    assert paper.drawn[0] == Status("image 1 of 2: 1 of 4 steps", 1, 4)
-    assert paper.drawn[2] == Status("image 2 of 2: 2 of 4 steps", 2, 4)
+    assert paper.drawn[0] == Status("image 1 of 2: step 1 of 4", 1, 4)
+    assert paper.drawn[2] == Status("image 2 of 2: step 2 of 4", 2, 4)
     assert paper.texts[-1] == "image 2 of 2: done"
 
 
@@ -105,8 +110,8 @@ def test_a_terminal_gets_one_line_that_is_gone_at_the_end(monkeypatch: pytest.Mo
         following.show(Running(1, 4))
         following.show(Running(4, 4))
         drawn = screen.getvalue()
-    assert "1 of 4 steps" in drawn
-    assert "4 of 4 steps" in drawn
+    assert "step 1 of 4" in drawn
+    assert "step 4 of 4" in drawn
     assert "\n" not in screen.getvalue()
     assert screen.getvalue().endswith("\r")
 
@@ -129,12 +134,12 @@ def test_the_bar_is_cleared_also_after_an_error(monkeypatch: pytest.MonkeyPatch)
 def test_a_notebooks_slot_is_one_output_that_begins_and_ends_empty(tmp_path: Path) -> None:
     with notebook(tmp_path) as shown:
         slot = NotebookSlot()
-        for status in (Status("<b>"), Status("<b>"), Status("1 of 4 steps", 1, 4)):
+        for status in (Status("<b>"), Status("<b>"), Status("step 1 of 4", 1, 4)):
             slot.draw(status)
         slot.clear()
     first, *updates = shown
     assert (first["data"], first["update"]) == ({}, False)
-    assert [item["data"].get("text/plain") for item in updates] == ["<b>", "1 of 4 steps", None]
+    assert [item["data"].get("text/plain") for item in updates] == ["<b>", "step 1 of 4", None]
     assert all(item["update"] and item["transient"] == first["transient"] for item in updates)
     assert updates[-1]["data"] == {}
 
@@ -184,4 +189,4 @@ def test_the_first_of_two_that_is_done_is_still_the_first(monkeypatch: pytest.Mo
     bar = progress.Bar(Screen(), 2)
     bar.show(generation())
     bar.show(Running(1, 4))
-    assert texts == ["image 1 of 2: done", "image 2 of 2: 1 of 4 steps"]
+    assert texts == ["image 1 of 2: done", "image 2 of 2: step 1 of 4"]

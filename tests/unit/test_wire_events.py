@@ -7,10 +7,27 @@ from typing import Any
 
 import pytest
 
-from flux_magic.errors import CancelledByServer, ProtocolError, ResponseError, SpaceError
+from flux_magic.errors import (
+    CancelledByServer,
+    GpuTrouble,
+    ProtocolError,
+    QueueFull,
+    QuotaExceeded,
+    ResponseError,
+    SpaceError,
+)
 from flux_magic.providers.sse import ServerSentEvent
-from flux_magic.providers.wire import Finished, StreamNotFound, WireEvent, call_event, plain, queue_event, space_error
-from flux_magic.types import Queued, Running
+from flux_magic.providers.wire import (
+    Finished,
+    Partial,
+    StreamNotFound,
+    WireEvent,
+    call_event,
+    plain,
+    queue_event,
+    space_error,
+)
+from flux_magic.types import Log, Queued, Running
 
 FILE = {"path": "/tmp/g/image.webp", "url": "http://host/file=/tmp/g/image.webp", "meta": {"_type": "gradio.FileData"}}
 QUOTA = "You have exceeded your free ZeroGPU quota (60s requested vs. 0s left). Try again in 1:02:03."
@@ -56,7 +73,9 @@ def called(name: str, data: object) -> ServerSentEvent:
         pytest.param(progress(steps(None)), None, id="a bar without an index"),
         pytest.param(progress("half"), None, id="a bar that is none"),
         pytest.param(message("progress", progress_data=None), None, id="no list of bars"),
-        pytest.param(message("log", log="Waiting for a GPU", level="info", title="x"), None, id="a log"),
+        pytest.param(
+            message("log", log="Waiting for a GPU", level="info", title="x"), Log("Waiting for a GPU"), id="a log"
+        ),
         pytest.param(message("heartbeat"), None, id="a heartbeat"),
         pytest.param(
             message("process_generating", output={"data": [[["replace", [], 1]]]}), None, id="a generator's step"
@@ -117,7 +136,8 @@ def test_the_queue_stream_tells_why_a_job_failed(event: ServerSentEvent, kind: t
         pytest.param(called("complete", [FILE, 42]), Finished([FILE, 42]), id="done"),
         pytest.param(called("complete", [None, 42]), Finished([None, 42]), id="done, without an image"),
         pytest.param(called("heartbeat", None), None, id="a heartbeat"),
-        pytest.param(called("generating", [FILE, 42]), None, id="a generator's step"),
+        pytest.param(called("generating", [FILE, 42]), Partial([FILE, 42]), id="a generator's step"),
+        pytest.param(called("generating", [None]), None, id="a generator's step without a picture"),
         pytest.param(called("message", [FILE, 42]), None, id="no name"),
     ],
 )
@@ -189,3 +209,31 @@ def test_nesting_without_end_is_a_response_error() -> None:
 def test_a_time_that_is_no_number_is_unknown() -> None:
     event = queue_event(ServerSentEvent("message", '{"msg":"estimation","rank":0,"rank_eta":"soon","queue_size":"?"}'))
     assert event == Queued(1, None, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "seconds"),
+    [
+        pytest.param(
+            "You have exceeded your free ZeroGPU quota. Try again in 1:02:03.", QuotaExceeded, 3723, id="quota"
+        ),
+        pytest.param("You have exceeded your GPU quota (60s left)", QuotaExceeded, None, id="quota without a time"),
+        pytest.param("ZeroGPU worker error", GpuTrouble, None, id="worker"),
+        pytest.param("GPU task aborted", GpuTrouble, None, id="aborted"),
+        pytest.param("Value 5000 is greater than maximum value 2048.", SpaceError, None, id="other"),
+    ],
+)
+def test_trouble_with_the_gpu_is_told_apart(words: str, kind: type[SpaceError], seconds: int | None) -> None:
+    error = space_error({"error": words})
+    assert type(error) is kind
+    assert words in error.message
+    assert getattr(error, "retry_after", None) == seconds
+
+
+def test_a_wait_is_told_in_minutes() -> None:
+    assert "in about 3 min" in space_error({"error": "GPU quota exceeded. Try again in 0:02:01"}).hint
+
+
+def test_a_full_queue_is_told_apart() -> None:
+    with pytest.raises(QueueFull):
+        queue_event(message("queue_full"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from flux_magic.providers import GradioProvider
+from flux_magic.providers.endpoint import Endpoint
 from tests.support.space import running_space
 
 
@@ -31,4 +31,5 @@ def _clean_start(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(f"{name}_proxy", raising=False)
         monkeypatch.delenv(f"{name}_proxy".upper(), raising=False)
     monkeypatch.delenv("FLUX_MAGIC_SPACE", raising=False)
-    monkeypatch.setattr(GradioProvider, "_contracts", {})
+    monkeypatch.setattr(Endpoint, "_contracts", {})
+    monkeypatch.setattr(Endpoint, "_prefixes", {})

@@ -132,7 +132,7 @@ def test_two_images_at_once_on_one_client_do_not_mix(space: str) -> None:
 
 
 REFUSED = [
-    pytest.param({"steps": 51}, "num_inference_steps is 51: this Space takes 1 to 50", id="the Space's bound"),
+    pytest.param({"steps": 51}, "steps is 51: this Space takes 1 to 50", id="the Space's bound"),
     pytest.param({"steps": "many"}, "steps is 'many': give a whole number", id="another type"),
     pytest.param({"count": 0}, "count is 0", id="none at all"),
     pytest.param({"seed": 2**31}, "seed 2147483648 is too large", id="a seed"),

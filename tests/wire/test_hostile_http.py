@@ -13,8 +13,12 @@ from flux_magic.errors import (
     InvalidRequest,
     NotAnImage,
     ProtocolError,
+    QueueFull,
     ResponseError,
+    SpaceChanged,
+    SpaceNotFound,
     TimedOut,
+    TokenRefused,
 )
 from flux_magic.providers.base import Limits
 from flux_magic.types import ImageResponse
@@ -42,18 +46,18 @@ CUT_PICTURE = Answer(png()[:500], kind="image/png", headers={"Content-Length": "
 OTHER_SPACE = told({"dependencies": [{"id": 0, "api_name": "predict"}], "api_prefix": "/gradio_api"})
 
 WRONG: list[Any] = [
-    pytest.param({"post": NOT_FOUND, "config": NOT_FOUND}, ProtocolError, "HTTP status 404", id="404 everywhere"),
+    pytest.param({"post": NOT_FOUND, "config": NOT_FOUND}, SpaceNotFound, "no Gradio Space at", id="404 everywhere"),
     pytest.param({"post": page(500)}, ProtocolError, "HTTP status 500", id="500 with a page"),
     pytest.param({"post": Answer(b"KeyError: 'x'", 500)}, ProtocolError, "500: KeyError: 'x'", id="500 with a text"),
-    pytest.param({"post": FULL}, ProtocolError, "503: Queue is full. Max size is 1", id="the queue is full"),
+    pytest.param({"post": FULL}, QueueFull, "Queue is full. Max size is 1", id="the queue is full"),
     pytest.param({"post": UNFIT}, ProtocolError, "HTTP status 422", id="422"),
     pytest.param({"post": told({})}, ProtocolError, "gave it no id", id="no event id"),
     pytest.param({"post": told({"event_id": "../x?"})}, ProtocolError, "gave it no id", id="a strange event id"),
     pytest.param({"post": told([1])}, ProtocolError, "gave it no id", id="JSON that is no object"),
-    pytest.param({"post": page()}, ProtocolError, "gave it no id", id="a page for the event id"),
+    pytest.param({"post": page()}, ProtocolError, "answered a job with a page", id="a page for the event id"),
     pytest.param({"post": Answer(b"{" * 100_000)}, ProtocolError, "gave it no id", id="no end of brackets"),
     pytest.param({"post": LOOP, "config": LOOP}, ProtocolError, "redirects without end", id="a redirect loop"),
-    pytest.param({"config": OTHER_SPACE}, ProtocolError, "no endpoint 'infer', only predict", id="another Space"),
+    pytest.param({"config": OTHER_SPACE}, SpaceChanged, "no endpoint infer, only predict", id="another Space"),
     pytest.param({"file": page()}, NotAnImage, "no PNG, JPEG or WebP, but a page", id="a page for the image"),
     pytest.param({"file": Answer()}, NotAnImage, "no PNG, JPEG or WebP, but nothing", id="nothing for the image"),
     pytest.param({"file": Answer(b"GIF89a")}, NotAnImage, "but something else", id="a GIF for the image"),
@@ -61,7 +65,7 @@ WRONG: list[Any] = [
     pytest.param({"file": Answer(png()[:20])}, NotAnImage, "is damaged", id="the head of an image"),
     pytest.param({"file": CUT_PICTURE}, ProtocolError, "broke off in the middle", id="an image that breaks off"),
     pytest.param({"file": page(404)}, ProtocolError, "HTTP status 404", id="no image at its address"),
-    pytest.param({"file": page(403)}, ProtocolError, "HTTP status 403", id="a forbidden image"),
+    pytest.param({"file": page(403)}, TokenRefused, "refused the request", id="a forbidden image"),
 ]
 
 
@@ -119,15 +123,16 @@ def test_a_post_on_a_connection_that_closes_is_sent_once_more_and_no_oftener() -
     async def work() -> list[str]:
         async with hostile(post=NO_ANSWER) as server:
             with pytest.raises(ConnectionFailed, match="it closed the connection"):
-                await events(schnell(server.address))
+                await events(schnell(server.address), limits=Limits(retries=0))
             return server.seen
 
     assert run(work()) == ["config", "post", "post"]
 
 
-def test_a_post_with_an_error_for_an_answer_is_not_sent_again() -> None:
+@pytest.mark.parametrize("answer", [UNFIT, page(500), told({"detail": "no"}, 400)], ids=["422", "500", "400"])
+def test_a_post_with_an_error_for_an_answer_is_not_sent_again(answer: Answer) -> None:
     async def work() -> list[str]:
-        async with hostile(post=FULL) as server:
+        async with hostile(post=answer) as server:
             with pytest.raises(ProtocolError):
                 await events(schnell(server.address))
             return server.seen
@@ -207,7 +212,7 @@ def test_a_server_of_another_kind_is_told_apart() -> None:
 
 BOUNDED = {
     "api_prefix": "/gradio_api",
-    "dependencies": [{"id": 0, "api_name": "infer", "inputs": [1, 2]}],
+    "dependencies": [{"id": 0, "api_name": "infer", "inputs": [1, 2, 3, 4, 5, 6]}],
     "components": [{"id": 1, "props": {}}, {"id": 2, "props": {"minimum": 100, "maximum": 200}}],
 }
 
@@ -219,7 +224,7 @@ def test_a_value_out_of_bounds_is_refused_before_anything_is_sent() -> None:
                 await events(schnell(server.address))
             return server.seen
 
-    assert run(work()) == ["config"]
+    assert run(work()) == ["config", "?"], "nothing is posted"
 
 
 def test_the_configuration_is_asked_for_once() -> None:

@@ -173,7 +173,7 @@ REFUSED = [
     pytest.param({"model": "dall-e"}, "flux-schnell, flux, black-forest-labs-flux-1-schnell", id="an unknown model"),
     pytest.param({"width": 4096}, "width is 4096: this Space takes 256 to 2048", id="too wide"),
     pytest.param({"height": 64}, "height is 64: this Space takes 256 to 2048", id="too low"),
-    pytest.param({"num_inference_steps": 51}, "num_inference_steps is 51: this Space takes 1 to 50", id="steps"),
+    pytest.param({"num_inference_steps": 51}, "steps is 51: this Space takes 1 to 50", id="steps"),
     pytest.param({"num_inference_steps": 0}, "steps is 0", id="no steps"),
     pytest.param({"seed": -1}, "seed is -1", id="a negative seed"),
 ]

@@ -90,7 +90,7 @@ def test_an_image_comes_through_the_proxy_and_all_its_requests_do(space: str) ->
     assert made.url.startswith(f"{OUTSIDE}/")
     assert (made.width, made.seed) == (256, 42)
     assert seen[0] == f"GET {OUTSIDE}/config"
-    assert [line.split()[0] for line in seen] == ["GET", "POST", "GET", "GET"]
+    assert [line.split()[0] for line in seen] == ["GET", "GET", "POST", "GET", "GET"]
     assert all(f" {OUTSIDE}/" in line for line in seen)
 
 

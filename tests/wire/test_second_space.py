@@ -9,7 +9,7 @@ import pytest
 
 from flux_magic import providers
 from flux_magic.client import Client
-from flux_magic.errors import InvalidRequest, ProtocolError
+from flux_magic.errors import InvalidRequest, SpaceChanged
 from flux_magic.generation import Generation
 from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, model_names
 from flux_magic.types import ImageResponse
@@ -90,5 +90,5 @@ def test_an_unknown_model_is_told_the_names_of_both_providers(painters: str) -> 
 
 
 def test_a_space_without_the_endpoint_is_told_apart_and_its_endpoints_are_named(painters: str) -> None:
-    with pytest.raises(ProtocolError, match="this Space has no endpoint 'infer', only paint"):
+    with pytest.raises(SpaceChanged, match="it has no endpoint infer, only paint"):
         run(image(painters, model="flux"))

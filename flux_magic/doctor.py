@@ -1,0 +1,87 @@
+"""What there is to know when images do not come: versions, and how the Space is."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from . import local
+from .client import connection_for
+from .errors import FluxError
+from .providers import get_provider, hub
+from .providers.connection import Connection, open_session
+from .providers.contract import Contract, Parameter
+from .settings import Settings
+from .types import Space
+
+PACKAGES = ("flux-magic", "ipython", "ipykernel", "aiohttp", "pillow", "gradio")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found, by name, with no secret in it; `str()` gives lines of text."""
+
+    rows: dict[str, str]
+    healthy: bool
+
+    def __str__(self) -> str:
+        width = max(len(name) for name in self.rows)
+        lines = (f"{name:<{width}}  {value}" for name, value in self.rows.items())
+        return "\n".join(line.replace("\n", f"\n{'':<{width}}  ") for line in lines)
+
+
+async def examine(settings: Settings) -> Report:
+    """Look at everything; an error of the Space is a part of the report and is not raised."""
+    rows = {"Python": f"{platform.python_version()} on {platform.system()}"}
+    rows |= {package: _version(package) for package in PACKAGES}
+    try:
+        rows |= await _space(settings)
+    except FluxError as error:
+        rows["Space"] = f"{settings.space or settings.model}: {type(error).__name__}: {error}"
+    return Report(rows, healthy="Gradio" in rows)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return f"not installed: {local.INSTALL}" if package == "gradio" else "not installed"
+
+
+async def _space(settings: Settings) -> dict[str, str]:
+    provider = get_provider(settings.model)
+    space = Space.parse(settings.space or provider.space)
+    url = await local.shared.address() if space.url is None else space.url
+    rows = {"Space": space.identity, "address": url}
+    async with open_session() as session:
+        connection = connection_for(provider, url, settings, session)
+        begin = time.monotonic()
+        try:
+            contract = await provider(connection, url).contract()
+            rows["answers"] = f"in {time.monotonic() - begin:.2f} s"
+            rows |= _facts(contract)
+        except FluxError as error:
+            rows["answers"] = f"no: {type(error).__name__}: {error}"
+        if space.identity.startswith("hf:"):
+            rows["stage"] = await hub.stage(connection, space.name) or "not known: the Hub does not answer"
+        token = settings.token or os.environ.get("HF_TOKEN")
+        rows["token"] = "given" if token else "none"
+        if token and (left := await hub.quota(Connection(session, token=token, space=hub.address()))):
+            rows["quota"] = left
+    return rows
+
+
+def _facts(contract: Contract) -> dict[str, str]:
+    return {
+        "Gradio": contract.version or "not told",
+        "title": contract.title or "none",
+        "takes": ", ".join(_parameter(parameter) for parameter in contract.parameters) or "not told",
+    }
+
+
+def _parameter(parameter: Parameter) -> str:
+    bounds = "" if parameter.least is None else f" ({parameter.least:.10g} to {parameter.most:.10g})"
+    return f"{parameter.name}{bounds}"

@@ -1,0 +1,48 @@
+"""When to try again, and how long to wait before: a policy, which waits for nothing itself."""
+
+from __future__ import annotations
+
+import time
+
+from tenacity import RetryCallState, Retrying, wait_exponential, wait_random
+
+from ..errors import ConnectionFailed, FluxError, QueueFull, RateLimited, SpaceAsleep
+from .base import Limits
+from .connection import StatusError
+
+_UNHEARD = 2
+"""How often it is tried again where no connection can be made."""
+
+
+class Patience:
+    """Counts one job's tries before a Space has accepted it.
+
+    Tried again are: no connection, too many requests (429), a full queue or a Space that is busy (502 to 504),
+    each with jittered back-off; and a Space that sleeps, until it is awake or `limits.wake` seconds are over.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._wait = wait_exponential(multiplier=limits.backoff, max=30) + wait_random(0, limits.backoff)
+        self._state = RetryCallState(Retrying(), None, (), {})
+        self._begin = time.monotonic()
+
+    def delay(self, error: FluxError) -> float | None:
+        """Seconds to wait before the next try; None where there is to be none."""
+        if isinstance(error, SpaceAsleep):
+            waited = time.monotonic() - self._begin
+            return 3 * self._limits.backoff if waited < self._limits.wake else None
+        most = self._limits.retries
+        if isinstance(error, ConnectionFailed):
+            most = min(most, _UNHEARD)  # who does not hear us at all is seldom there a little later
+        if not _is_passing(error) or self._state.attempt_number > most:
+            return None
+        delay = getattr(error, "retry_after", None) or self._wait(self._state)
+        self._state.attempt_number += 1
+        return float(delay) if delay <= self._limits.longest_wait else None
+
+
+def _is_passing(error: FluxError) -> bool:
+    if isinstance(error, StatusError):
+        return error.status in {502, 503, 504}
+    return isinstance(error, ConnectionFailed | RateLimited | QueueFull)

@@ -1,0 +1,56 @@
+"""When a request is sent again, and how long is waited before."""
+
+from __future__ import annotations
+
+import pytest
+
+from flux_magic.errors import ConnectionFailed, FluxError, QueueFull, RateLimited, SpaceAsleep, SpaceError, TokenRefused
+from flux_magic.providers.base import Limits
+from flux_magic.providers.connection import StatusError
+from flux_magic.providers.patience import Patience
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(RateLimited("no"), id="429"),
+        pytest.param(QueueFull("no"), id="queue full"),
+        pytest.param(StatusError("no", status=503), id="503"),
+    ],
+)
+def test_a_passing_trouble_is_tried_again_with_growing_waits_until_it_is_enough(error: FluxError) -> None:
+    patience = Patience(Limits(retries=3, backoff=1))
+    delays = [patience.delay(error) for _ in range(4)]
+    assert delays[-1] is None
+    assert [delay is not None and low <= delay <= low + 1 for delay, low in zip(delays, (1, 2, 4), strict=False)] == [
+        True
+    ] * 3
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(SpaceError("no"), id="the application's"),
+        pytest.param(TokenRefused("no"), id="401"),
+        pytest.param(StatusError("no", status=500), id="500"),
+        pytest.param(StatusError("no", status=422), id="422"),
+    ],
+)
+def test_any_other_error_is_not_tried_again(error: FluxError) -> None:
+    assert Patience(Limits()).delay(error) is None
+
+
+def test_what_a_space_asks_for_is_waited_but_not_for_ever() -> None:
+    assert Patience(Limits()).delay(RateLimited("no", retry_after=7)) == 7
+    assert Patience(Limits(longest_wait=60)).delay(RateLimited("no", retry_after=61)) is None
+
+
+def test_a_sleeping_space_is_waited_for_until_it_should_be_awake() -> None:
+    patience = Patience(Limits(backoff=0.1, wake=300))
+    assert [patience.delay(SpaceAsleep("no")) for _ in range(20)] == [pytest.approx(0.3)] * 20
+    assert Patience(Limits(wake=0)).delay(SpaceAsleep("no")) is None
+
+
+def test_where_nobody_hears_it_is_tried_twice_again() -> None:
+    patience = Patience(Limits(retries=4))
+    assert [patience.delay(ConnectionFailed("no")) is not None for _ in range(3)] == [True, True, False]

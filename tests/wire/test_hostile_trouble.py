@@ -1,0 +1,125 @@
+"""What passes, and is waited out; what does not, and is told apart; and redirects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flux_magic.errors import (
+    ProtocolError,
+    RateLimited,
+    ResponseError,
+    SpaceAsleep,
+    SpaceBroken,
+    SpaceNotFound,
+    SpacePaused,
+    StreamLost,
+    TokenRefused,
+)
+from flux_magic.types import Waiting
+from tests.support.hostile import (
+    COMPLETED,
+    NO_ANSWER,
+    Answer,
+    asked,
+    configuration,
+    hostile,
+    message,
+    page,
+    stream,
+    told,
+)
+from tests.support.space import events, request, run, schnell
+
+FULL = told({"detail": "Queue is full. Max size is 1 and size is 1."}, 503)
+
+
+def says(words: str) -> Answer:
+    return Answer(f"<!doctype html><html><h1>{words}</h1></html>".encode(), 503, "text/html")
+
+
+SLEEPING = says("This Space is sleeping due to inactivity")
+BUSY: list[Any] = [
+    pytest.param({"post": [FULL, FULL, told({"event_id": "abc"})]}, id="the queue was full"),
+    pytest.param({"post": [Answer(status=429, headers={"Retry-After": "0"}), told({"event_id": "abc"})]}, id="429"),
+    pytest.param({"post": [page(503), page(502), page(504), told({"event_id": "abc"})]}, id="503, 502 and 504"),
+    pytest.param({"post": [NO_ANSWER] * 4 + [told({"event_id": "abc"})]}, id="no answer, four times"),
+    pytest.param(
+        {"config": [NO_ANSWER, NO_ANSWER, configuration("/gradio_api")]}, id="no answer for the configuration"
+    ),
+    pytest.param({"queue": [stream(then="cut"), stream(COMPLETED)]}, id="a stream that is cut at once"),
+    pytest.param({"queue": [stream(message("process_starts"), then="cut"), stream(COMPLETED)]}, id="a cut stream"),
+    pytest.param({"queue": [stream(), stream(message("close_stream")), stream(COMPLETED)]}, id="two lost streams"),
+    pytest.param({"post": [SLEEPING, told({"event_id": "abc"})], "config": [SLEEPING] * 2}, id="a sleeping Space"),
+]
+
+
+@pytest.mark.parametrize("script", BUSY)
+def test_a_trouble_that_passes_is_waited_out(script: dict[str, Any]) -> None:
+    got = asked(**script)
+    assert (got.seed, [file.media_type for file in got.files]) == (42, ["image/png"])
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        pytest.param({"post": [FULL, told({"event_id": "abc"})]}, "trying again in 0 s: the Space's queue", id="full"),
+        pytest.param({"queue": [stream(), stream(COMPLETED)]}, "asking again with the same seed: ", id="lost"),
+        pytest.param(
+            {"post": [SLEEPING, told({"event_id": "abc"})], "config": [SLEEPING] * 2}, "waking the Space", id="asleep"
+        ),
+    ],
+)
+def test_what_is_waited_for_is_told(script: dict[str, Any], said: str) -> None:
+    async def work() -> list[str]:
+        async with hostile(**script) as server:
+            coming = await events(schnell(server.address))
+            return [event.reason for event in coming if isinstance(event, Waiting)]
+
+    assert any(reason.startswith(said) for reason in run(work()))
+
+
+def test_a_job_whose_seed_the_space_chooses_is_not_submitted_again() -> None:
+    async def work() -> list[str]:
+        async with hostile(queue=[stream(), stream(COMPLETED)]) as server:
+            with pytest.raises(StreamLost):
+                await events(schnell(server.address), request(randomize_seed=True))
+            return server.seen
+
+    assert run(work()).count("post") == 1
+
+
+STATES: list[Any] = [
+    pytest.param(SLEEPING, SpaceAsleep, id="asleep"),
+    pytest.param(says("This Space has been paused by its owner."), SpacePaused, id="paused"),
+    pytest.param(says("Runtime error"), SpaceBroken, id="broken"),
+    pytest.param(says("404: we cannot find the page"), SpaceNotFound, id="not found"),
+    pytest.param(says("Welcome to my shop"), SpaceNotFound, id="a shop"),
+    pytest.param(Answer(status=401), TokenRefused, id="401"),
+    pytest.param(Answer(status=429), RateLimited, id="429"),
+]
+
+
+@pytest.mark.parametrize(("everywhere", "kind"), STATES)
+def test_a_space_that_is_not_there_for_us_says_why(everywhere: Answer, kind: type[ResponseError]) -> None:
+    with pytest.raises(kind) as caught:
+        asked(config=everywhere, post=everywhere)
+    assert 1 <= len(str(caught.value).splitlines()) <= 3
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirected_post_keeps_its_method_and_its_body(status: int) -> None:
+    async def work() -> list[str]:
+        async with hostile() as there:
+            moved = Answer(status=status, headers={"Location": f"{there.address}/gradio_api/call/infer"})
+            async with hostile(post=moved) as here:
+                await events(schnell(here.address))
+            return there.bodies
+
+    assert run(work()) == ['{"data": ["a red fox", 42, false, 256, 256, 2]}']
+
+
+def test_a_redirect_to_what_is_not_http_is_not_followed() -> None:
+    with pytest.raises(ProtocolError, match="redirects to an address that is not http"):
+        asked(post=Answer(status=307, headers={"Location": "file:///etc/passwd"}))

@@ -1,0 +1,180 @@
+"""A token goes where it was meant, and nowhere else; what a Space points to is not followed everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import traceback
+from typing import Any
+
+import pytest
+
+from flux_magic import local
+from flux_magic.client import Client, connection_for
+from flux_magic.errors import FluxError, ProtocolError
+from flux_magic.generation import Generation
+from flux_magic.providers import BlackForestLabs_Flux1Schnell
+from flux_magic.providers.connection import Connection, open_session
+from flux_magic.settings import resolve
+from tests.support.hostile import Answer, event, hostile, page, stream, told
+from tests.support.space import run
+
+CANARY = "hf_canaryCANARY0123"
+
+
+async def made(address: str, **options: Any) -> None:
+    await Client(space=address, width=256, height=256, **options).generate("a fox", seed=42)
+
+
+def test_a_token_that_was_given_reaches_the_space_with_every_request() -> None:
+    async def work() -> list[str]:
+        async with hostile() as server:
+            await made(server.address, token=CANARY)
+            return server.tokens
+
+    assert set(run(work())) == {f"Bearer {CANARY}"}
+
+
+def test_the_environments_token_is_for_the_models_own_space_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", CANARY)
+
+    async def work() -> list[str]:
+        async with hostile() as server:
+            await made(server.address)
+            return server.tokens
+
+    assert run(work()) == []
+
+
+@pytest.mark.parametrize(
+    ("space", "token", "sent"),
+    [
+        pytest.param(None, None, True, id="the model's own Space, from the environment"),
+        pytest.param("https://h.example", None, False, id="another Space, from the environment"),
+        pytest.param("https://h.example", "hf_given", True, id="another Space, given for it"),
+        pytest.param("http://h.example", "hf_given", False, id="in the clear"),
+        pytest.param("local", "hf_given", False, id="the local Space"),
+    ],
+)
+def test_where_a_token_goes(
+    monkeypatch: pytest.MonkeyPatch, space: str | None, token: str | None, *, sent: bool
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", CANARY)
+    url = {None: None, "local": "http://127.0.0.1:1"}.get(space, space)
+
+    async def work() -> dict[str, str]:
+        async with open_session() as session:
+            settings = resolve(space=space, token=token)
+            connection = connection_for(BlackForestLabs_Flux1Schnell, url, settings, session)
+            return connection._authorization(f"{url or BlackForestLabs_Flux1Schnell.url}/config")
+
+    assert bool(run(work())) is sent
+
+
+def test_a_token_goes_with_no_redirect_and_to_no_other_host() -> None:
+    async def work() -> tuple[list[str], list[str]]:
+        async with hostile() as other:
+            moved = Answer(status=307, headers={"Location": f"{other.address}/gradio_api/call/infer"})
+            file = {"path": None, "url": f"{other.address}/gradio_api/file=/x.png"}
+            done = stream(event("complete", [file, 42]))
+            async with hostile(post=moved, queue=Answer(status=404), call=done) as server:
+                await made(server.address, token=CANARY)
+                return server.tokens, [*other.tokens, *other.seen]
+
+    ours, others = run(work())
+    assert set(ours) == {f"Bearer {CANARY}"}
+    assert others == ["post", "file"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param({"post": page(401)}, id="refused"),
+        pytest.param({"post": told({"detail": "no"}, 422)}, id="unfit"),
+        pytest.param({"file": page(403)}, id="forbidden"),
+    ],
+)
+def test_a_token_is_in_no_error(script: dict[str, Any]) -> None:
+    async def work() -> None:
+        async with hostile(**script) as server:
+            await made(server.address, token=CANARY)
+
+    with pytest.raises(FluxError) as caught:
+        run(work())
+    shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + repr(vars(caught.value))
+    assert CANARY not in shown
+    assert CANARY not in repr(resolve(token=CANARY))
+
+
+def test_a_record_and_its_cell_hold_no_token(space: str) -> None:
+    made = run(Client(space=space, token=CANARY, width=256, height=256).generate("a fox"))
+    assert isinstance(made, Generation)
+    assert CANARY not in f"{made!r}{made.record}{made.command()}{made.outputs()}{made.files}"
+
+
+def test_a_token_stays_out_of_the_local_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", CANARY)
+    assert CANARY not in str(local.environment())
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "10.0.0.1", "169.254.169.254", "[::1]:1", "localhost:1"])
+def test_a_space_out_there_points_to_no_address_of_ones_own_network(host: str) -> None:
+    async def work() -> None:
+        async with open_session() as session:
+            connection = Connection(session, space="https://space.example")
+            await connection.get_bytes(f"http://{host}/secret.png")
+
+    with pytest.raises(ProtocolError, match="your own network"):
+        run(work())
+
+
+def test_the_doctor_tells_how_a_space_is_and_fails_where_it_does_not_answer(space: str) -> None:
+    well, ill = (examined(at) for at in (space, "http://127.0.0.1:9"))
+    assert (well.returncode, well.stderr) == (0, "")
+    assert "num_inference_steps (1 to 50)" in well.stdout
+    assert (ill.returncode, ill.stderr) == (1, "")
+    assert "no: ConnectionFailed" in ill.stdout
+    assert CANARY not in well.stdout + ill.stdout
+
+
+def test_the_doctor_says_what_is_no_space() -> None:
+    assert "InvalidRequest: 'nowhere' is no Space" in examined("nowhere").stdout
+
+
+def test_the_doctor_asks_the_hub_for_stage_and_quota(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flux_magic.providers import hub
+
+    async def work() -> tuple[str, str, str]:
+        quota = told({"base": 240, "current": 90.5, "resetsAt": "2030-01-01T00:00:00Z"})
+        stage = told({"runtime": {"stage": "SLEEPING"}})
+        async with hostile(prefix="/api/spaces", quota=quota, stage=stage) as server, open_session() as session:
+            monkeypatch.setenv("HF_ENDPOINT", server.address)
+            connection = Connection(session, token=CANARY, space=hub.address())
+            return await hub.stage(connection, "a/b"), await hub.quota(connection), await hub.stage(connection, "c/d")
+
+    stage, quota, missing = run(work())
+    assert (stage, missing) == ("SLEEPING", "NOT_FOUND")
+    assert quota == "90.5 of 240 s of GPU time left, resets 2030-01-01T00:00:00Z"
+
+
+def examined(space: str) -> subprocess.CompletedProcess[str]:
+    code = f"import sys; from flux_magic.cli import main; sys.exit(main(['doctor', {space!r}]))"
+    environment = {**local.environment(), "HF_TOKEN": CANARY}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+
+
+def test_cancel_all_ends_what_runs_on_any_loop(slow_space: str) -> None:
+    from flux_magic import cancel_all
+    from flux_magic.errors import Stopped
+
+    async def work() -> int:
+        job = asyncio.create_task(made(slow_space, steps=50))
+        await asyncio.sleep(0.8)
+        stopped = cancel_all()
+        with pytest.raises(Stopped, match="stopped by cancel_all"):
+            await job
+        return stopped
+
+    assert run(work()) == 1
