@@ -43,7 +43,9 @@ _ONLINE = "Check the address and your connection; behind a proxy give --proxy."
 def open_session() -> aiohttp.ClientSession:
     """A session for the running loop; whoever opens it closes it."""
     connector = aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE)
-    return aiohttp.ClientSession(connector=connector, headers={"User-Agent": "flux_magic"})
+    # A Space of several replicas is known by a cookie; "unsafe" takes one of a host without a name as well.
+    cookies = aiohttp.CookieJar(unsafe=True)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=cookies, headers={"User-Agent": "flux_magic"})
 
 
 @asynccontextmanager
@@ -199,7 +201,7 @@ class Connection:
         except aiohttp.ClientProxyConnectionError as exc:
             raise ConnectionFailed(f"no connection to the proxy: {_reason(exc)}", _PROXIED) from exc
         except aiohttp.ClientPayloadError as exc:
-            raise ProtocolError(f"{host} broke off in the middle of its answer", "Run the cell again.") from exc
+            raise BrokenOff(f"{host} broke off in the middle of its answer", "Run the cell again.") from exc
         except aiohttp.ClientResponseError as exc:
             raise ProtocolError(f"{host} does not answer as HTTP: {type(exc).__name__}") from exc
         except (aiohttp.ClientError, ConnectionResetError) as exc:
@@ -211,6 +213,10 @@ def _reason(exc: Exception) -> str:
         return "it closed the connection"
     strerror = exc.strerror if isinstance(exc, OSError) else None
     return (strerror or type(exc).__name__).removeprefix("Cannot connect to ")
+
+
+class BrokenOff(ProtocolError):
+    """The connection was lost in the middle of an answer."""
 
 
 class StatusError(ProtocolError):

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from ..errors import FluxError, ProtocolError, SpaceNotFound, StreamLost, TimedOut
 from . import hub, wire
-from .connection import Answer, Connection, StatusError, http_error
+from .connection import Answer, BrokenOff, Connection, StatusError, http_error
 from .contract import Contract, contract_from, named
 from .sse import Decoder, ServerSentEvent
 
@@ -135,16 +135,21 @@ class Endpoint:
             await asyncio.wait_for(self._connection.post_json(f"{job.routes}/cancel", payload), _CANCEL)
 
     async def _both_routes(self, job: Job, *, progress: bool) -> AsyncGenerator[wire.WireEvent, None]:
-        """From the queue stream, else from the simple route."""
+        """From the queue stream, else (where that knows nothing of the job, or stays silent) from the simple route."""
         if progress:
+            heard = False
             try:
                 url = f"{job.routes}/queue/data?session_hash={job.event_id}"
                 async with aclosing(self._read(url, wire.queue_event)) as events:
                     async for event in events:
+                        heard = True
                         yield event
                 return
             except wire.StreamNotFound:
                 pass
+            except TimedOut:
+                if heard:
+                    raise
             except StatusError as error:
                 if error.status not in _NO_ROUTE:
                     raise
@@ -173,9 +178,9 @@ class Endpoint:
                 async for chunk in chunks:
                     for event in decoder.feed(chunk):
                         yield event
-        except ProtocolError as error:
-            if isinstance(error, StatusError):
-                raise
+                    if decoder.held > self._connection.limits.body:
+                        raise ProtocolError("the Space's stream has an event without end")
+        except BrokenOff as error:
             raise StreamLost(error.message, error.hint) from error
         for event in decoder.finish():
             yield event

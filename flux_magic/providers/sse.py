@@ -31,6 +31,11 @@ class Decoder:
         self._name = ""
         self._data: list[str] = []
 
+    @property
+    def held(self) -> int:
+        """The characters of the event that is not whole yet."""
+        return sum(len(part) for part in (*self._pending, *self._data))
+
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """The events that this chunk completes."""
         return self._take(self._utf8.decode(chunk))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,7 @@ from importlib.metadata import version
 import pytest
 
 from flux_magic import Client
+from tests.support.hostile import PICTURE, Answer, hostile
 from tests.support.kernel import Kernel, running_kernel
 
 ipykernel = tuple(int(part) for part in version("ipykernel").split(".")[:2])
@@ -119,11 +122,29 @@ def deaf() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-@pytest.mark.parametrize("phase", ["connecting", "queued", "running"])
+@pytest.fixture(scope="module")
+def stuck() -> Iterator[str]:
+    """The address of a Space whose image stops in the middle."""
+    addresses: queue.Queue[str] = queue.Queue()
+    done = threading.Event()
+
+    async def serve() -> None:
+        async with hostile(file=Answer(PICTURE.body[:200], kind="image/png", then="silence")) as server:
+            addresses.put(server.address)
+            await asyncio.to_thread(done.wait)
+
+    with ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(asyncio.run, serve())
+        yield addresses.get(timeout=10)
+        done.set()
+        serving.result()
+
+
+@pytest.mark.parametrize("phase", ["connecting", "queued", "running", "downloading"])
 def test_an_interrupt_ends_each_phase_and_leaves_the_space_free(
-    kernel: Kernel, slow_space: str, deaf: str, phase: str
+    kernel: Kernel, slow_space: str, deaf: str, stuck: str, phase: str
 ) -> None:
-    where = deaf if phase == "connecting" else slow_space
+    where = {"connecting": deaf, "downloading": stuck}.get(phase, slow_space)
     code = f"%flux --steps 50 --size 256x256 --space {where} a fox"
     with ThreadPoolExecutor(1) as pool:
         for _ in range(5):

@@ -101,12 +101,15 @@ class Hostile:
     """The routes that were asked for, in order; "?" for one that there is not."""
     bodies: list[str] = field(default_factory=list)
     """What was posted."""
+    cookies: list[str] = field(default_factory=list)
+    """The cookies of each request."""
     tokens: list[str] = field(default_factory=list)
     """The tokens that came, under each name that they go by."""
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         route = self._route(request)
         self.seen.append(route)
+        self.cookies.append(request.headers.get("Cookie", ""))
         named = ("Authorization", "X-HF-Authorization")
         self.tokens += [request.headers[name] for name in named if name in request.headers]
         if request.method == "POST":

@@ -17,6 +17,7 @@ from flux_magic.errors import (
     StreamLost,
     TokenRefused,
 )
+from flux_magic.providers.base import Limits
 from flux_magic.types import Waiting
 from tests.support.hostile import (
     COMPLETED,
@@ -32,6 +33,8 @@ from tests.support.hostile import (
 )
 from tests.support.space import events, request, run, schnell
 
+STEP = message("progress", progress_data=[{"index": 1, "length": 4, "unit": "steps"}])
+RANK = message("estimation", rank=0, queue_size=1, rank_eta=None)
 FULL = told({"detail": "Queue is full. Max size is 1 and size is 1."}, 503)
 
 
@@ -51,13 +54,17 @@ BUSY: list[Any] = [
     pytest.param({"queue": [stream(then="cut"), stream(COMPLETED)]}, id="a stream that is cut at once"),
     pytest.param({"queue": [stream(message("process_starts"), then="cut"), stream(COMPLETED)]}, id="a cut stream"),
     pytest.param({"queue": [stream(), stream(message("close_stream")), stream(COMPLETED)]}, id="two lost streams"),
+    pytest.param({"queue": stream(then="silence")}, id="a silent queue stream"),
+    pytest.param({"queue": stream(message("process_starts") * 3, COMPLETED, COMPLETED)}, id="all of it twice"),
+    pytest.param({"queue": stream(STEP, RANK, message("process_starts"), COMPLETED)}, id="out of order"),
+    pytest.param({"queue": stream("data: garbled\n\n", ": a comment\n", "id: 7\n\n", COMPLETED)}, id="garbled"),
     pytest.param({"post": [SLEEPING, told({"event_id": "abc"})], "config": [SLEEPING] * 2}, id="a sleeping Space"),
 ]
 
 
 @pytest.mark.parametrize("script", BUSY)
 def test_a_trouble_that_passes_is_waited_out(script: dict[str, Any]) -> None:
-    got = asked(**script)
+    got = asked(limits=Limits(silence=0.3), **script)
     assert (got.seed, [file.media_type for file in got.files]) == (42, ["image/png"])
 
 
@@ -123,3 +130,21 @@ def test_a_redirected_post_keeps_its_method_and_its_body(status: int) -> None:
 def test_a_redirect_to_what_is_not_http_is_not_followed() -> None:
     with pytest.raises(ProtocolError, match="redirects to an address that is not http"):
         asked(post=Answer(status=307, headers={"Location": "file:///etc/passwd"}))
+
+
+def test_an_event_without_end_is_not_read_to_its_end() -> None:
+    endless = stream(b"data: " + b"x" * 300_000, then="silence")
+    with pytest.raises(ProtocolError, match="an event without end"):
+        asked(queue=endless, limits=Limits(body=100_000, silence=5))
+
+
+def test_two_replicas_are_told_apart_by_their_cookie() -> None:
+    """The stream of a job is on the replica that took it, which a cookie names."""
+
+    async def work() -> list[str]:
+        taken = Answer(b'{"event_id": "abc"}', headers={"Set-Cookie": "replica=two; Path=/"})
+        async with hostile(post=taken) as server:
+            await events(schnell(server.address))
+            return server.cookies
+
+    assert run(work()) == ["", "", "replica=two"]
