@@ -49,10 +49,12 @@ def open_session() -> aiohttp.ClientSession:
 
 
 @asynccontextmanager
-async def open_connection(proxy: str | None = None, limits: Limits | None = None) -> AsyncIterator[Connection]:
+async def open_connection(
+    proxy: str | None = None, limits: Limits | None = None, space: str = ""
+) -> AsyncIterator[Connection]:
     """A connection with a session of its own, closed at the end."""
     async with open_session() as session:
-        yield Connection(session, proxy=proxy, limits=limits)
+        yield Connection(session, proxy=proxy, limits=limits, space=space)
 
 
 @dataclass(frozen=True, slots=True)

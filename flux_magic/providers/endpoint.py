@@ -12,7 +12,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..errors import FluxError, ProtocolError, SpaceNotFound, StreamLost, TimedOut
+from ..errors import ConnectionFailed, FluxError, ProtocolError, SpaceNotFound, StreamLost, TimedOut
 from . import hub, wire
 from .connection import Answer, BrokenOff, Connection, StatusError, http_error
 from .contract import Contract, contract_from, named
@@ -69,6 +69,7 @@ class Endpoint:
         return self._contracts[key]
 
     async def _asked(self) -> Contract:
+        self._trouble = None
         answer = await self._connection.get_text(f"{self._base}/config")
         config = wire.parse(answer.text)
         if answer.status != 200 or not isinstance(config, dict):
@@ -180,7 +181,7 @@ class Endpoint:
                         yield event
                     if decoder.held > self._connection.limits.body:
                         raise ProtocolError("the Space's stream has an event without end")
-        except BrokenOff as error:
+        except (BrokenOff, ConnectionFailed) as error:
             raise StreamLost(error.message, error.hint) from error
         for event in decoder.finish():
             yield event

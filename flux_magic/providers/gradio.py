@@ -161,7 +161,7 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
 
     @classmethod
     async def _answer(cls, request: ImageRequest, proxy: str | None) -> ImageResponse:
-        async with open_connection(proxy) as connection:
+        async with open_connection(proxy, space=_endpoint(cls.api_endpoint)["base"]) as connection:
             provider = cls(connection)
             async with aclosing(limited(provider.stream(request, progress=False), connection.limits)) as events:
                 *_, response = [event async for event in events]

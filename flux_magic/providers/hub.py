@@ -77,7 +77,9 @@ _PAGES = (
 def check_page(text: str) -> None:
     """Raises what a page in place of the Space says, and SpaceNotFound where it says nothing known."""
     words = plain(re.sub(r"(?s)<(script|style)\b.*?</\1>", " ", text))
-    for pattern, kind, message, hint in _PAGES:
-        if re.search(pattern, words, re.IGNORECASE):
-            raise kind(message, hint)
+    # The Hub's pages are short or speak of the Space: another site's may have any of these words.
+    if len(words) < 200 or re.search(r"\bspace\b", words, re.IGNORECASE):
+        for pattern, kind, message, hint in _PAGES:
+            if re.search(pattern, words, re.IGNORECASE):
+                raise kind(message, hint)
     raise SpaceNotFound("there is a page at this address, but no Gradio Space", "Check its name or address.")

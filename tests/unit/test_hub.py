@@ -43,6 +43,7 @@ def test_a_running_or_unknown_stage_is_none(stage: str) -> None:
         ("<html>Your space is in error, check its status on hf.co</html>", SpaceBroken),
         ("<html>404 – Sorry, we can't find the page</html>", SpaceNotFound),
         ("<html><script>paused()</script>A shop</html>", SpaceNotFound),
+        (f"<html>{'Starting prices of our beds for sleeping in. ' * 20}</html>", SpaceNotFound),
     ],
 )
 def test_a_page_in_place_of_the_space_says_why(page: str, kind: type[ResponseError]) -> None:

@@ -179,7 +179,7 @@ def test_silence_at_any_time_comes_to_a_limit(route: str) -> None:
         asked(limits=Limits(silence=0.3), **script)
 
 
-@pytest.mark.parametrize("route", ["config", "post", "queue", "file"])
+@pytest.mark.parametrize("route", ["config", "post", "file"])
 def test_a_connection_that_always_closes_is_a_failed_connection(route: str) -> None:
     script: dict[str, Any] = {route: NO_ANSWER}
     with pytest.raises(ConnectionFailed, match="it closed the connection"):

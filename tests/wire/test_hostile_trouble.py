@@ -54,6 +54,7 @@ BUSY: list[Any] = [
     pytest.param({"queue": [stream(then="cut"), stream(COMPLETED)]}, id="a stream that is cut at once"),
     pytest.param({"queue": [stream(message("process_starts"), then="cut"), stream(COMPLETED)]}, id="a cut stream"),
     pytest.param({"queue": [stream(), stream(message("close_stream")), stream(COMPLETED)]}, id="two lost streams"),
+    pytest.param({"queue": [NO_ANSWER, NO_ANSWER, stream(COMPLETED)]}, id="no answer for the stream"),
     pytest.param({"queue": stream(then="silence")}, id="a silent queue stream"),
     pytest.param({"queue": stream(message("process_starts") * 3, COMPLETED, COMPLETED)}, id="all of it twice"),
     pytest.param({"queue": stream(STEP, RANK, message("process_starts"), COMPLETED)}, id="out of order"),
@@ -148,3 +149,13 @@ def test_two_replicas_are_told_apart_by_their_cookie() -> None:
             return server.cookies
 
     assert run(work()) == ["", "", "replica=two"]
+
+
+def test_a_stream_that_is_always_lost_is_an_error_after_two_more_jobs() -> None:
+    async def work() -> list[str]:
+        async with hostile(queue=NO_ANSWER) as server:
+            with pytest.raises(StreamLost):
+                await events(schnell(server.address))
+            return server.seen
+
+    assert run(work()).count("post") == 3
