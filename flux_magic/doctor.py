@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import time
@@ -16,6 +17,9 @@ from .providers.connection import Connection, open_session
 from .providers.contract import Contract, Parameter
 from .settings import Settings
 from .types import Space
+
+PATIENCE = 60
+"""Seconds for a Space to tell what it takes."""
 
 PACKAGES = ("flux-magic", "ipython", "ipykernel", "aiohttp", "pillow", "gradio")
 
@@ -60,11 +64,13 @@ async def _space(settings: Settings) -> dict[str, str]:
         connection = connection_for(provider, url, settings, session)
         begin = time.monotonic()
         try:
-            contract = await provider(connection, url).contract()
+            contract = await asyncio.wait_for(provider(connection, url).contract(), PATIENCE)
             rows["answers"] = f"in {time.monotonic() - begin:.2f} s"
             rows |= _facts(contract)
         except FluxError as error:
             rows["answers"] = f"no: {type(error).__name__}: {error}"
+        except asyncio.TimeoutError:
+            rows["answers"] = f"no: nothing whole within {PATIENCE} s"
         if space.identity.startswith("hf:"):
             rows["stage"] = await hub.stage(connection, space.name) or "not known: the Hub does not answer"
         token = settings.token or os.environ.get("HF_TOKEN")

@@ -39,6 +39,11 @@ from typing import ClassVar
 _SECRET = re.compile(r"(?<=//)[^/@\s]+(?=@)|\bhf_\w+")
 
 
+def masked(text: str) -> str:
+    """The text without what looks like a token of Hugging Face's, or a password in an address."""
+    return _SECRET.sub("***", text)
+
+
 class FluxError(Exception):
     """The root of the tree; `message` says what happened and `hint` what to do next (may be empty)."""
 
@@ -46,9 +51,8 @@ class FluxError(Exception):
     """Whether a notebook shows the traceback as well (`%config FluxMagics.verbose_errors = True`)."""
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message, self.hint = masked(message), masked(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
@@ -57,7 +61,7 @@ class FluxError(Exception):
         """The lines that IPython shows in place of a traceback."""
         if FluxError.verbose:
             # The lines of a cell are among them, with what was typed there.
-            return [_SECRET.sub("***", line) for line in traceback.format_exception(self)]
+            return [masked(line) for line in traceback.format_exception(self)]
         return [f"{type(self).__name__}: {self}"]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numbers
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
@@ -58,6 +59,10 @@ class Settings:
     def __post_init__(self) -> None:
         _check_choice("inline", self.inline, (None, *INLINE))
         _check_choice("runner", self.runner, RUNNERS)
+        if self.token is not None and not re.fullmatch(r"[!-~]+", str(self.token)):
+            raise InvalidRequest(
+                "the token holds a blank, a line end or a letter that none has: give it as it was made"
+            )
         timeout: object = self.timeout
         if timeout is not None and not _is_time(timeout):
             raise InvalidRequest(f"timeout is {shown(timeout)}: give seconds above 0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import json
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from yarl import URL
 
 from ..errors import (
     ConnectionFailed,
+    FluxError,
     InvalidRequest,
     ProtocolError,
     QueueFull,
@@ -106,10 +108,10 @@ class Connection:
         """
         options |= {"timeout": self._timeout, "allow_redirects": False}
         for _ in range(_REDIRECTS):
-            self._check_target(url)
-            proxied = _proxy_options(self._proxy or _environment_proxy(url))
-            headers = {**options.get("headers", {}), **self._authorization(url)}
             with self._translated(url):
+                self._check_target(url)
+                proxied = _proxy_options(self._proxy or _environment_proxy(url))
+                headers = {**options.get("headers", {}), **self._authorization(url)}
                 sent = self._session.request(
                     method, URL(url, encoded=True), **{**options, **proxied, "headers": headers}
                 )
@@ -121,7 +123,7 @@ class Connection:
                         yield response
                         return
             url = _joined(url, target)
-        raise ProtocolError(f"{urlsplit(url).netloc} redirects without end")
+        raise ProtocolError(f"{_shown_host(url)} redirects without end")
 
     def _authorization(self, url: str) -> dict[str, str]:
         """The token's headers: for the one host that it is meant for, and never in the clear over a network."""
@@ -190,9 +192,13 @@ class Connection:
     @contextmanager
     def _translated(self, url: str) -> Iterator[None]:
         """Turns aiohttp's errors into ours. Their own texts may hold a proxy's address, and are left out."""
-        host = urlsplit(url).netloc
+        host = _shown_host(url)
         try:
             yield
+        except FluxError:
+            raise
+        except ValueError as exc:
+            raise ProtocolError(f"the Space gave an address that is none: {host}") from exc
         except aiohttp.ConnectionTimeoutError as exc:
             raise TimedOut(f"no connection to {host} within {self.limits.connect:g} s", _ONLINE) from exc
         except aiohttp.SocketTimeoutError as exc:
@@ -304,11 +310,11 @@ def is_loopback(host: str) -> bool:
 
 def _retry_after(header: str) -> float | None:
     """Seconds, or a date (RFC 9110, section 10.2.3)."""
-    if header.strip().isdigit():
+    if re.fullmatch(r"\s*[0-9]{1,9}\s*", header):
         return float(header)
     try:
         then = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if then.tzinfo is None:
         then = then.replace(tzinfo=timezone.utc)
@@ -323,6 +329,14 @@ def _is_private(host: str) -> bool:
         return False
 
 
+def _shown_host(url: str) -> str:
+    """The host and port of an address, for a message: without a name and a password."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2][:200]
+    except ValueError:
+        return "an unreadable one"
+
+
 def _joined(url: str, target: str) -> str:
     try:
         joined = urljoin(url, target)
@@ -330,5 +344,5 @@ def _joined(url: str, target: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise ProtocolError(f"{urlsplit(url).netloc} redirects to an address that is not http")
+        raise ProtocolError(f"{_shown_host(url)} redirects to an address that is not http")
     return joined

@@ -6,15 +6,18 @@ as Gradio 4.44, 5.50 and 6.31 answer them; Gradio's own sources are the only spe
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import InvalidRequest, SpaceChanged
+from .wire import plain
 
 _STAND_IN = re.compile(r"flux_magic stand-in, drawing (\d+)")
 _DOCTOR = "A newer flux_magic may know it; flux-magic doctor shows what the Space takes."
+_COMPONENTS = {"textbox": "string", "slider": "number", "number": "number", "checkbox": "boolean"}
 _KINDS: Mapping[str, type | tuple[type, ...]] = {"string": str, "number": (int, float), "boolean": bool}
 
 
@@ -85,9 +88,10 @@ class Contract:
             return list(values.values())
         names = [parameter.name for parameter in self.parameters]
         if gone := [name for name in values if name not in names]:
-            raise SpaceChanged(
-                f"this Space has changed: it takes no {' and no '.join(gone)} any more, but {', '.join(names)}", _DOCTOR
-            )
+            takes = f"it takes no {' and no '.join(gone)} any more, but {_listed(names)}"
+            raise SpaceChanged(f"this Space has changed: {takes}", _DOCTOR)
+        if len(set(names)) < len(names):
+            raise SpaceChanged(f"this Space has changed: two of its inputs have one name: {_listed(names)}", _DOCTOR)
         return [self._value(parameter, values, said or {}) for parameter in self.parameters]
 
     @staticmethod
@@ -110,17 +114,27 @@ def contract_from(config: object, api_name: str) -> Contract:
         return Contract()
     endpoints = dict(_endpoints(config["dependencies"]))
     if api_name not in endpoints:
-        named = ", ".join(sorted(endpoints)) or "none"
-        raise SpaceChanged(f"this Space has changed: it has no endpoint {api_name}, only {named}", _DOCTOR)
+        raise SpaceChanged(
+            f"this Space has changed: it has no endpoint {api_name}, only {_listed(sorted(endpoints)) or 'none'}",
+            _DOCTOR,
+        )
     endpoint = endpoints[api_name]
     function = endpoint.get("id")
     return Contract(
-        prefix=str(config.get("api_prefix") or "").rstrip("/"),
-        version=str(config.get("version") or ""),
-        title=str(config.get("title") or ""),
+        prefix=_prefix(config.get("api_prefix")),
+        version=plain(config.get("version")),
+        title=plain(config.get("title")),
         function=function if isinstance(function, int) else None,
         parameters=tuple(_sliders(config.get("components"), endpoint.get("inputs"))),
     )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return plain(", ".join(names))
+
+
+def _prefix(told: object) -> str:
+    return told.rstrip("/") if isinstance(told, str) and re.fullmatch(r"(/[\w.-]+)+/?", told) else ""
 
 
 def _endpoints(dependencies: list[Any]) -> Iterable[tuple[str, dict[str, Any]]]:
@@ -138,9 +152,19 @@ def _sliders(components: object, inputs: object) -> Iterable[Parameter]:
         if component.get("type") == "state":
             continue  # the server fills it
         props = component.get("props")
-        ends = [props.get(end) if isinstance(props, dict) else None for end in ("minimum", "maximum")]
-        least, most = (end if isinstance(end, int | float) else None for end in ends)
-        yield Parameter("", least=least, most=most)
+        least, most = (_bound(props.get(end)) if isinstance(props, dict) else None for end in ("minimum", "maximum"))
+        if least is None or most is None or least > most:
+            least = most = None
+        yield Parameter("", kind=_COMPONENTS.get(str(component.get("type")), ""), least=least, most=most)
+
+
+def _bound(told: object) -> float | None:
+    if isinstance(told, bool) or not isinstance(told, int | float):
+        return None
+    try:
+        return told if math.isfinite(told) else None
+    except OverflowError:
+        return None
 
 
 def named(contract: Contract, info: object, api_name: str, order: Sequence[str]) -> Contract:
@@ -151,7 +175,7 @@ def named(contract: Contract, info: object, api_name: str, order: Sequence[str])
     told = info.get("named_endpoints") if isinstance(info, dict) else None
     endpoint = told.get(f"/{api_name}") if isinstance(told, dict) else None
     listed = endpoint.get("parameters") if isinstance(endpoint, dict) else None
-    if not isinstance(listed, list) or not all(_is_named(one) for one in listed):
+    if not isinstance(listed, list) or not listed or not all(_is_named(one) for one in listed):
         listed = [{"parameter_name": name} for name in order]
         if len(order) != len(contract.parameters):
             raise SpaceChanged(
@@ -163,7 +187,7 @@ def named(contract: Contract, info: object, api_name: str, order: Sequence[str])
 
 
 def _is_named(told: object) -> bool:
-    return isinstance(told, dict) and isinstance(told.get("parameter_name"), str)
+    return isinstance(told, dict) and bool(re.fullmatch(r"\w{1,80}", str(told.get("parameter_name"))))
 
 
 def _with_name(parameter: Parameter, told: dict[str, Any]) -> Parameter:
@@ -171,8 +195,8 @@ def _with_name(parameter: Parameter, told: dict[str, Any]) -> Parameter:
     kind = shape.get("type") if isinstance(shape, dict) else None
     return replace(
         parameter,
-        name=told["parameter_name"],
-        kind=kind if isinstance(kind, str) and kind in _KINDS else "",
+        name=str(told["parameter_name"]),
+        kind=kind if isinstance(kind, str) and kind in _KINDS else parameter.kind,
         required=not told.get("parameter_has_default"),
         default=told.get("parameter_default"),
     )

@@ -175,7 +175,8 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
 def _told(event: wire.WireEvent, routes: str, request: ImageRequest, model: str) -> Event | None:
     """A wire's event as everybody else knows it; None for a preview that cannot be looked at."""
     if isinstance(event, wire.Finished):
-        files, seed = wire.files_from(event.data, routes), wire.seed_from(event.data)
+        files = wire.files_from(event.data, routes)
+        seed = wire.seed_from(event.data, None if request.randomize_seed else request.seed)
         return ImageResponse(files, request.prompt, seed, _options(request, model))
     if isinstance(event, wire.Partial):
         try:

@@ -22,6 +22,7 @@ from ..errors import (
     QueueFull,
     QuotaExceeded,
     SpaceError,
+    masked,
 )
 from ..types import MAX_SEED, Log, Queued, Running
 from .sse import ServerSentEvent
@@ -171,7 +172,7 @@ def plain(text: object) -> str:
     """A Space's words on one line, without HTML, 500 characters at most."""
     if not isinstance(text, str):
         return ""
-    return " ".join(html.unescape(re.sub(r"<[^<>]*>", "", text)).split())[:500]
+    return masked(" ".join(html.unescape(re.sub(r"<[^<>]*>", "", text)).split())[:500])
 
 
 def parse(data: str) -> Any:
@@ -232,9 +233,14 @@ def _address(found: dict[str, Any], routes: str) -> str:
     raise ProtocolError("the Space gave an address for the image that is not http")
 
 
-def seed_from(data: list[Any]) -> int | None:
-    """The seed that was used: the last of the outputs that is a whole number from 0 to 2147483647."""
+def seed_from(data: list[Any], sent: int | None = None) -> int | None:
+    """The seed that was used: the one that was sent, where it is among the outputs.
+
+    Else the last of them that is a whole number from 0 to 2147483647.
+    """
     whole = [int(value) for value in data if _is_whole(value) and 0 <= value <= MAX_SEED]
+    if sent in whole:
+        return sent
     return whole[-1] if whole else None
 
 

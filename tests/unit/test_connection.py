@@ -181,7 +181,16 @@ def test_a_status_with_a_meaning_has_an_error_of_its_own(answer: Answer, kind: t
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("7", 7), (" 120 ", 120), ("", None), ("soon", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("-1", None)],
+    [
+        ("7", 7),
+        (" 120 ", 120),
+        ("", None),
+        ("soon", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        ("-1", None),
+        ("²", None),
+        ("9" * 400, None),
+    ],
 )
 def test_a_wait_is_told_in_seconds_or_as_a_date(header: str, seconds: float | None) -> None:
     assert _retry_after(header) == seconds

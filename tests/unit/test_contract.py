@@ -198,3 +198,36 @@ def test_a_value_that_is_no_number_has_no_bounds() -> None:
 def test_what_is_out_of_bounds_is_told_as_it_was_asked_for() -> None:
     with pytest.raises(InvalidRequest, match=r"^steps is 51: this Space takes 1 to 50$"):
         contract(*ORDER).place(VALUES | {"num_inference_steps": 51}, {"num_inference_steps": "steps is 51"})
+
+
+@pytest.mark.parametrize("prefix", [5, ["x"], "@127.0.0.1:9", "x", "//h", True])
+def test_a_prefix_that_is_none_is_left_out(prefix: object) -> None:
+    assert contract_from(config(api_prefix=prefix), "infer").prefix == ""
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(1, None), (20, 10**400), (float("nan"), 5), (50, 1)], ids=["one", "huge", "nan", "inverted"]
+)
+def test_bounds_that_are_none_do_not_count(low: object, high: object) -> None:
+    components = [{"id": 4, "props": {"minimum": low, "maximum": high}}]
+    read = named(contract_from(config(components=components), "infer"), None, "infer", ORDER)
+    assert read.place(VALUES) == list(VALUES.values())
+
+
+def test_two_inputs_of_one_name_are_named() -> None:
+    with pytest.raises(SpaceChanged, match="two of its inputs have one name"):
+        contract(*ORDER, "prompt", inputs=[1, 2, 3, 4, 5, 6, 7]).place(VALUES)
+
+
+def test_without_names_the_components_tell_a_text_from_a_number() -> None:
+    components = [{"id": 1, "type": "slider", "props": {}}, {"id": 2, "type": "textbox", "props": {}}]
+    read = named(contract_from(config(components=components), "infer"), [1], "infer", ORDER)
+    with pytest.raises(SpaceChanged, match="it now takes a number as prompt"):
+        read.place(VALUES)
+
+
+def test_a_list_of_names_without_end_is_cut() -> None:
+    many = [f"name{number}" for number in range(10_000)]
+    with pytest.raises(SpaceChanged) as caught:
+        contract(*many, inputs=[1]).place(VALUES)
+    assert len(str(caught.value)) < 1000

@@ -124,3 +124,10 @@ def test_an_empty_text_counts_as_not_given(name: str) -> None:
 @pytest.mark.parametrize("timeout", [300, 0.5, np.int64(300), np.float64(0.5)])
 def test_a_timeout_is_a_number_of_any_kind(timeout: Any) -> None:
     assert resolve(timeout=timeout).timeout == timeout
+
+
+@pytest.mark.parametrize("token", ["hf_a\nb", "hf a", "hf_ä"])
+def test_a_token_that_is_none_is_refused_without_being_shown(token: str) -> None:
+    with pytest.raises(InvalidRequest, match="the token holds") as caught:
+        resolve(token=token)
+    assert token not in str(caught.value)

@@ -21,10 +21,12 @@ from flux_magic.providers.base import Limits
 from flux_magic.types import Waiting
 from tests.support.hostile import (
     COMPLETED,
+    FILE,
     NO_ANSWER,
     Answer,
     asked,
     configuration,
+    finished,
     hostile,
     message,
     page,
@@ -159,3 +161,15 @@ def test_a_stream_that_is_always_lost_is_an_error_after_two_more_jobs() -> None:
             return server.seen
 
     assert run(work()).count("post") == 3
+
+
+@pytest.mark.parametrize(
+    "target", ["http://127.0.0.1:99999/x", "http://exa mple..com/", f"http://{'a' * 80}.example/", "http://[x/"]
+)
+def test_an_address_that_is_none_is_a_protocol_error(target: str) -> None:
+    with pytest.raises(ProtocolError):
+        asked(post=Answer(status=307, headers={"Location": target}))
+
+
+def test_the_seed_that_was_sent_is_told_from_other_numbers() -> None:
+    assert asked(queue=stream(finished({"data": [FILE, 42, 3.0]}))).seed == 42

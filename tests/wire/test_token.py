@@ -17,7 +17,7 @@ from flux_magic.generation import Generation
 from flux_magic.providers import BlackForestLabs_Flux1Schnell
 from flux_magic.providers.connection import Connection, open_session
 from flux_magic.settings import resolve
-from tests.support.hostile import Answer, event, hostile, page, stream, told
+from tests.support.hostile import Answer, event, finished, hostile, page, stream, told
 from tests.support.space import run
 
 CANARY = "hf_canaryCANARY0123"
@@ -93,6 +93,8 @@ def test_a_token_goes_with_no_redirect_and_to_no_other_host() -> None:
         pytest.param({"post": page(401)}, id="refused"),
         pytest.param({"post": told({"detail": "no"}, 422)}, id="unfit"),
         pytest.param({"file": page(403)}, id="forbidden"),
+        pytest.param({"post": told({"detail": f"who is {CANARY}?"}, 500)}, id="told back"),
+        pytest.param({"queue": stream(finished({"error": CANARY}, success=False))}, id="told back by the app"),
     ],
 )
 def test_a_token_is_in_no_error(script: dict[str, Any]) -> None:
