@@ -165,7 +165,7 @@ class Client:
         """The events of one request; the last is its Generation. Raises as `generate` does."""
         settings = settings or resolve(**self._options)
         limits = Limits(total=settings.timeout)
-        if settings.space is not None and Space.parse(settings.space).url is None:
+        if _is_local(settings):
             limits = replace(limits, retries=0, resubmissions=0)  # if it died, it is started again
         running = _Running(asyncio.get_running_loop(), asyncio.current_task())
         _all_running.add(running)
@@ -203,7 +203,7 @@ class _Job:
     limits: Limits
 
     async def events(self) -> AsyncGenerator[ClientEvent, None]:
-        if not self._is_local:
+        if not _is_local(self.settings):
             url = Space.parse(self.settings.space).url if self.settings.space else None
             async with aclosing(self._asked(url)) as events:
                 async for event in events:
@@ -222,10 +222,6 @@ class _Job:
                 # The seed is ours: if the Space died, the same job on a new one makes the same image.
                 if last_try or not await local.shared.ended():
                     raise
-
-    @property
-    def _is_local(self) -> bool:
-        return self.settings.space is not None and Space.parse(self.settings.space).url is None
 
     async def _asked(self, url: str | None) -> AsyncGenerator[ClientEvent, None]:
         kind = get_provider(self.request.model)
@@ -276,6 +272,11 @@ class _Job:
         )
 
 
+def _is_local(settings: Settings) -> bool:
+    """Whether the bundled Space is asked."""
+    return settings.space is not None and Space.parse(settings.space).url is None
+
+
 def connection_for(
     provider: type[AsyncGeneratorProvider],
     url: str | None,
@@ -290,8 +291,9 @@ def connection_for(
     base = url or provider.url
     own = base == provider.url and base.startswith("https://")
     token = settings.token or (os.environ.get("HF_TOKEN") if own else None)
-    is_local = settings.space is not None and Space.parse(settings.space).url is None
-    return Connection(session, proxy=settings.proxy, limits=limits, token=None if is_local else token, space=base)
+    if _is_local(settings):
+        token = None
+    return Connection(session, proxy=settings.proxy, limits=limits, token=token, space=base)
 
 
 STAND_IN = "flux_magic stand-in"

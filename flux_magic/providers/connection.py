@@ -239,7 +239,7 @@ class StatusError(ProtocolError):
 def http_error(answer: Answer) -> ResponseError:
     """The error for a status, with the Space's own words where they are words and not a page."""
     status, text, retry_after = answer.status, answer.text, answer.retry_after
-    detail = _json_or_none(text.encode())
+    detail = _json_or_none(text)
     if isinstance(detail, dict):
         detail = detail.get("detail") or detail.get("error") or detail.get("message")
     words = detail if isinstance(detail, str) else "" if "<" in text else text
@@ -254,9 +254,9 @@ def http_error(answer: Answer) -> ResponseError:
     return StatusError(f"the Space answered with HTTP status {status}{said}", hint, status, retry_after)
 
 
-def _json_or_none(body: bytes) -> Any:
+def _json_or_none(text: str) -> Any:
     try:
-        return json.loads(body)
+        return json.loads(text)
     except (ValueError, RecursionError):
         return None
 
