@@ -93,10 +93,23 @@ class Endpoint:
         return None if answer.status in {200, *_NO_ROUTE} else http_error(answer)
 
     async def submit(self, contract: Contract, values: list[object]) -> Job:
-        """Post the job; where the Space's routes are is remembered.
+        """Post the job. Who stops waiting for the answer takes the job off the Space.
 
         Raises ResponseError where it is not taken: what is known of why the Space does not answer, else its own words.
         """
+        posting = asyncio.ensure_future(self._posted(contract, values))
+        try:
+            return await asyncio.shield(posting)
+        except asyncio.CancelledError:
+            # Its id comes with the answer: without that the Space would do for nobody what it has taken.
+            with suppress(FluxError, asyncio.TimeoutError):
+                await self._cancel(await asyncio.wait_for(posting, _CANCEL))
+            raise
+        finally:
+            posting.cancel()
+
+    async def _posted(self, contract: Contract, values: list[object]) -> Job:
+        """The job that the Space has taken; where its routes are is remembered."""
         known = contract.prefix if contract.prefix is not None else self._prefixes.get(self._base, self._prefix)
         answer, routes = Answer(404, ""), self._base
         for prefix in dict.fromkeys([known or "", "/gradio_api", ""]):

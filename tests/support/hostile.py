@@ -34,6 +34,8 @@ class Answer:
     kind: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     then: Literal["end", "cut", "silence", "heartbeats"] = "end"
+    after: float = 0
+    """Seconds before anything is sent."""
 
 
 NO_ANSWER = Answer(status=0)
@@ -128,14 +130,15 @@ class Hostile:
         rest = path.removeprefix(self.prefix)
         if rest == "/call/infer":
             return "post"
-        hub = {"/zero-gpu/quota": "quota", "/a/b": "stage"}
-        if rest in hub:
-            return hub[rest]
+        whole = {"/zero-gpu/quota": "quota", "/a/b": "stage", "/cancel": "cancel"}
+        if rest in whole:
+            return whole[rest]
         names = {"/queue/data": "queue", "/call/infer/": "call", "/file=": "file"}
         return next((name for start, name in names.items() if rest.startswith(start)), "?")
 
 
 async def _send(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+    await asyncio.sleep(answer.after)
     transport = request.transport
     assert transport
     if not answer.status:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -173,3 +175,19 @@ def test_an_address_that_is_none_is_a_protocol_error(target: str) -> None:
 
 def test_the_seed_that_was_sent_is_told_from_other_numbers() -> None:
     assert asked(queue=stream(finished({"data": [FILE, 42, 3.0]}))).seed == 42
+
+
+def test_a_job_that_is_given_up_while_it_is_posted_is_taken_off_the_space() -> None:
+    async def work() -> tuple[list[str], list[str]]:
+        late = Answer(told({"event_id": "abc"}).body, after=0.5)
+        async with hostile(post=late, cancel=told({"success": True})) as server:
+            task = asyncio.create_task(events(schnell(server.address)))
+            await asyncio.sleep(0.15)  # the answer comes after 0.5 s
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            return server.seen, server.bodies
+
+    seen, bodies = run(work())
+    assert seen == ["config", "post", "cancel"]
+    assert json.loads(bodies[-1]) == {"session_hash": "abc", "event_id": "abc", "fn_index": 0}
