@@ -54,7 +54,7 @@ check: $(READY)
 test: check
 	@sh scripts/need.sh chromium 'command -v chromium'
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest tests
+	@$(BIN)/coverage run -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder tests
 	@$(BIN)/coverage run -m pytest --nbval --nbval-cell-timeout=120 --override-ini=filterwarnings=default notebooks
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report

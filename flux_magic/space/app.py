@@ -339,7 +339,9 @@ def serve(app: gr.Blocks, host: str, port: int) -> str:
         "app_kwargs": {"middleware": [Middleware(NothingOutside)]},
     }
     known = inspect.signature(app.launch).parameters
-    app.queue(max_size=100).launch(
+    app.queue(max_size=100)
+    _let_rest(app)
+    app.launch(
         server_name=host,
         server_port=port,
         prevent_thread_lock=True,
@@ -347,6 +349,14 @@ def serve(app: gr.Blocks, host: str, port: int) -> str:
         **{name: value for name, value in options.items() if name in known},
     )
     return f"http://{host}:{port}"
+
+
+def _let_rest(app: gr.Blocks) -> None:
+    """On Linux Gradio 6 looks 1100 times a second for work, which keeps a processor at 5 % while there is none."""
+    queue = getattr(app, "_queue", None)
+    for name, seconds in (("sleep_when_free", 0.02), ("progress_update_sleep_when_free", 0.05)):
+        if hasattr(queue, name):
+            setattr(queue, name, max(seconds, getattr(queue, name)))
 
 
 def free_port(host: str) -> int:

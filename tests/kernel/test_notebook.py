@@ -18,7 +18,7 @@ from flux_magic import local, picture
 from flux_magic.local import LocalSpace
 
 PROMPT = "a red fox & <b>two</b> cubs\n\n    four *stars*"
-CELLS = ["%load_ext flux_magic", f"%%flux --steps 2 --seed 42 --size 256x256\n{PROMPT}"]
+CELLS = ["%load_ext flux_magic", f"%%flux --quiet --steps 2 --seed 42 --size 256x256\n{PROMPT}"]
 
 ALTERED = """
 import runpy, sys
