@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from typing import Any, TypeVar
 
 from . import progress, runner
 from .client import Client, ClientEvent, plan
 from .generation import Generation, Generations
+from .interact import interactable
 from .settings import Settings, resolve
 from .types import ImageRequest
 
 T = TypeVar("T")
 
 shared = Client()
-"""The one client of the magics and of `generate`: its connections are kept on the background loop."""
+"""The one client of the magics, the panel and `generate`: its connections are kept on the background loop."""
+
+history: deque[Generation] = deque(maxlen=50)
+"""The last generations of this process, by magic, panel or call alike; the newest is the last."""
 
 
+@interactable
 def generate(
     prompt: str,
     *,
@@ -74,22 +80,47 @@ def generate(
 
 def generations(requests: Sequence[ImageRequest], settings: Settings, *, quiet: bool = False) -> Iterator[Generation]:
     """The requests' generations as they are made, one after the other, under one progress bar."""
+    with (
+        runner.interruptible(),
+        progress.bar(len(requests), quiet=quiet) as bar,
+        closing(events(requests, settings)) as coming,
+    ):
+        for event in coming:
+            bar.show(event)
+            if isinstance(event, Generation):
+                yield event
+
+
+def events(requests: Sequence[ImageRequest], settings: Settings) -> Generator[ClientEvent | None, None, None]:
+    """The events of the requests, one request after the other; None about every 0.2 s while there is none.
+
+    Who stops reading ends the job that is on its way. Each Generation is in `history` as well.
+    """
     how = runner.get(settings.runner)
-    with runner.interruptible(), progress.bar(len(requests), quiet=quiet) as bar:
-        for request in requests:
-            with closing(how.iterate(_events(request, settings))) as events:
-                for event in events:
-                    bar.show(event)
-                    if isinstance(event, Generation):
-                        yield event
+    for request in requests:
+        with closing(how.iterate(_events(request, settings))) as coming:
+            for event in coming:
+                if isinstance(event, Generation):
+                    history.append(event)
+                yield event
 
 
 async def _events(request: ImageRequest, settings: Settings) -> AsyncGenerator[ClientEvent, None]:
     if settings.runner == "thread":
         await runner.background.keep(shared)
-    async with aclosing(shared.stream(request, settings)) as events:
-        async for event in events:
+    async with aclosing(shared.stream(request, settings)) as coming:
+        async for event in coming:
             yield event
+
+
+def bounds(settings: Settings) -> Mapping[str, tuple[int, int]] | None:
+    """As `Client.bounds`, and waits for it."""
+    return runner.background.run(_bounds(settings))
+
+
+async def _bounds(settings: Settings) -> Mapping[str, tuple[int, int]] | None:
+    await runner.background.keep(shared)
+    return await shared.bounds(settings)
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -8,7 +8,7 @@ import operator
 import os
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -183,6 +183,19 @@ class Client:
         finally:
             _all_running.discard(running)
 
+    async def bounds(self, settings: Settings) -> Mapping[str, tuple[int, int]] | None:
+        """The least and the most that a Space takes, by field of ImageRequest; of those alone that it tells.
+
+        A Space is asked once a process. The local Space is not started for this: until it runs, this is None.
+
+        Raises InvalidRequest, ConnectionFailed, TimedOut or ResponseError.
+        """
+        if _is_local(settings) and not local.shared.running:
+            return None
+        kind, url = get_provider(settings.model), await _address(settings)
+        async with self._session() as session:
+            return await kind(connection_for(kind, url, settings, session), url).bounds()
+
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
         kept = self._kept.get(asyncio.get_running_loop())
@@ -204,17 +217,15 @@ class _Job:
 
     async def events(self) -> AsyncGenerator[ClientEvent, None]:
         if not _is_local(self.settings):
-            url = Space.parse(self.settings.space).url if self.settings.space else None
-            async with aclosing(self._asked(url)) as events:
+            async with aclosing(self._asked(await _address(self.settings))) as events:
                 async for event in events:
                     yield event
             return
         for last_try in (False, True):
             if not local.shared.running:
                 yield Waiting("starting the local Space")
-            url = await local.shared.address()
             try:
-                async with aclosing(self._asked(url)) as events:
+                async with aclosing(self._asked(await _address(self.settings))) as events:
                     async for event in events:
                         yield event
                 return
@@ -275,6 +286,13 @@ class _Job:
 def _is_local(settings: Settings) -> bool:
     """Whether the bundled Space is asked."""
     return settings.space is not None and Space.parse(settings.space).url is None
+
+
+async def _address(settings: Settings) -> str | None:
+    """The base URL of the Space that is asked, which is started where it is the local one; None: the model's own."""
+    if _is_local(settings):
+        return await local.shared.address()
+    return Space.parse(settings.space).url if settings.space else None
 
 
 def connection_for(

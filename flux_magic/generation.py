@@ -236,7 +236,10 @@ def _write(data: bytes, path: Path, *, overwrite: bool) -> None:
         if path.exists() and not overwrite:
             if _same_pixels(encoded, path):
                 return
-            raise SaveError(f"{path} is there already, and is another picture", "Replace it with --overwrite.")
+            raise SaveError(
+                f"{path} is there already, and is another picture",
+                "Give another path, or let it be replaced: --overwrite, overwrite=True.",
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_whole(encoded, path)
 

@@ -96,6 +96,15 @@ def for_notebook(data: bytes, inline: str | None) -> tuple[str, bytes]:
     return wanted, data if media_type == wanted else _encode(decode(data), wanted)
 
 
+def thumbnail(data: bytes, longest: int) -> bytes:
+    """The picture as a small JPEG, `longest` pixels wide or high at most."""
+    image = _on_white(decode(data))
+    image.thumbnail((longest, longest))
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=80)
+    return out.getvalue()
+
+
 def as_suffix(data: bytes, path: PurePath) -> bytes:
     """The picture in the encoding that the path's suffix asks for: as it is where that fits."""
     wanted = checked_suffix(path)

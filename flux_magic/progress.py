@@ -77,11 +77,12 @@ class Screen(Protocol):
 
 
 class Bar:
-    """Follows the events of `count` images; nothing is drawn in the first half second."""
+    """Follows the events of `count` images; nothing is drawn in the first half second, or `patience` seconds."""
 
-    def __init__(self, screen: Screen | None, count: int) -> None:
+    def __init__(self, screen: Screen | None, count: int, patience: float | None = None) -> None:
         self._screen = screen
         self._count = count
+        self._patience = PATIENCE if patience is None else patience
         self._finished = 0
         self._status = Status("connecting")
         self._begin = time.monotonic()
@@ -90,7 +91,7 @@ class Bar:
         """Take in an event, or None where only time has passed."""
         if event is not None:
             self._status = status_of(event)
-        if self._screen is not None and time.monotonic() - self._begin >= PATIENCE:
+        if self._screen is not None and time.monotonic() - self._begin >= self._patience:
             self._screen.draw(self._labelled())
         self._finished += isinstance(event, Generation)
 
@@ -136,7 +137,7 @@ class NotebookSlot:
         if self._id is None:
             self._id = uuid.uuid4().hex
             self._put({}, update=False)
-        self._put({"text/html": _html(status), "text/plain": status.text}, update=True)
+        self._put({"text/html": html_of(status), "text/plain": status.text}, update=True)
         self._shown = status
 
     def clear(self) -> None:
@@ -149,7 +150,8 @@ class NotebookSlot:
         display(data, raw=True, display_id=self._id, update=update)
 
 
-def _html(status: Status) -> str:
+def html_of(status: Status) -> str:
+    """A status as HTML: a bar, and the text beside it."""
     value = f' value="{status.done}" max="{status.total}"' if status.total else ""
     text = html.escape(status.text)
     return f'<progress{value} aria-label="{text}"></progress> <span role="status">{text}</span>'

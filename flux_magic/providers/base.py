@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
@@ -113,6 +113,13 @@ class AsyncGeneratorProvider(ABC):
     @abstractmethod
     async def fetch(self, url: str) -> bytes:
         """The bytes of one of the images; raises ResponseError where there is none at that address."""
+
+    async def bounds(self) -> Mapping[str, tuple[int, int]]:
+        """The least and the most that the Space takes, by field of ImageRequest; of those alone that it tells.
+
+        Raises ConnectionFailed, TimedOut or ResponseError where it does not answer.
+        """
+        return {}
 
     async def stand_in(self) -> str | None:
         """The version of the drawing where the Space is a local stand-in, else None."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -100,8 +101,12 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
     @classmethod
     def _said(cls, request: ImageRequest) -> dict[str, str]:
         """What was asked for, in the words of whoever asked, by the endpoint's names."""
-        fields = {name: field.removeprefix("sent_") for name, field in cls.parameters.items()}
-        return {name: f"{field} is {getattr(request, field)}" for name, field in fields.items()}
+        return {name: f"{field} is {getattr(request, field)}" for name, field in cls._fields().items()}
+
+    @classmethod
+    def _fields(cls) -> dict[str, str]:
+        """The fields of a request as it was asked for, by the endpoint's names."""
+        return {name: field.removeprefix("sent_") for name, field in cls.parameters.items()}
 
     async def fetch(self, url: str) -> bytes:
         data = await self._connection.get_bytes(url)
@@ -111,6 +116,14 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
     async def contract(self) -> Contract:
         """What the Space says of itself; raises ResponseError where it does not answer."""
         return await self._space.contract()
+
+    async def bounds(self) -> Mapping[str, tuple[int, int]]:
+        fields, told = self._fields(), (await self.contract()).parameters
+        return {
+            fields[one.name]: (math.ceil(one.least), math.floor(one.most))
+            for one in told
+            if one.name in fields and one.least is not None and one.most is not None
+        }
 
     async def stand_in(self) -> str | None:
         return (await self.contract()).stand_in
