@@ -19,7 +19,7 @@ help:
 	@echo "make test         every check and every test"
 	@echo "make check        style, types and layers"
 	@echo "make notebooks    the tutorials' outputs anew"
-	@echo "make screenshot   the README's picture anew"
+	@echo "make screenshot   the README's pictures anew"
 	@echo "make bench        what a person waits for: import, %load_ext, first image"
 	@echo "make test-matrix  the older Gradio, ipykernel and Python versions"
 	@echo "make live         five requests to the public Space; needs the internet"
@@ -68,8 +68,9 @@ notebooks: $(READY)
 	@$(BIN)/python scripts/tidy_notebooks.py notebooks/*.ipynb
 
 screenshot: $(READY)
-	@$(BIN)/python -m pytest -q tests/browser -k quickstart
+	@$(BIN)/python -m pytest -q tests/browser -k "quickstart or panels_own_tutorial"
 	@cp build/screenshots/readme.png docs/quickstart.png
+	@cp build/screenshots/panel-readme.png notebooks/images/panel.png
 
 bench: $(READY)
 	@$(BIN)/python -m tests.benchmarks.startup

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .client import Client, cancel_all
     from .errors import FluxError, InvalidRequest, ResponseError
     from .generation import Generation, Generations
+    from .panel import Panel
     from .types import ImageRequest, ImageResponse
 
 _HOMES = {
@@ -26,6 +27,7 @@ _HOMES = {
     "ImageRequest": "types",
     "ImageResponse": "types",
     "InvalidRequest": "errors",
+    "Panel": "panel",
     "ResponseError": "errors",
     "generate": "api",
     "run": "api",
@@ -39,6 +41,7 @@ __all__ = [
     "ImageRequest",
     "ImageResponse",
     "InvalidRequest",
+    "Panel",
     "ResponseError",
     "cancel_all",
     "generate",

@@ -11,7 +11,7 @@ from . import prompt, settings
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
 
-_LINE = re.compile(r"^\s*(?:[\w.\[\], ]+=\s*)?%%?flux\s+(?P<words>.*)$", re.DOTALL)
+_LINE = re.compile(r"^\s*(?:[\w.\[\], ]+=\s*)?%%?flux(?:_panel)?\s+(?P<words>.*)$", re.DOTALL)
 
 
 def completions(line: str) -> tuple[str, list[str]] | None:

@@ -26,11 +26,9 @@ if TYPE_CHECKING:
     from traitlets.utils.bunch import Bunch
 
     from .generation import Generation, Generations
+    from .panel import Panel
     from .settings import Settings
     from .types import ImageRequest
-
-MOST_IMAGES = 16
-"""More images than this in one cell need `--yes`."""
 
 _SECTION = "FluxMagics"
 
@@ -137,6 +135,23 @@ class FluxMagics(Magics):
 
         print(run(examine(settings.resolve(space=line.strip() or None))))
 
+    @no_var_expand
+    @line_magic
+    def flux_panel(self, line: str) -> Panel:
+        """Open the control panel, where `%flux` says it in words: `%flux_panel`.
+
+        Options and a prompt say where it starts: `%flux_panel --steps 4 --size 1024x768 a red fox`. It takes --steps,
+        --seed, --size, --width, --height, --count, --model and --space. `panel = %flux_panel` keeps it, unseen.
+        """
+        if getattr(self._shell, "kernel", None) is None:
+            raise UsageError("the panel needs a notebook; here %flux does the same")
+        from .panel import Panel
+
+        try:
+            return Panel(**_panel_options(line))
+        except (InvalidRequest, TraitError) as error:
+            raise UsageError(" ".join(str(error).split("\n"))) from None
+
     def _flux(self, line: str, cell: str | None) -> Generation | Generations | None:
         options, rest = prompt.parse_line(line)
         typed = prompt.prompt_of(rest, cell)
@@ -197,6 +212,14 @@ def _settings_of(options: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
+def _panel_options(line: str) -> dict[str, Any]:
+    """Where a panel starts, as its magic's line says."""
+    options, typed = prompt.parse_line(line)
+    if unknown := sorted(options.keys() - {"steps", "seed", "size", "width", "height", "count", "model", "space"}):
+        raise InvalidRequest(f"%flux_panel takes no --{unknown[0].replace('_', '-')}: that is an option of %flux")
+    return {**_settings_of(options), "count": options.get("count", 1), "prompt": typed}
+
+
 def _check(options: Mapping[str, Any], count: int) -> None:
     """What can be known to fail is known before anything is sent."""
     from .generation import save_target
@@ -204,8 +227,9 @@ def _check(options: Mapping[str, Any], count: int) -> None:
     name = options.get("output", "")
     if keyword.iskeyword(name):
         raise InvalidRequest(f"--output {name}: this is a word of Python's own, give another name")
-    if count > MOST_IMAGES and not options.get("yes"):
-        raise InvalidRequest(f"{count} images are more than {MOST_IMAGES} in one cell: add --yes if you mean it")
+    most = settings.MOST_IMAGES
+    if count > most and not options.get("yes"):
+        raise InvalidRequest(f"{count} images are more than {most} in one cell: add --yes if you mean it")
     if path := options.get("save"):
         save_target(path, count)
 
@@ -293,7 +317,7 @@ def unload(shell: InteractiveShell) -> None:
         loaded = _loaded.pop()
         _kept.update({name: getattr(loaded.magics, name) for name in loaded.magics.class_trait_names(config=True)})
         for kind in ("line", "cell"):
-            for name in ("flux", "flux_status"):
+            for name in ("flux", "flux_panel", "flux_status"):
                 shell.magics_manager.magics[kind].pop(name, None)
         shell.magics_manager.registry.pop(_SECTION, None)
         configurables: list[Any] = shell.configurables

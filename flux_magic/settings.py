@@ -18,6 +18,9 @@ DEFAULT_MODEL: Final = "flux"
 ENVIRONMENT: Final = {"space": "FLUX_MAGIC_SPACE"}
 INLINE: Final = ("png", "jpeg", "link")
 RUNNERS: Final = ("thread", "nest")
+MOST_IMAGES: Final = 16
+"""More images than this in one go have to be meant: the magics want `--yes`."""
+
 MAX_SECONDS: Final = 10.0**9
 """More than any clock in here can count to is no limit."""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from flux_magic.local import LocalSpace
 from tests.support.lab import Lab, running_lab
 
 
@@ -14,6 +15,14 @@ from tests.support.lab import Lab, running_lab
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with running_lab(tmp_path_factory.mktemp("lab")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def slow_space() -> Iterator[str]:
+    """The address of a local Space that takes half a second for each step."""
+    local = LocalSpace(arguments=("--step-seconds", "0.5"))
+    yield asyncio.run(local.address())
+    local.close()
 
 
 @pytest.hookimpl(tryfirst=True)

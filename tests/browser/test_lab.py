@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import pytest
 from playwright.async_api import Page
 
-from flux_magic.local import LocalSpace
 from tests.support.lab import RUN_ALL, SAVE, Lab
 
 QUICKSTART = Path(__file__).parents[2] / "notebooks" / "01_quickstart.ipynb"
@@ -28,13 +24,6 @@ OUTPUTS = """() => [...document.querySelectorAll('.jp-CodeCell')].map(cell =>
         height: output.offsetHeight,
         text: output.innerText,
     })))"""
-
-
-@pytest.fixture(scope="module")
-def slow_space() -> Iterator[str]:
-    local = LocalSpace(arguments=("--step-seconds", "0.5"))
-    yield asyncio.run(local.address())
-    local.close()
 
 
 async def keep(page: Page, name: str) -> None:

@@ -12,7 +12,9 @@ import pytest
 from tests.support.kernel import Kernel, running_kernel
 
 README = Path(__file__).parents[2] / "README.md"
-BLOCKS = [block for block in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL) if "%" not in block]
+PYTHON = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+MAGIC = [block for block in PYTHON if "%" in block]
+BLOCKS = [block for block in PYTHON if block not in MAGIC]
 EXAMPLES = [block for block in BLOCKS if "create_async_generator" in block]
 OTHERS = [block for block in BLOCKS if block not in EXAMPLES]
 LAST = "asyncio.run(main())\n"
@@ -26,9 +28,9 @@ def pointed_at(space: str) -> str:
     )
 
 
-def test_the_readme_has_the_two_usage_examples_and_two_of_python() -> None:
+def test_the_readme_has_the_two_usage_examples_and_three_of_python() -> None:
     assert len(EXAMPLES) == 2
-    assert len(OTHERS) == 2
+    assert len(OTHERS) == 3
     assert all(example.endswith(LAST) for example in EXAMPLES)
 
 
@@ -53,7 +55,13 @@ def test_the_seed_that_was_given_is_the_one_reported(space: str, tmp_path: Path)
 @pytest.mark.parametrize("block", OTHERS)
 def test_the_python_examples_run_as_scripts(block: str, tmp_path: Path) -> None:
     said = script(block, tmp_path)
-    assert re.fullmatch(r"[0-9a-f]{64}\n|\[42, 43\]\n", said)
+    assert re.fullmatch(r"[0-9a-f]{64}\n|\[42, 43\]\n|made with seed 7\n", said)
+
+
+def test_the_magic_examples_run_in_cells(kernel: Kernel) -> None:
+    for block in MAGIC:
+        cell = kernel.ok(block)
+    assert cell.outputs[0]["data"]["text/plain"].startswith("Panel(prompt='a red fox in the morning mist'")
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -90,6 +90,34 @@ class Kernel:
         reply = self.client.complete(code, len(code), reply=True, timeout=30)
         return list(reply["content"]["matches"])
 
+    def tell(self, model: str, data: Mapping[str, Any], *, subshell: str | None = None) -> str:
+        """Send a widget's model a message, as a page does; returns the id to wait for."""
+        content = {"comm_id": model, "data": dict(data)}
+        message = self.client.session.msg("comm_msg", content)
+        if subshell is not None:
+            message["header"]["subshell_id"] = subshell
+        self.client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
+
+    def subshell(self) -> str:
+        """A new subshell, on a thread of its own; only where the kernel has such."""
+        message = self.client.session.msg("create_subshell_request", {})
+        self.client.control_channel.send(message)
+        reply = self.client.get_control_msg(timeout=30)
+        return str(reply["content"]["subshell_id"])
+
+    def heard(self, msg_id: str, patience: float = 60) -> list[dict[str, Any]]:
+        """What came of a message to a widget until the kernel is idle again: the messages, in order."""
+        found: list[dict[str, Any]] = []
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            message = self.client.get_iopub_msg(timeout=patience)
+            if message["parent_header"].get("msg_id") == msg_id:
+                found.append(message)
+                if message["content"].get("execution_state") == "idle":
+                    return found
+        raise AssertionError(f"the message was not done with within {patience:g} s")
+
     def interrupt(self) -> None:
         self.manager.interrupt_kernel()
 

@@ -55,19 +55,25 @@ class Lab:
         nbformat.write(notebook, self.folder / name)
 
     @asynccontextmanager
-    async def opened(self, name: str, *, kernel: bool = True, dark: bool = False) -> AsyncIterator[Page]:
-        """The notebook in a browser of its own."""
+    async def page(self, path: str) -> AsyncIterator[Page]:
+        """A page of the server's in a browser of its own."""
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=_chromium(), args=list(QUIET))
             page = await browser.new_page(viewport={"width": 1280, "height": 1400})
-            await page.goto(f"{self.address}/lab/tree/{name}?token={TOKEN}&reset")
+            await page.goto(f"{self.address}/{path}{'&' if '?' in path else '?'}token={TOKEN}")
+            yield page
+            await browser.close()
+
+    @asynccontextmanager
+    async def opened(self, name: str, *, kernel: bool = True, dark: bool = False) -> AsyncIterator[Page]:
+        """The notebook in JupyterLab."""
+        async with self.page(f"lab/tree/{name}?reset") as page:
             await page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
             if dark:
                 await page.evaluate(DARK)
             if kernel:
                 await page.wait_for_function(KERNEL_READY, timeout=60_000)
             yield page
-            await browser.close()
 
 
 @contextmanager
@@ -102,6 +108,7 @@ def _command(folder: Path, port: int) -> list[str]:
     options = {
         "IdentityProvider.token": TOKEN,
         "LabApp.expose_app_in_browser": "True",
+        "JupyterNotebookApp.expose_app_in_browser": "True",
         "LabApp.user_settings_dir": str(folder / ".settings"),
         "LabApp.workspaces_dir": str(folder / ".workspaces"),
         "ServerApp.ip": "127.0.0.1",

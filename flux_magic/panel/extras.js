@@ -1,0 +1,86 @@
+// Works on the stock widgets of the panel around it; whatever is missing there is left alone.
+
+/** The panel that `el` is in; the page puts it there some time after it was made. */
+async function panelAround(el, signal) {
+  while (!signal.aborted) {
+    const panel = el.closest(".flux-magic-panel");
+    if (panel) return panel;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  return null;
+}
+
+/** Sliders have no name of their own, an icon is read as a letter, a live region must be there before it speaks. */
+function name(panel) {
+  for (const slider of panel.querySelectorAll(".widget-slider")) {
+    const label = slider.querySelector(".widget-label")?.textContent ?? "";
+    slider.querySelector(".noUi-handle")?.setAttribute("aria-label", label);
+    const readout = slider.querySelector(".widget-readout");
+    readout?.setAttribute("role", "textbox");
+    readout?.setAttribute("aria-label", `${label}, as a number`);
+  }
+  for (const icon of panel.querySelectorAll("button i")) icon.setAttribute("aria-hidden", "true");
+  const status = panel.querySelector(".flux-magic-status .widget-html-content");
+  status?.setAttribute("aria-live", "polite");
+  const strip = panel.querySelector(".flux-magic-strip");
+  strip?.setAttribute("role", "group");
+  strip?.setAttribute("aria-label", "Last results");
+  for (const item of panel.querySelectorAll(".flux-magic-item")) {
+    const shown = item.classList.contains("flux-magic-shown");
+    item.querySelector("button")?.setAttribute("aria-pressed", String(shown));
+  }
+}
+
+/** Ctrl+Enter or ⌘Enter, anywhere in the panel, means Generate. Its button may not know yet that there is a prompt. */
+function onKey(event, model) {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  event.target.dispatchEvent(new Event("change", { bubbles: true }));
+  model.send("pressed");
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copyTheOldWay(text); // a page without https has no clipboard
+  }
+}
+
+function copyTheOldWay(text) {
+  const area = Object.assign(document.createElement("textarea"), { value: text });
+  area.style.position = "fixed";
+  document.body.append(area);
+  area.select();
+  try {
+    return document.execCommand("copy");
+  } finally {
+    area.remove();
+  }
+}
+
+function render({ model, el }) {
+  const ending = new AbortController();
+  const { signal } = ending;
+  panelAround(el, signal).then((panel) => {
+    if (!panel) return;
+    name(panel);
+    const watch = new MutationObserver(() => name(panel));
+    watch.observe(panel, { childList: true, subtree: true, attributeFilter: ["class"] });
+    signal.addEventListener("abort", () => watch.disconnect());
+    panel.addEventListener("keydown", (event) => onKey(event, model), { signal, capture: true });
+    panel.addEventListener(
+      "click",
+      async (event) => {
+        if (!event.target.closest("button.flux-magic-copy")) return;
+        if (await copy(model.get("cell"))) model.send("copied");
+      },
+      { signal },
+    );
+  });
+  return () => ending.abort();
+}
+
+export default { render };

@@ -1,0 +1,331 @@
+"""The panel: its parts put together, and what becomes of a press."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from IPython.display import display
+from ipywidgets import HTML, Box, Button, HBox, Layout, Text, Textarea, VBox
+from traitlets import Bool, Instance, TraitError, observe
+from traitlets.utils.bunch import Bunch
+
+from .. import api, runner
+from ..errors import FluxError, InvalidRequest, TimedOut, shown
+from ..generation import Generation, Generations
+from ..progress import Bar
+from ..settings import resolve
+from .controls import LABEL, Controls
+from .jobs import Cancelled, Job, Jobs, started
+from .parameters import Parameters, configured, parameters_of
+from .status import StatusLine
+from .strip import Strip
+from .style import STYLE
+from .view import View
+
+if TYPE_CHECKING:
+    from .extras import Extras
+
+GRACE: Final = 0.1
+"""Seconds from a press to the reading of what is set.
+
+While a kernel is busy, a browser keeps back all but the first change of a widget, and sends the rest after a press.
+"""
+
+
+class Panel(Parameters, VBox):
+    """Sliders and buttons for what `%%flux` says in words, and the result below them.
+
+    Args:
+        generation: opens with this image and what made it.
+        options: `prompt`, `model`, `space`, `width`, `height`, `steps`, `seed`, `count`: where the panel starts. What
+            is left out is taken from `generation`, else from `%config FluxMagics`, the environment, the defaults.
+            `layout` is ipywidgets'.
+
+    Each of the options is a trait, to `observe` and `link`, and so are:
+
+    Attributes:
+        generation: the image on view, a Generation, or None. Set by a job on the panel's own thread, where an
+            observer may take its time, and make images of its own.
+        busy: whether a job is on its way or waits; not to be set.
+
+    Raises TraitError for a value that is not allowed, TypeError for an option that there is not.
+    """
+
+    generation = Instance(Generation, allow_none=True)
+    busy = Bool(False)
+
+    def __init__(self, generation: Generation | Generations | None = None, **options: Any) -> None:
+        shown_first = _one(generation)
+        start = configured() | (parameters_of(shown_first.record) if shown_first else {})
+        super().__init__(**start | _checked(options))
+        self._failure: Exception | None = None
+        self._asked = False
+        self._closed = False
+        self._jobs = Jobs(self._work, self._settle)
+        self._status = StatusLine(lambda: self._jobs.waiting)
+        self._controls = Controls(self, keep=self._keep_seed)
+        self._view, self._strip = View(), Strip(self._bring_back)
+        earlier = list(api.history)
+        self._make_buttons()
+        self._extras = self._make_extras()
+        self.children = self._laid_out()
+        self.add_class("flux-magic-panel")
+        self.observe(lambda _: self._learn(), ["space", "model"])
+        self.generation = shown_first
+        started(lambda: self._strip.fill(earlier))
+        self._learn()
+
+    def _make_buttons(self) -> None:
+        self._generate = Button(
+            description="Generate", button_style="primary", icon="play", tooltip="Make an image (Ctrl+Enter)"
+        ).add_class("flux-magic-generate")
+        self._cancel = Button(description="Cancel", icon="stop", tooltip="End this panel's jobs", disabled=True)
+        self._copy = Button(description="Copy as cell", icon="copy", disabled=True).add_class("flux-magic-copy")
+        self._copy.tooltip = "The %%flux cell that makes this image again"
+        self._path = Text(description="Save to", value="pictures/", style=LABEL, layout=Layout(width="18em"))
+        self._save = Button(description="Save", icon="download", disabled=True)
+        self._cell = Textarea(description="Cell", rows=3, style=LABEL, layout=Layout(display="none", width="auto"))
+        self._cell.add_class("flux-magic-cell")
+        self._generate.on_click(lambda _: self._pressed())
+        self._cancel.on_click(lambda _: self.cancel())
+        self._copy.on_click(lambda _: self._show_cell())
+        self._save.on_click(lambda _: self._save_it())
+        self._may_generate()
+
+    def _make_extras(self) -> Extras | None:
+        try:
+            from .extras import Extras
+        except ImportError:
+            return None
+        return Extras(pressed=self._pressed, copied=self._copied)
+
+    def _laid_out(self) -> tuple[Any, ...]:
+        hidden = [HTML(STYLE), *([self._extras] if self._extras else [])]
+        return (
+            Box(hidden, layout=Layout(display="none")),
+            self._controls.widget,
+            HBox([self._generate, self._cancel]).add_class("flux-magic-row"),
+            self._status.widget,
+            self._view.widget,
+            self._strip.widget,
+            HBox([self._copy, self._path, self._save]).add_class("flux-magic-row"),
+            self._cell,
+        )
+
+    def generate(self) -> None:
+        """Press Generate: ask for what is set, behind what is on its way; returns at once.
+
+        Raises InvalidRequest where it cannot be asked for. Whatever goes wrong later is in the status line, and is
+        raised by `wait`.
+        """
+        if self._closed:
+            raise InvalidRequest("the panel is closed: open another")
+        try:
+            job = Job(*self.planned())
+        except FluxError as error:
+            self._status.fail(error)
+            raise
+        self._jobs.add(job)
+
+    def cancel(self) -> int:
+        """Press Cancel: end the job on its way and drop those behind it, of this panel; returns how many there were."""
+        ended = self._jobs.cancel()
+        if ended:
+            self._status.say("cancelling" if self.busy else "cancelled")
+        return ended
+
+    def wait(self, timeout: float | None = None) -> Generation | None:
+        """Wait until this panel has nothing to do, for `timeout` seconds at most; an interrupt ends the wait alone.
+
+        Returns the image on view. Raises the error that the last job met, if it met one; TimedOut; RuntimeError in an
+        observer of the panel, which would wait for itself.
+        """
+        with runner.interruptible():
+            if not self._jobs.wait(timeout):
+                raise TimedOut(f"the panel is still busy after {timeout:g} s", "Wait longer, or cancel().")
+        self._view.refresh()
+        if self._failure is not None:
+            raise self._failure
+        return self.generation
+
+    def close(self) -> None:
+        """End the panel's jobs and take its widgets off the page; the outputs below it stay."""
+        if not getattr(self, "_closed", True):
+            self._closed = True
+            self.cancel()
+            self._strip.close()
+            for widget in _below(self.children):
+                widget.close()
+            self.layout.close()
+        super().close()
+
+    def _pressed(self) -> None:
+        def press() -> None:
+            # What it raises is in the status line.
+            with suppress(FluxError):
+                self.generate()
+
+        started(press, delay=GRACE)
+
+    def _work(self, job: Job) -> None:
+        """One job, to its end."""
+        self._failure = None
+        bar, begin, made = Bar(self._status, len(job.requests), patience=0), time.monotonic(), 0
+        try:
+            with closing(job.events()) as events:
+                for event in events:
+                    bar.show(event)
+                    if isinstance(event, Generation):
+                        made += 1
+                        self._arrived(event)
+        except (Cancelled, concurrent.futures.CancelledError):
+            self._status.say("cancelled")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs into the status line and to `wait`
+            self._failed(error)
+        else:
+            if self._failure is None:
+                self._status.say(f"done in {time.monotonic() - begin:.1f} s")
+            if not self._asked:  # the local Space runs now
+                self._ask_bounds()
+
+    def _failed(self, error: Exception) -> None:
+        self._failure = error
+        self._status.fail(error)
+
+    def _arrived(self, generation: Generation) -> None:
+        self._strip.add(generation)
+        self._observed("generation", generation)
+
+    def _observed(self, name: str, value: object) -> None:
+        """Set a trait whose observers may fail: that ends no job."""
+        try:
+            setattr(self, name, value)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs into the status line and to `wait`
+            self._failed(error)
+
+    def _settle(self) -> None:
+        """Let `busy` say what is so; of two threads that come here at once, the one that looks last is right."""
+        while self.busy != (busy := self._jobs.pending):
+            self._observed("busy", busy)
+        self._cancel.disabled = not busy
+
+    @observe("generation")
+    def _show(self, change: Bunch) -> None:
+        generation: Generation | None = change["new"]
+        self._view.show(generation)
+        self._strip.mark(generation)
+        self._copy.disabled = self._save.disabled = generation is None
+        self._may_keep()
+        cell = "" if generation is None else generation.command()
+        self._cell.value = cell
+        if self._extras is not None:
+            self._extras.cell = cell
+        if generation is not None:
+            self._controls.show_used_seed(generation.seed)
+
+    @observe("prompt")
+    def _may_generate(self, _change: Bunch | None = None) -> None:
+        if hasattr(self, "_generate"):
+            self._generate.disabled = not self.prompt.strip()
+
+    @observe("seed")
+    def _may_keep(self, _change: Bunch | None = None) -> None:
+        if hasattr(self, "_controls"):
+            self._controls.keep.disabled = self.generation is None or self.generation.seed == self.seed
+
+    def _bring_back(self, generation: Generation) -> None:
+        """An earlier result and what made it."""
+        self.generation = generation
+        try:
+            self.take(**parameters_of(generation.record))
+        except (InvalidRequest, TraitError) as error:
+            self._status.fail(error)
+
+    def _keep_seed(self) -> None:
+        if self.generation is not None:
+            self.seed = self.generation.seed
+
+    def _show_cell(self) -> None:
+        self._cell.layout.display = None
+        self._status.say("the cell is below: select it with Ctrl+A, and copy it")
+
+    def _copied(self) -> None:
+        self._status.say("the cell is on the clipboard: paste it into the notebook")
+
+    def _save_it(self) -> None:
+        if self.generation is None:
+            return
+        try:
+            saved = self.generation.save(self._path.value or "pictures/")
+        except FluxError as error:
+            self._status.fail(error)
+        else:
+            self._status.say(f"saved {', '.join(str(path) for path in saved)}")
+
+    def _learn(self) -> None:
+        """Ask the Space for its bounds, without waiting for it."""
+        started(self._ask_bounds)
+
+    def _ask_bounds(self) -> None:
+        asked = {"space": self.space, "model": self.model}
+        told: Mapping[str, tuple[int, int]] | None = {}
+        error = None
+        try:
+            told = api.bounds(resolve(**asked))
+        except FluxError as trouble:
+            error = trouble
+        except concurrent.futures.CancelledError:  # the process ends
+            return
+        if self._closed or asked != {"space": self.space, "model": self.model}:
+            return
+        if error is not None and not self.busy:
+            self._status.fail(error)
+        self._asked = told is not None
+        for moved in self.learn(told or {}):
+            self._status.say(moved)
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:  # noqa: FBT001, FBT002 - ipywidgets'
+        """What a page is sent. One that asks for all was opened after the panel, and no output is updated there."""
+        if key is None and hasattr(self, "_view"):
+            self._view.open_inside()
+        return super().get_state(key, drop_defaults)
+
+    def __repr__(self) -> str:
+        if getattr(self, "_closed", False):
+            return "<closed Panel>"
+        names = ("prompt", "width", "height", "steps", "seed")
+        return f"Panel({', '.join(f'{name}={shown(getattr(self, name))}' for name in names)})"
+
+    def _ipython_display_(self, **_kwargs: Any) -> None:
+        if self._closed:
+            display({"text/plain": repr(self)}, raw=True)
+            return
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        display({"text/plain": repr(self), "application/vnd.jupyter.widget-view+json": view}, raw=True)
+        self._view.open_below()
+
+
+def _one(given: object) -> Generation | None:
+    if isinstance(given, Generations) and given:
+        given = given[-1]
+    if given is None or isinstance(given, Generation):
+        return given
+    raise TypeError(f"a Panel opens with a Generation, not with {shown(given)}; a prompt is given as Panel(prompt=…)")
+
+
+def _checked(options: dict[str, Any]) -> dict[str, Any]:
+    allowed = [*Parameters.class_own_traits(), "layout"]
+    if unknown := sorted(options.keys() - set(allowed)):
+        raise TypeError(f"a Panel has no option {unknown[0]}; there are {', '.join(allowed)}")
+    return {name: value for name, value in options.items() if value is not None or name == "seed"}
+
+
+def _below(widgets: Iterable[Any]) -> Iterable[Any]:
+    """These widgets and all that are in them."""
+    for widget in widgets:
+        yield from _below(getattr(widget, "children", ()))
+        yield from filter(None, (getattr(widget, "style", None), widget.layout, widget))

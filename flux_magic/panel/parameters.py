@@ -1,0 +1,151 @@
+"""What a panel asks for: traits to observe and link, checked as they are set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from traitlets import HasTraits, Int, TraitError, Unicode, observe, validate
+from traitlets.utils.bunch import Bunch
+
+from ..client import plan
+from ..errors import InvalidRequest
+from ..providers import get_provider
+from ..settings import DEFAULT_MODEL, MOST_IMAGES, Settings, resolve
+from ..types import MAX_SEED, SIZE_STEP, ImageRequest, Record
+
+UNTOLD: Final = {"width": (256, 2048), "height": (256, 2048), "steps": (1, 50)}
+"""The ranges that sliders have while a Space has not told its own; no check."""
+
+
+class Parameters(HasTraits):
+    """The parameters of one press.
+
+    Attributes:
+        prompt: what the image shows; sent as it is.
+        model: its name or alias.
+        space: a Hugging Face id, a URL, or `local`; empty means the model's own.
+        width, height: pixels, within the Space's bounds where it has told them, else 8 or more.
+        steps: inference steps, likewise; 1 or more.
+        seed: 0 to 2147483647; None chooses a random one for each press.
+        count: images with successive seeds, 1 to 16.
+
+    Each is a trait. A value that is not allowed raises TraitError, and the trait stays as it is.
+    """
+
+    prompt = Unicode()
+    model = Unicode(DEFAULT_MODEL)
+    space = Unicode()
+    width = Int(768, min=SIZE_STEP)
+    height = Int(768, min=SIZE_STEP)
+    steps = Int(2, min=1)
+    seed = Int(None, allow_none=True, min=0, max=MAX_SEED)
+    count = Int(1, min=1, max=MOST_IMAGES)
+
+    def __init__(self, **options: Any) -> None:
+        self._told: dict[str, tuple[int, int]] = {}
+        self._on_bounds: list[Callable[[], None]] = []
+        super().__init__(**options)
+
+    @observe("space", "model")
+    def _forget(self, _change: Bunch) -> None:
+        self._told = {}  # they were another Space's
+
+    @validate("model")
+    def _known_model(self, proposal: Bunch) -> str:
+        try:
+            get_provider(proposal["value"])
+        except InvalidRequest as error:
+            raise TraitError(str(error)) from None
+        return str(proposal["value"])
+
+    @validate("width", "height", "steps")
+    def _within_bounds(self, proposal: Bunch) -> int:
+        name, value = proposal["trait"].name, int(proposal["value"])
+        if name in self._told:
+            least, most = self._told[name]
+            if not least <= value <= most:
+                raise TraitError(f"{name} is {value}: this Space takes {least} to {most}")
+        return value
+
+    def range_of(self, name: str) -> tuple[int, int]:
+        """What a slider for this trait has to offer: the Space's bounds, or while they are not known a usual range."""
+        if name in self._told:
+            return self._told[name]
+        least, most = UNTOLD[name]
+        return min(least, getattr(self, name)), max(most, getattr(self, name))
+
+    def on_bounds(self, changed: Callable[[], None]) -> None:
+        """Call `changed` whenever the bounds are others."""
+        self._on_bounds.append(changed)
+
+    def learn(self, told: Mapping[str, tuple[int, int]]) -> list[str]:
+        """Take a Space's bounds in place of the last one's; what is out of them is moved into them.
+
+        Returns what was moved, in words.
+        """
+        self._told = {name: _stepped(name, *bounds) for name, bounds in told.items() if name in UNTOLD}
+        moved = [note for name in self._told if (note := self._moved(name))]
+        for changed in self._on_bounds:
+            changed()
+        return moved
+
+    def _moved(self, name: str) -> str:
+        least, most = self._told[name]
+        value = getattr(self, name)
+        if least <= value <= most:
+            return ""
+        setattr(self, name, min(max(value, least), most))
+        return f"{name} is now {getattr(self, name)}: this Space takes {least} to {most}"
+
+    def planned(self) -> tuple[list[ImageRequest], Settings]:
+        """The requests of one press, and the settings that go with them; raises InvalidRequest."""
+        given = {name: getattr(self, name) for name in ("model", "space", "width", "height", "steps")}
+        # Random means random, also where %config has a seed; and a panel's thread is not where the kernel's loop runs.
+        settings = replace(resolve(**given), seed=self.seed, runner="thread")
+        return plan(self.prompt, settings, self.count), settings
+
+    def take(self, **options: Any) -> None:
+        """Set several at once; where the Space is another, the last one's bounds do not hold them up."""
+        for name in ("model", "space"):
+            if name in options:
+                setattr(self, name, options.pop(name))
+        with self.hold_trait_notifications():
+            for name, value in options.items():
+                setattr(self, name, value)
+
+
+def parameters_of(record: Record) -> dict[str, Any]:
+    """The parameters that make the image of `record` again."""
+    model = record.requested_model or DEFAULT_MODEL
+    return {
+        "prompt": record.prompt,
+        "model": model,
+        # The model's own Space by its name, since an empty one means what is configured.
+        "space": record.requested_space or get_provider(model).space,
+        "width": record.requested_width,
+        "height": record.requested_height,
+        "steps": record.steps,
+        "seed": record.seed,
+    }
+
+
+def configured() -> dict[str, Any]:
+    """The parameters that `%config`, the environment and the defaults give."""
+    settings = resolve()
+    return {
+        "model": settings.model,
+        "space": settings.space or "",
+        "width": settings.width,
+        "height": settings.height,
+        "steps": settings.steps,
+        "seed": settings.seed,
+    }
+
+
+def _stepped(name: str, least: int, most: int) -> tuple[int, int]:
+    """Bounds that a size can have, which is a multiple of 8."""
+    if name == "steps":
+        return max(least, 1), max(most, 1)
+    return max(-(-least // SIZE_STEP) * SIZE_STEP, SIZE_STEP), max(most // SIZE_STEP * SIZE_STEP, SIZE_STEP)

@@ -1,0 +1,102 @@
+"""The strip of a panel's last results: a small picture each, and a button that brings it back."""
+
+from __future__ import annotations
+
+import base64
+import html
+import threading
+from collections.abc import Callable, Sequence
+
+from ipywidgets import HTML, Box, Button, Layout, VBox
+
+from .. import picture
+from ..generation import Generation
+
+MOST = 50
+"""Results that a strip holds; the oldest go."""
+
+LONGEST = 96
+"""Pixels of a small picture's longer side."""
+
+_AT_A_TIME = 5
+Item = tuple[Generation, VBox]
+"""A result, and what stands for it."""
+
+
+class Strip:
+    """The last results, the newest first.
+
+    Args:
+        chosen: called with the result whose button was pressed.
+    """
+
+    def __init__(self, chosen: Callable[[Generation], None]) -> None:
+        self._chosen = chosen
+        self._items: list[Item] = []
+        self._closed = False
+        self._lock = threading.Lock()
+        # Two that are not shown lend their layouts and styles to all: so a result is three widgets, and not eight.
+        self._image, self._button = HTML(), Button()
+        self.widget = Box(layout=Layout(display="none")).add_class("flux-magic-strip")
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def add(self, generation: Generation) -> None:
+        """Put a result before those there are."""
+        made = [(generation, self._item(generation))]
+        with self._lock:
+            gone = self._hold([*made, *self._items])
+        _close(gone)
+
+    def fill(self, generations: Sequence[Generation]) -> None:
+        """Put earlier results behind those there are, the last of them first; some at a time, for each is decoded."""
+        newest_first = list(reversed(generations))[:MOST]
+        for start in range(0, len(newest_first), _AT_A_TIME):
+            made = [(one, self._item(one)) for one in newest_first[start : start + _AT_A_TIME]]
+            with self._lock:
+                gone = made if self._closed else self._hold([*self._items, *made])
+            _close(gone)
+
+    def _hold(self, items: list[Item]) -> list[Item]:
+        """Show these, as many as there is room for; returns the rest."""
+        self._items = items[:MOST]
+        self.widget.children = tuple(item for _, item in self._items)
+        self.widget.layout.display = None
+        return items[MOST:]
+
+    def mark(self, shown: Generation | None) -> None:
+        """Show which of them is the one on view."""
+        for generation, item in list(self._items):
+            (item.add_class if generation is shown else item.remove_class)("flux-magic-shown")
+
+    def close(self) -> None:
+        """Close what is on no page; the rest is closed with the panel that it is in."""
+        with self._lock:
+            self._closed = True
+        for lender in (self._image, self._button):
+            for widget in (lender.style, lender.layout, lender):
+                widget.close()
+
+    def _item(self, generation: Generation) -> VBox:
+        said = html.escape(generation.prompt, quote=True)
+        small = base64.b64encode(picture.thumbnail(generation.data, LONGEST)).decode()
+        image = HTML(
+            f'<img src="data:image/jpeg;base64,{small}" alt="{said}">',
+            layout=self._image.layout,
+            style=self._image.style,
+        )
+        button = Button(
+            description=f"seed {generation.seed}",
+            tooltip=generation.prompt,
+            layout=self._button.layout,
+            style=self._button.style,
+        )
+        button.on_click(lambda _: self._chosen(generation))
+        return VBox([image, button], layout=self._image.layout).add_class("flux-magic-item")
+
+
+def _close(items: Sequence[Item]) -> None:
+    for _, item in items:
+        for widget in (*item.children, item):
+            widget.close()

@@ -1,0 +1,85 @@
+"""Where a panel's result is on view: in two outputs below the panel, or in a widget of the panel's.
+
+The outputs are ordinary ones, a picture and its parameters, so a saved notebook has them for who reads it without a
+kernel. They are updated in place, by their display ids. The widget stands in where that does not work: under Voilà,
+in a box of the user's, and on a page that was opened after the panel (JupyterLab forgets the ids).
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import uuid
+from typing import Any
+
+from IPython.display import display
+from ipywidgets import HTML, Layout
+
+from ..display import Output
+from ..generation import Generation
+
+_NOTHING = Output({}, {})
+_LATE = """<p>This page was opened after the panel, so what stands below it does not change any more.
+Run the panel's cell again to have its result there, and in the saved notebook.</p>"""
+
+
+class View:
+    """One result on view, or none."""
+
+    def __init__(self) -> None:
+        self._ids = (uuid.uuid4().hex, uuid.uuid4().hex)
+        self._shown: Generation | None = None
+        self._below, self._inside = False, True
+        self.widget = HTML(layout=Layout(display="none")).add_class("flux-magic-result")
+
+    def open_below(self) -> None:
+        """Put the two outputs below what the cell has shown so far, and update them from now on."""
+        if os.environ.get("SERVER_SOFTWARE", "").startswith("voila"):
+            return  # its page does not update an output
+        self._fill(update=False)
+        self._below, self._inside = True, False
+        self._fill_widget()
+
+    def open_inside(self) -> None:
+        """Show the result in the widget from now on, beside the outputs if there are some."""
+        self._inside = True
+        self._fill_widget()
+
+    def show(self, generation: Generation | None) -> None:
+        """Show this result, in place of the last."""
+        self._shown = generation
+        self.refresh()
+        self._fill_widget()
+
+    def refresh(self) -> None:
+        """Update the outputs once more, for who takes an update from the cell that runs alone (nbclient does)."""
+        if self._below:
+            self._fill(update=True)
+
+    def _fill(self, *, update: bool) -> None:
+        for output, name in zip(self._outputs(), self._ids, strict=True):
+            display(output.data, metadata=output.metadata, raw=True, display_id=name, update=update)
+
+    def _outputs(self) -> tuple[Output, Output]:
+        """The picture and its parameters. Of several pictures this is the first."""
+        if self._shown is None:
+            return _NOTHING, _NOTHING
+        picture, *_, parameters = self._shown.outputs()
+        return picture, parameters
+
+    def _fill_widget(self) -> None:
+        if self._shown is None or not self._inside:
+            self.widget.value, self.widget.layout.display = "", "none"
+            return
+        picture, parameters = (output.data for output in self._outputs())
+        note = _LATE if self._below else ""
+        self.widget.value = note + _image(picture, self._shown.prompt) + parameters["text/html"]
+        self.widget.layout.display = None
+
+
+def _image(bundle: dict[str, Any], alt: str) -> str:
+    """The picture's bundle as HTML."""
+    if "text/html" in bundle:
+        return str(bundle["text/html"])
+    media_type = next(kind for kind in bundle if kind.startswith("image/"))
+    return f'<img src="data:{media_type};base64,{bundle[media_type]}" alt="{html.escape(alt)}">'

@@ -1,0 +1,324 @@
+"""The panel in a real JupyterLab, Notebook and Voilà, by clicks and keys. Each state leaves a picture."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page, expect
+
+from tests.browser.test_lab import PICTURES, keep
+from tests.support.hostile import finished, hostile, stream
+from tests.support.lab import DARK, RUN_ALL, SAVE, Lab
+from tests.support.panel import PanelPage
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+SMALL = "--size 256x256 --steps 4"
+QUOTA = "You have exceeded your free ZeroGPU quota (60s requested vs. 0s left). Try again in 1:02:03."
+NEW_CELL = "() => window.jupyterapp.commands.execute('notebook:insert-cell-below')"
+BROWSER = "() => window.jupyterapp.commands.execute('application:toggle-left-area')"
+
+
+@asynccontextmanager
+async def opened(lab: Lab, name: str, *cells: str, **how: Any) -> AsyncIterator[Page]:
+    """A notebook with these cells, run; the file browser is closed."""
+    lab.write(f"{name}.ipynb", ["%load_ext flux_magic", *cells])
+    async with lab.opened(f"{name}.ipynb", **how) as page:
+        await page.evaluate(BROWSER)
+        await page.evaluate(f"() => {{ window.ran = ({RUN_ALL})() }}")
+        yield page
+
+
+async def serious(page: Page) -> list[str]:
+    """What axe finds against the panel, of the grave kinds."""
+    found = (await Axe().run(page, context=".flux-magic-panel")).response["violations"]
+    return [
+        f"{one['id']}: {[node['html'] for node in one['nodes']]}"
+        for one in found
+        if one["impact"] in {"serious", "critical"}
+    ]
+
+
+async def test_clicks_and_keys_make_an_image(lab: Lab, slow_space: str) -> None:
+    async with opened(lab, "make", f"%flux_panel --space {slow_space}") as page:
+        panel = await PanelPage(page).shown()
+        await expect(panel.button("Generate")).to_be_disabled()
+        await keep(page, "panel-new.png")
+        await panel.type_prompt("a red fox in the morning mist")
+        await panel.handle("Steps").focus()
+        for _ in range(2):
+            await page.keyboard.press("ArrowRight")
+        await panel.drag("Width", 60)
+        width = await panel.number_of("Width")
+        assert width > 768
+        assert width % 8 == 0
+        await expect(panel.field("Size")).to_have_value("another size")
+        await panel.button("Swap").click()
+        await expect(panel.handle("Height")).to_have_attribute("aria-valuenow", f"{width}.0")
+        await panel.button("Generate").click()
+        first = await panel.says(r"^step [12] of 4")
+        await keep(page, "panel-running.png")
+        assert await panel.says(r"^step [34] of 4") != first
+        await panel.done(1)
+        await expect(panel.picture).to_have_js_property("naturalHeight", width)
+        await expect(panel.picture).to_have_js_property("naturalWidth", 768)
+        assert "%%flux --steps 4" in await panel.output.inner_text()
+        await keep(page, "panel-done.png")
+
+
+async def test_an_earlier_result_and_a_copied_cell(lab: Lab, slow_space: str) -> None:
+    async with opened(lab, "copy", f"%flux_panel {SMALL} --space {slow_space} a red fox") as page:
+        await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        panel = await PanelPage(page).shown()
+        await panel.field("Prompt").focus()
+        await page.keyboard.press("Control+Enter")
+        await panel.done(1)
+        first = await panel.picture.get_attribute("src")
+        await panel.type_prompt("a hen")
+        await page.keyboard.press("Control+Enter")
+        await panel.done(2)
+        assert await panel.picture.get_attribute("src") != first
+        await panel.results.nth(1).click()
+        await expect(panel.picture).to_have_attribute("src", first or "")
+        await expect(panel.field("Prompt")).to_have_value("a red fox")
+        await expect(panel.field("random")).not_to_be_checked()
+        await panel.button("Copy as cell").click()
+        await panel.says("on the clipboard")
+        await keep(page, "panel-earlier.png")
+        await page.evaluate(NEW_CELL)
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Control+V")
+        await page.keyboard.press("Control+Enter")
+        again = page.locator(".jp-CodeCell").nth(2).locator(".jp-RenderedImage img")
+        await expect(again).to_have_attribute("src", first or "", timeout=20_000)
+        await keep(page, "panel-copied.png")
+        await page.evaluate(SAVE)
+    saved = nbformat.read(lab.folder / "copy.ipynb", as_version=4)
+    below, made = ([output.data for output in cell.outputs if "image/png" in output.data] for cell in saved.cells[1:])
+    assert [data["text/plain"] for data in below] == [data["text/plain"] for data in made]
+
+
+async def test_cancel_in_the_queue_and_while_it_runs(lab: Lab, slow_space: str) -> None:
+    cells = [f"%flux_panel --steps 50 --size 256x256 --space {slow_space} a fox"] * 2
+    async with opened(lab, "cancel", *cells) as page:
+        running, queued = await PanelPage(page, 0).shown(), await PanelPage(page, 1).shown()
+        await running.button("Generate").click()
+        await running.says(r"^step \d")
+        await queued.button("Generate").click()
+        await queued.says(r"^1st of 1 in the queue")
+        await keep(page, "panel-queued.png")
+        for panel, place in ((queued, "in the queue"), (running, "running")):
+            begin = time.monotonic()
+            await panel.button("Cancel").click()
+            await panel.says("^cancelled$")
+            seconds = time.monotonic() - begin
+            print(f"cancelled while {place}: said so {seconds:.2f} s after the click")
+            assert seconds < 2
+            await expect(panel.button("Cancel")).to_be_disabled()
+        await keep(page, "panel-cancelled.png")
+        # The Space is free: the jobs would have taken 25 s each.
+        await queued.handle("Steps").focus()
+        await page.keyboard.press("Home")
+        begin = time.monotonic()
+        await queued.button("Generate").click()
+        await queued.done(1)
+        assert time.monotonic() - begin < 8
+
+
+async def test_two_panels_at_once_beside_a_running_cell(lab: Lab, slow_space: str) -> None:
+    cells = [f"%flux_panel {SMALL} --space {slow_space} {prompt}" for prompt in ("a fox", "a hen")]
+    async with opened(lab, "two", *cells, "import time; time.sleep(1)\nprint('ran')") as page:
+        panels = [await PanelPage(page, 0).shown(), await PanelPage(page, 1).shown()]
+        for panel in (*panels, panels[0]):
+            await panel.button("Generate").click()
+        await panels[0].done(2)
+        await panels[1].done(1)
+        assert "ran" in await page.locator(".jp-CodeCell").nth(3).inner_text()
+        for panel, prompt in zip(panels, ("a fox", "a hen"), strict=True):
+            await expect(panel.picture).to_have_count(1)
+            assert prompt in await panel.output.locator("table").inner_text()
+        await keep(page, "panel-two.png")
+
+
+async def test_a_press_while_the_kernel_is_busy_takes_all_that_was_typed(lab: Lab, slow_space: str) -> None:
+    cells = [f"panel = %flux_panel {SMALL} --space {slow_space} x\npanel", "import time; time.sleep(4)"]
+    async with opened(lab, "busy", *cells) as page:
+        panel = await PanelPage(page).shown()
+        await panel.type_prompt("a lighthouse in a storm")
+        await panel.button("Generate").click()
+        await panel.done(1)
+        assert "a lighthouse in a storm" in await panel.output.locator("table").inner_text()
+
+
+async def test_an_error_of_the_space_is_on_the_status_line(lab: Lab) -> None:
+    failing = stream(finished({"error": QUOTA, "title": "ZeroGPU quota exceeded"}, success=False))
+    async with (
+        hostile(queue=failing) as server,
+        opened(lab, "error", f"%flux_panel {SMALL} --space {server.address} a fox") as page,
+    ):
+        panel = await PanelPage(page).shown()
+        await panel.button("Generate").click()
+        said = await panel.says("^QuotaExceeded: ")
+        assert "Try again in 1:02:03" in said
+        await expect(panel.root.get_by_role("alert")).to_be_visible()
+        await expect(panel.button("Cancel")).to_be_disabled()
+        await keep(page, "panel-error.png")
+
+
+async def test_a_saved_notebook_shows_the_result_without_a_kernel_and_a_reloaded_page_goes_on(
+    lab: Lab, slow_space: str
+) -> None:
+    async with opened(lab, "reload", f"%flux_panel {SMALL} --space {slow_space} a fox") as page:
+        panel = await PanelPage(page).shown()
+        await panel.button("Generate").click()
+        await panel.done(1)
+        source = await panel.picture.get_attribute("src")
+        await page.evaluate(SAVE)
+        await page.reload()
+        panel = await PanelPage(page).shown()
+        within = panel.root.locator(".flux-magic-result")
+        await expect(within.locator("img")).to_be_visible()
+        await panel.button("Generate").click()
+        await panel.done(2)
+        assert "Run the panel's cell again" in " ".join((await within.inner_text()).split())
+        await expect(within.locator("img")).not_to_have_attribute("src", source or "")
+        await keep(page, "panel-reloaded.png")
+    saved = nbformat.read(lab.folder / "reload.ipynb", as_version=4)
+    saved.metadata["kernelspec"] = {"name": "gone", "display_name": "No such kernel", "language": "python"}
+    nbformat.write(saved, lab.folder / "gone.ipynb")
+    async with lab.opened("gone.ipynb", kernel=False) as page:
+        pictures = page.locator(".jp-OutputArea img")
+        await expect(pictures).to_have_count(1)
+        await expect(pictures).to_have_attribute("src", source or "")
+        assert "%%flux --steps 4" in await page.locator(".jp-OutputArea").nth(1).inner_text()
+        await page.wait_for_selector("#jupyterlab-splash", state="detached")
+        await keep(page, "panel-without-kernel.png")
+
+
+async def test_a_narrow_window_the_dark_theme_and_axe(lab: Lab, slow_space: str) -> None:
+    async with opened(lab, "narrow", f"%flux_panel {SMALL} --space {slow_space} a red fox", dark=True) as page:
+        panel = await PanelPage(page).shown()
+        for results in (1, 2):
+            await panel.button("Generate").click()
+            await panel.done(results)
+        assert await serious(page) == []
+        await keep(page, "panel-dark.png")
+        await page.evaluate(DARK.replace("Dark", "Light"))
+        await page.set_viewport_size({"width": 600, "height": 1400})
+        await asyncio.sleep(0.5)
+        assert await serious(page) == []
+        box = await panel.root.bounding_box()
+        assert box is not None
+        for widget in await panel.root.locator("button, input:not([type=checkbox]), select, textarea").all():
+            inside = await widget.bounding_box()
+            if inside is not None and not await widget.evaluate("one => one.closest('.flux-magic-strip') !== null"):
+                assert inside["x"] + inside["width"] <= box["x"] + box["width"] + 1
+        await keep(page, "panel-narrow.png")
+
+
+async def test_every_control_is_reached_by_tab_in_the_order_of_reading(lab: Lab, slow_space: str) -> None:
+    async with opened(lab, "tab", f"%flux_panel {SMALL} --space {slow_space} a red fox") as page:
+        panel = await PanelPage(page).shown()
+        await panel.button("Generate").click()
+        await panel.done(1)
+        await panel.field("Prompt").focus()
+        reached = []
+        for _ in range(16):
+            reached.append(await page.evaluate(NAME_OF_FOCUS))
+            await page.keyboard.press("Tab")
+        assert [re.sub(r"\d+", "N", name) for name in reached] == [
+            "Prompt", "Size", "Steps", "Steps, as a number", "Width", "Width, as a number", "Height",
+            "Height, as a number", "random", "Keep this seed", "Images", "Model", "Space", "Generate", "seed N",
+            "Copy as cell",
+        ]  # fmt: skip
+
+
+NAME_OF_FOCUS = """() => {
+    const it = document.activeElement;
+    const label = it.id && document.querySelector(`label[for="${it.id}"]`);
+    const text = it.getAttribute('aria-label') || label?.innerText || it.closest('label')?.innerText || it.innerText;
+    return text.trim();
+}"""
+
+
+async def test_fifty_results_stay_quick(lab: Lab, slow_space: str) -> None:
+    fill = (
+        "import flux_magic\nfrom flux_magic import api\n"
+        f"made = flux_magic.generate('x', space='{slow_space}', width=256, height=256, steps=1)\n"
+        "api.history.extend([made] * 50)\n"
+    )
+    show = f"%flux_panel --steps 1 --size 256x256 --space {slow_space} a fox"
+    async with opened(lab, "strip", fill, show) as page:
+        panel = await PanelPage(page).shown()
+        await expect(panel.results).to_have_count(50)
+        begin = time.monotonic()
+        await panel.button("Generate").click()
+        await panel.says(r"^done in")
+        seconds = time.monotonic() - begin
+        await expect(panel.results).to_have_count(50)
+        print(f"a 51st result: {seconds:.2f} s after the press, 0.5 s of them the Space's")
+        assert seconds < 4
+        begin = time.monotonic()
+        await panel.results.nth(49).click()
+        await expect(panel.field("Prompt")).to_have_value("x")
+        print(f"the oldest one brought back in {time.monotonic() - begin:.2f} s")
+        await keep(page, "panel-strip.png")
+
+
+async def test_in_notebook_7(lab: Lab, slow_space: str) -> None:
+    lab.write("notebook7.ipynb", ["%load_ext flux_magic", f"%flux_panel {SMALL} --space {slow_space} a fox"])
+    async with lab.page("notebooks/notebook7.ipynb") as page:
+        await page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        await page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady")
+        await page.evaluate(RUN_ALL)
+        panel = await PanelPage(page).shown()
+        await panel.button("Generate").click()
+        await panel.done(1)
+        await expect(panel.picture).to_have_js_property("naturalWidth", 256)
+        await keep(page, "panel-notebook7.png")
+
+
+async def test_under_voila_it_is_a_page_of_its_own(lab: Lab, slow_space: str) -> None:
+    lab.write("voila.ipynb", ["%load_ext flux_magic", f"%flux_panel {SMALL} --space {slow_space} a fox"])
+    async with lab.page("voila/render/voila.ipynb") as page:
+        panel = await PanelPage(page).shown()
+        await panel.button("Generate").click()
+        await panel.done(1)
+        picture = panel.root.locator(".flux-magic-result img")
+        await expect(picture).to_have_js_property("naturalWidth", 256)
+        await expect(picture).to_have_attribute("alt", "a fox")
+        assert "%%flux" in await panel.root.locator(".flux-magic-result").inner_text()
+        await keep(page, "panel-voila.png")
+
+
+async def test_the_panels_own_tutorial(lab: Lab) -> None:
+    shutil.copytree(NOTEBOOKS / "images", lab.folder / "images", dirs_exist_ok=True)
+    shutil.copy(NOTEBOOKS / "02_panel.ipynb", lab.folder / "panel.ipynb")
+    async with lab.opened("panel.ipynb") as page:
+        await page.evaluate(BROWSER)
+        await page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+        await page.evaluate(RUN_ALL)
+        assert "Error" not in "".join(await page.locator(".jp-OutputArea").all_inner_texts())
+        interactive = page.locator(".widget-interact img")
+        await expect(interactive).to_have_js_property("naturalWidth", 320)
+        panel = await PanelPage(page).shown()
+        for number, prompt in enumerate(
+            ("a red fox in the morning mist", "a red fox in the snow", "autumn by the lake")
+        ):
+            await panel.type_prompt(prompt)
+            await page.keyboard.press("Control+Enter")
+            await panel.done(1 + number)
+        await panel.results.nth(2).click()
+        await expect(panel.field("random")).not_to_be_checked()
+        await page.mouse.move(0, 0)
+        await panel.output.screenshot(path=PICTURES / "panel-readme.png")
+        await page.locator(".widget-interact").scroll_into_view_if_needed()
+        await keep(page, "panel-interact.png")

@@ -1,0 +1,269 @@
+"""The panel in a real kernel: what a cell shows of it, jobs behind it, presses as a page sends them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.support.kernel import Cell, Kernel, running_kernel
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+ipykernel = tuple(int(part) for part in version("ipykernel").split(".")[:2])
+
+
+@pytest.fixture
+def panel(kernel: Kernel) -> Iterator[Kernel]:
+    """The kernel with a `panel` on view, for small pictures; it is closed at the end."""
+    kernel.ok("panel = %flux_panel --size 256x256 --seed 42 a red fox\npanel")
+    yield kernel
+    kernel.ok("panel.close()")
+
+
+def model(kernel: Kernel, widget: str) -> str:
+    return kernel.ok(f"print({widget}.model_id)").stdout.strip()
+
+
+def press(kernel: Kernel, button: str, **how: Any) -> None:
+    """Press a button of the panel's as a page does."""
+    kernel.heard(kernel.tell(model(kernel, button), {"method": "custom", "content": {"event": "click"}}, **how))
+
+
+def said(kernel: Kernel, code: str) -> str:
+    return kernel.ok(f"print(({code}))").stdout.strip()
+
+
+def until(kernel: Kernel, condition: str, patience: float = 20) -> float:
+    """Wait for something to be so in the kernel, between its cells; returns the seconds that it took."""
+    begin = time.monotonic()
+    while said(kernel, condition) != "True":
+        assert time.monotonic() - begin < patience, said(kernel, "panel._status.text")
+        time.sleep(0.05)
+    return time.monotonic() - begin
+
+
+def slots(cell: Cell) -> list[str]:
+    return [output["transient"]["display_id"] for output in cell.outputs if output.get("transient")]
+
+
+def test_a_panel_is_a_widget_with_two_empty_outputs_below(panel: Kernel) -> None:
+    cell = panel.ok("panel")
+    assert set(cell.outputs[0]["data"]) == {WIDGET, "text/plain"}
+    assert cell.outputs[0]["data"]["text/plain"] == (
+        "Panel(prompt='a red fox', width=256, height=256, steps=2, seed=42)"
+    )
+    assert [output["data"] for output in cell.outputs[1:]] == [{}, {}]
+    assert (cell.stdout, cell.stderr) == ("", "")
+
+
+def test_its_result_is_an_ordinary_image_and_its_parameters(panel: Kernel) -> None:
+    below = slots(panel.ok("panel"))
+    cell = panel.ok("panel.generate()\npanel.wait()")
+    made = panel.ok("%flux --size 256x256 --seed 42 a red fox").outputs
+    updates = {update["transient"]["display_id"]: update for update in cell.updates}
+    assert list(updates) == below
+    for update, output in zip(updates.values(), made, strict=True):
+        assert update["data"] == output["data"]
+    record = updates[below[0]]["metadata"]["flux_magic"]["record"]
+    assert (record["prompt"], record["seed"]) == ("a red fox", 42)
+    assert updates[below[0]]["metadata"]["image/png"]["alt"] == "a red fox"
+    # Shown once more, it has its result from the start.
+    assert [output["data"] for output in panel.ok("panel").outputs[1:]] == [output["data"] for output in made]
+
+
+def test_generate_returns_at_once_and_other_cells_run_meanwhile(panel: Kernel, slow_space: str) -> None:
+    panel.ok(f"panel.space, panel.steps = '{slow_space}', 5")
+    assert panel.ok("panel.generate(); panel.generate()").seconds < 1
+    assert said(panel, "panel.busy, panel.generation") == "(True, None)"
+    assert panel.ok("%flux --size 256x256 a hen").shown("image/png")  # on another Space
+    assert said(panel, "panel.busy, panel.generation") == "(True, None)"
+    until(panel, "panel._status.text.startswith('step')")
+    assert re.fullmatch(r"step \d of 5; 1 more behind it", said(panel, "panel._status.text"))
+    until(panel, "not panel.busy")
+    assert said(panel, "panel.generation").startswith("<flux 256×256 seed=42 steps=5")
+
+
+@pytest.mark.parametrize("where", ["main shell", "subshell"])
+def test_a_press_makes_an_image_wherever_its_message_is_handled(panel: Kernel, where: str) -> None:
+    if where == "subshell" and ipykernel < (7, 0):
+        pytest.skip("ipykernel 6 has no subshells")
+    how = {"subshell": panel.subshell()} if where == "subshell" else {}
+    panel.ok("seen = []; panel.observe(lambda change: seen.append(change['new']), 'generation')")
+    press(panel, "panel._generate", **how)
+    until(panel, "len(seen) == 1 and not panel.busy")
+    assert said(panel, "seen[0].seed, panel._status.text[:7]") == "(42, 'done in')"
+
+
+def test_a_press_takes_what_the_page_kept_back_while_the_kernel_was_busy(panel: Kernel) -> None:
+    prompt, button = model(panel, "panel._controls.prompt"), model(panel, "panel._generate")
+    busy = panel.send("import time; time.sleep(1)")
+    panel.tell(prompt, {"method": "update", "state": {"value": "a"}, "buffer_paths": []})
+    pressed = panel.tell(button, {"method": "custom", "content": {"event": "click"}})
+    panel.wait(busy)
+    panel.heard(pressed)
+    panel.tell(prompt, {"method": "update", "state": {"value": "a lighthouse"}, "buffer_paths": []})
+    until(panel, "panel.generation is not None")
+    assert said(panel, "panel.generation.prompt") == "a lighthouse"
+
+
+@pytest.mark.parametrize("where", ["running", "in the queue"])
+def test_cancel_ends_the_job_within_a_second_and_frees_the_space(panel: Kernel, slow_space: str, where: str) -> None:
+    panel.ok(f"import flux_magic\nother = flux_magic.Panel(prompt='a hen', steps=6, space='{slow_space}')")
+    panel.ok(f"panel.space, panel.steps = '{slow_space}', 50")
+    if where == "in the queue":
+        panel.ok("other.generate()")
+        until(panel, "other._status.text.startswith('step')")
+    panel.ok("panel.generate()")
+    until(panel, f"panel._status.text.startswith('{'step' if where == 'running' else '1st of 1 in the queue'}')")
+    press(panel, "panel._cancel")
+    seconds = until(panel, "not panel.busy")
+    print(f"cancelled while {where}: idle {seconds:.2f} s after the press")
+    assert seconds < 1.5
+    assert said(panel, "panel._status.text") == "cancelled"
+    # The other panel's job is left alone, and then the Space is free: the cancelled one would take it for 20 s.
+    begin = time.monotonic()
+    panel.ok("other.wait()")
+    assert said(panel, "other._status.text[:7]") == ("done in" if where == "in the queue" else "")
+    panel.ok("panel.steps = 1; panel.generate(); panel.wait()")
+    assert time.monotonic() - begin < 6
+    panel.ok("other.close()")
+
+
+def test_cancel_drops_what_waits_behind(panel: Kernel, slow_space: str) -> None:
+    panel.ok(f"panel.space, panel.steps = '{slow_space}', 50")
+    assert said(panel, "[panel.generate() for _ in range(3)] and panel.cancel(), panel.cancel()") == "(3, 0)"
+    until(panel, "not panel.busy")
+    assert said(panel, "panel.generation, panel._cancel.disabled") == "(None, True)"
+
+
+def test_closing_a_panel_ends_its_job_and_leaves_its_outputs(kernel: Kernel, slow_space: str) -> None:
+    kernel.ok(f"panel = flux_magic.Panel(prompt='a fox', steps=50, space='{slow_space}')")
+    cell = kernel.ok("panel.generate()\nimport time; time.sleep(1)\npanel.close(); panel.close()")
+    assert not cell.updates
+    begin = time.monotonic()
+    kernel.ok(f"%flux --steps 1 --size 256x256 --space {slow_space} a hen")
+    assert time.monotonic() - begin < 6
+    assert kernel.ok("panel").outputs[0]["data"] == {"text/plain": "<closed Panel>"}
+    assert kernel.run("panel.generate()").traceback == "InvalidRequest: the panel is closed: open another"
+
+
+def test_a_panel_beside_a_running_cell(panel: Kernel, slow_space: str) -> None:
+    panel.ok(f"panel.space, panel.steps = '{slow_space}', 3; panel.generate()")
+    cell = panel.ok(f"%flux --steps 3 --size 256x256 --space {slow_space} a hen")
+    assert len(cell.shown("image/png")) == 1
+    assert said(panel, "panel.wait().prompt") == "a red fox"
+
+
+def test_observers_may_make_images_and_press_again(panel: Kernel) -> None:
+    panel.ok(
+        "import flux_magic\nmade = []\n"
+        "def more(change):\n"
+        "    made.append(flux_magic.generate('a hen', width=256, height=256, quiet=True))\n"
+        "    if len(made) < 3:\n"
+        "        panel.seed += 1\n"
+        "        panel.generate()\n"
+        "panel.observe(more, 'generation')"
+    )
+    panel.ok("panel.generate(); panel.wait()")
+    assert said(panel, "[hen.prompt for hen in made], panel.generation.seed") == "(['a hen', 'a hen', 'a hen'], 44)"
+    assert panel.ok("panel.unobserve(more, 'generation')").status == "ok"
+
+
+def test_traits_are_linked_with_widgets_of_the_users(panel: Kernel) -> None:
+    panel.ok("from ipywidgets import IntSlider, link\nmine = IntSlider(min=1, max=9)")
+    panel.ok("linked = link((panel, 'steps'), (mine, 'value'))")
+    assert said(panel, "mine.value") == "2"
+    panel.ok("mine.value = 5")
+    assert said(panel, "panel.steps, panel._controls.steps.value") == "(5, 5)"
+
+
+def test_interact_works_with_generate_itself(kernel: Kernel) -> None:
+    cell = kernel.ok(
+        "import flux_magic\nfrom ipywidgets import fixed, interact\n"
+        "shown = interact(flux_magic.generate, prompt='a fox', steps=(1, 4), width=fixed(256), height=fixed(256))"
+    )
+    assert (cell.stderr, cell.traceback) == ("", "")
+    kinds = "[type(child).__name__ for child in shown.widget.children]"
+    assert said(kernel, kinds) == "['Text', 'IntSlider', 'Output']"
+    assert said(kernel, "shown.widget.result.steps") == "2"
+    assert kernel.complete("flux_magic.generate('a fox', st") == ["steps=", "%store"]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        pytest.param("--step 4", "unknown option --step: did you mean --steps?", id="misspelt"),
+        pytest.param("--save x a fox", "%flux_panel takes no --save", id="not the panel's"),
+        pytest.param("--model nope", "there is no model 'nope': choose one of", id="model"),
+        pytest.param("-n 40", "should be less than or equal to 16|should not be greater than 16", id="count"),
+    ],
+)
+def test_a_mistake_on_the_line_is_one_line(kernel: Kernel, line: str, says: str) -> None:
+    cell = kernel.run(f"%flux_panel {line}")
+    assert cell.status == "error"
+    assert re.search(f"UsageError: .*({says})", cell.stderr)
+    assert cell.stderr.count("\n") == 1
+
+
+def test_an_error_is_on_the_status_line_and_raised_by_wait(panel: Kernel) -> None:
+    panel.ok("panel.space = 'http://127.0.0.1:9'")
+    until(panel, "panel._status.text.startswith('ConnectionFailed')")
+    cell = panel.run("panel.generate(); panel.wait()", patience=30)
+    assert cell.traceback.startswith("ConnectionFailed: ")
+    assert said(panel, "panel._status.text") == cell.traceback
+    assert panel.ok("panel.space = ''; panel.generate(); panel.wait()").status == "ok"
+
+
+def test_a_saved_notebook_has_the_result_once_below_the_panel(space: str, tmp_path: Path) -> None:
+    cells = [
+        "import flux_magic\npanel = flux_magic.Panel(prompt='a red fox', width=256, height=256, seed=42)\npanel",
+        "panel.generate()\npanel.wait()\nprint(panel.generation)",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLUX_MAGIC_SPACE", space)
+        NotebookClient(notebook, kernel_name="python3", timeout=60, store_widget_state=False).execute(cwd=str(tmp_path))
+    view, image, parameters = notebook.cells[0].outputs
+    assert WIDGET in view.data
+    assert set(image.data) == {"image/png", "text/plain"}
+    assert "%%flux" in parameters.data["text/plain"]
+    (printed,) = notebook.cells[1].outputs
+    assert printed.text.strip() == image.data["text/plain"]
+
+
+def test_a_page_that_is_opened_later_has_the_result_within_the_panel(panel: Kernel) -> None:
+    panel.ok("panel.generate(); panel.wait()")
+    assert said(panel, "panel._view.widget.layout.display, panel._view.widget.value") == "('none', '')"
+    panel.heard(panel.tell(model(panel, "panel"), {"method": "request_state"}))
+    assert "<img src=" in said(panel, "panel._view.widget.value")
+    panel.ok("panel")
+    assert said(panel, "repr(panel._view.widget.value)") == "''"
+
+
+def test_within_a_box_of_the_users_the_result_is_in_the_panel(kernel: Kernel) -> None:
+    kernel.ok("from ipywidgets import HBox, Label\npanel = flux_magic.Panel(prompt='a fox', width=256, height=256)")
+    cell = kernel.ok("HBox([panel, Label('mine')])")
+    assert len(cell.outputs) == 1
+    assert not kernel.ok("panel.generate(); panel.wait()").updates
+    assert 'alt="a fox"' in said(kernel, "panel._view.widget.value")
+    kernel.ok("panel.close()")
+
+
+def test_a_panel_without_anywidget_works_the_same(space: str) -> None:
+    with running_kernel(FLUX_MAGIC_SPACE=space) as plain:
+        plain.ok("import sys; sys.modules['anywidget'] = None\n%load_ext flux_magic")
+        plain.ok("panel = %flux_panel --size 256x256 a fox\npanel")
+        press(plain, "panel._generate")
+        until(plain, "panel.generation is not None and not panel.busy")
+        press(plain, "panel._copy")
+        assert (
+            said(plain, "panel._cell.layout.display, panel._cell.value == panel.generation.command()") == "(None, True)"
+        )
+        assert "select it with Ctrl+A" in said(plain, "panel._status.text")

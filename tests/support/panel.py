@@ -1,0 +1,91 @@
+"""A panel in a page, used as a person does: by what is written on it, with the mouse and the keyboard."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from playwright.async_api import Locator, Page, expect
+
+
+@dataclass(frozen=True)
+class PanelPage:
+    """One of the panels on a page.
+
+    Attributes:
+        page: where it is.
+        number: which of them, from 0.
+    """
+
+    page: Page
+    number: int = 0
+
+    @property
+    def root(self) -> Locator:
+        return self.page.locator(".flux-magic-panel").nth(self.number)
+
+    @property
+    def output(self) -> Locator:
+        """The cell's outputs, of which the panel is the first."""
+        return self.page.locator(".jp-OutputArea").filter(has=self.page.locator(".flux-magic-panel")).nth(self.number)
+
+    @property
+    def picture(self) -> Locator:
+        """The picture below the panel."""
+        return self.output.locator(".jp-RenderedImage img")
+
+    @property
+    def status(self) -> Locator:
+        return self.root.locator(".flux-magic-status")
+
+    @property
+    def results(self) -> Locator:
+        """The buttons of the strip."""
+        return self.root.locator(".flux-magic-item button")
+
+    def button(self, name: str) -> Locator:
+        return self.root.get_by_role("button", name=name, exact=True)
+
+    def field(self, label: str) -> Locator:
+        return self.root.get_by_label(label, exact=True)
+
+    def handle(self, label: str) -> Locator:
+        """A slider's handle."""
+        return self.root.get_by_role("slider", name=label, exact=True)
+
+    async def shown(self) -> PanelPage:
+        """The same, once it is there with all that works on it."""
+        await expect(self.field("Prompt")).to_be_visible(timeout=30_000)
+        await expect(self.handle("Width")).to_be_visible(timeout=30_000)
+        return self
+
+    async def type_prompt(self, text: str) -> None:
+        await self.field("Prompt").click()
+        await self.page.keyboard.press("Control+A")
+        await self.page.keyboard.type(text)
+
+    async def drag(self, label: str, by: int) -> None:
+        """Drag a slider's handle by so many pixels to the right."""
+        box = await self.handle(label).bounding_box()
+        assert box is not None
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        await self.page.mouse.move(x, y)
+        await self.page.mouse.down()
+        await self.page.mouse.move(x + by / 2, y, steps=4)
+        await self.page.mouse.move(x + by, y, steps=4)
+        await self.page.mouse.up()
+
+    async def says(self, pattern: str, patience: float = 30) -> str:
+        """The status line's text, once it is like this."""
+        like = re.compile(pattern.replace("^", r"^\s*"))  # the bar is a blank
+        await expect(self.status).to_have_text(like, timeout=patience * 1000)
+        return (await self.status.inner_text()).strip()
+
+    async def done(self, results: int) -> None:
+        """Wait for the job's end, with so many results in the strip."""
+        await self.says(r"^done in")
+        await expect(self.results).to_have_count(results)
+
+    async def number_of(self, label: str) -> int:
+        """A slider's value."""
+        return int(float(await self.handle(label).get_attribute("aria-valuenow") or "nan"))

@@ -1,0 +1,512 @@
+"""The panel without a page: its traits, its widgets, its jobs, over a scripted provider."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ipywidgets import IntSlider, Widget
+from traitlets import TraitError, link
+
+import flux_magic
+from flux_magic import api, settings
+from flux_magic.errors import InvalidRequest, QuotaExceeded, SpaceError, TimedOut
+from flux_magic.generation import Generation, Generations
+from flux_magic.panel import Panel, strip
+from flux_magic.types import MAX_SEED, ImageRequest, Queued, Running, Waiting
+from tests.unit.samples import encoded, generation
+from tests.unit.scripted import Scripted, answer, installed
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    """No history, and no widget is left open."""
+    api.history.clear()
+    before = set(Widget.get_manager_state()["state"])
+    yield
+    for panel in opened:
+        panel.close()
+    opened.clear()
+    api.history.clear()
+    left = [one["model_name"] for key, one in Widget.get_manager_state()["state"].items() if key not in before]
+    assert left == []
+
+
+pytestmark = pytest.mark.usefixtures("provider")
+opened: list[Panel] = []
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
+    return installed(monkeypatch)
+
+
+def make(*given: Any, **options: Any) -> Panel:
+    """A panel that is closed at the test's end."""
+    panel = Panel(*given, **{"prompt": "a fox", **options} if not given else options)
+    opened.append(panel)
+    return panel
+
+
+def text(panel: Panel) -> str:
+    return panel._status.text
+
+
+def requests(provider: type[Scripted]) -> list[ImageRequest]:
+    """What the Space was asked for."""
+    return [request for one in provider.made for request in one.requests]
+
+
+def image(panel: Panel) -> Generation:
+    """What it made."""
+    made = panel.wait(10)
+    assert made is not None
+    assert made is panel.generation
+    return made
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_it_starts_with_the_defaults_and_what_is_given() -> None:
+    panel = make(steps=4, seed=42)
+    assert (panel.prompt, panel.steps, panel.seed, panel.width, panel.height) == ("a fox", 4, 42, 768, 768)
+    assert (panel.model, panel.space, panel.count, panel.generation, panel.busy) == ("flux", "", 1, None, False)
+    assert repr(panel) == "Panel(prompt='a fox', width=768, height=768, steps=4, seed=42)"
+
+
+def test_what_is_configured_is_where_it_starts() -> None:
+    settings.configure_by(lambda: {"steps": 7, "seed": 3, "space": "local"})
+    try:
+        panel, other = make(), make(seed=None)
+    finally:
+        settings.configure_by(dict)
+    assert (panel.steps, panel.seed, panel.space) == (7, 3, "local")
+    assert other.seed is None
+
+
+def test_it_opens_with_an_image_and_what_made_it() -> None:
+    made = generation(encoded(), prompt="a hen", seed=9, requested_space="a/b")
+    panel = make(made)
+    assert panel.generation is made
+    assert (panel.prompt, panel.seed, panel.space, panel.steps) == ("a hen", 9, "a/b", made.steps)
+    assert panel._controls.random.value is False
+    assert make(Generations([made, made]), steps=8).steps == 8
+    own = make(generation(encoded(), requested_space=None))
+    assert own.space == "black-forest-labs/FLUX.1-schnell"
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "says"),
+    [
+        pytest.param(("a fox",), {}, "opens with a Generation, not with 'a fox'; a prompt is given as", id="a text"),
+        pytest.param((), {"step": 4}, "a Panel has no option step; there are", id="misspelt"),
+        pytest.param((), {"generation": 4}, "opens with a Generation, not with 4", id="no image"),
+    ],
+)
+def test_what_it_cannot_open_with_is_a_type_error(given: Any, options: Any, says: str) -> None:
+    with pytest.raises(TypeError, match=says):
+        Panel(*given, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        pytest.param("steps", 0, "steps", id="steps"),
+        pytest.param("width", 4, "width", id="width"),
+        pytest.param("seed", -1, "seed", id="seed"),
+        pytest.param("seed", MAX_SEED + 1, "seed", id="large seed"),
+        pytest.param("count", 17, "count", id="count"),
+        pytest.param("model", "nope", "there is no model 'nope': choose one of", id="model"),
+        pytest.param("prompt", 7, "prompt", id="prompt"),
+    ],
+)
+def test_a_value_that_is_not_allowed_changes_nothing(name: str, value: Any, says: str) -> None:
+    panel = make()
+    before = getattr(panel, name)
+    with pytest.raises(TraitError, match=says):
+        setattr(panel, name, value)
+    assert getattr(panel, name) == before
+    with pytest.raises(TraitError, match=says):
+        Panel(**{name: value})
+
+
+def test_a_press_makes_an_image_and_tells_how_it_went(provider: type[Scripted]) -> None:
+    provider.script = [Queued(2, 3), 0.3, Running(1, 4), 0.3, answer()]
+    panel = make(seed=5)
+    seen: list[str] = []
+    panel._status.widget.observe(lambda change: seen.append(change["new"]), "value")
+    busy = [panel.busy]
+    panel.observe(lambda change: busy.append(change["new"]), "busy")
+    cancel = [panel._cancel.disabled]
+    panel._cancel.observe(lambda change: cancel.append(change["new"]), "disabled")
+    panel.generate()
+    made = image(panel)
+    assert requests(provider)[0].seed == made.seed == 5
+    assert list(api.history) == [made]
+    assert busy == [False, True, False]
+    assert cancel == [True, False, True]
+    assert any("2nd of 3 in the queue" in said for said in seen)
+    assert any('<progress value="1" max="4"' in said for said in seen)
+    assert re.fullmatch(r"done in 0\.\d s", text(panel))
+
+
+def test_several_images_have_seeds_that_follow_each_other() -> None:
+    panel = make(seed=5, count=3)
+    seen: list[int] = []
+    panel.observe(lambda change: seen.append(change["new"].seed), "generation")
+    panel.generate()
+    panel.wait(10)
+    assert seen == [5, 6, 7]
+    assert len(panel._strip) == 3
+
+
+def test_random_means_another_seed_for_each_press_which_is_shown(provider: type[Scripted]) -> None:
+    settings.configure_by(lambda: {"seed": 3})
+    try:
+        panel = make(seed=None)
+        for _ in range(2):
+            panel.generate()
+            panel.wait(10)
+    finally:
+        settings.configure_by(dict)
+    first, second = (one.seed for one in requests(provider))
+    assert first != second
+    assert 3 not in {first, second}
+    assert panel._controls.seed.value == second
+    assert panel._controls.seed.disabled
+
+
+def test_the_kept_seed_makes_a_new_image_each_time(provider: type[Scripted]) -> None:
+    panel = make(seed=None)
+    assert panel._controls.keep.disabled
+    panel.generate()
+    panel.wait(10)
+    panel._controls.keep.click()
+    kept = panel.seed
+    assert kept == image(panel).seed
+    assert panel._controls.random.value is False
+    for _ in range(2):
+        panel.generate()
+        panel.wait(10)
+    assert [one.seed for one in requests(provider)] == [kept] * 3
+    panel._controls.random.value = True
+    assert panel.seed is None
+
+
+def test_pressing_again_queues_behind(provider: type[Scripted]) -> None:
+    provider.script = [Waiting("sending the request"), 0.5, answer()]
+    panel = make(seed=1)
+    panel.generate()
+    panel.seed = 2
+    panel.generate()
+    panel.seed = 3
+    until(lambda: text(panel) == "sending the request; 1 more behind it")
+    panel.wait(10)
+    assert [one.seed for one in requests(provider)] == [1, 2]
+
+
+def test_cancel_ends_the_job_and_those_behind_it(provider: type[Scripted]) -> None:
+    provider.script = [Running(1, 50), 30.0, answer()]
+    panel = make()
+    panel.generate()
+    panel.generate()
+    until(lambda: text(panel).startswith("step 1 of 50"))
+    begin = time.monotonic()
+    assert panel.cancel() == 2
+    assert text(panel) == "cancelling"
+    panel.wait(5)
+    assert time.monotonic() - begin < 1.5
+    assert text(panel) == "cancelled"
+    until(lambda: [one.closed for one in provider.made if one.requests] == [True])
+    assert panel.cancel() == 0
+    assert text(panel) == "cancelled"
+
+
+def test_another_panel_is_not_disturbed(provider: type[Scripted]) -> None:
+    provider.script = [Running(1, 50), 0.6, answer()]
+    panel, other = make(), make()
+    panel.generate()
+    other.generate()
+    until(lambda: text(panel).startswith("step"))
+    panel.cancel()
+    assert panel.wait(5) is None
+    assert other.wait(5) is not None
+
+
+def test_an_error_is_on_the_status_line_and_raised_by_wait(provider: type[Scripted]) -> None:
+    provider.script = [QuotaExceeded("no GPU time is left", "Try <again> later.")]
+    panel = make()
+    panel.generate()
+    with pytest.raises(QuotaExceeded):
+        panel.wait(10)
+    assert text(panel) == "QuotaExceeded: no GPU time is left\nTry <again> later."
+    assert "Try &lt;again&gt; later." in panel._status.widget.value
+    assert 'role="alert"' in panel._status.widget.value
+    provider.script = [answer()]
+    panel.generate()
+    assert panel.wait(10) is not None
+    assert text(panel).startswith("done in")
+
+
+def test_what_cannot_be_asked_for_is_told_at_once() -> None:
+    panel = make(prompt="  ", space="nope")
+    assert panel._generate.disabled
+    until(lambda: "'nope' is no Space" in text(panel))
+    with pytest.raises(InvalidRequest, match="the prompt is empty"):
+        panel.generate()
+    assert text(panel).startswith("the prompt is empty")
+    panel._pressed()
+    panel.prompt = "a fox"
+    assert not panel._generate.disabled
+    assert not panel.busy
+
+
+def test_no_secret_is_on_the_status_line(provider: type[Scripted]) -> None:
+    provider.script = [RuntimeError("//me:secret@proxy and hf_secret")]
+    panel = make()
+    panel.generate()
+    with pytest.raises(RuntimeError):
+        panel.wait(10)
+    assert text(panel) == "RuntimeError: //***@proxy and ***"
+
+
+def test_observers_may_fail_and_no_image_is_lost() -> None:
+    panel = make(count=2)
+    panel.observe(lambda _: 1 / 0, "generation")
+    panel.generate()
+    with pytest.raises(ZeroDivisionError):
+        panel.wait(10)
+    assert text(panel) == "ZeroDivisionError: division by zero"
+    assert len(panel._strip) == 2
+    panel.unobserve_all("generation")
+    panel.observe(lambda _: 1 / 0, "busy")
+    panel.generate()
+    with pytest.raises(ZeroDivisionError):
+        panel.wait(10)
+    assert not panel.busy
+
+
+def test_observers_run_where_they_may_block_but_cannot_wait_for_the_panel() -> None:
+    panel = make()
+    done: list[Any] = []
+
+    def more(_change: object) -> None:
+        done.append(threading.current_thread() is threading.main_thread())
+        done.append(flux_magic.generate("a hen", quiet=True))
+        with pytest.raises(RuntimeError, match="an observer of the panel would wait for itself"):
+            panel.wait()
+
+    panel.observe(more, "generation")
+    panel.generate()
+    panel.wait(10)
+    assert done[0] is False
+    assert done[1].prompt == "a hen"
+
+
+def test_a_wait_has_an_end(provider: type[Scripted]) -> None:
+    provider.script = [5.0, answer()]
+    panel = make()
+    panel.generate()
+    with pytest.raises(TimedOut, match=r"the panel is still busy after 0\.1 s"):
+        panel.wait(0.1)
+    panel.cancel()
+
+
+def test_closing_ends_its_job_and_its_use(provider: type[Scripted]) -> None:
+    provider.script = [Running(), 30.0, answer()]
+    panel = make()
+    panel.generate()
+    until(lambda: text(panel) == "started")
+    panel.close()
+    until(lambda: [one.closed for one in provider.made if one.requests] == [True])
+    assert repr(panel) == "<closed Panel>"
+    with pytest.raises(InvalidRequest, match="the panel is closed: open another"):
+        panel.generate()
+
+
+def test_widgets_and_traits_follow_each_other() -> None:
+    panel = make()
+    controls = panel._controls
+    for name, value, other in (("steps", 9, 8), ("width", 1024, 512), ("count", 3, 2), ("prompt", "a hen", "a cat")):
+        widget = getattr(controls, name)
+        setattr(panel, name, value)
+        assert widget.value == value
+        widget.value = other
+        assert getattr(panel, name) == other
+    seeds: list[int | None] = []
+    panel.observe(lambda change: seeds.append(change["new"]), "seed")
+    controls.seed.value = 8
+    assert seeds == []  # it is random
+    controls.random.value = False
+    assert seeds == [8]
+    mine = IntSlider(min=1, max=20)
+    link((panel, "steps"), (mine, "value"))
+    mine.value = 11
+    assert controls.steps.value == 11
+    for widget in (mine.layout, mine.style, mine):
+        widget.close()
+
+
+def test_sizes_have_presets_with_their_shapes() -> None:
+    panel = make()
+    size, swap = panel._controls.size, panel._controls.swap
+    labels = [label for label, _ in size.options]
+    assert labels[:2] == ["□ 512 × 512 square 1:1", "□ 768 × 768 square 1:1"]
+    assert "▭ 1024 × 768 landscape 4:3" in labels
+    assert "▯ 768 × 1024 portrait 3:4" in labels
+    assert (size.value, swap.disabled) == ((768, 768), True)
+    changes: list[tuple[int, int]] = []
+    panel.observe(lambda _: changes.append((panel.width, panel.height)), ["width", "height"])
+    size.value = (1024, 768)
+    assert (panel.width, panel.height, swap.disabled) == (1024, 768, False)
+    swap.click()
+    assert size.value == (768, 1024)
+    assert set(changes) == {(1024, 768), (768, 1024)}  # never half of it
+    panel.width = 776
+    assert size.value == "other"
+
+
+def test_a_spaces_bounds_are_the_sliders(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str | None] = []
+
+    def bounds(resolved: settings.Settings) -> dict[str, tuple[int, int]]:
+        asked.append(resolved.space)
+        return {"width": (250, 1030), "height": (250, 1030), "steps": (1, 8), "seed": (0, 9)}
+
+    monkeypatch.setattr(api, "bounds", bounds)
+    panel = make(width=2048, steps=20)
+    until(lambda: panel._controls.steps.max == 8)
+    assert (panel._controls.width.min, panel._controls.width.max) == (256, 1024)
+    assert (panel.width, panel.steps) == (1024, 8)
+    until(lambda: text(panel) == "steps is now 8: this Space takes 1 to 8")
+    assert not [label for label, _ in panel._controls.size.options if "2048" in label]
+    with pytest.raises(TraitError, match=r"^width is 2048: this Space takes 256 to 1024$"):
+        panel.width = 2048
+    panel._controls.width.value = 512
+    assert asked == [None]  # a slider's move asks nobody
+    panel.space = "a/b"
+    until(lambda: asked == [None, "a/b"])
+
+
+def test_while_no_bounds_are_known_a_slider_makes_room() -> None:
+    panel = make(width=4096, steps=99)
+    assert (panel._controls.width.max, panel._controls.steps.max) == (4096, 99)
+    assert panel.width == 4096
+
+
+def test_an_earlier_result_comes_back_with_what_made_it() -> None:
+    panel = make(seed=1)
+    panel.generate()
+    first = panel.wait(10)
+    panel.prompt, panel.seed, panel.width = "a hen", 2, 512
+    panel.generate()
+    panel.wait(10)
+    newest, oldest = panel._strip.widget.children
+    assert newest.children[1].description == "seed 2"
+    assert ("flux-magic-shown" in newest._dom_classes, "flux-magic-shown" in oldest._dom_classes) == (True, False)
+    oldest.children[1].click()
+    assert panel.generation is first
+    assert (panel.prompt, panel.seed, panel.width) == ("a fox", 1, 768)
+    assert ("flux-magic-shown" in newest._dom_classes, "flux-magic-shown" in oldest._dom_classes) == (False, True)
+    assert 'alt="a fox"' in oldest.children[0].value
+
+
+def test_a_result_whose_model_is_gone_is_shown_all_the_same() -> None:
+    panel = make()
+    old = generation(encoded(), requested_model="gone-1")
+    panel._strip.add(old)
+    panel._strip.widget.children[0].children[1].click()
+    assert panel.generation is old
+    assert text(panel).startswith("there is no model 'gone-1'")
+
+
+def test_a_strip_starts_with_the_sessions_images_and_holds_fifty() -> None:
+    for number in range(strip.MOST + 5):
+        flux_magic.generate("a hen", seed=number, quiet=True)
+    panel = make(seed=7)
+    until(lambda: len(panel._strip) == strip.MOST == 50)
+    seeds = [item.children[1].description for item in panel._strip.widget.children]
+    assert (seeds[0], seeds[-1]) == ("seed 54", "seed 5")
+    models = len(Widget.get_manager_state()["state"])
+    panel.generate()
+    panel.wait(10)
+    assert panel._strip.widget.children[0].children[1].description == "seed 7"
+    assert len(Widget.get_manager_state()["state"]) == models  # as many went as came
+
+
+def test_the_cell_is_shown_to_copy(provider: type[Scripted]) -> None:
+    panel = make(prompt="a {fox}", seed=1)
+    assert (panel._copy.disabled, panel._save.disabled) == (True, True)
+    panel.generate()
+    made = image(panel)
+    panel._copy.click()
+    assert panel._cell.layout.display is None
+    assert panel._extras is not None
+    assert panel._cell.value == panel._extras.cell == made.command()
+    assert "{{fox}}" in panel._cell.value
+    panel._extras._handle_custom_msg("copied", [])
+    assert text(panel) == "the cell is on the clipboard: paste it into the notebook"
+    panel._extras._handle_custom_msg("pressed", [])
+    until(lambda: len(requests(provider)) == 2)
+    panel.wait(10)
+
+
+def test_save_writes_the_image_on_view(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    panel = make(seed=1)
+    panel._save.click()  # a page that is late
+    panel.generate()
+    made = image(panel)
+    panel._save.click()
+    assert text(panel) == f"saved pictures/1-{made.digest[:12]}.png"
+    assert (tmp_path / "pictures" / f"1-{made.digest[:12]}.png").read_bytes() == made.data
+    panel._path.value = "fox.bmp"
+    panel._save.click()
+    assert text(panel).startswith("cannot save as 'fox.bmp': give a name that ends in")
+
+
+def test_without_a_page_of_its_own_the_result_is_in_the_panel() -> None:
+    panel = make(prompt='a "fox" <b>', seed=1)
+    view = panel._view.widget
+    assert (view.layout.display, view.value) == ("none", "")
+    panel.generate()
+    panel.wait(10)
+    assert str(view.layout.display) == "None"
+    assert 'alt="a &quot;fox&quot; &lt;b&gt;"' in view.value
+    assert "%%flux" in view.value
+    panel.generation = None
+    assert (view.layout.display, panel._copy.disabled) == ("none", True)
+
+
+def test_a_link_is_shown_as_a_link() -> None:
+    panel = make(generation(encoded(), inline="link"))
+    assert '<a href="http' in panel._view.widget.value
+
+
+def test_an_error_of_a_space_that_is_no_more_asked_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, go = threading.Event(), threading.Event()
+
+    def bounds(resolved: settings.Settings) -> dict[str, tuple[int, int]]:
+        if resolved.space == "slow/one":
+            asked.set()
+            go.wait(5)
+            raise SpaceError("too late")
+        return {}
+
+    monkeypatch.setattr(api, "bounds", bounds)
+    panel = make(space="slow/one")
+    assert asked.wait(5)
+    panel.space = "other/one"
+    go.set()
+    time.sleep(0.2)
+    assert text(panel) == ""
