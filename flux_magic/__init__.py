@@ -67,7 +67,7 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """What `%load_ext flux_magic` calls."""
-    from .magics import load
+    from .extension import load
 
     load(shell, keep_config=not _unloaded)
 
@@ -75,7 +75,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """What `%unload_ext flux_magic` calls."""
     global _unloaded  # noqa: PLW0603 - tells a reload from an unload
-    from .magics import unload
+    from .extension import unload
 
     unload(shell)
     _unloaded = True
