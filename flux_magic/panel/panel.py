@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.display import display
-from ipywidgets import HTML, Box, Button, HBox, Layout, Text, Textarea, VBox
+from ipywidgets import HTML, Box, Button, HBox, Layout, VBox
 from traitlets import Bool, Instance, TraitError, observe
 from traitlets.utils.bunch import Bunch
 
@@ -18,8 +18,9 @@ from ..errors import FluxError, InvalidRequest, TimedOut, shown
 from ..generation import Generation, Generations
 from ..progress import Bar
 from ..settings import resolve
-from .controls import LABEL, Controls
+from .controls import Controls
 from .jobs import Cancelled, Job, Jobs, started
+from .keeper import Keeper
 from .parameters import Parameters, configured, parameters_of
 from .status import StatusLine
 from .strip import Strip
@@ -63,11 +64,10 @@ class Panel(Parameters, VBox):
         start = configured() | (parameters_of(shown_first.record) if shown_first else {})
         super().__init__(**start | _checked(options))
         self._failure: Exception | None = None
-        self._asked = False
-        self._closed = False
+        self._closed = self._bounds_asked = False
         self._jobs = Jobs(self._work, self._settle)
         self._status = StatusLine(lambda: self._jobs.waiting)
-        self._controls = Controls(self, keep=self._keep_seed)
+        self._controls, self._keeper = Controls(self, keep=self._keep_seed), Keeper(self._status)
         self._view, self._strip = View(), Strip(self._bring_back)
         earlier = list(api.history)
         self._make_buttons()
@@ -80,20 +80,10 @@ class Panel(Parameters, VBox):
         self._learn()
 
     def _make_buttons(self) -> None:
-        self._generate = Button(
-            description="Generate", button_style="primary", icon="play", tooltip="Make an image (Ctrl+Enter)"
-        ).add_class("flux-magic-generate")
+        self._generate = Button(description="Generate", button_style="primary", icon="play", tooltip="Make an image")
         self._cancel = Button(description="Cancel", icon="stop", tooltip="End this panel's jobs", disabled=True)
-        self._copy = Button(description="Copy as cell", icon="copy", disabled=True).add_class("flux-magic-copy")
-        self._copy.tooltip = "The %%flux cell that makes this image again"
-        self._path = Text(description="Save to", value="pictures/", style=LABEL, layout=Layout(width="18em"))
-        self._save = Button(description="Save", icon="download", disabled=True)
-        self._cell = Textarea(description="Cell", rows=3, style=LABEL, layout=Layout(display="none", width="auto"))
-        self._cell.add_class("flux-magic-cell")
         self._generate.on_click(lambda _: self._pressed())
         self._cancel.on_click(lambda _: self.cancel())
-        self._copy.on_click(lambda _: self._show_cell())
-        self._save.on_click(lambda _: self._save_it())
         self._may_generate()
 
     def _make_extras(self) -> Extras | None:
@@ -101,7 +91,8 @@ class Panel(Parameters, VBox):
             from .extras import Extras
         except ImportError:
             return None
-        return Extras(pressed=self._pressed, copied=self._copied)
+        self._generate.tooltip += " (Ctrl+Enter)"
+        return Extras(pressed=self._pressed, copied=self._keeper.copied)
 
     def _laid_out(self) -> tuple[Any, ...]:
         hidden = [HTML(STYLE), *([self._extras] if self._extras else [])]
@@ -112,8 +103,8 @@ class Panel(Parameters, VBox):
             self._status.widget,
             self._view.widget,
             self._strip.widget,
-            HBox([self._copy, self._path, self._save]).add_class("flux-magic-row"),
-            self._cell,
+            self._keeper.widget,
+            self._keeper.cell,
         )
 
     def generate(self) -> None:
@@ -129,6 +120,7 @@ class Panel(Parameters, VBox):
         except FluxError as error:
             self._status.fail(error)
             raise
+        self._status.clear()
         self._jobs.add(job)
 
     def cancel(self) -> int:
@@ -174,31 +166,28 @@ class Panel(Parameters, VBox):
     def _work(self, job: Job) -> None:
         """One job, to its end."""
         self._failure = None
-        bar, begin, made = Bar(self._status, len(job.requests), patience=0), time.monotonic(), 0
+        count, made, begin = len(job.requests), 0, time.monotonic()
+        bar = Bar(self._status, count, patience=0)
         try:
             with closing(job.events()) as events:
                 for event in events:
                     bar.show(event)
                     if isinstance(event, Generation):
                         made += 1
-                        self._arrived(event)
+                        self._strip.add(event)
+                        self._observed("generation", event)
         except (Cancelled, concurrent.futures.CancelledError):
-            self._status.say("cancelled")
+            self._status.say(f"cancelled{_some(made, count, ': ')}")
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs into the status line and to `wait`
-            self._failed(error)
+            self._failed(error, _some(made, count))
         else:
-            if self._failure is None:
-                self._status.say(f"done in {time.monotonic() - begin:.1f} s")
-            if not self._asked:  # the local Space runs now
+            self._status.note(f"done in {time.monotonic() - begin:.1f} s")
+            if not self._bounds_asked:  # the local Space runs now
                 self._ask_bounds()
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: Exception, more: str = "") -> None:
         self._failure = error
-        self._status.fail(error)
-
-    def _arrived(self, generation: Generation) -> None:
-        self._strip.add(generation)
-        self._observed("generation", generation)
+        self._status.fail(error, more)
 
     def _observed(self, name: str, value: object) -> None:
         """Set a trait whose observers may fail: that ends no job."""
@@ -218,12 +207,10 @@ class Panel(Parameters, VBox):
         generation: Generation | None = change["new"]
         self._view.show(generation)
         self._strip.mark(generation)
-        self._copy.disabled = self._save.disabled = generation is None
+        self._keeper.show(generation)
         self._may_keep()
-        cell = "" if generation is None else generation.command()
-        self._cell.value = cell
         if self._extras is not None:
-            self._extras.cell = cell
+            self._extras.cell = self._keeper.cell.value
         if generation is not None:
             self._controls.show_used_seed(generation.seed)
 
@@ -249,44 +236,28 @@ class Panel(Parameters, VBox):
         if self.generation is not None:
             self.seed = self.generation.seed
 
-    def _show_cell(self) -> None:
-        self._cell.layout.display = None
-        self._status.say("the cell is below: select it with Ctrl+A, and copy it")
-
-    def _copied(self) -> None:
-        self._status.say("the cell is on the clipboard: paste it into the notebook")
-
-    def _save_it(self) -> None:
-        if self.generation is None:
-            return
-        try:
-            saved = self.generation.save(self._path.value or "pictures/")
-        except FluxError as error:
-            self._status.fail(error)
-        else:
-            self._status.say(f"saved {', '.join(str(path) for path in saved)}")
-
     def _learn(self) -> None:
         """Ask the Space for its bounds, without waiting for it."""
         started(self._ask_bounds)
 
     def _ask_bounds(self) -> None:
-        asked = {"space": self.space, "model": self.model}
-        told: Mapping[str, tuple[int, int]] | None = {}
-        error = None
+        asked, told, trouble = (self.space, self.model), None, None
         try:
-            told = api.bounds(resolve(**asked))
-        except FluxError as trouble:
-            error = trouble
+            told = api.bounds(resolve(space=self.space, model=self.model))
+        except FluxError as error:
+            trouble = error
         except concurrent.futures.CancelledError:  # the process ends
             return
-        if self._closed or asked != {"space": self.space, "model": self.model}:
+        if self._closed or asked != (self.space, self.model):
             return
-        if error is not None and not self.busy:
+        self._bounds_asked = told is not None
+        if trouble is not None and not self.busy:
+            self._status.fail(trouble)
+        try:
+            for moved in self.learn(told or {}):
+                self._status.note(moved)
+        except Exception as error:  # noqa: BLE001 - an observer's
             self._status.fail(error)
-        self._asked = told is not None
-        for moved in self.learn(told or {}):
-            self._status.say(moved)
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:  # noqa: FBT001, FBT002 - ipywidgets'
         """What a page is sent. One that asks for all was opened after the panel, and no output is updated there."""
@@ -315,6 +286,11 @@ def _one(given: object) -> Generation | None:
     if given is None or isinstance(given, Generation):
         return given
     raise TypeError(f"a Panel opens with a Generation, not with {shown(given)}; a prompt is given as Panel(prompt=…)")
+
+
+def _some(made: int, count: int, before: str = "") -> str:
+    """How many of several images were made, where that is not all there is to say."""
+    return f"{before}{made} of {count} images were made" if made else ""
 
 
 def _checked(options: dict[str, Any]) -> dict[str, Any]:

@@ -16,38 +16,52 @@ from ..progress import Status, html_of
 class StatusLine:
     """One line of text, with a bar before it while a job runs; a `progress.Screen`.
 
+    What went wrong stays below it until something is asked for anew, whatever the jobs behind it have to tell.
+
     Args:
         behind: how many jobs stand behind the one that is told of.
     """
 
     def __init__(self, behind: Callable[[], int]) -> None:
         self._behind = behind
-        self.text = ""
+        self._text, self._trouble = "", ""
         self.widget = HTML().add_class("flux-magic-status")
+
+    @property
+    def text(self) -> str:
+        """All of it as text."""
+        return "\n".join(filter(None, [self._text, self._trouble]))
 
     def draw(self, status: Status) -> None:
         """How far a job is."""
         behind = self._behind()
-        waits = f"; {behind} more behind it" if behind else ""
-        told = replace(status, text=f"{status.text}{waits}")
+        told = replace(status, text=f"{status.text}; {behind} more behind it" if behind else status.text)
         self._put(told.text, html_of(told))
 
     def clear(self) -> None:
         """Nothing."""
+        self._trouble = ""
         self._put("", "")
 
-    def say(self, text: str) -> None:
-        """What came of it."""
+    def note(self, text: str) -> None:
+        """What came of a job."""
         self._put(text, f'<span role="status">{html.escape(text)}</span>')
 
-    def fail(self, error: Exception) -> None:
+    def say(self, text: str) -> None:
+        """What came of a press."""
+        self._trouble = ""
+        self.note(text)
+
+    def fail(self, error: Exception, more: str = "") -> None:
         """What went wrong, in the words of the magic."""
-        text = words(error)
-        self._put(text, f'<div class="flux-magic-error" role="alert">{html.escape(text)}</div>')
+        self._trouble = words(error)
+        self.note(more)
 
     def _put(self, text: str, markup: str) -> None:
-        if text != self.text:
-            self.text, self.widget.value = text, markup
+        self._text = text
+        if self._trouble:
+            markup += f'<div class="flux-magic-error" role="alert">{html.escape(self._trouble)}</div>'
+        self.widget.value = markup
 
 
 def words(error: Exception) -> str:

@@ -46,7 +46,7 @@ class Strip:
         """Put a result before those there are."""
         made = [(generation, self._item(generation))]
         with self._lock:
-            gone = self._hold([*made, *self._items])
+            gone = made if self._closed else self._hold([*made, *self._items])
         _close(gone)
 
     def fill(self, generations: Sequence[Generation]) -> None:

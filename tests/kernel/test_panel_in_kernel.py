@@ -221,6 +221,18 @@ def test_an_error_is_on_the_status_line_and_raised_by_wait(panel: Kernel) -> Non
     assert panel.ok("panel.space = ''; panel.generate(); panel.wait()").status == "ok"
 
 
+def test_an_interrupt_ends_the_wait_and_not_the_job(panel: Kernel, slow_space: str) -> None:
+    panel.ok(f"panel.space, panel.steps = '{slow_space}', 4; panel.generate()")
+    sent = panel.send("panel.wait()")
+    time.sleep(0.5)
+    begin = time.monotonic()
+    panel.interrupt()
+    cell = panel.wait(sent)
+    assert time.monotonic() - begin < 1.5
+    assert cell.traceback == "KeyboardInterrupt: stopped"
+    assert said(panel, "panel.busy, panel.wait().steps") == "(True, 4)"
+
+
 def test_a_saved_notebook_has_the_result_once_below_the_panel(space: str, tmp_path: Path) -> None:
     cells = [
         "import flux_magic\npanel = flux_magic.Panel(prompt='a red fox', width=256, height=256, seed=42)\npanel",
@@ -262,8 +274,9 @@ def test_a_panel_without_anywidget_works_the_same(space: str) -> None:
         plain.ok("panel = %flux_panel --size 256x256 a fox\npanel")
         press(plain, "panel._generate")
         until(plain, "panel.generation is not None and not panel.busy")
-        press(plain, "panel._copy")
+        press(plain, "panel._keeper.copy")
         assert (
-            said(plain, "panel._cell.layout.display, panel._cell.value == panel.generation.command()") == "(None, True)"
+            said(plain, "panel._keeper.cell.layout.display, panel._keeper.cell.value == panel.generation.command()")
+            == "(None, True)"
         )
         assert "select it with Ctrl+A" in said(plain, "panel._status.text")

@@ -40,7 +40,7 @@ def done(*command: str) -> str:
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"flux_magic/space/app.py", "flux_magic/py.typed"} <= set(names)
+    assert {"flux_magic/space/app.py", "flux_magic/panel/extras.js", "flux_magic/py.typed"} <= set(names)
     assert all(name.startswith(("flux_magic/", "flux_magic-")) for name in names)
 
 
@@ -51,6 +51,8 @@ def test_in_a_clean_environment_it_loads_and_makes_an_image(wheel: Path, space: 
     done(python, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", *constraints, str(wheel))
     said = done(python, "-m", "IPython", "--colors=nocolor", "-c", CELL.format(space=space))
     assert said.startswith("<flux 768×768 seed=1 steps=2 sha256:")
+    panel = f"import flux_magic; panel = flux_magic.Panel(prompt='a fox', space='{space}'); panel.generate()"
+    assert done(python, "-c", f"{panel}; print(repr(panel.wait()))").startswith("<flux 768×768 seed=")
     missing = subprocess.run(
         [python, "-m", "IPython", "-c", CELL.format(space="local")], capture_output=True, text=True, timeout=60
     )

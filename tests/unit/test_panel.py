@@ -258,6 +258,35 @@ def test_an_error_is_on_the_status_line_and_raised_by_wait(provider: type[Script
     assert text(panel).startswith("done in")
 
 
+def test_what_went_wrong_stays_to_be_read_until_the_next_press(provider: type[Scripted]) -> None:
+    provider.script = [0.3, SpaceError("it broke")]
+    panel = make()
+    panel.generate()
+    panel.generate()
+    until(lambda: len(requests(provider)) == 1)
+    provider.script = [Running(1, 4), 0.5, answer()]
+    until(lambda: text(panel).startswith("step 1 of 4\nSpaceError: it broke"))
+    panel.wait(10)
+    assert re.fullmatch(r"done in \d\.\d s\nSpaceError: it broke", text(panel))
+    panel.generate()
+    assert "SpaceError" not in text(panel)
+    panel.wait(10)
+    assert re.fullmatch(r"done in \d\.\d s", text(panel))
+
+
+def test_what_was_made_before_the_end_is_said(provider: type[Scripted], monkeypatch: pytest.MonkeyPatch) -> None:
+    def script(_provider: Scripted) -> list[Any]:
+        return [answer()] if len(requests(provider)) < 3 else [Running(), 30.0, answer()]
+
+    monkeypatch.setattr(provider, "script", property(script))
+    panel = make(count=4)
+    panel.generate()
+    until(lambda: len(panel._strip) == 2 and text(panel) == "image 3 of 4: started")
+    panel.cancel()
+    panel.wait(5)
+    assert text(panel) == "cancelled: 2 of 4 images were made"
+
+
 def test_what_cannot_be_asked_for_is_told_at_once() -> None:
     panel = make(prompt="  ", space="nope")
     assert panel._generate.disabled
@@ -286,7 +315,7 @@ def test_observers_may_fail_and_no_image_is_lost() -> None:
     panel.generate()
     with pytest.raises(ZeroDivisionError):
         panel.wait(10)
-    assert text(panel) == "ZeroDivisionError: division by zero"
+    assert re.fullmatch(r"done in 0\.\d s\nZeroDivisionError: division by zero", text(panel))
     assert len(panel._strip) == 2
     panel.unobserve_all("generation")
     panel.observe(lambda _: 1 / 0, "busy")
@@ -446,14 +475,14 @@ def test_a_strip_starts_with_the_sessions_images_and_holds_fifty() -> None:
 
 def test_the_cell_is_shown_to_copy(provider: type[Scripted]) -> None:
     panel = make(prompt="a {fox}", seed=1)
-    assert (panel._copy.disabled, panel._save.disabled) == (True, True)
+    assert (panel._keeper.copy.disabled, panel._keeper.save.disabled) == (True, True)
     panel.generate()
     made = image(panel)
-    panel._copy.click()
-    assert panel._cell.layout.display is None
+    panel._keeper.copy.click()
+    assert panel._keeper.cell.layout.display is None
     assert panel._extras is not None
-    assert panel._cell.value == panel._extras.cell == made.command()
-    assert "{{fox}}" in panel._cell.value
+    assert panel._keeper.cell.value == panel._extras.cell == made.command()
+    assert "{{fox}}" in panel._keeper.cell.value
     panel._extras._handle_custom_msg("copied", [])
     assert text(panel) == "the cell is on the clipboard: paste it into the notebook"
     panel._extras._handle_custom_msg("pressed", [])
@@ -464,14 +493,14 @@ def test_the_cell_is_shown_to_copy(provider: type[Scripted]) -> None:
 def test_save_writes_the_image_on_view(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     panel = make(seed=1)
-    panel._save.click()  # a page that is late
+    panel._keeper.save.click()  # a page that is late
     panel.generate()
     made = image(panel)
-    panel._save.click()
+    panel._keeper.save.click()
     assert text(panel) == f"saved pictures/1-{made.digest[:12]}.png"
     assert (tmp_path / "pictures" / f"1-{made.digest[:12]}.png").read_bytes() == made.data
-    panel._path.value = "fox.bmp"
-    panel._save.click()
+    panel._keeper.path.value = "fox.bmp"
+    panel._keeper.save.click()
     assert text(panel).startswith("cannot save as 'fox.bmp': give a name that ends in")
 
 
@@ -485,7 +514,7 @@ def test_without_a_page_of_its_own_the_result_is_in_the_panel() -> None:
     assert 'alt="a &quot;fox&quot; &lt;b&gt;"' in view.value
     assert "%%flux" in view.value
     panel.generation = None
-    assert (view.layout.display, panel._copy.disabled) == ("none", True)
+    assert (view.layout.display, panel._keeper.copy.disabled) == ("none", True)
 
 
 def test_a_link_is_shown_as_a_link() -> None:
