@@ -8,14 +8,14 @@ space() { # NAME, REQUIREMENTS: the wire tests, the Space under this Gradio
     [ -x ".venv-$1/bin/python" ] || python3 -m venv ".venv-$1"
     pip ".venv-$1" "$2"
     echo "== Gradio $1"
-    FLUX_MAGIC_SPACE_PYTHON="$PWD/.venv-$1/bin/python" .venv/bin/python -m pytest -q tests/wire
+    FLUX_MAGIC_SPACE_PYTHON="$PWD/.venv-$1/bin/python" .venv/bin/python -m pytest -q --numprocesses=auto --dist=loadfile tests/wire
 }
 
 whole() { # NAME, PYTHON, REQUIREMENTS: the unit and kernel tests in a whole environment
     [ -x ".venv-$1/bin/python" ] || "$2" -m venv ".venv-$1"
     pip ".venv-$1" "--editable .[test] $3"
     echo "== $1"
-    ".venv-$1/bin/python" -m pytest -q tests/unit tests/kernel
+    ".venv-$1/bin/python" -m pytest -q --numprocesses=auto --dist=loadfile tests/unit tests/kernel
 }
 
 space gradio5 "gradio==5.50.*"
