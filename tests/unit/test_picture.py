@@ -197,3 +197,9 @@ def test_a_cmyk_jpeg_becomes_a_png() -> None:
 def test_a_webp_that_ends_after_its_first_header_is_damaged() -> None:
     with pytest.raises(NotAnImage):
         picture.for_notebook(b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0", None)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "CMYK"])
+def test_a_thumbnail_is_a_small_jpeg_of_the_same_shape(mode: str) -> None:
+    small = opened(picture.thumbnail(encoded("jpeg" if mode == "CMYK" else "png", mode, size=(400, 100)), 96))
+    assert (small.format, small.size) == ("JPEG", (96, 24))

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from flux_magic import picture
+from flux_magic import local, picture
 from flux_magic.client import Client, ClientEvent
 from flux_magic.errors import FluxError, InvalidRequest, TimedOut
 from flux_magic.generation import Generation, Generations
-from flux_magic.types import Queued, Running, Waiting
+from flux_magic.settings import resolve
+from flux_magic.types import MAX_SEED, Queued, Running, Waiting
 from tests.support.space import image, request, run
 
 SMALL = {"width": 256, "height": 256}
@@ -198,3 +199,18 @@ def test_a_job_that_is_cancelled_while_it_runs_ends_at_once_and_the_next_image_c
         return taken
 
     assert run(work()) < 0.5
+
+
+def test_a_space_tells_its_bounds_by_the_names_of_a_request(space: str) -> None:
+    async def work() -> Any:
+        async with Client() as client:
+            return await client.bounds(resolve(space=space))
+
+    sides = {"width": (256, 2048), "height": (256, 2048)}
+    assert run(work()) == {"seed": (0, MAX_SEED), **sides, "steps": (1, 50)}
+
+
+def test_the_local_space_is_not_started_for_its_bounds() -> None:
+    assert not local.shared.running
+    assert run(Client().bounds(resolve(space="local"))) is None
+    assert not local.shared.running
