@@ -209,8 +209,9 @@ def _settings_of(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _panel_options(line: str) -> dict[str, Any]:
     """Where a panel starts, as its magic's line says."""
-    options, typed = prompt.parse_line(line)
-    if unknown := sorted(options.keys() - {"steps", "seed", "size", "width", "height", "count", "model", "space"}):
+    names = {"steps", "seed", "size", "width", "height", "count", "model", "space"}
+    options, typed = prompt.parse_line(line, [option for option in prompt.OPTIONS if option.name in names])
+    if unknown := sorted(options.keys() - names):
         raise InvalidRequest(f"%flux_panel takes no --{unknown[0].replace('_', '-')}: that is an option of %flux")
     return {**_settings_of(options), "count": options.get("count", 1), "prompt": typed}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,10 +110,11 @@ _BY_FLAG = {flag: option for option in OPTIONS for flag in option.flags}
 _WORD = re.compile(r"""\s*((?:"[^"]*"|'[^']*'|[^\s"'])(?:"[^"]*"|'[^']*'|[^\s"'])*|["'].*)""", re.DOTALL)
 
 
-def parse_line(line: str) -> tuple[dict[str, Any], str]:
+def parse_line(line: str, offered: Sequence[Option] = OPTIONS) -> tuple[dict[str, Any], str]:
     """Split a magic's line into its options (by name) and the prompt that follows them, raw.
 
-    Raises InvalidRequest for an unknown option, and for a value that is missing or not allowed.
+    Raises InvalidRequest for an unknown option, naming those that are `offered`, and for a value that is missing or
+    not allowed.
     """
     options: dict[str, Any] = {}
     position = 0
@@ -124,13 +125,15 @@ def parse_line(line: str) -> tuple[dict[str, Any], str]:
         position = match.end()
         if word == "--":
             return options, line[position:].removeprefix(" ")
+        if word.partition("=")[0] not in _BY_FLAG:
+            raise _unknown(word.partition("=")[0], offered)
         position = _take_option(options, word, line, position)
     return options, ""
 
 
 def _take_option(options: dict[str, Any], word: str, line: str, position: int) -> int:
     flag, equals, value = word.partition("=")
-    option = _BY_FLAG.get(flag) or _unknown(flag)
+    option = _BY_FLAG[flag]
     if option.read is None:
         if equals:
             raise InvalidRequest(f"{flag} takes no value: write {flag} alone")
@@ -151,13 +154,13 @@ def _unquoted(value: str) -> str:
     return re.sub(r"""(["'])(.*?)\1""", r"\2", value)
 
 
-def _unknown(flag: str) -> Option:
+def _unknown(flag: str, offered: Sequence[Option]) -> InvalidRequest:
     if flag in {"--help", "-h"}:
-        raise InvalidRequest("%flux? shows every option with an example")
-    close = difflib.get_close_matches(flag, _BY_FLAG, n=1)
+        return InvalidRequest("%flux? shows every option with an example")
+    close = difflib.get_close_matches(flag, [flag for option in offered for flag in option.flags], n=1)
     meant = f"did you mean {close[0]}? " if close else ""
-    known = " ".join(option.flags[0] for option in OPTIONS)
-    raise InvalidRequest(
+    known = " ".join(option.flags[0] for option in offered)
+    return InvalidRequest(
         f"unknown option {flag}: {meant}There are {known}; a prompt that begins with a dash comes after --"
     )
 

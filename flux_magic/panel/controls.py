@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -26,7 +27,7 @@ from traitlets.utils.bunch import Bunch
 
 from ..prompt import SIZES
 from ..providers import get_provider, model_names
-from ..settings import MOST_IMAGES
+from ..settings import MOST_IMAGES, resolve
 from ..types import MAX_SEED, SIZE_STEP
 from .parameters import Parameters
 
@@ -45,7 +46,7 @@ class Controls:
 
     def __init__(self, parameters: Parameters, keep: Callable[[], None]) -> None:
         self._parameters = parameters
-        self._fitting = False
+        self._here = threading.local()
         self.prompt = Textarea(description="Prompt", rows=3, placeholder="what the image shows", style=LABEL)
         self.model = Dropdown(options=model_names(), value=parameters.model, description="Model", style=LABEL)
         self.space = Combobox(description="Space", continuous_update=False, style=LABEL)
@@ -92,7 +93,7 @@ class Controls:
 
     def _offer_spaces(self) -> None:
         own = get_provider(self._parameters.model).space
-        self.space.placeholder = own
+        self.space.placeholder = resolve().space or own
         self.space.options = tuple(dict.fromkeys([own, "local", *filter(None, [self._parameters.space])]))
 
     def _link_numbers(self) -> None:
@@ -136,11 +137,16 @@ class Controls:
     @contextmanager
     def _quiet(self) -> Iterator[None]:
         """Within it a widget's change is ours, and sets no parameter."""
-        before, self._fitting = self._fitting, True
+        before, self._here.fitting = self._fitting, True
         try:
             yield
         finally:
-            self._fitting = before
+            self._here.fitting = before
+
+    @property
+    def _fitting(self) -> bool:
+        """Of this thread alone: a person's move may come on another at the same time."""
+        return getattr(self._here, "fitting", False)
 
     def _offer_sizes(self) -> None:
         """The usual sizes that this Space takes."""

@@ -31,13 +31,28 @@ function name(panel) {
   }
 }
 
+const isShortcut = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey);
+
 /** Ctrl+Enter or ⌘Enter, anywhere in the panel, means Generate. Its button may not know yet that there is a prompt. */
 function onKey(event, model) {
-  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  if (!isShortcut(event)) return;
   event.preventDefault();
   event.stopPropagation();
   event.target.dispatchEvent(new Event("change", { bubbles: true }));
+  commit(event.target);
   model.send("pressed");
+}
+
+/** JupyterLab's keys without Ctrl, such as d d, are not for who sets a slider; the others stay JupyterLab's. */
+function keepKeys(event, panel) {
+  if (!panel.contains(event.target)) return;
+  const plain = !(event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter"));
+  event.target.toggleAttribute("data-lm-suppress-shortcuts", plain || isShortcut(event));
+}
+
+/** A number typed beside a slider counts when it is left: ipywidgets waits for a blur that bubbles, and none does. */
+function commit(target) {
+  if (target.matches(".widget-readout")) target.dispatchEvent(new Event("blur", { bubbles: true }));
 }
 
 async function copy(text) {
@@ -67,10 +82,13 @@ function render({ model, el }) {
   panelAround(el, signal).then((panel) => {
     if (!panel) return;
     name(panel);
+    if (panel.parentElement?.closest(".jupyter-widgets")) model.send("nested");
     const watch = new MutationObserver(() => name(panel));
     watch.observe(panel, { childList: true, subtree: true, attributeFilter: ["class"] });
     signal.addEventListener("abort", () => watch.disconnect());
+    window.addEventListener("keydown", (event) => keepKeys(event, panel), { signal, capture: true });
     panel.addEventListener("keydown", (event) => onKey(event, model), { signal, capture: true });
+    panel.addEventListener("focusout", (event) => commit(event.target), { signal });
     panel.addEventListener(
       "click",
       async (event) => {

@@ -19,15 +19,17 @@ class Extras(anywidget.AnyWidget):
     Args:
         pressed: called when the shortcut for Generate was pressed.
         copied: called when `cell` was put on the clipboard.
+        nested: called when a view of the panel stands within another widget.
 
     Attributes:
         cell: the text that the button "Copy as cell" copies.
     """
 
-    _esm = Path(__file__).with_name("extras.js")
+    # The text and not the path: of a path anywidget keeps a watch, and with it every instance, for good.
+    _esm = Path(__file__).with_name("extras.js").read_text(encoding="utf-8")
     cell = Unicode().tag(sync=True)
 
-    def __init__(self, pressed: Callable[[], None], copied: Callable[[], None]) -> None:
+    def __init__(self, pressed: Callable[[], None], copied: Callable[[], None], nested: Callable[[], None]) -> None:
         super().__init__()
-        does = {"pressed": pressed, "copied": copied}
+        does = {"pressed": pressed, "copied": copied, "nested": nested}
         self.on_msg(lambda _, message, __: does[message]())

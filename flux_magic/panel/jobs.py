@@ -71,7 +71,7 @@ class Jobs:
         """Put a job behind those there are."""
         with self._change:
             self._waiting.append(job)
-            if self._thread is None:
+            if not self._alive:
                 self._thread = started(self._serve)
         self._settled()
 
@@ -95,19 +95,26 @@ class Jobs:
             raise RuntimeError("an observer of the panel would wait for itself: it is called on the panel's own thread")
         end = None if timeout is None else time.monotonic() + timeout
         with self._change:
-            while self._thread is not None:
+            while self._alive:
                 left = SLICE if end is None else min(SLICE, end - time.monotonic())
                 if left <= 0:
                     return False
                 self._change.wait(left)  # in slices: on Windows nothing else lets an interrupt in
         return True
 
+    @property
+    def _alive(self) -> bool:
+        """Whether the thread is there; in a forked child it is not."""
+        return self._thread is not None and self._thread.is_alive()
+
     def _serve(self) -> None:
         while job := self._next():
-            self._work(job)
-            with self._change:
-                self._current = None
-            self._settled()
+            try:
+                self._work(job)
+            finally:
+                with self._change:
+                    self._current = None
+                self._settled()
 
     def _next(self) -> Job | None:
         with self._change:

@@ -51,7 +51,7 @@ class Keeper:
         if self._shown is None:
             return
         try:
-            saved = self._shown.save(self.path.value or FOLDER)
+            saved = self._shown.save(self.path.value.strip() or FOLDER)
         except FluxError as error:
             self._status.fail(error)
         else:

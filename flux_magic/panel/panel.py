@@ -50,8 +50,9 @@ class Panel(Parameters, VBox):
 
     Attributes:
         generation: the image on view, a Generation, or None. Set by a job on the panel's own thread, where an
-            observer may take its time, and make images of its own.
-        busy: whether a job is on its way or waits; not to be set.
+            observer may take its time, and make images of its own; by a press in the strip on the kernel's.
+        busy: whether a job is on its way or waits; not to be set. It begins on the thread that presses, and ends on
+            the panel's own.
 
     Raises TraitError for a value that is not allowed, TypeError for an option that there is not.
     """
@@ -62,9 +63,11 @@ class Panel(Parameters, VBox):
     def __init__(self, generation: Generation | Generations | None = None, **options: Any) -> None:
         shown_first = _one(generation)
         start = configured() | (parameters_of(shown_first.record) if shown_first else {})
-        super().__init__(**start | _checked(options))
-        self._failure: Exception | None = None
+        super().__init__(**start | self._checked(options))
+        self._failure: BaseException | None = None
+        self._unreachable: FluxError | None = None
         self._closed = self._bounds_asked = False
+        self._cancels = 0
         self._jobs = Jobs(self._work, self._settle)
         self._status = StatusLine(lambda: self._jobs.waiting)
         self._controls, self._keeper = Controls(self, keep=self._keep_seed), Keeper(self._status)
@@ -79,6 +82,15 @@ class Panel(Parameters, VBox):
         started(lambda: self._strip.fill(earlier))
         self._learn()
 
+    @classmethod
+    def _checked(cls, options: dict[str, Any]) -> dict[str, Any]:
+        """The options, where there are such: parameters, and what a subclass adds."""
+        added = [name for name in cls.class_traits() if name not in Panel.class_traits()]
+        allowed = [*Parameters.class_own_traits(), "layout", *added]
+        if unknown := sorted(options.keys() - set(allowed)):
+            raise TypeError(f"a Panel has no option {unknown[0]}; there are {', '.join(allowed)}")
+        return {name: value for name, value in options.items() if value is not None or name == "seed"}
+
     def _make_buttons(self) -> None:
         self._generate = Button(description="Generate", button_style="primary", icon="play", tooltip="Make an image")
         self._cancel = Button(description="Cancel", icon="stop", tooltip="End this panel's jobs", disabled=True)
@@ -92,7 +104,7 @@ class Panel(Parameters, VBox):
         except ImportError:
             return None
         self._generate.tooltip += " (Ctrl+Enter)"
-        return Extras(pressed=self._pressed, copied=self._keeper.copied)
+        return Extras(pressed=self._pressed, copied=self._keeper.copied, nested=self._view.open_inside)
 
     def _laid_out(self) -> tuple[Any, ...]:
         hidden = [HTML(STYLE), *([self._extras] if self._extras else [])]
@@ -115,19 +127,22 @@ class Panel(Parameters, VBox):
         """
         if self._closed:
             raise InvalidRequest("the panel is closed: open another")
+        self._status.clear()
         try:
             job = Job(*self.planned())
         except FluxError as error:
             self._status.fail(error)
             raise
-        self._status.clear()
         self._jobs.add(job)
 
     def cancel(self) -> int:
         """Press Cancel: end the job on its way and drop those behind it, of this panel; returns how many there were."""
+        self._cancels += 1
+        if self._jobs.pending:
+            self._status.say("cancelling")
         ended = self._jobs.cancel()
-        if ended:
-            self._status.say("cancelling" if self.busy else "cancelled")
+        if not self._jobs.pending and self._status.text == "cancelling":
+            self._status.say("cancelled")
         return ended
 
     def wait(self, timeout: float | None = None) -> Generation | None:
@@ -156,10 +171,12 @@ class Panel(Parameters, VBox):
         super().close()
 
     def _pressed(self) -> None:
+        cancels = self._cancels
+
         def press() -> None:
-            # What it raises is in the status line.
-            with suppress(FluxError):
-                self.generate()
+            if cancels == self._cancels:
+                with suppress(FluxError):  # it is in the status line
+                    self.generate()
 
         started(press, delay=GRACE)
 
@@ -178,14 +195,14 @@ class Panel(Parameters, VBox):
                         self._observed("generation", event)
         except (Cancelled, concurrent.futures.CancelledError):
             self._status.say(f"cancelled{_some(made, count, ': ')}")
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs into the status line and to `wait`
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs into the status line and to `wait`
             self._failed(error, _some(made, count))
         else:
             self._status.note(f"done in {time.monotonic() - begin:.1f} s")
             if not self._bounds_asked:  # the local Space runs now
                 self._ask_bounds()
 
-    def _failed(self, error: Exception, more: str = "") -> None:
+    def _failed(self, error: BaseException, more: str = "") -> None:
         self._failure = error
         self._status.fail(error, more)
 
@@ -193,14 +210,14 @@ class Panel(Parameters, VBox):
         """Set a trait whose observers may fail: that ends no job."""
         try:
             setattr(self, name, value)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs into the status line and to `wait`
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs into the status line and to `wait`
             self._failed(error)
 
     def _settle(self) -> None:
         """Let `busy` say what is so; of two threads that come here at once, the one that looks last is right."""
-        while self.busy != (busy := self._jobs.pending):
+        while (self.busy, not self._cancel.disabled) != ((busy := self._jobs.pending), busy):
+            self._cancel.disabled = not busy
             self._observed("busy", busy)
-        self._cancel.disabled = not busy
 
     @observe("generation")
     def _show(self, change: Bunch) -> None:
@@ -226,7 +243,7 @@ class Panel(Parameters, VBox):
 
     def _bring_back(self, generation: Generation) -> None:
         """An earlier result and what made it."""
-        self.generation = generation
+        self._observed("generation", generation)
         try:
             self.take(**parameters_of(generation.record))
         except (InvalidRequest, TraitError) as error:
@@ -251,6 +268,9 @@ class Panel(Parameters, VBox):
         if self._closed or asked != (self.space, self.model):
             return
         self._bounds_asked = told is not None
+        if self._unreachable is not None:
+            self._status.mended(self._unreachable)
+        self._unreachable = trouble
         if trouble is not None and not self.busy:
             self._status.fail(trouble)
         try:
@@ -262,7 +282,7 @@ class Panel(Parameters, VBox):
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:  # noqa: FBT001, FBT002 - ipywidgets'
         """What a page is sent. One that asks for all was opened after the panel, and no output is updated there."""
         if key is None and hasattr(self, "_view"):
-            self._view.open_inside()
+            self._view.open_inside(late=True)
         return super().get_state(key, drop_defaults)
 
     def __repr__(self) -> str:
@@ -291,13 +311,6 @@ def _one(given: object) -> Generation | None:
 def _some(made: int, count: int, before: str = "") -> str:
     """How many of several images were made, where that is not all there is to say."""
     return f"{before}{made} of {count} images were made" if made else ""
-
-
-def _checked(options: dict[str, Any]) -> dict[str, Any]:
-    allowed = [*Parameters.class_own_traits(), "layout"]
-    if unknown := sorted(options.keys() - set(allowed)):
-        raise TypeError(f"a Panel has no option {unknown[0]}; there are {', '.join(allowed)}")
-    return {name: value for name, value in options.items() if value is not None or name == "seed"}
 
 
 def _below(widgets: Iterable[Any]) -> Iterable[Any]:

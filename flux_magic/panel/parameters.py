@@ -10,13 +10,22 @@ from traitlets import HasTraits, Int, TraitError, Unicode, observe, validate
 from traitlets.utils.bunch import Bunch
 
 from ..client import plan
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, shown
 from ..providers import get_provider
 from ..settings import DEFAULT_MODEL, MOST_IMAGES, Settings, resolve
-from ..types import MAX_SEED, SIZE_STEP, ImageRequest, Record
+from ..types import MAX_SEED, SIZE_STEP, ImageRequest, Record, Space
 
 UNTOLD: Final = {"width": (256, 2048), "height": (256, 2048), "steps": (1, 50)}
 """The ranges that sliders have while a Space has not told its own; no check."""
+
+_ALLOWED: Final[Mapping[str, tuple[int, int | None]]] = {
+    "width": (SIZE_STEP, None),
+    "height": (SIZE_STEP, None),
+    "steps": (1, None),
+    "seed": (0, MAX_SEED),
+    "count": (1, MOST_IMAGES),
+}
+"""What there can be at all, whatever a Space takes."""
 
 
 class Parameters(HasTraits):
@@ -25,7 +34,7 @@ class Parameters(HasTraits):
     Attributes:
         prompt: what the image shows; sent as it is.
         model: its name or alias.
-        space: a Hugging Face id, a URL, or `local`; empty means the model's own.
+        space: a Hugging Face id, a URL, or `local`; empty means what is configured, else the model's own.
         width, height: pixels, within the Space's bounds where it has told them, else 8 or more.
         steps: inference steps, likewise; 1 or more.
         seed: 0 to 2147483647; None chooses a random one for each press.
@@ -37,11 +46,11 @@ class Parameters(HasTraits):
     prompt = Unicode()
     model = Unicode(DEFAULT_MODEL)
     space = Unicode()
-    width = Int(768, min=SIZE_STEP)
-    height = Int(768, min=SIZE_STEP)
-    steps = Int(2, min=1)
-    seed = Int(None, allow_none=True, min=0, max=MAX_SEED)
-    count = Int(1, min=1, max=MOST_IMAGES)
+    width = Int(768)
+    height = Int(768)
+    steps = Int(2)
+    seed = Int(None, allow_none=True)
+    count = Int(1)
 
     def __init__(self, **options: Any) -> None:
         self._told: dict[str, tuple[int, int]] = {}
@@ -54,20 +63,26 @@ class Parameters(HasTraits):
 
     @validate("model")
     def _known_model(self, proposal: Bunch) -> str:
+        model = str(proposal["value"] or DEFAULT_MODEL)
         try:
-            get_provider(proposal["value"])
+            get_provider(model)
         except InvalidRequest as error:
             raise TraitError(str(error)) from None
-        return str(proposal["value"])
+        return model
 
-    @validate("width", "height", "steps")
-    def _within_bounds(self, proposal: Bunch) -> int:
-        name, value = proposal["trait"].name, int(proposal["value"])
+    @validate("width", "height", "steps", "seed", "count")
+    def _within_bounds(self, proposal: Bunch) -> int | None:
+        name, value = proposal["trait"].name, proposal["value"]
+        if name == "seed" and value is None:
+            return None
+        least, most = _ALLOWED[name]
+        if isinstance(value, bool) or not least <= value <= (value if most is None else most):
+            raise TraitError(f"{name} is {shown(value)}: give a whole number from {least} {_to(most)}")
         if name in self._told:
             least, most = self._told[name]
             if not least <= value <= most:
                 raise TraitError(f"{name} is {value}: this Space takes {least} to {most}")
-        return value
+        return int(value)
 
     def range_of(self, name: str) -> tuple[int, int]:
         """What a slider for this trait has to offer: the Space's bounds, or while they are not known a usual range."""
@@ -85,11 +100,13 @@ class Parameters(HasTraits):
 
         Returns what was moved, in words.
         """
-        self._told = {name: _stepped(name, *bounds) for name, bounds in told.items() if name in UNTOLD}
-        moved = [note for name in self._told if (note := self._moved(name))]
-        for changed in self._on_bounds:
-            changed()
-        return moved
+        stepped = {name: _stepped(name, *bounds) for name, bounds in told.items() if name in UNTOLD}
+        self._told = {name: (least, most) for name, (least, most) in stepped.items() if least <= most}
+        try:
+            return [note for name in self._told if (note := self._moved(name))]
+        finally:
+            for changed in self._on_bounds:
+                changed()
 
     def _moved(self, name: str) -> str:
         least, most = self._told[name]
@@ -104,7 +121,10 @@ class Parameters(HasTraits):
         given = {name: getattr(self, name) for name in ("model", "space", "width", "height", "steps")}
         # Random means random, also where %config has a seed; and a panel's thread is not where the kernel's loop runs.
         settings = replace(resolve(**given), seed=self.seed, runner="thread")
-        return plan(self.prompt, settings, self.count), settings
+        requests = plan(self.prompt, settings, self.count)
+        if settings.space:
+            Space.parse(settings.space)
+        return requests, settings
 
     def take(self, **options: Any) -> None:
         """Set several at once; where the Space is another, the last one's bounds do not hold them up."""
@@ -142,6 +162,10 @@ def configured() -> dict[str, Any]:
         "steps": settings.steps,
         "seed": settings.seed,
     }
+
+
+def _to(most: int | None) -> str:
+    return "up" if most is None else f"to {most}"
 
 
 def _stepped(name: str, least: int, most: int) -> tuple[int, int]:

@@ -52,10 +52,15 @@ class StatusLine:
         self._trouble = ""
         self.note(text)
 
-    def fail(self, error: Exception, more: str = "") -> None:
+    def fail(self, error: BaseException, more: str = "") -> None:
         """What went wrong, in the words of the magic."""
         self._trouble = words(error)
         self.note(more)
+
+    def mended(self, error: BaseException) -> None:
+        """Take this error away, where it is what went wrong last."""
+        if self._trouble == words(error):
+            self.say("")
 
     def _put(self, text: str, markup: str) -> None:
         self._text = text
@@ -64,7 +69,7 @@ class StatusLine:
         self.widget.value = markup
 
 
-def words(error: Exception) -> str:
+def words(error: BaseException) -> str:
     """An error as a cell shows it."""
     if isinstance(error, InvalidRequest | TraitError):
         return str(error)

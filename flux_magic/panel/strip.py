@@ -19,6 +19,7 @@ LONGEST = 96
 """Pixels of a small picture's longer side."""
 
 _AT_A_TIME = 5
+_SHOWN = "flux-magic-shown"
 Item = tuple[Generation, VBox]
 """A result, and what stands for it."""
 
@@ -33,6 +34,7 @@ class Strip:
     def __init__(self, chosen: Callable[[Generation], None]) -> None:
         self._chosen = chosen
         self._items: list[Item] = []
+        self._shown: Generation | None = None
         self._closed = False
         self._lock = threading.Lock()
         # Two that are not shown lend their layouts and styles to all: so a result is three widgets, and not eight.
@@ -44,31 +46,35 @@ class Strip:
 
     def add(self, generation: Generation) -> None:
         """Put a result before those there are."""
-        made = [(generation, self._item(generation))]
         with self._lock:
-            gone = made if self._closed else self._hold([*made, *self._items])
-        _close(gone)
+            if not self._closed:
+                self._hold([(generation, self._item(generation)), *self._items])
 
     def fill(self, generations: Sequence[Generation]) -> None:
         """Put earlier results behind those there are, the last of them first; some at a time, for each is decoded."""
         newest_first = list(reversed(generations))[:MOST]
         for start in range(0, len(newest_first), _AT_A_TIME):
-            made = [(one, self._item(one)) for one in newest_first[start : start + _AT_A_TIME]]
             with self._lock:
-                gone = made if self._closed else self._hold([*self._items, *made])
-            _close(gone)
+                if self._closed:
+                    return
+                made = [(one, self._item(one)) for one in newest_first[start : start + _AT_A_TIME]]
+                self._hold([*self._items, *made])
 
-    def _hold(self, items: list[Item]) -> list[Item]:
-        """Show these, as many as there is room for; returns the rest."""
-        self._items = items[:MOST]
+    def _hold(self, items: list[Item]) -> None:
+        """Show these, as many as there is room for."""
+        self._items, gone = items[:MOST], items[MOST:]
         self.widget.children = tuple(item for _, item in self._items)
         self.widget.layout.display = None
-        return items[MOST:]
+        for _, item in gone:
+            for widget in (*item.children, item):
+                widget.close()
 
     def mark(self, shown: Generation | None) -> None:
         """Show which of them is the one on view."""
-        for generation, item in list(self._items):
-            (item.add_class if generation is shown else item.remove_class)("flux-magic-shown")
+        with self._lock:
+            self._shown = shown
+            for generation, item in self._items:
+                (item.add_class if generation is shown else item.remove_class)(_SHOWN)
 
     def close(self) -> None:
         """Close what is on no page; the rest is closed with the panel that it is in."""
@@ -93,10 +99,5 @@ class Strip:
             style=self._button.style,
         )
         button.on_click(lambda _: self._chosen(generation))
-        return VBox([image, button], layout=self._image.layout).add_class("flux-magic-item")
-
-
-def _close(items: Sequence[Item]) -> None:
-    for _, item in items:
-        for widget in (*item.children, item):
-            widget.close()
+        item = VBox([image, button], layout=self._image.layout).add_class("flux-magic-item")
+        return item.add_class(_SHOWN) if generation is self._shown else item

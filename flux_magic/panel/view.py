@@ -2,7 +2,7 @@
 
 The outputs are ordinary ones, a picture and its parameters, so a saved notebook has them for who reads it without a
 kernel. They are updated in place, by their display ids. The widget stands in where that does not work: under Voilà,
-in a box of the user's, and on a page that was opened after the panel (JupyterLab forgets the ids).
+within another widget, and on a page that was opened after the panel (JupyterLab forgets the ids).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import uuid
 from typing import Any
 
-from IPython.display import display
+from IPython.core.interactiveshell import InteractiveShell
 from ipywidgets import HTML, Layout
 
 from ..display import Output
@@ -29,20 +29,26 @@ class View:
     def __init__(self) -> None:
         self._ids = (uuid.uuid4().hex, uuid.uuid4().hex)
         self._shown: Generation | None = None
-        self._below, self._inside = False, True
+        self._below, self._inside, self._late = False, True, False
+        self._publisher: Any = None
         self.widget = HTML(layout=Layout(display="none")).add_class("flux-magic-result")
 
     def open_below(self) -> None:
         """Put the two outputs below what the cell has shown so far, and update them from now on."""
         if os.environ.get("SERVER_SOFTWARE", "").startswith("voila"):
             return  # its page does not update an output
+        # This one from now on: `%%capture` puts another in its place for a while, and would get what is not its own.
+        self._publisher = InteractiveShell.instance().display_pub
         self._fill(update=False)
-        self._below, self._inside = True, False
+        self._below, self._inside, self._late = True, False, False
         self._fill_widget()
 
-    def open_inside(self) -> None:
-        """Show the result in the widget from now on, beside the outputs if there are some."""
-        self._inside = True
+    def open_inside(self, *, late: bool = False) -> None:
+        """Show the result in the widget from now on, beside the outputs if there are some.
+
+        `late` where that is since a page was opened after the panel.
+        """
+        self._inside, self._late = True, late
         self._fill_widget()
 
     def show(self, generation: Generation | None) -> None:
@@ -58,7 +64,7 @@ class View:
 
     def _fill(self, *, update: bool) -> None:
         for output, name in zip(self._outputs(), self._ids, strict=True):
-            display(output.data, metadata=output.metadata, raw=True, display_id=name, update=update)
+            self._publisher.publish(output.data, output.metadata, transient={"display_id": name}, update=update)
 
     def _outputs(self) -> tuple[Output, Output]:
         """The picture and its parameters. Of several pictures this is the first."""
@@ -72,7 +78,7 @@ class View:
             self.widget.value, self.widget.layout.display = "", "none"
             return
         picture, parameters = (output.data for output in self._outputs())
-        note = _LATE if self._below else ""
+        note = _LATE if self._below and self._late else ""
         self.widget.value = note + _image(picture, self._shown.prompt) + parameters["text/html"]
         self.widget.layout.display = None
 

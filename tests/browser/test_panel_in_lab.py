@@ -241,6 +241,42 @@ async def test_every_control_is_reached_by_tab_in_the_order_of_reading(lab: Lab,
         ]  # fmt: skip
 
 
+async def test_sliders_take_typed_numbers_and_keep_their_keys(lab: Lab, slow_space: str) -> None:
+    async with opened(lab, "keys", f"%flux_panel --size 256x256 --steps 10 --space {slow_space} a fox") as page:
+        panel = await PanelPage(page).shown()
+        await panel.handle("Width").focus()
+        await page.keyboard.type("ddx")  # JupyterLab's keys for deleting and cutting a cell
+        await page.keyboard.press("ArrowUp")
+        await expect(panel.handle("Width")).to_be_focused()
+        assert await panel.number_of("Width") == 264
+        await panel.field("Steps, as a number").click()
+        await page.keyboard.press("Control+A")
+        await page.keyboard.type("2")
+        await panel.button("Generate").click()
+        await panel.done(1)
+        assert "%%flux --steps 2 " in await panel.output.inner_text()
+        await panel.field("Steps, as a number").click()
+        await page.keyboard.press("Control+A")
+        await page.keyboard.type("3")
+        await page.keyboard.press("Control+Enter")
+        await panel.done(2)
+        assert "%%flux --steps 3 " in await panel.output.inner_text()
+
+
+async def test_within_another_widget_the_result_is_in_the_panel(lab: Lab, slow_space: str) -> None:
+    make = "import flux_magic\nfrom ipywidgets import HBox, Output\nfrom IPython.display import display\n"
+    panel = f"flux_magic.Panel(prompt='a fox', width=256, height=256, steps=1, space='{slow_space}')"
+    shown = f"{make}panel, out = {panel}, Output()\nwith out:\n    display(panel)\nout"
+    boxed = f"other = {panel}\nother"
+    async with opened(lab, "nested", shown, boxed, "HBox([other])") as page:
+        for number in (0, 2):
+            nested = await PanelPage(page, number).shown()
+            await nested.button("Generate").click()
+            await nested.done(1)
+            await expect(nested.root.locator(".flux-magic-result img")).to_have_js_property("naturalWidth", 256)
+        await keep(page, "panel-nested.png")
+
+
 NAME_OF_FOCUS = """() => {
     const it = document.activeElement;
     const label = it.id && document.querySelector(`label[for="${it.id}"]`);

@@ -161,6 +161,12 @@ def test_a_panel_beside_a_running_cell(panel: Kernel, slow_space: str) -> None:
     assert said(panel, "panel.wait().prompt") == "a red fox"
 
 
+def test_a_cell_that_captures_its_outputs_does_not_get_the_panels(panel: Kernel, slow_space: str) -> None:
+    panel.ok(f"panel.space = '{slow_space}'; panel.generate()")
+    panel.ok("%%capture mine\nimport time\nwhile panel.busy:\n    time.sleep(0.1)")
+    assert said(panel, "len(mine.outputs)") == "0"
+
+
 def test_observers_may_make_images_and_press_again(panel: Kernel) -> None:
     panel.ok(
         "import flux_magic\nmade = []\n"
@@ -202,7 +208,10 @@ def test_interact_works_with_generate_itself(kernel: Kernel) -> None:
         pytest.param("--step 4", "unknown option --step: did you mean --steps?", id="misspelt"),
         pytest.param("--save x a fox", "%flux_panel takes no --save", id="not the panel's"),
         pytest.param("--model nope", "there is no model 'nope': choose one of", id="model"),
-        pytest.param("-n 40", "should be less than or equal to 16|should not be greater than 16", id="count"),
+        pytest.param("-n 40", "count is 40: give a whole number from 1 to 16", id="count"),
+        pytest.param(
+            "--bogus", "There are --steps --seed --size --width --height --count --model --space;", id="unknown"
+        ),
     ],
 )
 def test_a_mistake_on_the_line_is_one_line(kernel: Kernel, line: str, says: str) -> None:

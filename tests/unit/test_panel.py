@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import re
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ipywidgets import IntSlider, Widget
-from traitlets import TraitError, link
+from traitlets import Int, TraitError, link
 
 import flux_magic
 from flux_magic import api, settings
@@ -126,6 +129,7 @@ def test_what_it_cannot_open_with_is_a_type_error(given: Any, options: Any, says
         pytest.param("seed", -1, "seed", id="seed"),
         pytest.param("seed", MAX_SEED + 1, "seed", id="large seed"),
         pytest.param("count", 17, "count", id="count"),
+        pytest.param("seed", True, "seed is True: give a whole number from 0 to", id="no number"),
         pytest.param("model", "nope", "there is no model 'nope': choose one of", id="model"),
         pytest.param("prompt", 7, "prompt", id="prompt"),
     ],
@@ -232,6 +236,17 @@ def test_cancel_ends_the_job_and_those_behind_it(provider: type[Scripted]) -> No
     assert text(panel) == "cancelled"
 
 
+def test_a_press_that_was_cancelled_at_once_is_not_made(provider: type[Scripted]) -> None:
+    panel = make()
+    panel._pressed()
+    panel.cancel()
+    time.sleep(0.4)
+    assert requests(provider) == []
+    panel._pressed()
+    until(lambda: len(requests(provider)) == 1)
+    image(panel)
+
+
 def test_another_panel_is_not_disturbed(provider: type[Scripted]) -> None:
     provider.script = [Running(1, 50), 0.6, answer()]
     panel, other = make(), make()
@@ -325,6 +340,36 @@ def test_observers_may_fail_and_no_image_is_lost() -> None:
     assert not panel.busy
 
 
+@pytest.mark.parametrize("error", [SystemExit, asyncio.CancelledError, KeyboardInterrupt])
+def test_no_observer_ends_the_panel(provider: type[Scripted], error: type[BaseException]) -> None:
+    def fail(_change: object) -> None:
+        raise error
+
+    panel = make()
+    panel.observe(fail, "generation")
+    panel.generate()
+    with pytest.raises(error):
+        panel.wait(10)
+    assert not panel.busy
+    panel.unobserve_all("generation")
+    panel.generate()
+    image(panel)
+    assert len(requests(provider)) == 2
+
+
+def test_an_observers_failure_does_not_keep_an_earlier_result_from_coming_back() -> None:
+    panel = make(seed=1)
+    panel.generate()
+    image(panel)
+    panel.seed = 2
+    panel.observe(lambda _: 1 / 0, "generation")
+    old = generation(encoded(colour=9), prompt="a hen", seed=9)
+    panel._strip.add(old)
+    panel._strip.widget.children[0].children[1].click()
+    assert (panel.generation, panel.prompt, panel.seed) == (old, "a hen", 9)
+    assert text(panel) == "ZeroDivisionError: division by zero"
+
+
 def test_observers_run_where_they_may_block_but_cannot_wait_for_the_panel() -> None:
     panel = make()
     done: list[Any] = []
@@ -406,14 +451,15 @@ def test_sizes_have_presets_with_their_shapes() -> None:
 
 
 def test_a_spaces_bounds_are_the_sliders(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str | None] = []
+    asked: list[str] = []
 
     def bounds(resolved: settings.Settings) -> dict[str, tuple[int, int]]:
-        asked.append(resolved.space)
+        if resolved.space:  # and is not the last test's panel that asks
+            asked.append(resolved.space)
         return {"width": (250, 1030), "height": (250, 1030), "steps": (1, 8), "seed": (0, 9)}
 
     monkeypatch.setattr(api, "bounds", bounds)
-    panel = make(width=2048, steps=20)
+    panel = make(width=2048, steps=20, space="c/d")
     until(lambda: panel._controls.steps.max == 8)
     assert (panel._controls.width.min, panel._controls.width.max) == (256, 1024)
     assert (panel.width, panel.steps) == (1024, 8)
@@ -422,9 +468,40 @@ def test_a_spaces_bounds_are_the_sliders(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(TraitError, match=r"^width is 2048: this Space takes 256 to 1024$"):
         panel.width = 2048
     panel._controls.width.value = 512
-    assert asked == [None]  # a slider's move asks nobody
+    assert asked == ["c/d"]  # a slider's move asks nobody
     panel.space = "a/b"
-    until(lambda: asked == [None, "a/b"])
+    until(lambda: asked == ["c/d", "a/b"])
+
+
+def test_what_was_wrong_with_a_space_is_gone_with_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bounds(resolved: settings.Settings) -> dict[str, tuple[int, int]]:
+        if resolved.space == "gone/one":
+            raise SpaceError("it is not there")
+        return {"width": (300, 301), "height": (256, 1024), "steps": (5, 1)}
+
+    monkeypatch.setattr(api, "bounds", bounds)
+    panel = make(space="gone/one")
+    until(lambda: text(panel) == "SpaceError: it is not there")
+    panel.space = "a/b"
+    until(lambda: text(panel) == "")
+    until(lambda: panel._controls.height.max == 1024)
+    assert panel._controls.width.max == 2048  # no size is between 300 and 301
+    assert panel._controls.steps.max == 50
+
+
+def test_an_observer_that_fails_keeps_no_slider_from_its_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    go = threading.Event()
+
+    def bounds(_resolved: settings.Settings) -> dict[str, tuple[int, int]]:
+        go.wait(5)
+        return {"steps": (1, 8)}
+
+    monkeypatch.setattr(api, "bounds", bounds)
+    panel = make(steps=20)
+    panel.observe(lambda _: 1 / 0, "steps")
+    go.set()
+    until(lambda: text(panel) == "ZeroDivisionError: division by zero")
+    assert (panel.steps, panel._controls.steps.max) == (8, 8)
 
 
 def test_while_no_bounds_are_known_a_slider_makes_room() -> None:
@@ -471,6 +548,39 @@ def test_a_strip_starts_with_the_sessions_images_and_holds_fifty() -> None:
     panel.wait(10)
     assert panel._strip.widget.children[0].children[1].description == "seed 7"
     assert len(Widget.get_manager_state()["state"]) == models  # as many went as came
+
+
+def test_no_panel_is_kept_once_it_is_closed() -> None:
+    panel = Panel(prompt="a fox")
+    panel.generate()
+    assert panel.wait(10) is not None
+    panel.close()
+    gone = weakref.ref(panel)
+    del panel
+    api.history.clear()
+
+    def collected() -> bool:
+        gc.collect()
+        return gone() is None
+
+    until(collected)
+
+
+def test_a_panel_that_is_closed_while_its_strip_fills_leaves_nothing() -> None:
+    made = flux_magic.generate("a hen", quiet=True)
+    assert isinstance(made, Generation)
+    for _ in range(10):
+        api.history.extend([made] * 20)
+        Panel(prompt="a fox").close()
+
+
+def test_a_subclass_may_have_traits_of_its_own() -> None:
+    class Mine(Panel):
+        mine = Int(1)
+
+    panel = Mine(prompt="a fox", mine=4)
+    opened.append(panel)
+    assert (panel.mine, panel.prompt) == (4, "a fox")
 
 
 def test_the_cell_is_shown_to_copy(provider: type[Scripted]) -> None:
