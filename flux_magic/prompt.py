@@ -125,15 +125,13 @@ def parse_line(line: str, offered: Sequence[Option] = OPTIONS) -> tuple[dict[str
         position = match.end()
         if word == "--":
             return options, line[position:].removeprefix(" ")
-        if word.partition("=")[0] not in _BY_FLAG:
-            raise _unknown(word.partition("=")[0], offered)
-        position = _take_option(options, word, line, position)
+        position = _take_option(options, word, line, position, offered)
     return options, ""
 
 
-def _take_option(options: dict[str, Any], word: str, line: str, position: int) -> int:
+def _take_option(options: dict[str, Any], word: str, line: str, position: int, offered: Sequence[Option]) -> int:
     flag, equals, value = word.partition("=")
-    option = _BY_FLAG[flag]
+    option = _BY_FLAG.get(flag) or _unknown(flag, offered)
     if option.read is None:
         if equals:
             raise InvalidRequest(f"{flag} takes no value: write {flag} alone")
@@ -154,13 +152,13 @@ def _unquoted(value: str) -> str:
     return re.sub(r"""(["'])(.*?)\1""", r"\2", value)
 
 
-def _unknown(flag: str, offered: Sequence[Option]) -> InvalidRequest:
+def _unknown(flag: str, offered: Sequence[Option]) -> Option:
     if flag in {"--help", "-h"}:
-        return InvalidRequest("%flux? shows every option with an example")
+        raise InvalidRequest("%flux? shows every option with an example")
     close = difflib.get_close_matches(flag, [flag for option in offered for flag in option.flags], n=1)
     meant = f"did you mean {close[0]}? " if close else ""
     known = " ".join(option.flags[0] for option in offered)
-    return InvalidRequest(
+    raise InvalidRequest(
         f"unknown option {flag}: {meant}There are {known}; a prompt that begins with a dash comes after --"
     )
 

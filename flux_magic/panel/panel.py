@@ -78,6 +78,8 @@ class Panel(Parameters, VBox):
         self.children = self._laid_out()
         self.add_class("flux-magic-panel")
         self.observe(lambda _: self._learn(), ["space", "model"])
+        self.observe(lambda _: self._may_generate(), "prompt")
+        self.observe(lambda _: self._may_keep(), "seed")
         self.generation = shown_first
         started(lambda: self._strip.fill(earlier))
         self._learn()
@@ -231,15 +233,11 @@ class Panel(Parameters, VBox):
         if generation is not None:
             self._controls.show_used_seed(generation.seed)
 
-    @observe("prompt")
-    def _may_generate(self, _change: Bunch | None = None) -> None:
-        if hasattr(self, "_generate"):
-            self._generate.disabled = not self.prompt.strip()
+    def _may_generate(self) -> None:
+        self._generate.disabled = not self.prompt.strip()
 
-    @observe("seed")
-    def _may_keep(self, _change: Bunch | None = None) -> None:
-        if hasattr(self, "_controls"):
-            self._controls.keep.disabled = self.generation is None or self.generation.seed == self.seed
+    def _may_keep(self) -> None:
+        self._controls.keep.disabled = self.generation is None or self.generation.seed == self.seed
 
     def _bring_back(self, generation: Generation) -> None:
         """An earlier result and what made it."""

@@ -29,6 +29,7 @@ class View:
     def __init__(self) -> None:
         self._ids = (uuid.uuid4().hex, uuid.uuid4().hex)
         self._shown: Generation | None = None
+        self._outputs = (_NOTHING, _NOTHING)
         self._below, self._inside, self._late = False, True, False
         self._publisher: Any = None
         self.widget = HTML(layout=Layout(display="none")).add_class("flux-magic-result")
@@ -53,7 +54,7 @@ class View:
 
     def show(self, generation: Generation | None) -> None:
         """Show this result, in place of the last."""
-        self._shown = generation
+        self._shown, self._outputs = generation, _outputs_of(generation)
         self.refresh()
         self._fill_widget()
 
@@ -63,24 +64,25 @@ class View:
             self._fill(update=True)
 
     def _fill(self, *, update: bool) -> None:
-        for output, name in zip(self._outputs(), self._ids, strict=True):
+        for output, name in zip(self._outputs, self._ids, strict=True):
             self._publisher.publish(output.data, output.metadata, transient={"display_id": name}, update=update)
-
-    def _outputs(self) -> tuple[Output, Output]:
-        """The picture and its parameters. Of several pictures this is the first."""
-        if self._shown is None:
-            return _NOTHING, _NOTHING
-        picture, *_, parameters = self._shown.outputs()
-        return picture, parameters
 
     def _fill_widget(self) -> None:
         if self._shown is None or not self._inside:
             self.widget.value, self.widget.layout.display = "", "none"
             return
-        picture, parameters = (output.data for output in self._outputs())
+        picture, parameters = (output.data for output in self._outputs)
         note = _LATE if self._below and self._late else ""
         self.widget.value = note + _image(picture, self._shown.prompt) + parameters["text/html"]
         self.widget.layout.display = None
+
+
+def _outputs_of(generation: Generation | None) -> tuple[Output, Output]:
+    """The picture and its parameters. Of several pictures this is the first."""
+    if generation is None:
+        return _NOTHING, _NOTHING
+    picture, *_, parameters = generation.outputs()
+    return picture, parameters
 
 
 def _image(bundle: dict[str, Any], alt: str) -> str:

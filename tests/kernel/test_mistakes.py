@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.kernel import Kernel
 
+PANEL_TAKES = "--steps --seed --size --width --height --count --model --space"
+
 
 @pytest.fixture(autouse=True)
 def kept(kernel: Kernel) -> Iterator[None]:
@@ -46,6 +48,15 @@ def kept(kernel: Kernel) -> Iterator[None]:
         pytest.param("%%flux --save fox.gif\nx", ".png, .jpg, .jpeg, .webp", id="save-suffix"),
         pytest.param("%%flux -n 2 --save fox.png\nx", "give a folder", id="save-two-as-one"),
         pytest.param("%%flux --timeout 0\nx", "seconds above 0", id="timeout"),
+        pytest.param("%flux_panel --step 4", "UsageError: unknown option --step: did you mean --steps?", id="panel"),
+        pytest.param(
+            "%flux_panel --bogus", f"UsageError: unknown option --bogus: There are {PANEL_TAKES};", id="panel-bogus"
+        ),
+        pytest.param("%flux_panel --save x a fox", "UsageError: %flux_panel takes no --save", id="panel-save"),
+        pytest.param(
+            "%flux_panel --model nope", "UsageError: there is no model 'nope': choose one of", id="panel-model"
+        ),
+        pytest.param("%flux_panel -n 40", "UsageError: count is 40: give a whole number from 1 to 16", id="panel-n"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_is_allowed(kernel: Kernel, code: str, said: str) -> None:

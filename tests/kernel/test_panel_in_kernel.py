@@ -202,25 +202,6 @@ def test_interact_works_with_generate_itself(kernel: Kernel) -> None:
     assert kernel.complete("flux_magic.generate('a fox', st") == ["steps=", "%store"]
 
 
-@pytest.mark.parametrize(
-    ("line", "says"),
-    [
-        pytest.param("--step 4", "unknown option --step: did you mean --steps?", id="misspelt"),
-        pytest.param("--save x a fox", "%flux_panel takes no --save", id="not the panel's"),
-        pytest.param("--model nope", "there is no model 'nope': choose one of", id="model"),
-        pytest.param("-n 40", "count is 40: give a whole number from 1 to 16", id="count"),
-        pytest.param(
-            "--bogus", "There are --steps --seed --size --width --height --count --model --space;", id="unknown"
-        ),
-    ],
-)
-def test_a_mistake_on_the_line_is_one_line(kernel: Kernel, line: str, says: str) -> None:
-    cell = kernel.run(f"%flux_panel {line}")
-    assert cell.status == "error"
-    assert re.search(f"UsageError: .*({says})", cell.stderr)
-    assert cell.stderr.count("\n") == 1
-
-
 def test_an_error_is_on_the_status_line_and_raised_by_wait(panel: Kernel) -> None:
     panel.ok("panel.space = 'http://127.0.0.1:9'")
     until(panel, "panel._status.text.startswith('ConnectionFailed')")
