@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from typing import Any, TypeVar
 
 from . import progress, runner
-from .client import Client, ClientEvent, plan
+from .client import Client, plan
 from .generation import Generation, Generations
 from .interact import interactable
+from .job import ClientEvent
 from .settings import Settings, resolve
 from .types import ImageRequest
 
@@ -38,6 +40,9 @@ def generate(
     proxy: str | None = None,
     timeout: float | None = None,
     inline: str | None = None,
+    store: str | bool | None = None,
+    fresh: bool = False,
+    metadata: bool = True,
     quiet: bool = False,
 ) -> Generation | Generations:
     """Make an image, and wait for it; an interrupt ends the wait and the job.
@@ -56,11 +61,14 @@ def generate(
         proxy: an http(s) proxy's URL.
         timeout: seconds for each image.
         inline: how a notebook embeds it: `png`, `jpeg` or `link`.
+        store: the folder that keeps it, False to keep nothing; by default one in the user's data folder.
+        fresh: ask the Space, even if an image of this seed and all else is in the store.
+        metadata: False leaves what made it out of the files that are embedded and saved.
         quiet: show no progress.
 
     Returns a Generation, or Generations for a count above 1.
 
-    Raises InvalidRequest, LocalSpaceError, ConnectionFailed, TimedOut or ResponseError: each a FluxError.
+    Raises InvalidRequest, LocalSpaceError, ConnectionFailed, TimedOut, NotInStore or ResponseError: each a FluxError.
     """
     settings = resolve(
         steps=steps,
@@ -73,6 +81,9 @@ def generate(
         proxy=proxy,
         timeout=timeout,
         inline=inline,
+        store=store,
+        replay="off" if fresh else None,
+        metadata=metadata,
     )
     made = list(generations(plan(prompt, settings, count), settings, quiet=quiet))
     return made[0] if len(made) == 1 else Generations(made)
@@ -88,7 +99,17 @@ def generations(requests: Sequence[ImageRequest], settings: Settings, *, quiet: 
         for event in coming:
             bar.show(event)
             if isinstance(event, Generation):
+                if not quiet:
+                    _tell(event)
                 yield event
+
+
+def _tell(generation: Generation) -> None:
+    """Say what is special about it."""
+    if generation.replayed:
+        progress.moment("from the store; --fresh asks the Space")
+    if generation.note:
+        print(f"note: {generation.note}", file=sys.stderr)
 
 
 def events(requests: Sequence[ImageRequest], settings: Settings) -> Generator[ClientEvent | None, None, None]:

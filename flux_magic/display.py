@@ -7,14 +7,14 @@ What changes from run to run is in the outputs' metadata, which a comparison of 
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import re
 from dataclasses import dataclass
 from typing import Any
 
-from . import picture, prompt
-from .types import FileRecord, Record, markdown_text
+from . import keepsake, picture, prompt
+from .record import Carried
+from .types import UNKNOWN, FileRecord, Record, markdown_text
 
 _TABLE = "border-collapse:collapse;text-align:left;margin:0"
 _CELL = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"
@@ -35,33 +35,45 @@ class Output:
 
 def line(record: Record, file: FileRecord) -> str:
     """A picture in one line of text: `<flux 1024×768 seed=42 steps=4 sha256:1a2b3c4d5e6f>`."""
+    seed = UNKNOWN if record.seed is None else record.seed
     size = f"{file.width}×{file.height}"
-    return f"<flux {size} seed={record.seed} steps={record.steps} sha256:{file.digest[:12]}>"
+    return f"<flux {size} seed={seed} steps={record.steps} sha256:{file.digest[:12]}>"
 
 
-def image(record: Record, file: FileRecord, data: bytes, inline: str | None) -> Output:
-    """The output that embeds a picture, with alternative text.
+def image(
+    record: Record, place: int, data: bytes, inline: str | None, *, metadata: bool = True, replayed: bool = False
+) -> Output:
+    """The output that embeds one of the record's pictures, with alternative text.
 
-    The embedded bytes' sha256 is beside the record in the metadata, since they may be another
-    encoding than the delivered ones.
+    Args:
+        record: what made it.
+        place: the picture's place among the record's files, from 0.
+        data: its bytes as delivered.
+        inline: how it is embedded, as `picture.for_notebook` says.
+        metadata: whether the embedded bytes carry the record inside; the output's own metadata do in any case.
+        replayed: whether it came from a store.
     """
     media_type, embedded = picture.for_notebook(data, inline)
-    facts = {"media_type": media_type, "sha256": hashlib.sha256(embedded).hexdigest()}
+    if metadata:
+        embedded, copy = keepsake.with_record(embedded, record, place)
+    else:
+        copy = keepsake.copy_of(embedded, record, place)
+    facts = Carried(record, copy).as_dict() | ({"replayed": True} if replayed else {})
     return Output(
-        {media_type: base64.b64encode(embedded).decode(), "text/plain": line(record, file)},
-        {media_type: {"alt": record.prompt}, "flux_magic": {"record": record.as_dict(), "embedded": facts}},
+        {media_type: base64.b64encode(embedded).decode(), "text/plain": line(record, record.files[place])},
+        {media_type: {"alt": record.prompt}, "flux_magic": facts},
     )
 
 
-def link(record: Record, file: FileRecord, url: str) -> Output:
+def link(record: Record, place: int, url: str) -> Output:
     """The output that shows a picture from the Space's own address, for as long as that lives."""
     address, alt = html.escape(url), html.escape(record.prompt)
     return Output(
         {
             "text/html": f'<a href="{address}"><img src="{address}" alt="{alt}"></a>',
-            "text/plain": line(record, file),
+            "text/plain": line(record, record.files[place]),
         },
-        {"flux_magic": {"record": record.as_dict()}},
+        {"flux_magic": Carried(record).as_dict()},
     )
 
 
@@ -79,7 +91,12 @@ def parameters(record: Record) -> Output:
 
 
 def _rows(record: Record) -> dict[str, str]:
-    rows = {"model": record.model, "seed": str(record.seed), "size": _size(record), "steps": str(record.steps)}
+    rows = {
+        "model": record.model,
+        "seed": UNKNOWN if record.seed is None else str(record.seed),
+        "size": _size(record),
+        "steps": str(record.steps),
+    }
     if record.stand_in:
         rows["model"] += " (the local Space's drawing, not FLUX)"
     return rows

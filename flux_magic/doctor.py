@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from . import local
-from .client import connection_for
 from .errors import FluxError
+from .job import connection_for
 from .providers import get_provider, hub
 from .providers.connection import Connection, open_session
 from .providers.contract import Contract, Parameter
@@ -56,6 +56,8 @@ def _version(package: str) -> str:
 
 
 async def _space(settings: Settings) -> dict[str, str]:
+    if settings.replay == "only":
+        return {"Space": 'not asked: replay = "only"'}
     provider = get_provider(settings.model)
     space = Space.parse(settings.space or provider.space)
     url = await local.shared.address() if space.url is None else space.url

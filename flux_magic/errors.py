@@ -5,6 +5,9 @@
     FluxError
     ├── InvalidRequest (also ValueError)       cannot be asked for: a value out of its range, an empty prompt
     ├── SaveError (also OSError)               a picture could not be written to where it was to go
+    ├── StoreError (also OSError)              the store cannot be read or changed
+    ├── RecordError (also ValueError)          no record, or one that cannot be read
+    ├── NotInStore (also LookupError)          no such image, and with replay = "only" no Space is asked
     ├── LocalSpaceError                        the bundled Space is not installed, or does not start
     ├── ConnectionFailed (also ConnectionError)  no connection to the Space
     ├── TimedOut (also TimeoutError)           a limit was reached; the message says which
@@ -71,6 +74,18 @@ class InvalidRequest(FluxError, ValueError):
 
 class SaveError(FluxError, OSError):
     """A picture could not be written to where it was to go."""
+
+
+class StoreError(FluxError, OSError):
+    """What is in the store cannot be read or changed."""
+
+
+class RecordError(FluxError, ValueError):
+    """What was taken for a record is none, or cannot be read."""
+
+
+class NotInStore(FluxError, LookupError):
+    """There is no such image in the store; with `replay = "only"` no Space is asked for it."""
 
 
 class LocalSpaceError(FluxError):

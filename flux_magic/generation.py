@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from . import display, picture, prompt
+from . import display, keepsake, picture, prompt
 from .errors import FluxError, InvalidRequest, NotAnImage, SaveError
+from .files import write_whole
+from .store import read_picture
 from .types import FileRecord, ImageRequest, Record
 
 if TYPE_CHECKING:
@@ -24,13 +25,27 @@ class ImageFile:
 
     Attributes:
         record: its media type, size and digest.
-        data: the bytes as delivered.
-        url: the Space's address of it, which dies within hours.
+        source: the bytes as delivered, or the file in the store that has them.
+        url: the Space's address of it, which dies within hours; empty where it came from a store.
     """
 
     record: FileRecord
-    data: bytes = field(repr=False)
-    url: str
+    source: bytes | Path = field(repr=False)
+    url: str = ""
+
+    @property
+    def data(self) -> bytes:
+        """The bytes as delivered; raises StoreError where the store has them no more."""
+        return self.source if isinstance(self.source, bytes) else read_picture(self.source, self.record.sha256)
+
+    @property
+    def path(self) -> Path | None:
+        """The file in the store; None where nothing is kept."""
+        return self.source if isinstance(self.source, Path) else None
+
+    def at(self, path: Path) -> ImageFile:
+        """The same image, with its bytes in a file alone."""
+        return replace(self, source=path)
 
     @property
     def media_type(self) -> str:
@@ -69,12 +84,18 @@ class Generation:
         record: what made it; all that is needed to make it again.
         files: one or more, in the Space's order.
         inline: how a notebook embeds it: `png`, `jpeg`, `link`, or None for what keeps it best.
+        metadata: whether what is embedded or saved carries the record inside.
+        replayed: whether it came from the store, and no Space was asked.
+        note: what a person should know of it, such as why it is not in the store; mostly empty.
     """
 
     request: ImageRequest
     record: Record
     files: tuple[ImageFile, ...]
     inline: str | None = None
+    metadata: bool = True
+    replayed: bool = False
+    note: str = ""
 
     @property
     def data(self) -> bytes:
@@ -102,6 +123,11 @@ class Generation:
         return self.files[0].url
 
     @property
+    def path(self) -> Path | None:
+        """The first file's, in the store; None where nothing is kept."""
+        return self.files[0].path
+
+    @property
     def images(self) -> list[Image]:
         """The pictures, decoded anew at each call (Pillow)."""
         return [file.image for file in self.files]
@@ -112,8 +138,8 @@ class Generation:
         return self.record.prompt
 
     @property
-    def seed(self) -> int:
-        """The seed that was used."""
+    def seed(self) -> int | None:
+        """The seed that was used; None where the Space chose it and did not tell."""
         return self.record.seed
 
     @property
@@ -125,34 +151,45 @@ class Generation:
         """The cell that makes this image again: running it sends the same request."""
         return prompt.command(self.record)
 
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> list[Path]:
+    def save(
+        self, path: str | os.PathLike[str], *, overwrite: bool = False, metadata: bool | None = None
+    ) -> list[Path]:
         """Write the picture to a file, or each into a folder as `{seed}-{digest12}.{ext}`.
+
+        The file carries what made it: the record, A1111's parameters, XMP with the IPTC fields.
 
         Args:
             path: ends in .png, .jpg, .jpeg or .webp for a file (another type than the delivered one
                 is encoded anew), anything else is a folder, made where it is missing.
             overwrite: replace what is there. Without it, the same pixels already there are a
                 success and stay as they are, and anything else is an error.
+            metadata: False leaves out what made it; None is as the generation was made.
 
         Returns the paths, one a file. Raises InvalidRequest for a suffix that there is no encoder
         for, or one path for several images; SaveError where it cannot be written.
         """
         target = save_target(path, len(self.files))
         paths = [target / self._file_name(file) if is_folder(target) else target for file in self.files]
-        for file, wanted in zip(self.files, paths, strict=True):
-            _write(file.data, wanted, overwrite=overwrite)
+        for place, (file, wanted) in enumerate(zip(self.files, paths, strict=True)):
+            data = picture.as_suffix(file.data, wanted)
+            if self.metadata if metadata is None else metadata:
+                data, _ = keepsake.with_record(data, self.record, place)
+            _write(data, wanted, overwrite=overwrite)
         return paths
 
     def _file_name(self, file: ImageFile) -> str:
-        return f"{self.seed}-{file.digest[:12]}{picture.suffix_of(file.media_type)}"
+        return f"{'noseed' if self.seed is None else self.seed}-{file.digest[:12]}{picture.suffix_of(file.media_type)}"
 
     def outputs(self) -> list[display.Output]:
         """What a notebook shows: an output for each picture, then one with the parameters."""
-        if self.inline == "link":
-            shown = [display.link(self.record, file.record, file.url) for file in self.files]
-        else:
-            shown = [display.image(self.record, file.record, file.data, self.inline) for file in self.files]
+        shown = [self._output(place, file) for place, file in enumerate(self.files)]
         return [*shown, display.parameters(self.record)]
+
+    def _output(self, place: int, file: ImageFile) -> display.Output:
+        if self.inline == "link" and file.url:  # a replayed one has no address any more
+            return display.link(self.record, place, file.url)
+        inline = None if self.inline == "link" else self.inline
+        return display.image(self.record, place, file.data, inline, metadata=self.metadata, replayed=self.replayed)
 
     def __repr__(self) -> str:
         return "\n".join(display.line(self.record, file.record) for file in self.files)
@@ -184,10 +221,12 @@ class Generations(Sequence[Generation]):
     def __iter__(self) -> Iterator[Generation]:
         return iter(self._items)
 
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> list[Path]:
+    def save(
+        self, path: str | os.PathLike[str], *, overwrite: bool = False, metadata: bool | None = None
+    ) -> list[Path]:
         """Write each into a folder; as `Generation.save`."""
         save_target(path, len(self))
-        return [saved for item in self for saved in item.save(path, overwrite=overwrite)]
+        return [saved for item in self for saved in item.save(path, overwrite=overwrite, metadata=metadata)]
 
     def __repr__(self) -> str:
         return "\n".join(repr(item) for item in self)
@@ -230,8 +269,7 @@ def _saving_to(path: object) -> Iterator[None]:
         raise SaveError(f"cannot write {path}: {reason}", "Give another path.") from exc
 
 
-def _write(data: bytes, path: Path, *, overwrite: bool) -> None:
-    encoded = picture.as_suffix(data, path)
+def _write(encoded: bytes, path: Path, *, overwrite: bool) -> None:
     with _saving_to(path):
         if path.exists() and not overwrite:
             if _same_pixels(encoded, path):
@@ -241,7 +279,7 @@ def _write(data: bytes, path: Path, *, overwrite: bool) -> None:
                 "Give another path, or let it be replaced: --overwrite, overwrite=True.",
             )
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(encoded, path)
+        write_whole(path, encoded)
 
 
 def _same_pixels(encoded: bytes, path: Path) -> bool:
@@ -250,19 +288,3 @@ def _same_pixels(encoded: bytes, path: Path) -> bool:
     except (NotAnImage, OSError):
         return False
     return there.digest == picture.describe(encoded).digest
-
-
-def _write_whole(data: bytes, path: Path) -> None:
-    """By a rename, so that no reader sees half a file."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        # A temporary file is its owner's alone; the picture gets the permissions of any new file.
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

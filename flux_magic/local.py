@@ -28,6 +28,12 @@ _READY = re.compile(r"^flux-magic space: ready at (http://\S+)$", re.MULTILINE)
 _PRIVATE = re.compile(r"TOKEN|SECRET|PASSWORD|API_KEY|_PROXY$|^GRADIO_", re.IGNORECASE)
 
 
+def drawing() -> str:
+    """The version of the bundled Space's drawing, read from its source: nothing is started or imported for it."""
+    found = re.search(r"^DRAWING = (\d+)$", APP.read_text("utf-8"), re.MULTILINE)
+    return found[1] if found else ""
+
+
 def environment() -> dict[str, str]:
     """This process's environment without what is none of the local Space's business.
 

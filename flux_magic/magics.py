@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import display
-from traitlets import Bool, Enum, Float, Int, TraitError, Unicode, observe
+from traitlets import Bool, Enum, Float, Int, TraitError, Unicode, Union, observe
 
 from . import prompt, settings
 from .errors import FluxError, InvalidRequest
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from .settings import Settings
     from .types import ImageRequest
 
-_ITS_OWN = {"count", "dry_run", "output", "overwrite", "quiet", "raw", "save", "size", "yes"}
+_ITS_OWN = {
+    "count", "dry_run", "fresh", "no_metadata", "output", "overwrite", "quiet", "raw", "save", "size", "yes",
+}  # fmt: skip
 """The options that are the magic's own; the others are settings."""
 
 
@@ -88,6 +90,10 @@ class FluxMagics(Magics):
     token = SecretTrait(None, allow_none=True, help="A Hugging Face token for the Space.").tag(config=True)
     proxy = SecretTrait(None, allow_none=True, help="An http proxy's URL.").tag(config=True)
     timeout = Float(None, allow_none=True, min=0, help="Seconds for a whole image.").tag(config=True)
+    store = Union(
+        (Bool(), Unicode()), default_value=None, allow_none=True, help="The folder that keeps images; False keeps none."
+    ).tag(config=True)
+    replay = Enum(settings.REPLAY, None, allow_none=True, help="Whether images come from the store.").tag(config=True)
     runner = Enum(
         settings.RUNNERS, "thread", help="Where coroutines run: a thread's loop, or the kernel's own (nest)."
     ).tag(config=True)
@@ -156,7 +162,7 @@ class FluxMagics(Magics):
         _check(options, count)
         text = typed if options.get("raw") else self._expanded(typed)
         resolved = settings.resolve(**_settings_of(options))
-        requests = plan(text, resolved, count)
+        requests = plan(text, resolved, count, typed=None if text == typed else typed)
         if options.get("dry_run"):
             print(_described(requests, resolved))
             return None
@@ -204,6 +210,10 @@ def _settings_of(options: Mapping[str, Any]) -> dict[str, Any]:
         if given.keys() & {"width", "height"}:
             raise InvalidRequest("--size and --width or --height say the same twice: give --size alone, or the others")
         given["width"], given["height"] = options["size"]
+    if options.get("fresh"):
+        given["replay"] = "off"
+    if options.get("no_metadata"):
+        given["metadata"] = False
     return given
 
 

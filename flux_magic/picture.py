@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import struct
@@ -63,6 +64,19 @@ def decode(data: bytes) -> Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
         raise NotAnImage(f"the picture that the Space sent is too large to be decoded: {exc}") from exc
     return image
+
+
+@functools.cache
+def decoder() -> str:
+    """What decodes pictures here, with the versions of the libraries that it uses."""
+    import PIL
+    from PIL import features
+
+    parts = {"libwebp": "webp", "libjpeg-turbo": "libjpeg_turbo", "zlib": "zlib"}
+    found = {name: features.version(key) for name, key in parts.items()}
+    return ", ".join(
+        [f"Pillow {PIL.__version__}", *(f"{name} {version}" for name, version in found.items() if version)]
+    )
 
 
 def pixel_digest(image: Image) -> str:

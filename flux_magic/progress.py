@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextvars
 import html
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -11,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .client import ClientEvent
 from .generation import Generation
+from .job import ClientEvent
 from .types import Log, Preview, Queued, Running, Waiting
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 PATIENCE = 0.5
 """Seconds without a bar: what is done by then shows none."""
+
+MOMENT = 1.5
+"""Seconds that a passing word stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +118,30 @@ def bar(count: int, *, quiet: bool = False) -> Iterator[Bar]:
             screen.clear()
 
 
+def moment(text: str) -> None:
+    """Show a text for a moment, to a person who looks on, and leave nothing of it."""
+    shell = _shell()
+    if getattr(shell, "kernel", None) is None:
+        if sys.stderr.isatty():
+            print(text, end="\r", file=sys.stderr, flush=True)  # what comes next is written over it
+    elif getattr(shell.kernel, "_allow_stdin", False):  # nobody looks on where a program runs the notebook
+        slot = NotebookSlot()
+        slot.draw(Status(text), bar=False)
+        fading = threading.Timer(MOMENT, contextvars.copy_context().run, (slot.clear,))
+        fading.daemon = True
+        fading.start()
+
+
 def _screen() -> Screen | None:
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    if getattr(shell, "kernel", None) is not None:
+    if getattr(_shell(), "kernel", None) is not None:
         return NotebookSlot()
     return Terminal() if sys.stderr.isatty() else None
+
+
+def _shell() -> Any:
+    """IPython's shell, where this runs in one."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None
 
 
 class NotebookSlot:
@@ -131,13 +154,15 @@ class NotebookSlot:
         self._id: str | None = None
         self._shown: Status | None = None
 
-    def draw(self, status: Status) -> None:
+    def draw(self, status: Status, *, bar: bool = True) -> None:
         if status == self._shown:
             return
         if self._id is None:
             self._id = uuid.uuid4().hex
             self._put({}, update=False)
-        self._put({"text/html": html_of(status), "text/plain": status.text}, update=True)
+        self._put(
+            {"text/html": html_of(status) if bar else html.escape(status.text), "text/plain": status.text}, update=True
+        )
         self._shown = status
 
     def clear(self) -> None:

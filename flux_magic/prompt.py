@@ -102,6 +102,8 @@ OPTIONS = (
     Option(("--inline",), "how the notebook keeps the picture: png, jpeg, or a link", _choice(*INLINE), "png"),
     Option(("--raw",), "take {names} in the prompt as typed"),
     Option(("--dry-run",), "show what would be sent, and send nothing"),
+    Option(("--fresh",), "ask the Space, even if the image is in the store"),
+    Option(("--no-metadata",), "leave what made it out of the picture's file"),
     Option(("--quiet",), "show no progress"),
     Option(("--yes",), "allow more than 16 images in one cell"),
 )
@@ -215,28 +217,28 @@ _NO_CELL = re.compile(
 
 def command(record: Record) -> str:
     """The cell that makes the image of `record` again; running it sends the same request."""
-    options = {
-        "steps": record.steps,
-        "seed": record.seed,
-        "size": f"{record.requested_width}x{record.requested_height}",
+    return cell(
+        record.prompt,
+        steps=record.steps,
+        seed=record.seed,
+        width=record.requested_width,
+        height=record.requested_height,
         **_unusual(record),
-    }
-    if _NO_CELL.search(record.prompt):
-        return _call(record)
-    line = " ".join(["%%flux", *(f"--{name} {value}" for name, value in options.items())])
-    return f"{line}\n{escape(record.prompt)}"
+    )
 
 
-def _call(record: Record) -> str:
-    arguments = {
-        "steps": record.steps,
-        "seed": record.seed,
-        "width": record.requested_width,
-        "height": record.requested_height,
-        **_unusual(record),
-    }
-    given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-    return f"import flux_magic\n\nflux_magic.generate({record.prompt!a}, {given})"
+def cell(text: str, **options: object) -> str:
+    """The cell that sends `text` as the prompt with these options of `generate`; one that is None is left out."""
+    given = {name: value for name, value in options.items() if value is not None}
+    if _NO_CELL.search(text):
+        listed = "".join(f", {name}={value!r}" for name, value in given.items())
+        return f"import flux_magic\n\nflux_magic.generate({text!a}{listed})"
+    if {"width", "height"} <= given.keys():
+        size = f"{given.pop('width')}x{given.pop('height')}"
+        named: dict[str, object] = {name: given.pop(name) for name in ("steps", "seed") if name in given}
+        given = {**named, "size": size, **given}
+    line = " ".join(["%%flux", *(f"--{name} {value}" for name, value in given.items())])
+    return f"{line}\n{escape(text)}"
 
 
 def _unusual(record: Record) -> dict[str, str]:

@@ -10,14 +10,17 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, Final
 
 from .errors import InvalidRequest, shown
 
 DEFAULT_MODEL: Final = "flux"
-ENVIRONMENT: Final = {"space": "FLUX_MAGIC_SPACE"}
+ENVIRONMENT: Final = {"space": "FLUX_MAGIC_SPACE", "store": "FLUX_MAGIC_STORE", "replay": "FLUX_MAGIC_REPLAY"}
 INLINE: Final = ("png", "jpeg", "link")
 RUNNERS: Final = ("thread", "nest")
+REPLAY: Final = ("auto", "only", "off")
+_OFF: Final = ("off", "false", "no", "0")
 MOST_IMAGES: Final = 16
 """More images than this in one go have to be meant: the magics want `--yes`."""
 
@@ -43,6 +46,10 @@ class Settings:
             of the environment for the model's own Space.
         timeout: seconds for a whole image; None sets no limit beyond 10 minutes without progress.
         runner: `thread` (a background loop) or `nest` (the kernel's own loop, by nest-asyncio).
+        store: the folder that keeps what was made; None is one in the user's data folder, False keeps nothing.
+        replay: `auto` takes an image of a given seed from the store, where it is there; `only` asks no Space at all;
+            `off` always asks.
+        metadata: whether a picture that is embedded or saved carries what made it.
 
     Raises InvalidRequest where a choice is none of those there are.
     """
@@ -58,10 +65,17 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     timeout: float | None = None
     runner: str = "thread"
+    store: str | bool | None = None
+    replay: str = "auto"
+    metadata: bool = True
 
     def __post_init__(self) -> None:
         _check_choice("inline", self.inline, (None, *INLINE))
         _check_choice("runner", self.runner, RUNNERS)
+        _check_choice("replay", self.replay, REPLAY)
+        store: object = self.store
+        if not isinstance(store, str | bool | None):
+            raise InvalidRequest(f"store is {shown(store)}: give a folder, or False to keep nothing")
         if self.token is not None and not re.fullmatch(r"[!-~]+", str(self.token)):
             raise InvalidRequest(
                 "the token holds a blank, a line end or a letter that none has: give it as it was made"
@@ -69,6 +83,17 @@ class Settings:
         timeout: object = self.timeout
         if timeout is not None and not _is_time(timeout):
             raise InvalidRequest(f"timeout is {shown(timeout)}: give seconds above 0")
+
+
+def store_folder(settings: Settings) -> Path | None:
+    """Where what was made is kept: a folder that may not be there yet, or None where nothing is kept."""
+    if settings.store is False:
+        return None
+    if isinstance(settings.store, str):
+        return Path(settings.store).expanduser()
+    import platformdirs
+
+    return platformdirs.user_data_path("flux_magic", appauthor=False) / "store"
 
 
 def _is_time(value: object) -> bool:
@@ -94,14 +119,19 @@ def resolve(**options: Any) -> Settings:
     given: dict[str, Any] = {
         name: value for layer in layers for name, value in layer.items() if not any(value is none for none in unset)
     }
+    if os.environ.get(ENVIRONMENT["replay"]) == "only":
+        given["replay"] = "only"  # the one thing that nothing overrides: a machine without a network says so
     unknown = given.keys() - {known.name for known in fields(Settings)}
     if unknown:
         raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
     return Settings(**given)
 
 
-def _environment() -> dict[str, str]:
-    return {name: os.environ[key] for name, key in ENVIRONMENT.items() if os.environ.get(key)}
+def _environment() -> dict[str, Any]:
+    given: dict[str, Any] = {name: os.environ[key] for name, key in ENVIRONMENT.items() if os.environ.get(key)}
+    if given.get("store", "").lower() in _OFF:
+        given["store"] = False
+    return given
 
 
 _configured: Callable[[], Mapping[str, Any]] = dict

@@ -49,6 +49,11 @@ class Space:
             return f"hf:{self.name}"
         return self.url or self.name
 
+    @property
+    def host(self) -> str:
+        """The host of its URL, empty for `local`."""
+        return urlsplit(self.url or "").hostname or ""
+
 
 def _subdomain(hub_id: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", hub_id.lower()).strip("-")
@@ -81,6 +86,8 @@ class ImageRequest:
         steps: inference steps, 1 or more (the Space has bounds of its own).
         seed: 0 to 2147483647.
         randomize_seed: True leaves the choice of the seed to the Space.
+        typed: the prompt as typed, before {names} were put in; None where that is as it is sent.
+        chosen: whether the seed was chosen by chance, and not given. Only a given one is replayed.
 
     Raises InvalidRequest where a value is of another type or out of its range.
     """
@@ -92,6 +99,8 @@ class ImageRequest:
     steps: int = 2
     seed: int = 0
     randomize_seed: bool = False
+    typed: str | None = None
+    chosen: bool = False
 
     def __post_init__(self) -> None:
         prompt: object = self.prompt
@@ -218,45 +227,84 @@ class FileRecord:
     sha256: str
 
 
+UNKNOWN = "unknown"
+"""What a record says of what nobody tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What else may tell why a picture is as it is, and what changes from run to run.
+
+    Attributes:
+        version: of this package.
+        gradio: the version of the Space's Gradio.
+        decoder: what decoded the picture, with its version.
+        space_commit: the commit of the Space, as the Hub tells it.
+        weights, hardware: of the model, and where it ran.
+        started: when the request was sent, UTC, ISO 8601.
+        seconds: from then to the last byte; None where it is not known.
+        queued: of these, in the Space's queue; None where the Space does not tell.
+
+    What is not known of the others is "unknown".
+    """
+
+    version: str = UNKNOWN
+    gradio: str = UNKNOWN
+    decoder: str = UNKNOWN
+    space_commit: str = UNKNOWN
+    weights: str = UNKNOWN
+    hardware: str = UNKNOWN
+    started: str = UNKNOWN
+    seconds: float | None = None
+    queued: float | None = None
+
+
+RECORD_VERSION = 1
+"""The version of a record's JSON, as it is written."""
+
+STAND_IN = "flux_magic stand-in"
+"""The model that a record names where the local Space drew the image."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """All that is needed to make an image again, and to tell whether it is the same.
 
-    It holds no address or path of the machine, no proxy and no secret.
+    It holds no address or path of the machine, no proxy and no secret. As JSON it is what `flux_magic/schemas` says.
 
     Attributes:
         prompt: the text as sent.
         model: what made it: the model's canonical name, or `flux_magic stand-in` (the local Space).
-        requested_model: the model's name as asked for.
         provider: the provider's label.
         space: the Space's identity (`hf:owner/name`, `local:<version of the drawing>`, or a URL).
-        requested_space: the Space's name as asked for; None where it is the model's own.
-        seed: the seed that was used.
+        seed: the seed that was used; None where the Space chose it and did not tell.
         steps: inference steps.
-        requested_width, requested_height: pixels, as asked for.
         width, height: pixels, as sent; what came back is in `files`.
-        files: what was delivered, in order.
-        version: of this package.
-        started: when the request was sent, UTC, ISO 8601.
-        seconds: from then to the last byte.
+        requested_prompt: the text as typed, before {names} were put in.
+        requested_model: the model's name as asked for.
+        requested_space: the Space's name as asked for; None where it is the model's own.
+        requested_seed: None where it was left to chance.
+        requested_width, requested_height: pixels, as asked for.
+        files: what was delivered, in order; one or more.
+        circumstances: what else is known.
     """
 
     prompt: str
     model: str
-    requested_model: str
     provider: str
     space: str
-    requested_space: str | None
-    seed: int
+    seed: int | None
     steps: int
-    requested_width: int
-    requested_height: int
     width: int
     height: int
+    requested_prompt: str
+    requested_model: str
+    requested_space: str | None
+    requested_seed: int | None
+    requested_width: int
+    requested_height: int
     files: tuple[FileRecord, ...]
-    version: str
-    started: str
-    seconds: float
+    circumstances: Circumstances = Circumstances()
 
     @property
     def stand_in(self) -> bool:
@@ -264,5 +312,45 @@ class Record:
         return self.space.startswith("local:")
 
     def as_dict(self) -> dict[str, Any]:
-        """The record as JSON-ready values."""
-        return asdict(self)
+        """The record as JSON-ready values, by the schema `flux_magic/schemas/record-1.json`."""
+        circumstances = asdict(self.circumstances)
+        return {
+            "schema": RECORD_VERSION,
+            "requested": {
+                "prompt": self.requested_prompt,
+                "model": self.requested_model,
+                "space": self.requested_space,
+                "seed": self.requested_seed,
+                "width": self.requested_width,
+                "height": self.requested_height,
+            },
+            "run": {
+                "prompt": self.prompt,
+                "model": self.model,
+                "provider": self.provider,
+                "space": self.space,
+                "seed": self.seed,
+                "steps": self.steps,
+                "width": self.width,
+                "height": self.height,
+            },
+            "files": [asdict(file) for file in self.files],
+            "circumstances": {"flux_magic": circumstances.pop("version"), **circumstances},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One copy of a delivered file: in a notebook, or saved; perhaps in another encoding.
+
+    Attributes:
+        file: its place among the record's files, from 0.
+        media_type: of the copy.
+        digest: sha256 of the copy's pixels, 64 hex digits.
+        sha256: of the copy's bytes without their metadata, as `flux_magic.metadata.bare` leaves them, 64 hex digits.
+    """
+
+    file: int
+    media_type: str
+    digest: str
+    sha256: str

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
 import signal
+import tempfile
 
 # A shell that starts a program in the background has it ignore Ctrl-C, and so would every kernel that a test
 # starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No test finds what another one, or the person at this machine, has made; and none leaves anything there.
+os.environ["FLUX_MAGIC_STORE"] = tempfile.mkdtemp(prefix="flux_magic-store-")
+os.environ["FLUX_MAGIC_REPLAY"] = "off"
+atexit.register(shutil.rmtree, os.environ["FLUX_MAGIC_STORE"], ignore_errors=True)

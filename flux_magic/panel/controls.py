@@ -188,9 +188,9 @@ class Controls:
         if not self._fitting:
             self._parameters.seed = None if self.random.value else self.seed.value
 
-    def show_used_seed(self, seed: int) -> None:
+    def show_used_seed(self, seed: int | None) -> None:
         """Where seeds are random, show the one that the image on view has."""
-        if self._parameters.seed is None:
+        if self._parameters.seed is None and seed is not None:
             with self._quiet():
                 self.seed.value = min(max(seed, 0), MAX_SEED)
 

@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from .. import api
-from ..client import ClientEvent
+from ..job import ClientEvent
 from ..runner import SLICE
 from ..settings import Settings
 from ..types import ImageRequest

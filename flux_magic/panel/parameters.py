@@ -120,7 +120,10 @@ class Parameters(HasTraits):
         """The requests of one press, and the settings that go with them; raises InvalidRequest."""
         given = {name: getattr(self, name) for name in ("model", "space", "width", "height", "steps")}
         # Random means random, also where %config has a seed; and a panel's thread is not where the kernel's loop runs.
-        settings = replace(resolve(**given), seed=self.seed, runner="thread")
+        resolved = resolve(**given)
+        # Who presses Generate wants to see it made.
+        replay = "only" if resolved.replay == "only" else "off"
+        settings = replace(resolved, seed=self.seed, runner="thread", replay=replay)
         requests = plan(self.prompt, settings, self.count)
         if settings.space:
             Space.parse(settings.space)

@@ -121,6 +121,10 @@ class AsyncGeneratorProvider(ABC):
         """
         return {}
 
+    async def circumstances(self) -> Mapping[str, str]:
+        """What is told of where images are made, by field of Circumstances; called after an image was made."""
+        return {}
+
     async def stand_in(self) -> str | None:
         """The version of the drawing where the Space is a local stand-in, else None."""
         return None

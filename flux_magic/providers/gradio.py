@@ -125,6 +125,10 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
             if one.name in fields and one.least is not None and one.most is not None
         }
 
+    async def circumstances(self) -> Mapping[str, str]:
+        version = (await self.contract()).version
+        return {"gradio": version} if version else {}
+
     async def stand_in(self) -> str | None:
         return (await self.contract()).stand_in
 

@@ -5,6 +5,7 @@ Source: https://huggingface.co/docs/hub/api (`GET /api/spaces/{id}`, `runtime.st
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 
@@ -32,6 +33,24 @@ async def stage(connection: Connection, space_id: str) -> str:
     told = parse(answer.text)
     runtime = told.get("runtime") if isinstance(told, dict) else None
     return str(runtime.get("stage") or "") if isinstance(runtime, dict) else ""
+
+
+_commits: dict[str, str] = {}
+PATIENCE = 3
+"""Seconds that the Hub may take to tell a commit: no image waits longer for it."""
+
+
+async def commit(connection: Connection, space_id: str) -> str:
+    """The commit that the Space is at, empty where the Hub does not tell; asked once a process."""
+    if space_id not in _commits:
+        try:
+            answer = await asyncio.wait_for(connection.get_text(f"{address()}/api/spaces/{space_id}"), PATIENCE)
+            told = parse(answer.text) if answer.status == 200 else None
+        except (FluxError, asyncio.TimeoutError):
+            told = None
+        sha = told.get("sha") if isinstance(told, dict) else None
+        _commits[space_id] = sha if isinstance(sha, str) and re.fullmatch(r"[0-9a-f]{7,64}", sha) else ""
+    return _commits[space_id]
 
 
 async def quota(connection: Connection) -> str:

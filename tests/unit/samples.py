@@ -21,32 +21,34 @@ from traitlets.config import Config
 
 from flux_magic import picture
 from flux_magic.generation import Generation, ImageFile
-from flux_magic.types import FileRecord, ImageRequest, Record
+from flux_magic.types import Circumstances, FileRecord, ImageRequest, Record
 
 FILE = FileRecord("image/png", 256, 192, "1a2b3c4d5e6f" + "0" * 52, "f" * 64)
 
 RECORD = Record(
     prompt="a red fox",
     model="black-forest-labs-flux-1-schnell",
-    requested_model="flux",
     provider="Scripted",
     space="hf:black-forest-labs/FLUX.1-schnell",
-    requested_space=None,
     seed=42,
     steps=4,
-    requested_width=256,
-    requested_height=192,
     width=256,
     height=192,
+    requested_prompt="a red fox",
+    requested_model="flux",
+    requested_space=None,
+    requested_seed=42,
+    requested_width=256,
+    requested_height=192,
     files=(FILE,),
-    version="0.1.0",
-    started="2026-01-01T00:00:00+00:00",
-    seconds=1.5,
+    circumstances=Circumstances(version="0.1.0", started="2026-01-01T00:00:00+00:00", seconds=1.5),
 )
 
 
 def record(**changes: Any) -> Record:
-    return replace(RECORD, **changes)
+    """The record with these changes: of its own fields, or of its circumstances."""
+    around = {name: changes.pop(name) for name in ("version", "started", "seconds") if name in changes}
+    return replace(RECORD, circumstances=replace(RECORD.circumstances, **around), **changes)
 
 
 def drawing(mode: str = "RGB", size: tuple[int, int] = (8, 6), colour: int = 0) -> Image.Image:
@@ -85,7 +87,7 @@ def generation(*data: bytes, inline: str | None = None, **changes: Any) -> Gener
         for number, item in enumerate(data or (encoded(),))
     )
     made = record(files=tuple(file.record for file in files), **changes)
-    request = ImageRequest(made.prompt, "flux", made.requested_width, made.requested_height, made.steps, made.seed)
+    request = ImageRequest(made.prompt, "flux", made.requested_width, made.requested_height, made.steps, made.seed or 0)
     return Generation(request, made, files, inline)
 
 

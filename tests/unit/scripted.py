@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from flux_magic import client
-from flux_magic.providers.base import AsyncGeneratorProvider, AsyncResult, Messages
+from flux_magic import client, job
+from flux_magic.providers.base import AsyncGeneratorProvider, AsyncResult, Messages, ProviderModelMixin
 from flux_magic.providers.connection import Connection
 from flux_magic.types import Event, ImageRequest, ImageResponse
 from tests.unit.samples import encoded
@@ -21,7 +21,7 @@ def answer(*addresses: str, seed: int | None = None) -> ImageResponse:
     return ImageResponse(list(addresses or [ADDRESS]), "a fox", seed, {"model": "scripted-1"})
 
 
-class Scripted(AsyncGeneratorProvider):
+class Scripted(AsyncGeneratorProvider, ProviderModelMixin):
     """Each test makes a subclass with a script of its own.
 
     Attributes:
@@ -32,6 +32,8 @@ class Scripted(AsyncGeneratorProvider):
     """
 
     label = "Scripted"
+    default_model = "scripted-1"
+    model_aliases: ClassVar[dict[str, str]] = {"flux": default_model}
     url = "https://scripted.example"
     script: ClassVar[list[Event | Exception | float]] = []
     pictures: ClassVar[dict[str, bytes]] = {}
@@ -77,5 +79,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
         pictures: ClassVar[dict[str, bytes]] = {ADDRESS: encoded()}
         made: ClassVar[list[Scripted]] = []
 
-    monkeypatch.setattr(client, "get_provider", lambda _model: Mine)
+    for asker in (client, job):
+        monkeypatch.setattr(asker, "get_provider", lambda _model: Mine)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")  # no test asks the Hub for a commit
     return Mine

@@ -9,9 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from flux_magic.client import Client, ClientEvent
+from flux_magic.client import Client
 from flux_magic.errors import EmptyResult, InvalidRequest, NotAnImage, SpaceError, TimedOut
 from flux_magic.generation import Generation, Generations
+from flux_magic.job import ClientEvent
 from flux_magic.providers.connection import open_session
 from flux_magic.settings import Settings
 from flux_magic.types import Event, ImageRequest, Queued, Running, Waiting
@@ -65,14 +66,14 @@ def test_a_record_has_what_was_asked_for_and_what_was_run() -> None:
     assert (made.model, made.requested_model, made.provider) == ("scripted-1", "flux", "Scripted")
     assert (made.requested_width, made.requested_height, made.width, made.height) == (260, 200, 256, 200)
     assert [(file.width, file.height) for file in made.files] == [(8, 6)]
-    assert made.version == version("flux-magic")
+    assert made.circumstances.version == version("flux-magic")
 
 
 @pytest.mark.usefixtures("provider")
 def test_a_record_says_when_it_was_made_and_how_long_it_took() -> None:
     made = made_by().record
-    assert datetime.fromisoformat(made.started).utcoffset() == timedelta(0)
-    assert 0 <= made.seconds < 5
+    assert datetime.fromisoformat(made.circumstances.started).utcoffset() == timedelta(0)
+    assert 0 <= (made.circumstances.seconds or -1) < 5
 
 
 @pytest.mark.parametrize(("reported", "recorded"), [(None, 42), (7, 7), (0, 0)])
@@ -131,8 +132,10 @@ def test_inline_is_handed_on_to_the_generation() -> None:
 
 @pytest.mark.usefixtures("provider")
 def test_a_calls_own_settings_are_those_that_count() -> None:
+    own = Settings(space="c/d", store=False, replay="off")
+
     async def made() -> list[ClientEvent]:
-        return [event async for event in Client(space="a/b").stream(REQUEST, Settings(space="c/d"))]
+        return [event async for event in Client(space="a/b").stream(REQUEST, own)]
 
     last = asyncio.run(made())[-1]
     assert isinstance(last, Generation)

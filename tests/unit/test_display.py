@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flux_magic import display, picture, prompt
+from flux_magic import display, keepsake, metadata, picture, prompt
+from flux_magic import record as records
 from flux_magic.types import Record, markdown_text
 from tests.unit.samples import FILE, encoded, record
 
@@ -61,45 +62,50 @@ def test_a_picture_in_one_line_of_text() -> None:
 
 def test_the_picture_is_embedded_with_its_text() -> None:
     data = encoded()
-    output = display.image(record(), FILE, data, None)
+    output = display.image(record(), 0, data, None)
     assert set(output.data) == {"image/png", "text/plain"}
-    assert base64.b64decode(output.data["image/png"]) == data
+    assert metadata.bare(base64.b64decode(output.data["image/png"])) == data
     assert output.data["text/plain"] == display.line(record(), FILE)
 
 
 def test_the_metadata_hold_the_alternative_text_the_record_and_what_was_embedded() -> None:
-    output = display.image(record(prompt='a "red" fox'), FILE, encoded("webp"), None)
+    output = display.image(record(prompt='a "red" fox'), 0, encoded("webp"), None)
     embedded = base64.b64decode(output.data["image/jpeg"])
     there = json.loads(json.dumps(output.metadata))
     assert there["image/jpeg"] == {"alt": 'a "red" fox'}
-    assert there["flux_magic"]["embedded"] == {
+    assert there["flux_magic"]["copy"] == {
+        "file": 0,
         "media_type": "image/jpeg",
-        "sha256": hashlib.sha256(embedded).hexdigest(),
+        "digest": picture.describe(embedded).digest,
+        "sha256": hashlib.sha256(metadata.bare(embedded)).hexdigest(),
     }
-    assert there["flux_magic"]["record"]["seed"] == 42
+    assert there["flux_magic"]["record"]["run"]["seed"] == 42
+    assert keepsake.read(embedded) == records.carried_from(there["flux_magic"])
 
 
 @pytest.mark.parametrize("inline", ["png", "jpeg"])
 def test_inline_chooses_what_is_embedded(inline: str) -> None:
-    output = display.image(record(), FILE, encoded("webp"), inline)
+    output = display.image(record(), 0, encoded("webp"), inline)
     assert picture.media_type_of(base64.b64decode(output.data[f"image/{inline}"])) == f"image/{inline}"
 
 
 def test_a_link_shows_the_spaces_own_address() -> None:
-    output = display.link(record(prompt='"><script>'), FILE, "http://h.example/file=a?b&c")
+    output = display.link(record(prompt='"><script>'), 0, "http://h.example/file=a?b&c")
     assert Reader(output.data["text/html"]).tags == ["a", "img", "/a"]
     assert output.data["text/html"] == (
         '<a href="http://h.example/file=a?b&amp;c"><img src="http://h.example/file=a?b&amp;c" '
         'alt="&quot;&gt;&lt;script&gt;"></a>'
     )
     assert output.data["text/plain"] == display.line(record(), FILE)
-    assert output.metadata["flux_magic"]["record"]["prompt"] == '"><script>'
+    assert output.metadata["flux_magic"]["record"]["run"]["prompt"] == '"><script>'
 
 
 def test_the_same_record_is_shown_the_same_whenever_and_wherever_it_was_made() -> None:
     later = record(started="2030-01-01T00:00:00+00:00", seconds=99.0, version="9.9")
     assert display.parameters(later) == display.parameters(record())
-    assert display.image(later, FILE, encoded(), None).data == display.image(record(), FILE, encoded(), None).data
+    first, again = (display.image(made, 0, encoded(), None).data for made in (record(), later))
+    assert first["text/plain"] == again["text/plain"]
+    assert len({metadata.bare(base64.b64decode(shown["image/png"])) for shown in (first, again)}) == 1
 
 
 @given(text=PROMPTS)

@@ -11,6 +11,9 @@ from flux_magic.errors import FluxError
 TREE = [
     pytest.param(errors.InvalidRequest, ValueError, id="InvalidRequest"),
     pytest.param(errors.SaveError, OSError, id="SaveError"),
+    pytest.param(errors.StoreError, OSError, id="StoreError"),
+    pytest.param(errors.RecordError, ValueError, id="RecordError"),
+    pytest.param(errors.NotInStore, LookupError, id="NotInStore"),
     pytest.param(errors.LocalSpaceError, FluxError, id="LocalSpaceError"),
     pytest.param(errors.ConnectionFailed, ConnectionError, id="ConnectionFailed"),
     pytest.param(errors.TimedOut, TimeoutError, id="TimedOut"),

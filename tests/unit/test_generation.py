@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import base64
+import errno
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from flux_magic import picture
+from flux_magic import keepsake, metadata, picture
 from flux_magic.errors import InvalidRequest, NotAnImage, SaveError
-from flux_magic.generation import Generation, Generations, save_target
+from flux_magic.generation import Generation, Generations, ImageFile, save_target
 from tests.unit.samples import drawing, encoded, generation, notebook
 
 OTHER = encoded(colour=99)
@@ -83,10 +86,40 @@ def test_generations_are_a_sequence_of_them() -> None:
 
 
 @pytest.mark.parametrize("name", ["fox.png", "deep/er/fox.png"])
-def test_a_file_gets_the_bytes_as_delivered(tmp_path: Path, name: str) -> None:
+def test_a_file_gets_the_bytes_as_delivered_with_what_made_them_inside(tmp_path: Path, name: str) -> None:
     assert generation().save(tmp_path / name) == [tmp_path / name]
-    assert (tmp_path / name).read_bytes() == encoded()
+    assert metadata.bare((tmp_path / name).read_bytes()) == encoded()
     assert files_in((tmp_path / name).parent) == ["fox.png"]
+
+
+def test_no_metadata_leaves_the_bytes_as_they_were_delivered(tmp_path: Path) -> None:
+    made = replace(generation(), metadata=False)
+    made.save(tmp_path / "without.png")
+    made.save(tmp_path / "with.png", metadata=True)
+    generation().save(tmp_path / "told.png", metadata=False)
+    assert (tmp_path / "without.png").read_bytes() == (tmp_path / "told.png").read_bytes() == encoded()
+    assert keepsake.read((tmp_path / "with.png").read_bytes()) is not None
+    [shown, _] = made.outputs()
+    assert base64.b64decode(shown.data["image/png"]) == encoded()
+
+
+def test_a_saved_file_says_what_made_it_and_what_it_is(tmp_path: Path) -> None:
+    made = generation(encoded(), OTHER)
+    for place, path in enumerate(made.save(tmp_path)):
+        carried = keepsake.read(path.read_bytes())
+        assert carried is not None
+        assert carried.copy is not None
+        assert (carried.record, carried.copy.file) == (made.record, place)
+        assert carried.copy.digest == made.files[place].digest
+        assert keepsake.is_untouched(path.read_bytes(), carried)
+
+
+def test_another_encoding_says_what_it_is_itself(tmp_path: Path) -> None:
+    [path] = generation().save(tmp_path / "fox.jpg")
+    carried = keepsake.read(path.read_bytes())
+    assert carried is not None
+    assert carried.copy is not None
+    assert (carried.copy.media_type, carried.copy.digest) == ("image/jpeg", pixels(path))
 
 
 @pytest.mark.parametrize(("suffix", "kind"), [("jpg", "image/jpeg"), ("jpeg", "image/jpeg"), ("WEBP", "image/webp")])
@@ -99,7 +132,7 @@ def test_another_suffix_gets_the_picture_in_its_encoding(tmp_path: Path, suffix:
 def test_a_folder_gets_a_file_named_after_seed_and_digest(tmp_path: Path, name: str) -> None:
     made = generation(encoded("jpeg"))
     assert made.save(f"{tmp_path}/{name}") == [tmp_path / name / f"42-{made.digest[:12]}.jpg"]
-    assert (tmp_path / name / f"42-{made.digest[:12]}.jpg").read_bytes() == encoded("jpeg")
+    assert metadata.bare((tmp_path / name / f"42-{made.digest[:12]}.jpg").read_bytes()) == encoded("jpeg")
 
 
 def test_a_folder_that_is_there_is_one_whatever_its_name(tmp_path: Path) -> None:
@@ -111,7 +144,7 @@ def test_a_folder_that_is_there_is_one_whatever_its_name(tmp_path: Path) -> None
 def test_several_pictures_go_into_a_folder(tmp_path: Path) -> None:
     made = generation(encoded(), OTHER)
     paths = made.save(tmp_path)
-    assert [path.read_bytes() for path in paths] == [encoded(), OTHER]
+    assert [metadata.bare(path.read_bytes()) for path in paths] == [encoded(), OTHER]
     assert [path.name for path in paths] == [f"42-{file.digest[:12]}.png" for file in made.files]
 
 
@@ -128,7 +161,7 @@ def test_generations_are_saved_into_a_folder(tmp_path: Path) -> None:
     made = Generations([generation(seed=1), generation(OTHER, seed=2)])
     paths = made.save(tmp_path / "pictures")
     assert [path.name.split("-")[0] for path in paths] == ["1", "2"]
-    assert [path.read_bytes() for path in paths] == [encoded(), OTHER]
+    assert [metadata.bare(path.read_bytes()) for path in paths] == [encoded(), OTHER]
 
 
 def test_a_tilde_is_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,18 +208,21 @@ def test_where_no_folder_can_be_made_the_error_says_so(tmp_path: Path, name: str
     assert files_in(tmp_path) == ["taken"]
 
 
-def test_where_no_file_can_be_written_the_error_says_so(tmp_path: Path) -> None:
-    name = "x" * 246 + ".png"  # a name of its own fits, but not that of the temporary file beside it
-    with pytest.raises(SaveError, match="cannot write"):
-        generation().save(tmp_path / name)
+def test_where_no_file_can_be_written_the_error_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_path: Path, _target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(SaveError, match=r"cannot write .*fox\.png: No space left on device"):
+        generation().save(tmp_path / "fox.png")
     assert files_in(tmp_path) == []
 
 
 def test_what_fails_halfway_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(_path: Path, _mode: int) -> None:
+    def interrupted(_path: Path, _target: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "chmod", interrupted)
+    monkeypatch.setattr(Path, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         generation().save(tmp_path / "fox.png")
     assert files_in(tmp_path) == []
@@ -203,7 +239,7 @@ def test_a_saved_picture_has_the_permissions_of_any_new_file(tmp_path: Path) -> 
 
 def test_what_is_no_picture_is_not_encoded_anew(tmp_path: Path) -> None:
     cut = Generation(generation().request, generation().record, (generation(encoded()).files[0],))
-    broken = type(cut.files[0])(cut.files[0].record, b"\x89PNG\r\n\x1a\n", "http://space.example")
+    broken = ImageFile(cut.files[0].record, b"\x89PNG\r\n\x1a\n", "http://space.example")
     with pytest.raises(NotAnImage):
         Generation(cut.request, cut.record, (broken,)).save(tmp_path / "fox.jpg")
     assert files_in(tmp_path) == []

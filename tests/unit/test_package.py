@@ -62,7 +62,7 @@ def test_the_version_is_the_distributions() -> None:
     assert flux_magic.__version__ == version("flux-magic")
 
 
-@pytest.mark.parametrize("name", ["Generator", "store", "_secret"])
+@pytest.mark.parametrize("name", ["Generator", "keep", "_secret"])
 def test_an_unknown_name_is_no_attribute(name: str) -> None:
     with pytest.raises(AttributeError, match=f"module 'flux_magic' has no attribute '{name}'"):
         getattr(flux_magic, name)

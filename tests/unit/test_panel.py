@@ -17,7 +17,7 @@ from ipywidgets import IntSlider, Widget
 from traitlets import Int, TraitError, link
 
 import flux_magic
-from flux_magic import api, settings
+from flux_magic import api, keepsake, settings
 from flux_magic.errors import InvalidRequest, QuotaExceeded, SpaceError, TimedOut
 from flux_magic.generation import Generation, Generations
 from flux_magic.panel import Panel, strip
@@ -608,7 +608,9 @@ def test_save_writes_the_image_on_view(tmp_path: Path, monkeypatch: pytest.Monke
     made = image(panel)
     panel._keeper.save.click()
     assert text(panel) == f"saved pictures/1-{made.digest[:12]}.png"
-    assert (tmp_path / "pictures" / f"1-{made.digest[:12]}.png").read_bytes() == made.data
+    assert (tmp_path / "pictures" / f"1-{made.digest[:12]}.png").read_bytes() == keepsake.with_record(
+        made.data, made.record, 0
+    )[0]
     panel._keeper.path.value = "fox.bmp"
     panel._keeper.save.click()
     assert text(panel).startswith("cannot save as 'fox.bmp': give a name that ends in")

@@ -8,7 +8,7 @@ import pytest
 from IPython.core.getipython import get_ipython
 
 from flux_magic import progress
-from flux_magic.client import ClientEvent
+from flux_magic.job import ClientEvent
 from flux_magic.progress import Bar, NotebookSlot, Status, Terminal, bar, status_of
 from flux_magic.types import Log, Preview, Queued, Running, Waiting
 from tests.unit.samples import generation, notebook

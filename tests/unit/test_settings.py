@@ -14,7 +14,8 @@ from flux_magic.settings import Settings, configure_by, resolve
 @pytest.fixture(autouse=True)
 def _no_layers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A test starts without environment and `%config`, and leaves none."""
-    monkeypatch.delenv("FLUX_MAGIC_SPACE", raising=False)
+    for name in ("SPACE", "STORE", "REPLAY"):
+        monkeypatch.delenv(f"FLUX_MAGIC_{name}", raising=False)
     configure_by(dict)
     yield
     configure_by(dict)

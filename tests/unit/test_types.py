@@ -155,8 +155,10 @@ def test_a_record_knows_the_local_spaces_drawings(space: str, drawn: bool) -> No
 
 def test_a_record_becomes_json_with_its_files() -> None:
     there = json.loads(json.dumps(record().as_dict()))
-    assert there["prompt"] == "a red fox"
-    assert there["requested_space"] is None
+    assert there["schema"] == 1
+    assert there["run"]["prompt"] == "a red fox"
+    assert there["requested"]["space"] is None
+    assert there["circumstances"]["hardware"] == "unknown"
     assert there["files"] == [
         {"media_type": "image/png", "width": 256, "height": 192, "digest": FILE.digest, "sha256": FILE.sha256}
     ]

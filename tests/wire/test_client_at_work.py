@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from flux_magic import local, picture
-from flux_magic.client import Client, ClientEvent
+from flux_magic.client import Client
 from flux_magic.errors import FluxError, InvalidRequest, TimedOut
 from flux_magic.generation import Generation, Generations
+from flux_magic.job import ClientEvent
 from flux_magic.settings import resolve
 from flux_magic.types import MAX_SEED, Queued, Running, Waiting
 from tests.support.space import image, request, run
@@ -44,9 +45,9 @@ def test_the_record_has_what_was_asked_for_and_what_was_run(space: str) -> None:
     assert (record.space, record.requested_space, record.stand_in) == ("local:1", "local", True)
     assert record.provider == "BlackForestLabs Flux-1-Schnell"
     assert (record.requested_width, record.requested_height, record.width, record.height) == (261, 300, 256, 296)
-    assert record.version == version("flux-magic")
-    assert before <= datetime.fromisoformat(record.started) <= datetime.now(timezone.utc)
-    assert 0 < record.seconds < 20
+    assert record.circumstances.version == version("flux-magic")
+    assert before <= datetime.fromisoformat(record.circumstances.started) <= datetime.now(timezone.utc)
+    assert 0 < (record.circumstances.seconds or -1) < 20
     (file,) = record.files
     assert (file.media_type, file.width, file.height) == ("image/webp", 256, 296)
     assert file.sha256 == hashlib.sha256(made.data).hexdigest()

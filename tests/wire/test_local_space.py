@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from flux_magic import local
-from flux_magic.client import Client, ClientEvent
+from flux_magic.client import Client
 from flux_magic.errors import ConnectionFailed, LocalSpaceError, ProtocolError
 from flux_magic.generation import Generation
+from flux_magic.job import ClientEvent
 from flux_magic.local import LocalSpace
 from flux_magic.types import Running, Waiting
 from tests.support.space import PYTHON, digest, image, request, run

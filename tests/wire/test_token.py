@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from flux_magic import local
-from flux_magic.client import Client, connection_for
+from flux_magic.client import Client
 from flux_magic.errors import FluxError, ProtocolError
 from flux_magic.generation import Generation
+from flux_magic.job import connection_for
 from flux_magic.providers import BlackForestLabs_Flux1Schnell
 from flux_magic.providers.connection import Connection, open_session
 from flux_magic.settings import resolve

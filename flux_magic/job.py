@@ -1,0 +1,315 @@
+"""One request on its way: replayed from the store, or asked of a Space, fetched, recorded and kept."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import os
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from . import local, picture
+from .errors import ConnectionFailed, EmptyResult, FluxError, NotInStore, ProtocolError, StoreError
+from .generation import Generation, ImageFile
+from .providers import get_provider, hub
+from .providers.base import AsyncGeneratorProvider, Limits
+from .providers.connection import Connection, is_loopback
+from .record import replay_key
+from .settings import Settings, store_folder
+from .store import Store, Stored
+from .types import (
+    STAND_IN,
+    Circumstances,
+    ImageRequest,
+    ImageResponse,
+    Log,
+    Preview,
+    Queued,
+    Record,
+    Running,
+    Space,
+    Waiting,
+)
+
+if TYPE_CHECKING:
+    import aiohttp
+
+ClientEvent = Waiting | Queued | Running | Log | Preview | Generation
+"""What `Client.stream` yields; a Generation is the last."""
+
+
+@dataclass(slots=True)
+class _Clock:
+    """When a job was sent, and how long it stood in the queue."""
+
+    started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    begin: float = field(default_factory=time.monotonic)
+    queued_at: float | None = None
+    queued: float | None = None
+
+    def see(self, event: ClientEvent | ImageResponse) -> None:
+        if isinstance(event, Queued) and self.queued_at is None:
+            self.queued_at = time.monotonic()
+        elif isinstance(event, Running) and self.queued is None and self.queued_at is not None:
+            self.queued = round(time.monotonic() - self.queued_at, 3)
+
+    @property
+    def seconds(self) -> float:
+        return round(time.monotonic() - self.begin, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request: where it goes, and what becomes of it."""
+
+    request: ImageRequest
+    settings: Settings
+    session: aiohttp.ClientSession
+    limits: Limits
+
+    async def events(self) -> AsyncGenerator[ClientEvent, None]:
+        """What happens on the way; the last is the Generation. Raises as `Client.generate` does."""
+        if replayed := await self._replayed():
+            yield replayed
+            return
+        if self.settings.replay == "only":
+            raise self._not_in_store()
+        asked = self._asked_of_local() if is_local(self.settings) else self._asked(await address_of(self.settings))
+        async with aclosing(asked) as events:
+            async for event in events:
+                yield event
+
+    async def _asked_of_local(self) -> AsyncGenerator[ClientEvent, None]:
+        for last_try in (False, True):
+            if not local.shared.running:
+                yield Waiting("starting the local Space")
+            try:
+                async with aclosing(self._asked(await address_of(self.settings))) as events:
+                    async for event in events:
+                        yield event
+                return
+            except (ConnectionFailed, ProtocolError):
+                # The seed is ours: if the Space died, the same job on a new one makes the same image.
+                if last_try or not await local.shared.ended():
+                    raise
+
+    async def _asked(self, url: str | None) -> AsyncGenerator[ClientEvent, None]:
+        kind = get_provider(self.request.model)
+        provider = kind(connection_for(kind, url, self.settings, self.session, self.limits), url)
+        if replayed := await self._replayed_of(provider):
+            yield replayed
+            return
+        clock, response = _Clock(), None
+        async with aclosing(provider.stream(self.request)) as events:
+            async for event in events:
+                clock.see(event)
+                if isinstance(event, ImageResponse):
+                    response = event
+                else:
+                    yield event
+        if response is None:
+            raise EmptyResult("the Space finished, but sent no image")
+        files = [await _fetched(provider, address) for address in response.images]
+        seconds = clock.seconds
+        circumstances = await self._circumstances(provider, clock)
+        record = await self._record(provider, response, files, replace(circumstances, seconds=seconds))
+        yield await self._kept(record, files)
+
+    async def _record(
+        self,
+        provider: AsyncGeneratorProvider,
+        response: ImageResponse,
+        files: list[ImageFile],
+        circumstances: Circumstances,
+    ) -> Record:
+        drawing = await provider.stand_in()
+        identity, requested_space = identity_of(provider, self.settings.space, drawing)
+        request = self.request
+        seed = None if request.randomize_seed else request.seed
+        return Record(
+            prompt=request.prompt,
+            model=STAND_IN if drawing else str(response.options["model"]),
+            provider=provider.label,
+            space=identity,
+            seed=seed if response.seed is None else response.seed,
+            steps=request.steps,
+            width=request.sent_width,
+            height=request.sent_height,
+            requested_prompt=request.prompt if request.typed is None else request.typed,
+            requested_model=request.model,
+            requested_space=requested_space,
+            requested_seed=None if request.chosen or request.randomize_seed else request.seed,
+            requested_width=request.width,
+            requested_height=request.height,
+            files=tuple(file.record for file in files),
+            circumstances=circumstances,
+        )
+
+    async def _circumstances(self, provider: AsyncGeneratorProvider, clock: _Clock) -> Circumstances:
+        told: dict[str, Any] = dict(await provider.circumstances())
+        space = Space.parse(self.settings.space or provider.space or provider.url)
+        if space.identity.startswith("hf:") and (commit := await hub.commit(self._to_the_hub(), space.name)):
+            told["space_commit"] = commit
+        return Circumstances(
+            version=importlib.metadata.version("flux-magic"),
+            decoder=await asyncio.to_thread(picture.decoder),
+            started=clock.started.isoformat(timespec="seconds"),
+            queued=clock.queued,
+            **told,
+        )
+
+    def _to_the_hub(self) -> Connection:
+        return Connection(self.session, proxy=self.settings.proxy, limits=self.limits)
+
+    async def _kept(self, record: Record, files: list[ImageFile]) -> Generation:
+        """The generation, with its files in the store where there is one; what cannot be kept is not lost."""
+        store, note = self._store(), ""
+        if store.folder is not None:
+            try:
+                stored = await asyncio.to_thread(store.put, record, [file.data for file in files])
+                files = [file.at(path) for file, path in zip(files, stored.files, strict=True)]
+            except StoreError as error:
+                note = str(error)
+        return Generation(
+            self.request, record, tuple(files), self.settings.inline, metadata=self.settings.metadata, note=note
+        )
+
+    def _store(self) -> Store:
+        return Store(store_folder(self.settings))
+
+    async def _replayed(self) -> Generation | None:
+        """The stored generation of a Space whose identity is known without asking it."""
+        for identity in self._identities():
+            if found := await self._found(identity):
+                return found
+        return None
+
+    async def _replayed_of(self, provider: AsyncGeneratorProvider) -> Generation | None:
+        """The stored generation, where the Space that runs on this machine turns out to be a stand-in."""
+        space = self.settings.space and Space.parse(self.settings.space).url
+        if not space or not self._may_replay or not is_loopback(Space.parse(space).host):
+            return None
+        try:
+            drawing = await provider.stand_in()
+        except FluxError:  # the job meets it again, and tells it better
+            return None
+        return await self._found(f"local:{drawing}") if drawing else None
+
+    @property
+    def _may_replay(self) -> bool:
+        return self.settings.replay != "off" and not self.request.chosen and not self.request.randomize_seed
+
+    def _identities(self) -> list[str]:
+        if not self._may_replay:
+            return []
+        if is_local(self.settings):
+            return [f"local:{local.drawing()}"]
+        provider = get_provider(self.request.model)
+        identity, _ = identity_of(provider, self.settings.space, None)
+        space = Space.parse(self.settings.space or provider.url)
+        if self.settings.replay == "only" and is_loopback(space.host):
+            return [identity, f"local:{local.drawing()}"]  # no one is asked whether it is a stand-in
+        return [identity]
+
+    async def _found(self, identity: str) -> Generation | None:
+        provider, request = get_provider(self.request.model), self.request
+        key = replay_key(
+            provider=provider.label,
+            model=STAND_IN if identity.startswith("local:") else provider.get_model(request.model),
+            space=identity,
+            prompt=request.prompt,
+            seed=request.seed,
+            steps=request.steps,
+            width=request.sent_width,
+            height=request.sent_height,
+        )
+        store = self._store()
+        stored = await asyncio.to_thread(store.find, key)
+        return None if stored is None else self._again(stored, store)
+
+    def _again(self, stored: Stored, store: Store) -> Generation:
+        """A stored generation as the answer to this request: what was asked for is this request's."""
+        request = self.request
+        record = replace(
+            stored.record,
+            requested_prompt=request.prompt if request.typed is None else request.typed,
+            requested_model=request.model,
+            requested_seed=request.seed,
+            requested_width=request.width,
+            requested_height=request.height,
+        )
+        files = tuple(ImageFile(file, path) for file, path in zip(record.files, stored.files, strict=True))
+        return Generation(
+            request,
+            record,
+            files,
+            self.settings.inline,
+            metadata=self.settings.metadata,
+            replayed=True,
+            note="; ".join(store.skipped),
+        )
+
+    def _not_in_store(self) -> NotInStore:
+        request = self.request
+        what = f"{request.prompt[:60]!r}, seed {request.seed}, {request.steps} steps, {request.width}x{request.height}"
+        if not self._may_replay:
+            return NotInStore(
+                f'{request.prompt[:60]!r} has no seed, and with replay = "only" no Space is asked',
+                "Give the seed of an image that is in flux_images or in the store.",
+            )
+        return NotInStore(
+            f'not in flux_images, nor in the store, and with replay = "only" no Space is asked: {what}',
+            "Run the cell where there is a network, then: flux-magic export NOTEBOOK",
+        )
+
+
+def is_local(settings: Settings) -> bool:
+    """Whether the bundled Space is asked."""
+    return settings.space is not None and Space.parse(settings.space).url is None
+
+
+async def address_of(settings: Settings) -> str | None:
+    """The base URL of the Space that is asked, which is started where it is the local one; None: the model's own."""
+    if is_local(settings):
+        return await local.shared.address()
+    return Space.parse(settings.space).url if settings.space else None
+
+
+def connection_for(
+    provider: type[AsyncGeneratorProvider],
+    url: str | None,
+    settings: Settings,
+    session: aiohttp.ClientSession,
+    limits: Limits | None = None,
+) -> Connection:
+    """A connection to the provider's Space, or to that at `url`, with the token that is meant for it.
+
+    A token that the user gave goes to the Space that is asked; the environment's to the model's own Space alone.
+    """
+    base = url or provider.url
+    own = base == provider.url and base.startswith("https://")
+    token = settings.token or (os.environ.get("HF_TOKEN") if own else None)
+    if is_local(settings):
+        token = None
+    return Connection(session, proxy=settings.proxy, limits=limits, token=token, space=base)
+
+
+def identity_of(
+    provider: AsyncGeneratorProvider | type[AsyncGeneratorProvider], asked: str | None, drawing: str | None
+) -> tuple[str, str | None]:
+    """The Space's identity, and the name that a cell needs to reach it (None: the model's own Space)."""
+    if drawing is not None:
+        return f"local:{drawing}", "local"
+    space = Space.parse(asked or provider.space or provider.url)
+    own = space.url == provider.url.rstrip("/")
+    return Space.parse(provider.space or provider.url).identity if own else space.identity, None if own else space.name
+
+
+async def _fetched(provider: AsyncGeneratorProvider, url: str) -> ImageFile:
+    """Decoding is the processor's work, and goes to a thread."""
+    data = await provider.fetch(url)
+    return ImageFile(await asyncio.to_thread(picture.describe, data), data, url)

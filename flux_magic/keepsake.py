@@ -1,0 +1,81 @@
+"""A picture that leaves the store: its bytes with what made it inside, and that read back."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from importlib.metadata import version
+
+from . import metadata, picture
+from .errors import NotAnImage
+from .record import Carried, carried_from, loads
+from .types import UNKNOWN, Copy, Record
+
+
+def copy_of(data: bytes, record: Record, place: int) -> Copy:
+    """What the bytes of a copy of one of the record's files are, whatever metadata they have."""
+    delivered = record.files[place]
+    as_delivered = hashlib.sha256(data).hexdigest() == delivered.sha256
+    return Copy(
+        file=place,
+        media_type=picture.media_type_of(data) or "",
+        digest=delivered.digest if as_delivered else picture.pixel_digest(picture.decode(data)),
+        sha256=bare_sha256(data),
+    )
+
+
+def bare_sha256(data: bytes) -> str:
+    """sha256 of a picture's bytes without their metadata, 64 hex digits."""
+    try:
+        return hashlib.sha256(metadata.bare(data)).hexdigest()
+    except NotAnImage:  # its pixels can be read, but its parts cannot
+        return hashlib.sha256(data).hexdigest()
+
+
+def with_record(data: bytes, record: Record, place: int) -> tuple[bytes, Copy]:
+    """The copy with what made it inside, without encoding a pixel anew; and what it is.
+
+    A picture that a decoder reads although its file is not whole stays as it is.
+    """
+    copy = copy_of(data, record, place)
+    text = json.dumps(Carried(record, copy).as_dict(), separators=(",", ":"))
+    with contextlib.suppress(NotAnImage):
+        data = metadata.embed(data, _texts(record, copy, text))
+    return data, copy
+
+
+def _texts(record: Record, copy: Copy, text: str) -> metadata.Written:
+    delivered = record.files[copy.file]
+    return metadata.Written(
+        parameters=metadata.a1111_text(
+            prompt=record.prompt,
+            steps=record.steps,
+            seed=record.seed,
+            width=delivered.width,
+            height=delivered.height,
+            model=record.model,
+            version=f"flux_magic {version('flux-magic')}",
+        ),
+        record=text,
+        prompt=record.prompt,
+        system=record.model,
+        system_version="" if record.circumstances.weights == UNKNOWN else record.circumstances.weights,
+        drawn=record.stand_in,
+    )
+
+
+def read(data: bytes) -> Carried | None:
+    """What a picture carries of ours; None where that is nothing.
+
+    Raises RecordError where that is damaged, NotAnImage where the file is.
+    """
+    found = metadata.read(data)
+    return carried_from(loads(found.record)) if found.record else None
+
+
+def is_untouched(data: bytes, carried: Carried) -> bool | None:
+    """Whether a copy's bytes, their metadata apart, are still what they were; None where nobody wrote down what."""
+    if carried.copy is None:
+        return None
+    return bare_sha256(data) == carried.copy.sha256

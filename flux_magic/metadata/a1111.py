@@ -1,0 +1,50 @@
+r"""The text that AUTOMATIC1111's web UI writes, and that most tools and Civitai read.
+
+The prompt, then one last line of `key: value` pairs. The web UI strips every line and takes one that
+begins with `Negative prompt:` for the end of the prompt; Civitai takes the first line that begins with
+`Steps: ` for the last one. A prompt's line that begins so gets a backslash, which `unescaped` takes off.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+
+from .texts import speakable
+
+_KEYWORD: Final = r"(?:Steps:|Negative prompt:)"
+_TAKEN: Final = re.compile(rf"^([^\S\n]*)(\\*{_KEYWORD})", re.MULTILINE)
+_ESCAPED: Final = re.compile(rf"^([^\S\n]*)\\(\\*{_KEYWORD})", re.MULTILINE)
+
+
+def a1111_text(*, prompt: str, steps: int, seed: int | None, width: int, height: int, model: str, version: str) -> str:
+    """The prompt and, on the last line, what made the picture.
+
+    `version` names the program as well: `flux_magic 0.1.0`. A seed of None is left out, and so is an empty
+    text. NUL and lone surrogates become U+FFFD.
+    """
+    pairs = {
+        "Steps": str(steps),
+        "Seed": "" if seed is None else str(seed),
+        "Size": f"{width}x{height}",
+        "Model": model,
+        "Version": version,
+    }
+    last = ", ".join(f"{key}: {_quoted(speakable(value))}" for key, value in pairs.items() if value)
+    return f"{_escaped(speakable(prompt))}\n{last}"
+
+
+def unescaped(prompt: str) -> str:
+    """The prompt before its lines were escaped."""
+    return _ESCAPED.sub(r"\1\2", prompt)
+
+
+def _escaped(prompt: str) -> str:
+    return _TAKEN.sub(r"\1\\\2", prompt)
+
+
+def _quoted(value: str) -> str:
+    """JSON for what a reader would cut, or for what looks as if it were JSON already."""
+    plain = not re.search(r"[,:\r\n]", value) and not value.startswith('"')
+    return value if plain else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,187 @@
+"""EXIF's UserComment, where A1111's text is in a JPEG or a WebP.
+
+EXIF is a small TIFF file (TIFF 6.0, section 2): a directory of 12-byte entries, whose entry 0x8769 points to
+another one, whose entry 0x9286 is the comment. To write one, both directories are copied to the end and the
+comment behind them. What else there is (a thumbnail, a maker's notes) stays at its place, where offsets that
+nobody but its maker knows find it; and a second comment takes the place of the first, to the byte.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from .texts import MOST_TEXT, speakable, too_long
+
+_EXIF_DIRECTORY: Final = 0x8769
+_USER_COMMENT: Final = 0x9286
+_LONG, _UNDEFINED = 4, 7
+_WIDTHS: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+"""How many bytes a value has, by its type."""
+
+_NEW: Final = b"MM\0*\0\0\0\x08"
+_UNICODE: Final = b"UNICODE\0"
+
+
+class _Entry(NamedTuple):
+    tag: int
+    type: int
+    amount: int
+    value: bytes  # the value itself if it has no more than 4 bytes, else the offset of it
+
+    @property
+    def size(self) -> int:
+        return self.amount * _WIDTHS.get(self.type, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Directory:
+    start: int
+    entries: tuple[_Entry, ...] = ()
+    next: int = 0
+
+    @property
+    def end(self) -> int:
+        return self.start + 2 + 12 * len(self.entries) + 4
+
+    def get(self, tag: int) -> _Entry | None:
+        return next((entry for entry in self.entries if entry.tag == tag), None)
+
+    def without(self, tag: int) -> list[_Entry]:
+        return [entry for entry in self.entries if entry.tag != tag]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tiff:
+    """A TIFF file and the two directories of it that lead to the comment."""
+
+    data: bytes
+    order: str
+    main: _Directory
+    exif: _Directory | None
+
+    @property
+    def comment(self) -> tuple[int, int] | None:
+        """Where the comment begins and ends, if it is there and lies within the file."""
+        entry = self.exif.get(_USER_COMMENT) if self.exif else None
+        if entry is None or entry.size <= 4:
+            return None
+        start = self.number(entry.value)
+        return (start, start + entry.size) if 8 <= start <= len(self.data) - entry.size else None
+
+    def number(self, value: bytes) -> int:
+        return int(struct.unpack(f"{self.order}I", value)[0])
+
+
+_FRESH: Final = _Tiff(_NEW, ">", _Directory(8), None)
+
+
+def comment_in(data: bytes, kind: str) -> str:
+    """The UserComment, empty where there is none, or no EXIF that can be read."""
+    tiff = _parsed(_plain(data))
+    if tiff is None or tiff.comment is None:
+        return ""
+    start, end = tiff.comment
+    if end - start > MOST_TEXT:
+        raise too_long(kind, "the UserComment of its EXIF")
+    return _decoded(tiff.data[start:end])
+
+
+def with_comment(data: bytes, comment: str) -> bytes:
+    """The EXIF with this UserComment, or without any for an empty one; empty if nothing is left.
+
+    EXIF that cannot be read is no use to anybody, and is not kept.
+    """
+    tiff = _parsed(_plain(data)) or _FRESH
+    main = tiff.main.without(_EXIF_DIRECTORY)
+    sub = tiff.exif.without(_USER_COMMENT) if tiff.exif else []
+    value = _UNICODE + speakable(comment).encode("utf-16-be") if comment else b""
+    if main or sub or tiff.main.next:
+        return _written(tiff, main, sub, value)
+    return _written(_FRESH, [], [], value) if value else b""
+
+
+def _plain(data: bytes) -> bytes:
+    """Some writers of WebP and PNG put JPEG's mark before the EXIF."""
+    return data[6:] if data.startswith(b"Exif\0\0") else data
+
+
+def _decoded(value: bytes) -> str:
+    """By the code that the first 8 bytes name. UTF-16 is big-endian unless it makes sense the other way only."""
+    code, text = value[:8], value[8:]
+    if code != _UNICODE:
+        return text.decode("utf-8", "replace").strip("\0")
+    big, little = (text.decode(f"utf-16-{order}", "replace") for order in ("be", "le"))
+    return (little if "Steps: " in little and "Steps: " not in big else big).rstrip("\0")
+
+
+def _parsed(data: bytes) -> _Tiff | None:
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
+    if order is None or len(data) < 8:
+        return None
+    main = _directory(data, order, struct.unpack_from(f"{order}I", data, 4)[0])
+    if main is None:
+        return None
+    pointer = main.get(_EXIF_DIRECTORY)
+    sub = _directory(data, order, struct.unpack(f"{order}I", pointer.value)[0]) if pointer else None
+    return _Tiff(data, order, main, sub)
+
+
+def _directory(data: bytes, order: str, start: int) -> _Directory | None:
+    """The directory that begins here, None if it does not lie within the file, or has no room for an entry more."""
+    if not 8 <= start <= len(data) - 6:
+        return None
+    count = struct.unpack_from(f"{order}H", data, start)[0]
+    end = start + 2 + 12 * count
+    if end + 4 > len(data) or count == 0xFFFF:
+        return None
+    entries = tuple(_Entry(*entry) for entry in struct.iter_unpack(f"{order}HHI4s", data[start + 2 : end]))
+    return _Directory(start, entries, struct.unpack_from(f"{order}I", data, end)[0])
+
+
+def _written(tiff: _Tiff, main: list[_Entry], sub: list[_Entry], comment: bytes) -> bytes:
+    """All that came before the directories, then these, then the comment."""
+    base = _base(tiff)
+    start = len(base)
+    if sub or comment:
+        sub_start = start + 2 + 12 * (len(main) + 1) + 4
+        main = [*main, _Entry(_EXIF_DIRECTORY, _LONG, 1, struct.pack(f"{tiff.order}I", sub_start))]
+        if comment:
+            place = sub_start + 2 + 12 * (len(sub) + 1) + 4
+            sub = [*sub, _Entry(_USER_COMMENT, _UNDEFINED, len(comment), struct.pack(f"{tiff.order}I", place))]
+    head = base[:4] + struct.pack(f"{tiff.order}I", start) + base[8:]
+    return head + _packed(tiff.order, main, tiff.main.next) + (_packed(tiff.order, sub, 0) if sub else b"") + comment
+
+
+def _base(tiff: _Tiff) -> bytes:
+    """The file up to the directories where they are at its end, else all of it; of an even length.
+
+    A comment that lies elsewhere is blanked: nothing points to it any more, and it is no longer meant.
+    """
+    data = bytearray(tiff.data)
+    if _at_end(tiff):
+        del data[tiff.main.start :]
+    elif tiff.comment is not None:
+        start, end = tiff.comment
+        data[start:end] = bytes(end - start)
+    return bytes(data) + b"\0" * (len(data) % 2)
+
+
+def _at_end(tiff: _Tiff) -> bool:
+    """Whether the file ends with its main directory, its other one and its comment, as `_written` has it."""
+    end = tiff.main.end
+    if tiff.exif is not None:
+        if tiff.exif.start != end:
+            return False
+        end = tiff.exif.end
+    if tiff.comment is not None:
+        if tiff.comment[0] != end:
+            return False
+        end = tiff.comment[1]
+    return end == len(tiff.data)
+
+
+def _packed(order: str, entries: list[_Entry], following: int) -> bytes:
+    rows = (struct.pack(f"{order}HHI4s", *entry) for entry in sorted(entries, key=lambda entry: entry.tag))
+    return struct.pack(f"{order}H", len(entries)) + b"".join(rows) + struct.pack(f"{order}I", following)

@@ -1,0 +1,152 @@
+"""JPEG's application segments: EXIF and XMP in APP1, each of 64 KiB at most.
+
+After ITU-T T.81, annex B, the EXIF specification, section 4.7.2, and the XMP specification, part 3, section
+1.1.3, which has a longer packet go on in further segments.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from . import exif, xmp
+from .texts import MOST_TEXT, Found, Written, damaged, too_long
+
+_EXIF: Final = b"Exif\0\0"
+_XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
+_MORE_XMP: Final = b"http://ns.adobe.com/xmp/extension/\0"
+
+_MOST: Final = 65533
+"""What a segment holds: its length, in two bytes, counts these two as well."""
+
+_APP0, _APP1, _SOS, _EOI = 0xE0, 0xE1, 0xDA, 0xD9
+_ALONE: Final = {0x01, *range(0xD0, 0xD9)}
+"""The markers that have no length after them."""
+
+
+class _Segment(NamedTuple):
+    marker: int
+    raw: bytes
+    body: bytes
+
+    def is_app1(self, *heads: bytes) -> bool:
+        return self.marker == _APP1 and self.body.startswith(heads)
+
+
+def embed(data: bytes, carried: Written) -> bytes:
+    """The JPEG with these texts in APP1 segments behind the APP0 ones.
+
+    A1111's text is left out where it does not fit into a segment.
+    """
+    segments, rest = _segments(data)
+    kept = _without_texts(segments)
+    head = next((place for place, segment in enumerate(kept) if segment.marker != _APP0), len(kept))
+    ours = [*_exif_segments(segments, carried), *_xmp_segments(carried)]
+    before, after = (b"".join(segment.raw for segment in part) for part in (kept[:head], kept[head:]))
+    return b"".join([data[:2], before, *ours, after, rest])
+
+
+def bare(data: bytes) -> bytes:
+    """The JPEG without its EXIF and XMP."""
+    segments, rest = _segments(data)
+    return b"".join([data[:2], *(segment.raw for segment in _without_texts(segments)), rest])
+
+
+def read(data: bytes) -> Found:
+    """The text in the JPEG's EXIF, and what its XMP holds."""
+    segments, _rest = _segments(data)
+    packet = next((segment.body[len(_XMP) :] for segment in segments if segment.is_app1(_XMP)), b"")
+    record = xmp.record_in(packet) or xmp.record_in(_extension(segments, packet))
+    comment = exif.comment_in(_tiff(segments), "JPEG")
+    return Found(comment, record, packet.decode("utf-8", "replace"))
+
+
+def _segments(data: bytes) -> tuple[list[_Segment], bytes]:
+    """What comes before the first scan, and the rest from there on. Fill bytes belong to what they precede."""
+    segments: list[_Segment] = []
+    position = 2
+    while True:
+        marker, start = _marker(data, position)
+        if marker in {_SOS, _EOI}:
+            return segments, data[position:]
+        end = start if marker in _ALONE else _end(data, marker, start)
+        segments.append(_Segment(marker, data[position:end], data[start + 2 : end]))
+        position = end
+
+
+def _marker(data: bytes, position: int) -> tuple[int, int]:
+    """The marker that stands here, behind fill bytes if there are any, and where it ends."""
+    after = position
+    while data[after : after + 1] == b"\xff":
+        after += 1
+    if after >= len(data):
+        raise damaged("JPEG", "it ends before its first scan")
+    if after == position or not data[after]:
+        raise damaged("JPEG", f"there is no marker at byte {position}")
+    return data[after], after + 1
+
+
+def _end(data: bytes, marker: int, start: int) -> int:
+    size = int.from_bytes(data[start : start + 2], "big")
+    if size < 2 and start + 2 <= len(data):
+        raise damaged("JPEG", f"its segment FF{marker:02X} has a length of {size}")
+    if start + max(size, 2) > len(data):
+        raise damaged("JPEG", f"its segment FF{marker:02X} reaches beyond the end of the file")
+    return start + size
+
+
+def _without_texts(segments: Iterable[_Segment]) -> list[_Segment]:
+    return [segment for segment in segments if not segment.is_app1(_EXIF, _XMP, _MORE_XMP)]
+
+
+def _tiff(segments: Iterable[_Segment]) -> bytes:
+    """What the EXIF segments hold: more than one are parts of one whole, as Pillow and exiftool have it."""
+    return b"".join(segment.body[len(_EXIF) :] for segment in segments if segment.is_app1(_EXIF))
+
+
+def _exif_segments(segments: Iterable[_Segment], carried: Written) -> list[bytes]:
+    """The EXIF with A1111's text if that fits, else without, else (it filled several segments) as it is."""
+    tiff = _tiff(segments)
+    for comment in (carried.parameters, ""):
+        whole = exif.with_comment(tiff, comment)
+        if not whole:
+            return []
+        if len(_EXIF + whole) <= _MOST:
+            return [_app1(_EXIF + whole)]
+    return [segment.raw for segment in segments if segment.is_app1(_EXIF)]
+
+
+def _xmp_segments(carried: Written) -> list[bytes]:
+    whole = _XMP + xmp.packet(carried, with_record=True)
+    if len(whole) <= _MOST:
+        return [_app1(whole)]
+    main, extension, guid = xmp.extended(carried)
+    head = _MORE_XMP + guid
+    size = _MOST - len(head) - 8
+    return [
+        _app1(_XMP + main),
+        *(
+            _app1(head + struct.pack(">II", len(extension), place) + extension[place : place + size])
+            for place in range(0, len(extension), size)
+        ),
+    ]
+
+
+def _app1(body: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, _APP1, len(body) + 2) + body
+
+
+def _extension(segments: Iterable[_Segment], packet: bytes) -> bytes:
+    """The extension that a main packet names, put together; empty where parts of it are missing."""
+    guid = xmp.extension_named_in(packet)
+    head = _MORE_XMP + guid
+    parts = [segment.body[len(head) :] for segment in segments if guid and segment.is_app1(head)]
+    if sum(map(len, parts)) > MOST_TEXT:
+        raise too_long("JPEG", "its extended XMP")
+    placed = sorted((int.from_bytes(part[4:8], "big"), part[8:]) for part in parts)
+    whole = bytearray()
+    for place, part in placed:
+        if place == len(whole):
+            whole += part
+    return bytes(whole) if parts and len(whole) == int.from_bytes(parts[0][:4], "big") else b""

@@ -1,0 +1,115 @@
+"""WebP's chunks: EXIF and XMP in a RIFF file, after the WebP container specification (RFC 9649, section 2).
+
+A file of the simple form is one chunk, `VP8 ` or `VP8L`. Any other begins with `VP8X`, which says what else
+there is, and how large the canvas.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from . import exif, xmp
+from .texts import MOST_TEXT, Found, Written, damaged, four, too_long
+
+_PICTURES: Final = {b"VP8 ", b"VP8L", b"ANMF"}
+_TEXTS: Final = {b"EXIF", b"XMP "}
+_ALPHA, _EXIF, _XMP = 0x10, 0x08, 0x04
+
+
+class _Chunk(NamedTuple):
+    name: bytes
+    body: bytes
+
+    @property
+    def raw(self) -> bytes:
+        """As it stands in a file: of an even length."""
+        return self.name + len(self.body).to_bytes(4, "little") + self.body + b"\0" * (len(self.body) % 2)
+
+
+def embed(data: bytes, carried: Written) -> bytes:
+    """The WebP with these texts in chunks behind the picture's."""
+    chunks, rest = _chunks(data)
+    tiff = exif.with_comment(_first(chunks, b"EXIF"), carried.parameters)
+    texts = [_Chunk(b"EXIF", tiff)] if tiff else []
+    texts.append(_Chunk(b"XMP ", xmp.packet(carried, with_record=True)))
+    flags = _XMP | (_EXIF if tiff else 0)
+    kept = _without_texts(chunks)
+    place = max((number + 1 for number, chunk in enumerate(kept) if chunk.name in _PICTURES), default=len(kept))
+    return _file([_header(chunks, flags), *kept[:place], *texts, *kept[place:]], rest)
+
+
+def bare(data: bytes) -> bytes:
+    """The WebP without its EXIF and XMP, of the simple form where nothing else needs the other."""
+    chunks, rest = _chunks(data)
+    kept = _without_texts(chunks)
+    simple = len(kept) == 1 and kept[0].name in {b"VP8 ", b"VP8L"}
+    return _file(kept if simple else [_header(chunks, 0), *kept], rest)
+
+
+def read(data: bytes) -> Found:
+    """The text in the WebP's EXIF, and what its XMP holds."""
+    chunks, _rest = _chunks(data)
+    packet = _first(chunks, b"XMP ")
+    if len(packet) > MOST_TEXT:
+        raise too_long("WebP", "its XMP chunk")
+    comment = exif.comment_in(_first(chunks, b"EXIF"), "WebP")
+    return Found(comment, xmp.record_in(packet), packet.decode("utf-8", "replace"))
+
+
+def _chunks(data: bytes) -> tuple[list[_Chunk], bytes]:
+    """The chunks, and whatever follows the end that the file's head tells."""
+    whole = 8 + int.from_bytes(data[4:8], "little")
+    if whole > len(data):
+        raise damaged("WebP", f"it says that it has {whole} bytes, and has {len(data)}")
+    chunks: list[_Chunk] = []
+    position = 12
+    while position < whole:
+        name, start = data[position : position + 4], position + 8
+        end = start + int.from_bytes(data[position + 4 : start], "little")
+        if start > whole or end > whole:
+            raise damaged("WebP", f"its {four(name)} chunk reaches beyond the end of the file")
+        chunks.append(_Chunk(name, data[start:end]))
+        position = end + (end - start) % 2
+    if not chunks or chunks[0].name not in {b"VP8X", b"VP8 ", b"VP8L"}:
+        raise damaged("WebP", "it does not begin with a picture")
+    return chunks, data[max(whole, 12) :]
+
+
+def _file(chunks: list[_Chunk], rest: bytes) -> bytes:
+    body = b"WEBP" + b"".join(chunk.raw for chunk in chunks)
+    return b"RIFF" + len(body).to_bytes(4, "little") + body + rest
+
+
+def _first(chunks: list[_Chunk], name: bytes) -> bytes:
+    return next((chunk.body for chunk in chunks if chunk.name == name), b"")
+
+
+def _without_texts(chunks: list[_Chunk]) -> list[_Chunk]:
+    """The chunks but for EXIF, XMP and the header, which is made anew."""
+    behind = chunks[1:] if chunks[0].name == b"VP8X" else chunks
+    return [chunk for chunk in behind if chunk.name not in _TEXTS]
+
+
+def _header(chunks: list[_Chunk], flags: int) -> _Chunk:
+    """`VP8X` with these flags for the texts; all else in it as it was, or as the picture's own header has it."""
+    first = chunks[0]
+    if first.name == b"VP8X":
+        if len(first.body) < 10:
+            raise damaged("WebP", "its VP8X chunk is too short")
+        return _Chunk(b"VP8X", bytes([first.body[0] & ~(_EXIF | _XMP) | flags]) + first.body[1:])
+    width, height, alpha = _size_of(first)
+    sizes = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    return _Chunk(b"VP8X", bytes([flags | (_ALPHA if alpha else 0), 0, 0, 0]) + sizes)
+
+
+def _size_of(picture: _Chunk) -> tuple[int, int, bool]:
+    """Width, height and whether there is alpha, by the bitstream's first bytes (RFC 6386, 9.1; RFC 9649, 3.4)."""
+    body = picture.body
+    if picture.name == b"VP8 " and len(body) >= 10 and body[3:6] == b"\x9d\x01\x2a":
+        width, height = (int.from_bytes(body[place : place + 2], "little") & 0x3FFF for place in (6, 8))
+        if width and height:
+            return width, height, False
+    if picture.name == b"VP8L" and len(body) >= 5 and body[0] == 0x2F:
+        bits = int.from_bytes(body[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bool(bits >> 28 & 1)
+    raise damaged("WebP", f"its {four(picture.name)} chunk does not begin as a picture does")

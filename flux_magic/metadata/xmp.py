@@ -1,0 +1,158 @@
+"""XMP: the fields of IPTC for what a machine made, and our record, as RDF in XML.
+
+After the XMP specification, part 1 (the packet) and part 3 (JPEG's extended XMP), and the IPTC Photo
+Metadata Standard 2025.1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final
+
+from .texts import Written
+
+NAMESPACE: Final = "urn:flux-magic:ns:1.0/"
+"""The namespace of `flux_magic:Record`. It ends in a slash, as XMP asks of a namespace."""
+
+_NAMESPACES: Final = {
+    "Iptc4xmpCore": "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/",
+    "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
+    "flux_magic": NAMESPACE,
+    "xmpNote": "http://ns.adobe.com/xmp/note/",
+}
+_RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_SOURCE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+
+_HEAD: Final = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+_TAIL: Final = '\n<?xpacket end="r"?>'
+
+_NO_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
+"""The ampersand comes first: the others bring some along."""
+
+_LONG: Final = 8192
+"""A property of more bytes than this goes to the extension, once the packet does not fit."""
+
+
+def packet(carried: Written, *, with_record: bool) -> bytes:
+    """The whole packet; a PNG has a chunk of its own for the record."""
+    return _packet(_properties(carried, with_record=with_record))
+
+
+def extended(carried: Written) -> tuple[bytes, bytes, bytes]:
+    """A main packet, with the record, of under 64 KiB; its extension, and the extension's digest in 32 digits.
+
+    What is long is in the extension, which the main packet names.
+    """
+    properties = _properties(carried, with_record=True)
+    long = [item for item in properties if len(item.encode()) > _LONG]
+    extension = _rdf(long).encode()
+    guid = hashlib.md5(extension, usedforsecurity=False).hexdigest().upper()
+    short = [item for item in properties if item not in long]
+    return _packet([*short, _element("xmpNote:HasExtendedXMP", guid)]), extension, guid.encode()
+
+
+def record_in(xml: bytes) -> str:
+    """Our record in a packet, empty where there is none."""
+    return _value_in(xml, f"{NAMESPACE} Record")
+
+
+def extension_named_in(xml: bytes) -> bytes:
+    """The digest by which a main packet names its extension, empty where it has none."""
+    guid = _value_in(xml, f"{_NAMESPACES['xmpNote']} HasExtendedXMP").encode("ascii", "replace")
+    return guid if len(guid) == 32 else b""
+
+
+def _properties(carried: Written, *, with_record: bool) -> list[str]:
+    kind = "algorithmicMedia" if carried.drawn else "trainedAlgorithmicMedia"
+    values = {
+        "Iptc4xmpExt:DigitalSourceType": _SOURCE + kind,
+        "Iptc4xmpExt:AISystemUsed": carried.system,
+        "Iptc4xmpExt:AISystemVersionUsed": carried.system_version,
+        "Iptc4xmpExt:AIPromptInformation": carried.prompt,
+        "flux_magic:Record": carried.record if with_record else "",
+    }
+    alternative = [_alternative("Iptc4xmpCore:AltTextAccessibility", carried.prompt)] if carried.prompt else []
+    return [_element(name, value) for name, value in values.items() if value] + alternative
+
+
+def _element(name: str, value: str) -> str:
+    return f"<{name}>{_escaped(value)}</{name}>"
+
+
+def _alternative(name: str, value: str) -> str:
+    """A language alternative with the one entry for whoever asks for no language."""
+    return f'<{name}><rdf:Alt><rdf:li xml:lang="x-default">{_escaped(value)}</rdf:li></rdf:Alt></{name}>'
+
+
+def _escaped(value: str) -> str:
+    text = _NO_XML.sub("\ufffd", value)
+    for character, escape in _ESCAPES.items():
+        text = text.replace(character, escape)
+    return text
+
+
+def _rdf(properties: list[str]) -> str:
+    used = {item[1:].partition(":")[0] for item in properties}
+    names = "".join(f'\n    xmlns:{prefix}="{uri}"' for prefix, uri in _NAMESPACES.items() if prefix in used)
+    body = "".join(f"\n   {item}" for item in properties)
+    return (
+        f'<x:xmpmeta xmlns:x="adobe:ns:meta/">\n <rdf:RDF xmlns:rdf="{_RDF}">\n'
+        f'  <rdf:Description rdf:about=""{names}>{body}\n  </rdf:Description>\n </rdf:RDF>\n</x:xmpmeta>'
+    )
+
+
+def _packet(properties: list[str]) -> bytes:
+    return f"{_HEAD}{_rdf(properties)}{_TAIL}".encode()
+
+
+def _value_in(xml: bytes, wanted: str) -> str:
+    """The text of the first element, or else the value of the first attribute, of this name.
+
+    What is no XML has none, and neither has what declares a document type: it could bring entities along,
+    and XMP has no use for them. Expat hands over events and builds no tree, so no nesting is too deep.
+    """
+    from xml.parsers import expat
+
+    reader = _Reader(wanted)
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.text
+    parser.StartDoctypeDeclHandler = reader.refuse
+    try:
+        parser.Parse(xml.strip(b"\0 \t\r\n"), True)
+    except (expat.ExpatError, _Refused, ValueError, LookupError):
+        return ""
+    return "".join(reader.parts) or reader.attribute
+
+
+class _Refused(Exception):
+    """A document type is declared."""
+
+
+class _Reader:
+    """Collects what an element of the wanted name holds."""
+
+    def __init__(self, wanted: str) -> None:
+        self.wanted = wanted
+        self.parts: list[str] = []
+        self.attribute = ""
+        self._inside = self._done = False
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        self._inside = name == self.wanted and not self._done
+        self.attribute = self.attribute or attributes.get(self.wanted, "")
+
+    def text(self, text: str) -> None:
+        if self._inside:
+            self.parts.append(text)
+
+    def end(self, name: str) -> None:
+        self._done = self._done or name == self.wanted
+        self._inside = False
+
+    def refuse(self, *_declaration: object) -> None:
+        raise _Refused

@@ -1,0 +1,207 @@
+"""ComfyUI's `prompt`: the graph that ran, after its own nodes.py and comfy_extras, and the commonest custom nodes.
+
+The sampler nearest to the saved picture counts; what is said about it is found by following its links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from .graph import MOST_LINKS, TEXTS, Graph, Node, first
+from .values import Recipe, Unmatched, as_text, file_name, json_object
+
+TOOL: Final = "ComfyUI"
+NOTHING_FOUND: Final = "the workflow: no sampler is found in what the file holds of it"
+MOST_ENDS: Final = 10
+"""So many nodes that save are looked behind for a sampler."""
+
+_SAVERS = ("SaveImage", "PreviewImage")
+_HELPERS = ("noise", "guider", "sampler", "sigmas")
+"""The inputs by which SamplerCustom and SamplerCustomAdvanced get what a KSampler holds itself."""
+
+_SAMPLES = {"positive", "guider", "noise", "seed", "noise_seed"}
+_MODELS = ("ckpt_name", "unet_name", "base_ckpt_name", "model_name", "model_path")
+_STRENGTHS = ("strength_model", "lora_model_strength", "lora_strength", "strength")
+_PLAIN = ("Reroute", "Save", "Preview", "VAEDecode", "Guidance")
+"""Nodes that change nothing, or whose value is named."""
+
+
+def read(prompt: str, workflow: str) -> Recipe | None:
+    """The recipe in ComfyUI's graph; an empty one where only its drawing (`workflow`) is there, or no sampler."""
+    graph = Graph(json_object(prompt) or {})
+    samplers, way = _samplers(graph, _samples)
+    if not samplers:
+        samplers, way = _samplers(graph, _asks)
+    if samplers:
+        return _Reading(graph, samplers, way).recipe()
+    drawn = json_object(workflow) or {}
+    known = graph.nodes or isinstance(drawn.get("nodes"), list)
+    return Recipe(TOOL, "", unmatched=(NOTHING_FOUND,)) if known else None
+
+
+def _samples(node: Node) -> bool:
+    return "sampler" in node.kind.lower() and not _SAMPLES.isdisjoint(node.inputs)
+
+
+def _asks(node: Node) -> bool:
+    """Whether a node makes a picture all by itself, as those do that ask a service."""
+    return {"prompt", "seed"} <= node.inputs.keys()
+
+
+def _samplers(graph: Graph, is_one: Callable[[Node], bool]) -> tuple[list[Node], list[Node]]:
+    """The samplers that led to the picture, the last first, and the nodes from the last one to the file."""
+    for end in _ends(graph, is_one):
+        met = dict[str, Node | None]()
+        found: list[Node] = []
+        for node, towards in graph.upstream(end):
+            met[node.id] = towards
+            found += [node] if is_one(node) else []
+        if found:
+            return found, list(islice(_way(met, found[0]), MOST_LINKS))
+    return [], []
+
+
+def _ends(graph: Graph, is_one: Callable[[Node], bool]) -> Iterator[Node]:
+    """Where a picture may end: in a file, on the screen, at a custom node that saves; or as it was sampled."""
+    nodes = list(graph.nodes.values())
+    own = [node for kind in _SAVERS for node in nodes if node.kind == kind]
+    custom = [node for node in nodes if "save" in node.kind.lower() and node.kind not in _SAVERS]
+    yield from islice(own + custom, MOST_ENDS)
+    yield from (node for node in nodes if is_one(node))
+
+
+def _way(met: dict[str, Node | None], node: Node) -> Iterator[Node]:
+    towards = met[node.id]
+    while towards is not None:
+        yield towards
+        towards = met[towards.id]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sampler:
+    """A sampler with its helpers: the nodes that a KSampler has within itself."""
+
+    graph: Graph
+    nodes: list[Node]
+
+    @classmethod
+    def of(cls, graph: Graph, node: Node) -> _Sampler:
+        return cls(graph, [helper for helper, _ in graph.upstream(node, _HELPERS)])
+
+    def link(self, *names: str) -> object:
+        """The first input of one of these names, as it stands."""
+        return next((node.inputs[name] for node in self.nodes for name in names if name in node.inputs), None)
+
+    def value(self, *names: str) -> object:
+        return self.graph.value(self.link(*names), *names)
+
+    @property
+    def adds_noise(self) -> bool:
+        """Whether its seed counts: where it goes on with what another one left, that one's does."""
+        return as_text(self.value("add_noise")) != "disable" and self.link("seed", "noise_seed") is not None
+
+
+class _Reading:
+    """One graph, read from its last sampler back."""
+
+    def __init__(self, graph: Graph, samplers: list[Node], way: list[Node]) -> None:
+        self.graph, self.way, self.unmatched = graph, way, Unmatched()
+        self.node, *self.others = samplers
+        self.sampler = _Sampler.of(graph, self.node)
+
+    def recipe(self) -> Recipe:
+        prompt = self.unmatched.prompt(self._prompt("positive", "conditioning", "prompt"))
+        self.unmatched.named("negative prompt", self._prompt("negative"))
+        self._name_models()
+        seed, steps = self._seed(), self.unmatched.count("steps", self.sampler.value("steps"))
+        width, height = self._size()
+        self._name_settings()
+        self._name_nodes(self.way)
+        return Recipe(TOOL, prompt, seed, steps, width, height, self.unmatched.phrases())
+
+    def _prompt(self, *names: str) -> str:
+        """The text that a sampler's conditioning was made from; what it passes on its way is named."""
+        side, given = names[0], self.sampler.link(*names)
+        if isinstance(given, str):
+            return given
+        for node in self.graph.way(given, side, "conditioning", "conditioning_1", "conditioning_to"):
+            self.unmatched.named("guidance", self.graph.value(node.inputs.get("guidance"), "guidance"))
+            typed = node.inputs.get(side)
+            if "ZeroOut" in node.kind or isinstance(typed, str):
+                return typed if isinstance(typed, str) else ""
+            if any(name in node.inputs for name in TEXTS):
+                return self._encoded(node)
+            self._name_nodes([node])
+        return ""
+
+    def _encoded(self, node: Node) -> str:
+        """An encoder's text; a second one for the smaller encoder is named where it differs."""
+        text = self.graph.text([node.id, 0])
+        for name in ("clip_l", "text_l"):
+            second = self.graph.text(node.inputs.get(name))
+            if second.strip() != text.strip():
+                self.unmatched.named("prompt for CLIP", second)
+        return text
+
+    def _name_models(self) -> None:
+        for node in self.graph.way(self.sampler.link("model"), "model"):
+            loras, model = list(_loras(node)), first(node, *_MODELS)
+            for name, weight in loras:
+                self.unmatched.lora(self.graph.value(name, "lora_name"), self.graph.value(weight, *_STRENGTHS))
+            self.unmatched.named("model", file_name(self.graph.value(model, *_MODELS)))
+            self._name_nodes([] if loras or model else [node])
+
+    def _seed(self) -> int | None:
+        others = (_Sampler.of(self.graph, node) for node in self.others[:MOST_ENDS])
+        noisy = next((sampler for sampler in (self.sampler, *others) if sampler.adds_noise), None)
+        return self.unmatched.seed(noisy.value("seed", "noise_seed")) if noisy else None
+
+    def _size(self) -> tuple[int | None, int | None]:
+        """That of the nearest empty latent picture, or of the one that was scaled up to a size."""
+        start = self.graph.linked(self.sampler.link("latent_image", "latent", "samples"))
+        for node, _ in self.graph.upstream(start or self.node):
+            names = _size_names(node)
+            if names:
+                width, height = names
+                return self._pixels(node, width, "width"), self._pixels(node, height, "height")
+            if start and "LoadImage" in node.kind:
+                self.unmatched.add("a picture that it starts from")
+                break
+            self._name_nodes([node] if "Upscale" in node.kind else [])
+        return None, None
+
+    def _pixels(self, node: Node, name: str, said: str) -> int | None:
+        return self.unmatched.count(said, self.graph.value(node.inputs.get(name), name, said))
+
+    def _name_settings(self) -> None:
+        for name, key in (("sampler", "sampler_name"), ("scheduler", "scheduler"), ("CFG scale", "cfg")):
+            self.unmatched.named(name, self.sampler.value(key))
+        if (denoise := as_text(self.sampler.value("denoise"))) != "1":
+            self.unmatched.named("denoise", denoise)
+        if self.others:
+            self.unmatched.named("other samplers before the last", len(self.others))
+
+    def _name_nodes(self, nodes: list[Node]) -> None:
+        for node in nodes:
+            if not any(plain in node.kind for plain in _PLAIN):
+                self.unmatched.named("node", node.kind)
+
+
+def _size_names(node: Node) -> tuple[str, str] | None:
+    """The inputs of a node that say how large a latent picture is; `Efficient Loader` has names of its own."""
+    if ("latent" in node.kind.lower() or _asks(node)) and {"width", "height"} <= node.inputs.keys():
+        return "width", "height"
+    names = "empty_latent_width", "empty_latent_height"
+    return names if node.inputs.keys() >= {*names} else None
+
+
+def _loras(node: Node) -> Iterator[tuple[object, object]]:
+    """The LoRAs of a loader, of ComfyUI's own or of rgthree's Power Lora Loader, with their strengths."""
+    if name := node.inputs.get("lora_name"):
+        yield name, first(node, *_STRENGTHS)
+    for value in node.inputs.values():
+        if isinstance(value, dict) and value.get("on") is True:
+            yield value.get("lora"), value.get("strength")

@@ -1,0 +1,120 @@
+"""ComfyUI's API graph, and ways through it: `{id: {"class_type": …, "inputs": {name: value or [id, slot]}}}`.
+
+A graph is anyone's: links may lead nowhere or in circles. Whatever walks here meets a node once, or stops.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+MOST_LINKS: Final = 200
+"""No way that a person has laid is longer."""
+
+TEXTS: Final = ("populated_text", "text", "t5xxl", "text_g", "prompt", "value", "string", "clip_l", "text_l")
+"""The inputs that hold a text, in encoders of prompts and in nodes that only hold one; the fuller ones first."""
+
+_VALUES = ("value", "int", "integer", "number", "float", "string", "text")
+_PARTS = re.compile(r"(?:string|text|prompt)_?[a-z0-9]{1,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node: its class is `kind`."""
+
+    id: str
+    kind: str
+    inputs: Mapping[str, Any]
+
+
+class Graph:
+    """The nodes by id, in the file's order; empty for JSON that is no graph."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self.nodes: dict[str, Node] = {}
+        for id_, node in given.items():
+            kind = node.get("class_type") if isinstance(node, dict) else None
+            if isinstance(kind, str):
+                inputs = node.get("inputs")
+                self.nodes[id_] = Node(id_, kind, inputs if isinstance(inputs, dict) else {})
+
+    def linked(self, value: object) -> Node | None:
+        """The node that an input is linked to; None for a plain value."""
+        if isinstance(value, list) and len(value) == 2 and isinstance(value[0], (str, int)):
+            return self.nodes.get(str(value[0]))
+        return None
+
+    def upstream(self, start: Node, names: tuple[str, ...] = ()) -> Iterator[tuple[Node, Node | None]]:
+        """A node and all that leads to it, the nearest first, each with the node that it was met from.
+
+        With `names`, only links of these inputs count, and those of nodes that have no other input.
+        """
+        met: dict[str, Node | None] = {start.id: None}
+        waiting = deque([start])
+        while waiting:
+            node = waiting.popleft()
+            yield node, met[node.id]
+            for name, value in node.inputs.items():
+                source = self.linked(value)
+                wanted = not names or name in names or len(node.inputs) == 1
+                if source is not None and wanted and source.id not in met:
+                    met[source.id] = node
+                    waiting.append(source)
+
+    def way(self, given: object, *names: str) -> Iterator[Node]:
+        """The nodes in a row from a link on: by the first of these inputs that a node has, or by its only one."""
+        met = set[str]()
+        node = self.linked(given)
+        while node is not None and node.id not in met and len(met) < MOST_LINKS:
+            met.add(node.id)
+            yield node
+            found = first(node, *names)
+            node = self.linked(_only(node) if found is None else found)
+
+    def value(self, given: object, *names: str) -> object:
+        """A plain value, or the one that a link leads to, by these names or those of a node that holds one value."""
+        for _ in range(MOST_LINKS):
+            node = self.linked(given)
+            if node is None:
+                return given
+            found = first(node, *names, *_VALUES)
+            given = _only(node) if found is None else found
+        return None
+
+    def text(self, given: object) -> str:
+        """A text, or the one that a link leads to, put together where a node joins some."""
+        parts: list[str] = []
+        waiting, met = [given], set[str]()
+        while waiting:
+            value = waiting.pop()
+            node = self.linked(value)
+            if node is None:
+                parts += [value] if isinstance(value, str) else []
+            elif node.id not in met:
+                met.add(node.id)
+                waiting += reversed(_texts(node))
+        return "".join(parts)
+
+
+def first(node: Node, *names: str) -> object:
+    """The first input of one of these names, as it stands."""
+    return next((node.inputs[name] for name in names if name in node.inputs), None)
+
+
+def _only(node: Node) -> object:
+    """The value of a node's one input, as a reroute has it; None where there are more."""
+    return next(iter(node.inputs.values())) if len(node.inputs) == 1 else None
+
+
+def _texts(node: Node) -> list[Any]:
+    """The inputs that make up a node's text, in their order."""
+    single = next((node.inputs[name] for name in TEXTS if node.inputs.get(name)), None)
+    if single is not None:
+        return [single]
+    between = node.inputs.get("delimiter", node.inputs.get("separator", ""))
+    parts = [value for name, value in node.inputs.items() if value and _PARTS.fullmatch(name)]
+    joined = [piece for value in parts for piece in (between, value)][1:]
+    return joined or [_only(node)]

@@ -1,0 +1,178 @@
+"""A record as JSON, and from it; what identifies a request, so that its image can be found again.
+
+Each version of the JSON has a JSON Schema in `flux_magic/schemas`, and is read for ever. Version 0 is what notebooks
+were saved with before there was a schema: one flat object.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+from .errors import RecordError
+from .types import RECORD_VERSION, UNKNOWN, Circumstances, Copy, FileRecord, Record
+
+_SCHEMAS: Final = Path(__file__).with_name("schemas")
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What goes along with one copy of a picture: its record, and what this copy was when it was written.
+
+    `copy` is None where nothing was embedded, as with a link.
+    """
+
+    record: Record
+    copy: Copy | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON-ready values, by the schema `carried-1`."""
+        copy = {} if self.copy is None else {"copy": asdict(self.copy)}
+        return {"record": self.record.as_dict(), **copy}
+
+
+def from_dict(value: object) -> Record:
+    """The record that JSON of any version holds; members that are not known are left out.
+
+    Raises RecordError where it is none, and says what is wrong with it.
+    """
+    if isinstance(value, Mapping) and "schema" not in value and "provider" in value:
+        return _from_version_0(value)
+    version = value.get("schema") if isinstance(value, Mapping) else None
+    if version != RECORD_VERSION and isinstance(version, int) and version > RECORD_VERSION:
+        raise RecordError(f"the record is of version {version}: this flux_magic reads up to {RECORD_VERSION}", _UPGRADE)
+    return _from_version_1(_checked(f"record-{RECORD_VERSION}", value))
+
+
+_UPGRADE = "Install a newer one: pip install --upgrade flux-magic"
+
+
+def carried_from(value: object) -> Carried:
+    """The record and the copy that a notebook's metadata or a picture's text hold; raises RecordError."""
+    known = _checked("carried-1", value)
+    copy, record = known.get("copy"), from_dict(known["record"])
+    if copy and copy["file"] >= len(record.files):
+        raise RecordError(f"the record is not whole: it has no file {copy['file']}")
+    return Carried(record, copy and Copy(**_members(Copy, copy)))
+
+
+def loads(text: str | bytes) -> Any:
+    """JSON as values; raises RecordError where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise RecordError(f"the record is no JSON: {str(exc) or 'it is nested too deeply'}") from exc
+
+
+def _from_version_1(value: Mapping[str, Any]) -> Record:
+    requested, run, around = value["requested"], value["run"], value.get("circumstances", {})
+    return Record(
+        prompt=run["prompt"],
+        model=run["model"],
+        provider=run["provider"],
+        space=run["space"],
+        seed=None if run["seed"] is None else int(run["seed"]),
+        steps=int(run["steps"]),
+        width=int(run["width"]),
+        height=int(run["height"]),
+        requested_prompt=requested["prompt"],
+        requested_model=requested["model"],
+        requested_space=requested.get("space"),
+        requested_seed=None if requested.get("seed") is None else int(requested["seed"]),
+        requested_width=int(requested["width"]),
+        requested_height=int(requested["height"]),
+        files=tuple(FileRecord(**_members(FileRecord, file)) for file in value["files"]),
+        circumstances=Circumstances(
+            **_members(Circumstances, {**around, "version": around.get("flux_magic", UNKNOWN)}),
+        ),
+    )
+
+
+def _from_version_0(value: Mapping[str, Any]) -> Record:
+    """The flat form, as one of version 1."""
+    given = dict(value)
+    names = ("prompt", "model", "provider", "space", "seed", "steps", "width", "height")
+    run = {name: given[name] for name in names if name in given}
+    requested = {
+        name: given[key] for name in ("model", "space", "width", "height") if (key := f"requested_{name}") in given
+    }
+    around = {"flux_magic": given.get("version", UNKNOWN), "started": given.get("started", UNKNOWN)}
+    known = {
+        "schema": RECORD_VERSION,
+        "run": run,
+        "requested": {"prompt": run.get("prompt"), "seed": run.get("seed"), **requested},
+        "files": given.get("files"),
+        "circumstances": {**around, "seconds": given.get("seconds")},
+    }
+    return _from_version_1(_checked("record-1", known))
+
+
+def _members(kind: type[Any], value: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a JSON object that are fields of a dataclass."""
+    return {field.name: value[field.name] for field in fields(kind) if field.name in value}
+
+
+@functools.cache
+def _validator(name: str) -> Callable[[object], object]:
+    import fastjsonschema
+
+    schema = json.loads((_SCHEMAS / f"{name}.json").read_text("utf-8"))
+    return fastjsonschema.compile(schema)
+
+
+def _checked(schema: str, value: object) -> Mapping[str, Any]:
+    import fastjsonschema
+
+    try:
+        _validator(schema)(value)
+    except fastjsonschema.JsonSchemaValueException as exc:
+        said = str(exc.message).replace("data.", "its ", 1).replace("data ", "it ", 1)
+        raise RecordError(f"the record is not whole: {said[:200]}") from exc
+    assert isinstance(value, Mapping)  # noqa: S101 - so says the schema
+    return value
+
+
+def replay_key(
+    *, provider: str, model: str, space: str, prompt: str, seed: int, steps: int, width: int, height: int
+) -> str:
+    """What identifies a request by all that shapes its picture: sha256, 64 hex digits.
+
+    It is taken over canonical JSON (sorted names, no blanks, ASCII) of these: the provider's label, the model's
+    canonical name, the Space's identity, the prompt as sent, the sizes as sent.
+    """
+    canonical = json.dumps(
+        {
+            "provider": provider,
+            "model": model,
+            "space": space,
+            "prompt": prompt,
+            "seed": seed,
+            "steps": steps,
+            "width": width,
+            "height": height,
+        },
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def key_of(record: Record) -> str | None:
+    """The key of the request that made this; None where its seed is not known."""
+    if record.seed is None:
+        return None
+    return replay_key(
+        provider=record.provider,
+        model=record.model,
+        space=record.space,
+        prompt=record.prompt,
+        seed=record.seed,
+        steps=record.steps,
+        width=record.width,
+        height=record.height,
+    )

@@ -1,0 +1,230 @@
+"""Generations on disk: the bytes as delivered beside their records, in folders by month, with names that tell.
+
+::
+
+    2026-11/26-083015.250417-a-red-fox-42-1a2b3c4d5e6f-9f8e7d6c5b4a.webp
+    2026-11/26-083015.250417-a-red-fox-42-1a2b3c4d5e6f-9f8e7d6c5b4a.json
+
+A name is made of the time when it was put there (UTC), the prompt's first words, the seed, and the first 12 digits of
+the picture's digest and of the request's key. The second of several pictures of one job ends in `.2`. The files are
+the truth, and all there is: an image is written first, its record last, each by a rename, so a record that is there is
+whole, and so is what it speaks of. What is no record, or damaged, is left where it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Final
+
+from . import metadata, picture
+from . import record as records
+from .errors import InvalidRequest, NotAnImage, RecordError, StoreError
+from .files import write_whole
+from .types import Record
+
+SHARED: Final = Path("flux_images")
+"""The folder beside a notebook that has its images: it is read first, and nothing is written there but by an export."""
+
+_DIGITS: Final = 12
+_NAME: Final = re.compile(
+    r"(?:\d\d-\d{6}\.\d{6}-)?(?:[a-z0-9-]+-)?(?:\d+|noseed)-[0-9a-f]{12}-(?:[0-9a-f]{12}|nokey)\.json"
+)
+_WORDS_LONG: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One job in a store: its record, and where its files are."""
+
+    record: Record
+    path: Path
+
+    @property
+    def files(self) -> list[Path]:
+        """The pictures, in the record's order."""
+        return _pictures(self.path, self.record)
+
+    def read(self, place: int = 0) -> bytes:
+        """The bytes of one of the pictures, as delivered; raises StoreError where they are not there any more."""
+        return read_picture(self.files[place], self.record.files[place].sha256)
+
+
+@dataclass(slots=True)
+class Store:
+    """A store to write to, and the folders that are read, in order.
+
+    Args:
+        folder: what is put goes here; None keeps nothing.
+        shared: read before it.
+
+    Attributes:
+        skipped: what was found and is no record of ours, or is damaged: a line for each.
+    """
+
+    folder: Path | None
+    shared: Path | None = SHARED
+    skipped: list[str] = field(default_factory=list)
+
+    def put(self, record: Record, files: Sequence[bytes]) -> Stored:
+        """Keep a job; raises StoreError where it cannot be written, or nothing is kept."""
+        if self.folder is None:
+            raise StoreError("there is no store: it is turned off")
+        now = datetime.now(timezone.utc)
+        path = self.folder / f"{now:%Y-%m}" / f"{now:%d-%H%M%S.%f}-{_named(record)}.json"
+        return write(path, record, files)
+
+    def find(self, key: str) -> Stored | None:
+        """The newest job of this replay key whose pictures are all there."""
+        for folder in self._read:
+            for path in _newest_first(folder, f"-{key[:_DIGITS]}.json"):
+                stored = self._opened(path)
+                if stored is not None and records.key_of(stored.record) == key and self._is_whole(stored):
+                    return stored
+        return None
+
+    def __iter__(self) -> Iterator[Stored]:
+        """Every job, the newest first; what is skipped is told by `skipped`."""
+        for folder in self._read:
+            for path in _newest_first(folder):
+                if stored := self._opened(path):
+                    yield stored
+
+    def search(self, words: str) -> Iterator[Stored]:
+        """The jobs whose prompt has all these words, in any case and order; the newest first."""
+        wanted = words.casefold().split()
+        for stored in self:
+            prompt = stored.record.prompt.casefold()
+            if all(word in prompt for word in wanted):
+                yield stored
+
+    def with_digest(self, digest: str) -> list[Stored]:
+        """The jobs with a picture whose digest begins so: 6 hex digits or more, as it is shown."""
+        start = digest.lower().removeprefix("sha256:")
+        if not re.fullmatch(r"[0-9a-f]{6,64}", start):
+            raise InvalidRequest(f"{digest[:70]!r} is no digest: give its first 6 to 64 digits, 0 to 9 and a to f")
+        return [one for one in self if any(file.digest.startswith(start) for file in one.record.files)]
+
+    def delete(self, stored: Stored) -> None:
+        """Take a job out of the store: its record first, so that no record is left without its pictures."""
+        try:
+            files = stored.files
+            stored.path.unlink(missing_ok=True)
+            for file in files:
+                file.unlink(missing_ok=True)
+        except OSError as exc:
+            raise StoreError(f"cannot delete {stored.path}: {exc.strerror}") from exc
+
+    @property
+    def _read(self) -> list[Path]:
+        return [folder for folder in (self.shared, self.folder) if folder is not None]
+
+    def _opened(self, path: Path) -> Stored | None:
+        try:
+            return Stored(records.from_dict(records.loads(path.read_bytes())), path)
+        except FileNotFoundError:  # somebody deleted it just now
+            return None
+        except (RecordError, OSError) as error:
+            self.skipped.append(f"{path} is skipped: {_line(error)}")
+            return None
+
+    def _is_whole(self, stored: Stored) -> bool:
+        try:
+            for place in range(len(stored.record.files)):
+                stored.read(place)
+        except StoreError as error:
+            self.skipped.append(f"{stored.path} is skipped: {_line(error)}")
+            return False
+        return True
+
+
+def write(path: Path, record: Record, files: Sequence[bytes]) -> Stored:
+    """Write pictures, and then their record to `path`; raises StoreError."""
+    text = json.dumps(record.as_dict(), indent=1, ensure_ascii=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for file, data in zip(_pictures(path, record), files, strict=True):
+            write_whole(file, data, lasting=True)
+        write_whole(path, f"{text}\n".encode(), lasting=True)
+    except OSError as exc:
+        raise StoreError(f"cannot keep the image in {path.parent}: {exc.strerror or exc}") from exc
+    return Stored(record, path)
+
+
+def read_picture(path: Path, sha256: str) -> bytes:
+    """The bytes as they were delivered, of this sha256: the file's own, or those without the record inside it.
+
+    Raises StoreError where they are not there any more, or others.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as exc:
+        raise StoreError(f"the image {path.name} is not in the store any more: {exc.strerror}", _AGAIN) from exc
+    for found in _readings(data):
+        if hashlib.sha256(found).hexdigest() == sha256:
+            return found
+    raise StoreError(f"the image {path.name} in the store is not what was delivered: it is damaged", _AGAIN)
+
+
+def _readings(data: bytes) -> Iterator[bytes]:
+    yield data
+    with contextlib.suppress(NotAnImage):
+        yield metadata.bare(data)
+
+
+_AGAIN = "The cell makes it again, with --fresh."
+
+
+def shared_path(folder: Path, record: Record) -> Path:
+    """Where a record goes in a folder that is shared: a name without the time, the same for the same image."""
+    return folder / f"{_named(record)}.json"
+
+
+def _named(record: Record) -> str:
+    words = re.sub(r"[^a-z0-9]+", "-", record.prompt[:200].lower()).strip("-")[:_WORDS_LONG].rstrip("-")
+    seed = "noseed" if record.seed is None else str(record.seed)
+    key = (records.key_of(record) or "nokey")[:_DIGITS]
+    return "-".join(filter(None, (words, seed, record.files[0].digest[:_DIGITS], key)))
+
+
+def _pictures(path: Path, record: Record) -> list[Path]:
+    stem = path.name.removesuffix(".json")
+    return [
+        path.with_name(f"{stem}{'' if place == 0 else f'.{place + 1}'}{picture.suffix_of(file.media_type)}")
+        for place, file in enumerate(record.files)
+    ]
+
+
+def _newest_first(folder: Path, ending: str = ".json") -> Iterator[Path]:
+    """The records of a store by their names: those of the newest month first; those in the folder itself before."""
+    yield from _records_in(folder, ending)
+    for month in sorted(_months(folder), reverse=True):
+        yield from _records_in(folder / month, ending)
+
+
+def _months(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if re.fullmatch(r"\d{4}-\d\d", entry.name) and entry.is_dir()]
+    except OSError:
+        return []
+
+
+def _records_in(folder: Path, ending: str) -> Iterator[Path]:
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - ten times as quick as iterdir, where there are 20,000
+    except OSError:
+        return
+    found = [name for name in names if name.endswith(ending) and _NAME.fullmatch(name)]
+    yield from (folder / name for name in sorted(found, reverse=True))
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
