@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .api import generate, run
+    from .api import generate, recall, run
     from .client import Client, cancel_all
     from .errors import FluxError, InvalidRequest, ResponseError
     from .generation import Generation, Generations
@@ -30,6 +30,7 @@ _HOMES = {
     "Panel": "panel",
     "ResponseError": "errors",
     "generate": "api",
+    "recall": "api",
     "run": "api",
 }
 
@@ -45,6 +46,7 @@ __all__ = [
     "ResponseError",
     "cancel_all",
     "generate",
+    "recall",
     "run",
 ]
 

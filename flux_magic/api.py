@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import progress, runner
 from .client import Client, plan
+from .errors import NotInStore
 from .generation import Generation, Generations
 from .interact import interactable
 from .job import ClientEvent
+from .providers.connection import open_connection
 from .settings import Settings, resolve
 from .types import ImageRequest
+
+if TYPE_CHECKING:
+    from .origin import Recalled
 
 T = TypeVar("T")
 
@@ -142,6 +149,30 @@ def bounds(settings: Settings) -> Mapping[str, tuple[int, int]] | None:
 async def _bounds(settings: Settings) -> Mapping[str, tuple[int, int]] | None:
     await runner.background.keep(shared)
     return await shared.bounds(settings)
+
+
+def recall(image: str | os.PathLike[str]) -> Recalled:
+    """What made an image, and the cell that makes it again.
+
+    Args:
+        image: a file, or an http(s) URL, which is asked without any token.
+
+    Raises as `flux_magic.origin.recall` does, and as any request for a URL that cannot be read.
+    """
+    from . import origin
+
+    text = os.fspath(image)
+    if not re.match(r"https?://", text, re.IGNORECASE):
+        return origin.recall(text)
+    settings = resolve()
+    if settings.replay == "only":
+        raise NotInStore('with replay = "only" no URL is asked', "Save the image, and name the file.")
+    return origin.recalled_from(run(_fetched(text, settings)), text)
+
+
+async def _fetched(url: str, settings: Settings) -> bytes:
+    async with open_connection(proxy=settings.proxy) as connection:
+        return await connection.get_bytes(url)
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:

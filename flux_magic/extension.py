@@ -13,6 +13,7 @@ from traitlets.config import Config
 from . import completion, settings
 from .errors import FluxError
 from .magics import FluxMagics
+from .record_magics import RecordMagics
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -27,6 +28,7 @@ class _Loaded:
     """What one `load` brought, and the configuration that it found."""
 
     magics: FluxMagics
+    records: RecordMagics
     matcher: Any
     section: Config | None
 
@@ -39,7 +41,8 @@ def load(shell: InteractiveShell, *, keep_config: bool) -> None:
     _drop_what_is_not_allowed(shell)
     section = copy.deepcopy(shell.config[_SECTION]) if _SECTION in shell.config else None
     magics = FluxMagics(shell=shell, parent=shell)
-    shell.register_magics(magics)
+    looking_back = RecordMagics(shell=shell)
+    shell.register_magics(magics, looking_back)
     configurables: list[Any] = shell.configurables
     if magics not in configurables:
         configurables.append(magics)
@@ -47,7 +50,7 @@ def load(shell: InteractiveShell, *, keep_config: bool) -> None:
     matcher = completion.matcher()
     if matcher is not None and shell.Completer is not None:
         shell.Completer.custom_matchers.append(matcher)
-    _loaded.append(_Loaded(magics, matcher, section))
+    _loaded.append(_Loaded(magics, looking_back, matcher, section))
     if keep_config:
         for name, value in _kept.items():
             setattr(magics, name, value)
@@ -77,9 +80,10 @@ def unload(shell: InteractiveShell) -> None:
         loaded = _loaded.pop()
         _kept.update({name: getattr(loaded.magics, name) for name in loaded.magics.class_trait_names(config=True)})
         for kind in ("line", "cell"):
-            for name in ("flux", "flux_panel", "flux_status"):
+            for name in [*loaded.magics.magics[kind], *loaded.records.magics[kind]]:
                 shell.magics_manager.magics[kind].pop(name, None)
-        shell.magics_manager.registry.pop(_SECTION, None)
+        for kept in (_SECTION, RecordMagics.__name__):
+            shell.magics_manager.registry.pop(kept, None)
         configurables: list[Any] = shell.configurables
         if loaded.magics in configurables:
             configurables.remove(loaded.magics)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from collections.abc import Iterator
 from importlib.metadata import version
 
 from . import metadata, picture
@@ -16,7 +17,7 @@ from .types import UNKNOWN, Copy, Record
 def copy_of(data: bytes, record: Record, place: int) -> Copy:
     """What the bytes of a copy of one of the record's files are, whatever metadata they have."""
     delivered = record.files[place]
-    as_delivered = hashlib.sha256(data).hexdigest() == delivered.sha256
+    as_delivered = sha256(data) == delivered.sha256
     return Copy(
         file=place,
         media_type=picture.media_type_of(data) or "",
@@ -25,12 +26,22 @@ def copy_of(data: bytes, record: Record, place: int) -> Copy:
     )
 
 
+def sha256(data: bytes) -> str:
+    """Of the bytes as they are, 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def bare_sha256(data: bytes) -> str:
-    """sha256 of a picture's bytes without their metadata, 64 hex digits."""
-    try:
-        return hashlib.sha256(metadata.bare(data)).hexdigest()
-    except NotAnImage:  # its pixels can be read, but its parts cannot
-        return hashlib.sha256(data).hexdigest()
+    """Of a picture's bytes without their metadata, 64 hex digits."""
+    *_, last = readings(data)
+    return sha256(last)
+
+
+def readings(data: bytes) -> Iterator[bytes]:
+    """The bytes that a picture may have been delivered as: these, and these without their metadata."""
+    yield data
+    with contextlib.suppress(NotAnImage):  # its pixels can be read perhaps, but its parts cannot
+        yield metadata.bare(data)
 
 
 def with_record(data: bytes, record: Record, place: int) -> tuple[bytes, Copy]:

@@ -108,6 +108,16 @@ OPTIONS = (
     Option(("--yes",), "allow more than 16 images in one cell"),
 )
 
+HISTORY_OPTIONS = (
+    Option(("--last",), "how many, the newest first (default 20)", _whole(1), "50"),
+    Option(("--search",), "those whose prompt has all these words", _text, "fox"),
+    Option(("--delete",), "delete the image of this digest from the store", _text, "1a2b3c4d5e6f"),
+)
+"""The options of `%flux_history`."""
+
+RECALL_OPTIONS = (Option(("--panel",), "open the control panel with it, in place of a cell"),)
+"""The options of `%flux_recall`."""
+
 _BY_FLAG = {flag: option for option in OPTIONS for flag in option.flags}
 _WORD = re.compile(r"""\s*((?:"[^"]*"|'[^']*'|[^\s"'])(?:"[^"]*"|'[^']*'|[^\s"'])*|["'].*)""", re.DOTALL)
 
@@ -133,7 +143,8 @@ def parse_line(line: str, offered: Sequence[Option] = OPTIONS) -> tuple[dict[str
 
 def _take_option(options: dict[str, Any], word: str, line: str, position: int, offered: Sequence[Option]) -> int:
     flag, equals, value = word.partition("=")
-    option = _BY_FLAG.get(flag) or _unknown(flag, offered)
+    known = _BY_FLAG | {one: option for option in offered for one in option.flags}
+    option = known.get(flag) or _unknown(flag, offered)
     if option.read is None:
         if equals:
             raise InvalidRequest(f"{flag} takes no value: write {flag} alone")

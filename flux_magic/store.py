@@ -13,8 +13,6 @@ whole, and so is what it speaks of. What is no record, or damaged, is left where
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import os
 import re
@@ -24,9 +22,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
-from . import metadata, picture
+from . import keepsake, picture
 from . import record as records
-from .errors import InvalidRequest, NotAnImage, RecordError, StoreError
+from .errors import InvalidRequest, RecordError, StoreError
 from .files import write_whole
 from .types import Record
 
@@ -106,11 +104,15 @@ class Store:
                 yield stored
 
     def with_digest(self, digest: str) -> list[Stored]:
-        """The jobs with a picture whose digest begins so: 6 hex digits or more, as it is shown."""
+        """The jobs in the folder itself with a picture whose digest begins so: 6 hex digits or more, as it is shown.
+
+        Raises InvalidRequest for what is no digest.
+        """
         start = digest.lower().removeprefix("sha256:")
         if not re.fullmatch(r"[0-9a-f]{6,64}", start):
             raise InvalidRequest(f"{digest[:70]!r} is no digest: give its first 6 to 64 digits, 0 to 9 and a to f")
-        return [one for one in self if any(file.digest.startswith(start) for file in one.record.files)]
+        own = Store(self.folder, None)
+        return [one for one in own if any(file.digest.startswith(start) for file in one.record.files)]
 
     def delete(self, stored: Stored) -> None:
         """Take a job out of the store: its record first, so that no record is left without its pictures."""
@@ -132,7 +134,7 @@ class Store:
         except FileNotFoundError:  # somebody deleted it just now
             return None
         except (RecordError, OSError) as error:
-            self.skipped.append(f"{path} is skipped: {_line(error)}")
+            self.skipped.append(f"{path.name} is skipped: {_line(error)}")
             return None
 
     def _is_whole(self, stored: Stored) -> bool:
@@ -140,7 +142,7 @@ class Store:
             for place in range(len(stored.record.files)):
                 stored.read(place)
         except StoreError as error:
-            self.skipped.append(f"{stored.path} is skipped: {_line(error)}")
+            self.skipped.append(f"{stored.path.name} is skipped: {_line(error)}")
             return False
         return True
 
@@ -167,16 +169,10 @@ def read_picture(path: Path, sha256: str) -> bytes:
         data = path.read_bytes()
     except OSError as exc:
         raise StoreError(f"the image {path.name} is not in the store any more: {exc.strerror}", _AGAIN) from exc
-    for found in _readings(data):
-        if hashlib.sha256(found).hexdigest() == sha256:
+    for found in keepsake.readings(data):
+        if keepsake.sha256(found) == sha256:
             return found
     raise StoreError(f"the image {path.name} in the store is not what was delivered: it is damaged", _AGAIN)
-
-
-def _readings(data: bytes) -> Iterator[bytes]:
-    yield data
-    with contextlib.suppress(NotAnImage):
-        yield metadata.bare(data)
 
 
 _AGAIN = "The cell makes it again, with --fresh."

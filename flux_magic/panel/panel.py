@@ -16,6 +16,7 @@ from traitlets.utils.bunch import Bunch
 from .. import api, runner
 from ..errors import FluxError, InvalidRequest, TimedOut, shown
 from ..generation import Generation, Generations
+from ..origin import Recalled
 from ..progress import Bar
 from ..settings import resolve
 from .controls import Controls
@@ -41,7 +42,7 @@ class Panel(Parameters, VBox):
     """Sliders and buttons for what `%%flux` says in words, and the result below them.
 
     Args:
-        generation: opens with this image and what made it.
+        generation: opens with this image and what made it; or with what `flux_magic.recall` found.
         options: `prompt`, `model`, `space`, `width`, `height`, `steps`, `seed`, `count`: where the panel starts. What
             is left out is taken from `generation`, else from `%config FluxMagics`, the environment, the defaults.
             `layout` is ipywidgets'.
@@ -60,9 +61,10 @@ class Panel(Parameters, VBox):
     generation = Instance(Generation, allow_none=True)
     busy = Bool(False)
 
-    def __init__(self, generation: Generation | Generations | None = None, **options: Any) -> None:
+    def __init__(self, generation: Generation | Generations | Recalled | None = None, **options: Any) -> None:
+        recalled = generation.options if isinstance(generation, Recalled) else {}
         shown_first = _one(generation)
-        start = configured() | (parameters_of(shown_first.record) if shown_first else {})
+        start = configured() | recalled | (parameters_of(shown_first.record) if shown_first else {})
         super().__init__(**start | self._checked(options))
         self._failure: BaseException | None = None
         self._unreachable: FluxError | None = None
@@ -299,6 +301,8 @@ class Panel(Parameters, VBox):
 
 
 def _one(given: object) -> Generation | None:
+    if isinstance(given, Recalled):
+        return given.generation
     if isinstance(given, Generations) and given:
         given = given[-1]
     if given is None or isinstance(given, Generation):

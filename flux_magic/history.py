@@ -1,0 +1,132 @@
+"""What was made before, as a gallery: small pictures of the store's last jobs, with the cell of each."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Final, overload
+
+from . import picture
+from .errors import FluxError, InvalidRequest
+from .generation import Generation, Generations, ImageFile
+from .settings import Settings, store_folder
+from .store import Store, Stored
+from .types import ImageRequest
+
+LONGEST: Final = 160
+"""Pixels of a small picture's longer side."""
+
+_LIST = "display:flex;flex-wrap:wrap;gap:16px;padding:0;margin:0;list-style:none"
+_ITEM = "width:200px;overflow-wrap:anywhere"
+_CELL = "white-space:pre-wrap;user-select:all;margin:4px 0 0;font-size:smaller"
+
+
+class History(Sequence[Generation]):
+    """Generations of the store, the newest first; a notebook shows them as a gallery.
+
+    Attributes:
+        notes: what was skipped on the way, a line each.
+    """
+
+    def __init__(self, items: Sequence[Generation], notes: Sequence[str] = ()) -> None:
+        self._items, self.notes = tuple(items), tuple(notes)
+
+    @overload
+    def __getitem__(self, index: int) -> Generation: ...
+    @overload
+    def __getitem__(self, index: slice) -> Generations: ...
+    def __getitem__(self, index: int | slice) -> Generation | Generations:
+        found = self._items[index]
+        return Generations(found) if isinstance(found, tuple) else found
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        listed = [f"{one!r} {' '.join(one.prompt.split())[:60]}" for one in self]
+        return "\n".join([*(listed or ["no images in the store"]), *_told(self.notes)])
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return "".join(f"<p>{html.escape(line)}</p>" for line in repr(self).split("\n"))
+        items = "".join(_item(one) for one in self)
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in _told(self.notes))
+        return f'<ul style="{_LIST}">{items}</ul>{notes}'
+
+
+def history(settings: Settings, *, last: int = 20, search: str = "") -> History:
+    """The store's last jobs, or the last of those whose prompt has all the words of `search`."""
+    store = Store(store_folder(settings))
+    found = store.search(search) if search.strip() else iter(store)
+    return History(list(islice(_generations(found, store, settings), last)), store.skipped)
+
+
+def delete(settings: Settings, digest: str) -> int:
+    """Take an image out of the store by the first digits of its digest; returns how many jobs made it.
+
+    Raises InvalidRequest where none or more than one image has such a digest, StoreError.
+    """
+    store = Store(store_folder(settings))
+    found = store.with_digest(digest)
+    digests = {file.digest for one in found for file in one.record.files if file.digest.startswith(_plain(digest))}
+    if not found:
+        raise InvalidRequest(f"no image in the store has the digest {digest[:70]}: %flux_history shows those there are")
+    if len(digests) > 1:
+        listed = ", ".join(sorted(one[:16] for one in digests))
+        raise InvalidRequest(f"{len(digests)} images have a digest that begins so: give more digits of {listed}")
+    for stored in found:
+        store.delete(stored)
+    return len(found)
+
+
+def _plain(digest: str) -> str:
+    return digest.lower().removeprefix("sha256:")
+
+
+def _generations(found: Iterator[Stored], store: Store, settings: Settings) -> Iterator[Generation]:
+    for stored in found:
+        record = stored.record
+        try:
+            request = ImageRequest(
+                record.prompt,
+                record.requested_model,
+                record.requested_width,
+                record.requested_height,
+                record.steps,
+                record.seed or 0,
+                randomize_seed=record.seed is None,
+                typed=record.requested_prompt,
+            )
+        except FluxError as error:
+            store.skipped.append(f"{stored.path.name} is skipped: {error.message}")
+            continue
+        files = tuple(ImageFile(file, path) for file, path in zip(record.files, stored.files, strict=True))
+        yield Generation(request, record, files, settings.inline, metadata=settings.metadata, replayed=True)
+
+
+def _item(generation: Generation) -> str:
+    prompt = html.escape(generation.prompt, quote=True)
+    made = html.escape(generation.record.circumstances.started[:16].replace("T", " "))
+    facts = f"{generation.width}×{generation.height}, seed {generation.seed}, {generation.steps} steps"
+    cell = html.escape(generation.command()).replace("\n", "&#10;")
+    return (
+        f'<li style="{_ITEM}">{_image(generation, prompt)}<div>{prompt[:300]}</div>'
+        f"<small>{html.escape(facts)}<br>{made} · {generation.digest[:12]}</small>"
+        f'<details><summary>cell</summary><pre style="{_CELL}">&#10;{cell}</pre></details></li>'
+    )
+
+
+def _image(generation: Generation, alt: str) -> str:
+    try:
+        small = base64.b64encode(picture.thumbnail(generation.data, LONGEST)).decode()
+    except FluxError as error:
+        return f"<p>{html.escape(error.message)}</p>"
+    return f'<img src="data:image/jpeg;base64,{small}" alt="{alt}">'
+
+
+def _told(notes: Sequence[str]) -> list[str]:
+    """The first notes, and how many more there are."""
+    more = [f"and {len(notes) - 5} more"] if len(notes) > 5 else []
+    return [*notes[:5], *more]

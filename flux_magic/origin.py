@@ -1,0 +1,186 @@
+"""From an image back to the cell that makes it, and to what in it has no counterpart here."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from . import keepsake, metadata, picture, prompt
+from . import recipe as recipes
+from . import record as records
+from .errors import FluxError, InvalidRequest, NotAnImage, RecordError
+from .generation import Generation, ImageFile
+from .record import Carried
+from .types import SIZE_STEP, ImageRequest, Record
+
+MOST_BYTES: Final = 256 * 2**20
+"""A file of more bytes than this is not read."""
+
+_OURS: Final = "flux_magic"
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """How an image was made, as far as it can be made here.
+
+    Attributes:
+        name: the image's, as it was given.
+        tool: what it was made with: `flux_magic`, `AUTOMATIC1111`, `ComfyUI`, `InvokeAI`, `SwarmUI`.
+        options: what `generate` takes, as far as it is known: `prompt`, `steps`, `seed`, `width`, `height`, `model`,
+            `space`.
+        unmatched: what has no counterpart here, and what else should be known: a short line each.
+        record: ours, where it has one.
+        generation: the image itself, where its bytes are those that were delivered.
+    """
+
+    name: str
+    tool: str
+    options: dict[str, Any]
+    unmatched: tuple[str, ...] = ()
+    record: Record | None = None
+    generation: Generation | None = None
+
+    @property
+    def cell(self) -> str:
+        """The cell that makes it."""
+        if self.record is not None:
+            return prompt.command(self.record)
+        options = dict(self.options)
+        return prompt.cell(options.pop("prompt"), **options)
+
+    def __str__(self) -> str:
+        made_with = self.tool if self.record is None else f"{self.tool}, by {self.record.model}"
+        notes = "".join(f"\n  - {one}" for one in self.unmatched)
+        return f"{self.name}: made with {made_with}{notes}\n\n{self.cell}"
+
+
+def recall(image: str | Path) -> Recalled:
+    """What made an image file: one of ours, of AUTOMATIC1111's web UI, of ComfyUI, InvokeAI or SwarmUI.
+
+    Raises InvalidRequest where there is no such file, NotAnImage for what is none or is damaged, RecordError for one
+    that does not say what made it.
+    """
+    path = Path(image).expanduser()
+    data = _read(path, str(image))
+    beside = _beside(path, data)
+    return _of_record(beside, data, str(image)) if beside else recalled_from(data, str(image))
+
+
+def recalled_from(data: bytes, name: str) -> Recalled:
+    """What made the image with these bytes; raises NotAnImage and RecordError."""
+    damaged = ""
+    try:
+        if carried := keepsake.read(data):
+            return _of_record(carried, data, name)
+    except RecordError as error:
+        damaged = error.message
+    found = metadata.read(data)
+    recipe = recipes.from_texts({**found.texts, "parameters": found.parameters})
+    if recipe is None:
+        raise RecordError(f"{name}: {damaged or 'the image does not say what made it'}", "" if damaged else _NOTHING)
+    if not recipe.prompt.strip():
+        raise RecordError(f"{name}: {recipe.tool} made it, but its prompt is not in the file")
+    return _of_recipe(recipe, name, damaged)
+
+
+def recalled(generation: Generation, name: str) -> Recalled:
+    """What made an image of this process."""
+    return Recalled(name, _OURS, _options_of(generation.record), (), generation.record, generation)
+
+
+_NOTHING: Final = "Whoever saved it may have left that out; a chat or a web site often does."
+
+
+def _read(path: Path, name: str) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise NotAnImage(f"{name} has {size // 2**20} MiB: no image of over {MOST_BYTES // 2**20} MiB is read")
+        data = path.read_bytes()
+    except (OSError, ValueError) as exc:
+        reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+        raise InvalidRequest(f"cannot read {name}: {reason}") from exc
+    if picture.media_type_of(data) is None:
+        raise NotAnImage(f"{name} is no PNG, JPEG or WebP")
+    return data
+
+
+def _beside(path: Path, data: bytes) -> Carried | None:
+    """What the record beside a file of a store says; None where there is none, or it is of another image."""
+    found = metadata.read(data)
+    if found.record or found.parameters:
+        return None
+    stem = path.with_suffix("")
+    for name in (f"{stem.name}.json", f"{stem.stem}.json"):
+        with contextlib.suppress(OSError, RecordError):
+            record = records.from_dict(records.loads(path.with_name(name).read_bytes()))
+            for place, file in enumerate(record.files):
+                if keepsake.sha256(data) == file.sha256:
+                    return Carried(record, keepsake.copy_of(data, record, place))
+    return None
+
+
+def _of_record(carried: Carried, data: bytes, name: str) -> Recalled:
+    record = carried.record
+    notes = []
+    if record.seed is None:
+        notes.append("its seed is not known: the Space chose it and did not tell")
+    if not _is_what_it_was(carried, data):
+        notes.append("the picture was altered since: its cell makes what it was before")
+    return Recalled(name, _OURS, _options_of(record), tuple(notes), record, _generation(carried, data))
+
+
+def _is_what_it_was(carried: Carried, data: bytes) -> bool:
+    if carried.copy is None or keepsake.is_untouched(data, carried):
+        return True
+    try:
+        return picture.pixel_digest(picture.decode(data)) == carried.copy.digest
+    except NotAnImage:
+        return False
+
+
+def _generation(carried: Carried, data: bytes) -> Generation | None:
+    """The image as a generation, where these are the bytes that were delivered, their metadata apart."""
+    record, copy = carried.record, carried.copy
+    if copy is None or record.seed is None:
+        return None
+    file = record.files[copy.file]
+    delivered = next((one for one in keepsake.readings(data) if keepsake.sha256(one) == file.sha256), None)
+    if delivered is None:
+        return None
+    alone = replace(record, files=(file,))
+    try:
+        request = ImageRequest(
+            record.prompt, record.requested_model, record.requested_width, record.requested_height, record.steps,
+            record.seed, typed=record.requested_prompt,
+        )  # fmt: skip
+    except FluxError:
+        return None
+    return Generation(request, alone, (ImageFile(file, delivered),), replayed=True)
+
+
+def _options_of(record: Record) -> dict[str, Any]:
+    given = {
+        "prompt": record.prompt,
+        "steps": record.steps,
+        "seed": record.seed,
+        "width": record.requested_width,
+        "height": record.requested_height,
+        "model": record.requested_model,
+        "space": record.requested_space,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _of_recipe(recipe: recipes.Recipe, name: str, damaged: str) -> Recalled:
+    given = {"prompt": recipe.prompt, "steps": recipe.steps, "seed": recipe.seed}
+    notes = [*([damaged] if damaged else []), *recipe.unmatched]
+    if recipe.width and recipe.height:
+        if min(recipe.width, recipe.height) >= SIZE_STEP:
+            given |= {"width": recipe.width, "height": recipe.height}
+        else:
+            notes.append(f"size: {recipe.width}×{recipe.height}")
+    options = {name: value for name, value in given.items() if value is not None}
+    return Recalled(name, recipe.tool, options, tuple(notes))
