@@ -33,14 +33,15 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)
+	@rm -rf $(DEMO)
 	@mkdir -p $(DEMO)
 	@cp notebooks/01_quickstart.ipynb $(DEMO)/
-	@$(EXECUTE) $(DEMO)/01_quickstart.ipynb
+	@FLUX_MAGIC_STORE=$(abspath $(DEMO)/store) $(EXECUTE) $(DEMO)/01_quickstart.ipynb
 	@$(CONVERT) --to html --template classic $(DEMO)/01_quickstart.ipynb
 	@$(CONVERT) --to markdown $(DEMO)/01_quickstart.ipynb
 	@echo "the notebook, run:  $(DEMO)/01_quickstart.ipynb"
 	@echo "as a page:          $(DEMO)/01_quickstart.html"
-	@echo "its images:         $(DEMO)/01_quickstart_files/ and $(DEMO)/pictures/"
+	@echo "its images:         $(DEMO)/01_quickstart_files/ and $(DEMO)/pictures/; with their records in $(DEMO)/store/"
 
 lab: $(READY)
 	FLUX_MAGIC_SPACE=local $(BIN)/jupyter lab $(shell [ `id -u` = 0 ] && echo --allow-root) notebooks
@@ -63,9 +64,12 @@ unit: $(READY)
 	@$(BIN)/pytest tests/unit
 
 notebooks: $(READY)
-	@rm -rf notebooks/pictures
-	@$(EXECUTE) notebooks/*.ipynb
-	@$(BIN)/python scripts/tidy_notebooks.py notebooks/*.ipynb
+	@rm -rf notebooks/pictures notebooks/flux_images build/tutorials
+	@for notebook in notebooks/*.ipynb; do \
+		FLUX_MAGIC_STORE=$(abspath build/tutorials)/$$(basename $$notebook) $(EXECUTE) $$notebook || exit 1; \
+		FLUX_MAGIC_STORE=$(abspath build/tutorials)/$$(basename $$notebook) $(BIN)/flux-magic export $$notebook || exit 1; \
+	done
+	@$(BIN)/python scripts/tidy_notebooks.py notebooks/*.ipynb notebooks/flux_images
 
 screenshot: $(READY)
 	@$(BIN)/python -m pytest -q tests/browser -k "quickstart or panels_own_tutorial"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import sys
 from collections import deque
-from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import progress, runner
 from .client import Client, plan
-from .errors import NotInStore
+from .errors import NotInStore, Stopped, masked
 from .generation import Generation, Generations
 from .interact import interactable
 from .job import ClientEvent
@@ -22,6 +23,7 @@ from .types import ImageRequest
 
 if TYPE_CHECKING:
     from .origin import Recalled
+    from .verify import Report
 
 T = TypeVar("T")
 
@@ -47,7 +49,7 @@ def generate(
     proxy: str | None = None,
     timeout: float | None = None,
     inline: str | None = None,
-    store: str | bool | None = None,
+    store: str | os.PathLike[str] | bool | None = None,
     fresh: bool = False,
     metadata: bool = True,
     quiet: bool = False,
@@ -98,6 +100,7 @@ def generate(
 
 def generations(requests: Sequence[ImageRequest], settings: Settings, *, quiet: bool = False) -> Iterator[Generation]:
     """The requests' generations as they are made, one after the other, under one progress bar."""
+    told = quiet
     with (
         runner.interruptible(),
         progress.bar(len(requests), quiet=quiet) as bar,
@@ -106,15 +109,15 @@ def generations(requests: Sequence[ImageRequest], settings: Settings, *, quiet: 
         for event in coming:
             bar.show(event)
             if isinstance(event, Generation):
+                if event.replayed and not told:
+                    progress.moment("from the store; --fresh asks the Space")
+                    told = True
                 if not quiet:
-                    _tell(event)
+                    _note(event)
                 yield event
 
 
-def _tell(generation: Generation) -> None:
-    """Say what is special about it."""
-    if generation.replayed:
-        progress.moment("from the store; --fresh asks the Space")
+def _note(generation: Generation) -> None:
     if generation.note:
         print(f"note: {generation.note}", file=sys.stderr)
 
@@ -167,12 +170,49 @@ def recall(image: str | os.PathLike[str]) -> Recalled:
     settings = resolve()
     if settings.replay == "only":
         raise NotInStore('with replay = "only" no URL is asked', "Save the image, and name the file.")
-    return origin.recalled_from(run(_fetched(text, settings)), text)
+    return origin.recalled_from(run(_fetched(text, settings)), masked(text))
 
 
 async def _fetched(url: str, settings: Settings) -> bytes:
     async with open_connection(proxy=settings.proxy) as connection:
         return await connection.get_bytes(url)
+
+
+def verify(paths: Iterable[str | os.PathLike[str]], *, space: str | None = None, concurrency: int = 2) -> Report:
+    """As `flux_magic.verify.check`, and waits for it under a progress bar; an interrupt ends the jobs."""
+    from .verify import Report
+
+    how = runner.get(resolve().runner)
+    with (
+        runner.interruptible(),
+        progress.counting("made anew") as told,
+        closing(how.iterate(_verified(paths, space, concurrency))) as coming,
+    ):
+        for step in coming:
+            if isinstance(step, Report):
+                return step
+            if step is not None:
+                told(*step)
+    raise Stopped("the check was ended")
+
+
+async def _verified(
+    paths: Iterable[str | os.PathLike[str]], space: str | None, concurrency: int
+) -> AsyncGenerator[tuple[int, int, str] | Report, None]:
+    """How far the check is, and last what it found."""
+    from .verify import check
+
+    steps: asyncio.Queue[tuple[int, int, str] | None] = asyncio.Queue()
+    work = check(paths, space=space, concurrency=concurrency, told=lambda *step: steps.put_nowait(step))
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(lambda _: steps.put_nowait(None))
+    try:
+        while (step := await steps.get()) is not None:
+            yield step
+        yield task.result()
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:

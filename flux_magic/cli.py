@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import runpy
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
 from . import local
-from .errors import LocalSpaceError
+from .errors import FluxError, LocalSpaceError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,6 +21,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _space(options.host, options.port)
     if options.command == "doctor":
         return _doctor(options.space)
+    if options.command == "info":
+        return _info(options.image, as_json=options.json)
+    if options.command == "export":
+        return _export(options.notebook)
+    if options.command == "verify":
+        from .verify import main as verify
+
+        return verify(options)
     _parser().print_help()
     return 2
 
@@ -33,7 +42,58 @@ def _parser() -> argparse.ArgumentParser:
     space.add_argument("--port", default="7860", help="the port, 0 for any free one (default %(default)s)")
     doctor = commands.add_parser("doctor", help="show versions, and how a Space is")
     doctor.add_argument("space", nargs="?", help="a Hugging Face id, a URL, or local (default: the model's own)")
+    info = commands.add_parser("info", help="show what made an image, and the cell that makes it again")
+    info.add_argument(
+        "image", help="a file or an http(s) URL: of flux_magic, A1111's web UI, ComfyUI, InvokeAI, SwarmUI"
+    )
+    info.add_argument("--json", action="store_true", help="as JSON")
+    export = commands.add_parser(
+        "export",
+        help="put a notebook's images and records into flux_images/ beside it, so that it runs without a Space",
+    )
+    export.add_argument("notebook", nargs="+", help="a saved notebook")
+    verify = commands.add_parser(
+        "verify", help="make images anew from their records, and say whether they are the same"
+    )
+    _verify_arguments(verify)
     return parser
+
+
+def _verify_arguments(parser: argparse.ArgumentParser) -> None:
+    from .verify import add_arguments
+
+    add_arguments(parser)
+
+
+def _info(image: str, *, as_json: bool) -> int:
+    from .api import recall
+
+    try:
+        found = recall(image)
+    except FluxError as error:
+        return _failed(error)
+    print(json.dumps(found.as_dict(), indent=1) if as_json else found.described())
+    return 0
+
+
+def _export(notebooks: Sequence[str]) -> int:
+    from .export import export
+
+    code = 0
+    for notebook in notebooks:
+        try:
+            report = export(notebook)
+        except FluxError as error:
+            code = _failed(error)
+        else:
+            print(report)
+            code = code or (0 if report.whole else 1)
+    return code
+
+
+def _failed(error: FluxError) -> int:
+    print(f"flux-magic: {error}", file=sys.stderr)
+    return 1
 
 
 def _doctor(space: str | None) -> int:
@@ -49,8 +109,7 @@ def _space(host: str, port: str) -> int:
     try:
         local.check_installed()
     except LocalSpaceError as error:
-        print(f"flux-magic: {error}", file=sys.stderr)
-        return 1
+        return _failed(error)
     sys.argv = [str(local.APP), "--host", host, "--port", port]
     # The app runs alone, as a script: nothing of it becomes a part of this package.
     runpy.run_path(str(local.APP), run_name="__main__")

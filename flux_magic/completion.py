@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from . import prompt, settings
@@ -11,7 +11,7 @@ from . import prompt, settings
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
 
-_LINE = re.compile(r"^\s*(?:[\w.\[\], ]+=\s*)?%%?flux(?:_panel)?\s+(?P<words>.*)$", re.DOTALL)
+_LINE = re.compile(r"^\s*(?:[\w.\[\], ]+=\s*)?%%?(?P<magic>flux(?:_\w+)?)\s+(?P<words>.*)$", re.DOTALL)
 
 
 def completions(line: str) -> tuple[str, list[str]] | None:
@@ -20,12 +20,25 @@ def completions(line: str) -> tuple[str, list[str]] | None:
     if match is None:
         return None
     *before, word = re.split(r"\s+", match["words"])
-    choices = _VALUES.get(before[-1] if before else "", _flags if word.startswith("-") else list)()
+    flags = _FLAGS.get(match["magic"])
+    if flags is None:
+        return None
+    if match["magic"] in _LOOKING_BACK and not word.startswith("-"):
+        return None  # a file, or words
+    choices = _VALUES.get(before[-1] if before else "", lambda: flags if word.startswith("-") else [])()
     return word, [choice for choice in choices if choice.startswith(word)]
 
 
-def _flags() -> list[str]:
-    return [flag for option in prompt.OPTIONS for flag in option.flags]
+def _flags(options: Sequence[prompt.Option]) -> list[str]:
+    return [flag for option in options for flag in option.flags]
+
+
+_LOOKING_BACK: dict[str, list[str]] = {
+    "flux_history": _flags(prompt.HISTORY_OPTIONS),
+    "flux_recall": _flags(prompt.RECALL_OPTIONS),
+    "flux_verify": ["--static", "--space", "--concurrency", "--html", "--json"],
+}
+_FLAGS = {"flux": _flags(prompt.OPTIONS), "flux_panel": _flags(prompt.OPTIONS), **_LOOKING_BACK}
 
 
 def _models() -> list[str]:

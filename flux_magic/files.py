@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def write_whole(path: Path, data: bytes, *, lasting: bool = False) -> None:
-    """Write a file, or replace the one that is there; with `lasting` it outlives a loss of power as well.
+    """Write a file, or replace the one that is there; with `lasting` a loss of power leaves no half of it either.
 
     It gets the permissions of any new file. Works on NFS: the file beside it has a name that no other process takes,
     and nothing is locked. Raises OSError.

@@ -13,13 +13,16 @@ from .errors import FluxError, InvalidRequest
 from .generation import Generation, Generations, ImageFile
 from .settings import Settings, store_folder
 from .store import Store, Stored
-from .types import ImageRequest
+from .types import UNKNOWN, ImageRequest
 
 LONGEST: Final = 160
 """Pixels of a small picture's longer side."""
 
+_LONGEST_PROMPT: Final = 300
+
 _LIST = "display:flex;flex-wrap:wrap;gap:16px;padding:0;margin:0;list-style:none"
 _ITEM = "width:200px;overflow-wrap:anywhere"
+_PROMPT = "margin:0;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere"
 _CELL = "white-space:pre-wrap;user-select:all;margin:4px 0 0;font-size:smaller"
 
 
@@ -107,15 +110,21 @@ def _generations(found: Iterator[Stored], store: Store, settings: Settings) -> I
 
 
 def _item(generation: Generation) -> str:
-    prompt = html.escape(generation.prompt, quote=True)
-    made = html.escape(generation.record.circumstances.started[:16].replace("T", " "))
-    facts = f"{generation.width}×{generation.height}, seed {generation.seed}, {generation.steps} steps"
-    cell = html.escape(generation.command()).replace("\n", "&#10;")
+    prompt, started = generation.prompt, generation.record.circumstances.started
+    seed = UNKNOWN if generation.seed is None else generation.seed
+    facts = f"{generation.width}×{generation.height}, seed {seed}, {generation.steps} steps"
+    shown = prompt if len(prompt) <= _LONGEST_PROMPT else f"{prompt[: _LONGEST_PROMPT - 1]}…"
+    cell = f'<pre style="{_CELL}">&#10;{_escaped(generation.command())}</pre>'
     return (
-        f'<li style="{_ITEM}">{_image(generation, prompt)}<div>{prompt[:300]}</div>'
-        f"<small>{html.escape(facts)}<br>{made} · {generation.digest[:12]}</small>"
-        f'<details><summary>cell</summary><pre style="{_CELL}">&#10;{cell}</pre></details></li>'
+        f'<li style="{_ITEM}">{_image(generation, _escaped(prompt))}<pre style="{_PROMPT}">&#10;{_escaped(shown)}</pre>'
+        f"<small>{facts}<br>{_escaped(started[:16].replace('T', ' '))} · {generation.digest[:12]}</small>"
+        f"<details><summary>cell</summary>{cell}</details></li>"
     )
+
+
+def _escaped(text: str) -> str:
+    """Line ends are written as references: within Markdown, a blank line would end the HTML."""
+    return html.escape(text).replace("\n", "&#10;")
 
 
 def _image(generation: Generation, alt: str) -> str:

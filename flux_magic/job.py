@@ -70,6 +70,8 @@ class Job:
     settings: Settings
     session: aiohttp.ClientSession
     limits: Limits
+    skipped: list[str] = field(default_factory=list)
+    """What was found in the store in place of the image, and is damaged: a line each."""
 
     async def events(self) -> AsyncGenerator[ClientEvent, None]:
         """What happens on the way; the last is the Generation. Raises as `Client.generate` does."""
@@ -167,19 +169,21 @@ class Job:
 
     async def _kept(self, record: Record, files: list[ImageFile]) -> Generation:
         """The generation, with its files in the store where there is one; what cannot be kept is not lost."""
-        store, note = self._store(), ""
+        store, notes = Store(store_folder(self.settings)), list(self.skipped)
         if store.folder is not None:
             try:
                 stored = await asyncio.to_thread(store.put, record, [file.data for file in files])
                 files = [file.at(path) for file, path in zip(files, stored.files, strict=True)]
             except StoreError as error:
-                note = str(error)
+                notes.append(error.message)
         return Generation(
-            self.request, record, tuple(files), self.settings.inline, metadata=self.settings.metadata, note=note
+            self.request,
+            record,
+            tuple(files),
+            self.settings.inline,
+            metadata=self.settings.metadata,
+            note="; ".join(notes),
         )
-
-    def _store(self) -> Store:
-        return Store(store_folder(self.settings))
 
     async def _replayed(self) -> Generation | None:
         """The stored generation of a Space whose identity is known without asking it."""
@@ -227,11 +231,12 @@ class Job:
             width=request.sent_width,
             height=request.sent_height,
         )
-        store = self._store()
+        store = Store(store_folder(self.settings))
         stored = await asyncio.to_thread(store.find, key)
-        return None if stored is None else self._again(stored, store)
+        self.skipped.extend(store.skipped)
+        return None if stored is None else self._again(stored)
 
-    def _again(self, stored: Stored, store: Store) -> Generation:
+    def _again(self, stored: Stored) -> Generation:
         """A stored generation as the answer to this request: what was asked for is this request's."""
         request = self.request
         record = replace(
@@ -250,7 +255,7 @@ class Job:
             self.settings.inline,
             metadata=self.settings.metadata,
             replayed=True,
-            note="; ".join(store.skipped),
+            note="; ".join(self.skipped),
         )
 
     def _not_in_store(self) -> NotInStore:
@@ -263,7 +268,7 @@ class Job:
             )
         return NotInStore(
             f'not in flux_images, nor in the store, and with replay = "only" no Space is asked: {what}',
-            "Run the cell where there is a network, then: flux-magic export NOTEBOOK",
+            "; ".join(self.skipped) or "Run the cell where there is a network, then: flux-magic export NOTEBOOK",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,7 @@ from . import record as records
 from .errors import FluxError, InvalidRequest, NotAnImage, RecordError
 from .generation import Generation, ImageFile
 from .record import Carried
-from .types import SIZE_STEP, ImageRequest, Record
+from .types import SIZE_STEP, UNKNOWN, ImageRequest, Record
 
 MOST_BYTES: Final = 256 * 2**20
 """A file of more bytes than this is not read."""
@@ -50,6 +51,23 @@ class Recalled:
         options = dict(self.options)
         return prompt.cell(options.pop("prompt"), **options)
 
+    def described(self) -> str:
+        """All that is known, in lines of text: what `flux-magic info` prints."""
+        facts = _facts(self.record) if self.record else {"made with": self.tool}
+        notes = [("note", one) for one in self.unmatched]
+        rows = "\n".join(f"{name:<10} {value}" for name, value in [*facts.items(), *notes])
+        return f"{self.name}\n{rows}\n\n{self.cell}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as JSON-ready values: `tool`, `options`, `unmatched`, `cell`, `record` (ours, or null)."""
+        return {
+            "tool": self.tool,
+            "options": self.options,
+            "unmatched": list(self.unmatched),
+            "cell": self.cell,
+            "record": self.record.as_dict() if self.record else None,
+        }
+
     def __str__(self) -> str:
         made_with = self.tool if self.record is None else f"{self.tool}, by {self.record.model}"
         notes = "".join(f"\n  - {one}" for one in self.unmatched)
@@ -62,24 +80,23 @@ def recall(image: str | Path) -> Recalled:
     Raises InvalidRequest where there is no such file, NotAnImage for what is none or is damaged, RecordError for one
     that does not say what made it.
     """
-    path = Path(image).expanduser()
-    data = _read(path, str(image))
+    path, data = _read(str(image))
     beside = _beside(path, data)
     return _of_record(beside, data, str(image)) if beside else recalled_from(data, str(image))
 
 
 def recalled_from(data: bytes, name: str) -> Recalled:
     """What made the image with these bytes; raises NotAnImage and RecordError."""
-    damaged = ""
+    nothing, damaged = RecordError("the image does not say what made it", _NOTHING), ""
     try:
         if carried := keepsake.read(data):
             return _of_record(carried, data, name)
     except RecordError as error:
-        damaged = error.message
+        nothing, damaged = error, error.message
     found = metadata.read(data)
     recipe = recipes.from_texts({**found.texts, "parameters": found.parameters})
     if recipe is None:
-        raise RecordError(f"{name}: {damaged or 'the image does not say what made it'}", "" if damaged else _NOTHING)
+        raise RecordError(f"{name}: {nothing.message}", nothing.hint)
     if not recipe.prompt.strip():
         raise RecordError(f"{name}: {recipe.tool} made it, but its prompt is not in the file")
     return _of_recipe(recipe, name, damaged)
@@ -93,25 +110,31 @@ def recalled(generation: Generation, name: str) -> Recalled:
 _NOTHING: Final = "Whoever saved it may have left that out; a chat or a web site often does."
 
 
-def _read(path: Path, name: str) -> bytes:
+def _read(name: str) -> tuple[Path, bytes]:
     try:
-        size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise NotAnImage(f"{name} has {size // 2**20} MiB: no image of over {MOST_BYTES // 2**20} MiB is read")
+        path = Path(name).expanduser()
+        found = path.stat()
+        if found.st_size > MOST_BYTES:
+            mib = found.st_size // 2**20
+            raise NotAnImage(f"{name} has {mib} MiB: no image of over {MOST_BYTES // 2**20} MiB is read")
+        if not stat.S_ISREG(found.st_mode):  # a device may have no end, and a pipe no beginning
+            raise InvalidRequest(f"cannot read {name}: it is no file")
         data = path.read_bytes()
-    except (OSError, ValueError) as exc:
+    except FluxError:
+        raise
+    except (OSError, ValueError, RuntimeError) as exc:  # of a NUL; of a home that is not known
         reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
         raise InvalidRequest(f"cannot read {name}: {reason}") from exc
     if picture.media_type_of(data) is None:
         raise NotAnImage(f"{name} is no PNG, JPEG or WebP")
-    return data
+    return path, data
 
 
 def _beside(path: Path, data: bytes) -> Carried | None:
     """What the record beside a file of a store says; None where there is none, or it is of another image."""
-    found = metadata.read(data)
-    if found.record or found.parameters:
-        return None
+    with contextlib.suppress(NotAnImage):  # a decoder may read it all the same
+        if metadata.read(data).record:
+            return None
     stem = path.with_suffix("")
     for name in (f"{stem.name}.json", f"{stem.stem}.json"):
         with contextlib.suppress(OSError, RecordError):
@@ -159,6 +182,28 @@ def _generation(carried: Carried, data: bytes) -> Generation | None:
     except FluxError:
         return None
     return Generation(request, alone, (ImageFile(file, delivered),), replayed=True)
+
+
+def _facts(record: Record) -> dict[str, str]:
+    around = record.circumstances
+    stand_in = " (the local Space's drawing, not FLUX)" if record.stand_in else ""
+    known = {
+        "made with": f"flux_magic {around.version}",
+        "model": f"{record.model}{stand_in}",
+        "Space": record.space,
+        "provider": record.provider,
+        "prompt": " ".join(record.prompt.split()),
+        "seed": UNKNOWN if record.seed is None else str(record.seed),
+        "size": ", ".join(dict.fromkeys(f"{file.width}×{file.height}" for file in record.files)),
+        "steps": str(record.steps),
+        "digest": ", ".join(f"sha256:{file.digest}" for file in record.files),
+        "started": around.started,
+        "Gradio": around.gradio,
+        "decoder": around.decoder,
+        "commit": around.space_commit,
+    }
+    optional = ("started", "Gradio", "decoder", "commit")
+    return {name: value for name, value in known.items() if name not in optional or value != UNKNOWN}
 
 
 def _options_of(record: Record) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -113,6 +113,22 @@ def bar(count: int, *, quiet: bool = False) -> Iterator[Bar]:
     screen = None if quiet else _screen()
     try:
         yield Bar(screen, count)
+    finally:
+        if screen is not None:
+            screen.clear()
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Gives what is told how many are done, of how many, and of which one; it is shown, and gone at the end."""
+    screen = _screen()
+
+    def told(done: int, total: int, label: str) -> None:
+        if screen is not None:
+            screen.draw(Status(f"{done} of {total} {what}  {label}".rstrip(), done, total))
+
+    try:
+        yield told
     finally:
         if screen is not None:
             screen.clear()

@@ -225,6 +225,9 @@ _NO_CELL = re.compile(
     re.MULTILINE,
 )
 
+# A Space or a model that a stranger's picture names may hold blanks, and behind them options of its own.
+_WORD_ALONE = re.compile(r"""[^\s"'-][^\s"']*""")
+
 
 def command(record: Record) -> str:
     """The cell that makes the image of `record` again; running it sends the same request."""
@@ -241,8 +244,8 @@ def command(record: Record) -> str:
 def cell(text: str, **options: object) -> str:
     """The cell that sends `text` as the prompt with these options of `generate`; one that is None is left out."""
     given = {name: value for name, value in options.items() if value is not None}
-    if _NO_CELL.search(text):
-        listed = "".join(f", {name}={value!r}" for name, value in given.items())
+    if _NO_CELL.search(text) or not all(_WORD_ALONE.fullmatch(str(value)) for value in given.values()):
+        listed = "".join(f", {name}={value!a}" for name, value in given.items())
         return f"import flux_magic\n\nflux_magic.generate({text!a}{listed})"
     if {"width", "height"} <= given.keys():
         size = f"{given.pop('width')}x{given.pop('height')}"
@@ -254,5 +257,5 @@ def cell(text: str, **options: object) -> str:
 
 def _unusual(record: Record) -> dict[str, str]:
     """The model and the Space, where they are not the default ones."""
-    found = {} if record.requested_model == DEFAULT_MODEL else {"model": record.requested_model}
+    found = {} if record.requested_model in {"", DEFAULT_MODEL} else {"model": record.requested_model}
     return found if record.requested_space is None else found | {"space": record.requested_space}

@@ -9,12 +9,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from .errors import RecordError
+from .errors import RecordError, shown
 from .types import RECORD_VERSION, UNKNOWN, Circumstances, Copy, FileRecord, Record
 
 _SCHEMAS: Final = Path(__file__).with_name("schemas")
@@ -44,8 +45,9 @@ def from_dict(value: object) -> Record:
     if isinstance(value, Mapping) and "schema" not in value and "provider" in value:
         return _from_version_0(value)
     version = value.get("schema") if isinstance(value, Mapping) else None
-    if version != RECORD_VERSION and isinstance(version, int) and version > RECORD_VERSION:
-        raise RecordError(f"the record is of version {version}: this flux_magic reads up to {RECORD_VERSION}", _UPGRADE)
+    if isinstance(version, int) and version > RECORD_VERSION:
+        says = f"the record is of version {shown(version)}: this flux_magic reads up to {RECORD_VERSION}"
+        raise RecordError(says, _UPGRADE)
     return _from_version_1(_checked(f"record-{RECORD_VERSION}", value))
 
 
@@ -56,17 +58,27 @@ def carried_from(value: object) -> Carried:
     """The record and the copy that a notebook's metadata or a picture's text hold; raises RecordError."""
     known = _checked("carried-1", value)
     copy, record = known.get("copy"), from_dict(known["record"])
-    if copy and copy["file"] >= len(record.files):
-        raise RecordError(f"the record is not whole: it has no file {copy['file']}")
-    return Carried(record, copy and Copy(**_members(Copy, copy)))
+    if copy is None:
+        return Carried(record)
+    copy = _members(Copy, copy) | {"file": int(copy["file"])}
+    if copy["file"] >= len(record.files):
+        raise RecordError(f"the record is not whole: it has no file {shown(copy['file'])}")
+    return Carried(record, Copy(**copy))
 
 
 def loads(text: str | bytes) -> Any:
     """JSON as values; raises RecordError where it is none."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise RecordError(f"the record is no JSON: {str(exc) or 'it is nested too deeply'}") from exc
+        return json.loads(text, parse_constant=_no_constant)
+    except ValueError as exc:
+        raise RecordError(f"the record is no JSON: {exc}") from exc
+    except RecursionError as exc:
+        raise RecordError("the record is no JSON: it is nested too deeply") from exc
+
+
+def _no_constant(name: str) -> None:
+    """Python reads what it writes for what is no number; JSON has no word for it."""
+    raise ValueError(f"{name} is no number")
 
 
 def _from_version_1(value: Mapping[str, Any]) -> Record:
@@ -86,11 +98,22 @@ def _from_version_1(value: Mapping[str, Any]) -> Record:
         requested_seed=None if requested.get("seed") is None else int(requested["seed"]),
         requested_width=int(requested["width"]),
         requested_height=int(requested["height"]),
-        files=tuple(FileRecord(**_members(FileRecord, file)) for file in value["files"]),
-        circumstances=Circumstances(
-            **_members(Circumstances, {**around, "version": around.get("flux_magic", UNKNOWN)}),
-        ),
+        files=tuple(_file(file) for file in value["files"]),
+        circumstances=_circumstances({**around, "version": around.get("flux_magic", UNKNOWN)}),
     )
+
+
+def _file(value: Mapping[str, Any]) -> FileRecord:
+    """To the schema 8.0 is a whole number as well."""
+    whole = {"width": int(value["width"]), "height": int(value["height"])}
+    return FileRecord(**_members(FileRecord, value) | whole)
+
+
+def _circumstances(value: Mapping[str, Any]) -> Circumstances:
+    known = Circumstances(**_members(Circumstances, value))
+    if any(isinstance(time, float) and not math.isfinite(time) for time in (known.seconds, known.queued)):
+        raise RecordError("the record is not whole: a time in its circumstances is no number")
+    return known
 
 
 def _from_version_0(value: Mapping[str, Any]) -> Record:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
+import shlex
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
+from traitlets import TraitError
 
 from . import prompt, settings
 from .errors import InvalidRequest
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from .history import History
     from .origin import Recalled
     from .panel import Panel
+    from .verify import Report
 
 T = TypeVar("T")
 
@@ -45,8 +49,20 @@ class RecordMagics(Magics):
         """
         return _checked(lambda: self._recall(line))
 
+    @no_var_expand
+    @line_magic
+    def flux_verify(self, line: str) -> Report:
+        """Make images anew from their records, and say whether they are the same: `%flux_verify pictures/`.
+
+        It takes images, folders and saved notebooks. `--static` asks no Space, and looks whether the pictures are still
+        those of their records; `--space SPACE` asks this one for all of them; `--concurrency 4` has more made at once;
+        `--html FILE` and `--json FILE` write what was found. The result has `.passed`.
+        """
+        return _checked(lambda: _verified(line))
+
     def _recall(self, line: str) -> Panel | None:
         options, image = prompt.parse_line(line, prompt.RECALL_OPTIONS)
+        _only(options, prompt.RECALL_OPTIONS, "%flux_recall")
         found = _recalled(image.strip().strip("\"'"))
         if options.get("panel"):
             from .panel import Panel
@@ -64,7 +80,7 @@ def _checked(work: Callable[[], T]) -> T:
     """A user's mistake is a UsageError."""
     try:
         return work()
-    except InvalidRequest as error:
+    except (InvalidRequest, TraitError) as error:  # of the panel's
         raise UsageError(" ".join(str(error).split("\n"))) from None
 
 
@@ -80,6 +96,38 @@ def _history(line: str) -> History | None:
         return None
     search = f"{options.get('search', '')} {words}".strip()
     return history.history(resolved, last=options.get("last", 20), search=search)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A wrong option is an error, and not the end of the kernel."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InvalidRequest(f"%flux_verify: {message}")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:  # noqa: ARG002 - argparse's
+        raise InvalidRequest(message or "%flux_verify? shows every option with an example")
+
+    def print_help(self, file: object = None) -> None:
+        """Said by `exit`."""
+
+
+def _verified(line: str) -> Report:
+    from .api import verify
+    from .verify import add_arguments, check_static
+    from .verify.command import write_files
+
+    parser = _Parser(prog="%flux_verify")
+    add_arguments(parser)
+    try:
+        options = parser.parse_args(shlex.split(line))
+    except ValueError as error:
+        raise InvalidRequest(f"%flux_verify {line[:60]}: {error}") from None
+    if options.static:
+        report = check_static(options.paths)
+    else:
+        report = verify(options.paths, space=options.space, concurrency=options.concurrency)
+    write_files(report, options)
+    return report
 
 
 def _only(options: dict[str, Any], offered: tuple[prompt.Option, ...], magic: str) -> None:

@@ -48,7 +48,7 @@ class Settings:
         runner: `thread` (a background loop) or `nest` (the kernel's own loop, by nest-asyncio).
         store: the folder that keeps what was made; None is one in the user's data folder, False keeps nothing.
         replay: `auto` takes an image of a given seed from the store, where it is there; `only` asks no Space at all;
-            `off` always asks.
+            `off` always asks. Where `FLUX_MAGIC_REPLAY` is `only`, this is too.
         metadata: whether a picture that is embedded or saved carries what made it.
 
     Raises InvalidRequest where a choice is none of those there are.
@@ -65,16 +65,19 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     timeout: float | None = None
     runner: str = "thread"
-    store: str | bool | None = None
+    store: str | os.PathLike[str] | bool | None = None
     replay: str = "auto"
     metadata: bool = True
 
     def __post_init__(self) -> None:
+        if os.environ.get(ENVIRONMENT["replay"]) == "only":
+            # The one thing that nothing overrides: a machine without a network says so.
+            object.__setattr__(self, "replay", "only")
         _check_choice("inline", self.inline, (None, *INLINE))
         _check_choice("runner", self.runner, RUNNERS)
         _check_choice("replay", self.replay, REPLAY)
         store: object = self.store
-        if not isinstance(store, str | bool | None):
+        if not isinstance(store, str | os.PathLike | bool | None):
             raise InvalidRequest(f"store is {shown(store)}: give a folder, or False to keep nothing")
         if self.token is not None and not re.fullmatch(r"[!-~]+", str(self.token)):
             raise InvalidRequest(
@@ -86,11 +89,17 @@ class Settings:
 
 
 def store_folder(settings: Settings) -> Path | None:
-    """Where what was made is kept: a folder that may not be there yet, or None where nothing is kept."""
+    """Where what was made is kept: a folder that may not be there yet, or None where nothing is kept.
+
+    Raises InvalidRequest where it is in the home of somebody who is not known.
+    """
     if settings.store is False:
         return None
-    if isinstance(settings.store, str):
-        return Path(settings.store).expanduser()
+    if settings.store is not None and settings.store is not True:
+        try:
+            return Path(settings.store).expanduser()
+        except RuntimeError as exc:
+            raise InvalidRequest(f"store is {shown(settings.store)}: no such home is known") from exc
     import platformdirs
 
     return platformdirs.user_data_path("flux_magic", appauthor=False) / "store"
@@ -119,8 +128,6 @@ def resolve(**options: Any) -> Settings:
     given: dict[str, Any] = {
         name: value for layer in layers for name, value in layer.items() if not any(value is none for none in unset)
     }
-    if os.environ.get(ENVIRONMENT["replay"]) == "only":
-        given["replay"] = "only"  # the one thing that nothing overrides: a machine without a network says so
     unknown = given.keys() - {known.name for known in fields(Settings)}
     if unknown:
         raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")

@@ -1,13 +1,26 @@
-"""Take out of saved notebooks what differs from machine to machine and says nothing to a reader."""
+"""Take out of saved notebooks, and of the images beside them, what changes from run to run and says nothing."""
 
 from __future__ import annotations
 
+import base64
+import json
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
+from flux_magic import keepsake
+from flux_magic.record import Carried, carried_from, from_dict
+from flux_magic.types import UNKNOWN, Record
+
 WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def timeless(record: Record) -> Record:
+    around = replace(record.circumstances, started=UNKNOWN, seconds=None, queued=None)
+    return replace(record, circumstances=around)
 
 
 def tidy(path: Path) -> None:
@@ -20,12 +33,37 @@ def tidy(path: Path) -> None:
             if view := output.get("data", {}).get(WIDGET):
                 # A widget's id means nothing once its kernel is gone.
                 view["model_id"] = f"{place:032x}"
-            record = output.get("metadata", {}).get("flux_magic", {}).get("record", {})
-            record.pop("started", None)
-            record.pop("seconds", None)
+            if "flux_magic" in output.get("metadata", {}):
+                tidy_output(output)
     nbformat.write(notebook, path)
+
+
+def tidy_output(output: Any) -> None:
+    """The record without its times, in the metadata and in the picture."""
+    known = output.metadata["flux_magic"]
+    carried = carried_from(known)
+    record = timeless(carried.record)
+    output.metadata["flux_magic"] = {**known, **Carried(record, carried.copy).as_dict()}
+    media_type = carried.copy.media_type if carried.copy else ""
+    if carried.copy and keepsake.read(data := base64.b64decode(output.data[media_type])):
+        data, _ = keepsake.with_record(data, record, carried.copy.file)
+        output.data[media_type] = base64.b64encode(data).decode()
+
+
+def tidy_folder(folder: Path) -> None:
+    """The same for the images and records of an export."""
+    for path in folder.glob("*.json"):
+        record = timeless(from_dict(json.loads(path.read_text())))
+        path.write_text(json.dumps(record.as_dict(), indent=1) + "\n")
+    for path in folder.iterdir():
+        if path.suffix != ".json" and (carried := keepsake.read(path.read_bytes())) and carried.copy:
+            data, _ = keepsake.with_record(path.read_bytes(), timeless(carried.record), carried.copy.file)
+            path.write_bytes(data)
 
 
 if __name__ == "__main__":
     for name in sys.argv[1:]:
-        tidy(Path(name))
+        if Path(name).is_dir():
+            tidy_folder(Path(name))
+        else:
+            tidy(Path(name))

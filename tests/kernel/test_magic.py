@@ -58,8 +58,8 @@ def test_the_image_has_alternative_text_and_its_record_beside_it(kernel: Kernel)
     cell = kernel.ok("%flux --steps 2 --seed 3 --quiet a lighthouse")
     metadata = cell.outputs[0]["metadata"]
     assert metadata["image/png"]["alt"] == "a lighthouse"
-    record = metadata["flux_magic"]["record"]
-    assert (record["prompt"], record["seed"], record["steps"]) == ("a lighthouse", 3, 2)
+    run = metadata["flux_magic"]["record"]["run"]
+    assert (run["prompt"], run["seed"], run["steps"]) == ("a lighthouse", 3, 2)
     assert "127.0.0.1" not in str(cell.outputs)
 
 

@@ -25,6 +25,7 @@ class Cell:
     outputs: list[dict[str, Any]] = field(default_factory=list)
     updates: list[dict[str, Any]] = field(default_factory=list)
     streams: dict[str, str] = field(default_factory=lambda: {"stdout": "", "stderr": ""})
+    payload: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0
 
     @property
@@ -82,6 +83,7 @@ class Kernel:
             if reply["parent_header"].get("msg_id") == msg_id:
                 break
         cell.status = reply["content"]["status"]
+        cell.payload = reply["content"].get("payload", [])
         cell.error = f"{reply['content'].get('ename', '')}: {reply['content'].get('evalue', '')}"
         return cell
 

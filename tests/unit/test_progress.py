@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from IPython.core.getipython import get_ipython
@@ -190,3 +192,39 @@ def test_the_first_of_two_that_is_done_is_still_the_first(monkeypatch: pytest.Mo
     bar.show(generation())
     bar.show(Running(1, 4))
     assert texts == ["image 1 of 2: done", "image 2 of 2: step 1 of 4"]
+
+
+def test_a_moment_in_a_terminal_is_a_line_that_the_next_one_covers(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screenless()
+    monkeypatch.setattr(sys, "stderr", screen)
+    progress.moment("from the store")
+    assert screen.getvalue() == "from the store\r"
+
+
+def test_a_moment_where_nobody_looks_on_leaves_no_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress.moment("from the store")
+    with notebook(tmp_path) as shown:
+        monkeypatch.setattr(get_ipython(), "kernel", SimpleNamespace(_allow_stdin=False), raising=False)
+        progress.moment("from the store")
+    assert shown == []
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_moment_in_a_notebook_is_one_output_that_begins_and_ends_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "MOMENT", 0.01)
+    with notebook(tmp_path) as shown:
+        monkeypatch.setattr(get_ipython(), "kernel", SimpleNamespace(_allow_stdin=True), raising=False)
+        progress.moment("from <the> store")
+        end = time.monotonic() + 10
+        while len(shown) < 3 and time.monotonic() < end:
+            time.sleep(0.01)
+    assert [one["data"] for one in shown] == [
+        {},
+        {"text/html": "from &lt;the&gt; store", "text/plain": "from <the> store"},
+        {},
+    ]
+    assert [one["update"] for one in shown] == [False, True, True]

@@ -1,0 +1,187 @@
+"""The check that asks a Space: each record makes its picture once more, and the two are compared."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..client import Client
+from ..errors import (
+    ConnectionFailed,
+    EmptyResult,
+    FluxError,
+    InvalidRequest,
+    LocalSpaceError,
+    QuotaExceeded,
+    RateLimited,
+    SpaceAsleep,
+    SpaceBroken,
+    SpaceChanged,
+    SpaceNotFound,
+    SpacePaused,
+    Stopped,
+    TokenRefused,
+)
+from ..generation import Generation
+from ..settings import Settings
+from ..types import ImageRequest, Record, Space
+from .examine import Examined, examined_all
+from .judge import judged, unmade
+from .paths import Paths, find_subjects
+from .report import Report
+from .route import refuse_offline, settings_for
+from .subjects import Subject
+from .verdict import Verdict
+from .words import reason
+
+MOST_AT_ONCE: Final = 16
+"""More images than this are not asked for at once."""
+
+_HOPELESS: Final = (
+    ConnectionFailed,
+    LocalSpaceError,
+    QuotaExceeded,
+    RateLimited,
+    SpaceAsleep,
+    SpaceBroken,
+    SpaceChanged,
+    SpaceNotFound,
+    SpacePaused,
+    TokenRefused,
+)
+"""What a Space would answer, or not answer, for the next picture as well: it is not asked for that."""
+
+Told = Callable[[int, int, str], object]
+"""Is told how many are done, of how many, and the label of the last one."""
+
+
+async def check(
+    paths: Paths,
+    *,
+    space: str | None = None,
+    concurrency: int = 2,
+    told: Told | None = None,
+    keep: bool = True,
+) -> Report:
+    """Whether the pictures of notebooks, images and folders are still what their records make.
+
+    Each is compared with its record first, then made anew by one request, never from a store, and graded.
+
+    Args:
+        paths: a notebook, image or folder of both, or several.
+        space: asked for all of them; by default each record's own Space, where that is the model's public one,
+            `local`, or the configured one.
+        concurrency: how many are made at once, 1 to 16.
+        told: called on this loop, first with 0 done, then as each is.
+        keep: whether the verdicts hold the pictures, which only `report_html` shows.
+
+    Raises InvalidRequest where `space` is none, and where no Space may be asked (FLUX_MAGIC_REPLAY=only); Stopped
+    where `cancel_all` ended it. An error of a Space is a part of the report. Cancelling ends the jobs on their way.
+    """
+    if not 1 <= concurrency <= MOST_AT_ONCE:
+        raise InvalidRequest(f"concurrency is {concurrency}: give a whole number from 1 to {MOST_AT_ONCE}")
+    refuse_offline()
+    if space:
+        Space.parse(space)
+    found = await asyncio.to_thread(find_subjects, paths)
+    problems = list(found.problems)
+    examined = await asyncio.to_thread(examined_all, found.subjects, problems)
+    async with Client() as client:
+        run = _Run([_item(subject, seen, space, keep=keep) for subject, seen in examined], client, told, keep=keep)
+        await run.finish(concurrency)
+    return Report(tuple(item.verdict for item in run.items if item.verdict), found.others, tuple(problems), live=True)
+
+
+@dataclass(slots=True)
+class _Item:
+    """One picture on its way to a verdict; `settings` are those of its request, None where none is sent."""
+
+    subject: Subject
+    examined: Examined
+    settings: Settings | None = None
+    verdict: Verdict | None = None
+
+
+def _item(subject: Subject, seen: Examined, space: str | None, *, keep: bool) -> _Item:
+    """With its verdict, where that is known without asking."""
+    why = ""
+    if seen.checkable and seen.record is not None:
+        try:
+            settings = settings_for(seen.record, space)
+        except InvalidRequest as error:
+            why = reason(error)
+        else:
+            if isinstance(settings, Settings):
+                return _Item(subject, seen, settings)
+            why = settings
+    return _Item(subject, seen, verdict=unmade(subject, seen, why, keep=keep))
+
+
+@dataclass(slots=True)
+class _Run:
+    """A check in progress: `hopeless` has the Spaces that are asked no more, and why."""
+
+    items: list[_Item]
+    client: Client
+    told: Told | None
+    keep: bool
+    hopeless: dict[str | None, str] = field(default_factory=dict)
+    done: int = 0
+
+    async def finish(self, concurrency: int) -> None:
+        """Give every item its verdict, some at once."""
+        asked = [(item, item.settings) for item in self.items if item.settings is not None]
+        self._tell(len(asked), "")
+        waiting = iter(asked)
+        workers = [asyncio.create_task(self._work(waiting, len(asked))) for _ in range(concurrency)]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+
+    async def _work(self, waiting: Iterator[tuple[_Item, Settings]], total: int) -> None:
+        for item, settings in waiting:
+            item.verdict = await self._verdict(item.subject, item.examined, settings)
+            self.done += 1
+            self._tell(total, item.subject.label)
+
+    def _tell(self, total: int, label: str) -> None:
+        if self.told is not None:
+            self.told(self.done, total, label)
+
+    async def _verdict(self, subject: Subject, seen: Examined, settings: Settings) -> Verdict:
+        why = self.hopeless.get(settings.space, "")
+        try:
+            if not why:
+                made = await _made(seen.recorded, settings, self.client)
+                # Decoding and measuring are the processor's work, for a thread.
+                return await asyncio.to_thread(judged, subject, seen, made, keep=self.keep)
+        except Stopped:
+            raise
+        except (FluxError, OSError) as error:
+            why = reason(error)
+            if isinstance(error, _HOPELESS):
+                self.hopeless[settings.space] = why
+        return unmade(subject, seen, why, keep=self.keep)
+
+
+async def _made(record: Record, settings: Settings, client: Client) -> Generation:
+    """What the record makes now: sizes as they were sent, since that is what made it."""
+    request = ImageRequest(
+        prompt=record.prompt,
+        model=record.requested_model,
+        width=record.width,
+        height=record.height,
+        steps=record.steps,
+        seed=record.seed or 0,
+    )
+    async with aclosing(client.stream(request, settings)) as events:
+        async for event in events:
+            if isinstance(event, Generation):
+                return event
+    raise EmptyResult("the Space finished, but sent no image")

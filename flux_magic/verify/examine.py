@@ -1,0 +1,135 @@
+"""The check that needs no Space: is a picture still what its record says that it was when it was written?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from .. import keepsake, picture
+from ..errors import NotAnImage, RecordError
+from ..types import Record
+from . import evidence
+from .evidence import Evidence
+from .paths import Paths, find_subjects
+from .report import Report
+from .subjects import Subject
+from .verdict import Outcome, Status, Verdict
+from .words import reason_of_file
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What the static check found.
+
+    Attributes:
+        outcome: what became of the picture.
+        why: in words; may be empty.
+        record: what is to be made anew; None where there is none to be read.
+        place: the picture's among the record's files, from 0.
+        form: the media type that the embedded picture was written in; empty where there is none.
+        checkable: whether it can be made anew and compared.
+    """
+
+    outcome: Outcome
+    why: str = ""
+    record: Record | None = None
+    place: int = 0
+    form: str = ""
+    checkable: bool = True
+
+    @property
+    def recorded(self) -> Record:
+        """The record of what is checkable."""
+        assert self.record is not None  # noqa: S101 - else it is not checkable
+        return self.record
+
+
+class Unreadable(Exception):
+    """A file that is no picture; the message says why, in one line."""
+
+
+def check_static(paths: Paths, *, keep: bool = True) -> Report:
+    """Whether the pictures of notebooks, images and folders are still those of their records; asks no Space.
+
+    `keep` says whether the verdicts hold the pictures, which only `report_html` shows.
+    """
+    found = find_subjects(paths)
+    verdicts, problems = [], list(found.problems)
+    for subject, examined in examined_all(found.subjects, problems):
+        verdicts.append(_verdict(subject, examined, subject.kept(keep)))
+    return Report(tuple(verdicts), found.others, tuple(problems))
+
+
+def examined_all(found: Iterable[Subject], problems: list[str]) -> list[tuple[Subject, Examined]]:
+    """Each subject with what the static check found; what cannot be read is added to the problems."""
+    examined = []
+    for subject in found:
+        try:
+            examined.append((subject, examine(subject)))
+        except Unreadable as error:
+            problems.append(f"{subject.label}: {error}")
+    return examined
+
+
+def _verdict(subject: Subject, examined: Examined, embedded: bytes | None) -> Verdict:
+    if examined.outcome.is_sound:
+        status = Status.PASS
+    else:
+        status = Status.UNCHECKED if examined.outcome is Outcome.UNTOLD else Status.FAIL
+    outcome, why, record = examined.outcome, examined.why, examined.record
+    return Verdict(subject.label, status, outcome, why, subject.where, record=record, embedded=embedded)
+
+
+def examine(subject: Subject) -> Examined:
+    """Compare a picture with its record; raises Unreadable for a file that is none."""
+    try:
+        seen = evidence.gather(subject)
+    except RecordError as error:
+        return Examined(Outcome.UNTOLD, reason_of_file(error), checkable=False)
+    except (NotAnImage, OSError) as error:
+        raise Unreadable(reason_of_file(error)) from error
+    if seen is None:
+        return Examined(Outcome.UNTOLD, f"the {subject.where} holds no record of it", checkable=False)
+    record = seen.carried.record
+    if record.seed is None:
+        return Examined(Outcome.UNTOLD, "its record has no seed", record, checkable=False)
+    return _compared(seen, record)
+
+
+def _compared(seen: Evidence, record: Record) -> Examined:
+    copy = seen.carried.copy
+    contradiction = evidence.contradiction(seen)
+    outcome, why, form = Outcome.UNTOLD, "no picture is embedded, only a link", ""
+    if seen.data is not None:
+        form = copy.media_type if copy is not None else picture.media_type_of(seen.data) or ""
+        try:
+            outcome, why = _of_bytes(seen, seen.data)
+        except NotAnImage as error:
+            return Examined(Outcome.ALTERED, f"{_ALTERED}: {reason_of_file(error)}", record, checkable=False)
+    if contradiction and outcome is Outcome.ALTERED and evidence.is_another(seen):
+        why = f"{_ALTERED}, another picture is in its place: {contradiction}"
+    elif contradiction:
+        outcome, why = Outcome.EDITED, f"the record was edited: {contradiction}"
+    return Examined(outcome, why, record, seen.place, form)
+
+
+_ALTERED: Final = "altered since it was made"
+
+
+def _of_bytes(seen: Evidence, data: bytes) -> tuple[Outcome, str]:
+    """What became of the picture's bytes; raises NotAnImage where they are none any more."""
+    carried = seen.carried
+    if keepsake.is_untouched(data, carried):
+        return Outcome.INTACT, ""
+    digest = picture.pixel_digest(picture.decode(data))
+    if carried.copy is not None:
+        if digest == carried.copy.digest:
+            return Outcome.REENCODED, "re-encoded since, the same pixels"
+        return Outcome.ALTERED, _ALTERED
+    delivered = carried.record.files[seen.place]
+    if digest == delivered.digest:
+        return Outcome.INTACT, ""
+    if evidence.is_exact(delivered.media_type, picture.media_type_of(data)):
+        return Outcome.ALTERED, _ALTERED
+    return Outcome.UNTOLD, "encoded in another way than it was delivered, and nobody wrote down as what"

@@ -1,0 +1,77 @@
+"""The pictures of a notebook of format 4, read from its JSON."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from .subjects import Found, Subject
+
+_PICTURES: Final = ("image/png", "image/jpeg", "image/webp")
+_LINE: Final = "<flux "
+"""What the text of a picture of ours begins with, whatever became of its metadata."""
+
+
+def read_notebook(path: Path, found: Found) -> None:
+    """Add a notebook's pictures to what was found; one that cannot be read is a problem."""
+    label = path.as_posix()
+    try:
+        notebook = json.loads(path.read_bytes())
+    except OSError as error:
+        found.problems.append(f"{label}: cannot be read: {error.strerror}")
+        return
+    except (ValueError, RecursionError):
+        found.problems.append(f"{label}: no notebook: it is no JSON")
+        return
+    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
+        found.problems.append(f"{label}: no notebook of format 4: it has no cells")
+        return
+    for number, outputs in enumerate(_outputs(notebook["cells"]), 1):
+        _read_cell(f"{label}, cell {number}", outputs, found)
+
+
+def _outputs(cells: list[Any]) -> Iterator[list[Any]]:
+    """The outputs of each code cell that is not empty: Jupyter counts these, where all are run in order."""
+    for cell in cells:
+        if isinstance(cell, dict) and cell.get("cell_type") == "code" and _text(cell.get("source")).strip():
+            outputs = cell.get("outputs")
+            yield outputs if isinstance(outputs, list) else []
+
+
+def _read_cell(label: str, outputs: list[Any], found: Found) -> None:
+    mine = []
+    for output in outputs:
+        data, metadata = _mapping(output, "data"), _mapping(output, "metadata")
+        line = _text(data.get("text/plain"))
+        if "flux_magic" in metadata or line.startswith(_LINE):
+            mine.append((_picture(data), metadata.get("flux_magic"), line))
+        elif any(kind.startswith("image/") for kind in data):
+            found.others += 1
+    for number, (picture, told, line) in enumerate(mine, 1):
+        which = f", picture {number}" if len(mine) > 1 else ""
+        found.subjects.append(Subject(f"{label}{which}", "notebook", picture, told, line))
+
+
+def _mapping(value: Any, name: str) -> Mapping[str, Any]:
+    member = value.get(name) if isinstance(value, dict) else None
+    return member if isinstance(member, dict) else {}
+
+
+def _picture(data: Mapping[str, Any]) -> bytes | None:
+    """The bytes of what is embedded; of what is no base64 none at all, which no decoder takes for a picture."""
+    text = next((_text(data[kind]) for kind in _PICTURES if kind in data), None)
+    if text is None:
+        return None
+    try:
+        return base64.b64decode(text)
+    except ValueError:
+        return b""
+
+
+def _text(value: Any) -> str:
+    """A text, which a notebook may hold as a list of its lines."""
+    lines = value if isinstance(value, list) else [value]
+    return "".join(line for line in lines if isinstance(line, str))

@@ -1,0 +1,81 @@
+"""What paths hold to be checked: notebooks, images, and folders of both."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePath
+from typing import Final
+
+from ..picture import SUFFIXES
+from .notebooks import read_notebook
+from .subjects import NOTEBOOK, Found, Subject
+
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+"""One path or several, as they were given: labels show them so, and nothing of the machine's that nobody typed."""
+
+
+_MOST_BYTES: Final = 256 * 2**20
+"""A file of more bytes than this is not read."""
+
+
+def find_subjects(paths: Paths) -> Found:
+    """The pictures of notebooks (.ipynb), of images (.png, .jpg, .jpeg, .webp) and of folders, hidden ones left out.
+
+    What cannot be read is one of the `problems`, and nothing is raised. What is named twice is there once.
+    """
+    found, seen = Found(), set()
+    for path in _files([paths] if isinstance(paths, str | os.PathLike) else paths, found.problems):
+        known = os.path.realpath(path)  # as `Path.resolve`, which fails where links go in circles
+        if known in seen:
+            continue
+        seen.add(known)
+        if trouble := _trouble(path):
+            found.problems.append(f"{path.as_posix()}: cannot be read: {trouble}")
+        elif path.suffix.lower() == NOTEBOOK:
+            read_notebook(path, found)
+        else:
+            found.subjects.append(Subject(path.as_posix(), "file", path))
+    return found
+
+
+def _trouble(path: Path) -> str:
+    """Why a file is not to be read; empty where it is."""
+    try:
+        facts = path.stat()
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    if not stat.S_ISREG(facts.st_mode):
+        return "it is no regular file"
+    return f"it has over {_MOST_BYTES // 2**20} MiB" if facts.st_size > _MOST_BYTES else ""
+
+
+def _files(paths: Iterable[str | os.PathLike[str]], problems: list[str]) -> Iterator[Path]:
+    for given in paths:
+        path = Path(given)
+        try:
+            folder, there = path.is_dir(), path.exists()
+        except (OSError, ValueError):  # a name that no file system has: too long, or with a NUL
+            folder = there = False
+        if folder:
+            yield from _files_in(path, problems)
+        elif not there:
+            problems.append(f"{path.as_posix()}: there is no such file or folder")
+        elif not _is_ours(path.name):
+            problems.append(f"{path.as_posix()}: neither a notebook, nor a PNG, JPEG or WebP, nor a folder")
+        else:
+            yield path
+
+
+def _files_in(folder: Path, problems: list[str]) -> Iterator[Path]:
+    def told(error: OSError) -> None:
+        problems.append(f"{Path(error.filename).as_posix()}: cannot be read: {error.strerror}")
+
+    for at, folders, names in os.walk(folder, onerror=told):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(at, name) for name in sorted(names) if _is_ours(name) and not name.startswith("."))
+
+
+def _is_ours(name: str) -> bool:
+    return PurePath(name).suffix.lower() in {NOTEBOOK, *SUFFIXES}

@@ -1,0 +1,307 @@
+"""Looking back in a real kernel: what is replayed, `%flux_history`, `%flux_recall`, and the whole circle."""
+
+from __future__ import annotations
+
+import base64
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flux_magic import picture
+from tests.support.kernel import Cell, Kernel, running_kernel
+from tests.unit.samples import generation
+
+LINE = re.compile(r"<flux (\d+)×(\d+) seed=(\w+) steps=(\d+) sha256:([0-9a-f]{12})>")
+SMALL = "--size 256x256"
+
+
+def started(folder: Path, space: str, store: Path) -> AbstractContextManager[Kernel]:
+    """A kernel with a store that replays."""
+    return running_kernel(folder, FLUX_MAGIC_SPACE=space, FLUX_MAGIC_STORE=str(store), FLUX_MAGIC_REPLAY="auto")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the notebook is; its store is in `store`."""
+    return tmp_path_factory.mktemp("notebooks")
+
+
+@pytest.fixture(scope="module")
+def kernel(space: str, folder: Path) -> Iterator[Kernel]:
+    """A kernel with the extension loaded, the local Space as its Space, and a store of its own."""
+    with started(folder, space, folder / "store") as running:
+        running.ok("%load_ext flux_magic")
+        yield running
+
+
+@pytest.fixture
+def unseen(kernel: Kernel) -> Iterator[None]:
+    """The notebook is run by a program, which answers no question: nobody looks on."""
+    kernel.client.allow_stdin = False
+    yield
+    kernel.client.allow_stdin = True
+
+
+def digest_in(cell: Cell) -> str:
+    match = LINE.search("\n".join(cell.shown("text/plain")))
+    assert match is not None
+    return match[5]
+
+
+def pixels_in(cell: Cell) -> str:
+    """The digest of the picture that is embedded."""
+    return picture.describe(base64.b64decode(cell.shown("image/png")[0])).digest
+
+
+def compared(cell: Cell) -> list[Any]:
+    """What nbval can compare of a cell: it sees no output without content."""
+    return [*(output["data"] for output in cell.outputs if output["data"]), cell.stdout, cell.stderr]
+
+
+def words(cell: Cell) -> list[Any]:
+    """What nbval does compare: the bytes of a picture tell when it was made, its digest what it is."""
+    *outputs, stdout, stderr = compared(cell)
+    texts = [{mime: text for mime, text in data.items() if not mime.startswith("image/")} for data in outputs]
+    return [*texts, stdout, stderr]
+
+
+def told(cell: Cell) -> dict[str, Any]:
+    """What the metadata of the output with the picture say."""
+    found: dict[str, Any] = next(one["metadata"]["flux_magic"] for one in cell.outputs if one["metadata"])
+    return found
+
+
+def next_cell(cell: Cell) -> str:
+    """The cell that was put below."""
+    [payload] = cell.payload
+    assert (payload["source"], payload["replace"]) == ("set_next_input", False)
+    return str(payload["text"])
+
+
+def records(store: Path) -> list[str]:
+    return sorted(path.name for path in store.rglob("*.json"))
+
+
+def mistake(cell: Cell) -> str:
+    """The one line that a mistake shows."""
+    assert cell.status == "error"
+    assert cell.payload == []
+    [line] = [line for line in (cell.stderr + cell.traceback).splitlines() if line.strip()]
+    assert line.startswith("UsageError: ")
+    return line
+
+
+def test_the_whole_circle(space: str, tmp_path: Path) -> None:
+    """Make, save, close; recall in a fresh kernel that knows nothing, run what is put there: the same pixels."""
+    names = ["fox.webp", "fox.png", "fox.jpg"]
+    with started(tmp_path, space, tmp_path / "store") as first:
+        first.ok("%load_ext flux_magic\nanimal = 'fox'")
+        made = first.ok("%%flux --steps 3 --size 263x256 --output fox\na red {animal} & {{b}}, 'snow'")
+        first.ok(f"for name in {names}:\n    fox.save(name)")
+    with started(tmp_path, space, tmp_path / "another store") as fresh:
+        fresh.ok("%load_ext flux_magic")
+        recalled = [fresh.ok(f"%flux_recall {name}") for name in names]
+        [cell] = {next_cell(one) for one in recalled}
+        assert cell.startswith("%%flux --steps 3 --seed ")
+        for name, one in zip(names, recalled, strict=True):
+            assert one.stdout == f"{name}: made with flux_magic, by flux_magic stand-in\n\n{cell}\n"
+        again = fresh.ok(cell)
+    assert digest_in(again) == digest_in(made)
+    assert pixels_in(again) == pixels_in(made)
+    assert "replayed" not in told(again)
+
+
+@pytest.mark.usefixtures("unseen")
+def test_a_second_run_is_replayed_and_shows_what_the_first_one_showed(kernel: Kernel, folder: Path) -> None:
+    code = f"%%flux --seed 42 {SMALL}\na red fox\n\nin the snow"
+    first = kernel.ok(code)
+    before = records(folder / "store")
+    second = kernel.ok(code)
+    assert compared(second) == compared(first)
+    assert all(output["data"] for output in second.outputs), "not even an empty output"
+    assert told(second) == {**told(first), "replayed": True}
+    assert kernel.ok("print(_.replayed, _.url == '')").stdout == "True True\n"
+    assert records(folder / "store") == before
+
+
+def test_a_person_is_told_for_a_moment(kernel: Kernel) -> None:
+    code = f"%%flux --seed 43 {SMALL}\na red fox"
+    first = kernel.ok(code)
+    second = kernel.ok(code)
+    assert compared(second) == compared(first)
+    [said] = [update["data"]["text/plain"] for update in second.updates if update["data"]]
+    assert said == "from the store; --fresh asks the Space"
+    assert not kernel.ok(f"{code.replace('%%flux', '%%flux --quiet')}").updates
+
+
+def test_fresh_asks_the_space_again(kernel: Kernel, folder: Path) -> None:
+    code = f"%%flux --quiet --seed 44 {SMALL} --output fox\na red fox"
+    first = kernel.ok(code)
+    before = len(records(folder / "store"))
+    again = kernel.ok(code.replace("--seed", "--fresh --seed"))
+    assert words(again) == words(first)
+    assert "replayed" not in told(again)
+    assert len(records(folder / "store")) == before + 1
+    assert kernel.ok("print(fox.replayed, fox.url[:7])").stdout == "False http://\n"
+
+
+def test_the_configuration_says_whether_to_replay_and_where_to_keep(kernel: Kernel, folder: Path) -> None:
+    code = f"%%flux --quiet --seed 45 {SMALL} --output fox\na red fox"
+    kernel.ok("%config FluxMagics.store = 'kept here'\n%config FluxMagics.replay = 'off'")
+    try:
+        for _ in range(2):
+            kernel.ok(code)
+        assert len(records(folder / "kept here")) == 2
+        kernel.ok("%config FluxMagics.replay = 'only'")
+        assert "replayed" in told(kernel.ok(code))
+        refused = kernel.run(code.replace("45", "46"))
+        kernel.ok("%config FluxMagics.store = False\n%config FluxMagics.replay = None")
+        kernel.ok(code)
+        assert kernel.ok("print(fox.path, fox.replayed)").stdout == "None False\n"
+    finally:
+        kernel.ok("%config FluxMagics.store = None\n%config FluxMagics.replay = None")
+    assert "NotInStore: not in flux_images, nor in the store" in refused.traceback
+    assert "'a red fox', seed 46, 2 steps, 256x256" in refused.traceback
+    assert refused.traceback.count("\n") < 3
+    assert len(records(folder / "kept here")) == 2
+
+
+def test_what_is_saved_without_metadata_has_nothing_to_tell(kernel: Kernel) -> None:
+    kernel.ok(f"%flux --quiet --no-metadata --save bare.webp --seed 45 {SMALL} a red fox")
+    assert (
+        "RecordError: bare.webp: the image does not say what made it" in kernel.run("%flux_recall bare.webp").traceback
+    )
+
+
+def test_a_history_shows_finds_and_deletes(space: str, tmp_path: Path) -> None:
+    with started(tmp_path, space, tmp_path / "store") as kernel:
+        kernel.ok("%load_ext flux_magic")
+        assert kernel.ok("%flux_history").shown("text/plain") == ["no images in the store"]
+        digests = [
+            digest_in(kernel.ok(f"%flux --quiet --seed {seed} {SMALL} {prompt}"))
+            for seed, prompt in enumerate(["a red Fox", "a hen", "a fox in the snow"])
+        ]
+        assert "%%flux --steps 2 --seed 1 --size 256x256" in kernel.ok("%flux_history").shown("text/html")[0]
+        for line, seeds in {
+            "": [2, 1, 0],
+            "--last 2": [2, 1],
+            "--search fox": [2, 0],
+            '--search "snow FOX"': [2],
+            "--search fox snow": [2],
+            "zebra": [],
+        }.items():
+            found = kernel.ok(f"found = %flux_history {line}\nprint([one.seed for one in found])")
+            assert found.stdout == f"{seeds}\n"
+        assert "no image in the store has the digest 123456" in mistake(kernel.run("%flux_history --delete 123456"))
+        deleted = kernel.ok(f"%flux_history --delete {digests[1]}")
+        assert (deleted.stdout, deleted.outputs) == (f"deleted {digests[1]}\n", [])
+        assert len(records(tmp_path / "store")) == 2
+        assert kernel.ok("print([one.seed for one in get_ipython().run_line_magic('flux_history', '')])").stdout == (
+            "[2, 0]\n"
+        )
+        assert kernel.ok("get_ipython().run_line_magic('flux_history', '')[0].save('newest.webp')").status == "ok"
+    assert (tmp_path / "newest.webp").exists()
+
+
+def test_recall_counts_back_the_images_of_the_notebook(kernel: Kernel) -> None:
+    for seed in (51, 52):
+        kernel.ok(f"%flux --quiet --seed {seed} {SMALL} a red fox")
+    for count, seed in ((1, 52), (2, 51)):
+        recalled = kernel.ok(f"%flux_recall {count}")
+        assert next_cell(recalled).startswith(f"%%flux --steps 2 --seed {seed} ")
+        assert recalled.stdout.startswith(f"image {count} from the last: made with flux_magic")
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of a server that gives out the files of a folder."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_arguments: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
+
+
+def test_recall_reads_an_image_behind_a_url(kernel: Kernel, folder: Path) -> None:
+    kernel.ok(f"%flux --quiet --seed 61 {SMALL} --save served/fox.jpg a red fox")
+    with served(folder / "served") as address:
+        recalled = kernel.ok(f"%flux_recall {address}/fox.jpg")
+        missing = kernel.run(f"%flux_recall {address}/hen.jpg")
+    assert next_cell(recalled).startswith("%%flux --steps 2 --seed 61 ")
+    assert recalled.stdout.startswith(f"{address}/fox.jpg: made with flux_magic")
+    assert missing.status == "error"
+    assert "404" in missing.traceback
+    assert missing.traceback.count("\n") < 3
+
+
+def test_recall_opens_the_panel(kernel: Kernel) -> None:
+    kernel.ok(f"%flux --quiet --seed 71 {SMALL} --steps 3 --save panel.webp a red fox")
+    cell = kernel.ok("%flux_recall --panel panel.webp")
+    assert cell.payload == []
+    assert any("application/vnd.jupyter.widget-view+json" in output["data"] for output in cell.outputs)
+    state = kernel.ok("panel = _\nprint(panel, panel.generation.seed)\npanel.close()").stdout
+    assert state == "Panel(prompt='a red fox', width=256, height=256, steps=3, seed=71) 71\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        pytest.param("%flux_recall", "name an image: a file, a URL, or how many to count back", id="nothing"),
+        pytest.param("%flux_recall missing.png", "cannot read missing.png: No such file", id="missing"),
+        pytest.param("%flux_recall .", "cannot read .: it is no file", id="a folder"),
+        pytest.param("%flux_recall 0", "1 is the last", id="counting from 0"),
+        pytest.param("%flux_recall 999", "of this notebook's images there are", id="more than there are"),
+        pytest.param("%flux_recall 99999999999999999999", "1 is the last", id="far more"),
+        pytest.param(
+            "%flux_recall --steps 4 x.png", "%flux_recall takes no --steps", id="an option of the other magic"
+        ),
+        pytest.param("%flux_recall --pannel x.png", "did you mean --panel?", id="misspelt"),
+        pytest.param("%flux_history --last 0", "a whole number from 1", id="no images"),
+        pytest.param("%flux_history --last many", "a whole number from 1", id="no number"),
+        pytest.param("%flux_history --delete", "--delete needs a value", id="nothing to delete"),
+        pytest.param("%flux_history --delete fox", "'fox' is no digest", id="no digest"),
+        pytest.param("%flux_history --steps 4", "%flux_history takes no --steps", id="history with another option"),
+        pytest.param("%flux_history --serach x", "did you mean --search?", id="history misspelt"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what_is_meant(kernel: Kernel, line: str, said: str) -> None:
+    assert said in mistake(kernel.run(line))
+
+
+def test_an_image_of_a_model_that_there_is_not_opens_no_panel(kernel: Kernel, folder: Path) -> None:
+    made = generation(requested_model="no such model")
+    made.save(folder / "strange.png", overwrite=True)
+    assert "no such model" in mistake(kernel.run("%flux_recall --panel strange.png"))
+    assert "--yes" not in next_cell(kernel.ok("%flux_recall strange.png"))
+
+
+def test_two_kernels_share_a_store(kernel: Kernel, space: str, folder: Path) -> None:
+    code = f"%%flux --quiet --seed 81 -n 3 {SMALL} --output foxes\na red fox"
+    made = kernel.ok(code)
+    with started(folder, space, folder / "store") as other:
+        other.ok("%load_ext flux_magic")
+        replayed = other.ok(code)
+        assert compared(replayed) == compared(made)
+        assert other.ok("print([fox.replayed for fox in foxes])").stdout == "[True, True, True]\n"
+        both = [(one, one.send(f"%flux --quiet --seed 90 -n 4 {SMALL} a hen")) for one in (kernel, other)]
+        first, second = (one.wait(message) for one, message in both)
+        assert first.status == second.status == "ok"
+        assert words(first) == words(second)
+        listed = "print(len(get_ipython().run_line_magic('flux_history', '--search hen')) >= 4)"
+        assert kernel.ok(listed).stdout == other.ok(listed).stdout == "True\n"

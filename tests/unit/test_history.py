@@ -1,0 +1,312 @@
+"""The store as a gallery: what it shows of whatever is there, and what is deleted."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flux_magic import history, keepsake, picture
+from flux_magic.errors import InvalidRequest
+from flux_magic.generation import Generation, Generations
+from flux_magic.history import LONGEST, History
+from flux_magic.settings import Settings
+from flux_magic.store import SHARED, Store, Stored, shared_path, write
+from tests.unit.samples import encoded, generation, opened
+
+VOID = {"img", "br"}
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def settings(folder: Path) -> Settings:
+    return Settings(store=str(folder))
+
+
+def put(folder: Path, *data: bytes, **changes: Any) -> Stored:
+    made = generation(*data, **changes)
+    return Store(folder, None).put(made.record, [file.data for file in made.files])
+
+
+class Page(HTMLParser):
+    """What a browser sees: tags, attributes and text, and whether each tag is closed where it must be."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.images: list[dict[str, str]] = []
+        self.texts: dict[str, list[str]] = {}
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        given = {name: value or "" for name, value in attrs}
+        assert not [name for name in given if name.startswith("on")]
+        if tag == "img":
+            self.images.append(given)
+        if tag not in VOID:
+            self.open.append(tag)
+            self.texts.setdefault(tag, []).append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open:
+            self.texts[self.open[-1]][-1] += data
+
+
+def page(shown: History) -> Page:
+    text = shown._repr_html_()
+    assert "\n" not in text, "within Markdown, a blank line would end the HTML"
+    return Page(text)
+
+
+def test_a_gallery_has_the_picture_the_prompt_the_facts_and_the_cell_of_each(folder: Path, settings: Settings) -> None:
+    first = put(folder, encoded(size=(400, 200)), prompt="a hen", seed=1)
+    second = put(folder, encoded("webp"), prompt="a red fox\n\nin the snow", seed=2)
+    shown = history.history(settings)
+    assert [one.seed for one in shown] == [2, 1]
+    assert [one.path for one in shown] == [*second.files, *first.files]
+    seen = page(shown)
+    assert [image["alt"] for image in seen.images] == ["a red fox\n\nin the snow", "a hen"]
+    prompts, cells = seen.texts["pre"][::2], seen.texts["pre"][1::2]
+    assert prompts == ["\na red fox\n\nin the snow", "\na hen"]
+    assert cells == [f"\n{one.command()}" for one in shown]
+    assert cells[1] == "\n%%flux --steps 4 --seed 1 --size 256x192\na hen"
+    assert seen.texts["summary"] == ["cell", "cell"]
+    facts = [f"400×200, seed 1, 4 steps2026-01-01 00:00 · {shown[1].digest[:12]}"]
+    assert seen.texts["small"][1:] == facts
+    assert str(folder) not in shown._repr_html_()
+
+
+def test_pictures_in_a_gallery_are_small(folder: Path, settings: Settings) -> None:
+    put(folder, encoded(size=(400, 200)))
+    [image] = page(history.history(settings)).images
+    head, _, data = image["src"].partition(",")
+    assert head == "data:image/jpeg;base64"
+    assert opened(base64.b64decode(data)).size == (LONGEST, LONGEST // 2)
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '" onerror="alert(1)',
+    "' onload='x",
+    "</pre></details></li></ul><h1>out",
+    "<!-- -->",
+    "]]>&lt;&amp;&#10;",
+    "$x^2$ `code` *stars*",
+    "\x1b[31m\x00\ud800",
+]
+
+
+@pytest.mark.parametrize("prompt", HOSTILE)
+def test_a_hostile_prompt_is_shown_as_text(folder: Path, settings: Settings, prompt: str) -> None:
+    put(folder, prompt=prompt)
+    seen = page(history.history(settings))
+    assert set(seen.tags) == {"ul", "li", "img", "pre", "small", "br", "details", "summary"}
+    readable = prompt.replace("\0", "\ufffd")
+    assert [seen.images[0]["alt"]] == [prompt]
+    assert seen.texts["pre"][0].replace("\0", "\ufffd") == f"\n{readable}"
+
+
+def test_a_long_prompt_is_cut_between_letters_and_whole_in_the_cell(folder: Path, settings: Settings) -> None:
+    prompt = "<" * 500
+    put(folder, prompt=prompt)
+    seen = page(history.history(settings))
+    assert seen.texts["pre"][0] == f"\n{'<' * 299}…"
+    assert prompt in seen.texts["pre"][1]
+    assert seen.images[0]["alt"] == prompt
+
+
+def test_what_is_not_known_is_called_so(folder: Path, settings: Settings) -> None:
+    put(folder, seed=None, started="unknown")
+    shown = history.history(settings)
+    assert shown[0].seed is None
+    assert shown[0].request.randomize_seed
+    assert "seed unknown, 4 stepsunknown · " in page(shown).texts["small"][0]
+    assert "--seed" not in page(shown).texts["pre"][1]
+
+
+def test_an_image_that_is_gone_is_said_in_its_place(folder: Path, settings: Settings) -> None:
+    gone, damaged, there = put(folder, seed=1), put(folder, seed=2), put(folder, seed=3)
+    gone.files[0].unlink()
+    damaged.files[0].write_bytes(b"x")
+    shown = history.history(settings)
+    assert len(shown) == 3
+    seen = page(shown)
+    assert len(seen.images) == 1
+    says = " ".join(seen.texts["p"])
+    assert f"the image {gone.files[0].name} is not in the store any more" in says
+    assert f"the image {damaged.files[0].name} in the store is not what was delivered" in says
+    assert str(folder) not in shown._repr_html_()
+    assert len(seen.texts["summary"]) == 3, "their cells make them again"
+    assert there.read() == shown[0].data
+
+
+def test_a_picture_that_cannot_be_decoded_is_said_in_its_place(folder: Path, settings: Settings) -> None:
+    stored = put(folder)
+    made = json.loads(stored.path.read_text())
+    broken = encoded()[:40]
+    made["files"][0]["sha256"] = keepsake.sha256(broken)
+    stored.path.write_text(json.dumps(made))
+    stored.files[0].write_bytes(broken)
+    assert "damaged" in " ".join(page(history.history(settings)).texts["p"])
+
+
+@pytest.mark.parametrize(
+    ("search", "last", "found"),
+    [
+        pytest.param("", 20, [5, 4, 3, 2, 1], id="all"),
+        pytest.param("", 2, [5, 4], id="the last two"),
+        pytest.param("fox", 20, [5, 3, 1], id="a word"),
+        pytest.param("FOX snow", 20, [5], id="two words"),
+        pytest.param("fox", 1, [5], id="the last with a word"),
+        pytest.param("zebra", 20, [], id="none"),
+        pytest.param("  ", 20, [5, 4, 3, 2, 1], id="blanks"),
+    ],
+)
+def test_the_last_and_those_with_all_words(
+    folder: Path, settings: Settings, search: str, last: int, found: list[int]
+) -> None:
+    for seed, prompt in enumerate(["a fox", "a hen", "Fox", "a dog", "snow, a fox"], 1):
+        put(folder, prompt=prompt, seed=seed)
+    assert [one.seed for one in history.history(settings, last=last, search=search)] == found
+
+
+def test_it_is_a_sequence_of_generations(folder: Path, settings: Settings) -> None:
+    for seed in (1, 2, 3):
+        put(folder, seed=seed, prompt=f"fox\n{seed}")
+    shown = history.history(settings)
+    assert isinstance(shown[0], Generation)
+    assert shown[0].replayed
+    assert (shown[0].seed, shown[-1].seed, len(shown)) == (3, 1, 3)
+    assert isinstance(shown[:2], Generations)
+    assert [one.seed for one in shown[:2]] == [3, 2]
+    with pytest.raises(IndexError):
+        shown[3]
+    digest = picture.describe(encoded()).digest[:12]
+    assert repr(shown).split("\n") == [
+        f"<flux 8×6 seed={seed} steps=4 sha256:{digest}> fox {seed}" for seed in (3, 2, 1)
+    ]
+
+
+def test_how_it_is_embedded_and_what_is_saved_is_as_it_is_set_now(folder: Path) -> None:
+    put(folder)
+    [one] = history.history(Settings(store=str(folder), inline="jpeg", metadata=False))
+    assert (one.inline, one.metadata) == ("jpeg", False)
+
+
+def test_an_empty_store_says_so(settings: Settings) -> None:
+    shown = history.history(settings)
+    assert repr(shown) == "no images in the store"
+    assert shown._repr_html_() == "<p>no images in the store</p>"
+    assert len(shown) == 0
+    assert not history.history(Settings(store=False))
+
+
+def spoil(stored: Stored, content: bytes) -> None:
+    stored.path.write_bytes(content)
+
+
+def test_what_is_skipped_is_noted_the_first_five_of_it(folder: Path, settings: Settings) -> None:
+    for seed in range(7):
+        spoil(put(folder, seed=seed), b'{"schema": 1, "<b>": 1}')
+    put(folder, seed=9)
+    shown = history.history(settings)
+    assert len(shown) == 1
+    assert len(shown.notes) == 7
+    assert all(re.fullmatch(r"\S+\.json is skipped: the record is not whole: .+", note) for note in shown.notes)
+    told = page(shown).texts["p"]
+    assert [*told] == [*shown.notes[:5], "and 2 more"]
+    assert repr(shown).split("\n")[1:] == told
+
+
+def test_notes_are_told_although_there_is_no_image(folder: Path, settings: Settings) -> None:
+    spoil(put(folder), b"<b>")
+    shown = history.history(settings)
+    first, second = page(shown).texts["p"]
+    assert first == "no images in the store"
+    assert "is skipped: the record is no JSON" in second
+
+
+def test_a_record_that_no_request_can_have_made_is_skipped(folder: Path, settings: Settings) -> None:
+    stored = put(folder)
+    made = json.loads(stored.path.read_text())
+    made["run"]["prompt"] = " "
+    stored.path.write_text(json.dumps(made))
+    shown = history.history(settings)
+    assert list(shown) == []
+    assert shown.notes == (f"{stored.path.name} is skipped: the prompt is empty: say in words what the image shows",)
+
+
+def test_what_is_beside_the_notebook_is_shown_and_never_deleted(folder: Path, settings: Settings) -> None:
+    made = generation(prompt="a shared fox")
+    write(shared_path(SHARED, made.record), made.record, [made.data])
+    assert [one.prompt for one in history.history(settings)] == ["a shared fox"]
+    with pytest.raises(InvalidRequest, match="no image in the store has the digest"):
+        history.delete(settings, made.digest)
+    put(folder, encoded(), prompt="a shared fox")
+    assert len(history.history(settings)) == 1
+    assert history.delete(settings, made.digest) == 1
+    assert len(history.history(settings)) == 1
+
+
+def test_an_image_goes_by_the_digest_that_is_shown(folder: Path, settings: Settings) -> None:
+    put(folder, seed=1)
+    stays = put(folder, encoded(colour=7), seed=2)
+    shown = history.history(settings)
+    assert history.delete(settings, f"sha256:{shown[1].digest[:12].upper()}") == 1
+    assert [one.seed for one in history.history(settings)] == [2]
+    assert sorted(path for path in folder.rglob("*") if path.is_file()) == sorted([stays.path, *stays.files])
+
+
+def test_all_jobs_that_made_the_same_picture_go_with_it(folder: Path, settings: Settings) -> None:
+    for seed in (1, 2):
+        put(folder, seed=seed)
+    assert history.delete(settings, picture.describe(encoded()).digest) == 2
+    assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_digest_that_several_images_share_deletes_none(folder: Path, settings: Settings) -> None:
+    for seed, digest in enumerate(["abcdef1" + "0" * 57, "abcdef2" + "0" * 57]):
+        stored = put(folder, seed=seed)
+        made = json.loads(stored.path.read_text())
+        made["files"][0]["digest"] = digest
+        stored.path.write_text(json.dumps(made))
+    with pytest.raises(InvalidRequest, match=r"^2 images .*: give more digits of abcdef1000000000, abcdef2000000000$"):
+        history.delete(settings, "abcdef")
+    assert len(history.history(settings)) == 2
+    assert history.delete(settings, "abcdef2") == 1
+
+
+@pytest.mark.parametrize(
+    ("digest", "says"),
+    [
+        pytest.param("123456", "no image in the store has the digest 123456", id="of no image"),
+        pytest.param("fox", "'fox' is no digest", id="no digest"),
+        pytest.param("../../etc", "is no digest", id="a path"),
+        pytest.param("a" * 500, "is no digest", id="a long one"),
+    ],
+)
+def test_what_cannot_be_deleted_is_a_mistake(settings: Settings, digest: str, says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says) as caught:
+        history.delete(settings, digest)
+    assert len(caught.value.message) < 250

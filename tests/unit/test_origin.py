@@ -1,0 +1,570 @@
+"""From an image back to the cell that makes it: ours and other tools', whole, altered and hostile."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import struct
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from ipywidgets import Widget
+from PIL import Image, PngImagePlugin
+
+import flux_magic
+from flux_magic import api, keepsake, metadata, origin, picture, settings
+from flux_magic.errors import FluxError, InvalidRequest, NotAnImage, RecordError
+from flux_magic.generation import Generation
+from flux_magic.origin import Recalled, recall, recalled, recalled_from
+from flux_magic.panel import Panel
+from flux_magic.record import Carried
+from flux_magic.store import Store, shared_path, write
+from flux_magic.types import Record
+from tests.unit.samples import drawing, encoded, generation, record
+from tests.unit.scripted import installed
+from tests.unit.test_command import asked_by
+
+NATIVE = {"png": encoded(), "jpg": encoded("jpeg"), "webp": encoded("webp", lossless=True)}
+
+
+def requested(made: Record) -> dict[str, Any]:
+    """What the cell of a record has to ask for."""
+    return {
+        "prompt": made.prompt,
+        "steps": made.steps,
+        "seed": made.seed,
+        "width": made.requested_width,
+        "height": made.requested_height,
+    }
+
+
+@pytest.mark.parametrize("suffix", NATIVE)
+def test_an_image_of_ours_gives_back_the_cell_that_made_it(tmp_path: Path, suffix: str) -> None:
+    made = generation(NATIVE[suffix], prompt="a {red} fox\nin the snow", requested_width=1025)
+    [path] = made.save(tmp_path / f"fox.{suffix}")
+    found = recall(path)
+    assert (found.name, found.tool, found.unmatched) == (str(path), "flux_magic", ())
+    assert found.record == made.record
+    assert found.cell == made.command()
+    assert asked_by(found.cell) == requested(made.record)
+    assert found.options == {**requested(made.record), "model": "flux"}
+    assert found.generation is not None
+    assert (found.generation.data, found.generation.record) == (made.data, made.record)
+    assert str(found) == f"{path}: made with flux_magic, by {made.record.model}\n\n{made.command()}"
+
+
+@pytest.mark.parametrize("suffix", NATIVE)
+@pytest.mark.parametrize("delivered", NATIVE)
+def test_another_encoding_gives_the_cell_but_not_the_image_as_it_was_delivered(
+    tmp_path: Path, delivered: str, suffix: str
+) -> None:
+    made = generation(NATIVE[delivered])
+    [path] = made.save(tmp_path / f"fox.{suffix}")
+    found = recall(path)
+    assert found.cell == made.command()
+    assert found.unmatched == ()
+    assert (found.generation is not None) == (delivered == suffix)
+
+
+def test_the_second_picture_of_a_job_is_that_one(tmp_path: Path) -> None:
+    made = generation(encoded(), NATIVE["webp"])
+    _, second = made.save(tmp_path)
+    found = recall(second).generation
+    assert found is not None
+    assert found.data == NATIVE["webp"]
+    assert found.record.files == made.record.files[1:]
+    [again] = found.save(tmp_path / "again.webp")
+    assert again.read_bytes() != NATIVE["webp"]
+
+
+def test_the_model_and_the_space_are_in_the_cell(tmp_path: Path) -> None:
+    made = generation(requested_model="flux-schnell", requested_space="owner/name")
+    found = recall(*made.save(tmp_path / "fox.png"))
+    assert found.options["space"] == "owner/name"
+    assert asked_by(found.cell) == {**requested(made.record), "model": "flux-schnell", "space": "owner/name"}
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_bare_file_of_a_store_is_known_by_the_record_beside_it(tmp_path: Path, place: int) -> None:
+    made = generation(*NATIVE.values())
+    stored = Store(tmp_path, None).put(made.record, [file.data for file in made.files])
+    found = recall(stored.files[place])
+    assert found.cell == made.command()
+    assert found.unmatched == ()
+    assert found.generation is not None
+    assert found.generation.data == list(NATIVE.values())[place]
+
+
+def test_the_record_beside_a_file_is_over_what_its_space_wrote_into_it(tmp_path: Path) -> None:
+    made = generation(png({"parameters": "something else\nSteps: 9, Sampler: x, Seed: 9"}))
+    stored = Store(tmp_path, None).put(made.record, [made.data])
+    assert recall(stored.files[0]).record == made.record
+
+
+@pytest.mark.parametrize(
+    "beside", [b"", b"{}", json.dumps(record().as_dict()).encode()], ids=["empty", "no record", "of another image"]
+)
+def test_a_record_beside_a_file_that_is_not_its_own_tells_nothing(tmp_path: Path, beside: bytes) -> None:
+    (tmp_path / "fox.png").write_bytes(encoded())
+    (tmp_path / "fox.json").write_bytes(beside)
+    with pytest.raises(RecordError, match="does not say what made it"):
+        recall(tmp_path / "fox.png")
+
+
+def test_a_file_in_the_folder_beside_a_notebook_is_known(tmp_path: Path) -> None:
+    made = generation(*NATIVE.values())
+    inside = [keepsake.with_record(file.data, made.record, place)[0] for place, file in enumerate(made.files)]
+    stored = write(shared_path(tmp_path, made.record), made.record, inside)
+    for path, data in zip(stored.files, NATIVE.values(), strict=True):
+        found = recall(path)
+        assert found.record == made.record
+        assert found.generation is not None
+        assert found.generation.data == data
+        path.with_name("moved").write_bytes(path.read_bytes())
+        assert recall(path.with_name("moved")).cell == made.command()
+
+
+def test_a_picture_that_a_decoder_reads_although_it_is_not_whole_has_its_record_beside_it(tmp_path: Path) -> None:
+    cut = encoded()[:-12]
+    made = generation(cut)
+    stored = Store(tmp_path, None).put(made.record, [cut])
+    assert recall(stored.files[0]).cell == made.command()
+
+
+def altered(suffix: str, tmp_path: Path, **options: Any) -> Path:
+    """A picture of ours with one pixel changed, saved by another program that keeps the metadata."""
+    [path] = generation(NATIVE[suffix]).save(tmp_path / f"fox.{suffix}")
+    with Image.open(path) as image:
+        texts = PngImagePlugin.PngInfo()
+        for name, text in getattr(image, "text", {}).items():
+            texts.add_itxt(name, text)
+        kept = {"pnginfo": texts} if suffix == "png" else {"xmp": image.info["xmp"], "exif": image.info["exif"]}
+        changed = image.convert("RGB")
+    changed.putpixel((0, 0), (255, 255, 255))
+    changed.save(path, **kept, **options)
+    return path
+
+
+@pytest.mark.parametrize("suffix", NATIVE)
+def test_an_altered_picture_is_called_so_and_its_cell_makes_what_it_was(tmp_path: Path, suffix: str) -> None:
+    found = recall(altered(suffix, tmp_path))
+    assert found.unmatched == ("the picture was altered since: its cell makes what it was before",)
+    assert found.cell == generation(NATIVE[suffix]).command()
+    assert found.generation is None
+    assert "\n  - the picture was altered" in str(found)
+
+
+def test_the_same_pixels_in_other_bytes_are_not_altered(tmp_path: Path) -> None:
+    [path] = generation().save(tmp_path / "fox.png")
+    with Image.open(path) as image:
+        texts = PngImagePlugin.PngInfo()
+        for name, text in getattr(image, "text", {}).items():
+            texts.add_itxt(name, text)
+        image.save(path, pnginfo=texts, compress_level=0)
+    assert recall(path).unmatched == ()
+
+
+def carrying(data: bytes, record_text: str, parameters: str = "") -> bytes:
+    """A picture with this text where our record is."""
+    return metadata.embed(data, metadata.Written(parameters, record_text, "a fox", "x", "", drawn=False))
+
+
+def test_a_picture_that_cannot_be_decoded_any_more_is_called_altered() -> None:
+    made = generation()
+    carried = Carried(made.record, keepsake.copy_of(made.data, made.record, 0))
+    broken = made.data.replace(b"IDAT", b"IDAX")
+    found = recalled_from(carrying(broken, json.dumps(carried.as_dict())), "fox.png")
+    assert "altered" in found.unmatched[0]
+
+
+def test_what_carries_no_word_of_its_copy_is_taken_as_it_is() -> None:
+    found = recalled_from(carrying(encoded(), json.dumps({"record": record().as_dict()})), "fox.png")
+    assert found.unmatched == ()
+    assert found.generation is None
+    assert found.cell == generation().command()
+
+
+def test_an_unknown_seed_is_said_and_left_out_of_the_cell(tmp_path: Path) -> None:
+    found = recall(*generation(seed=None).save(tmp_path / "fox.png"))
+    assert found.unmatched == ("its seed is not known: the Space chose it and did not tell",)
+    assert found.generation is None
+    assert "seed" not in found.options
+    assert "--seed" not in found.cell
+
+
+def test_a_record_that_no_request_can_have_made_still_gives_its_cell() -> None:
+    made = replace(generation().record, prompt=" ")
+    inside, _ = keepsake.with_record(encoded(), made, 0)
+    found = recalled_from(inside, "fox.png")
+    assert (found.record, found.generation) == (made, None)
+    assert asked_by(found.cell) == requested(made)
+
+
+def test_an_image_of_this_process_is_its_own_origin() -> None:
+    made = generation()
+    found = recalled(made, "image 1 from the last")
+    assert found.generation is made
+    assert found.cell == made.command()
+    assert str(found).startswith("image 1 from the last: made with flux_magic")
+
+
+def png(texts: dict[str, str]) -> bytes:
+    """A PNG with these texts, as Pillow writes them."""
+    info, out = PngImagePlugin.PngInfo(), io.BytesIO()
+    for name, text in texts.items():
+        info.add_text(name, text)
+    drawing().save(out, "PNG", pnginfo=info)
+    return out.getvalue()
+
+
+def with_comment(kind: str, text: str) -> bytes:
+    """A JPEG or WebP with EXIF's UserComment, as AUTOMATIC1111's web UI writes it."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + text.encode("utf-16-be")
+    out = io.BytesIO()
+    drawing().save(out, kind, exif=exif)
+    return out.getvalue()
+
+
+A1111 = (
+    "a red fox <lora:fluffy:0.8>, (snow:1.2)\nNegative prompt: a hen\n"
+    "Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1234, Size: 512x768, Model: dreams"
+)
+GRAPH = {
+    "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "flux/dev.safetensors"}},
+    "2": {"class_type": "CLIPTextEncode", "inputs": {"text": "a red fox", "clip": ["1", 1]}},
+    "3": {"class_type": "CLIPTextEncode", "inputs": {"text": "a hen", "clip": ["1", 1]}},
+    "4": {"class_type": "EmptyLatentImage", "inputs": {"width": 512, "height": 768, "batch_size": 1}},
+    "5": {
+        "class_type": "KSampler",
+        "inputs": {
+            "seed": 1234, "steps": 20, "cfg": 7.0, "sampler_name": "euler", "scheduler": "normal", "denoise": 1.0,
+            "model": ["1", 0], "positive": ["2", 0], "negative": ["3", 0], "latent_image": ["4", 0],
+        },
+    },
+    "6": {"class_type": "VAEDecode", "inputs": {"samples": ["5", 0], "vae": ["1", 2]}},
+    "7": {"class_type": "SaveImage", "inputs": {"images": ["6", 0], "filename_prefix": "fox"}},
+}  # fmt: skip
+INVOKE = {
+    "app_version": "5.0", "generation_mode": "txt2img", "positive_prompt": "a red fox", "negative_prompt": "a hen",
+    "width": 512, "height": 768, "seed": 1234, "steps": 20, "cfg_scale": 7.5, "scheduler": "euler",
+    "model": {"name": "dreams"},
+}  # fmt: skip
+SWARM = {
+    "sui_image_params": {
+        "prompt": "a red fox", "negativeprompt": "a hen", "model": "dreams", "seed": 1234, "steps": 20, "cfgscale": 7,
+        "width": 512, "height": 768, "swarm_version": "0.9",
+    }
+}  # fmt: skip
+FOX = {"prompt": "a red fox", "steps": 20, "seed": 1234, "width": 512, "height": 768}
+
+
+@pytest.mark.parametrize(
+    ("data", "tool", "options", "named"),
+    [
+        pytest.param(
+            png({"parameters": A1111}),
+            "AUTOMATIC1111",
+            {**FOX, "prompt": "a red fox, (snow:1.2)"},
+            {"negative prompt: a hen", "LoRA: fluffy (0.8)", "sampler: Euler a", "model: dreams"},
+            id="AUTOMATIC1111's PNG",
+        ),
+        pytest.param(
+            with_comment("JPEG", A1111),
+            "AUTOMATIC1111",
+            {**FOX, "prompt": "a red fox, (snow:1.2)"},
+            {"sampler: Euler a"},
+            id="AUTOMATIC1111's JPEG",
+        ),
+        pytest.param(
+            with_comment("WEBP", A1111),
+            "AUTOMATIC1111",
+            {**FOX, "prompt": "a red fox, (snow:1.2)"},
+            {"sampler: Euler a"},
+            id="AUTOMATIC1111's WebP",
+        ),
+        pytest.param(
+            png({"prompt": json.dumps(GRAPH), "workflow": json.dumps({"nodes": []})}),
+            "ComfyUI",
+            FOX,
+            {"negative prompt: a hen", "sampler: euler", "model: dev"},
+            id="ComfyUI's PNG",
+        ),
+        pytest.param(
+            png({"invokeai_metadata": json.dumps(INVOKE)}),
+            "InvokeAI",
+            FOX,
+            {"negative prompt: a hen", "model: dreams", "CFG scale: 7.5"},
+            id="InvokeAI's PNG",
+        ),
+        pytest.param(
+            png({"parameters": json.dumps(SWARM)}),
+            "SwarmUI",
+            FOX,
+            {"negative prompt: a hen", "model: dreams", "CFG scale: 7"},
+            id="SwarmUI's PNG",
+        ),
+    ],
+)
+def test_an_image_of_another_tool_gives_a_cell_and_names_what_has_no_counterpart(
+    tmp_path: Path, data: bytes, tool: str, options: dict[str, Any], named: set[str]
+) -> None:
+    (tmp_path / "fox").write_bytes(data)
+    found = recall(tmp_path / "fox")
+    assert (found.tool, found.options, found.record, found.generation) == (tool, options, None, None)
+    assert set(found.unmatched) >= named
+    assert asked_by(found.cell) == options
+    assert str(found).startswith(f"{tmp_path / 'fox'}: made with {tool}\n  - ")
+
+
+def test_what_another_tool_does_not_say_is_left_to_the_defaults() -> None:
+    found = recalled_from(png({"parameters": "a red fox\nSteps: 20, Sampler: Euler, Size: 4x4"}), "fox.png")
+    assert found.options == {"prompt": "a red fox", "steps": 20}
+    assert found.cell == "%%flux --steps 20\na red fox"
+    assert "size: 4×4" in found.unmatched
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("{", "the record is no JSON", id="no JSON"),
+        pytest.param("[" * 99_999, "nested", id="nested"),
+        pytest.param("{}", "must contain ['record']", id="no record"),
+        pytest.param('{"record": {"schema": 1}}', "the record is not whole", id="not whole"),
+        pytest.param('{"record": {"schema": 2}}', "the record is of version 2", id="of a later version"),
+    ],
+)
+def test_a_damaged_record_is_said_and_the_text_beside_it_is_taken(text: str, says: str) -> None:
+    ours = metadata.a1111_text(
+        prompt="a red fox", steps=4, seed=42, width=256, height=192, model="m", version="flux_magic 9.0"
+    )
+    found = recalled_from(carrying(encoded(), text, ours), "fox.png")
+    assert asked_by(found.cell) == {"prompt": "a red fox", "steps": 4, "seed": 42, "width": 256, "height": 192}
+    assert says in found.unmatched[0]
+    with pytest.raises(RecordError, match=r"^fox\.png: the record") as caught:
+        recalled_from(carrying(encoded(), text), "fox.png")
+    assert says in caught.value.message
+    assert ("pip install --upgrade" in caught.value.hint) == ("version 2" in says)
+
+
+HOSTILE = [
+    pytest.param({"space": "local --save /tmp/x --overwrite"}, id="options behind a Space"),
+    pytest.param({"space": "local\n%%bash\nrm -r x"}, id="lines behind a Space"),
+    pytest.param({"space": "--save"}, id="an option as a Space"),
+    pytest.param({"space": ""}, id="an empty Space"),
+    pytest.param({"space": "'a/b"}, id="a quote"),
+    pytest.param({"model": 'flux" --proxy http://evil.example'}, id="options behind a model"),
+    pytest.param({"model": "flux\u2028--yes"}, id="a line separator"),
+]
+
+
+@pytest.mark.parametrize("changes", HOSTILE)
+def test_a_strangers_picture_smuggles_no_options_into_its_cell(changes: dict[str, str]) -> None:
+    made = record(**{f"requested_{name}": value for name, value in changes.items()})
+    found = recalled_from(carrying(encoded(), json.dumps({"record": made.as_dict()})), "fox.png")
+    assert asked_by(found.cell) == {**requested(made), **changes}
+
+
+WORDS = st.one_of(st.text(max_size=8), st.sampled_from(["local", "a/b", "--save x", "a\nb", "'", '"a b"', "-", "x=y"]))
+
+
+@given(space=WORDS, model=WORDS.filter(lambda model: model not in {"", "flux"}))
+@hypothesis_settings(deadline=None)
+def test_whatever_a_picture_names_its_cell_asks_for_that_and_no_more(space: str, model: str) -> None:
+    made = record(requested_space=space, requested_model=model)
+    found = recalled_from(carrying(encoded(), json.dumps({"record": made.as_dict()})), "fox.png")
+    assert asked_by(found.cell) == {**requested(made), "space": space, "model": model}
+
+
+def chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def bomb(*chunks: bytes) -> bytes:
+    """A PNG of 60,000 by 60,000 pixels, as its head says."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(b"\0" * 10_000))
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + pixels + chunk(b"IEND", b"")
+
+
+def long_text(*, packed: bool) -> bytes:
+    """100 MB of text in one chunk."""
+    text = b"a" * 100_000_000
+    packed_text = b"parameters\0\0" + zlib.compress(text, 1)
+    return bomb(chunk(b"zTXt", packed_text) if packed else chunk(b"tEXt", b"parameters\0" + text))
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "says"),
+    [
+        pytest.param(encoded(), RecordError, "the image does not say what made it", id="no metadata"),
+        pytest.param(encoded("jpeg"), RecordError, "the image does not say what made it", id="JPEG without metadata"),
+        pytest.param(png({"parameters": "Steps: 20, Sampler: Euler, Seed: 1"}), RecordError, "prompt", id="no prompt"),
+        pytest.param(
+            png({"prompt": json.dumps({"1": GRAPH["4"]})}),
+            RecordError,
+            "its prompt is not in the file",
+            id="no sampler",
+        ),
+        pytest.param(b"", NotAnImage, "is no PNG, JPEG or WebP", id="empty"),
+        pytest.param(b"%PDF-1.7", NotAnImage, "is no PNG, JPEG or WebP", id="PDF"),
+        pytest.param(b"GIF89a" + bytes(50), NotAnImage, "is no PNG, JPEG or WebP", id="GIF"),
+        pytest.param(encoded()[:-20], NotAnImage, "damaged", id="PNG cut short"),
+        pytest.param(encoded()[:20], NotAnImage, "damaged", id="PNG without a head"),
+        pytest.param(encoded("webp")[:30], NotAnImage, "damaged", id="WebP cut short"),
+        pytest.param(b"\xff\xd8\xff", NotAnImage, "damaged", id="JPEG of three bytes"),
+        pytest.param(bomb(), RecordError, "does not say what made it", id="bomb"),
+        pytest.param(bomb(chunk(b"tEXt", b"parameters\0a fox")[:-1] + b"x"), NotAnImage, "checksum", id="checksum"),
+        pytest.param(bomb(b"\xff\xff\xff\xfftEXt"), NotAnImage, "reaches beyond the end", id="endless chunk"),
+    ],
+)
+def test_whatever_cannot_be_told_is_one_clear_line(
+    tmp_path: Path, data: bytes, error: type[FluxError], says: str
+) -> None:
+    path = tmp_path / "fox.png"
+    path.write_bytes(data)
+    begin = time.monotonic()
+    with pytest.raises(error) as caught:
+        recall(path)
+    assert time.monotonic() - begin < 20
+    assert says in caught.value.message
+    assert "\n" not in caught.value.message
+    assert len(caught.value.message) < 300
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_text_of_100_mb_is_refused_in_one_clear_line(tmp_path: Path, *, packed: bool) -> None:
+    path = tmp_path / "fox.png"
+    path.write_bytes(long_text(packed=packed))
+    begin = time.monotonic()
+    with pytest.raises(NotAnImage, match=r"^this PNG is not read: its .* chunk 'parameters' holds over 8 MiB of text$"):
+        recall(path)
+    assert time.monotonic() - begin < 20
+
+
+def test_a_bomb_with_a_record_is_called_altered_and_never_decoded() -> None:
+    made = generation()
+    carried = Carried(made.record, keepsake.copy_of(made.data, made.record, 0))
+    begin = time.monotonic()
+    found = recalled_from(carrying(bomb(), json.dumps(carried.as_dict())), "bomb.png")
+    assert time.monotonic() - begin < 20
+    assert "altered" in found.unmatched[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        pytest.param("missing.png", r"cannot read missing\.png: No such file or directory", id="missing"),
+        pytest.param("folder", "cannot read folder: it is no file", id="a folder"),
+        pytest.param("pipe", "cannot read pipe: it is no file", id="a pipe"),
+        pytest.param("/dev/zero", "cannot read /dev/zero: it is no file", id="a device"),
+        pytest.param("a\0b", "cannot read a\0b: .*null", id="NUL"),
+        pytest.param("~nobody_here_7/x.png", "cannot read ~nobody_here_7/x.png: .*home", id="nobody's home"),
+        pytest.param("x" * 5000, "cannot read x+: File name too long", id="a long name"),
+        pytest.param("", "cannot read : it is no file", id="nothing"),
+    ],
+)
+def test_what_is_no_file_is_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, says: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InvalidRequest, match=says):
+        recall(name)
+
+
+def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "huge.png"
+    with path.open("wb") as file:
+        file.write(encoded())
+        file.truncate(300 * 2**20)
+    begin = time.monotonic()
+    with pytest.raises(NotAnImage, match=r"huge\.png has 300 MiB: no image of over 256 MiB is read$"):
+        recall(path)
+    assert time.monotonic() - begin < 2
+
+
+def test_a_tilde_is_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generation().save(tmp_path / "fox.png")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert recall("~/fox.png").cell == generation().command()
+
+
+def test_an_image_behind_a_url_is_fetched_and_a_password_there_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def fetched(url: str, _settings: settings.Settings) -> bytes:
+        asked.append(url)
+        return keepsake.with_record(encoded(), generation().record, 0)[0]
+
+    monkeypatch.setattr(api, "_fetched", fetched)
+    monkeypatch.setenv("FLUX_MAGIC_REPLAY", "auto")
+    found = flux_magic.recall("HTTPS://user:password@space.example/fox.png")
+    assert asked == ["HTTPS://user:password@space.example/fox.png"]
+    assert found.name == "HTTPS://***@space.example/fox.png"
+    assert found.cell == generation().command()
+
+
+@contextmanager
+def opened(what: Recalled, **options: Any) -> Iterator[Panel]:
+    """A panel that opens with what was found; nothing of it is left."""
+    panel = Panel(what, **options)
+    try:
+        yield panel
+    finally:
+        panel.close()
+
+
+@pytest.fixture
+def _panels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    installed(monkeypatch)
+    api.history.clear()
+    before = set(Widget.get_manager_state()["state"])
+    yield
+    assert set(Widget.get_manager_state()["state"]) == before
+
+
+@pytest.mark.usefixtures("_panels")
+def test_a_panel_opens_with_an_image_of_ours_and_what_made_it(tmp_path: Path) -> None:
+    made = generation(seed=9, requested_space="c/d", prompt="a hen")
+    [path] = made.save(tmp_path / "hen.png")
+    with opened(flux_magic.recall(path)) as panel:
+        assert (panel.prompt, panel.seed, panel.space) == ("a hen", 9, "c/d")
+        assert (panel.width, panel.height, panel.steps) == (256, 192, 4)
+        assert isinstance(panel.generation, Generation)
+        assert panel.generation.data == made.data
+
+
+@pytest.mark.usefixtures("_panels")
+def test_a_panel_opens_with_what_made_an_image_of_another_tool(tmp_path: Path) -> None:
+    (tmp_path / "fox.png").write_bytes(png({"invokeai_metadata": json.dumps(INVOKE)}))
+    with opened(flux_magic.recall(tmp_path / "fox.png"), steps=4) as panel:
+        assert (panel.prompt, panel.seed, panel.width, panel.height) == ("a red fox", 1234, 512, 768)
+        assert (panel.steps, panel.generation) == (4, None)
+
+
+def test_a_recalled_image_is_asked_for_by_its_cell_and_gives_the_same_request(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    installed(monkeypatch)
+    first = asyncio.run(flux_magic.Client().generate("a {fox}", seed=3, width=1031, store=False))
+    assert isinstance(first, Generation)
+    [path] = first.save(tmp_path / "fox.png")
+    again = asyncio.run(flux_magic.Client().generate(**asked_by(recall(path).cell), store=False))
+    assert isinstance(again, Generation)
+    assert again.request == replace(first.request, typed=None)
+    assert again.digest == first.digest == picture.describe(path.read_bytes()).digest
+
+
+def test_no_more_of_a_file_is_read_than_there_may_be() -> None:
+    assert origin.MOST_BYTES == 256 * 2**20
