@@ -24,12 +24,15 @@ help:
 	@echo "make test-matrix  the older Gradio, ipykernel and Python versions"
 	@echo "make live         five requests to the public Space; needs the internet"
 
+# pip compiles on one processor, and what nobody imports as well. It is no error where a package has a file that is
+# not for this Python.
 $(READY): pyproject.toml constraints.txt
 	@sh scripts/need.sh python3-venv '$(PYTHON) -c "import ensurepip, venv"'
 	@echo "setting up $(VENV); the first time takes some minutes"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install $(QUIET_PIP) --upgrade pip
-	@$(BIN)/python -m pip install $(QUIET_PIP) --constraint constraints.txt --editable '.[test]'
+	@$(BIN)/python -m pip install $(QUIET_PIP) --no-compile --constraint constraints.txt --editable '.[test]'
+	@$(BIN)/python -m compileall -qq -j 0 -x '/tests/' $(VENV)/lib || true
 	@touch $@
 
 demo: $(READY)
