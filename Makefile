@@ -11,7 +11,7 @@ CONVERT := $(BIN)/python -W "$(NO_SLOT)" -m nbconvert --log-level=ERROR
 EXECUTE := $(CONVERT) --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False
 QUIET_PIP := --quiet --disable-pip-version-check
 
-.PHONY: help demo lab test check unit notebooks screenshot bench live test-matrix clean
+.PHONY: help demo lab test check style types nbval pytest unit notebooks screenshot bench live test-matrix clean
 
 help:
 	@echo "make demo         make images in a notebook, on the local Space; the results are files"
@@ -48,19 +48,29 @@ demo: $(READY)
 lab: $(READY)
 	FLUX_MAGIC_SPACE=local $(BIN)/jupyter lab $(shell [ `id -u` = 0 ] && echo --allow-root) notebooks
 
-check: $(READY)
+check: style types
+
+style: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-test: check
+types: $(READY)
+	@$(BIN)/mypy
+
+# Types and notebooks are beside the tests, which wait as often as they compute.
+test: style
 	@sh scripts/need.sh chromium 'command -v chromium'
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder tests
-	@$(BIN)/coverage run -m pytest --nbval --nbval-cell-timeout=120 --override-ini=filterwarnings=default notebooks
+	@sh scripts/beside.sh '$(MAKE) --no-print-directory --keep-going types nbval' '$(MAKE) --no-print-directory pytest'
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
+
+pytest: $(READY)
+	@$(BIN)/coverage run -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder tests
+
+nbval: $(READY)
+	@$(BIN)/coverage run -m pytest --nbval --nbval-cell-timeout=120 --override-ini=filterwarnings=default notebooks
 
 unit: $(READY)
 	@$(BIN)/pytest tests/unit
