@@ -9,12 +9,14 @@ import sys
 from pathlib import Path
 
 from flux_magic.local import LocalSpace
+from tests.support import hasty
 
 LIVE = Path(__file__).parents[2] / "scripts" / "live.py"
 
 
 def run(space: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(LIVE), "--space", space, "--folder", str(folder)]
+    code = f"{hasty.CODE}\nimport runpy\nrunpy.run_path({str(LIVE)!r}, run_name='__main__')"
+    command = [sys.executable, "-c", code, "--space", space, "--folder", str(folder)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
