@@ -98,7 +98,7 @@ async def test_an_earlier_result_and_a_copied_cell(lab: Lab, slow_space: str) ->
         await page.keyboard.press("Control+V")
         await page.keyboard.press("Control+Enter")
         again = page.locator(".jp-CodeCell").nth(2).locator(".jp-RenderedImage img")
-        await expect(again).to_have_attribute("src", first or "", timeout=20_000)
+        await expect(again).to_have_attribute("src", first or "", timeout=60_000)  # a Space starts
         await keep(page, "panel-copied.png")
         await page.evaluate(SAVE)
     saved = nbformat.read(lab.folder / "copy.ipynb", as_version=4)
