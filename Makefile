@@ -11,7 +11,7 @@ CONVERT := $(BIN)/python -W "$(NO_SLOT)" -m nbconvert --log-level=ERROR
 EXECUTE := $(CONVERT) --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False
 QUIET_PIP := --quiet --disable-pip-version-check
 
-.PHONY: help demo lab test check unit notebooks screenshot bench live test-matrix clean
+.PHONY: help demo lab test check style types nbval pytest unit notebooks screenshot bench live test-matrix clean
 
 help:
 	@echo "make demo         make images in a notebook, on the local Space; the results are files"
@@ -24,12 +24,15 @@ help:
 	@echo "make test-matrix  the older Gradio, ipykernel and Python versions"
 	@echo "make live         five requests to the public Space; needs the internet"
 
+# pip compiles on one processor, and what nobody imports as well. It is no error where a package has a file that is
+# not for this Python.
 $(READY): pyproject.toml constraints.txt
 	@sh scripts/need.sh python3-venv '$(PYTHON) -c "import ensurepip, venv"'
 	@echo "setting up $(VENV); the first time takes some minutes"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install $(QUIET_PIP) --upgrade pip
-	@$(BIN)/python -m pip install $(QUIET_PIP) --constraint constraints.txt --editable '.[test]'
+	@$(BIN)/python -m pip install $(QUIET_PIP) --no-compile --constraint constraints.txt --editable '.[test]'
+	@$(BIN)/python -m compileall -qq -j 0 -x '/tests/' $(VENV)/lib || true
 	@touch $@
 
 demo: $(READY)
@@ -46,19 +49,29 @@ demo: $(READY)
 lab: $(READY)
 	FLUX_MAGIC_SPACE=local $(BIN)/jupyter lab $(shell [ `id -u` = 0 ] && echo --allow-root) notebooks
 
-check: $(READY)
+check: style types
+
+style: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-test: check
+types: $(READY)
+	@$(BIN)/mypy
+
+# Types and notebooks are beside the tests, which wait as often as they compute.
+test: style
 	@sh scripts/need.sh chromium 'command -v chromium'
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder tests
-	@$(BIN)/coverage run -m pytest --nbval --nbval-cell-timeout=120 --override-ini=filterwarnings=default notebooks
+	@sh scripts/beside.sh '$(MAKE) --no-print-directory --keep-going types nbval' '$(MAKE) --no-print-directory pytest'
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
+
+pytest: $(READY)
+	@$(BIN)/coverage run -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder tests
+
+nbval: $(READY)
+	@$(BIN)/coverage run -m pytest --nbval --nbval-cell-timeout=120 --override-ini=filterwarnings=default notebooks
 
 unit: $(READY)
 	@$(BIN)/pytest tests/unit

@@ -7,6 +7,9 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Iterator
+
+import pytest
 
 # A shell that starts a program in the background has it ignore Ctrl-C, and so would every kernel that a test
 # starts and interrupts.
@@ -16,3 +19,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["FLUX_MAGIC_STORE"] = tempfile.mkdtemp(prefix="flux_magic-store-")
 os.environ["FLUX_MAGIC_REPLAY"] = "off"
 atexit.register(shutil.rmtree, os.environ["FLUX_MAGIC_STORE"], ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def space() -> Iterator[str]:
+    """The address of a local Space: one for all who ask, since it takes seconds to start."""
+    from tests.support.space import running_space
+
+    with running_space() as address:
+        yield address

@@ -98,7 +98,7 @@ async def test_an_earlier_result_and_a_copied_cell(lab: Lab, slow_space: str) ->
         await page.keyboard.press("Control+V")
         await page.keyboard.press("Control+Enter")
         again = page.locator(".jp-CodeCell").nth(2).locator(".jp-RenderedImage img")
-        await expect(again).to_have_attribute("src", first or "", timeout=20_000)
+        await expect(again).to_have_attribute("src", first or "", timeout=60_000)  # a Space starts
         await keep(page, "panel-copied.png")
         await page.evaluate(SAVE)
     saved = nbformat.read(lab.folder / "copy.ipynb", as_version=4)
@@ -148,8 +148,8 @@ async def test_two_panels_at_once_beside_a_running_cell(lab: Lab, slow_space: st
         await keep(page, "panel-two.png")
 
 
-async def test_a_press_while_the_kernel_is_busy_takes_all_that_was_typed(lab: Lab, slow_space: str) -> None:
-    cells = [f"panel = %flux_panel {SMALL} --space {slow_space} x\npanel", "import time; time.sleep(4)"]
+async def test_a_press_while_the_kernel_is_busy_takes_all_that_was_typed(lab: Lab, space: str) -> None:
+    cells = [f"panel = %flux_panel {SMALL} --space {space} x\npanel", "import time; time.sleep(4)"]
     async with opened(lab, "busy", *cells) as page:
         panel = await PanelPage(page).shown()
         await panel.type_prompt("a lighthouse in a storm")
@@ -203,8 +203,8 @@ async def test_a_saved_notebook_shows_the_result_without_a_kernel_and_a_reloaded
         await keep(page, "panel-without-kernel.png")
 
 
-async def test_a_narrow_window_the_dark_theme_and_axe(lab: Lab, slow_space: str) -> None:
-    async with opened(lab, "narrow", f"%flux_panel {SMALL} --space {slow_space} a red fox", dark=True) as page:
+async def test_a_narrow_window_the_dark_theme_and_axe(lab: Lab, space: str) -> None:
+    async with opened(lab, "narrow", f"%flux_panel {SMALL} --space {space} a red fox", dark=True) as page:
         panel = await PanelPage(page).shown()
         for results in (1, 2):
             await panel.button("Generate").click()
@@ -224,8 +224,8 @@ async def test_a_narrow_window_the_dark_theme_and_axe(lab: Lab, slow_space: str)
         await keep(page, "panel-narrow.png")
 
 
-async def test_every_control_is_reached_by_tab_in_the_order_of_reading(lab: Lab, slow_space: str) -> None:
-    async with opened(lab, "tab", f"%flux_panel {SMALL} --space {slow_space} a red fox") as page:
+async def test_every_control_is_reached_by_tab_in_the_order_of_reading(lab: Lab, space: str) -> None:
+    async with opened(lab, "tab", f"%flux_panel {SMALL} --space {space} a red fox") as page:
         panel = await PanelPage(page).shown()
         await panel.button("Generate").click()
         await panel.done(1)
@@ -263,9 +263,9 @@ async def test_sliders_take_typed_numbers_and_keep_their_keys(lab: Lab, slow_spa
         assert "%%flux --steps 3 " in await panel.output.inner_text()
 
 
-async def test_within_another_widget_the_result_is_in_the_panel(lab: Lab, slow_space: str) -> None:
+async def test_within_another_widget_the_result_is_in_the_panel(lab: Lab, space: str) -> None:
     make = "import flux_magic\nfrom ipywidgets import HBox, Output\nfrom IPython.display import display\n"
-    panel = f"flux_magic.Panel(prompt='a fox', width=256, height=256, steps=1, space='{slow_space}')"
+    panel = f"flux_magic.Panel(prompt='a fox', width=256, height=256, steps=1, space='{space}')"
     shown = f"{make}panel, out = {panel}, Output()\nwith out:\n    display(panel)\nout"
     boxed = f"other = {panel}\nother"
     async with opened(lab, "nested", shown, boxed, "HBox([other])") as page:
@@ -309,8 +309,8 @@ async def test_fifty_results_stay_quick(lab: Lab, slow_space: str) -> None:
         await keep(page, "panel-strip.png")
 
 
-async def test_in_notebook_7(lab: Lab, slow_space: str) -> None:
-    lab.write("notebook7.ipynb", ["%load_ext flux_magic", f"%flux_panel {SMALL} --space {slow_space} a fox"])
+async def test_in_notebook_7(lab: Lab, space: str) -> None:
+    lab.write("notebook7.ipynb", ["%load_ext flux_magic", f"%flux_panel {SMALL} --space {space} a fox"])
     async with lab.page("notebooks/notebook7.ipynb") as page:
         await page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         await page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady")
@@ -322,8 +322,8 @@ async def test_in_notebook_7(lab: Lab, slow_space: str) -> None:
         await keep(page, "panel-notebook7.png")
 
 
-async def test_under_voila_it_is_a_page_of_its_own(lab: Lab, slow_space: str) -> None:
-    lab.write("voila.ipynb", ["%load_ext flux_magic", f"%flux_panel {SMALL} --space {slow_space} a fox"])
+async def test_under_voila_it_is_a_page_of_its_own(lab: Lab, space: str) -> None:
+    lab.write("voila.ipynb", ["%load_ext flux_magic", f"%flux_panel {SMALL} --space {space} a fox"])
     async with lab.page("voila/render/voila.ipynb") as page:
         panel = await PanelPage(page).shown()
         await panel.button("Generate").click()

@@ -1,4 +1,4 @@
-"""One Space for all tests here, and a kernel for each file that asks for one."""
+"""A slow Space for all tests here, and a kernel for each file that asks for one."""
 
 from __future__ import annotations
 
@@ -9,14 +9,6 @@ import pytest
 
 from flux_magic.local import LocalSpace
 from tests.support.kernel import Kernel, running_kernel
-
-
-@pytest.fixture(scope="session")
-def space() -> Iterator[str]:
-    """The address of a local Space."""
-    local = LocalSpace()
-    yield asyncio.run(local.address())
-    local.close()
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support import hasty
 from tests.support.kernel import Kernel
 
 PANEL_TAKES = "--steps --seed --size --width --height --count --model --space"
@@ -84,6 +85,13 @@ def test_a_space_that_is_not_there_is_an_error_of_a_few_lines(kernel: Kernel) ->
     assert kernel.run("%tb").traceback.count("\n") < 3
 
 
+@pytest.fixture
+def _hasty(kernel: Kernel) -> None:
+    """From now on the kernel does not wait before it tries again."""
+    kernel.ok(hasty.CODE)
+
+
+@pytest.mark.usefixtures("_hasty")
 def test_verbose_errors_show_where_it_happened(kernel: Kernel) -> None:
     kernel.ok("%config FluxMagics.verbose_errors = True")
     try:
@@ -93,6 +101,7 @@ def test_verbose_errors_show_where_it_happened(kernel: Kernel) -> None:
     assert re.search(r'File ".*connection\.py", line \d+', cell.traceback)
 
 
+@pytest.mark.usefixtures("_hasty")
 @pytest.mark.parametrize("verbose", [False, True])
 def test_a_proxys_password_and_a_token_are_shown_nowhere(kernel: Kernel, space: str, *, verbose: bool) -> None:
     kernel.ok(f"import logging; logging.basicConfig(level=0)\n%config FluxMagics.verbose_errors = {verbose}")

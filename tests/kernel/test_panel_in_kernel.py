@@ -13,6 +13,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.support import hasty
 from tests.support.kernel import Cell, Kernel, running_kernel
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -203,7 +204,7 @@ def test_interact_works_with_generate_itself(kernel: Kernel) -> None:
 
 
 def test_an_error_is_on_the_status_line_and_raised_by_wait(panel: Kernel) -> None:
-    panel.ok("panel.space = 'http://127.0.0.1:9'")
+    panel.ok(f"{hasty.CODE}\npanel.space = 'http://127.0.0.1:9'")
     until(panel, "panel._status.text.startswith('ConnectionFailed')")
     cell = panel.run("panel.generate(); panel.wait()", patience=30)
     assert cell.traceback.startswith("ConnectionFailed: ")

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
 from pathlib import Path
 
-from flux_magic.local import LocalSpace
+from tests.support import hasty
 
 LIVE = Path(__file__).parents[2] / "scripts" / "live.py"
 
 
 def run(space: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(LIVE), "--space", space, "--folder", str(folder)]
+    code = f"{hasty.CODE}\nimport runpy\nrunpy.run_path({str(LIVE)!r}, run_name='__main__')"
+    command = [sys.executable, "-c", code, "--space", space, "--folder", str(folder)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
-def test_live_makes_five_requests_and_keeps_what_it_saw(tmp_path: Path) -> None:
-    local = LocalSpace()
-    try:
-        done = run(asyncio.run(local.address()), tmp_path)
-    finally:
-        local.close()
+def test_live_makes_five_requests_and_keeps_what_it_saw(space: str, tmp_path: Path) -> None:
+    done = run(space, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     requests = json.loads((tmp_path / "report.json").read_text())["requests"]
     assert list(requests) == ["defaults", "seed", "seed_again", "size", "provider"]

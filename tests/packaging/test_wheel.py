@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from flux_magic.local import LocalSpace
 
 ROOT = Path(__file__).parents[2]
 CELL = "%load_ext flux_magic\nprint(repr(get_ipython().run_cell_magic('flux', '--seed 1 --space {space}', 'a fox')))"
@@ -23,13 +19,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done(sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT))
     (built,) = folder.glob("*.whl")
     return built
-
-
-@pytest.fixture(scope="module")
-def space() -> Iterator[str]:
-    local = LocalSpace()
-    yield asyncio.run(local.address())
-    local.close()
 
 
 def done(*command: str) -> str:

@@ -1,4 +1,4 @@
-"""Two Spaces for all tests here, and nothing of the person's own settings."""
+"""A slow Space for all tests here, and nothing of the person's own settings."""
 
 from __future__ import annotations
 
@@ -8,13 +8,6 @@ import pytest
 
 from flux_magic.providers.endpoint import Endpoint
 from tests.support.space import running_space
-
-
-@pytest.fixture(scope="session")
-def space() -> Iterator[str]:
-    """The address of a local Space."""
-    with running_space() as address:
-        yield address
 
 
 @pytest.fixture(scope="session")

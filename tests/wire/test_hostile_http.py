@@ -22,6 +22,7 @@ from flux_magic.errors import (
 )
 from flux_magic.providers.base import Limits
 from flux_magic.types import ImageResponse
+from tests.support.hasty import hasten
 from tests.support.hostile import (
     COMPLETE,
     FILE,
@@ -186,7 +187,8 @@ def test_a_connection_that_always_closes_is_a_failed_connection(route: str) -> N
         asked(**script)
 
 
-def test_where_nobody_listens_is_a_failed_connection_that_names_the_host() -> None:
+def test_where_nobody_listens_is_a_failed_connection_that_names_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten(monkeypatch)
     with socket.socket() as unheard:
         unheard.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unheard.getsockname()[1]}"

@@ -17,11 +17,17 @@ from flux_magic.client import Client
 from flux_magic.errors import ConnectionFailed, FluxError
 from flux_magic.generation import Generation
 from flux_magic.types import ImageResponse
+from tests.support.hasty import hasten
 from tests.support.space import image, run, schnell
 
 PASSWORD = "s3cr3t-w0rd"
 OUTSIDE = "http://space.example"
 KEY = base64.b64encode(f"ann:{PASSWORD}".encode()).decode()
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten(monkeypatch)
 
 
 @dataclass
