@@ -9,6 +9,9 @@ DEMO := build/demo
 NO_SLOT := ignore:Your element with mimetype:UserWarning
 CONVERT := $(BIN)/python -W "$(NO_SLOT)" -m nbconvert --log-level=ERROR
 EXECUTE := $(CONVERT) --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False
+NBVAL := $(BIN)/coverage run -m pytest --nbval-cell-timeout=120 --override-ini=filterwarnings=default -q
+LAX := notebooks/03_when_things_go_wrong.ipynb notebooks/04_the_same_image_next_year.ipynb
+OFFLINE := FLUX_MAGIC_STORE=off FLUX_MAGIC_REPLAY=only $(BIN)/python scripts/offline.py $(NBVAL)
 QUIET_PIP := --quiet --disable-pip-version-check
 
 .PHONY: help demo lab test check style types nbval pytest unit notebooks screenshot bench live test-matrix clean
@@ -62,6 +65,7 @@ types: $(READY)
 # Types and notebooks are beside the tests, which wait as often as they compute.
 test: style
 	@sh scripts/need.sh chromium 'command -v chromium'
+	@sh scripts/need.sh libimage-exiftool-perl 'command -v exiftool'
 	@rm -f .coverage .coverage.*
 	@sh scripts/beside.sh '$(MAKE) --no-print-directory --keep-going types nbval' '$(MAKE) --no-print-directory pytest'
 	@$(BIN)/coverage combine --quiet
@@ -70,8 +74,16 @@ test: style
 pytest: $(READY)
 	@$(BIN)/coverage run -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder tests
 
+# Once on the local Space, from a folder without flux_images; once from flux_images, with the network off. What is an
+# error there has no image, so two notebooks are only to run to their end.
 nbval: $(READY)
-	@$(BIN)/coverage run -m pytest --nbval --nbval-cell-timeout=120 --override-ini=filterwarnings=default notebooks
+	@mkdir -p build
+	@$(BIN)/flux-magic verify --static notebooks/*.ipynb notebooks/flux_images >build/verify.txt || { cat build/verify.txt; exit 1; }
+	@tail -n 1 build/verify.txt
+	@rm -rf build/nbval && mkdir -p build/nbval && cp -r notebooks/*.ipynb notebooks/images build/nbval/
+	@FLUX_MAGIC_STORE=$(abspath build/nbval/store) $(NBVAL) --nbval build/nbval
+	@$(OFFLINE) --nbval $(filter-out $(LAX),$(wildcard notebooks/*.ipynb))
+	@$(OFFLINE) --nbval-lax $(LAX)
 
 unit: $(READY)
 	@$(BIN)/pytest tests/unit

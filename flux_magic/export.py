@@ -74,7 +74,7 @@ def _exported(subjects: list[Subject], folder: Path) -> Exported:
         if files is None:
             missing.append(f"{label}: it is not in the store any more: run the cell again with --fresh, and save")
             continue
-        write(target, record, [keepsake.with_record(data, record, place)[0] for place, data in enumerate(files)])
+        write(target, record, [keepsake.restorable(data, record, place) for place, data in enumerate(files)])
         written += 1
     return Exported(folder, written, there, tuple(missing))
 

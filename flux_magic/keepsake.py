@@ -56,6 +56,15 @@ def with_record(data: bytes, record: Record, place: int) -> tuple[bytes, Copy]:
     return data, copy
 
 
+def restorable(data: bytes, record: Record, place: int) -> bytes:
+    """A delivered file with what made it inside, where it can be had from that again; else as it is.
+
+    It cannot where its Space wrote texts or EXIF of its own into it, since ours stand in their place.
+    """
+    inside, _ = with_record(data, record, place)
+    return inside if any(sha256(one) == record.files[place].sha256 for one in readings(inside)) else data
+
+
 def _texts(record: Record, copy: Copy, text: str) -> metadata.Written:
     delivered = record.files[copy.file]
     return metadata.Written(

@@ -55,7 +55,7 @@ class Recalled:
         """All that is known, in lines of text: what `flux-magic info` prints."""
         facts = _facts(self.record) if self.record else {"made with": self.tool}
         notes = [("note", one) for one in self.unmatched]
-        rows = "\n".join(f"{name:<10} {value}" for name, value in [*facts.items(), *notes])
+        rows = "\n".join(f"{name:<10} {_printable(value)}" for name, value in [*facts.items(), *notes])
         return f"{self.name}\n{rows}\n\n{self.cell}"
 
     def as_dict(self) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class Recalled:
         }
 
     def __str__(self) -> str:
-        made_with = self.tool if self.record is None else f"{self.tool}, by {self.record.model}"
+        made_with = self.tool if self.record is None else f"{self.tool}, by {_printable(self.record.model)}"
         notes = "".join(f"\n  - {one}" for one in self.unmatched)
         return f"{self.name}: made with {made_with}{notes}\n\n{self.cell}"
 
@@ -182,6 +182,11 @@ def _generation(carried: Carried, data: bytes) -> Generation | None:
     except FluxError:
         return None
     return Generation(request, alone, (ImageFile(file, delivered),), replayed=True)
+
+
+def _printable(text: str) -> str:
+    """A stranger's text on one line that a terminal shows, and does not obey."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def _facts(record: Record) -> dict[str, str]:

@@ -218,15 +218,15 @@ def escape(text: str) -> str:
 
 # IPython takes interpreter prompts off a pasted cell and empties lines of blanks before a magic sees it,
 # a lone surrogate or a NUL does not survive the way to a kernel, and a CR, a no-break space or a line end at the
-# end that over the clipboard: such a text goes into a Python string.
+# end that over the clipboard; a terminal obeys control characters: such a text goes into a Python string.
 _NO_CELL = re.compile(
     r"(?:\A|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])\s*(?:>>>|\.\.\.|(?:\[(?:ins|nav)\] ?)?In ?\[)"
-    r"|^[^\S\n]+$|[\0\r\xa0\ud800-\udfff]|\n\Z",
+    r"|^[^\S\n]+$|[\0-\x08\r\x0e-\x1f\x7f-\xa0\ud800-\udfff]|\n\Z",
     re.MULTILINE,
 )
 
 # A Space or a model that a stranger's picture names may hold blanks, and behind them options of its own.
-_WORD_ALONE = re.compile(r"""[^\s"'-][^\s"']*""")
+_WORD_ALONE = re.compile(r"""[^\s"'\0-\x1f\x7f-\x9f-][^\s"'\0-\x1f\x7f-\x9f]*""")
 
 
 def command(record: Record) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -11,8 +12,8 @@ from typing import Any, Final
 from .subjects import Found, Subject
 
 _PICTURES: Final = ("image/png", "image/jpeg", "image/webp")
-_LINE: Final = "<flux "
-"""What the text of a picture of ours begins with, whatever became of its metadata."""
+_LINE: Final = re.compile(r"<flux [^\n]*>")
+"""The text of a picture of ours, whatever became of its metadata; a list of pictures says more."""
 
 
 def read_notebook(path: Path, found: Found) -> None:
@@ -46,7 +47,7 @@ def _read_cell(label: str, outputs: list[Any], found: Found) -> None:
     for output in outputs:
         data, metadata = _mapping(output, "data"), _mapping(output, "metadata")
         line = _text(data.get("text/plain"))
-        if "flux_magic" in metadata or line.startswith(_LINE):
+        if "flux_magic" in metadata or (_LINE.fullmatch(line) and len(data) > 1):
             mine.append((_picture(data), metadata.get("flux_magic"), line))
         elif any(kind.startswith("image/") for kind in data):
             found.others += 1

@@ -124,7 +124,7 @@ def test_a_record_beside_a_file_that_is_not_its_own_tells_nothing(tmp_path: Path
 
 def test_a_file_in_the_folder_beside_a_notebook_is_known(tmp_path: Path) -> None:
     made = generation(*NATIVE.values())
-    inside = [keepsake.with_record(file.data, made.record, place)[0] for place, file in enumerate(made.files)]
+    inside = [keepsake.restorable(file.data, made.record, place) for place, file in enumerate(made.files)]
     stored = write(shared_path(tmp_path, made.record), made.record, inside)
     for path, data in zip(stored.files, NATIVE.values(), strict=True):
         found = recall(path)
@@ -326,6 +326,11 @@ def test_an_image_of_another_tool_gives_a_cell_and_names_what_has_no_counterpart
     assert set(found.unmatched) >= named
     assert asked_by(found.cell) == options
     assert str(found).startswith(f"{tmp_path / 'fox'}: made with {tool}\n  - ")
+
+
+def test_a_size_that_is_not_told_is_left_to_the_default() -> None:
+    found = recalled_from(png({"parameters": "a red fox\nSteps: 20, Sampler: Euler, Seed: 3"}), "fox.png")
+    assert found.cell == "%%flux --steps 20 --seed 3\na red fox"
 
 
 def test_what_another_tool_does_not_say_is_left_to_the_defaults() -> None:
@@ -568,3 +573,38 @@ def test_a_recalled_image_is_asked_for_by_its_cell_and_gives_the_same_request(
 
 def test_no_more_of_a_file_is_read_than_there_may_be() -> None:
     assert origin.MOST_BYTES == 256 * 2**20
+
+
+def test_nobody_can_say_of_a_link_whether_it_was_altered() -> None:
+    assert keepsake.is_untouched(encoded(), Carried(record())) is None
+
+
+def test_what_is_known_is_told_in_lines_and_as_json() -> None:
+    inside, _ = keepsake.with_record(encoded(), record(requested_space="local", space="local:1", seed=None), 0)
+    found = recalled_from(inside, "fox.png")
+    lines = found.described().split("\n")
+    assert lines[0] == "fox.png"
+    assert {"seed       unknown", "size       256×192", "Space      local:1"} <= set(lines)
+    assert "model      black-forest-labs-flux-1-schnell (the local Space's drawing, not FLUX)" in lines
+    assert "note       its seed is not known: the Space chose it and did not tell" in lines
+    assert not [line for line in lines if line.startswith(("Gradio", "decoder", "commit"))]
+    assert found.described().endswith(f"\n\n{found.cell}")
+    told = json.loads(json.dumps(found.as_dict()))
+    assert found.record is not None
+    assert told["record"] == found.record.as_dict()
+    assert (told["tool"], told["cell"], told["unmatched"]) == ("flux_magic", found.cell, list(found.unmatched))
+
+
+def test_of_another_tools_image_there_is_no_record_to_tell() -> None:
+    found = recalled_from(png({"parameters": A1111}), "fox.png")
+    assert found.described().startswith("fox.png\nmade with  AUTOMATIC1111\nnote       ")
+    assert found.as_dict()["record"] is None
+
+
+def test_a_strangers_control_characters_reach_no_terminal() -> None:
+    evil = "\x1b]52;c;cm0gLXIgeA==\x07\x9b31m\x08\x7f"
+    made = record(prompt=f"a fox {evil}", model=f"m{evil}\nx", provider=evil, requested_space=f"a/b{evil}")
+    found = recalled_from(carrying(encoded(), json.dumps({"record": made.as_dict()})), "fox.png")
+    for text in (str(found), found.described(), found.cell):
+        assert all(letter.isprintable() or letter == "\n" for letter in text)
+    assert asked_by(found.cell) == {**requested(made), "space": f"a/b{evil}"}

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import PngImagePlugin
 
 from flux_magic import files, keepsake, picture, store
 from flux_magic.client import Client
@@ -367,7 +368,7 @@ def test_a_store_that_is_turned_off_keeps_nothing() -> None:
 
 def exported(made: Record, data: list[bytes], folder: Path) -> Stored:
     """What an export writes: the pictures have their record inside."""
-    inside = [keepsake.with_record(one, made, place)[0] for place, one in enumerate(data)]
+    inside = [keepsake.restorable(one, made, place) for place, one in enumerate(data)]
     return write(shared_path(folder, made), made, inside)
 
 
@@ -388,6 +389,17 @@ def test_what_is_beside_the_notebook_is_found_first_and_read_back_as_it_was_deli
     assert [found.read(place) for place in range(3)] == data
     assert [path.read_bytes() for path in found.files] != data
     assert re.fullmatch(r"flux_images/a-red-fox-42-[0-9a-f]{12}-[0-9a-f]{12}\.json", shared.path.as_posix())
+
+
+def test_what_has_texts_of_its_spaces_own_is_exported_as_it_was_delivered(both: Store) -> None:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("parameters", "a fox")
+    theirs = encoded(pnginfo=texts)
+    made, data = job(theirs, PNG)
+    shared = exported(made, data, store.SHARED)
+    assert [path.read_bytes() == one for path, one in zip(shared.files, data, strict=True)] == [True, False]
+    assert [shared.read(place) for place in range(2)] == data
+    assert both.find(key(made)) is not None
 
 
 def test_what_is_damaged_beside_the_notebook_is_found_in_the_store(both: Store) -> None:
