@@ -114,7 +114,7 @@ class _Parser(argparse.ArgumentParser):
 def _verified(line: str) -> Report:
     from .api import verify
     from .verify import add_arguments, check_static
-    from .verify.command import write_files
+    from .verify.command import refuse, write_files
 
     parser = _Parser(prog="%flux_verify")
     add_arguments(parser)
@@ -122,6 +122,7 @@ def _verified(line: str) -> Report:
         options = parser.parse_args(shlex.split(line))
     except ValueError as error:
         raise InvalidRequest(f"%flux_verify {line[:60]}: {error}") from None
+    refuse(options)
     if options.static:
         report = check_static(options.paths)
     else:

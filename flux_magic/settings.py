@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .errors import InvalidRequest, shown
+from .types import Space
 
 DEFAULT_MODEL: Final = "flux"
 ENVIRONMENT: Final = {"space": "FLUX_MAGIC_SPACE", "store": "FLUX_MAGIC_STORE", "replay": "FLUX_MAGIC_REPLAY"}
@@ -43,7 +44,7 @@ class Settings:
             the rest as PNG).
         proxy: an http(s) proxy's URL; None takes the environment's, except for this machine.
         token: a Hugging Face token for the Space that is asked, and no other host; None takes `HF_TOKEN`
-            of the environment for the model's own Space.
+            of the environment for the model's own Space. A configured one is for the configured Space alone.
         timeout: seconds for a whole image; None sets no limit beyond 10 minutes without progress.
         runner: `thread` (a background loop) or `nest` (the kernel's own loop, by nest-asyncio).
         store: the folder that keeps what was made; None is one in the user's data folder, False keeps nothing.
@@ -131,7 +132,23 @@ def resolve(**options: Any) -> Settings:
     unknown = given.keys() - {known.name for known in fields(Settings)}
     if unknown:
         raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
+    if not options.get("token") and not _is_at_home(given, options.get("space")):
+        given.pop("token", None)
     return Settings(**given)
+
+
+def _is_at_home(given: Mapping[str, Any], asked: object) -> bool:
+    """Whether the Space that a call names is the configured one, which alone a configured token is for.
+
+    A cell that came out of somebody's image may name any Space.
+    """
+    if asked in {None, ""} or "token" not in given:
+        return True
+    home = {**_environment(), **{name: value for name, value in _configured().items() if value}}.get("space")
+    try:
+        return home is not None and Space.parse(str(asked)).url == Space.parse(home).url
+    except InvalidRequest:
+        return False
 
 
 def _environment() -> dict[str, Any]:

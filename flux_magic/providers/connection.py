@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import json
+import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -22,6 +23,7 @@ from ..errors import (
     ConnectionFailed,
     FluxError,
     InvalidRequest,
+    NotInStore,
     ProtocolError,
     QueueFull,
     RateLimited,
@@ -39,6 +41,7 @@ _REDIRECTS = 6
 
 
 _PROXIED = "Check the proxy's address, name and password."
+_REFUSED = "It may want a token: one of %config FluxMagics.token goes to the Space of %config FluxMagics.space alone."
 _ONLINE = "Check the address and your connection; behind a proxy give --proxy."
 
 
@@ -106,6 +109,8 @@ class Connection:
 
         A redirect is followed with the method and the body kept, and with no token for another host.
         """
+        if os.environ.get("FLUX_MAGIC_REPLAY") == "only":
+            raise NotInStore(f"FLUX_MAGIC_REPLAY=only: nothing is asked of {_shown_host(url)}")
         options |= {"timeout": self._timeout, "allow_redirects": False}
         for _ in range(_REDIRECTS):
             with self._translated(url):
@@ -245,7 +250,7 @@ def http_error(answer: Answer) -> ResponseError:
     words = detail if isinstance(detail, str) else "" if "<" in text else text
     said = f": {' '.join(words.split())[:300]}" if words.strip() else ""
     if status in {401, 403}:
-        return TokenRefused(f"the Space refused the request{said}", "It may want a token: %config FluxMagics.token.")
+        return TokenRefused(f"the Space refused the request{said}", _REFUSED)
     if status == 429:
         return RateLimited(f"too many requests for the Space{said}", "Try again in a minute.", retry_after)
     if status == 503 and "queue" in words.lower():

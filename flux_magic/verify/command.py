@@ -47,7 +47,7 @@ def main(options: argparse.Namespace) -> int:
     read or written; 2 for wrong usage; 130 for Ctrl-C.
     """
     try:
-        _refuse(options)
+        refuse(options)
         report = _checked(options)
     except InvalidRequest as error:
         return _failed(error.message, WRONG_USAGE)
@@ -58,8 +58,8 @@ def main(options: argparse.Namespace) -> int:
     return _told(report, options)
 
 
-def _refuse(options: argparse.Namespace) -> None:
-    """What cannot work is known before anything is asked."""
+def refuse(options: argparse.Namespace) -> None:
+    """Raises InvalidRequest for options that cannot work: that is known before anything is asked."""
     if options.static and options.space:
         raise InvalidRequest("--static asks no Space: leave out --space, or --static")
     if options.space:

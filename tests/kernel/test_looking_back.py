@@ -305,3 +305,35 @@ def test_two_kernels_share_a_store(kernel: Kernel, space: str, folder: Path) -> 
         assert words(first) == words(second)
         listed = "print(len(get_ipython().run_line_magic('flux_history', '--search hen')) >= 4)"
         assert kernel.ok(listed).stdout == other.ok(listed).stdout == "True\n"
+
+
+def test_verify_tells_whether_images_are_still_what_their_records_make(kernel: Kernel) -> None:
+    kernel.ok("%flux --size 256x256 --seed 4 --save checked/ a fox to be checked")
+    cell = kernel.ok("report = %flux_verify checked/\nreport")
+    table = cell.outputs[-1]["data"]["text/plain"]
+    assert "same bytes" in table
+    assert table.endswith("1 of 1 pass: 1 same bytes")
+    assert "<table" in cell.outputs[-1]["data"]["text/html"]
+    assert kernel.ok("report.passed").outputs[0]["data"]["text/plain"] == "True"
+    static = kernel.ok("%flux_verify --static checked/ --html report.html")
+    assert static.outputs[-1]["data"]["text/plain"].endswith("1 of 1 pass: 1 intact")
+    assert kernel.ok("open('report.html').read()[:15].lower()").outputs[0]["data"]["text/plain"] == "'<!doctype html>'"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        pytest.param("", "the following arguments are required: PATH", id="nothing"),
+        pytest.param("--statik x.png", "unrecognized arguments", id="an unknown option"),
+        pytest.param("--concurrency many x.png", "invalid int value", id="no number"),
+        pytest.param("--concurrency 99 x.png", "concurrency is 99", id="too many"),
+        pytest.param("--help", "%flux_verify?", id="help"),
+        pytest.param("'x.png", "No closing quotation", id="an open quote"),
+        pytest.param("--static --space local x.png", "--static", id="two that do not go together"),
+    ],
+)
+def test_a_mistake_on_verifys_line_is_a_usage_error(kernel: Kernel, line: str, said: str) -> None:
+    cell = kernel.run(f"%flux_verify {line}")
+    assert cell.error.startswith("UsageError")
+    assert said in cell.stderr
+    assert cell.stderr.count("\n") <= 1

@@ -511,3 +511,15 @@ def test_jobs_of_several_pictures_are_replayed_whole(provider: type[Scripted], t
     assert second.replayed
     assert [file.data for file in second.files] == [file.data for file in first.files] == [encoded("webp"), OTHER]
     assert len(list(Store(tmp_path / "store"))) == 1
+
+
+def test_with_the_environments_only_no_connection_is_opened_by_anyone(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flux_magic.providers import BlackForestLabs_Flux1Schnell
+
+    monkeypatch.setenv("FLUX_MAGIC_REPLAY", "only")
+
+    async def original() -> object:
+        return await anext(BlackForestLabs_Flux1Schnell.create_async_generator("flux", [], prompt="a fox"))
+
+    with pytest.raises(NotInStore, match=r"FLUX_MAGIC_REPLAY=only: nothing is asked of black-forest-labs"):
+        asyncio.run(original())

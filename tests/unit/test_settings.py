@@ -132,3 +132,27 @@ def test_a_token_that_is_none_is_refused_without_being_shown(token: str) -> None
     with pytest.raises(InvalidRequest, match="the token holds") as caught:
         resolve(token=token)
     assert token not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("configured", "asked", "goes"),
+    [
+        pytest.param({}, {}, True, id="no Space is named anywhere"),
+        pytest.param({"space": "me/mine"}, {}, True, id="the configured one"),
+        pytest.param({"space": "me/mine"}, {"space": "https://me-mine.hf.space"}, True, id="the same by another name"),
+        pytest.param({"space": "me/mine"}, {"space": "me/mine/"}, True, id="the configured one, named"),
+        pytest.param({"space": "me/mine"}, {"space": "evil/one"}, False, id="another one"),
+        pytest.param({}, {"space": "evil/one"}, False, id="one that a cell names, none configured"),
+        pytest.param({}, {"space": "http://evil.example"}, False, id="a URL"),
+        pytest.param({}, {"space": "no Space"}, False, id="no Space at all"),
+        pytest.param({}, {"space": "evil/one", "token": "hf_given"}, True, id="given for this call"),
+    ],
+)
+def test_a_configured_token_is_for_the_configured_space_alone(
+    configured: dict[str, str], asked: dict[str, str], *, goes: bool
+) -> None:
+    configure_by(lambda: {"token": "hf_mine", **configured})
+    try:
+        assert bool(resolve(**asked).token) is goes
+    finally:
+        configure_by(dict)
