@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 import shutil
 import time
@@ -15,6 +16,7 @@ import nbformat
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
+from flux_magic import metadata
 from tests.browser.test_lab import PICTURES, keep
 from tests.support.hostile import finished, hostile, stream
 from tests.support.lab import DARK, RUN_ALL, SAVE, Lab
@@ -98,12 +100,14 @@ async def test_an_earlier_result_and_a_copied_cell(lab: Lab, slow_space: str) ->
         await page.keyboard.press("Control+V")
         await page.keyboard.press("Control+Enter")
         again = page.locator(".jp-CodeCell").nth(2).locator(".jp-RenderedImage img")
-        await expect(again).to_have_attribute("src", first or "", timeout=60_000)  # a Space starts
+        await expect(again).to_be_visible(timeout=60_000)  # a Space starts
         await keep(page, "panel-copied.png")
         await page.evaluate(SAVE)
     saved = nbformat.read(lab.folder / "copy.ipynb", as_version=4)
     below, made = ([output.data for output in cell.outputs if "image/png" in output.data] for cell in saved.cells[1:])
     assert [data["text/plain"] for data in below] == [data["text/plain"] for data in made]
+    pictures = {metadata.bare(base64.b64decode(data["image/png"])) for data in (*below, *made)}
+    assert len(pictures) == 1, "but for the times in its record, it is the same"
 
 
 async def test_cancel_in_the_queue_and_while_it_runs(lab: Lab, slow_space: str) -> None:
