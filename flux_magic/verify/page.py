@@ -17,6 +17,9 @@ _LONGEST: Final = 320
 _SMALL: Final = 96
 """The same, within a notebook."""
 
+_LEFT: Final = 'style="text-align:left"'
+"""In a notebook, whose own style sets tables to the right."""
+
 _STYLE: Final = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { margin: 1.5rem; }
@@ -47,7 +50,7 @@ def fragment(report: Report, *, small: bool = False) -> str:
     parts = [f"<p><strong>{html.escape(report.summary)}</strong></p>", f"<ul>{notes}</ul>" if notes else ""]
     if report.verdicts:
         columns = ("image", "called", "as it is here", *(("made anew",) if report.live else ()), "made from", "why")
-        head = "".join(f'<th scope="col">{column}</th>' for column in columns)
+        head = "".join(f'<th scope="col" {_LEFT}>{column}</th>' for column in columns)
         rows = "\n".join(_row(one, live=report.live, small=small) for one in report.verdicts)
         parts.append(f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>")
     return "\n".join(part for part in parts if part)
@@ -60,8 +63,8 @@ def _row(one: Verdict, *, live: bool, small: bool) -> str:
     if live:
         cells.append(_image(one, one.remade, "made anew", small=small))
     cells += [_made_from(one), html.escape(one_line(one.why, 1000))]
-    row = "".join(f"<td>{cell}</td>" for cell in cells)
-    return f'<tr><th scope="row">{html.escape(one_line(one.label))}</th>{row}</tr>'
+    row = "".join(f"<td {_LEFT}>{cell}</td>" for cell in cells)
+    return f'<tr><th scope="row" {_LEFT}>{html.escape(one_line(one.label))}</th>{row}</tr>'
 
 
 def _made_from(one: Verdict) -> str:
