@@ -6,7 +6,7 @@ import base64
 import html
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Final, overload
+from typing import Final
 
 from . import picture
 from .errors import FluxError, InvalidRequest
@@ -26,7 +26,7 @@ _PROMPT = "margin:0;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere;wor
 _CELL = "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;user-select:all;margin:4px 0 0;font-size:smaller"
 
 
-class History(Sequence[Generation]):
+class History(Generations):
     """Generations of the store, the newest first; a notebook shows them as a gallery.
 
     Attributes:
@@ -34,18 +34,8 @@ class History(Sequence[Generation]):
     """
 
     def __init__(self, items: Sequence[Generation], notes: Sequence[str] = ()) -> None:
-        self._items, self.notes = tuple(items), tuple(notes)
-
-    @overload
-    def __getitem__(self, index: int) -> Generation: ...
-    @overload
-    def __getitem__(self, index: slice) -> Generations: ...
-    def __getitem__(self, index: int | slice) -> Generation | Generations:
-        found = self._items[index]
-        return Generations(found) if isinstance(found, tuple) else found
-
-    def __len__(self) -> int:
-        return len(self._items)
+        super().__init__(items)
+        self.notes = tuple(notes)
 
     def __repr__(self) -> str:
         listed = [f"{one!r} {' '.join(one.prompt.split())[:60]}" for one in self]
@@ -57,6 +47,11 @@ class History(Sequence[Generation]):
         items = "".join(_item(one) for one in self)
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in _told(self.notes))
         return f'<ul style="{_LIST}">{items}</ul>{notes}'
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        display({"text/html": self._repr_html_(), "text/plain": repr(self)}, raw=True)
 
 
 def history(settings: Settings, *, last: int = 20, search: str = "") -> History:

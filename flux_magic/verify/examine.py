@@ -8,7 +8,7 @@ from typing import Final
 
 from .. import keepsake, picture
 from ..errors import NotAnImage, RecordError
-from ..types import Record
+from ..types import Copy, Record
 from . import evidence
 from .evidence import Evidence
 from .paths import Paths, find_subjects
@@ -114,20 +114,32 @@ def _compared(seen: Evidence, record: Record) -> Examined:
     return Examined(outcome, why, record, seen.place, form)
 
 
+def _decodes_alike(record: Record, copy: Copy) -> bool:
+    """Whether the same bytes have the same pixels here as where the record was made: a JPEG's may differ by one."""
+    return copy.media_type == "image/png" or record.circumstances.decoder == picture.decoder()
+
+
 _ALTERED: Final = "altered since it was made"
 
 
 def _of_bytes(seen: Evidence, data: bytes) -> tuple[Outcome, str]:
     """What became of the picture's bytes; raises NotAnImage where they are none any more."""
     carried = seen.carried
-    if keepsake.is_untouched(data, carried):
-        return Outcome.INTACT, ""
     digest = picture.pixel_digest(picture.decode(data))
+    if carried.copy is not None and keepsake.is_untouched(data, carried):
+        if digest != carried.copy.digest and _decodes_alike(carried.record, carried.copy):
+            return Outcome.EDITED, "the record was edited: its digest is not that of these pixels"
+        return Outcome.INTACT, ""
     if carried.copy is not None:
         if digest == carried.copy.digest:
             return Outcome.REENCODED, "re-encoded since, the same pixels"
         return Outcome.ALTERED, _ALTERED
-    delivered = carried.record.files[seen.place]
+    return _of_nobodys_copy(seen, data, digest)
+
+
+def _of_nobodys_copy(seen: Evidence, data: bytes, digest: str) -> tuple[Outcome, str]:
+    """What became of a picture of which nobody wrote down what it was, by what was delivered."""
+    delivered = seen.carried.record.files[seen.place]
     if digest == delivered.digest:
         return Outcome.INTACT, ""
     if evidence.is_exact(delivered.media_type, picture.media_type_of(data)):

@@ -36,8 +36,9 @@ def settings_for(record: Record, other: str | None) -> Settings | str:
     own, _ = identity_of(provider, None, None)
     if not record.stand_in and record.space != own:
         return _not_asked(record.space.removeprefix("hf:"))
-    settings = _asking("local" if record.stand_in else provider.space or provider.url)
-    return replace(settings, token=None) if configured.space or record.stand_in else settings
+    if not record.stand_in and not configured.space:
+        return replace(configured, space=provider.space or provider.url)  # where its token goes in any case
+    return _asking("local" if record.stand_in else provider.space or provider.url)
 
 
 def _not_asked(name: str) -> str:

@@ -731,3 +731,13 @@ def test_a_picture_in_the_form_of_its_copy_is_what_was_embedded() -> None:
         kind, data = picture.for_notebook(delivered, inline)
         assert as_form(delivered, kind) == data
     assert as_form(delivered, "image/webp") == delivered
+
+
+def test_a_digest_that_is_not_that_of_the_pixels_is_an_edit_even_where_all_else_fits(tmp_path: Path) -> None:
+    made = generation()
+    [file] = made.record.files
+    forged = replace(made.record, files=(replace(file, digest="0" * 64),))
+    (tmp_path / "fox.png").write_bytes(keepsake.with_record(made.data, forged, 0)[0])
+    report = check_static([tmp_path / "fox.png"])
+    assert not report.passed
+    assert "the record was edited: its digest is not that of these pixels" in str(report)
