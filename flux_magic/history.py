@@ -11,9 +11,10 @@ from typing import Final
 from . import picture
 from .errors import FluxError, InvalidRequest
 from .generation import Generation, Generations, ImageFile
+from .record import request_of
 from .settings import Settings, store_folder
 from .store import Store, Stored
-from .types import UNKNOWN, ImageRequest
+from .types import UNKNOWN
 
 LONGEST: Final = 160
 """Pixels of a small picture's longer side."""
@@ -87,16 +88,7 @@ def _generations(found: Iterator[Stored], store: Store, settings: Settings) -> I
     for stored in found:
         record = stored.record
         try:
-            request = ImageRequest(
-                record.prompt,
-                record.requested_model,
-                record.requested_width,
-                record.requested_height,
-                record.steps,
-                record.seed or 0,
-                randomize_seed=record.seed is None,
-                typed=record.requested_prompt,
-            )
+            request = request_of(record)
         except FluxError as error:
             store.skipped.append(f"{stored.path.name} is skipped: {error.message}")
             continue

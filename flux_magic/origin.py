@@ -14,7 +14,7 @@ from . import record as records
 from .errors import FluxError, InvalidRequest, NotAnImage, RecordError
 from .generation import Generation, ImageFile
 from .record import Carried
-from .types import SIZE_STEP, UNKNOWN, ImageRequest, Record
+from .types import SIZE_STEP, UNKNOWN, Record
 
 MOST_BYTES: Final = 256 * 2**20
 """A file of more bytes than this is not read."""
@@ -175,10 +175,7 @@ def _generation(carried: Carried, data: bytes) -> Generation | None:
         return None
     alone = replace(record, files=(file,))
     try:
-        request = ImageRequest(
-            record.prompt, record.requested_model, record.requested_width, record.requested_height, record.steps,
-            record.seed, typed=record.requested_prompt,
-        )  # fmt: skip
+        request = records.request_of(record)
     except FluxError:
         return None
     return Generation(request, alone, (ImageFile(file, delivered),), replayed=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .errors import RecordError, shown
-from .types import RECORD_VERSION, UNKNOWN, Circumstances, Copy, FileRecord, Record
+from .types import RECORD_VERSION, UNKNOWN, Circumstances, Copy, FileRecord, ImageRequest, Record
 
 _SCHEMAS: Final = Path(__file__).with_name("schemas")
 
@@ -183,6 +183,20 @@ def replay_key(
         separators=(",", ":"),
     )
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def request_of(record: Record) -> ImageRequest:
+    """The request that makes this again; raises InvalidRequest where the record holds what none can ask for."""
+    return ImageRequest(
+        record.prompt,
+        record.requested_model,
+        record.requested_width,
+        record.requested_height,
+        record.steps,
+        record.seed or 0,
+        randomize_seed=record.seed is None,
+        typed=record.requested_prompt,
+    )
 
 
 def key_of(record: Record) -> str | None:
