@@ -9,9 +9,9 @@ DEMO := build/demo
 NO_SLOT := ignore:Your element with mimetype:UserWarning
 CONVERT := $(BIN)/python -W "$(NO_SLOT)" -m nbconvert --log-level=ERROR
 EXECUTE := $(CONVERT) --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False
-NBVAL := $(BIN)/coverage run -m pytest --nbval-cell-timeout=120 --override-ini=filterwarnings=default -q
+NBVAL := pytest --nbval-cell-timeout=120 --override-ini=filterwarnings=default -q
 LAX := notebooks/03_when_things_go_wrong.ipynb notebooks/04_the_same_image_next_year.ipynb
-OFFLINE := FLUX_MAGIC_STORE=off FLUX_MAGIC_REPLAY=only $(BIN)/python scripts/offline.py $(NBVAL)
+OFFLINE := FLUX_MAGIC_STORE=off FLUX_MAGIC_REPLAY=only $(BIN)/python scripts/offline.py $(BIN)/python -m $(NBVAL)
 QUIET_PIP := --quiet --disable-pip-version-check
 
 .PHONY: help demo lab test check style types nbval pytest unit notebooks screenshot bench live test-matrix clean
@@ -81,7 +81,7 @@ nbval: $(READY)
 	@$(BIN)/flux-magic verify --static notebooks/*.ipynb notebooks/flux_images >build/verify.txt || { cat build/verify.txt; exit 1; }
 	@tail -n 1 build/verify.txt
 	@rm -rf build/nbval && mkdir -p build/nbval && cp -r notebooks/*.ipynb notebooks/images build/nbval/
-	@FLUX_MAGIC_STORE=$(abspath build/nbval/store) $(NBVAL) --nbval build/nbval
+	@FLUX_MAGIC_STORE=$(abspath build/nbval/store) $(BIN)/coverage run -m $(NBVAL) --nbval build/nbval
 	@$(OFFLINE) --nbval $(filter-out $(LAX),$(wildcard notebooks/*.ipynb))
 	@$(OFFLINE) --nbval-lax $(LAX)
 
