@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import progress, runner
 from .client import Client, plan
-from .errors import NotInStore, Stopped, masked
+from .errors import NotInStore, Stopped, TimedOut, masked
 from .generation import Generation, Generations
 from .interact import interactable
 from .job import ClientEvent
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from .verify import Report
 
 T = TypeVar("T")
+
+PATIENCE = 60.0
+"""Seconds that an image at a URL may take, where no timeout is set."""
 
 shared = Client()
 """The one client of the magics, the panel and `generate`: its connections are kept on the background loop."""
@@ -175,7 +178,13 @@ def recall(image: str | os.PathLike[str]) -> Recalled:
 
 async def _fetched(url: str, settings: Settings) -> bytes:
     async with open_connection(proxy=settings.proxy) as connection:
-        return await connection.get_bytes(url)
+        try:
+            return await asyncio.wait_for(connection.get_bytes(url), settings.timeout or PATIENCE)
+        except TimedOut:
+            raise
+        except asyncio.TimeoutError as exc:
+            limit = settings.timeout or PATIENCE
+            raise TimedOut(f"{masked(url)} was not there within {limit:g} s", "Save the image, and name it.") from exc
 
 
 def verify(paths: Iterable[str | os.PathLike[str]], *, space: str | None = None, concurrency: int = 2) -> Report:

@@ -58,6 +58,8 @@ def export(notebook: str | os.PathLike[str]) -> Exported:
     read_notebook(path, found)
     if found.problems:
         raise InvalidRequest(found.problems[0])
+    if not found.subjects:
+        raise InvalidRequest(f"{path.as_posix()} has no image of flux_magic: run it, and save it first")
     return _exported(found.subjects, path.parent / SHARED)
 
 
@@ -72,7 +74,7 @@ def _exported(subjects: list[Subject], folder: Path) -> Exported:
             continue
         files = _delivered(record, known, embedded)
         if files is None:
-            missing.append(f"{label}: it is not in the store any more: run the cell again with --fresh, and save")
+            missing.append(f"{label}: the store has no such image: run the cell again with --fresh, and save")
             continue
         write(target, record, [keepsake.restorable(data, record, place) for place, data in enumerate(files)])
         written += 1

@@ -34,13 +34,14 @@ class History(Generations):
         notes: what was skipped on the way, a line each.
     """
 
-    def __init__(self, items: Sequence[Generation], notes: Sequence[str] = ()) -> None:
+    def __init__(self, items: Sequence[Generation], notes: Sequence[str] = (), searched: str = "") -> None:
         super().__init__(items)
         self.notes = tuple(notes)
+        self._nothing = f"no image in the store with {searched!r}" if searched else "no images in the store"
 
     def __repr__(self) -> str:
         listed = [f"{one!r} {' '.join(one.prompt.split())[:60]}" for one in self]
-        return "\n".join([*(listed or ["no images in the store"]), *_told(self.notes)])
+        return "\n".join([*(listed or [self._nothing]), *_told(self.notes)])
 
     def _repr_html_(self) -> str:
         if not self:
@@ -59,7 +60,7 @@ def history(settings: Settings, *, last: int = 20, search: str = "") -> History:
     """The store's last jobs, or the last of those whose prompt has all the words of `search`."""
     store = Store(store_folder(settings))
     found = store.search(search) if search.strip() else iter(store)
-    return History(list(islice(_generations(found, store, settings), last)), store.skipped)
+    return History(list(islice(_generations(found, store, settings), last)), store.skipped, search.strip())
 
 
 def delete(settings: Settings, digest: str) -> int:

@@ -150,6 +150,8 @@ def _of_record(carried: Carried, data: bytes, name: str) -> Recalled:
     notes = []
     if record.seed is None:
         notes.append("its seed is not known: the Space chose it and did not tell")
+    if said := records.contradiction(record):
+        notes.append(f"its record was edited: {said}")
     if not _is_what_it_was(carried, data):
         notes.append("the picture was altered since: its cell makes what it was before")
     return Recalled(name, _OURS, _options_of(record), tuple(notes), record, _generation(carried, data))

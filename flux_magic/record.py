@@ -15,8 +15,19 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from .errors import RecordError, shown
-from .types import RECORD_VERSION, UNKNOWN, Circumstances, Copy, FileRecord, ImageRequest, Record
+from .errors import InvalidRequest, RecordError, shown
+from .types import (
+    RECORD_VERSION,
+    SIZE_STEP,
+    STAND_IN,
+    UNKNOWN,
+    Circumstances,
+    Copy,
+    FileRecord,
+    ImageRequest,
+    Record,
+    Space,
+)
 
 _SCHEMAS: Final = Path(__file__).with_name("schemas")
 
@@ -197,6 +208,29 @@ def request_of(record: Record) -> ImageRequest:
         randomize_seed=record.seed is None,
         typed=record.requested_prompt,
     )
+
+
+def contradiction(record: Record) -> str:
+    """Where what a record says was requested and run cannot both be so, in words; empty where it can."""
+    asked = (record.requested_width, record.requested_height)
+    if tuple(side - side % SIZE_STEP for side in asked) != (record.width, record.height):
+        return f"it asked for {asked[0]}×{asked[1]}, and ran {record.width}×{record.height}"
+    if None not in {record.requested_seed, record.seed} and record.requested_seed != record.seed:
+        return f"it asked for seed {record.requested_seed}, and ran {record.seed}"
+    if record.stand_in != (record.model == STAND_IN):
+        return f"{shown(record.model)} is no model of {shown(record.space)}"
+    if record.requested_space is not None and not _is_of(record.space, record.requested_space):
+        return f"it asked the Space {shown(record.requested_space)}, and was made by {shown(record.space)}"
+    return ""
+
+
+def _is_of(identity: str, space: str) -> bool:
+    """Whether a Space's identity is that of the Space of this name."""
+    try:
+        known = Space.parse(space).identity
+    except InvalidRequest:
+        return False
+    return identity.startswith("local:") if known == "local" else known == identity
 
 
 def key_of(record: Record) -> str | None:

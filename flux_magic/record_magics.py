@@ -119,9 +119,10 @@ def _verified(line: str) -> Report:
     parser = _Parser(prog="%flux_verify")
     add_arguments(parser)
     try:
-        options = parser.parse_args(shlex.split(line))
+        words = shlex.split(line)
     except ValueError as error:
         raise InvalidRequest(f"%flux_verify {line[:60]}: {error}") from None
+    options = parser.parse_args(words)
     refuse(options)
     if options.static:
         report = check_static(options.paths)

@@ -6,10 +6,12 @@ import base64
 import html
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from ipywidgets import HTML, Box, Button, Layout, VBox
 
 from .. import picture
+from ..errors import FluxError
 from ..generation import Generation
 
 MOST = 50
@@ -57,8 +59,9 @@ class Strip:
             with self._lock:
                 if self._closed:
                     return
-                made = [(one, self._item(one)) for one in newest_first[start : start + _AT_A_TIME]]
-                self._hold([*self._items, *made])
+                for one in newest_first[start : start + _AT_A_TIME]:
+                    with suppress(FluxError):  # its file is not in the store any more
+                        self._hold([*self._items, (one, self._item(one))])
 
     def _hold(self, items: list[Item]) -> None:
         """Show these, as many as there is room for."""

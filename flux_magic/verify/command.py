@@ -67,6 +67,10 @@ def refuse(options: argparse.Namespace) -> None:
     for path in _files(options):
         if path.is_dir() or not path.parent.is_dir():
             raise InvalidRequest(f"cannot write {path}: give a file in a folder that is there")
+    for path, wanted in ((options.html, (".html", ".htm")), (options.json, (".json",))):
+        # Who forgets the name would lose the notebook that is to be checked.
+        if path and str(path) != "-" and Path(path).suffix.lower() not in wanted:
+            raise InvalidRequest(f"cannot write {path}: give a name that ends in {wanted[0]}")
 
 
 def _files(options: argparse.Namespace) -> list[Path]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .. import keepsake, metadata, picture
+from .. import record as records
 from ..errors import NotAnImage, RecordError
 from ..record import Carried, carried_from, from_dict, loads
 from ..types import Circumstances, Record
@@ -158,7 +159,7 @@ def contradiction(seen: Evidence) -> str:
                 return f"the record says {name} {getattr(record, name)}, the {teller} {values[name]}"
         if not any(file.digest.startswith(values.get("digest", "")) for file in record.files):
             return f"the {teller} speaks of other pixels than the record"
-    return ""
+    return records.contradiction(record)
 
 
 def is_another(seen: Evidence) -> bool:

@@ -125,11 +125,14 @@ _ALTERED: Final = "altered since it was made"
 def _of_bytes(seen: Evidence, data: bytes) -> tuple[Outcome, str]:
     """What became of the picture's bytes; raises NotAnImage where they are none any more."""
     carried = seen.carried
-    digest = picture.pixel_digest(picture.decode(data))
+    image = picture.decode(data)
+    digest = picture.pixel_digest(image)
     if carried.copy is not None and keepsake.is_untouched(data, carried):
         if digest != carried.copy.digest and _decodes_alike(carried.record, carried.copy):
             return Outcome.EDITED, "the record was edited: its digest is not that of these pixels"
         return Outcome.INTACT, ""
+    if getattr(image, "n_frames", 1) > 1:  # of which a digest is that of the first
+        return Outcome.ALTERED, f"{_ALTERED}: it has more than one frame"
     if carried.copy is not None:
         if digest == carried.copy.digest:
             return Outcome.REENCODED, "re-encoded since, the same pixels"

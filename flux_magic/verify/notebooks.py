@@ -12,6 +12,7 @@ from typing import Any, Final
 from .subjects import Found, Subject
 
 _PICTURES: Final = ("image/png", "image/jpeg", "image/webp")
+_SHOWN: Final = {*_PICTURES, "text/plain"}
 _LINE: Final = re.compile(r"<flux [^\n]*>")
 """The text of a picture of ours, whatever became of its metadata; a list of pictures says more."""
 
@@ -48,7 +49,10 @@ def _read_cell(label: str, outputs: list[Any], found: Found) -> None:
         data, metadata = _mapping(output, "data"), _mapping(output, "metadata")
         line = _text(data.get("text/plain"))
         if "flux_magic" in metadata or (_LINE.fullmatch(line) and len(data) > 1):
-            mine.append((_picture(data), metadata.get("flux_magic"), line))
+            picture = _picture(data)
+            mine.append((picture, metadata.get("flux_magic"), line))
+            if picture is not None and (more := sorted(data.keys() - _SHOWN)):
+                found.problems.append(f"{label}: beside the picture the output shows {more[0]}, which is not ours")
         elif any(kind.startswith("image/") for kind in data):
             found.others += 1
     for number, (picture, told, line) in enumerate(mine, 1):

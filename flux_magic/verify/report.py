@@ -68,7 +68,8 @@ class Report:
             for passing in (True, False)
         ]
         head = f"{passes.total()} of {len(self.verdicts)} pass"
-        return f"{head}: {'; '.join(part for part in said if part)}"
+        unread = [f"{len(self.problems)} with a problem"] if self.problems else []
+        return f"{head}: {'; '.join(part for part in [*said, *unread] if part)}"
 
     @property
     def notes(self) -> list[str]:

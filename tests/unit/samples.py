@@ -48,6 +48,13 @@ RECORD = Record(
 def record(**changes: Any) -> Record:
     """The record with these changes: of its own fields, or of its circumstances."""
     around = {name: changes.pop(name) for name in ("version", "started", "seconds") if name in changes}
+    if "seed" in changes:
+        changes.setdefault("requested_seed", changes["seed"])
+    for side in ("width", "height"):  # what was asked for and what was sent go together
+        if (asked := changes.get(f"requested_{side}")) is not None:
+            changes.setdefault(side, asked - asked % 8)
+        elif (sent := changes.get(side)) is not None:
+            changes[f"requested_{side}"] = sent
     return replace(RECORD, circumstances=replace(RECORD.circumstances, **around), **changes)
 
 

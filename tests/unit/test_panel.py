@@ -21,6 +21,7 @@ from flux_magic import api, keepsake, settings
 from flux_magic.errors import InvalidRequest, QuotaExceeded, SpaceError, TimedOut
 from flux_magic.generation import Generation, Generations
 from flux_magic.panel import Panel, strip
+from flux_magic.panel.strip import Strip
 from flux_magic.types import MAX_SEED, ImageRequest, Queued, Running, Waiting
 from tests.unit.samples import encoded, generation
 from tests.unit.scripted import Scripted, answer, installed
@@ -651,3 +652,17 @@ def test_an_error_of_a_space_that_is_no_more_asked_is_not_told(monkeypatch: pyte
     go.set()
     time.sleep(0.2)
     assert text(panel) == ""
+
+
+@pytest.mark.usefixtures("provider")
+def test_a_strip_leaves_out_what_the_store_has_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLUX_MAGIC_STORE", str(tmp_path))
+    gone, there = (flux_magic.generate("a fox", seed=seed, quiet=True) for seed in (1, 2))
+    assert isinstance(gone, flux_magic.Generation)
+    assert isinstance(there, flux_magic.Generation)
+    assert gone.path is not None
+    gone.path.unlink()
+    strip = Strip(lambda _chosen: None)
+    strip.fill([gone, there])
+    assert len(strip) == 1
+    strip.close()

@@ -331,7 +331,7 @@ def of_another_seed(data: bytes) -> bytes:
     """All that the file says is of another seed."""
     carried = keepsake.read(data)
     assert carried is not None
-    return keepsake.with_record(data, replace(carried.record, seed=43), 0)[0]
+    return keepsake.with_record(data, replace(carried.record, seed=43, requested_seed=43), 0)[0]
 
 
 IN_FILES = [

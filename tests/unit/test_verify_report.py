@@ -48,7 +48,7 @@ EVERY = (
 
 EVERY_COUNTED = (
     "3 of 8 pass: 1 same bytes, 1 same pixels, 1 same to the eye; "
-    "1 different, 1 altered, 1 record edited, 2 cannot be checked"
+    "1 different, 1 altered, 1 record edited, 2 cannot be checked; 1 with a problem"
 )
 
 

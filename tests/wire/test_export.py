@@ -97,7 +97,7 @@ def test_what_is_not_in_the_store_any_more_is_named_and_the_rest_exported(
     assert main(["export", "fox.ipynb"]) == 1
     assert capsys.readouterr().out == (
         "1 image put into flux_images\n"
-        "fox.ipynb, cell 1: it is not in the store any more: run the cell again with --fresh, and save\n"
+        "fox.ipynb, cell 1: the store has no such image: run the cell again with --fresh, and save\n"
     )
     assert tmp_path.joinpath("store").exists()
 
