@@ -8,6 +8,7 @@ import re
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,6 @@ from flux_magic import api, keepsake, settings
 from flux_magic.errors import InvalidRequest, QuotaExceeded, SpaceError, TimedOut
 from flux_magic.generation import Generation, Generations
 from flux_magic.panel import Panel, strip
-from flux_magic.panel.strip import Strip
 from flux_magic.types import MAX_SEED, ImageRequest, Queued, Running, Waiting
 from tests.unit.samples import encoded, generation
 from tests.unit.scripted import Scripted, answer, installed
@@ -654,7 +654,6 @@ def test_an_error_of_a_space_that_is_no_more_asked_is_not_told(monkeypatch: pyte
     assert text(panel) == ""
 
 
-@pytest.mark.usefixtures("provider")
 def test_a_strip_leaves_out_what_the_store_has_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLUX_MAGIC_STORE", str(tmp_path))
     gone, there = (flux_magic.generate("a fox", seed=seed, quiet=True) for seed in (1, 2))
@@ -662,7 +661,8 @@ def test_a_strip_leaves_out_what_the_store_has_no_more(tmp_path: Path, monkeypat
     assert isinstance(there, flux_magic.Generation)
     assert gone.path is not None
     gone.path.unlink()
-    strip = Strip(lambda _chosen: None)
-    strip.fill([gone, there])
-    assert len(strip) == 1
-    strip.close()
+    monkeypatch.setattr(api, "history", deque([gone, there]))
+    panel, end = make(), time.monotonic() + 20
+    while not len(panel._strip) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert [one for one, _ in panel._strip._items] == [there]
