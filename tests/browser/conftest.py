@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from flux_magic.local import LocalSpace
-from tests.support.lab import Lab, running_lab
+from tests.support.lab import Lab, running_lab, unmeasured
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +22,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 def slow_space() -> Iterator[str]:
     """The address of a local Space that takes half a second for each step."""
     local = LocalSpace(arguments=("--step-seconds", "0.5"))
-    yield asyncio.run(local.address())
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ.keys() - unmeasured().keys():
+            patch.delenv(name)
+        address = asyncio.run(local.address())
+    yield address
     local.close()
 
 

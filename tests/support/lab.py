@@ -76,6 +76,11 @@ class Lab:
             yield page
 
 
+def unmeasured() -> dict[str, str]:
+    """The environment without what has a child's coverage measured: the kernels' own tests do that, and it is slow."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
+
+
 @contextmanager
 def running_lab(folder: Path) -> Iterator[Lab]:
     """JupyterLab on `folder`, with settings and configuration of its own."""
@@ -90,7 +95,7 @@ def running_lab(folder: Path) -> Iterator[Lab]:
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "JUPYTER_CONFIG_DIR": str(folder / ".config")},
+            env={**unmeasured(), "JUPYTER_CONFIG_DIR": str(folder / ".config")},
         )
     with server:
         address = f"http://127.0.0.1:{port}"
