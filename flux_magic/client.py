@@ -147,10 +147,11 @@ class Client:
         Raises InvalidRequest, LocalSpaceError, ConnectionFailed, TimedOut or ResponseError.
         """
         settings = resolve(**{**self._options, **options})
-        made = [await self._last(request, settings) for request in plan(prompt, settings, count)]
+        made = [await self.make(request, settings) for request in plan(prompt, settings, count)]
         return made[0] if len(made) == 1 else Generations(made)
 
-    async def _last(self, request: ImageRequest, settings: Settings) -> Generation:
+    async def make(self, request: ImageRequest, settings: Settings) -> Generation:
+        """The generation of one request; raises as `generate` does."""
         async with aclosing(self.stream(request, settings)) as events:
             async for event in events:
                 if isinstance(event, Generation):

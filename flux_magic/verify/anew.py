@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
 
 from ..client import Client
 from ..errors import (
     ConnectionFailed,
-    EmptyResult,
     FluxError,
     InvalidRequest,
     LocalSpaceError,
@@ -180,8 +178,4 @@ async def _made(record: Record, settings: Settings, client: Client) -> Generatio
         steps=record.steps,
         seed=record.seed or 0,
     )
-    async with aclosing(client.stream(request, settings)) as events:
-        async for event in events:
-            if isinstance(event, Generation):
-                return event
-    raise EmptyResult("the Space finished, but sent no image")
+    return await client.make(request, settings)
