@@ -141,7 +141,7 @@ class Job:
             steps=request.steps,
             width=request.sent_width,
             height=request.sent_height,
-            requested_prompt=request.prompt if request.typed is None else request.typed,
+            requested_prompt=request.as_typed,
             requested_model=request.model,
             requested_space=requested_space,
             requested_seed=None if request.chosen or request.randomize_seed else request.seed,
@@ -241,7 +241,7 @@ class Job:
         request = self.request
         record = replace(
             stored.record,
-            requested_prompt=request.prompt if request.typed is None else request.typed,
+            requested_prompt=request.as_typed,
             requested_model=request.model,
             requested_seed=request.seed,
             requested_width=request.width,

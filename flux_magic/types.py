@@ -114,6 +114,11 @@ class ImageRequest:
             raise InvalidRequest(f"seed {shown(self.seed)} is too large: a seed is a whole number from 0 to {MAX_SEED}")
 
     @property
+    def as_typed(self) -> str:
+        """The prompt before {names} were put in."""
+        return self.prompt if self.typed is None else self.typed
+
+    @property
     def sent_width(self) -> int:
         """The width rounded down to a multiple of 8 pixels."""
         return self.width - self.width % SIZE_STEP
