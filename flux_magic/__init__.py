@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from .api import generate, recall, run
     from .client import Client, cancel_all
-    from .errors import FluxError, InvalidRequest, ResponseError
-    from .generation import Generation, Generations
+    from .errors import FluxError, Incomplete, InvalidRequest, ResponseError
+    from .generation import Generation
+    from .generations import Generations
+    from .many import generate_many, sweep
     from .panel import Panel
     from .types import ImageRequest, ImageResponse
 
@@ -23,15 +25,18 @@ _HOMES = {
     "cancel_all": "client",
     "FluxError": "errors",
     "Generation": "generation",
-    "Generations": "generation",
+    "Generations": "generations",
     "ImageRequest": "types",
     "ImageResponse": "types",
+    "Incomplete": "errors",
     "InvalidRequest": "errors",
     "Panel": "panel",
     "ResponseError": "errors",
     "generate": "api",
+    "generate_many": "many",
     "recall": "api",
     "run": "api",
+    "sweep": "many",
 }
 
 __all__ = [
@@ -41,13 +46,16 @@ __all__ = [
     "Generations",
     "ImageRequest",
     "ImageResponse",
+    "Incomplete",
     "InvalidRequest",
     "Panel",
     "ResponseError",
     "cancel_all",
     "generate",
+    "generate_many",
     "recall",
     "run",
+    "sweep",
 ]
 
 _unloaded = False  # `%reload_ext` runs this line again; `%unload_ext` and then `%load_ext` does not

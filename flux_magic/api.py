@@ -12,11 +12,13 @@ from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import progress, runner
-from .client import Client, plan
+from .client import Client
 from .errors import NotInStore, Stopped, TimedOut, masked
-from .generation import Generation, Generations
+from .generation import Generation
+from .generations import Generations
 from .interact import interactable
 from .job import ClientEvent
+from .plan import plan
 from .providers.connection import open_connection
 from .settings import Settings, resolve
 from .types import ImageRequest

@@ -3,70 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import operator
-import random
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from . import local
-from .errors import EmptyResult, InvalidRequest, Stopped, shown
-from .generation import Generation, Generations
-from .job import ClientEvent, Job, address_of, connection_for, is_local
-from .providers import get_provider
+from .errors import HOPELESS, EmptyResult, FluxError, Incomplete, Stopped
+from .generation import Generation
+from .generations import Generations
+from .job import ClientEvent, Job, address_of, connection_for, is_local, token_for
+from .merge import merged
+from .plan import plan
+from .providers import get_provider, hub
 from .providers.base import Limits, limited
-from .providers.connection import open_session
+from .providers.connection import Connection, open_session
 from .settings import Settings, resolve
-from .types import MAX_SEED, ImageRequest
+from .types import ImageRequest, Space
 
 if TYPE_CHECKING:
     import aiohttp
     from typing_extensions import Self
-
-
-def plan(prompt: str, settings: Settings, count: int = 1, *, typed: str | None = None) -> list[ImageRequest]:
-    """The requests for `count` images: the seed given and those that follow it, or a random one.
-
-    `typed` is the prompt before {names} were put in, where that is another text.
-
-    Raises InvalidRequest where a value is out of its range, or the seeds run past the largest.
-    """
-    count = _whole("count", count)
-    if count < 1:
-        raise InvalidRequest(f"count is {shown(count)}: give a whole number from 1 up")
-    if count > MAX_SEED + 1:
-        raise InvalidRequest(f"count is {shown(count)}: there are only {MAX_SEED + 1} seeds")
-    first = random.randrange(MAX_SEED - count + 2) if settings.seed is None else _whole("seed", settings.seed)
-    if count > 1 and first <= MAX_SEED < first + count - 1:
-        raise InvalidRequest(
-            f"{count} seeds from {first} run past {MAX_SEED}: start at {MAX_SEED - count + 1} or below"
-        )
-    return [
-        ImageRequest(
-            prompt=prompt,
-            model=settings.model,
-            width=_whole("width", settings.width),
-            height=_whole("height", settings.height),
-            steps=_whole("steps", settings.steps),
-            seed=seed,
-            typed=typed,
-            chosen=settings.seed is None,
-        )
-        for seed in range(first, first + count)
-    ]
-
-
-def _whole(name: str, value: object) -> int:
-    """An int from whatever counts as one: a NumPy integer, for instance, but no bool and no float."""
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        raise InvalidRequest(f"{name} is {shown(value)}: give a whole number")
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise InvalidRequest(f"{name} is {shown(value)}: give a whole number") from None
 
 
 @dataclass(slots=True, eq=False)
@@ -92,6 +51,16 @@ def cancel_all() -> int:
         if job.task is not None and not job.loop.is_closed():
             job.loop.call_soon_threadsafe(job.task.cancel)
     return len(jobs)
+
+
+def incomplete(
+    number: int, failures: Mapping[int, FluxError], hint: str = "", made: Sequence[Generation] = ()
+) -> Incomplete:
+    """The error for several images of which some failed, by their places among `number`."""
+    first = failures[min(failures)]
+    same = "each" if len({error.message for error in failures.values()}) == 1 and len(failures) > 1 else "the first"
+    said = first.message if len(failures) == 1 else f"{same}: {first.message}"
+    return Incomplete(f"{len(failures)} of {number} images failed; {said}", hint or first.hint, failures, made)
 
 
 @dataclass(slots=True)
@@ -182,6 +151,57 @@ class Client:
         finally:
             _all_running.discard(running)
 
+    async def generate_many(self, requests: Iterable[ImageRequest], **options: Any) -> AsyncGenerator[Generation, None]:
+        """Make an image of each request, some at once, and give each as it is finished, in whatever order.
+
+        No more are made ahead than are at work at once, so a slow reader holds the others up, and memory stays flat.
+
+        Args:
+            requests: as many as there are; they are taken one by one, as there is room.
+            options: the fields of `Settings`, for this call: `concurrency` says how many are made at once. What is a
+                request's own (`prompt`, `seed`, `steps`, `width`, `height`, `model`) is not among them.
+
+        Raises, when all others are done, Incomplete where some failed; at once what would fail for the rest as well
+        (no quota, no connection, no such Space: `flux_magic.errors.HOPELESS`).
+        """
+        settings = resolve(**{**self._options, **options})
+        failures: dict[int, FluxError] = {}
+        number = 0
+        async with aclosing(self.stream_many(requests, settings)) as events:
+            async for place, event in events:
+                number = max(number, place + 1)
+                if isinstance(event, FluxError):
+                    failures[place] = event
+                elif isinstance(event, Generation):
+                    yield event
+        if failures:
+            raise incomplete(number, failures)
+
+    async def stream_many(
+        self, requests: Iterable[ImageRequest], settings: Settings | None = None
+    ) -> AsyncGenerator[tuple[int, ClientEvent | FluxError], None]:
+        """The events of several requests as they come, each with its request's place, from 0.
+
+        Of each request the last is its Generation, or the error that it failed with. At most `settings.concurrency` are
+        on their way at once. Raises at once what would fail for the others as well, and ends them.
+        """
+        settings = settings or resolve(**self._options)
+        each = (self._tried(request, settings) for request in requests)
+        async with self, aclosing(merged(each, settings.concurrency)) as events:
+            async for event in events:
+                yield event
+
+    async def _tried(self, request: ImageRequest, settings: Settings) -> AsyncGenerator[ClientEvent | FluxError, None]:
+        """As `stream`; an error that is this request's alone is an event."""
+        try:
+            async with aclosing(self.stream(request, settings)) as events:
+                async for event in events:
+                    yield event
+        except (*HOPELESS, Stopped):
+            raise
+        except FluxError as error:
+            yield error
+
     async def bounds(self, settings: Settings) -> Mapping[str, tuple[int, int]] | None:
         """The least and the most that a Space takes, by field of ImageRequest; of those alone that it tells.
 
@@ -195,6 +215,23 @@ class Client:
         kind, url = get_provider(settings.model), await address_of(settings)
         async with self._session() as session:
             return await kind(connection_for(kind, url, settings, session), url).bounds()
+
+    async def quota(self, settings: Settings) -> str:
+        """The GPU time that is left for the token, in words.
+
+        Empty where there is no token, the Space is none of the Hub's, or the Hub does not tell it within some seconds.
+        """
+        provider = get_provider(settings.model)
+        space = Space.parse(settings.space or provider.space or provider.url)
+        token = token_for(provider, space.url, settings)
+        if settings.replay == "only" or not token or not space.identity.startswith("hf:"):
+            return ""
+        async with self._session() as session:
+            connection = Connection(session, proxy=settings.proxy, token=token, space=hub.address())
+            try:
+                return await asyncio.wait_for(hub.quota(connection), hub.PATIENCE)
+            except asyncio.TimeoutError:
+                return ""
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:

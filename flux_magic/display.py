@@ -16,10 +16,10 @@ from . import keepsake, picture, prompt
 from .record import Carried
 from .types import UNKNOWN, FileRecord, Record, markdown_text
 
-_TABLE = "border-collapse:collapse;text-align:left;margin:0"
-_CELL = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"
-_PROMPT = "margin:0;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere;max-width:80ch"
-_COMMAND = (
+TABLE = "border-collapse:collapse;text-align:left;margin:0"
+CELL = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"
+PROMPT = "margin:0;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere;max-width:80ch"
+COMMAND = (
     "margin:4px 0 0;padding:8px;border:1px solid rgba(128,128,128,.45);border-radius:4px;"
     "white-space:pre-wrap;overflow-wrap:anywhere;max-width:80ch;user-select:all"
 )
@@ -91,19 +91,21 @@ def parameters(record: Record) -> Output:
 
 
 def _rows(record: Record) -> dict[str, str]:
-    rows = {
-        "model": record.model,
+    return {
+        "model": model(record),
         "seed": UNKNOWN if record.seed is None else str(record.seed),
-        "size": _size(record),
+        "size": size(record),
         "steps": str(record.steps),
     }
-    if record.stand_in:
-        rows["model"] += " (the local Space's drawing, not FLUX)"
-    return rows
 
 
-def _size(record: Record) -> str:
-    """What came back, and where it differs, what was asked for."""
+def model(record: Record) -> str:
+    """What made it, and that it is not FLUX where the local Space drew it."""
+    return f"{record.model} (the local Space's drawing, not FLUX)" if record.stand_in else record.model
+
+
+def size(record: Record) -> str:
+    """What came back, in pixels, and where it differs, what was asked for."""
     made = [f"{file.width}×{file.height}" for file in record.files]
     asked = f"{record.requested_width}×{record.requested_height}"
     shown = ", ".join(dict.fromkeys(made))
@@ -112,17 +114,17 @@ def _size(record: Record) -> str:
 
 def _html(record: Record, rows: dict[str, str], command: str) -> str:
     """`pre` keeps the prompt's lines, and keeps MathJax from reading what stands between dollars."""
-    text = f'<pre style="{_PROMPT}">{_lines(record.prompt)}</pre>'
+    text = f'<pre style="{PROMPT}">{lines(record.prompt)}</pre>'
     cells = {"prompt": text} | {name: html.escape(value) for name, value in rows.items()}
     body = "".join(
-        f'<tr><th scope="row" style="{_CELL}">{name}</th><td style="{_CELL}">{value}</td></tr>'
+        f'<tr><th scope="row" style="{CELL}">{name}</th><td style="{CELL}">{value}</td></tr>'
         for name, value in cells.items()
     )
-    again = f'<pre style="{_COMMAND}" title="makes this image again">{_lines(command)}</pre>'
-    return f'<table style="{_TABLE}"><tbody>{body}</tbody></table>{again}'
+    again = f'<pre style="{COMMAND}" title="makes this image again">{lines(command)}</pre>'
+    return f'<table style="{TABLE}"><tbody>{body}</tbody></table>{again}'
 
 
-def _lines(text: str) -> str:
+def lines(text: str) -> str:
     """The content of a `pre`, whose first line end a browser drops.
 
     Line ends are written as references: within Markdown, a blank line would end the HTML.
@@ -133,9 +135,14 @@ def _lines(text: str) -> str:
 def _markdown(record: Record, rows: dict[str, str], command: str) -> str:
     cells = {"prompt": record.prompt} | rows
     table = "\n".join(f"| **{name}** | {markdown_text(value)} |" for name, value in cells.items())
-    longest = max((len(run) for run in re.findall("`+", command)), default=0)
+    return f"| | |\n|---|---|\n{table}\n\n{fenced(command)}"
+
+
+def fenced(text: str) -> str:
+    """A block of Markdown with `text` as it is, in a fence longer than any in there."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"| | |\n|---|---|\n{table}\n\n{fence}text\n{command}\n{fence}"
+    return f"{fence}text\n{text}\n{fence}"
 
 
 def _text(record: Record, rows: dict[str, str], command: str) -> str:

@@ -8,10 +8,13 @@
     ├── StoreError (also OSError)              the store cannot be read or changed
     ├── RecordError (also ValueError)          no record, or one that cannot be read
     ├── NotInStore (also LookupError)          no such image, and with replay = "only" no Space is asked
+    ├── NotInSweep (also LookupError)          a sweep has no such axis, value or image
+    ├── MissingExtra (also ImportError)        this needs a package that is not installed
     ├── LocalSpaceError                        the bundled Space is not installed, or does not start
     ├── ConnectionFailed (also ConnectionError)  no connection to the Space
     ├── TimedOut (also TimeoutError)           a limit was reached; the message says which
     ├── Stopped                                `cancel_all()` ended the job
+    ├── Incomplete                             some of several images failed; `failures` says which, and why
     └── ResponseError                          the Space answered, but not with an image
         ├── SpaceNotFound                      there is no such Space, or nothing of Gradio at the address
         ├── SpaceAsleep                        it sleeps, and did not wake in time
@@ -37,7 +40,11 @@ from __future__ import annotations
 
 import re
 import traceback
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Final
+
+if TYPE_CHECKING:
+    from .generation import Generation
 
 _SECRET = re.compile(r"(?<=//)[^/@\s]+(?=@)|\bhf_\w+")
 
@@ -88,6 +95,14 @@ class NotInStore(FluxError, LookupError):
     """There is no such image in the store; with `replay = "only"` no Space is asked for it."""
 
 
+class NotInSweep(FluxError, LookupError):
+    """A sweep has no such axis, no such value, or no image there; the message says what it has."""
+
+
+class MissingExtra(FluxError, ImportError):
+    """This needs a package that is not installed; the message says how to install it."""
+
+
 class LocalSpaceError(FluxError):
     """The bundled local Space is not installed, or does not start."""
 
@@ -102,6 +117,25 @@ class TimedOut(FluxError, TimeoutError):
 
 class Stopped(FluxError):
     """`cancel_all()` ended the job."""
+
+
+class Incomplete(FluxError):
+    """Some of several images failed.
+
+    `failures` has the error of each, by the place of its request, from 0; `made` the images there are, where they were
+    not given out before.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        failures: Mapping[int, FluxError] | None = None,
+        made: Sequence[Generation] = (),
+    ) -> None:
+        super().__init__(message, hint)
+        self.failures = dict(failures or {})
+        self.made = made
 
 
 class ResponseError(FluxError):
@@ -184,6 +218,21 @@ class ProtocolError(ResponseError):
 
 class StreamLost(ProtocolError):
     """The connection to the Space was lost while the job ran."""
+
+
+HOPELESS: Final = (
+    ConnectionFailed,
+    LocalSpaceError,
+    QuotaExceeded,
+    RateLimited,
+    SpaceAsleep,
+    SpaceBroken,
+    SpaceChanged,
+    SpaceNotFound,
+    SpacePaused,
+    TokenRefused,
+)
+"""What a Space would answer, or not answer, for the next image as well: it is not asked for that."""
 
 
 def shown(value: object) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 from . import display, keepsake, picture, prompt
 from .errors import FluxError, InvalidRequest, NotAnImage, SaveError
@@ -199,41 +199,6 @@ class Generation:
 
         for output in self.outputs():
             show(output.data, metadata=output.metadata, raw=True)
-
-
-class Generations(Sequence[Generation]):
-    """Several generations, in the order of their requests."""
-
-    def __init__(self, items: Sequence[Generation]) -> None:
-        self._items = tuple(items)
-
-    @overload
-    def __getitem__(self, index: int) -> Generation: ...
-    @overload
-    def __getitem__(self, index: slice) -> Generations: ...
-    def __getitem__(self, index: int | slice) -> Generation | Generations:
-        found = self._items[index]
-        return Generations(found) if isinstance(found, tuple) else found
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __iter__(self) -> Iterator[Generation]:
-        return iter(self._items)
-
-    def save(
-        self, path: str | os.PathLike[str], *, overwrite: bool = False, metadata: bool | None = None
-    ) -> list[Path]:
-        """Write each into a folder; as `Generation.save`."""
-        save_target(path, len(self))
-        return [saved for item in self for saved in item.save(path, overwrite=overwrite, metadata=metadata)]
-
-    def __repr__(self) -> str:
-        return "\n".join(repr(item) for item in self)
-
-    def _ipython_display_(self) -> None:
-        for item in self:
-            item._ipython_display_()
 
 
 def is_folder(path: Path) -> bool:

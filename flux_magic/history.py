@@ -10,7 +10,8 @@ from typing import Final
 
 from . import picture
 from .errors import FluxError, InvalidRequest
-from .generation import Generation, Generations, ImageFile
+from .generation import Generation, ImageFile
+from .generations import Generations
 from .record import request_of
 from .settings import Settings, store_folder
 from .store import Store, Stored

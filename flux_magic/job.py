@@ -295,12 +295,17 @@ def connection_for(
 
     A token that the user gave goes to the Space that is asked; the environment's to the model's own Space alone.
     """
+    base, token = url or provider.url, token_for(provider, url, settings)
+    return Connection(session, proxy=settings.proxy, limits=limits, token=token, space=base)
+
+
+def token_for(provider: type[AsyncGeneratorProvider], url: str | None, settings: Settings) -> str | None:
+    """The token that is meant for the provider's Space, or for that at `url`; None where there is none."""
+    if is_local(settings):
+        return None
     base = url or provider.url
     own = base == provider.url and base.startswith("https://")
-    token = settings.token or (os.environ.get("HF_TOKEN") if own else None)
-    if is_local(settings):
-        token = None
-    return Connection(session, proxy=settings.proxy, limits=limits, token=token, space=base)
+    return settings.token or (os.environ.get("HF_TOKEN") if own else None)
 
 
 def identity_of(

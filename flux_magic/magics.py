@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import keyword
 import re
 import sys
 from collections.abc import Mapping
@@ -14,23 +12,21 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.display import display
 from traitlets import Bool, Enum, Float, Int, TraitError, Unicode, Union, observe
 
-from . import prompt, settings
-from .errors import FluxError, InvalidRequest
-from .types import MAX_SEED, Space
+from . import cell, prompt, settings
+from .errors import FluxError, Incomplete, InvalidRequest
+from .types import MAX_SEED
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.utils.bunch import Bunch
 
-    from .generation import Generation, Generations
+    from .generation import Generation
+    from .generations import Generations
     from .panel import Panel
     from .settings import Settings
+    from .sweeps import Sweep
+    from .tally import Tally
     from .types import ImageRequest
-
-_ITS_OWN = {
-    "count", "dry_run", "fresh", "no_metadata", "output", "overwrite", "quiet", "raw", "save", "size", "yes",
-}  # fmt: skip
-"""The options that are the magic's own; the others are settings."""
 
 
 def _help() -> str:
@@ -47,6 +43,9 @@ def _help() -> str:
 {{name}} in a prompt becomes the value of that name of the notebook; {{{{name}}}} is a literal {{name}}.
 Nothing else in a prompt is changed. On the %flux line, -- ends the options.
 
+--seed, --steps, --size, --width and --height take several values, 1,2,4 or 1..8: that makes every combination, shown
+as one sheet. With --sweep, {{red|blue}} and lists {{names}} in the prompt are varied too.
+
 Options, each with an example of its value:
 
 {listed}
@@ -57,6 +56,9 @@ Examples:
   a red fox in the morning mist
 
   %flux --space local -n 4 --save pictures/ a lighthouse
+
+  %%flux --sweep --steps 1,2,4 --seed 42
+  a {{red|blue|green}} fox
 
 Defaults for all cells: %config FluxMagics shows them, %config FluxMagics.steps = 4 sets one.
 """
@@ -94,6 +96,9 @@ class FluxMagics(Magics):
         (Bool(), Unicode()), default_value=None, allow_none=True, help="The folder that keeps images; False keeps none."
     ).tag(config=True)
     replay = Enum(settings.REPLAY, None, allow_none=True, help="Whether images come from the store.").tag(config=True)
+    concurrency = Int(
+        None, allow_none=True, min=1, max=settings.MOST_AT_ONCE, help="Images of a sweep at once (4 where unset)."
+    ).tag(config=True)
     runner = Enum(
         settings.RUNNERS, "thread", help="Where coroutines run: a thread's loop, or the kernel's own (nest)."
     ).tag(config=True)
@@ -142,7 +147,8 @@ class FluxMagics(Magics):
         """Open the control panel, where `%flux` says it in words: `%flux_panel`.
 
         Options and a prompt say where it starts: `%flux_panel --steps 4 --size 1024x768 a red fox`. It takes --steps,
-        --seed, --size, --width, --height, --count, --model and --space. `panel = %flux_panel` keeps it, unseen.
+        --seed, --size, --width, --height, --count, --model and --space. Several seeds or steps, `--seed 1..4`, are what
+        Compare compares. `panel = %flux_panel` keeps it, unseen.
         """
         if getattr(self._shell, "kernel", None) is None:
             raise UsageError("the panel needs a notebook; here %flux does the same")
@@ -153,35 +159,27 @@ class FluxMagics(Magics):
         except (InvalidRequest, TraitError) as error:
             raise UsageError(" ".join(str(error).split("\n"))) from None
 
-    def _flux(self, line: str, cell: str | None) -> Generation | Generations | None:
-        options, rest = prompt.parse_line(line)
-        typed = prompt.prompt_of(rest, cell)
-        from .client import plan
-
-        count = options.get("count", 1)
-        _check(options, count)
-        text = typed if options.get("raw") else self._expanded(typed)
-        resolved = settings.resolve(**_settings_of(options))
-        requests = plan(text, resolved, count, typed=None if text == typed else typed)
-        if options.get("dry_run"):
-            print(_described(requests, resolved))
+    def _flux(self, line: str, body: str | None) -> Generation | Generations | None:
+        asked = cell.read(line, body, self._names())
+        for note in asked.notes:
+            print(f"note: {note}", file=sys.stderr)
+        if asked.options.get("dry_run"):
+            print(asked.described())
             return None
-        return self._made(requests, resolved, options)
+        if isinstance(asked.images, list):
+            return self._made(asked.images, asked.settings, asked.options)
+        return self._swept(asked.images, asked.settings, asked.options)
 
-    def _expanded(self, typed: str) -> str:
+    def _names(self) -> Mapping[str, object]:
+        """The notebook's names, without IPython's own."""
         hidden = self._shell.user_ns_hidden
-        names = {name: value for name, value in self._shell.user_ns.items() if hidden.get(name, self) is not value}
-        text, missing = prompt.expand(typed, names)
-        if missing:
-            listed = ", ".join(f"{{{name}}}" for name in missing)
-            print(f"note: {listed} sent as typed: no such name in this notebook", file=sys.stderr)
-        return text
+        return {name: value for name, value in self._shell.user_ns.items() if hidden.get(name, self) is not value}
 
     def _made(
-        self, requests: list[ImageRequest], resolved: Settings, options: dict[str, Any]
+        self, requests: list[ImageRequest], resolved: Settings, options: Mapping[str, Any]
     ) -> Generation | Generations:
         from .api import generations
-        from .generation import Generations
+        from .generations import Generations
 
         made: list[Generation] = []
         try:
@@ -203,18 +201,32 @@ class FluxMagics(Magics):
                 self._shell.push({name: result})
         return result
 
+    def _swept(self, asked: Sweep, resolved: Settings, options: Mapping[str, Any]) -> Generations:
+        from .many import announced, gather
+        from .tally import Tally
 
-def _settings_of(options: Mapping[str, Any]) -> dict[str, Any]:
-    given = {name: value for name, value in options.items() if name not in _ITS_OWN}
-    if "size" in options:
-        if given.keys() & {"width", "height"}:
-            raise InvalidRequest("--size and --width or --height say the same twice: give --size alone, or the others")
-        given["width"], given["height"] = options["size"]
-    if options.get("fresh"):
-        given["replay"] = "off"
-    if options.get("no_metadata"):
-        given["metadata"] = False
-    return given
+        print(announced(asked, resolved))
+        tally = Tally(asked)
+        try:
+            gather(tally, resolved, quiet=bool(options.get("quiet")))
+        except BaseException as stop:
+            # The cell fails, but what is finished is not lost.
+            self._keep(tally, options)
+            display(tally.generations())
+            if not isinstance(stop, Incomplete):
+                print(f"note: {tally.left(resolved)}", file=sys.stderr)
+            raise
+        self._keep(tally, options)
+        return tally.generations()
+
+    def _keep(self, tally: Tally, options: Mapping[str, Any]) -> None:
+        """What the options say of the result: its name, and where it is saved."""
+        made = tally.generations()
+        if made and (name := options.get("output")):
+            self._shell.push({name: made})
+        if made and (path := options.get("save")):
+            saved = made.save(path, overwrite=bool(options.get("overwrite")))
+            print(f"saved {len(saved)} image{'' if len(saved) == 1 else 's'} in {path}")
 
 
 def _panel_options(line: str) -> dict[str, Any]:
@@ -223,32 +235,17 @@ def _panel_options(line: str) -> dict[str, Any]:
     options, typed = prompt.parse_line(line, [option for option in prompt.OPTIONS if option.name in names])
     if unknown := sorted(options.keys() - names):
         raise InvalidRequest(f"%flux_panel takes no --{unknown[0].replace('_', '-')}: that is an option of %flux")
-    return {**_settings_of(options), "count": options.get("count", 1), "prompt": typed}
-
-
-def _check(options: Mapping[str, Any], count: int) -> None:
-    """What can be known to fail is known before anything is sent."""
-    from .generation import save_target
-
-    name = options.get("output", "")
-    if keyword.iskeyword(name):
-        raise InvalidRequest(f"--output {name}: this is a word of Python's own, give another name")
-    most = settings.MOST_IMAGES
-    if count > most and not options.get("yes"):
-        raise InvalidRequest(f"{count} images are more than {most} in one cell: add --yes if you mean it")
-    if path := options.get("save"):
-        save_target(path, count)
-
-
-def _described(requests: list[ImageRequest], resolved: Settings) -> str:
-    """What would be sent, and where to."""
-    from .providers import get_provider
-
-    provider = get_provider(requests[0].model)
-    space = Space.parse(resolved.space) if resolved.space else None
-    where = provider.api_endpoint if space is None else space.url or "the local Space (started when first needed)"
-    sent = [json.dumps(provider.inputs(request), ensure_ascii=False, indent=1) for request in requests]
-    return "\n".join([f"nothing was sent; it would go to {where}", *sent])
+    several = {name: value for name, value in options.items() if isinstance(value, prompt.Several)}
+    if refused := sorted(several.keys() - {"seed", "steps"}):
+        raise InvalidRequest(f"--{refused[0]} has several values: the panel compares --seed and --steps alone")
+    compared = {"compare_seeds": several.get("seed"), "compare_steps": several.get("steps")}
+    return {
+        **cell.settings_of(options),
+        **{name: values[0] for name, values in several.items()},
+        **{name: prompt.written(values) for name, values in compared.items() if values},
+        "count": options.get("count", 1),
+        "prompt": typed,
+    }
 
 
 def _apply_nest() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextvars
 import html
 import sys
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .errors import FluxError
 from .generation import Generation
 from .job import ClientEvent
 from .types import Log, Preview, Queued, Running, Waiting
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 PATIENCE = 0.5
 """Seconds without a bar: what is done by then shows none."""
+
+SHEET_PAUSE = 0.5
+"""Seconds between two drawings of a sheet, at the least."""
 
 MOMENT = 1.5
 """Seconds that a passing word stays."""
@@ -81,6 +86,13 @@ class Screen(Protocol):
         """Leave nothing of it."""
 
 
+class PictureScreen(Protocol):
+    """Where a picture is drawn."""
+
+    def draw_picture(self, jpeg: bytes, text: str) -> None:
+        """Show a picture in place of the last, with a text for who cannot see it."""
+
+
 class Bar:
     """Follows the events of `count` images; nothing is drawn in the first half second, or `patience` seconds."""
 
@@ -116,6 +128,64 @@ def bar(count: int, *, quiet: bool = False) -> Iterator[Bar]:
     finally:
         if screen is not None:
             screen.clear()
+
+
+class SheetBar:
+    """Follows the events of several images that are made at once, and shows their sheet as it fills in.
+
+    Nothing is drawn in the first half second. The sheet is drawn again where an image has come, but not so often that
+    drawing it takes more than a tenth of the time.
+
+    Args:
+        screen: where the bar is drawn, None for nowhere.
+        slot: where the sheet is, None for nowhere.
+        count: how many images there are.
+        sheet: gives the sheet as it is, a JPEG.
+    """
+
+    def __init__(
+        self, screen: Screen | None, slot: PictureScreen | None, count: int, sheet: Callable[[], bytes]
+    ) -> None:
+        self._screen, self._slot, self._sheet = screen, slot, sheet
+        self._count, self._done = count, 0
+        self._text = "connecting"
+        self._sheet_is_new = True
+        self._next_sheet = 0.0
+        self._begin = time.monotonic()
+
+    def show(self, label: str, event: ClientEvent | FluxError) -> None:
+        """Take in an event of the image that is called `label`, or the error that it failed with."""
+        if isinstance(event, Generation | FluxError):
+            self._done += 1
+            self._sheet_is_new = True
+        words = f"failed: {event.message}" if isinstance(event, FluxError) else status_of(event).text
+        self._text = f"{label}: {words}"
+        self.wait()
+
+    def wait(self) -> None:
+        """Draw what there is, where only time has passed."""
+        now = time.monotonic()
+        if self._screen is None or now - self._begin < PATIENCE:
+            return
+        self._screen.draw(Status(f"{self._done} of {self._count} images; {self._text}", self._done, self._count))
+        if self._slot is not None and self._sheet_is_new and now >= self._next_sheet:
+            self._slot.draw_picture(self._sheet(), f"{self._done} of {self._count} images")
+            self._sheet_is_new = False
+            drawn = time.monotonic()
+            self._next_sheet = drawn + max(SHEET_PAUSE, 10 * (drawn - now))
+
+
+@contextmanager
+def sheet(count: int, encoded: Callable[[], bytes], *, quiet: bool = False) -> Iterator[SheetBar]:
+    """A bar for `count` images and the sheet that they fill, where there is a place for them; gone at the end."""
+    screen = None if quiet else _screen()
+    slot = NotebookSlot() if isinstance(screen, NotebookSlot) else None
+    try:
+        yield SheetBar(screen, slot, count, encoded)
+    finally:
+        for shown in (screen, slot):
+            if shown is not None:
+                shown.clear()
 
 
 @contextmanager
@@ -173,22 +243,30 @@ class NotebookSlot:
     def draw(self, status: Status, *, bar: bool = True) -> None:
         if status == self._shown:
             return
-        if self._id is None:
-            self._id = uuid.uuid4().hex
-            self._put({}, update=False)
+        self._open()
         self._put(
             {"text/html": html_of(status) if bar else html.escape(status.text), "text/plain": status.text}, update=True
         )
         self._shown = status
 
+    def draw_picture(self, jpeg: bytes, text: str) -> None:
+        self._open()
+        alt = {"image/jpeg": {"alt": text}}
+        self._put({"image/jpeg": base64.b64encode(jpeg).decode(), "text/plain": text}, alt, update=True)
+
     def clear(self) -> None:
         if self._id is not None:
             self._put({}, update=True)
 
-    def _put(self, data: dict[str, Any], *, update: bool) -> None:
+    def _open(self) -> None:
+        if self._id is None:
+            self._id = uuid.uuid4().hex
+            self._put({}, update=False)
+
+    def _put(self, data: dict[str, Any], metadata: dict[str, Any] | None = None, *, update: bool) -> None:
         from IPython.display import display
 
-        display(data, raw=True, display_id=self._id, update=update)
+        display(data, metadata=metadata, raw=True, display_id=self._id, update=update)
 
 
 def html_of(status: Status) -> str:

@@ -10,16 +10,19 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .errors import InvalidRequest
-from .settings import DEFAULT_MODEL, INLINE
+from .settings import DEFAULT_MODEL, INLINE, MOST_AT_ONCE, MOST_SWEPT
 from .types import MAX_SEED, Record
 
 SIZES = ("512x512", "768x768", "1024x1024", "1024x768", "768x1024", "1344x768", "768x1344", "2048x1024")
 """Sizes that Tab offers for `--size`; any other within the Space's bounds is as good."""
+
+_SIZES = "512x512,768x512"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,67 @@ def _size(flag: str, text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+class Several(tuple[Any, ...]):
+    """The values of an option that was given more than one, in the order typed; no two are the same."""
+
+    __slots__ = ()
+
+
+def _several(read: Callable[[str, str], object], example: str = "1,2,4 or 1..8") -> Callable[[str, str], object]:
+    """Reads one value as `read` does, or several: `1,2,4`, `1..8`, `1..9..2`."""
+
+    def read_all(flag: str, text: str) -> object:
+        texts = [one for part in text.split(",") for one in _counted(flag, part)]
+        try:
+            values = [read(flag, one) for one in texts]
+        except InvalidRequest as error:
+            if texts == [text] and ".." not in text:
+                raise
+            raise InvalidRequest(f"{error.message}; several go without blanks: {flag} {example}") from None
+        if twice := [shown for shown, count in Counter(values).items() if count > 1]:
+            raise InvalidRequest(f"{flag} {text[:40]}: {_typed(twice[0])} is there twice")
+        return values[0] if len(values) == 1 else Several(values)
+
+    return read_all
+
+
+def _counted(flag: str, part: str) -> Iterable[str]:
+    """The texts of the whole numbers that a range counts, up or down; of what is no range that text alone."""
+    match = re.fullmatch(r"([0-9]{1,10})\.\.([0-9]{1,10})(?:\.\.([0-9]{1,10}))?", part)
+    if match is None:
+        return [part]
+    first, last, step = int(match[1]), int(match[2]), int(match[3] or 1)
+    if step == 0:
+        raise InvalidRequest(f"{flag} {part}: it would count in steps of 0")
+    numbers = range(first, last + 1, step) if first <= last else range(first, last - 1, -step)
+    if len(numbers) > MOST_SWEPT:
+        raise InvalidRequest(f"{flag} {part}: {len(numbers)} values are more than {MOST_SWEPT}")
+    return map(str, numbers)
+
+
+def value_of(name: str, text: str, called: str) -> object:
+    """The value of an option out of a text of its own: what `--name text` gives, and blanks around commas do no harm.
+
+    Raises InvalidRequest as `parse_line`, which calls the option what it is `called`.
+    """
+    read = _BY_FLAG[f"--{name}"].read
+    assert read is not None, f"--{name} takes no value"  # noqa: S101 - a slip of ours
+    return read(called, re.sub(r"\s*(,|\.\.)\s*", r"\1", text.strip()))
+
+
+def written(values: Sequence[object]) -> str:
+    """Several values as they are typed: `1..8`, `1,2,4`, `512x512,768x512`."""
+    texts = [_typed(value) for value in values]
+    ascending = all(isinstance(value, int) for value in values) and list(values) == list(
+        range(int(texts[0]), int(texts[0]) + len(texts))
+    )
+    return f"{texts[0]}..{texts[-1]}" if ascending and len(texts) > 2 else ",".join(texts)
+
+
+def _typed(value: object) -> str:
+    return f"{value[0]}x{value[1]}" if isinstance(value, tuple) else str(value)
+
+
 def _choice(*choices: str) -> Callable[[str, str], object]:
     def read(flag: str, text: str) -> str:
         if text not in choices:
@@ -86,12 +150,19 @@ def _text(flag: str, text: str) -> str:
 
 
 OPTIONS = (
-    Option(("--steps",), "inference steps: more take longer and show more (default 2)", _whole(1), "4"),
-    Option(("--seed",), f"0 to {MAX_SEED}; without it a random one is chosen", _whole(0, MAX_SEED), "42"),
-    Option(("--size",), "width x height in pixels (default 768x768)", _size, "1024x768"),
-    Option(("--width",), "pixels", _whole(1), "1024"),
-    Option(("--height",), "pixels", _whole(1), "768"),
+    Option(("--steps",), "inference steps: more take longer and show more (default 2)", _several(_whole(1)), "4"),
+    Option(("--seed",), f"0 to {MAX_SEED}; without it a random one is chosen", _several(_whole(0, MAX_SEED)), "42"),
+    Option(("--size",), "width x height in pixels (default 768x768)", _several(_size, _SIZES), "1024x768"),
+    Option(("--width",), "pixels", _several(_whole(1)), "1024"),
+    Option(("--height",), "pixels", _several(_whole(1)), "768"),
     Option(("--count", "-n"), "images in one go, each with the next seed", _whole(1), "4"),
+    Option(("--sweep",), "make an image of each {red|blue} and of each item of a list {names} in the prompt"),
+    Option(
+        ("--concurrency",),
+        f"images of a sweep that are made at once (default 4, at most {MOST_AT_ONCE})",
+        _whole(1, MOST_AT_ONCE),
+        "4",
+    ),
     Option(("--model",), "the model's name", _text, "flux"),
     Option(("--space",), "a Hugging Face id, a URL, or local", _text, "local"),
     Option(("--proxy",), "an http proxy", _text, "http://proxy.example:3128"),
@@ -191,8 +262,10 @@ def prompt_of(line: str, body: str | None) -> str:
     return typed if typed.strip() else line
 
 
-_NAME = r"\{([^\W\d]\w*)\}"
-_NAMES = re.compile(rf"\{{{_NAME}\}}|{_NAME}")
+NAME = r"\{([^\W\d]\w*)\}"
+"""The pattern of a {name} in a prompt."""
+
+_NAMES = re.compile(rf"\{{{NAME}\}}|{NAME}")
 
 
 def expand(text: str, names: Mapping[str, object]) -> tuple[str, list[str]]:
@@ -213,7 +286,7 @@ def expand(text: str, names: Mapping[str, object]) -> tuple[str, list[str]]:
 
 def escape(text: str) -> str:
     """The prompt that `expand` turns into `text`, whatever names there are."""
-    return re.sub(_NAME, r"{{\1}}", text)
+    return re.sub(NAME, r"{{\1}}", text)
 
 
 # IPython takes interpreter prompts off a pasted cell and empties lines of blanks before a magic sees it,

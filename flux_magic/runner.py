@@ -25,6 +25,12 @@ SLICE = 0.2
 UNWIND = 0.5
 """Seconds that an interrupted caller waits for what it started to end; the rest goes on behind."""
 
+AHEAD = 16
+"""Items of a generator that may wait for a caller which takes its time; then the generator waits."""
+
+_LOOK = 0.01
+"""Seconds between two looks at whether the caller has caught up."""
+
 _END = object()
 
 
@@ -37,7 +43,8 @@ class Runner(Protocol):
     def iterate(self, events: AsyncGenerator[T, None]) -> Generator[T | None, None, None]:
         """The generator's items as they come; None about every 0.2 s while there is none.
 
-        The generator is closed at the end, also where the caller stops early or is interrupted.
+        No more than some are taken from it ahead of the caller. It is closed at the end, also where the caller stops
+        early or is interrupted.
         """
 
 
@@ -86,6 +93,8 @@ class ThreadRunner:
                 async with aclosing(events):
                     async for event in events:
                         inbox.put(event)
+                        while inbox.qsize() >= AHEAD:  # noqa: ASYNC110 - a queue between threads has no event
+                            await asyncio.sleep(_LOOK)
             finally:
                 unwound.set()
                 inbox.put(_END)

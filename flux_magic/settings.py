@@ -25,6 +25,12 @@ _OFF: Final = ("off", "false", "no", "0")
 MOST_IMAGES: Final = 16
 """More images than this in one go have to be meant: the magics want `--yes`."""
 
+MOST_SWEPT: Final = 10_000
+"""More images than this are not made in one go, whatever is said."""
+
+MOST_AT_ONCE: Final = 16
+"""More images than this are not asked for at once."""
+
 MAX_SECONDS: Final = 10.0**9
 """More than any clock in here can count to is no limit."""
 
@@ -46,6 +52,7 @@ class Settings:
         token: a Hugging Face token for the Space that is asked, and no other host; None takes `HF_TOKEN`
             of the environment for the model's own Space. A configured one is for the configured Space alone.
         timeout: seconds for a whole image; None sets no limit beyond 10 minutes without progress.
+        concurrency: how many images of a sweep are made at once, 1 to 16.
         runner: `thread` (a background loop) or `nest` (the kernel's own loop, by nest-asyncio).
         store: the folder that keeps what was made; None is one in the user's data folder, False keeps nothing.
         replay: `auto` takes an image of a given seed from the store, where it is there; `only` asks no Space at all;
@@ -65,6 +72,7 @@ class Settings:
     proxy: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     timeout: float | None = None
+    concurrency: int = 4
     runner: str = "thread"
     store: str | os.PathLike[str] | bool | None = None
     replay: str = "auto"
@@ -77,6 +85,9 @@ class Settings:
         _check_choice("inline", self.inline, (None, *INLINE))
         _check_choice("runner", self.runner, RUNNERS)
         _check_choice("replay", self.replay, REPLAY)
+        concurrency: object = self.concurrency
+        if not isinstance(concurrency, int) or isinstance(concurrency, bool) or not 1 <= concurrency <= MOST_AT_ONCE:
+            raise InvalidRequest(f"concurrency is {shown(concurrency)}: give a whole number from 1 to {MOST_AT_ONCE}")
         store: object = self.store
         if not isinstance(store, str | os.PathLike | bool | None):
             raise InvalidRequest(f"store is {shown(store)}: give a folder, or False to keep nothing")

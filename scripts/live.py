@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import flux_magic
-from flux_magic.client import Client, plan
+from flux_magic.client import Client
 from flux_magic.generation import Generation
+from flux_magic.plan import plan
 from flux_magic.providers import BlackForestLabs_Flux1Schnell
 from flux_magic.settings import resolve
 from flux_magic.types import Space

@@ -33,7 +33,9 @@ def tidy(path: Path) -> None:
             if view := output.get("data", {}).get(WIDGET):
                 # A widget's id means nothing once its kernel is gone.
                 view["model_id"] = f"{place:032x}"
-            if "flux_magic" in output.get("metadata", {}):
+            if "sheet" in output.get("metadata", {}).get("flux_magic", {}):
+                tidy_sheet(output)
+            elif "flux_magic" in output.get("metadata", {}):
                 tidy_output(output)
     nbformat.write(notebook, path)
 
@@ -48,6 +50,15 @@ def tidy_output(output: Any) -> None:
     if carried.copy and keepsake.read(data := base64.b64decode(output.data[media_type])):
         data, _ = keepsake.with_record(data, record, carried.copy.file)
         output.data[media_type] = base64.b64encode(data).decode()
+
+
+def tidy_sheet(output: Any) -> None:
+    """The records of a sweep without their times; the sheet itself carries none."""
+    known = output.metadata["flux_magic"]["sheet"]
+    carried = [carried_from(one) for one in known]
+    output.metadata["flux_magic"]["sheet"] = [
+        {**one, **Carried(timeless(each.record), each.copy).as_dict()} for one, each in zip(known, carried, strict=True)
+    ]
 
 
 def tidy_folder(folder: Path) -> None:

@@ -15,7 +15,8 @@ from traitlets.utils.bunch import Bunch
 
 from .. import api, runner
 from ..errors import FluxError, InvalidRequest, TimedOut, shown
-from ..generation import Generation, Generations
+from ..generation import Generation
+from ..generations import Generations
 from ..origin import Recalled
 from ..progress import Bar
 from ..settings import resolve

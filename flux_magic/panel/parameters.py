@@ -9,8 +9,8 @@ from typing import Any, Final
 from traitlets import HasTraits, Int, TraitError, Unicode, observe, validate
 from traitlets.utils.bunch import Bunch
 
-from ..client import plan
 from ..errors import InvalidRequest, shown
+from ..plan import plan
 from ..providers import get_provider
 from ..settings import DEFAULT_MODEL, MOST_IMAGES, Settings, resolve
 from ..types import MAX_SEED, SIZE_STEP, ImageRequest, Record, Space

@@ -5,26 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
 
 from ..client import Client
-from ..errors import (
-    ConnectionFailed,
-    FluxError,
-    InvalidRequest,
-    LocalSpaceError,
-    QuotaExceeded,
-    RateLimited,
-    SpaceAsleep,
-    SpaceBroken,
-    SpaceChanged,
-    SpaceNotFound,
-    SpacePaused,
-    Stopped,
-    TokenRefused,
-)
+from ..errors import HOPELESS, FluxError, InvalidRequest, Stopped
 from ..generation import Generation
-from ..settings import Settings
+from ..settings import MOST_AT_ONCE, Settings
 from ..types import ImageRequest, Record, Space
 from .examine import Examined, examined_all
 from .judge import judged, unmade
@@ -34,23 +19,6 @@ from .route import refuse_offline, settings_for
 from .subjects import Subject
 from .verdict import Verdict
 from .words import reason
-
-MOST_AT_ONCE: Final = 16
-"""More images than this are not asked for at once."""
-
-_HOPELESS: Final = (
-    ConnectionFailed,
-    LocalSpaceError,
-    QuotaExceeded,
-    RateLimited,
-    SpaceAsleep,
-    SpaceBroken,
-    SpaceChanged,
-    SpaceNotFound,
-    SpacePaused,
-    TokenRefused,
-)
-"""What a Space would answer, or not answer, for the next picture as well: it is not asked for that."""
 
 Told = Callable[[int, int, str], object]
 """Is told how many are done, of how many, and the label of the last one."""
@@ -163,7 +131,7 @@ class _Run:
             raise
         except (FluxError, OSError) as error:
             why = reason(error)
-            if isinstance(error, _HOPELESS):
+            if isinstance(error, HOPELESS):
                 self.hopeless[settings.space] = why
         return unmade(subject, seen, why, keep=self.keep)
 

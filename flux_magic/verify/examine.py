@@ -100,7 +100,7 @@ def examine(subject: Subject) -> Examined:
 def _compared(seen: Evidence, record: Record) -> Examined:
     copy = seen.carried.copy
     contradiction = evidence.contradiction(seen)
-    outcome, why, form = Outcome.UNTOLD, "no picture is embedded, only a link", ""
+    outcome, why, form = Outcome.UNTOLD, "the picture itself is not embedded", ""
     if seen.data is not None:
         form = copy.media_type if copy is not None else picture.media_type_of(seen.data) or ""
         try:

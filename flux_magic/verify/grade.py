@@ -51,4 +51,4 @@ def compare_records(recorded: FileRecord, made: FileRecord) -> Comparison:
         return Comparison(Grade.SAME_BYTES, 0.0)
     if recorded.digest == made.digest:
         return Comparison(Grade.SAME_PIXELS, 0.0)
-    return Comparison(Grade.DIFFERENT, note="only a link is embedded: nobody can see by how much it differs")
+    return Comparison(Grade.DIFFERENT, note="the picture itself is not embedded: nobody can see by how much it differs")

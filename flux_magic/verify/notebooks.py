@@ -9,6 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from ..errors import RecordError
+from ..record import carried_from
+from ..settings import MOST_SWEPT
+from ..store import SHARED, Stored, shared_path
 from .subjects import Found, Subject
 
 _PICTURES: Final = ("image/png", "image/jpeg", "image/webp")
@@ -32,7 +36,7 @@ def read_notebook(path: Path, found: Found) -> None:
         found.problems.append(f"{label}: no notebook of format 4: it has no cells")
         return
     for number, outputs in enumerate(_outputs(notebook["cells"]), 1):
-        _read_cell(f"{label}, cell {number}", outputs, found)
+        _read_cell(f"{label}, cell {number}", outputs, path.parent / SHARED, found)
 
 
 def _outputs(cells: list[Any]) -> Iterator[list[Any]]:
@@ -43,7 +47,7 @@ def _outputs(cells: list[Any]) -> Iterator[list[Any]]:
             yield outputs if isinstance(outputs, list) else []
 
 
-def _read_cell(label: str, outputs: list[Any], found: Found) -> None:
+def _read_cell(label: str, outputs: list[Any], shared: Path, found: Found) -> None:
     mine = []
     for output in outputs:
         data, metadata = _mapping(output, "data"), _mapping(output, "metadata")
@@ -56,8 +60,37 @@ def _read_cell(label: str, outputs: list[Any], found: Found) -> None:
         elif any(kind.startswith("image/") for kind in data):
             found.others += 1
     for number, (picture, told, line) in enumerate(mine, 1):
-        which = f", picture {number}" if len(mine) > 1 else ""
-        found.subjects.append(Subject(f"{label}{which}", "notebook", picture, told, line))
+        which = f"{label}, picture {number}" if len(mine) > 1 else label
+        if isinstance(told, dict) and "sheet" in told:
+            _read_sheet(which, told["sheet"], shared, found)
+        else:
+            found.subjects.append(Subject(which, "notebook", picture, told, line))
+
+
+def _read_sheet(label: str, records: Any, shared: Path, found: Found) -> None:
+    """Add the images of a sweep's sheet, which shows them small: they are beside the notebook, or nowhere."""
+    if not isinstance(records, list) or len(records) > MOST_SWEPT:
+        many = f"{len(records)} of them, more than {MOST_SWEPT}" if isinstance(records, list) else "no list of them"
+        found.problems.append(f"{label}: the records of the sheet cannot be read: {many}")
+        return
+    for number, told in enumerate(records, 1):
+        if isinstance(told, dict):
+            source = _exported(told, shared)
+            found.subjects.append(Subject(f"{label}, image {number} of the sheet", "notebook", source, told))
+    if rubbish := sum(not isinstance(told, dict) for told in records):
+        found.problems.append(
+            f"{label}: {rubbish} of {len(records)} records of the sheet cannot be read: no JSON objects"
+        )
+
+
+def _exported(told: Any, shared: Path) -> Path | None:
+    """Where an export has put the image of a record, beside the notebook; None where there is none."""
+    try:
+        record = carried_from(told).record
+    except RecordError:  # told with the image itself
+        return None
+    picture, *_ = Stored(record, shared_path(shared, record)).files
+    return picture if picture.is_file() else None
 
 
 def _mapping(value: Any, name: str) -> Mapping[str, Any]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import queue
 import re
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +13,7 @@ from importlib.metadata import version
 import pytest
 
 from flux_magic import Client
-from tests.support.hostile import PICTURE, Answer, hostile
+from tests.support.hostile import PICTURE, Answer, hostile_beside
 from tests.support.kernel import Kernel, running_kernel
 
 ipykernel = tuple(int(part) for part in version("ipykernel").split(".")[:2])
@@ -125,19 +123,8 @@ def deaf() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def stuck() -> Iterator[str]:
     """The address of a Space whose image stops in the middle."""
-    addresses: queue.Queue[str] = queue.Queue()
-    done = threading.Event()
-
-    async def serve() -> None:
-        async with hostile(file=Answer(PICTURE.body[:200], kind="image/png", then="silence")) as server:
-            addresses.put(server.address)
-            await asyncio.to_thread(done.wait)
-
-    with ThreadPoolExecutor(1) as pool:
-        serving = pool.submit(asyncio.run, serve())
-        yield addresses.get(timeout=10)
-        done.set()
-        serving.result()
+    with hostile_beside(file=Answer(PICTURE.body[:200], kind="image/png", then="silence")) as server:
+        yield server.address
 
 
 @pytest.mark.parametrize("phase", ["connecting", "queued", "running", "downloading"])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+import queue
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -177,6 +180,27 @@ async def hostile(prefix: str = "/gradio_api", **script: Script) -> AsyncIterato
         yield server
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def hostile_beside(prefix: str = "/gradio_api", **script: Script) -> Iterator[Hostile]:
+    """As `hostile`, on a thread of its own: for a test that blocks."""
+    started: queue.SimpleQueue[tuple[Hostile, Callable[[], object]]] = queue.SimpleQueue()
+
+    async def serve() -> None:
+        over = asyncio.Event()
+        async with hostile(prefix, **script) as server:
+            started.put((server, functools.partial(asyncio.get_running_loop().call_soon_threadsafe, over.set)))
+            await over.wait()
+
+    with ThreadPoolExecutor() as pool:
+        serving = pool.submit(asyncio.run, serve())
+        server, end = started.get(timeout=20)
+        try:
+            yield server
+        finally:
+            end()
+            serving.result()
 
 
 @dataclass(frozen=True, slots=True)

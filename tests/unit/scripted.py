@@ -11,7 +11,7 @@ import pytest
 from flux_magic import client, job
 from flux_magic.providers.base import AsyncGeneratorProvider, AsyncResult, Messages, ProviderModelMixin
 from flux_magic.providers.connection import Connection
-from flux_magic.types import Event, ImageRequest, ImageResponse
+from flux_magic.types import Event, ImageRequest, ImageResponse, Running
 from tests.unit.samples import encoded
 
 ADDRESS = "http://127.0.0.1:1/file=fox.png"
@@ -71,6 +71,34 @@ class Scripted(AsyncGeneratorProvider, ProviderModelMixin):
         raise NotImplementedError
 
 
+class Painter(Scripted):
+    """Paints each request with its seed as the colour; some fail, by their seeds."""
+
+    failing: ClassVar[dict[int, Exception]] = {}
+    pause: ClassVar[float] = 0
+    at_work: ClassVar[int] = 0
+    most_at_work: ClassVar[int] = 0
+    painted: ClassVar[list[int]] = []
+
+    async def stream(self, request: ImageRequest, *, progress: bool = True) -> AsyncGenerator[Event, None]:
+        assert progress
+        kind = type(self)
+        kind.at_work += 1
+        kind.most_at_work = max(kind.at_work, kind.most_at_work)
+        try:
+            yield Running(1, 4)
+            await asyncio.sleep(self.pause)
+            if error := self.failing.get(request.seed):
+                raise error
+            self.painted.append(request.seed)
+            yield answer(f"{ADDRESS}?{request.seed}", seed=request.seed)
+        finally:
+            kind.at_work -= 1
+
+    async def fetch(self, url: str) -> bytes:
+        return encoded(colour=int(url.rpartition("?")[2]))
+
+
 def installed(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
     """A provider of a test's own, for every model: it answers at once with one picture."""
 
@@ -82,4 +110,17 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
     for asker in (client, job):
         monkeypatch.setattr(asker, "get_provider", lambda _model: Mine)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")  # no test asks the Hub for a commit
+    return Mine
+
+
+def painting(monkeypatch: pytest.MonkeyPatch) -> type[Painter]:
+    """A painter of a test's own, for every model."""
+    installed(monkeypatch)
+
+    class Mine(Painter):
+        made: ClassVar[list[Scripted]] = []
+        painted: ClassVar[list[int]] = []
+
+    for asker in (client, job):
+        monkeypatch.setattr(asker, "get_provider", lambda _model: Mine)
     return Mine

@@ -9,7 +9,8 @@ import pytest
 
 from flux_magic import api, progress, settings
 from flux_magic.errors import InvalidRequest, SpaceError
-from flux_magic.generation import Generation, Generations
+from flux_magic.generation import Generation
+from flux_magic.generations import Generations
 from flux_magic.types import Running
 from tests.unit.scripted import Scripted, answer, installed
 

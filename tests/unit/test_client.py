@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Iterator
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -9,15 +10,29 @@ from typing import Any
 import aiohttp
 import pytest
 
+from flux_magic import client
 from flux_magic.client import Client
-from flux_magic.errors import EmptyResult, InvalidRequest, NotAnImage, SpaceError, TimedOut
-from flux_magic.generation import Generation, Generations
+from flux_magic.errors import (
+    ConnectionFailed,
+    EmptyResult,
+    FluxError,
+    Incomplete,
+    InvalidRequest,
+    NotAnImage,
+    QuotaExceeded,
+    SpaceError,
+    Stopped,
+    TimedOut,
+)
+from flux_magic.generation import Generation
+from flux_magic.generations import Generations
 from flux_magic.job import ClientEvent
 from flux_magic.providers.connection import open_session
 from flux_magic.settings import Settings
 from flux_magic.types import Event, ImageRequest, Queued, Running, Waiting
+from tests.support.space import run
 from tests.unit.samples import encoded
-from tests.unit.scripted import ADDRESS, Scripted, answer, installed
+from tests.unit.scripted import ADDRESS, Painter, Scripted, answer, installed, painting
 
 REQUEST = ImageRequest("a fox", "flux", 260, 200, 4, 42)
 
@@ -243,3 +258,115 @@ def test_a_client_that_is_entered_twice_keeps_one_connection_until_the_last_leav
     monkeypatch.setattr("flux_magic.client.open_session", counted)
     asyncio.run(main())
     assert len(opened) == 1
+
+
+# Several at once
+
+SEVERAL = [ImageRequest("a fox", "flux", 260, 200, 4, seed) for seed in range(9)]
+
+
+@pytest.fixture
+def painter(monkeypatch: pytest.MonkeyPatch) -> type[Painter]:
+    return painting(monkeypatch)
+
+
+async def many(requests: Iterable[ImageRequest] = SEVERAL, **options: Any) -> list[Generation]:
+    return [one async for one in Client().generate_many(requests, **options)]
+
+
+@pytest.mark.usefixtures("painter")
+def test_many_requests_give_a_generation_each() -> None:
+    made = run(many())
+    assert sorted(one.request.seed for one in made) == list(range(9))
+    assert len({one.digest for one in made}) == 9
+
+
+@pytest.mark.parametrize(("options", "most"), [({}, 4), ({"concurrency": 1}, 1), ({"concurrency": 16}, 9)])
+def test_so_many_are_made_at_once(painter: type[Painter], options: dict[str, Any], most: int) -> None:
+    painter.pause = 0.01
+    assert len(run(many(**options))) == 9
+    assert painter.most_at_work == most
+
+
+def test_one_that_fails_does_not_stop_the_others(painter: type[Painter]) -> None:
+    painter.failing = {3: SpaceError("no: by design", "Try it."), 5: NotAnImage("a page")}
+    made: list[Generation] = []
+
+    async def collect() -> None:
+        async for one in Client().generate_many(SEVERAL):
+            made.append(one)  # noqa: PERF401 - what came before the error counts
+
+    with pytest.raises(Incomplete) as told:
+        run(collect())
+    assert str(told.value) == "2 of 9 images failed; the first: no: by design\nTry it."
+    assert sorted(one.request.seed for one in made) == [0, 1, 2, 4, 6, 7, 8]
+    assert told.value.failures == painter.failing
+
+
+@pytest.mark.parametrize(
+    ("failing", "words"),
+    [
+        pytest.param({3: SpaceError("no")}, "1 of 9 images failed; no", id="one"),
+        pytest.param({n: SpaceError("no") for n in (1, 2)}, "2 of 9 images failed; each: no", id="for the same reason"),
+    ],
+)
+def test_how_many_failed_is_said(painter: type[Painter], failing: dict[int, Exception], words: str) -> None:
+    painter.failing = failing
+    with pytest.raises(Incomplete) as told:
+        run(many())
+    assert told.value.message == words
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(QuotaExceeded("no GPU time left"), id="no quota"),
+        pytest.param(ConnectionFailed("no connection"), id="no connection"),
+        pytest.param(Stopped("stopped"), id="stopped"),
+    ],
+)
+def test_what_would_fail_for_all_stops_the_rest_at_once(painter: type[Painter], error: FluxError) -> None:
+    painter.failing, painter.pause = {2: error}, 0.001
+    with pytest.raises(type(error)) as told:
+        run(many(ImageRequest("a fox", seed=seed) for seed in range(1000)))
+    assert told.value is error
+    assert len(painter.painted) < 20
+    assert painter.at_work == 0
+
+
+def test_all_of_them_can_be_stopped_from_elsewhere(painter: type[Painter]) -> None:
+    painter.pause = 60
+
+    async def stop() -> None:
+        task = asyncio.ensure_future(many())
+        await asyncio.sleep(0.05)
+        assert client.cancel_all() == 4
+        with pytest.raises(Stopped):
+            await task
+
+    run(stop())
+    assert painter.at_work == 0
+
+
+def test_requests_are_taken_as_there_is_room(painter: type[Painter]) -> None:
+    taken = []
+
+    def endless() -> Iterator[ImageRequest]:
+        for seed in range(10**9):
+            taken.append(seed)
+            yield ImageRequest("a fox", seed=seed % 256)
+
+    async def some() -> None:
+        async with aclosing(Client().generate_many(endless(), concurrency=2, store=False)) as made:
+            for _ in range(5):
+                await anext(made)
+
+    run(some())
+    assert len(taken) < 12
+    assert painter.at_work == 0
+
+
+def test_a_mistake_in_the_options_is_told_before_anything_is_asked(painter: type[Painter]) -> None:
+    with pytest.raises(InvalidRequest, match="concurrency is 99: give a whole number from 1 to 16"):
+        run(many(concurrency=99))
+    assert not painter.made

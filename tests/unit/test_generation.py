@@ -11,7 +11,8 @@ import pytest
 
 from flux_magic import keepsake, metadata, picture
 from flux_magic.errors import InvalidRequest, NotAnImage, SaveError
-from flux_magic.generation import Generation, Generations, ImageFile, save_target
+from flux_magic.generation import Generation, ImageFile, save_target
+from flux_magic.generations import Generations
 from tests.unit.samples import drawing, encoded, generation, notebook
 
 OTHER = encoded(colour=99)

@@ -13,7 +13,8 @@ import pytest
 
 from flux_magic import history, keepsake, picture
 from flux_magic.errors import InvalidRequest
-from flux_magic.generation import Generation, Generations
+from flux_magic.generation import Generation
+from flux_magic.generations import Generations
 from flux_magic.history import LONGEST, History
 from flux_magic.settings import Settings
 from flux_magic.store import SHARED, Store, Stored, shared_path, write

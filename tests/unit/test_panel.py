@@ -20,7 +20,8 @@ from traitlets import Int, TraitError, link
 import flux_magic
 from flux_magic import api, keepsake, settings
 from flux_magic.errors import InvalidRequest, QuotaExceeded, SpaceError, TimedOut
-from flux_magic.generation import Generation, Generations
+from flux_magic.generation import Generation
+from flux_magic.generations import Generations
 from flux_magic.panel import Panel, strip
 from flux_magic.types import MAX_SEED, ImageRequest, Queued, Running, Waiting
 from tests.unit.samples import encoded, generation

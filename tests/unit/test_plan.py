@@ -1,4 +1,4 @@
-"""From a prompt and settings to requests: `client.plan`."""
+"""From a prompt and settings to requests: `plan.plan`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from flux_magic.client import plan
 from flux_magic.errors import InvalidRequest
+from flux_magic.plan import plan
 from flux_magic.settings import Settings
 from flux_magic.types import MAX_SEED, ImageRequest
 

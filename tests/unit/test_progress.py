@@ -10,8 +10,9 @@ import pytest
 from IPython.core.getipython import get_ipython
 
 from flux_magic import progress
+from flux_magic.errors import SpaceError
 from flux_magic.job import ClientEvent
-from flux_magic.progress import Bar, NotebookSlot, Status, Terminal, bar, status_of
+from flux_magic.progress import Bar, NotebookSlot, SheetBar, Status, Terminal, bar, status_of
 from flux_magic.types import Log, Preview, Queued, Running, Waiting
 from tests.unit.samples import generation, notebook
 
@@ -228,3 +229,85 @@ def test_a_moment_in_a_notebook_is_one_output_that_begins_and_ends_empty(
         {},
     ]
     assert [one["update"] for one in shown] == [False, True, True]
+
+
+# Several at once, and their sheet
+
+
+class Slot(Paper):
+    """A slot that keeps the sheets that were drawn in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sheets: list[bytes] = []
+
+    def draw_picture(self, jpeg: bytes, _text: str) -> None:
+        self.sheets.append(jpeg)
+
+
+def sheet_bar(count: int, slot: Slot, paper: Paper | None = None) -> SheetBar:
+    made = iter(range(10**6))
+    return SheetBar(paper or Paper(), slot, count, lambda: b"%d" % next(made))
+
+
+def test_no_sheet_is_drawn_in_the_first_half_second() -> None:
+    slot, paper = Slot(), Paper()
+    sheet_bar(2, slot, paper).show("seed 1", generation())
+    assert (slot.sheets, paper.drawn) == ([], [])
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_bar_counts_what_is_done_and_names_what_is_at_work() -> None:
+    paper = Paper()
+    bar = sheet_bar(3, Slot(), paper)
+    bar.wait()
+    bar.show("seed 1", Running(1, 4))
+    bar.show("seed 1", generation())
+    bar.show("seed 2", SpaceError("no"))
+    assert paper.drawn == [
+        Status("0 of 3 images; connecting", 0, 3),
+        Status("0 of 3 images; seed 1: step 1 of 4", 0, 3),
+        Status("1 of 3 images; seed 1: done", 1, 3),
+        Status("2 of 3 images; seed 2: failed: no", 2, 3),
+    ]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_sheet_is_drawn_where_an_image_has_come_and_not_too_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    slot = Slot()
+    bar = sheet_bar(9, slot)
+    bar.wait()
+    for _ in range(3):
+        bar.show("seed 1", generation())
+    assert slot.sheets == [b"0"]
+    monkeypatch.setattr(progress, "SHEET_PAUSE", 0)
+    later = time.monotonic() + 10
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    bar.wait()
+    bar.wait()
+    assert slot.sheets == [b"0", b"1"]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_in_a_notebook_a_sheet_has_two_slots_that_are_empty_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with notebook(tmp_path) as shown:
+        monkeypatch.setattr(get_ipython(), "kernel", object(), raising=False)
+        with progress.sheet(2, lambda: b"\xff\xd8") as following:
+            following.show("seed 1", generation())
+    slots = {item["transient"]["display_id"]: item["data"] for item in shown}
+    assert list(slots.values()) == [{}, {}]
+    assert [item["data"] for item in shown if not item["update"]] == [{}, {}]
+    (drawn,) = [item for item in shown if "image/jpeg" in item["data"]]
+    assert drawn["data"] == {"image/jpeg": "/9g=", "text/plain": "1 of 2 images"}
+    assert drawn["metadata"] == {"image/jpeg": {"alt": "1 of 2 images"}}
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_quiet_sheet_is_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with notebook(tmp_path) as shown:
+        monkeypatch.setattr(get_ipython(), "kernel", object(), raising=False)
+        with progress.sheet(2, lambda: b"", quiet=True) as following:
+            following.show("seed 1", generation())
+    assert shown == []

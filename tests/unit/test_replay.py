@@ -16,7 +16,8 @@ import pytest
 from flux_magic import api, keepsake, local, progress, settings
 from flux_magic.client import Client
 from flux_magic.errors import InvalidRequest, LocalSpaceError, NotInStore, SpaceError, StoreError
-from flux_magic.generation import Generation, Generations
+from flux_magic.generation import Generation
+from flux_magic.generations import Generations
 from flux_magic.providers import hub
 from flux_magic.settings import Settings
 from flux_magic.store import SHARED, Store, shared_path, write

@@ -292,7 +292,7 @@ IN_NOTEBOOKS = [
         id="no record",
     ),
     pytest.param(
-        lambda one: one["data"].pop("image/png"), Outcome.UNTOLD, "no picture is embedded, only a link", id="a link"
+        lambda one: one["data"].pop("image/png"), Outcome.UNTOLD, "the picture itself is not embedded", id="a link"
     ),
     pytest.param(
         both(lambda one: one["data"].pop("image/png"), saying(seed=43)),

@@ -17,7 +17,9 @@ from flux_magic import picture
 from flux_magic.client import cancel_all
 from flux_magic.errors import ConnectionFailed, FluxError, InvalidRequest, QuotaExceeded, SpaceError, Stopped
 from flux_magic.generation import Generation
+from flux_magic.generations import Generations
 from flux_magic.settings import configure_by
+from flux_magic.sweeps import Axis
 from flux_magic.types import Circumstances, Event, ImageRequest, Record
 from flux_magic.verify import Grade, Outcome, Report, Status, Verdict, check, route
 from flux_magic.verify.cause import differences
@@ -30,6 +32,7 @@ from tests.unit.test_verify import (
     embedding,
     hand_made,
     one_pixel_changed,
+    output,
     put,
     reencoded,
     saved,
@@ -246,7 +249,18 @@ def test_a_link_is_made_anew_and_compared_by_its_record(
     assert (verdict.status, verdict.static, verdict.grade) == (status, Outcome.UNTOLD, grade)
     assert verdict.embedded is None
     assert verdict.remade == data
-    assert verdict.why.startswith("no picture is embedded, only a link")
+    assert verdict.why.startswith("the picture itself is not embedded")
+
+
+def test_each_image_of_a_sheet_is_made_anew_and_passes_where_its_record_says_the_same(provider: type[Scripted]) -> None:
+    provider.pictures = {ADDRESS: encoded(colour=50)}
+    sweep = Generations(
+        [made(encoded(colour=place * 50), seed=place + 1) for place in range(3)], [Axis("seed", (1, 2, 3))]
+    )
+    written(Path("fox.ipynb"), cell(*(output(one) for one in sweep.outputs())))
+    verdicts = checked().verdicts
+    assert [one.status for one in verdicts] == [Status.FAIL, Status.PASS, Status.FAIL]
+    assert [request.seed for request in requests(provider)] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

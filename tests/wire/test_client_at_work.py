@@ -14,7 +14,8 @@ import pytest
 from flux_magic import local, picture
 from flux_magic.client import Client
 from flux_magic.errors import FluxError, InvalidRequest, TimedOut
-from flux_magic.generation import Generation, Generations
+from flux_magic.generation import Generation
+from flux_magic.generations import Generations
 from flux_magic.job import ClientEvent
 from flux_magic.settings import resolve
 from flux_magic.types import MAX_SEED, Queued, Running, Waiting

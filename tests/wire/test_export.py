@@ -12,16 +12,18 @@ from flux_magic import keepsake
 from flux_magic.cli import main
 from flux_magic.errors import NotInStore
 from flux_magic.generation import Generation
+from flux_magic.generations import Generations
+from flux_magic.sweeps import Axis
 from flux_magic.verify import check_static
 from tests.support.space import image, run
 
 
-def notebook(path: Path, *made: Generation) -> Path:
-    """A notebook as Jupyter would save it, with a cell for each generation."""
+def notebook(path: Path, *made: Generation | Generations) -> Path:
+    """A notebook as Jupyter would save it, with a cell for each generation or sweep."""
     cells: list[dict[str, Any]] = [
         {
             "cell_type": "code",
-            "source": one.command(),
+            "source": one.command() if isinstance(one, Generation) else "%%flux --seed 1..3",
             "metadata": {},
             "execution_count": 1,
             "outputs": [
@@ -154,4 +156,33 @@ def test_a_picture_without_a_record_or_a_seed_is_named(space: str, capsys: pytes
         "0 images put into flux_images\n"
         "fox.ipynb, cell 1: it has no record\n"
         "fox.ipynb, cell 2: its seed is not known, so no cell can ask for it again\n"
+    )
+
+
+def test_the_images_of_a_sheet_are_exported_and_replayed(
+    space: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seeds = Axis("seed", (1, 2, 3))
+    made = [run(image(space, "a fox", seed=seed)) for seed in (1, 3)]
+    notebook(Path("fox.ipynb"), Generations(made, [seeds], [0, 2]), made[0])
+    assert main(["export", "fox.ipynb"]) == 0
+    assert capsys.readouterr().out == "2 images put into flux_images\n"
+    offline(monkeypatch)
+    for one in made:
+        again = run(image("local", one.prompt, seed=one.seed))
+        assert (again.replayed, again.digest, again.data) == (True, one.digest, one.data)
+
+
+def test_an_image_of_a_sheet_that_is_not_in_the_store_any_more_is_named(
+    space: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = [run(image(space, "a fox", seed=seed)) for seed in (1, 2)]
+    notebook(Path("fox.ipynb"), Generations(made, [Axis("seed", (1, 2))]))
+    assert made[1].path is not None
+    made[1].path.unlink()
+    assert main(["export", "fox.ipynb"]) == 1
+    assert capsys.readouterr().out == (
+        "1 image put into flux_images\n"
+        "fox.ipynb, cell 1, image 2 of the sheet: "
+        "the store has no such image: run the cell again with --fresh, and save\n"
     )

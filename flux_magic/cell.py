@@ -1,0 +1,123 @@
+"""What a `%%flux` cell asks for: its line and body read, its options as settings, its prompt as requests."""
+
+from __future__ import annotations
+
+import json
+import keyword
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import prompt
+from .errors import InvalidRequest
+from .plan import plan
+from .settings import MOST_IMAGES, MOST_SWEPT, Settings, resolve
+from .sweeps import Sweep, Template, check_number, sweep, template, varying
+from .types import ImageRequest, Space
+
+_ITS_OWN = {
+    "count", "dry_run", "fresh", "no_metadata", "output", "overwrite", "quiet", "raw", "save", "size", "sweep", "yes",
+}  # fmt: skip
+"""The options that are the cell's own; the others are settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one cell asks for.
+
+    Attributes:
+        options: as typed, by name.
+        settings: what is the same for all its images.
+        images: their requests, each to be shown by itself; or a sweep, for one sheet.
+        notes: what a person should know before they are made.
+    """
+
+    options: Mapping[str, Any]
+    settings: Settings
+    images: list[ImageRequest] | Sweep
+    notes: list[str] = field(default_factory=list)
+
+    def described(self) -> str:
+        """What would be sent, and where to."""
+        from .providers import get_provider
+
+        swept = isinstance(self.images, Sweep)
+        requests = self.images.requests if isinstance(self.images, Sweep) else self.images
+        provider = get_provider(requests[0].model)
+        space = Space.parse(self.settings.space) if self.settings.space else None
+        where = provider.api_endpoint if space is None else space.url or "the local Space (started when first needed)"
+        sent = [json.dumps(provider.inputs(request), ensure_ascii=False, indent=1) for request in requests]
+        return "\n".join([f"nothing was sent; it would go to {where}", *([str(self.images)] if swept else []), *sent])
+
+
+def read(line: str, body: str | None, names: Mapping[str, object]) -> Cell:
+    """A cell read: `names` are the notebook's.
+
+    Raises InvalidRequest for whatever can be known to fail before anything is sent.
+    """
+    options, rest = prompt.parse_line(line)
+    typed = prompt.prompt_of(rest, body)
+    _check(options)
+    settings = resolve(**settings_of(options))
+    made, notes = _template(typed, options, names)
+    return Cell(options, settings, _images(made, options, settings), notes)
+
+
+def _images(made: Template, options: Mapping[str, Any], settings: Settings) -> list[ImageRequest] | Sweep:
+    count, most = options.get("count", 1), MOST_SWEPT if options.get("yes") else MOST_IMAGES
+    varied = {name: value for name, value in options.items() if isinstance(value, prompt.Several)}
+    if made.axes or varied:
+        return sweep(made, settings, varied, count, most=most)
+    if options.get("sweep"):
+        raise InvalidRequest(
+            "--sweep finds nothing to vary: put {red|blue} or a list {names} into the prompt, or give --seed 1..8"
+        )
+    check_number(count, most)
+    text = made.text(())
+    return plan(text, settings, count, typed=None if text == made.typed else made.typed)
+
+
+def _template(typed: str, options: Mapping[str, Any], names: Mapping[str, object]) -> tuple[Template, list[str]]:
+    """The prompt with its names put in, and what should be known of them."""
+    notes: list[str] = []
+    if options.get("raw"):
+        return Template(typed, (typed,)), notes
+    if options.get("sweep"):
+        made = template(typed, names)
+    else:
+        text, missing = prompt.expand(typed, names)
+        made = Template(typed, (text,), missing=tuple(missing))
+        notes = [f"{slot[:40]} sent as one text: --sweep makes an image of each" for slot in varying(typed, names)]
+    if made.missing:
+        listed = ", ".join(f"{{{name}}}" for name in made.missing)
+        notes.append(f"{listed} sent as typed: no such name in this notebook")
+    return made, notes
+
+
+def settings_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What is the same for all images of a cell, as settings."""
+    once = {name: value for name, value in options.items() if not isinstance(value, prompt.Several)}
+    given = {name: value for name, value in once.items() if name not in _ITS_OWN}
+    if "size" in options and options.keys() & {"width", "height"}:
+        raise InvalidRequest("--size and --width or --height say the same twice: give --size alone, or the others")
+    if "size" in once:
+        given["width"], given["height"] = once["size"]
+    if options.get("fresh"):
+        given["replay"] = "off"
+    if options.get("no_metadata"):
+        given["metadata"] = False
+    return given
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """What can be known to fail is known before anything is sent."""
+    from .generation import save_target
+
+    name = options.get("output", "")
+    if keyword.iskeyword(name):
+        raise InvalidRequest(f"--output {name}: this is a word of Python's own, give another name")
+    if options.get("raw") and options.get("sweep"):
+        raise InvalidRequest("--raw takes what is in braces as typed, and --sweep varies it: give one of them")
+    if path := options.get("save"):
+        several = any(isinstance(value, prompt.Several) for value in options.values()) or options.get("sweep")
+        save_target(path, 2 if several else options.get("count", 1))

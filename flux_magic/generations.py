@@ -1,0 +1,294 @@
+"""Several generations: a count's one after the other, a sweep's by what it varies; and how they are shown and saved."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, overload
+
+from . import overview, picture
+from .display import Output
+from .errors import FluxError, MissingExtra, NotInSweep, shown
+from .generation import Generation, save_target
+from .overview import Place
+from .sheet import Sheet
+from .sweeps import Axis
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from PIL.Image import Image
+
+INSTALL: Final = 'pip install "flux-magic[pandas]"'
+
+_MOST_NAMED: Final = 12
+"""Values and images that a message names."""
+
+
+class Generations(Sequence[Generation]):
+    """Several generations, in the order of their requests.
+
+    A notebook shows each in full; those of a sweep as one sheet, with a table that is folded.
+
+    Args:
+        items: the generations that there are, in order.
+        axes: what a sweep varied; none where there is no more than a count.
+        places: the place of each among all combinations of the axes' values, the last axis varying the fastest, from
+            0; without them the items are the first.
+        troubles: why there is no image, by its place. A place that has neither an image nor a trouble was not made.
+        sheet: of these axes, with the images of all items in it; without one it is drawn when it is first needed.
+
+    Attributes:
+        axes: as given.
+
+    Raises ValueError for places that the axes do not have, or of which there are not as many as items.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[Generation],
+        axes: Sequence[Axis] = (),
+        places: Sequence[int] | None = None,
+        *,
+        troubles: Mapping[int, str] | None = None,
+        sheet: Sheet | None = None,
+    ) -> None:
+        self.axes = tuple(axes)
+        self._items = tuple(items)
+        self._places = tuple(range(len(self._items)) if places is None else places)
+        self._troubles = dict(troubles or {})
+        self._given = sheet
+        self._sheet: Sheet | None = None
+        if len(self._places) != len(self._items) or (self.axes and not set(self._places) <= set(range(self._every))):
+            raise ValueError(f"{len(self._items)} generations are not at {len(self._places)} of {self._every} places")
+
+    @property
+    def _every(self) -> int:
+        """How many images there would be if none were missing."""
+        return math.prod(len(axis.values) for axis in self.axes) if self.axes else len(self._items)
+
+    @property
+    def missing(self) -> dict[int, str]:
+        """Why there is no image, by place: `failed: …`, or `not made` where nothing was tried."""
+        there = set(self._places)
+        absent = (place for place in range(self._every if self.axes else 0) if place not in there)
+        return {
+            place: f"failed: {self._troubles[place]}" if place in self._troubles else "not made" for place in absent
+        }
+
+    @overload
+    def __getitem__(self, index: int) -> Generation: ...
+    @overload
+    def __getitem__(self, index: slice) -> Generations: ...
+    @overload
+    def __getitem__(self, index: Mapping[str, object]) -> Generation | Generations: ...
+    def __getitem__(self, index: int | slice | Mapping[str, object]) -> Generation | Generations:
+        """By position, or by what was varied: `foxes[0]`, `foxes[1:3]`, `foxes[{"seed": 3}]`.
+
+        A slice has no axes any more. For the values of axes see `sel`.
+        """
+        if isinstance(index, Mapping):
+            return self._selected(index)
+        if isinstance(index, slice):
+            return Generations(self._items[index])
+        return self._items[index]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Generation]:
+        return iter(self._items)
+
+    def sel(self, /, **values: object) -> Generation | Generations:
+        """What was made with these values of the axes, as in `foxes.sel(seed=3, steps=4)`.
+
+        Values are compared as texts, so `3` and `"3"` are the same; a size may be `(512, 768)` as well as `"512x768"`.
+        With a value for each axis this is the Generation, else the Generations of the axes that are left.
+
+        Raises NotInSweep, which is a LookupError, for an axis or a value that the sweep does not have, and for an
+        image that was not made.
+        """
+        return self._selected(values)
+
+    def _selected(self, values: Mapping[str, object]) -> Generation | Generations:
+        chosen = {axis: _place_of(axis, value) for axis, value in self._by_axis(values)}
+        if self.axes and len(chosen) == len(self.axes):
+            return self._at(chosen)
+        left = tuple(axis for axis in self.axes if axis not in chosen)
+        spans = [[chosen[axis]] if axis in chosen else range(len(axis.values)) for axis in self.axes]
+        moved = {self._place(at): new for new, at in enumerate(itertools.product(*spans))}
+        kept = [(item, moved[place]) for item, place in zip(self._items, self._places, strict=True) if place in moved]
+        troubles = {moved[place]: why for place, why in self._troubles.items() if place in moved}
+        return Generations([item for item, _ in kept], left, [place for _, place in kept], troubles=troubles)
+
+    def _by_axis(self, values: Mapping[str, object]) -> Iterator[tuple[Axis, object]]:
+        known = {axis.name: axis for axis in self.axes}
+        if not known:
+            raise NotInSweep("this is no sweep, so it has no axes: take its images by their positions, from 0")
+        for name, value in values.items():
+            if name not in known:
+                close = difflib.get_close_matches(str(name), known, n=1)
+                meant = f"did you mean {close[0]}? " if close else ""
+                raise NotInSweep(f"this sweep has no axis {shown(name)}: {meant}It has {', '.join(known)}")
+            yield known[name], value
+
+    def _at(self, chosen: Mapping[Axis, int]) -> Generation:
+        place = self._place([chosen[axis] for axis in self.axes])
+        for item, there in zip(self._items, self._places, strict=True):
+            if there == place:
+                return item
+        why = " ".join(self.missing[place].split())
+        raise NotInSweep(f"there is no image of {self._named(place)}: {why}")
+
+    def _place(self, at: Sequence[int]) -> int:
+        """The place of the values at these places in their axes."""
+        place = 0
+        for axis, one in zip(self.axes, at, strict=True):
+            place = place * len(axis.values) + one
+        return place
+
+    def _values(self, place: int) -> tuple[int | str, ...]:
+        """The axes' values at a place."""
+        found: list[int | str] = []
+        for axis in reversed(self.axes):
+            place, at = divmod(place, len(axis.values))
+            found.insert(0, axis.values[at])
+        return tuple(found)
+
+    def _named(self, place: int) -> str:
+        return " ".join(f"{axis.name}={value}" for axis, value in zip(self.axes, self._values(place), strict=True))
+
+    def save(
+        self, path: str | os.PathLike[str], *, overwrite: bool = False, metadata: bool | None = None
+    ) -> list[Path]:
+        """Write each into a folder; as `Generation.save`."""
+        save_target(path, len(self))
+        return [saved for item in self for saved in item.save(path, overwrite=overwrite, metadata=metadata)]
+
+    def grid(self) -> Image:
+        """All images on one sheet with labels (Pillow, RGB, at most 60,000 pixels on a side), drawn once.
+
+        Those of no sweep are labelled by their seeds. An image whose file is gone has a note in its place.
+        """
+        return self._drawn().image
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A table with a row for each image that there is, in order.
+
+        The first columns are the axes', then come `prompt`, `seed`, `steps`, `width` and `height` (pixels), `model`,
+        `digest` (64 hex digits), `path` (in the store, as a text, or None), `replayed`, and `seconds` (from the request
+        to the last byte, or None). A column that an axis has is there once.
+
+        Raises MissingExtra, which is an ImportError, without pandas.
+        """
+        try:
+            import pandas as pd
+        except ImportError as exc:
+            raise MissingExtra(f"a table needs pandas, which is not installed: {INSTALL}") from exc
+        varied = [axis.name for axis in self.axes]
+        rows = [
+            _facts(item) | dict(zip(varied, self._values(place), strict=True))
+            for item, place in zip(self._items, self._places, strict=True)
+        ]
+        return pd.DataFrame(rows, columns=list(dict.fromkeys([*varied, *_FACTS])))
+
+    def outputs(self) -> list[Output]:
+        """What a notebook shows: of a sweep the sheet and the table, else each image and its parameters."""
+        if not self.axes:
+            return [output for item in self for output in item.outputs()]
+        there = dict(zip(self._places, self._items, strict=True))
+        missing = self.missing
+        places = [
+            Place(there[place].record, there[place].replayed) if place in there else Place(None, missing=missing[place])
+            for place in range(self._every)
+        ]
+        return [overview.sheet(self.axes, places, self._drawn().encoded()), overview.table(self.axes, places)]
+
+    def _drawn(self) -> Sheet:
+        """The sheet, with a note where an image is missing."""
+        if self._sheet is None:
+            sheet = self._given or self._new_sheet()
+            for place, why in self.missing.items():
+                sheet.mark(place, why)
+            self._sheet = sheet
+        return self._sheet
+
+    def _new_sheet(self) -> Sheet:
+        axes = self.axes or (self._seeds(),)
+        places = self._places if self.axes else range(len(self._items))
+        sheet = Sheet(axes, self._sizes())
+        for place, item in zip(places, self._items, strict=True):
+            try:
+                sheet.put(place, picture.decode(item.data))
+            except FluxError as error:
+                sheet.mark(place, error.message)
+        return sheet
+
+    def _seeds(self) -> Axis:
+        """What labels the images of no sweep: their seeds, or their numbers where not all are known."""
+        seeds = [item.seed for item in self]
+        known = tuple(seed for seed in seeds if seed is not None)
+        return Axis("seed", known) if len(known) == len(seeds) else Axis("image", tuple(range(1, len(seeds) + 1)))
+
+    def _sizes(self) -> list[tuple[int, int]]:
+        """Width and height that each image was asked for, also where there is none."""
+        asked = [(item.record.requested_width, item.record.requested_height) for item in self]
+        if not self.axes:
+            return asked
+        usual = asked[0] if asked else (1, 1)
+        there = dict(zip(self._places, asked, strict=True))
+        return [there.get(place) or self._size_of(place, usual) for place in range(self._every)]
+
+    def _size_of(self, place: int, usual: tuple[int, int]) -> tuple[int, int]:
+        values = dict(zip((axis.name for axis in self.axes), self._values(place), strict=True))
+        width, height = str(values["size"]).split("x") if "size" in values else usual
+        return int(values.get("width", width)), int(values.get("height", height))
+
+    def __repr__(self) -> str:
+        return "\n".join([*map(repr, self), *self._told()])
+
+    def _told(self) -> list[str]:
+        """What is missing, in one line."""
+        missing = self.missing
+        if not missing:
+            return []
+        named = [f"{self._named(place)} {' '.join(why.split())}" for place, why in missing.items()]
+        return [f"{len(missing)} of {self._every} images are missing: {_listed(named, '; ')}"]
+
+    def _ipython_display_(self) -> None:
+        if not self.axes:
+            for item in self:
+                item._ipython_display_()
+            return
+        from IPython.display import display as show
+
+        for output in self.outputs():
+            show(output.data, metadata=output.metadata, raw=True)
+
+
+_FACTS: Final = ("prompt", "seed", "steps", "width", "height", "model", "digest", "path", "replayed", "seconds")
+
+
+def _facts(item: Generation) -> dict[str, Any]:
+    """What a table says of every image, by column."""
+    path = None if item.path is None else str(item.path)
+    told = (item.prompt, item.seed, item.steps, item.width, item.height, item.record.model, item.digest, path)
+    return dict(zip(_FACTS, (*told, item.replayed, item.record.circumstances.seconds), strict=True))
+
+
+def _place_of(axis: Axis, value: object) -> int:
+    """Where a value is in its axis."""
+    text = "x".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    for place, known in enumerate(axis.values):
+        if str(known) == text:
+            return place
+    raise NotInSweep(f"this sweep has no {axis.name} {shown(value)}: it has {_listed(list(map(str, axis.values)))}")
+
+
+def _listed(values: Sequence[str], between: str = ", ") -> str:
+    """The first of them, and how many more there are."""
+    more = [f"and {len(values) - _MOST_NAMED} more"] if len(values) > _MOST_NAMED else []
+    return between.join([*values[:_MOST_NAMED], *more])

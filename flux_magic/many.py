@@ -1,0 +1,147 @@
+"""The blocking calls for several images at once: a sweep, or whatever requests there are."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping
+from contextlib import aclosing, closing
+from typing import Any
+
+from . import api, progress, runner
+from .errors import FluxError
+from .generation import Generation
+from .generations import Generations
+from .job import ClientEvent
+from .settings import Settings, resolve
+from .sweeps import Sweep, sweep_of
+from .tally import Tally
+from .types import ImageRequest
+
+Step = tuple[int, ClientEvent | FluxError]
+"""What happened to one of several images: its request's place, from 0, and the event or the error it failed with."""
+
+
+def generate_many(requests: Iterable[ImageRequest], **options: Any) -> Iterator[Generation]:
+    """Make an image of each request, some at once, and give each as it is finished, in whatever order.
+
+    As `Client.generate_many`, for a caller that blocks; an interrupt ends the jobs. `for image in generate_many(…)`.
+    """
+    how = runner.get(resolve(**options).runner)
+    return _made(how.iterate(_generations(requests, options)))
+
+
+def _made(coming: Generator[Generation | None, None, None]) -> Iterator[Generation]:
+    with runner.interruptible(), closing(coming):
+        for generation in coming:
+            if generation is not None:
+                api.history.append(generation)
+                yield generation
+
+
+async def _generations(
+    requests: Iterable[ImageRequest], options: Mapping[str, Any]
+) -> AsyncGenerator[Generation, None]:
+    await _keep(resolve(**options))
+    async with aclosing(api.shared.generate_many(requests, **options)) as made:
+        async for generation in made:
+            yield generation
+
+
+async def _keep(settings: Settings) -> None:
+    """Keep the shared client's connections between calls, where its loop lives on."""
+    if settings.runner == "thread":
+        await runner.background.keep(api.shared)
+
+
+def sweep(
+    prompt: str,
+    *,
+    count: int = 1,
+    fresh: bool = False,
+    quiet: bool = False,
+    store: str | os.PathLike[str] | bool | None = None,
+    **options: Any,
+) -> Generations:
+    """Make an image for every combination of what is given as a list, and wait for all of them.
+
+    `sweep("a {colour} fox", colour=["red", "blue"], steps=[1, 2, 4], seed=42)` makes six. What is no list is the same
+    for all, the seed too: without one a random seed is chosen.
+
+    Args:
+        prompt: what the images show; `{name}` in it is each of the values that are given by this name, and
+            `{red|blue}` each of these.
+        count: above 1, an axis of as many successive seeds.
+        fresh: ask the Space, even for what is in the store.
+        quiet: show no progress.
+        store: as for `generate`.
+        options: of `generate`, of which `seed`, `steps`, `width`, `height` and `size` (`"512x768"`) take a list as
+            well; and the lists for the prompt. `concurrency` is how many are made at once, 1 to 16 (default 4).
+
+    Returns Generations, indexed by position or by axis, whose picture is one sheet.
+
+    Raises as `generate`; at the end Incomplete where some failed, whose `made` has the others.
+    """
+    asked, settings = sweep_of(prompt, options | {"store": store, "replay": "off" if fresh else None}, count)
+    tally = Tally(asked)
+    gather(tally, settings, quiet=quiet)
+    return tally.generations()
+
+
+def announced(asked: Sweep, settings: Settings) -> str:
+    """How many images a sweep is, and the GPU time that is left for them, where that is known."""
+    left = runner.background.run(_quota(settings))
+    return f"{asked}; {left}" if left else str(asked)
+
+
+async def _quota(settings: Settings) -> str:
+    await runner.background.keep(api.shared)
+    return await api.shared.quota(settings)
+
+
+def gather(tally: Tally, settings: Settings, *, quiet: bool = False) -> None:
+    """Make the images of a tally's sweep, under one bar and a sheet that fills in.
+
+    What is finished is in the tally whatever is raised: as `Client.stream_many` does, and Incomplete at the end.
+    """
+    asked, told = tally.sweep, quiet
+    try:
+        with (
+            runner.interruptible(),
+            progress.sheet(len(asked), tally.sheet, quiet=quiet) as bar,
+            closing(steps(asked.requests, settings)) as coming,
+        ):
+            for step in coming:
+                if step is None:
+                    bar.wait()
+                    continue
+                place, event = step
+                tally.take(place, event)
+                bar.show(asked.label(place), event)
+                if isinstance(event, Generation) and event.replayed and not told:
+                    progress.moment("from the store; --fresh asks the Space")
+                    told = True
+    finally:
+        for note in tally.notes:
+            print(f"note: {note}", file=sys.stderr)
+    if error := tally.failure():
+        raise error
+
+
+def steps(requests: Iterable[ImageRequest], settings: Settings) -> Generator[Step | None, None, None]:
+    """What happens to each of the requests as it does; None about every 0.2 s while there is nothing.
+
+    Who stops reading ends the jobs that are on their way. Each Generation is in `api.history` as well.
+    """
+    with closing(runner.get(settings.runner).iterate(_steps(requests, settings))) as coming:
+        for step in coming:
+            if step is not None and isinstance(step[1], Generation):
+                api.history.append(step[1])
+            yield step
+
+
+async def _steps(requests: Iterable[ImageRequest], settings: Settings) -> AsyncGenerator[Step, None]:
+    await _keep(settings)
+    async with aclosing(api.shared.stream_many(requests, settings)) as coming:
+        async for step in coming:
+            yield step

@@ -1,0 +1,59 @@
+"""Several streams of events as one, some of them at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_AGAIN = 0.5
+"""Seconds that a task has to end, before it is cancelled once more."""
+
+
+async def merged(sources: Iterable[AsyncGenerator[T, None]], at_once: int) -> AsyncGenerator[tuple[int, T], None]:
+    """The items of the sources as they come, each with its source's place, from 0.
+
+    At most `at_once` sources are open; the next is taken as one ends, and no more items than that are made before they
+    are read. Raises what a source raises. Then, and where the reader stops early, those that are open are closed.
+    """
+    waiting: Iterator[tuple[int, AsyncGenerator[T, None]]] = enumerate(sources)
+    room = asyncio.Semaphore(at_once)
+    inbox: asyncio.Queue[tuple[int, T] | asyncio.Task[None]] = asyncio.Queue()
+
+    async def work() -> None:
+        while (following := next(waiting, None)) is not None:
+            place, source = following
+            async with aclosing(source) as items:
+                async for item in items:
+                    await room.acquire()
+                    inbox.put_nowait((place, item))
+
+    workers: list[asyncio.Task[Any]] = [asyncio.create_task(work()) for _ in range(at_once)]
+    for worker in workers:
+        worker.add_done_callback(inbox.put_nowait)
+    working = len(workers)
+    try:
+        while working:
+            item = await inbox.get()
+            if isinstance(item, asyncio.Task):
+                working -= 1
+                item.result()
+            else:
+                room.release()
+                yield item
+    finally:
+        waiting = enumerate(())
+        await _ended(workers)
+
+
+async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """End the tasks. Before Python 3.12 `asyncio.wait_for` may lose a cancellation, so they are told until they end."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_AGAIN)
+    await asyncio.gather(*tasks, return_exceptions=True)  # nobody else asks what became of them

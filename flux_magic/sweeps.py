@@ -1,0 +1,310 @@
+"""A sweep: what is varied, as axes that multiply, and the requests that come of them.
+
+An axis is an option with several values, alternatives in the prompt (`a {red|blue} fox`) or a list of the notebook
+(`{names}`). What is no axis stays the same over the whole sweep, the seed too.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
+
+from . import prompt
+from .errors import InvalidRequest, shown
+from .plan import plan, whole
+from .settings import MOST_SWEPT, Settings, resolve
+from .types import ImageRequest
+
+OPTIONS: Final = ("seed", "steps", "size", "width", "height")
+"""The options of which a sweep can take several values."""
+
+_WORD: Final = "word"
+_TAKEN: Final = (*OPTIONS, "prompt", "model", "digest", "path", "replayed", "seconds")
+"""Names that the columns of a table of results have already."""
+
+_ITEM: Final = r"(?:\{\{\w+\}\}|\{\w+\}|[^{}|])*"
+_ALTERNATIVES: Final = rf"\{{({_ITEM}(?:\|{_ITEM})+)\}}"
+_SLOT: Final = re.compile(rf"\{{{_ALTERNATIVES}\}}|{_ALTERNATIVES}|\{{{prompt.NAME}\}}|{prompt.NAME}")
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One thing that a sweep varies.
+
+    Attributes:
+        name: `seed`, `steps`, `size`, `width`, `height`, the name of a list of the notebook, or `word` (`word_2`, …)
+            for alternatives in the prompt.
+        values: in the order typed, no two the same: whole numbers for the numeric options, text for all else
+            (a size is `512x768`).
+    """
+
+    name: str
+    values: tuple[int | str, ...]
+
+    def label(self, place: int) -> str:
+        """One of the values as a person reads it beside a row or column: `seed 42`, `512×768`, `red`."""
+        value = self.values[place]
+        if self.name == "size":
+            return str(value).replace("x", "×")
+        return f"{self.name} {value}" if isinstance(value, int) else value
+
+    def __str__(self) -> str:
+        name = _WORD if _is_word(self.name) else self.name
+        if name not in {*OPTIONS, _WORD}:
+            return f"{len(self.values)} {{{name}}}"
+        return f"{len(self.values)} {name}{'' if len(self.values) == 1 or name.endswith('s') else 's'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A prompt with places where the values of axes go.
+
+    Attributes:
+        typed: the prompt as typed.
+        parts: texts, and numbers of the axes whose values stand between them.
+        axes: what the prompt varies; none in a plain prompt.
+        missing: names in braces that the notebook does not have; they are sent as typed.
+    """
+
+    typed: str
+    parts: tuple[str | int, ...]
+    axes: tuple[Axis, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    def text(self, values: Sequence[int | str]) -> str:
+        """The prompt to send, with a value for each axis."""
+        return "".join(part if isinstance(part, str) else str(values[part]) for part in self.parts)
+
+
+def template(typed: str, names: Mapping[str, object]) -> Template:
+    """A prompt whose alternatives `{a|b}`, and whose `{names}` that are lists, are axes; the other names are put in.
+
+    `{{a|b}}` is a literal `{a|b}`, as `{{name}}` is a literal `{name}`.
+
+    Raises InvalidRequest for an axis without values, or with the same one twice.
+    """
+    made = _Making(names)
+    position = 0
+    for match in _SLOT.finditer(typed):
+        made.expand(typed[position : match.start()])
+        made.take(match)
+        position = match.end()
+    made.expand(typed[position:])
+    return Template(typed, tuple(made.parts), tuple(made.axes), tuple(dict.fromkeys(made.missing)))
+
+
+def varying(typed: str, names: Mapping[str, object]) -> list[str]:
+    """What would be an axis of the prompt, as typed: its alternatives, and the names of lists."""
+    found = []
+    for match in _SLOT.finditer(typed):
+        _, alternatives, _, name = match.groups()
+        if alternatives is not None or (name is not None and listed(names.get(name)) is not None):
+            found.append(match[0])
+    return list(dict.fromkeys(found))
+
+
+class _Making:
+    """A template that is being read, from its beginning to its end."""
+
+    def __init__(self, names: Mapping[str, object]) -> None:
+        self.names = names
+        self.parts: list[str | int] = []
+        self.axes: list[Axis] = []
+        self.missing: list[str] = []
+
+    def take(self, match: re.Match[str]) -> None:
+        literal, alternatives, _, name = match.groups()
+        if literal is not None:
+            self.parts.append(f"{{{literal}}}")
+        elif alternatives is not None:
+            words = sum(_is_word(axis.name) for axis in self.axes)
+            values = [self._expanded(one) for one in alternatives.split("|")]
+            self._vary(f"{_WORD}_{words + 1}" if words else _WORD, values, match[0])
+        elif name is not None and (items := listed(self.names.get(name))) is not None:
+            self._vary(name, [str(item) for item in items], match[0])
+        else:
+            self.expand(match[0])
+
+    def expand(self, text: str) -> None:
+        if text:
+            self.parts.append(self._expanded(text))
+
+    def _expanded(self, text: str) -> str:
+        expanded, missing = prompt.expand(text, self.names)
+        self.missing += missing
+        return expanded
+
+    def _vary(self, name: str, values: list[str], typed: str) -> None:
+        known = next((number for number, axis in enumerate(self.axes) if axis.name == name), None)
+        if known is None:
+            if name in _TAKEN or (_is_word(name) and "|" not in typed):
+                raise InvalidRequest(f"{typed}: a sweep has a {name} of its own: give the list another name")
+            self.axes.append(Axis(name, _distinct(typed, values)))
+            known = len(self.axes) - 1
+        self.parts.append(known)
+
+
+def _is_word(name: str) -> bool:
+    """Whether this is the name of an axis of alternatives."""
+    return re.fullmatch(rf"{_WORD}(_\d+)?", name) is not None
+
+
+def listed(value: object) -> list[Any] | None:
+    """The items of a list, a tuple, a range, a one-dimensional array or a column of a table; None of all else."""
+    if isinstance(value, list | tuple | range):
+        return list(value)
+    if getattr(value, "ndim", None) == 1 and hasattr(value, "tolist"):
+        return list(value.tolist())
+    return None
+
+
+def _distinct(typed: str, values: Sequence[Any]) -> tuple[Any, ...]:
+    """The values, where there are some and no two are the same."""
+    if not values:
+        raise InvalidRequest(f"{typed} is empty: give one value or more")
+    if len(values) > MOST_SWEPT:
+        raise InvalidRequest(f"{typed}: {len(values)} values are more than {MOST_SWEPT}")
+    seen: set[Any] = set()
+    for value in values:
+        if value in seen:
+            raise InvalidRequest(f"{typed}: {shown(value)} is there twice")
+        seen.add(value)
+    return tuple(values)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Axes and their requests, of which there is one for each combination.
+
+    Attributes:
+        axes: one or more.
+        requests: in the axes' order, the last axis varying the fastest.
+    """
+
+    axes: tuple[Axis, ...]
+    requests: tuple[ImageRequest, ...]
+
+    def __len__(self) -> int:
+        return len(self.requests)
+
+    def label(self, place: int) -> str:
+        """One of the images in words: `steps 4, seed 42`."""
+        return ", ".join(axis.label(at) for axis, at in zip(self.axes, self.coordinates(place), strict=True))
+
+    def coordinates(self, place: int) -> tuple[int, ...]:
+        """The places of an image's values in the axes."""
+        found: list[int] = []
+        for axis in reversed(self.axes):
+            place, at = divmod(place, len(axis.values))
+            found.insert(0, at)
+        return tuple(found)
+
+    def __str__(self) -> str:
+        return f"{len(self)} image{'' if len(self) == 1 else 's'}: {' × '.join(str(axis) for axis in self.axes)}"
+
+
+def sweep(
+    template: Template,
+    settings: Settings,
+    varied: Mapping[str, Sequence[Any]],
+    count: int = 1,
+    *,
+    most: int = MOST_SWEPT,
+) -> Sweep:
+    """The requests for every combination of what the prompt and the options vary.
+
+    Args:
+        template: of the prompt; its axes come first.
+        settings: what is the same for all.
+        varied: several values by the option's name, in the order of the axes; a size is its width and height.
+        count: above 1, an axis of as many successive seeds.
+        most: images that it may have.
+
+    Raises InvalidRequest for too many of them, two axes that say the same, and values that are not allowed.
+    """
+    lengths = [len(axis.values) for axis in template.axes] + [len(values) for values in varied.values()]
+    check_number(math.prod(lengths) * count, most)
+    if count > 1 and "seed" in varied:
+        raise InvalidRequest("--count and several seeds say the same twice: give one of them")
+    bases = plan(template.text([axis.values[0] for axis in template.axes]), settings, count)
+    base = replace(bases[0], chosen=settings.seed is None and "seed" not in varied)
+    if count > 1:
+        varied = {**varied, "seed": [one.seed for one in bases]}
+    options = [_option_axis(name, values) for name, values in varied.items()]
+    axes = (*template.axes, *options)
+    return Sweep(axes, tuple(_requests(template, base, axes)))
+
+
+def sweep_of(typed: str, options: Mapping[str, Any], count: int = 1) -> tuple[Sweep, Settings]:
+    """A sweep and its settings, by the names of `Settings`, of OPTIONS, and of lists for the prompt.
+
+    Raises InvalidRequest where nothing is varied, or as `sweep` does; TypeError for an option that there is not.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    known = {field.name for field in fields(Settings)} | {"size"}
+    lists = {name: value for name, value in given.items() if name not in known and listed(value) is not None}
+    made = template(typed, lists)
+    if unused := sorted(lists.keys() - {axis.name for axis in made.axes}):
+        raise InvalidRequest(f"{unused[0]} is a list, but the prompt has no {{{unused[0]}}}")
+    varied, scalars = {}, {}
+    for name, value in given.items():
+        if name in lists:
+            continue
+        items = _sizes(value) if name == "size" else listed(value) if name in OPTIONS else None
+        if items is None:
+            scalars[name] = value
+        elif len(items) == 1:
+            scalars |= {"width": items[0][0], "height": items[0][1]} if name == "size" else {name: items[0]}
+        else:
+            varied[name] = items
+    settings = resolve(**scalars)
+    if not made.axes and not varied and count == 1:
+        raise InvalidRequest("nothing is varied: give a list, as in steps=[1, 2, 4], or {red|blue} in the prompt")
+    return sweep(made, settings, varied, count), settings
+
+
+def _sizes(value: Any) -> list[tuple[Any, Any]]:
+    """A size, or several, as widths and heights in pixels: `"512x768"` or `(512, 768)` each."""
+    items = listed(value)
+    if items is None or (len(items) == 2 and not any(isinstance(item, str | Sequence) for item in items)):
+        items = [value]
+    return [_size(item) for item in items]
+
+
+def _size(value: Any) -> tuple[int, int]:
+    if isinstance(value, str):
+        value = [int(side) if side.isdecimal() else side for side in re.split("[x×X]", value)]
+    if not isinstance(value, Sequence) or len(value) != 2:
+        raise InvalidRequest(f"size is {shown(value)}: give width x height in pixels, for example '1024x768'")
+    return whole("width", value[0]), whole("height", value[1])
+
+
+def check_number(number: int, most: int) -> None:
+    """Raises InvalidRequest where these are more images than one cell may have, or any."""
+    if number > MOST_SWEPT:
+        raise InvalidRequest(f"{number} images are more than {MOST_SWEPT} in one go: make several cells of it")
+    if number > most:
+        raise InvalidRequest(f"{number} images are more than {most} in one cell: add --yes if you mean it")
+
+
+def _option_axis(name: str, values: Sequence[Any]) -> Axis:
+    if name == "size":
+        return Axis(name, _distinct("size", [f"{width}x{height}" for width, height in values]))
+    return Axis(name, _distinct(name, [whole(name, value) for value in values]))
+
+
+def _requests(template: Template, base: ImageRequest, axes: Sequence[Axis]) -> Iterator[ImageRequest]:
+    for values in itertools.product(*(axis.values for axis in axes)):
+        text = template.text(values)
+        changes: dict[str, Any] = {"prompt": text, "typed": None if text == template.typed else template.typed}
+        for axis, value in zip(axes[len(template.axes) :], values[len(template.axes) :], strict=True):
+            if axis.name == "size":
+                width, height = str(value).split("x")
+                changes |= {"width": int(width), "height": int(height)}
+            else:
+                changes[axis.name] = value
+        yield replace(base, **changes)

@@ -1,0 +1,47 @@
+"""A sweep in a real JupyterLab: the sheet fills in while images arrive, and the saved notebook has it whole."""
+
+from __future__ import annotations
+
+import asyncio
+
+import nbformat
+from playwright.async_api import expect
+
+from tests.browser.test_lab import keep
+from tests.support.lab import RUN_ALL, SAVE, Lab
+
+
+async def test_a_sheet_of_three_by_four_fills_in_and_is_whole_in_the_saved_notebook(lab: Lab, slow_space: str) -> None:
+    sweep = f"%%flux --steps 1,2,3 --seed 1..4 --size 384x384 --space {slow_space}\na red fox in the morning mist"
+    lab.write("sweep.ipynb", ["%load_ext flux_magic", sweep])
+    async with lab.opened("sweep.ipynb") as page:
+        running = asyncio.create_task(page.evaluate(RUN_ALL))
+        cell = page.locator(".jp-CodeCell").nth(1)
+        bar = cell.get_by_role("status")
+        await expect(bar).to_contain_text(" of 12 images", timeout=30_000)
+        sheet = cell.locator("img")
+        await expect(sheet).to_have_count(1)
+        first = await sheet.get_attribute("src")
+        await expect(bar).to_contain_text("5 of 12 images", timeout=30_000)
+        await expect(sheet).not_to_have_attribute("src", first or "")
+        await keep(page, "sweep-filling-in.png")
+        await running
+        await expect(bar).to_have_count(0)
+        await expect(sheet).to_have_count(1)
+        assert await sheet.evaluate("image => image.naturalWidth > 1000 && image.naturalHeight > 700")
+        table = cell.locator("details")
+        await expect(table.locator("pre").first).to_be_hidden()
+        await keep(page, "sweep.png")
+        await table.locator("summary").first.click()
+        await expect(table.locator("pre").first).to_be_visible()
+        await keep(page, "sweep-table.png")
+        await page.evaluate(SAVE)
+    saved = nbformat.read(lab.folder / "sweep.ipynb", as_version=4).cells[1].outputs
+    announced, *shown = saved
+    assert announced.text == "12 images: 3 steps × 4 seeds\n"
+    whole = [output.data for output in shown if output.data]
+    assert [sorted(data) for data in whole] == [
+        ["image/jpeg", "text/plain"],
+        ["text/html", "text/markdown", "text/plain"],
+    ]
+    assert whole[0]["text/plain"].startswith("<flux sheet steps×seed 3×4, 12 images sha256:")

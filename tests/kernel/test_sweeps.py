@@ -1,0 +1,189 @@
+"""Sweeps in a real kernel: what `%%flux` makes of several values, and what the notebook gets of it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flux_magic import picture
+from tests.support.hostile import COMPLETED, finished, hostile_beside, stream
+from tests.support.kernel import Cell, Kernel, running_kernel
+
+SMALL = "--size 256x256 --quiet"
+QUOTA = "You have exceeded your free ZeroGPU quota (60s requested vs. 0s left). Try again in 1:02:03."
+SHEET = re.compile(r"<flux sheet (?P<axes>\S+) (?P<shape>\S+), (?P<count>.*) images sha256:(?P<digest>[0-9a-f]{12})>")
+
+
+def sheet_of(cell: Cell) -> re.Match[str]:
+    """The one sheet among a cell's outputs, by its line of text."""
+    (line,) = [text for text in cell.shown("text/plain") if text.startswith("<flux sheet")]
+    match = SHEET.fullmatch(line)
+    assert match is not None, line
+    return match
+
+
+def told(kernel: Kernel, expression: str) -> Any:
+    """What an expression is in the kernel, as JSON."""
+    return json.loads(kernel.ok(f"import json\nprint(json.dumps({expression}))").stdout)
+
+
+def test_several_values_give_one_sheet_and_a_table_that_is_folded(kernel: Kernel) -> None:
+    cell = kernel.ok(f"%%flux --steps 1,2 --seed 1..3 {SMALL}\na red fox")
+    sheet, table = cell.outputs
+    assert cell.stdout == "6 images: 2 steps × 3 seeds\n"
+    assert set(sheet["data"]) == {"image/jpeg", "text/plain"}
+    assert sheet_of(cell)["axes"] == "steps×seed"
+    assert sheet_of(cell)["shape"] == "2×3"
+    assert sheet_of(cell)["count"] == "6"
+    image = picture.decode(base64.b64decode(sheet["data"]["image/jpeg"]))
+    assert image.width > image.height > 300
+    assert "<details>" in table["data"]["text/html"]
+    assert table["data"]["text/html"].count("%%flux") == 6
+    assert len(sheet["metadata"]["flux_magic"]["sheet"]) == 6
+    assert cell.updates == []
+
+
+def test_the_same_sweep_gives_the_same_text_again(kernel: Kernel) -> None:
+    line = f"%flux --steps 1,2 --seed 8,9 {SMALL} a hen"
+    first, second = kernel.ok(line), kernel.ok(line.replace("--quiet", "--quiet --fresh"))
+    assert [one["data"]["text/plain"] for one in first.outputs] == [one["data"]["text/plain"] for one in second.outputs]
+
+
+def test_the_value_is_indexed_by_position_and_by_axis(kernel: Kernel) -> None:
+    kernel.ok(f"%flux --steps 1,2 --seed 1..3 --output foxes {SMALL} a red fox")
+    assert told(kernel, "[len(foxes), foxes[4].seed, foxes[4].steps]") == [6, 2, 2]
+    assert told(kernel, "foxes.sel(steps=2, seed=2) is foxes[4]") is True
+    assert told(kernel, "[one.seed for one in foxes[{'steps': 1}]]") == [1, 2, 3]
+    assert told(kernel, "foxes.to_pandas()[['steps', 'seed']].values.tolist()")[3] == [2, 1]
+    assert told(kernel, "foxes.grid().size")[0] > 500
+
+
+def test_each_image_is_in_the_store_at_full_size_and_can_be_saved(kernel: Kernel) -> None:
+    cell = kernel.ok(f"%flux --seed 1..3 --output foxes --save foxes/ {SMALL} a red fox")
+    assert cell.stdout.splitlines() == ["3 images: 3 seeds", "saved 3 images in foxes/"]
+    assert told(kernel, "[one.path.exists() and one.images[0].size for one in foxes]") == [[256, 256]] * 3
+    assert len(told(kernel, "__import__('os').listdir('foxes')")) == 3
+
+
+def test_alternatives_and_lists_are_axes_with_the_option_sweep(kernel: Kernel) -> None:
+    kernel.ok("places, colour = ['snow', 'sand'], 'grey'")
+    cell = kernel.ok(f"%%flux --sweep --seed 4 --output foxes {SMALL}\na {{red|{{colour}}}} fox in {{places}}")
+    assert cell.stdout == "4 images: 2 words × 2 {places}\n"
+    assert told(kernel, "[one.prompt for one in foxes]") == [
+        "a red fox in snow",
+        "a red fox in sand",
+        "a grey fox in snow",
+        "a grey fox in sand",
+    ]
+    assert told(kernel, "foxes.sel(word='grey', places='sand').prompt") == "a grey fox in sand"
+    assert told(kernel, "{one.seed for one in foxes} == {4}") is True
+
+
+def test_without_the_option_they_are_text_and_a_note_tells_so(kernel: Kernel) -> None:
+    kernel.ok("places = ['snow', 'sand']")
+    cell = kernel.ok(f"%flux --seed 4 {SMALL} a {{red|blue}} fox in {{places}}")
+    assert cell.stderr.splitlines() == [
+        "note: {red|blue} sent as one text: --sweep makes an image of each",
+        "note: {places} sent as one text: --sweep makes an image of each",
+    ]
+    assert kernel.ok("print(_.prompt)").stdout == "a {red|blue} fox in ['snow', 'sand']\n"
+
+
+def test_a_random_seed_is_the_same_for_the_whole_sweep(kernel: Kernel) -> None:
+    kernel.ok(f"%flux --steps 1..3 --output foxes {SMALL} a fox")
+    assert told(kernel, "len({one.seed for one in foxes})") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--seed 1..17 a fox", "17 images are more than 16 in one cell: add --yes if you mean it"),
+        ("--seed 1..9 --steps 1,2 a fox", "18 images are more than 16 in one cell"),
+        ("--seed 1..10000 --steps 1,2 --yes a fox", "20000 images are more than 10000 in one go"),
+        ("--sweep a fox", "--sweep finds nothing to vary"),
+        ("--sweep --raw {a|b}", "--raw takes what is in braces as typed, and --sweep varies it"),
+        ("--seed 1,2 -n 2 a fox", "--count and several seeds say the same twice"),
+        ("--size 64x64,72x72 --width 64 a fox", "say the same twice"),
+        ("--seed 1,2 --save fox.png a fox", "cannot save 2 images as the one file fox.png: give a folder"),
+        ("--sweep a {nothing}", "finds nothing to vary"),
+    ],
+)
+def test_a_mistake_is_one_line_and_nothing_is_sent(kernel: Kernel, line: str, words: str) -> None:
+    cell = kernel.run(f"%flux {line}")
+    assert cell.status == "error"
+    assert words in cell.error
+    assert "\n" not in cell.error
+    assert cell.outputs == []
+
+
+def test_a_dry_run_tells_every_request(kernel: Kernel) -> None:
+    cell = kernel.ok("%flux --dry-run --seed 1,2 --steps 3,4 a fox")
+    assert cell.stdout.splitlines()[1] == "4 images: 2 seeds × 2 steps"
+    assert cell.stdout.count('"num_inference_steps": 3') == 2
+
+
+def test_one_image_that_fails_is_marked_and_the_cell_fails_at_the_end(kernel: Kernel) -> None:
+    cell = kernel.run(f"%flux --steps 2,60 --seed 1,2 --output foxes {SMALL} a red fox")
+    assert cell.status == "error"
+    assert cell.error.startswith("Incomplete: 2 of 4 images failed; each: steps is 60: this Space takes 1 to 50")
+    assert cell.traceback.count("\n") <= 2
+    assert sheet_of(cell)["count"] == "2 of 4"
+    assert "failed: steps is 60: this Space takes 1 to 50" in cell.outputs[1]["data"]["text/plain"]
+    assert told(kernel, "[[one.steps, one.seed] for one in foxes]") == [[2, 1], [2, 2]]
+
+
+def test_no_quota_stops_the_rest_at_once() -> None:
+    refused = stream(finished({"error": QUOTA, "title": "ZeroGPU quota exceeded"}, success=False))
+
+    with (
+        hostile_beside(queue=[stream(COMPLETED), stream(COMPLETED), refused]) as server,
+        running_kernel(FLUX_MAGIC_SPACE=server.address) as fresh,
+    ):
+        fresh.ok("%load_ext flux_magic")
+        cell = fresh.run(f"%flux --seed 1..16 --concurrency 1 --output foxes {SMALL} a fox")
+    assert cell.error.startswith("QuotaExceeded: ")
+    assert server.seen.count("post") == 3
+    assert sheet_of(cell)["count"] == "2 of 16"
+    assert cell.stderr == "note: 2 of 16 images were made\n"
+
+
+def test_an_interrupt_keeps_what_is_finished_and_the_cell_run_again_makes_the_rest(
+    slow_space: str, tmp_path: Path
+) -> None:
+    line = f"%flux --seed 1..6 --steps 1 --output foxes --space {slow_space} --size 256x256 a fox"
+    with running_kernel(tmp_path, FLUX_MAGIC_REPLAY="auto", FLUX_MAGIC_STORE=str(tmp_path / "store")) as fresh:
+        fresh.ok("%load_ext flux_magic")
+        fresh.ok(f"%flux --seed 99 --steps 1 --space {slow_space} --size 256x256 a fox")
+        sent = fresh.send(line)
+        time.sleep(1.2)
+        fresh.interrupt()
+        cell = fresh.wait(sent)
+        assert cell.status == "error"
+        assert cell.error.startswith("KeyboardInterrupt")
+        made = told(fresh, "[one.seed for one in foxes]")
+        assert 1 <= len(made) <= 5
+        assert f"note: {len(made)} of 6 images were made; run the cell again, and only what is missing" in cell.stderr
+        assert "not made" in cell.outputs[-1]["data"]["text/plain"]
+        assert sheet_of(cell)["count"] == f"{len(made)} of 6"
+        again = fresh.ok(line)
+        assert sheet_of(again)["count"] == "6"
+        assert told(fresh, "[one.seed for one in foxes if one.replayed]") == made
+
+
+def test_the_sheet_fills_in_while_images_arrive_and_nothing_of_that_stays(slow_space: str, tmp_path: Path) -> None:
+    with running_kernel(tmp_path) as fresh:
+        fresh.ok("%load_ext flux_magic")
+        cell = fresh.ok(f"%flux --seed 1..4 --steps 2 --space {slow_space} --size 256x256 a fox")
+    sheets = [one["data"]["image/jpeg"] for one in cell.updates if "image/jpeg" in one["data"]]
+    assert len(set(sheets)) >= 3
+    texts = [one["data"].get("text/plain", "") for one in cell.updates]
+    assert any(re.fullmatch(r"\d of 4 images; seed \d: step \d of 2", text) for text in texts), texts
+    slots = {one["transient"]["display_id"]: one["data"] for one in (*cell.outputs, *cell.updates) if one["transient"]}
+    assert list(slots.values()) == [{}, {}]
+    assert [one["data"] for one in cell.outputs if one["transient"]] == [{}, {}]

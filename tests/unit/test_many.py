@@ -1,0 +1,219 @@
+"""The blocking calls for several images: `flux_magic.many`, and what a tally makes of them."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flux_magic import api, many, progress, settings
+from flux_magic.errors import Incomplete, InvalidRequest, QuotaExceeded, SpaceError, StoreError
+from flux_magic.generation import ImageFile
+from flux_magic.generations import Generations
+from flux_magic.settings import Settings
+from flux_magic.sweeps import sweep, template
+from flux_magic.tally import Tally
+from flux_magic.types import ImageRequest, Running
+from tests.unit.samples import generation, opened
+from tests.unit.scripted import Painter, painting
+from tests.unit.test_progress import Paper
+
+
+@pytest.fixture(autouse=True)
+def _no_layers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("FLUX_MAGIC_SPACE", raising=False)
+    settings.configure_by(dict)
+    yield
+    settings.configure_by(dict)
+
+
+@pytest.fixture
+def painter(monkeypatch: pytest.MonkeyPatch) -> type[Painter]:
+    return painting(monkeypatch)
+
+
+def requests(count: int) -> Iterator[ImageRequest]:
+    return (ImageRequest("a fox", seed=seed % 256) for seed in range(count))
+
+
+# generate_many
+
+
+@pytest.mark.usefixtures("painter")
+def test_many_are_given_as_they_finish_and_are_in_the_history() -> None:
+    api.history.clear()
+    made = list(many.generate_many(requests(9)))
+    assert sorted(one.request.seed for one in made) == list(range(9))
+    assert list(api.history) == made
+
+
+def test_a_slow_caller_holds_the_others_up(painter: type[Painter]) -> None:
+    made = many.generate_many(requests(10_000), concurrency=2, store=False)
+    next(made)
+    time.sleep(0.5)
+    assert len(painter.painted) < 60
+    made.close()  # type: ignore[attr-defined]  # it is a generator
+    for _ in range(100):
+        if painter.at_work == 0:
+            break
+        time.sleep(0.05)
+    assert painter.at_work == 0
+
+
+def test_some_that_fail_are_told_after_the_others(painter: type[Painter]) -> None:
+    painter.failing = {2: SpaceError("no: by design")}
+    made: list[int] = []
+    with pytest.raises(Incomplete, match="1 of 5 images failed; no: by design"):
+        made.extend(one.request.seed for one in many.generate_many(requests(5)))
+    assert sorted(made) == [0, 1, 3, 4]
+
+
+def test_a_mistake_is_told_at_the_call_and_not_later() -> None:
+    with pytest.raises(InvalidRequest, match="concurrency is 0"):
+        many.generate_many([], concurrency=0)
+    with pytest.raises(TypeError, match="unknown option: step"):
+        many.generate_many([], step=4)
+
+
+def test_an_interrupt_ends_all_of_them(painter: type[Painter]) -> None:
+    painter.pause = 60
+    timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        list(many.generate_many(requests(8)))
+    assert painter.at_work == 0
+
+
+# sweep
+
+
+@pytest.mark.usefixtures("painter")
+def test_a_sweep_gives_every_combination_by_its_axes() -> None:
+    made = many.sweep("a {colour} fox", colour=["red", "blue"], seed=[1, 2, 3], steps=4, quiet=True)
+    assert isinstance(made, Generations)
+    assert [(one.prompt, one.request.seed, one.steps) for one in made] == [
+        (f"a {colour} fox", seed, 4) for colour in ("red", "blue") for seed in (1, 2, 3)
+    ]
+    assert made.sel(colour="blue", seed=2) is made[4]
+
+
+@pytest.mark.usefixtures("painter")
+def test_what_a_sweep_has_in_the_store_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FLUX_MAGIC_REPLAY", raising=False)
+    first = many.sweep("a hare", seed=[1, 2], quiet=True)
+    second = many.sweep("a hare", seed=[1, 2, 3], quiet=True)
+    fresh = many.sweep("a hare", seed=[1, 2], quiet=True, fresh=True)
+    assert [[one.replayed for one in made] for made in (first, second, fresh)] == [
+        [False, False],
+        [True, True, False],
+        [False, False],
+    ]
+
+
+def test_a_sweep_of_which_some_failed_has_the_others_on_its_error(painter: type[Painter]) -> None:
+    painter.failing = {2: SpaceError("no", "Try it.")}
+    with pytest.raises(Incomplete) as told:
+        many.sweep("a fox", seed=[1, 2, 3], quiet=True)
+    assert str(told.value) == (
+        "1 of 3 images failed; no\nThe others are there: run the cell again, and only what is missing is asked for."
+    )
+    assert [one.request.seed for one in told.value.made] == [1, 3]
+    assert told.value.failures == {1: painter.failing[2]}
+
+
+def test_no_quota_is_raised_as_it_is(painter: type[Painter]) -> None:
+    painter.failing = {1: QuotaExceeded("none left")}
+    with pytest.raises(QuotaExceeded, match="none left"):
+        many.sweep("a fox", seed=range(100), quiet=True)
+
+
+@pytest.mark.usefixtures("painter")
+def test_what_a_person_should_know_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    many.sweep("a fox", seed=[1, 2, 3], store=tmp_path / "file", quiet=True)
+    assert capsys.readouterr().err.count("note: ") == 1
+
+
+@pytest.mark.usefixtures("painter")
+def test_the_bar_sees_every_event_and_the_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
+    papers: list[Paper] = []
+
+    class Kept(Paper):
+        def __init__(self) -> None:
+            super().__init__()
+            papers.append(self)
+
+    monkeypatch.setattr(progress, "PATIENCE", 0)
+    monkeypatch.setattr(progress, "_screen", Kept)
+    many.sweep("a fox", seed=[1, 2], steps=[3])
+    (paper,) = papers
+    assert paper.texts[0] == "0 of 2 images; seed 1: step 1 of 4"
+    assert paper.texts[-1].startswith("2 of 2 images; seed ")
+    assert paper.cleared == 1
+
+
+def test_how_many_there_will_be_is_said(painter: type[Painter]) -> None:
+    asked = sweep(template("a {red|blue} fox", {}), Settings(), {"steps": (1, 2, 4)})
+    assert many.announced(asked, Settings()) == "6 images: 2 words × 3 steps"
+    assert not painter.made
+
+
+# A tally
+
+
+def tally(**varied: tuple[int, ...]) -> Tally:
+    return Tally(sweep(template("a fox", {}), Settings(seed=5, width=256, height=192), varied))
+
+
+def test_a_tally_knows_what_is_made_what_failed_and_what_is_missing() -> None:
+    counted = tally(steps=(1, 2, 4))
+    counted.take(0, Running(1, 4))
+    counted.take(1, SpaceError("no"))
+    counted.take(2, generation())
+    assert counted.made == 1
+    assert counted.generations().missing == {0: "not made", 1: "failed: no"}
+    failure = counted.failure()
+    assert failure is not None
+    assert failure.message == "1 of 3 images failed; no"
+    assert tally(steps=(1, 2)).failure() is None
+
+
+def test_a_tallys_sheet_fills_in() -> None:
+    counted = tally(seed=(1, 2))
+    empty = counted.sheet()
+    counted.take(1, generation())
+    assert counted.sheet() != empty
+    assert opened(counted.sheet()).size == opened(empty).size
+
+
+def test_an_image_whose_file_is_gone_is_told_on_the_sheet() -> None:
+    counted, made = tally(seed=(1, 2)), generation()
+    before = counted.sheet()
+    gone = ImageFile(made.record.files[0], Path("nowhere.png"))
+    counted.take(0, type(made)(made.request, made.record, (gone,)))
+    assert counted.sheet() != before
+    with pytest.raises(StoreError):
+        _ = gone.data
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        pytest.param({"seed": 5}, "0 of 2 images were made; run the cell again, and only", id="a seed"),
+        pytest.param({}, "add --seed 5 and run the cell again, and only what is missing is asked for", id="chosen"),
+        pytest.param({"seed": 5, "store": False}, "0 of 2 images were made", id="nothing is kept"),
+        pytest.param({"seed": 5, "replay": "off"}, "0 of 2 images were made", id="always fresh"),
+    ],
+)
+def test_how_to_go_on_with_an_ended_sweep_is_told(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, object], words: str
+) -> None:
+    monkeypatch.setattr("random.randrange", lambda _most: 5)
+    given = Settings(**options)  # type: ignore[arg-type]
+    counted = Tally(sweep(template("a fox", {}), given, {"steps": (1, 2)}))
+    assert words in counted.left(given)
+    assert ("again" in counted.left(given)) == ("again" in words)

@@ -1,0 +1,140 @@
+"""The images of a sweep's sheet, found in a notebook and compared with their records; and a sheet made tidy."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from flux_magic.generations import Generations
+from flux_magic.record import carried_from
+from flux_magic.settings import MOST_SWEPT
+from flux_magic.sweeps import Axis
+from flux_magic.types import UNKNOWN
+from flux_magic.verify import Outcome, Status, check_static, find_subjects
+from tests.unit.samples import encoded, generation
+from tests.unit.test_verify import cell, output, shown, written
+
+TIDY = Path(__file__).parents[2] / "scripts" / "tidy_notebooks.py"
+
+
+def sheet(*missing: int) -> list[dict[str, Any]]:
+    """What a cell shows of a sweep of three seeds, as a notebook holds it."""
+    places = [place for place in range(3) if place not in missing]
+    items = [generation(encoded(colour=place * 50), seed=place + 1) for place in places]
+    made = Generations(items, [Axis("seed", (1, 2, 3))], places)
+    return [output(one) for one in made.outputs()]
+
+
+@pytest.fixture(autouse=True)
+def _at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_each_image_of_a_sheet_is_found_and_cannot_be_checked_without_a_space() -> None:
+    written(Path("fox.ipynb"), cell(*sheet()), cell(*shown(generation())))
+    report = check_static(["fox.ipynb"])
+    assert [one.label for one in report.verdicts] == [
+        "fox.ipynb, cell 1, image 1 of the sheet",
+        "fox.ipynb, cell 1, image 2 of the sheet",
+        "fox.ipynb, cell 1, image 3 of the sheet",
+        "fox.ipynb, cell 2",
+    ]
+    assert [one.static for one in report.verdicts] == [Outcome.UNTOLD] * 3 + [Outcome.INTACT]
+    assert {(one.status, one.why) for one in report.verdicts[:3]} == {
+        (Status.UNCHECKED, "the picture itself is not embedded")
+    }
+    assert [one.record and one.record.seed for one in report.verdicts[:3]] == [1, 2, 3]
+    assert (report.problems, report.others) == ((), 0)
+
+
+def test_images_that_were_not_made_are_not_found() -> None:
+    written(Path("fox.ipynb"), cell(*sheet(0, 2)))
+    (subject,) = find_subjects(["fox.ipynb"]).subjects
+    assert (subject.label, subject.data) == ("fox.ipynb, cell 1, image 1 of the sheet", None)
+    written(Path("fox.ipynb"), cell(*sheet(0, 1, 2)))
+    assert check_static(["fox.ipynb"]).verdicts == ()
+
+
+def test_several_sheets_of_a_cell_are_counted() -> None:
+    written(Path("fox.ipynb"), cell(*sheet(1, 2), *sheet(0, 2)))
+    labels = [found.label for found in find_subjects(["fox.ipynb"]).subjects]
+    assert labels == [f"fox.ipynb, cell 1, picture {number}, image 1 of the sheet" for number in (1, 2)]
+
+
+def test_a_record_of_a_sheet_that_was_edited_fails_as_any_other() -> None:
+    outputs = sheet()
+    outputs[0]["metadata"]["flux_magic"]["sheet"][1]["record"]["run"]["seed"] = 7
+    written(Path("fox.ipynb"), cell(*outputs))
+    assert [one.status for one in check_static(["fox.ipynb"]).verdicts] == [
+        Status.UNCHECKED,
+        Status.FAIL,
+        Status.UNCHECKED,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        pytest.param(None, "no list of them", id="nothing"),
+        pytest.param({"record": 3}, "no list of them", id="an object"),
+        pytest.param("a text", "no list of them", id="a text"),
+        pytest.param([3] * 10**6, f"1000000 of them, more than {MOST_SWEPT}", id="a million"),
+        pytest.param([{}] * (MOST_SWEPT + 1), f"more than {MOST_SWEPT}", id="one too many"),
+        pytest.param([3, None, [], "x"], "4 of 4 records of the sheet cannot be read: no JSON objects", id="rubbish"),
+    ],
+)
+def test_a_malformed_sheet_is_one_problem(records: object, words: str) -> None:
+    outputs = sheet()
+    outputs[0]["metadata"]["flux_magic"]["sheet"] = records
+    written(Path("fox.ipynb"), cell(*outputs))
+    report = check_static(["fox.ipynb"])
+    (problem,) = report.problems
+    assert words in problem
+    assert problem.startswith("fox.ipynb, cell 1: ")
+    assert report.verdicts == ()
+
+
+@pytest.mark.parametrize("value", [{}, {"record": 3}, {"record": {"run": 3}}, {"record": None, "copy": 3}], ids=repr)
+def test_a_record_of_odd_shape_is_told_and_the_others_are_read(value: object) -> None:
+    outputs = sheet()
+    outputs[0]["metadata"]["flux_magic"]["sheet"][1] = value
+    written(Path("fox.ipynb"), cell(*outputs))
+    report = check_static(["fox.ipynb"])
+    assert [one.record is None for one in report.verdicts] == [False, True, False]
+    assert report.verdicts[1].status is Status.UNCHECKED
+    assert report.problems == ()
+
+
+def test_what_else_a_sheets_output_shows_is_told() -> None:
+    outputs = sheet()
+    outputs[0]["data"]["text/html"] = "<img>"
+    written(Path("fox.ipynb"), cell(*outputs))
+    (problem,) = check_static(["fox.ipynb"]).problems
+    assert "the output shows text/html, which is not ours" in problem
+
+
+def test_a_sheet_without_its_metadata_is_a_picture_without_a_record() -> None:
+    outputs = sheet()
+    outputs[0]["metadata"].clear()
+    written(Path("fox.ipynb"), cell(*outputs))
+    (verdict,) = check_static(["fox.ipynb"]).verdicts
+    assert (verdict.status, verdict.why) == (Status.UNCHECKED, "the notebook holds no record of it")
+
+
+def test_tidying_takes_the_times_out_of_a_sheet_and_leaves_all_else() -> None:
+    outputs = sheet()
+    outputs[0]["metadata"]["flux_magic"]["sheet"][1]["replayed"] = True
+    written(Path("fox.ipynb"), {"id": "fox", **cell(*outputs)})
+    runpy.run_path(str(TIDY))["tidy"](Path("fox.ipynb"))
+    (first, _) = nbformat.read("fox.ipynb", as_version=4).cells[0].outputs
+    assert first["data"] == outputs[0]["data"]
+    before, after = (one["metadata"]["flux_magic"]["sheet"] for one in (outputs[0], first))
+    for was, now in zip(before, after, strict=True):
+        record, tidied = carried_from(was).record, carried_from(now).record
+        assert (tidied.files, tidied.seed, tidied.prompt) == (record.files, record.seed, record.prompt)
+        assert (tidied.circumstances.started, tidied.circumstances.seconds) == (UNKNOWN, None)
+    assert [one.get("replayed") for one in after] == [None, True, None]
