@@ -97,8 +97,9 @@ notebooks: $(READY)
 	@$(BIN)/python scripts/tidy_notebooks.py notebooks/*.ipynb notebooks/flux_images
 
 screenshot: $(READY)
-	@$(BIN)/python -m pytest -q tests/browser -k "quickstart or panels_own_tutorial"
+	@$(BIN)/python -m pytest -q tests/browser -k "quickstart or panels_own_tutorial or three_by_four"
 	@cp build/screenshots/readme.png docs/quickstart.png
+	@cp build/screenshots/sweep-readme.png docs/sweep.png
 	@cp build/screenshots/panel-readme.png notebooks/images/panel.png
 
 bench: $(READY)

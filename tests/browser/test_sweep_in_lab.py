@@ -7,13 +7,14 @@ import asyncio
 import nbformat
 from playwright.async_api import expect
 
-from tests.browser.test_lab import keep
+from tests.browser.test_lab import PICTURES, keep
 from tests.support.lab import RUN_ALL, SAVE, Lab
 
 
 async def test_a_sheet_of_three_by_four_fills_in_and_is_whole_in_the_saved_notebook(lab: Lab, slow_space: str) -> None:
-    sweep = f"%%flux --steps 1,2,3 --seed 1..4 --size 384x384 --space {slow_space}\na red fox in the morning mist"
-    lab.write("sweep.ipynb", ["%load_ext flux_magic", sweep])
+    sweep = "%%flux --steps 1,2,4 --seed 1..4 --output foxes\na red fox in the morning mist"
+    where = f"%load_ext flux_magic\n%config FluxMagics.space = {slow_space!r}\n%config FluxMagics.width = 384"
+    lab.write("sweep.ipynb", [f"{where}\n%config FluxMagics.height = 384", sweep])
     async with lab.opened("sweep.ipynb") as page:
         running = asyncio.create_task(page.evaluate(RUN_ALL))
         cell = page.locator(".jp-CodeCell").nth(1)
@@ -32,6 +33,9 @@ async def test_a_sheet_of_three_by_four_fills_in_and_is_whole_in_the_saved_noteb
         table = cell.locator("details")
         await expect(table.locator("pre").first).to_be_hidden()
         await keep(page, "sweep.png")
+        top = await cell.bounding_box()
+        assert top is not None
+        await page.screenshot(path=PICTURES / "sweep-readme.png", clip={**top, "height": top["height"] + 8})
         await table.locator("summary").first.click()
         await expect(table.locator("pre").first).to_be_visible()
         await keep(page, "sweep-table.png")
