@@ -1,0 +1,100 @@
+"""Many images at once, on a real Space and against the Hub's quota."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from flux_magic.client import Client
+from flux_magic.errors import Incomplete
+from flux_magic.generation import Generation
+from flux_magic.settings import resolve
+from flux_magic.types import ImageRequest
+from tests.support.hostile import Answer, hostile, told
+from tests.support.space import image, run
+
+LEFT = {"base": 1500, "current": 240, "resetsAt": "2026-11-27T00:00:00Z"}
+
+
+def requests(count: int, **more: Any) -> list[ImageRequest]:
+    return [
+        ImageRequest("a red fox", width=256, height=256, steps=2, seed=42 + number, **more) for number in range(count)
+    ]
+
+
+async def made(client: Client, wanted: list[ImageRequest], **options: Any) -> list[Generation]:
+    return [one async for one in client.generate_many(wanted, **options)]
+
+
+def test_many_at_once_are_the_images_that_each_is_alone(space: str) -> None:
+    several = {one.request.seed: one.digest for one in run(made(Client(space=space), requests(8), concurrency=8))}
+    assert sorted(several) == list(range(42, 50))
+    assert all(several[seed] == run(image(space, seed=seed)).digest for seed in (42, 49))
+
+
+def test_one_that_the_space_refuses_does_not_stop_the_others(space: str) -> None:
+    wanted = [
+        *requests(3),
+        ImageRequest("a red fox", width=256, height=256, steps=60, seed=1),
+        *requests(2, model="flux"),
+    ]
+    with pytest.raises(Incomplete, match="1 of 6 images failed; steps is 60: this Space takes 1 to 50") as failed:
+        run(made(Client(space=space), wanted))
+    assert list(failed.value.failures) == [3]
+
+
+def test_the_connections_of_a_client_serve_them_all(space: str) -> None:
+    async def several() -> int:
+        async with Client(space=space) as client:
+            await made(client, requests(3), concurrency=1)
+            (kept,) = client._kept.values()
+            connector = kept.session.connector
+            assert connector is not None
+            return sum(len(idle) for idle in connector._conns.values())
+
+    assert run(several()) == 1
+
+
+# The quota
+
+
+async def quota(address: str, monkeypatch: pytest.MonkeyPatch, **options: Any) -> str:
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    return await Client().quota(resolve(**options))
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "words", "asked"),
+    [
+        pytest.param({"space": "a/b", "token": "hf_mine"}, told(LEFT), "240 of 1500 s of GPU time left", 1, id="known"),
+        pytest.param({"space": "a/b"}, told(LEFT), "", 0, id="no token"),
+        pytest.param({"space": "https://a.example", "token": "hf_mine"}, told(LEFT), "", 0, id="no Space of the Hub's"),
+        pytest.param({"space": "local", "token": "hf_mine"}, told(LEFT), "", 0, id="the local Space"),
+        pytest.param({"space": "a/b", "token": "hf_mine", "replay": "only"}, told(LEFT), "", 0, id="nothing is asked"),
+        pytest.param({"space": "a/b", "token": "hf_mine"}, Answer(b"no", 500), "", 1, id="the Hub does not tell"),
+    ],
+)
+def test_the_quota_is_told_where_it_is_known(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], answer: Answer, words: str, asked: int
+) -> None:
+    async def work() -> None:
+        async with hostile("/api/spaces", quota=answer) as server:
+            said = await quota(server.address, monkeypatch, **options)
+            assert said.startswith(words) if words else not said
+            assert server.seen.count("quota") == asked
+
+    run(work())
+
+
+def test_no_sweep_waits_long_for_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flux_magic.providers.hub.PATIENCE", 0.1)
+
+    async def work() -> None:
+        async with hostile("/api/spaces", quota=Answer(then="silence")) as server:
+            said = await asyncio.wait_for(quota(server.address, monkeypatch, space="a/b", token="hf_mine"), 10)
+            assert not said
+
+    run(work())
