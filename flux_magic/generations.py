@@ -16,7 +16,7 @@ from .errors import FluxError, MissingExtra, NotInSweep, shown
 from .generation import Generation, save_target
 from .overview import Place
 from .sheet import Sheet
-from .sweeps import Axis
+from .sweeps import Axis, coordinates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,11 +152,8 @@ class Generations(Sequence[Generation]):
 
     def _values(self, place: int) -> tuple[int | str, ...]:
         """The axes' values at a place."""
-        found: list[int | str] = []
-        for axis in reversed(self.axes):
-            place, at = divmod(place, len(axis.values))
-            found.insert(0, axis.values[at])
-        return tuple(found)
+        at = coordinates(self.axes, place)
+        return tuple(axis.values[one] for axis, one in zip(self.axes, at, strict=True))
 
     def _named(self, place: int) -> str:
         return " ".join(f"{axis.name}={value}" for axis, value in zip(self.axes, self._values(place), strict=True))

@@ -193,18 +193,19 @@ class Sweep:
 
     def label(self, place: int) -> str:
         """One of the images in words: `steps 4, seed 42`."""
-        return ", ".join(axis.label(at) for axis, at in zip(self.axes, self.coordinates(place), strict=True))
-
-    def coordinates(self, place: int) -> tuple[int, ...]:
-        """The places of an image's values in the axes."""
-        found: list[int] = []
-        for axis in reversed(self.axes):
-            place, at = divmod(place, len(axis.values))
-            found.insert(0, at)
-        return tuple(found)
+        return ", ".join(axis.label(at) for axis, at in zip(self.axes, coordinates(self.axes, place), strict=True))
 
     def __str__(self) -> str:
         return f"{len(self)} image{'' if len(self) == 1 else 's'}: {' × '.join(str(axis) for axis in self.axes)}"
+
+
+def coordinates(axes: Sequence[Axis], place: int) -> tuple[int, ...]:
+    """Where in the axes the values of one combination stand, by its place among all of them."""
+    found: list[int] = []
+    for axis in reversed(axes):
+        place, at = divmod(place, len(axis.values))
+        found.insert(0, at)
+    return tuple(found)
 
 
 def sweep(

@@ -16,8 +16,8 @@ from flux_magic.errors import InvalidRequest
 from flux_magic.plan import plan
 from flux_magic.prompt import Several, parse_line
 from flux_magic.settings import Settings
-from flux_magic.sweeps import Axis, Sweep, listed, sweep, sweep_of, template, varying
-from flux_magic.types import MAX_SEED, ImageRequest
+from flux_magic.sweeps import Axis, Sweep, coordinates, listed, sweep, sweep_of, template, varying
+from flux_magic.types import MAX_SEED
 
 SEEDED = Settings(seed=42, width=256, height=192, steps=3)
 
@@ -236,8 +236,7 @@ def test_coordinates_are_those_of_the_product(lengths: list[int], data: st.DataO
     axes = tuple(Axis(f"axis{number}", tuple(range(length))) for number, length in enumerate(lengths))
     total = int(np.prod(lengths))
     place = data.draw(st.integers(0, total - 1))
-    asked = Sweep(axes, (ImageRequest("a fox"),) * total)
-    assert asked.coordinates(place) == tuple(int(one) for one in np.unravel_index(place, lengths))
+    assert coordinates(axes, place) == tuple(int(one) for one in np.unravel_index(place, lengths))
 
 
 @given(st.text(max_size=60))
