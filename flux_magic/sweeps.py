@@ -97,6 +97,11 @@ def template(typed: str, names: Mapping[str, object]) -> Template:
     return Template(typed, tuple(made.parts), tuple(made.axes), tuple(dict.fromkeys(made.missing)))
 
 
+def escape(text: str) -> str:
+    """The prompt that `template` takes for `text` and nothing else, whatever names there are."""
+    return _SLOT.sub(lambda match: f"{{{match[0]}}}", text)
+
+
 def varying(typed: str, names: Mapping[str, object]) -> list[str]:
     """What would be an axis of the prompt, as typed: its alternatives, and the names of lists."""
     found = []

@@ -61,10 +61,10 @@ class Controls:
         self.count = BoundedIntText(
             description="Images", min=1, max=MOST_IMAGES, style=LABEL, layout=Layout(width="9em")
         )
-        self._bind("prompt", self.prompt)
-        self._bind("model", self.model)
-        self._bind("space", self.space)
-        self._bind("count", self.count)
+        bind(parameters, "prompt", self.prompt)
+        bind(parameters, "model", self.model)
+        bind(parameters, "space", self.space)
+        bind(parameters, "count", self.count)
         self._link_numbers()
         self._link_seed()
         self.keep.on_click(lambda _: keep())
@@ -84,12 +84,6 @@ class Controls:
             self.space,
         )
         return VBox([self.prompt, Box(cells).add_class("flux-magic-grid")])
-
-    def _bind(self, name: str, widget: ValueWidget) -> None:
-        """The trait and the widget's value follow each other."""
-        widget.value = getattr(self._parameters, name)
-        self._parameters.observe(lambda change: setattr(widget, "value", change["new"]), name)
-        widget.observe(lambda change: setattr(self._parameters, name, change["new"]), "value")
 
     def _offer_spaces(self) -> None:
         own = get_provider(self._parameters.model).space
@@ -193,6 +187,13 @@ class Controls:
         if self._parameters.seed is None and seed is not None:
             with self._quiet():
                 self.seed.value = min(max(seed, 0), MAX_SEED)
+
+
+def bind(parameters: Parameters, name: str, widget: ValueWidget) -> None:
+    """The trait of this name and the widget's value follow each other."""
+    widget.value = getattr(parameters, name)
+    parameters.observe(lambda change: setattr(widget, "value", change["new"]), name)
+    widget.observe(lambda change: setattr(parameters, name, change["new"]), "value")
 
 
 def _row(*widgets: Any) -> HBox:

@@ -25,6 +25,9 @@ function name(panel) {
   const strip = panel.querySelector(".flux-magic-strip");
   strip?.setAttribute("role", "group");
   strip?.setAttribute("aria-label", "Last results");
+  const compare = panel.querySelector(".flux-magic-compare"); // there is a Steps outside it as well
+  compare?.setAttribute("role", "group");
+  compare?.setAttribute("aria-label", "Compare");
   for (const item of panel.querySelectorAll(".flux-magic-item")) {
     const shown = item.classList.contains("flux-magic-shown");
     item.querySelector("button")?.setAttribute("aria-pressed", String(shown));
@@ -33,14 +36,15 @@ function name(panel) {
 
 const isShortcut = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey);
 
-/** Ctrl+Enter or ⌘Enter, anywhere in the panel, means Generate. Its button may not know yet that there is a prompt. */
+/** Ctrl+Enter or ⌘Enter, anywhere in the panel, means Generate, and in the fields of a comparison Compare.
+ *  The button may not know yet that there is a prompt. */
 function onKey(event, model) {
   if (!isShortcut(event)) return;
   event.preventDefault();
   event.stopPropagation();
   event.target.dispatchEvent(new Event("change", { bubbles: true }));
   commit(event.target);
-  model.send("pressed");
+  model.send(event.target.closest(".flux-magic-compare") ? "compared" : "pressed");
 }
 
 /** JupyterLab's keys without Ctrl, such as d d, are not for who sets a slider; the others stay JupyterLab's. */

@@ -17,7 +17,8 @@ class Extras(anywidget.AnyWidget):
     """Invisible; works on the panel that it is in.
 
     Args:
-        pressed: called when the shortcut for Generate was pressed.
+        pressed: called when the shortcut was pressed, which means Generate.
+        compared: called when it was pressed in the fields of a comparison, where it means Compare.
         copied: called when `cell` was put on the clipboard.
         nested: called when a view of the panel stands within another widget.
 
@@ -29,7 +30,13 @@ class Extras(anywidget.AnyWidget):
     _esm = Path(__file__).with_name("extras.js").read_text(encoding="utf-8")
     cell = Unicode().tag(sync=True)
 
-    def __init__(self, pressed: Callable[[], None], copied: Callable[[], None], nested: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        pressed: Callable[[], None],
+        compared: Callable[[], None],
+        copied: Callable[[], None],
+        nested: Callable[[], None],
+    ) -> None:
         super().__init__()
-        does = {"pressed": pressed, "copied": copied, "nested": nested}
+        does = {"pressed": pressed, "compared": compared, "copied": copied, "nested": nested}
         self.on_msg(lambda _, message, __: does[message]())

@@ -12,12 +12,16 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import TypeVar
 
-from .. import api
+from .. import api, many
 from ..job import ClientEvent
 from ..runner import SLICE
 from ..settings import Settings
+from ..sweeps import Sweep
 from ..types import ImageRequest
+
+T = TypeVar("T")
 
 
 class Cancelled(Exception):
@@ -26,19 +30,27 @@ class Cancelled(Exception):
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """What one press asks for."""
+    """What one press asks for: images one after the other, or all those of a sweep, some at once."""
 
     requests: Sequence[ImageRequest]
     settings: Settings
+    sweep: Sweep | None = None
     cancelled: bool = False
 
     def events(self) -> Generator[ClientEvent | None, None, None]:
         """As `api.events`; raises Cancelled, at most about 0.2 s after the job was."""
-        with closing(api.events(self.requests, self.settings)) as coming:
-            for event in coming:
+        return self._until_cancelled(api.events(self.requests, self.settings))
+
+    def steps(self) -> Generator[many.Step | None, None, None]:
+        """As `many.steps`; raises Cancelled likewise."""
+        return self._until_cancelled(many.steps(self.requests, self.settings))
+
+    def _until_cancelled(self, all_of_it: Generator[T, None, None]) -> Generator[T, None, None]:
+        with closing(all_of_it) as coming:
+            for one in coming:
                 if self.cancelled:
                     raise Cancelled
-                yield event
+                yield one
 
 
 class Jobs:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import time
-from collections.abc import Iterable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.display import display
@@ -18,16 +16,17 @@ from ..errors import FluxError, InvalidRequest, TimedOut, shown
 from ..generation import Generation
 from ..generations import Generations
 from ..origin import Recalled
-from ..progress import Bar
-from ..settings import resolve
+from .compare import CompareRow, seed_of, taken_from
 from .controls import Controls
-from .jobs import Cancelled, Job, Jobs, started
+from .inquiry import Inquiry
+from .jobs import Job, Jobs, started
 from .keeper import Keeper
 from .parameters import Parameters, configured, parameters_of
 from .status import StatusLine
-from .strip import Strip
+from .strip import Result, Strip
 from .style import STYLE
-from .view import View
+from .view import Shown, View
+from .work import Work
 
 if TYPE_CHECKING:
     from .extras import Extras
@@ -44,15 +43,18 @@ class Panel(Parameters, VBox):
 
     Args:
         generation: opens with this image and what made it; or with what `flux_magic.recall` found.
-        options: `prompt`, `model`, `space`, `width`, `height`, `steps`, `seed`, `count`: where the panel starts. What
-            is left out is taken from `generation`, else from `%config FluxMagics`, the environment, the defaults.
-            `layout` is ipywidgets'.
+        options: `prompt`, `model`, `space`, `width`, `height`, `steps`, `seed`, `count`, `compare_seeds`,
+            `compare_steps`: where the panel starts. What is left out is taken from `generation`, else from
+            `%config FluxMagics`, the environment, the defaults. `layout` is ipywidgets'.
 
     Each of the options is a trait, to `observe` and `link`, and so are:
 
     Attributes:
-        generation: the image on view, a Generation, or None. Set by a job on the panel's own thread, where an
-            observer may take its time, and make images of its own; by a press in the strip on the kernel's.
+        generation: the image on view, a Generation, or None; while a sheet is on view, the last image that was. Set by
+            a job on the panel's own thread, where an observer may take its time, and make images of its own; by a press
+            in the strip on the kernel's.
+        generations: the sheet on view, the Generations of a comparison, or None where it is an image. Set likewise,
+            once the sheet is whole, or was cancelled.
         busy: whether a job is on its way or waits; not to be set. It begins on the thread that presses, and ends on
             the panel's own.
 
@@ -60,6 +62,7 @@ class Panel(Parameters, VBox):
     """
 
     generation = Instance(Generation, allow_none=True)
+    generations = Instance(Generations, allow_none=True)
     busy = Bool(False)
 
     def __init__(self, generation: Generation | Generations | Recalled | None = None, **options: Any) -> None:
@@ -67,25 +70,25 @@ class Panel(Parameters, VBox):
         shown_first = _one(generation)
         start = configured() | recalled | (parameters_of(shown_first.record) if shown_first else {})
         super().__init__(**start | self._checked(options))
-        self._failure: BaseException | None = None
-        self._unreachable: FluxError | None = None
-        self._closed = self._bounds_asked = False
+        self._closed = False
         self._cancels = 0
-        self._jobs = Jobs(self._work, self._settle)
         self._status = StatusLine(lambda: self._jobs.waiting)
+        self._inquiry = Inquiry(self, self._status, lambda: self.busy)
         self._controls, self._keeper = Controls(self, keep=self._keep_seed), Keeper(self._status)
+        self._row = CompareRow(self, pressed=lambda: self._pressed(self.compare))
         self._view, self._strip = View(), Strip(self._bring_back)
+        self._work = Work(self._status, self._view, self._strip, show=self._show, put=self._observed)
+        self._jobs = Jobs(self._do, self._settle)
         earlier = list(api.history)
         self._make_buttons()
         self._extras = self._make_extras()
         self.children = self._laid_out()
         self.add_class("flux-magic-panel")
-        self.observe(lambda _: self._learn(), ["space", "model"])
         self.observe(lambda _: self._may_generate(), "prompt")
         self.observe(lambda _: self._may_keep(), "seed")
         self.generation = shown_first
         started(lambda: self._strip.fill(earlier))
-        self._learn()
+        self._inquiry.begin()
 
     @classmethod
     def _checked(cls, options: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +102,7 @@ class Panel(Parameters, VBox):
     def _make_buttons(self) -> None:
         self._generate = Button(description="Generate", button_style="primary", icon="play", tooltip="Make an image")
         self._cancel = Button(description="Cancel", icon="stop", tooltip="End this panel's jobs", disabled=True)
-        self._generate.on_click(lambda _: self._pressed())
+        self._generate.on_click(lambda _: self._pressed(self.generate))
         self._cancel.on_click(lambda _: self.cancel())
         self._may_generate()
 
@@ -109,13 +112,20 @@ class Panel(Parameters, VBox):
         except ImportError:
             return None
         self._generate.tooltip += " (Ctrl+Enter)"
-        return Extras(pressed=self._pressed, copied=self._keeper.copied, nested=self._view.open_inside)
+        self._row.button.tooltip += " (Ctrl+Enter in these fields)"
+        return Extras(
+            pressed=lambda: self._pressed(self.generate),
+            compared=lambda: self._pressed(self.compare),
+            copied=self._keeper.copied,
+            nested=self._view.open_inside,
+        )
 
     def _laid_out(self) -> tuple[Any, ...]:
         hidden = [HTML(STYLE), *([self._extras] if self._extras else [])]
         return (
             Box(hidden, layout=Layout(display="none")),
             self._controls.widget,
+            self._row.widget,
             HBox([self._generate, self._cancel]).add_class("flux-magic-row"),
             self._status.widget,
             self._view.widget,
@@ -130,11 +140,27 @@ class Panel(Parameters, VBox):
         Raises InvalidRequest where it cannot be asked for. Whatever goes wrong later is in the status line, and is
         raised by `wait`.
         """
+        self._ask(lambda: Job(*self.planned()))
+
+    def compare(self) -> None:
+        """Press Compare: ask for each combination of `compare_seeds` and `compare_steps`; else as `generate`.
+
+        Some images are made at once, 16 at the most in one go. Where some fail `wait` raises Incomplete, and the others
+        are on the sheet.
+        """
+
+        def job() -> Job:
+            sweep, settings = self.compared()
+            return Job(sweep.requests, settings, sweep)
+
+        self._ask(job)
+
+    def _ask(self, planned: Callable[[], Job]) -> None:
         if self._closed:
             raise InvalidRequest("the panel is closed: open another")
         self._status.clear()
         try:
-            job = Job(*self.planned())
+            job = planned()
         except FluxError as error:
             self._status.fail(error)
             raise
@@ -150,73 +176,52 @@ class Panel(Parameters, VBox):
             self._status.say("cancelled")
         return ended
 
-    def wait(self, timeout: float | None = None) -> Generation | None:
+    def wait(self, timeout: float | None = None) -> Generation | Generations | None:
         """Wait until this panel has nothing to do, for `timeout` seconds at most; an interrupt ends the wait alone.
 
-        Returns the image on view. Raises the error that the last job met, if it met one; TimedOut; RuntimeError in an
-        observer of the panel, which would wait for itself.
+        Returns what is on view: an image, or the Generations of a sheet. Raises the error that the last job met, if it
+        met one; TimedOut; RuntimeError in an observer of the panel, which would wait for itself.
         """
         with runner.interruptible():
             if not self._jobs.wait(timeout):
                 raise TimedOut(f"the panel is still busy after {timeout:g} s", "Wait longer, or cancel().")
         self._view.refresh()
-        if self._failure is not None:
-            raise self._failure
-        return self.generation
+        if self._work.failure is not None:
+            raise self._work.failure
+        return self._on_view
 
     def close(self) -> None:
         """End the panel's jobs and take its widgets off the page; the outputs below it stay."""
         if not getattr(self, "_closed", True):
             self._closed = True
             self.cancel()
+            self._inquiry.close()
             self._strip.close()
             for widget in _below(self.children):
                 widget.close()
             self.layout.close()
         super().close()
 
-    def _pressed(self) -> None:
+    def _pressed(self, ask: Callable[[], None]) -> None:
         cancels = self._cancels
 
         def press() -> None:
             if cancels == self._cancels:
                 with suppress(FluxError):  # it is in the status line
-                    self.generate()
+                    ask()
 
         started(press, delay=GRACE)
 
-    def _work(self, job: Job) -> None:
-        """One job, to its end."""
-        self._failure = None
-        count, made, begin = len(job.requests), 0, time.monotonic()
-        bar = Bar(self._status, count, patience=0)
-        try:
-            with closing(job.events()) as events:
-                for event in events:
-                    bar.show(event)
-                    if isinstance(event, Generation):
-                        made += 1
-                        self._strip.add(event)
-                        self._observed("generation", event)
-        except (Cancelled, concurrent.futures.CancelledError):
-            self._status.say(f"cancelled{_some(made, count, ': ')}")
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs into the status line and to `wait`
-            self._failed(error, _some(made, count))
-        else:
-            self._status.note(f"done in {time.monotonic() - begin:.1f} s")
-            if not self._bounds_asked:  # the local Space runs now
-                self._ask_bounds()
-
-    def _failed(self, error: BaseException, more: str = "") -> None:
-        self._failure = error
-        self._status.fail(error, more)
+    def _do(self, job: Job) -> None:
+        if self._work.do(job):
+            self._inquiry.ask_again()
 
     def _observed(self, name: str, value: object) -> None:
         """Set a trait whose observers may fail: that ends no job."""
         try:
             setattr(self, name, value)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs into the status line and to `wait`
-            self._failed(error)
+            self._work.failed(error)
 
     def _settle(self) -> None:
         """Let `busy` say what is so; of two threads that come here at once, the one that looks last is right."""
@@ -224,61 +229,54 @@ class Panel(Parameters, VBox):
             self._cancel.disabled = not busy
             self._observed("busy", busy)
 
+    @property
+    def _on_view(self) -> Generation | Generations | None:
+        return self.generation if self.generations is None else self.generations
+
     @observe("generation")
-    def _show(self, change: Bunch) -> None:
-        generation: Generation | None = change["new"]
-        self._view.show(generation)
-        self._strip.mark(generation)
-        self._keeper.show(generation)
+    def _show_image(self, _change: Bunch) -> None:
+        if self.generations is None:
+            self._show()
+        else:
+            self._observed("generations", None)
+
+    @observe("generations")
+    def _show_sheet(self, _change: Bunch) -> None:
+        self._show()
+
+    def _show(self, filling: Shown | None = None) -> None:
+        """Put on view what the traits say, or a sheet that is not whole yet."""
+        shown = self._on_view if filling is None else None
+        self._view.show(shown if filling is None else filling)
+        self._strip.mark(shown)
+        self._keeper.show(shown)
         self._may_keep()
         if self._extras is not None:
             self._extras.cell = self._keeper.cell.value
-        if generation is not None:
-            self._controls.show_used_seed(generation.seed)
+        self._controls.show_used_seed(seed_of(shown))
 
     def _may_generate(self) -> None:
-        self._generate.disabled = not self.prompt.strip()
+        self._generate.disabled = self._row.button.disabled = not self.prompt.strip()
 
     def _may_keep(self) -> None:
-        self._controls.keep.disabled = self.generation is None or self.generation.seed == self.seed
+        self._controls.keep.disabled = seed_of(self._on_view) in {None, self.seed}
 
-    def _bring_back(self, generation: Generation) -> None:
+    def _bring_back(self, result: Result) -> None:
         """An earlier result and what made it."""
-        self._observed("generation", generation)
+        if isinstance(result, Generations):
+            self._observed("generations", result)
+        else:
+            self._observed("generation", result)
+            self._observed("generations", None)
+        if self._view.shown is not result:  # a sheet that fills in
+            self._show()
         try:
-            self.take(**parameters_of(generation.record))
+            self.take(**(taken_from(result) if isinstance(result, Generations) else parameters_of(result.record)))
         except (InvalidRequest, TraitError) as error:
             self._status.fail(error)
 
     def _keep_seed(self) -> None:
-        if self.generation is not None:
-            self.seed = self.generation.seed
-
-    def _learn(self) -> None:
-        """Ask the Space for its bounds, without waiting for it."""
-        started(self._ask_bounds)
-
-    def _ask_bounds(self) -> None:
-        asked, told, trouble = (self.space, self.model), None, None
-        try:
-            told = api.bounds(resolve(space=self.space, model=self.model))
-        except FluxError as error:
-            trouble = error
-        except concurrent.futures.CancelledError:  # the process ends
-            return
-        if self._closed or asked != (self.space, self.model):
-            return
-        self._bounds_asked = told is not None
-        if self._unreachable is not None:
-            self._status.mended(self._unreachable)
-        self._unreachable = trouble
-        if trouble is not None and not self.busy:
-            self._status.fail(trouble)
-        try:
-            for moved in self.learn(told or {}):
-                self._status.note(moved)
-        except Exception as error:  # noqa: BLE001 - an observer's
-            self._status.fail(error)
+        self.seed = seed_of(self._on_view)
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:  # noqa: FBT001, FBT002 - ipywidgets'
         """What a page is sent. One that asks for all was opened after the panel, and no output is updated there."""
@@ -309,11 +307,6 @@ def _one(given: object) -> Generation | None:
     if given is None or isinstance(given, Generation):
         return given
     raise TypeError(f"a Panel opens with a Generation, not with {shown(given)}; a prompt is given as Panel(prompt=…)")
-
-
-def _some(made: int, count: int, before: str = "") -> str:
-    """How many of several images were made, where that is not all there is to say."""
-    return f"{before}{made} of {count} images were made" if made else ""
 
 
 def _below(widgets: Iterable[Any]) -> Iterable[Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,8 +12,10 @@ from traitlets.utils.bunch import Bunch
 
 from ..errors import InvalidRequest, shown
 from ..plan import plan
+from ..prompt import Several, value_of
 from ..providers import get_provider
 from ..settings import DEFAULT_MODEL, MOST_IMAGES, Settings, resolve
+from ..sweeps import Sweep, Template, sweep
 from ..types import MAX_SEED, SIZE_STEP, ImageRequest, Record, Space
 
 UNTOLD: Final = {"width": (256, 2048), "height": (256, 2048), "steps": (1, 50)}
@@ -27,6 +30,9 @@ _ALLOWED: Final[Mapping[str, tuple[int, int | None]]] = {
 }
 """What there can be at all, whatever a Space takes."""
 
+COMPARED: Final = {"seed": "Seeds", "steps": "Steps"}
+"""What a comparison varies, in the order of its axes, and what a person calls the texts that say how."""
+
 
 class Parameters(HasTraits):
     """The parameters of one press.
@@ -39,6 +45,8 @@ class Parameters(HasTraits):
         steps: inference steps, likewise; 1 or more.
         seed: 0 to 2147483647; None chooses a random one for each press.
         count: images with successive seeds, 1 to 16.
+        compare_seeds, compare_steps: what a comparison varies, as `--seed` and `--steps` take several values: `1..4`,
+            `1,2,4,8`. Read at the press: any text can be set.
 
     Each is a trait. A value that is not allowed raises TraitError, and the trait stays as it is.
     """
@@ -51,6 +59,8 @@ class Parameters(HasTraits):
     steps = Int(2)
     seed = Int(None, allow_none=True)
     count = Int(1)
+    compare_seeds = Unicode()
+    compare_steps = Unicode()
 
     def __init__(self, **options: Any) -> None:
         self._told: dict[str, tuple[int, int]] = {}
@@ -118,16 +128,51 @@ class Parameters(HasTraits):
 
     def planned(self) -> tuple[list[ImageRequest], Settings]:
         """The requests of one press, and the settings that go with them; raises InvalidRequest."""
-        given = {name: getattr(self, name) for name in ("model", "space", "width", "height", "steps")}
-        # Random means random, also where %config has a seed; and a panel's thread is not where the kernel's loop runs.
-        resolved = resolve(**given)
-        # Who presses Generate wants to see it made.
-        replay = "only" if resolved.replay == "only" else "off"
-        settings = replace(resolved, seed=self.seed, runner="thread", replay=replay)
+        settings = self._settings()
         requests = plan(self.prompt, settings, self.count)
         if settings.space:
             Space.parse(settings.space)
         return requests, settings
+
+    def compared(self) -> tuple[Sweep, Settings]:
+        """Every combination of the seeds and steps to compare, and the settings that go with them.
+
+        Of what is not varied all have the same, a random seed too. Raises InvalidRequest.
+        """
+        values = {name: self._values(name, called) for name, called in COMPARED.items()}
+        varied = {name: several for name, several in values.items() if len(several) > 1}
+        if not varied:
+            raise InvalidRequest("nothing to compare: give several seeds, for example 1..4, or several steps, 1,2,4,8")
+        number = math.prod(len(several) for several in varied.values())
+        if number > MOST_IMAGES:
+            raise InvalidRequest(f"{number} images are more than {MOST_IMAGES} in one go: give fewer seeds or steps")
+        once: dict[str, Any] = {name: several[0] for name, several in values.items() if len(several) == 1}
+        settings = replace(self._settings(), **once)
+        asked = sweep(Template(self.prompt, (self.prompt,)), settings, varied)
+        if settings.space:
+            Space.parse(settings.space)
+        return asked, settings
+
+    def _values(self, name: str, called: str) -> Sequence[int]:
+        """What a text says of this parameter; nothing where there is none."""
+        text: str = getattr(self, f"compare_{called.lower()}")
+        if not text.strip():
+            return ()
+        read: Any = value_of(name, text, called)
+        values: Sequence[int] = read if isinstance(read, Several) else (read,)
+        least, most = self._told.get(name, (min(values), max(values)))
+        if refused := [value for value in values if not least <= value <= most]:
+            raise InvalidRequest(f"{called} {refused[0]}: this Space takes {least} to {most}")
+        return values
+
+    def _settings(self) -> Settings:
+        """What all the images of one press have in common."""
+        given = {name: getattr(self, name) for name in ("model", "space", "width", "height", "steps")}
+        # Random means random, also where %config has a seed; and a panel's thread is not where the kernel's loop runs.
+        resolved = resolve(**given)
+        # Who presses a button wants to see it made.
+        replay = "only" if resolved.replay == "only" else "off"
+        return replace(resolved, seed=self.seed, runner="thread", replay=replay)
 
     def take(self, **options: Any) -> None:
         """Set several at once; where the Space is another, the last one's bounds do not hold them up."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import io
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,6 +14,7 @@ from ipywidgets import HTML, Box, Button, Layout, VBox
 from .. import picture
 from ..errors import FluxError
 from ..generation import Generation
+from ..generations import Generations
 
 MOST = 50
 """Results that a strip holds; the oldest go."""
@@ -22,7 +24,10 @@ LONGEST = 96
 
 _AT_A_TIME = 5
 _SHOWN = "flux-magic-shown"
-Item = tuple[Generation, VBox]
+Result = Generation | Generations
+"""An image, or a sheet of several."""
+
+Item = tuple[Result, VBox]
 """A result, and what stands for it."""
 
 
@@ -33,10 +38,10 @@ class Strip:
         chosen: called with the result whose button was pressed.
     """
 
-    def __init__(self, chosen: Callable[[Generation], None]) -> None:
+    def __init__(self, chosen: Callable[[Result], None]) -> None:
         self._chosen = chosen
         self._items: list[Item] = []
-        self._shown: Generation | None = None
+        self._shown: Result | None = None
         self._closed = False
         self._lock = threading.Lock()
         # Two that are not shown lend their layouts and styles to all: so a result is three widgets, and not eight.
@@ -46,11 +51,11 @@ class Strip:
     def __len__(self) -> int:
         return len(self._items)
 
-    def add(self, generation: Generation) -> None:
-        """Put a result before those there are."""
+    def add(self, result: Result, called: str = "") -> None:
+        """Put a result before those there are: an image under its seed, or what it is `called`."""
         with self._lock:
             if not self._closed:
-                self._hold([(generation, self._item(generation)), *self._items])
+                self._hold([(result, self._item(result, called)), *self._items])
 
     def fill(self, generations: Sequence[Generation]) -> None:
         """Put earlier results behind those there are, the last of them first; some at a time, for each is decoded."""
@@ -72,12 +77,12 @@ class Strip:
             for widget in (*item.children, item):
                 widget.close()
 
-    def mark(self, shown: Generation | None) -> None:
+    def mark(self, shown: Result | None) -> None:
         """Show which of them is the one on view."""
         with self._lock:
             self._shown = shown
-            for generation, item in self._items:
-                (item.add_class if generation is shown else item.remove_class)(_SHOWN)
+            for result, item in self._items:
+                (item.add_class if result is shown else item.remove_class)(_SHOWN)
 
     def close(self) -> None:
         """Close what is on no page; the rest is closed with the panel that it is in."""
@@ -87,20 +92,31 @@ class Strip:
             for widget in (lender.style, lender.layout, lender):
                 widget.close()
 
-    def _item(self, generation: Generation) -> VBox:
-        said = html.escape(generation.prompt, quote=True)
-        small = base64.b64encode(picture.thumbnail(generation.data, LONGEST)).decode()
+    def _item(self, result: Result, called: str = "") -> VBox:
+        first = result if isinstance(result, Generation) else result[0]
+        said = html.escape(first.prompt, quote=True)
+        small = base64.b64encode(_small(result)).decode()
         image = HTML(
             f'<img src="data:image/jpeg;base64,{small}" alt="{said}">',
             layout=self._image.layout,
             style=self._image.style,
         )
         button = Button(
-            description=f"seed {generation.seed}",
-            tooltip=generation.prompt,
+            description=called or f"seed {first.seed}",
+            tooltip=first.prompt,
             layout=self._button.layout,
             style=self._button.style,
         )
-        button.on_click(lambda _: self._chosen(generation))
+        button.on_click(lambda _: self._chosen(result))
         item = VBox([image, button], layout=self._image.layout).add_class("flux-magic-item")
-        return item.add_class(_SHOWN) if generation is self._shown else item
+        return item.add_class(_SHOWN) if result is self._shown else item
+
+
+def _small(result: Result) -> bytes:
+    """A small picture of it, as a JPEG."""
+    if isinstance(result, Generation):
+        return picture.thumbnail(result.data, LONGEST)
+    out, sheet = io.BytesIO(), result.grid()
+    sheet.thumbnail((LONGEST, LONGEST))
+    sheet.save(out, "JPEG", quality=90)
+    return out.getvalue()

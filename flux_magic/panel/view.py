@@ -1,26 +1,37 @@
 """Where a panel's result is on view: in two outputs below the panel, or in a widget of the panel's.
 
-The outputs are ordinary ones, a picture and its parameters, so a saved notebook has them for who reads it without a
-kernel. They are updated in place, by their display ids. The widget stands in where that does not work: under Voilà,
-within another widget, and on a page that was opened after the panel (JupyterLab forgets the ids).
+The outputs are ordinary ones, a picture and its parameters or a sheet and its table, so a saved notebook has them for
+who reads it without a kernel. They are updated in place, by their display ids. The widget stands in where that does
+not work: under Voilà, within another widget, and on a page that was opened after the panel (JupyterLab forgets the
+ids).
 """
 
 from __future__ import annotations
 
 import html
 import os
+import threading
 import uuid
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
 
 from IPython.core.interactiveshell import InteractiveShell
 from ipywidgets import HTML, Layout
 
 from ..display import Output
-from ..generation import Generation
 
-_NOTHING = Output({}, {})
+NOTHING: Final = Output({}, {})
+"""An output that shows nothing."""
+
 _LATE = """<p>This page was opened after the panel, so what stands below it does not change any more.
 Run the panel's cell again to have its result there, and in the saved notebook.</p>"""
+
+
+class Shown(Protocol):
+    """What can be on view: a Generation, the Generations of a sheet, a sheet that is not whole yet."""
+
+    def outputs(self) -> Sequence[Output]:
+        """A picture or more, then what is said of them."""
 
 
 class View:
@@ -28,8 +39,9 @@ class View:
 
     def __init__(self) -> None:
         self._ids = (uuid.uuid4().hex, uuid.uuid4().hex)
-        self._shown: Generation | None = None
-        self._outputs = (_NOTHING, _NOTHING)
+        self._shown: Shown | None = None
+        self._outputs = (NOTHING, NOTHING)
+        self._lock = threading.RLock()
         self._below, self._inside, self._late = False, True, False
         self._publisher: Any = None
         self.widget = HTML(layout=Layout(display="none")).add_class("flux-magic-result")
@@ -52,11 +64,24 @@ class View:
         self._inside, self._late = True, late
         self._fill_widget()
 
-    def show(self, generation: Generation | None) -> None:
+    @property
+    def shown(self) -> Shown | None:
+        """What is on view."""
+        return self._shown
+
+    def show(self, shown: Shown | None) -> None:
         """Show this result, in place of the last."""
-        self._shown, self._outputs = generation, _outputs_of(generation)
-        self.refresh()
-        self._fill_widget()
+        outputs = _outputs_of(shown)
+        with self._lock:  # a job and a press may come at the same time
+            self._shown, self._outputs = shown, outputs
+            self.refresh()
+            self._fill_widget()
+
+    def show_again(self, shown: Shown) -> None:
+        """Show what has become of this result, where it is still the one on view."""
+        with self._lock:
+            if self._shown is shown:
+                self.show(shown)
 
     def refresh(self) -> None:
         """Update the outputs once more, for who takes an update from the cell that runs alone (nbclient does)."""
@@ -71,23 +96,24 @@ class View:
         if self._shown is None or not self._inside:
             self.widget.value, self.widget.layout.display = "", "none"
             return
-        picture, parameters = (output.data for output in self._outputs)
+        picture, parameters = self._outputs
         note = _LATE if self._below and self._late else ""
-        self.widget.value = note + _image(picture, self._shown.prompt) + parameters["text/html"]
+        self.widget.value = note + _image(picture) + parameters.data.get("text/html", "")
         self.widget.layout.display = None
 
 
-def _outputs_of(generation: Generation | None) -> tuple[Output, Output]:
+def _outputs_of(shown: Shown | None) -> tuple[Output, Output]:
     """The picture and its parameters. Of several pictures this is the first."""
-    if generation is None:
-        return _NOTHING, _NOTHING
-    picture, *_, parameters = generation.outputs()
+    if shown is None:
+        return NOTHING, NOTHING
+    picture, *_, parameters = shown.outputs()
     return picture, parameters
 
 
-def _image(bundle: dict[str, Any], alt: str) -> str:
-    """The picture's bundle as HTML."""
-    if "text/html" in bundle:
-        return str(bundle["text/html"])
-    media_type = next(kind for kind in bundle if kind.startswith("image/"))
-    return f'<img src="data:{media_type};base64,{bundle[media_type]}" alt="{html.escape(alt)}">'
+def _image(picture: Output) -> str:
+    """The picture as HTML."""
+    if "text/html" in picture.data:
+        return picture.data["text/html"]
+    media_type = next(kind for kind in picture.data if kind.startswith("image/"))
+    alt = html.escape(picture.metadata[media_type]["alt"])
+    return f'<img src="data:{media_type};base64,{picture.data[media_type]}" alt="{alt}">'

@@ -110,6 +110,42 @@ async def test_an_earlier_result_and_a_copied_cell(lab: Lab, slow_space: str) ->
     assert len(pictures) == 1, "but for the times in its record, it is the same"
 
 
+async def test_seeds_and_steps_are_compared_on_one_sheet(lab: Lab, slow_space: str) -> None:
+    async with opened(lab, "compare", f"%flux_panel --size 512x384 --space {slow_space} a red fox") as page:
+        await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        panel = await PanelPage(page).shown()
+        compare = panel.root.get_by_role("group", name="Compare", exact=True)
+        await compare.get_by_role("button", name="Compare").click()
+        await panel.says("^nothing to compare: ")
+        await compare.get_by_role("textbox", name="Seeds").fill("1,2")
+        await compare.get_by_role("textbox", name="Steps").fill("1,4")
+        await page.keyboard.press("Control+Enter")
+        await panel.says(r"^[12] of 4 images; seed \d, steps \d: ")
+        await expect(panel.picture).to_be_visible()
+        source = await panel.picture.get_attribute("src") or ""
+        await keep(page, "panel-comparing.png")
+        await panel.done(5)
+        filling, source = source, await panel.picture.get_attribute("src") or ""
+        assert filling != source
+        assert await serious(page) == []
+        await page.mouse.move(0, 0)
+        await keep(page, "panel-compare.png")
+        await panel.button("seed 2, steps 4").click()
+        await expect(panel.picture).to_have_js_property("naturalWidth", 512)
+        await expect(panel.handle("Steps")).to_have_attribute("aria-valuenow", "4.0")
+        await panel.button("sheet of 4").click()
+        await expect(panel.picture).to_have_attribute("src", source)
+        await panel.button("Copy as cell").click()
+        await panel.says("on the clipboard")
+        copied = await page.evaluate("() => navigator.clipboard.readText()")
+        assert copied == "%%flux --seed 1,2 --steps 1,4 --space local --size 512x384\na red fox"
+        await page.evaluate(SAVE)
+    saved = nbformat.read(lab.folder / "compare.ipynb", as_version=4)
+    _, sheet, table = saved.cells[1].outputs
+    assert base64.b64decode(sheet.data["image/jpeg"])[:2] == b"\xff\xd8"
+    assert "<details>" in table.data["text/html"]
+
+
 async def test_cancel_in_the_queue_and_while_it_runs(lab: Lab, slow_space: str) -> None:
     cells = [f"%flux_panel --steps 50 --size 256x256 --space {slow_space} a fox"] * 2
     async with opened(lab, "cancel", *cells) as page:
@@ -235,13 +271,13 @@ async def test_every_control_is_reached_by_tab_in_the_order_of_reading(lab: Lab,
         await panel.done(1)
         await panel.field("Prompt").focus()
         reached = []
-        for _ in range(16):
+        for _ in range(19):
             reached.append(await page.evaluate(NAME_OF_FOCUS))
             await page.keyboard.press("Tab")
         assert [re.sub(r"\d+", "N", name) for name in reached] == [
             "Prompt", "Size", "Steps", "Steps, as a number", "Width", "Width, as a number", "Height",
-            "Height, as a number", "random", "Keep this seed", "Images", "Model", "Space", "Generate", "seed N",
-            "Copy as cell",
+            "Height, as a number", "random", "Keep this seed", "Images", "Model", "Space", "Seeds", "Steps", "Compare",
+            "Generate", "seed N", "Copy as cell",
         ]  # fmt: skip
 
 

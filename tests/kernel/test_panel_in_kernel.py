@@ -88,6 +88,38 @@ def test_its_result_is_an_ordinary_image_and_its_parameters(panel: Kernel) -> No
     assert [shown(output) for output in panel.ok("panel").outputs[1:]] == [shown(output) for output in made]
 
 
+def test_a_comparison_is_the_sheet_and_the_table_of_the_magic_and_fills_in(panel: Kernel, slow_space: str) -> None:
+    below = slots(panel.ok("panel"))
+    panel.ok(f"panel.space, panel.compare_seeds, panel.compare_steps = '{slow_space}', '1,2', '1,3'")
+    assert panel.ok("panel.compare()").seconds < 1
+    until(panel, "panel._status.text.startswith('1 of 4 images; ')")
+    assert re.fullmatch(r"[12] of 4 images; seed \d, steps \d: .+", said(panel, "panel._status.text"))
+    until(panel, "'1 of 4 images' in str(panel._view._outputs[0].metadata)")
+    cell = panel.ok("panel.wait()")
+    updates = {update["transient"]["display_id"]: update for update in cell.updates}
+    assert list(updates) == below
+    made = panel.ok(f"%flux --size 256x256 --seed 1,2 --steps 1,3 --space {slow_space} a red fox").outputs
+    made = [output for output in made if output["data"]]  # without the bar's place
+    assert [shown(update) for update in updates.values()] == [shown(output) for output in made]
+    assert "2×2, 4 images" in updates[below[0]]["data"]["text/plain"]
+    assert said(panel, "panel.generations[{'seed': 2, 'steps': 3}].steps, panel.generation") == "(3, None)"
+    assert [shown(output) for output in panel.ok("panel").outputs[1:]] == [shown(output) for output in made]
+
+
+def test_several_values_on_the_magics_line_are_compared(kernel: Kernel) -> None:
+    kernel.ok("panel = %flux_panel --size 256x256 --seed 1..4 --steps 1,2 a red fox")
+    assert said(kernel, "panel.seed, panel.steps, panel.compare_seeds, panel.compare_steps") == "(1, 1, '1..4', '1,2')"
+    kernel.ok("panel.compare(); panel.wait()")
+    copied = said(kernel, "panel._keeper.cell.value")
+    assert copied == "%%flux --seed 1..4 --steps 1,2 --space local --size 256x256\na red fox"
+    digests = "[one.digest for one in {}]"
+    kernel.ok(copied.replace("%%flux", "%%flux --output foxes"))
+    assert said(kernel, digests.format("foxes")) == said(kernel, digests.format("panel.generations"))
+    kernel.ok("panel.close()")
+    refused = kernel.run("%flux_panel --size 256x256,512x512 a fox")
+    assert refused.stderr.startswith("UsageError: --size has several values: the panel compares --seed and --steps")
+
+
 def test_generate_returns_at_once_and_other_cells_run_meanwhile(panel: Kernel, slow_space: str) -> None:
     panel.ok(f"panel.space, panel.steps = '{slow_space}', 5")
     assert panel.ok("panel.generate(); panel.generate()").seconds < 1
@@ -248,6 +280,22 @@ def test_a_saved_notebook_has_the_result_once_below_the_panel(space: str, tmp_pa
     assert "%%flux" in parameters.data["text/plain"]
     (printed,) = notebook.cells[1].outputs
     assert printed.text.strip() == image.data["text/plain"]
+
+
+def test_a_saved_notebook_has_the_sheet_once_below_the_panel(space: str, tmp_path: Path) -> None:
+    cells = [
+        "import flux_magic\npanel = flux_magic.Panel(prompt='a red fox', width=256, height=256)\npanel",
+        "panel.compare_seeds = '1..3'\npanel.compare()\nmade = panel.wait()",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLUX_MAGIC_SPACE", space)
+        NotebookClient(notebook, kernel_name="python3", timeout=60, store_widget_state=False).execute(cwd=str(tmp_path))
+    _, sheet, table = notebook.cells[0].outputs
+    assert set(sheet.data) == {"image/jpeg", "text/plain"}
+    assert [one["record"]["run"]["seed"] for one in sheet.metadata["flux_magic"]["sheet"]] == [1, 2, 3]
+    assert "<details>" in table.data["text/html"]
+    assert notebook.cells[1].outputs == []
 
 
 def test_a_page_that_is_opened_later_has_the_result_within_the_panel(panel: Kernel) -> None:

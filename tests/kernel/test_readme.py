@@ -55,7 +55,7 @@ def test_the_seed_that_was_given_is_the_one_reported(space: str, tmp_path: Path)
 @pytest.mark.parametrize("block", OTHERS)
 def test_the_python_examples_run_as_scripts(block: str, tmp_path: Path) -> None:
     said = script(block, tmp_path)
-    assert re.fullmatch(r"[0-9a-f]{64}\n([0-5]\n){0,6}|\[42, 43\]\n|made with seed 7\n", said)
+    assert re.fullmatch(r"[0-9a-f]{64}\n([0-5]\n){0,6}|\[42, 43\]\n|made with seed 7\ncompared 3\n", said)
 
 
 def test_the_magic_examples_run_in_cells(kernel: Kernel) -> None:

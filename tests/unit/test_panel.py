@@ -70,7 +70,7 @@ def requests(provider: type[Scripted]) -> list[ImageRequest]:
 def image(panel: Panel) -> Generation:
     """What it made."""
     made = panel.wait(10)
-    assert made is not None
+    assert isinstance(made, Generation)
     assert made is panel.generation
     return made
 
@@ -240,11 +240,11 @@ def test_cancel_ends_the_job_and_those_behind_it(provider: type[Scripted]) -> No
 
 def test_a_press_that_was_cancelled_at_once_is_not_made(provider: type[Scripted]) -> None:
     panel = make()
-    panel._pressed()
+    panel._pressed(panel.generate)
     panel.cancel()
     time.sleep(0.4)
     assert requests(provider) == []
-    panel._pressed()
+    panel._pressed(panel.generate)
     until(lambda: len(requests(provider)) == 1)
     image(panel)
 
@@ -311,7 +311,7 @@ def test_what_cannot_be_asked_for_is_told_at_once() -> None:
     with pytest.raises(InvalidRequest, match="the prompt is empty"):
         panel.generate()
     assert text(panel).startswith("the prompt is empty")
-    panel._pressed()
+    panel._pressed(panel.generate)
     panel.prompt = "a fox"
     assert not panel._generate.disabled
     assert not panel.busy

@@ -16,7 +16,7 @@ from flux_magic.errors import InvalidRequest
 from flux_magic.plan import plan
 from flux_magic.prompt import Several, parse_line
 from flux_magic.settings import Settings
-from flux_magic.sweeps import Axis, Sweep, coordinates, listed, sweep, sweep_of, template, varying
+from flux_magic.sweeps import Axis, Sweep, coordinates, escape, listed, sweep, sweep_of, template, varying
 from flux_magic.types import MAX_SEED
 
 SEEDED = Settings(seed=42, width=256, height=192, steps=3)
@@ -244,6 +244,12 @@ def test_any_prompt_is_a_template_or_an_error(typed: str) -> None:
     with suppress(InvalidRequest):
         made = template(typed, {"a": [1, 2], "b": "x"})
         assert isinstance(made.text([axis.values[0] for axis in made.axes]), str)
+
+
+@given(st.text(alphabet="{}|ab \n", max_size=30) | st.text(max_size=30))
+def test_any_text_can_be_escaped(text: str) -> None:
+    made = template(escape(text), {"a": [1, 2], "b": "x"})
+    assert (made.text(()), made.axes) == (text, ())
 
 
 # From Python

@@ -1,0 +1,164 @@
+"""A comparison: the fields that say what it varies, its sheet as it fills in, and what makes a sheet again."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Generator
+from contextlib import closing
+from typing import Any, Final
+
+from ipywidgets import Button, HBox, Layout, Text
+
+from .. import prompt
+from ..client import incomplete
+from ..display import Output
+from ..generation import Generation
+from ..generations import Generations
+from ..progress import Screen, SheetBar, Status
+from ..sweeps import Sweep, escape
+from ..tally import Tally
+from .controls import LABEL, bind
+from .jobs import Job
+from .parameters import COMPARED, Parameters, parameters_of
+from .view import NOTHING, Shown, View
+
+_EXAMPLES: Final = {"seed": "1..4", "steps": "1,2,4,8"}
+
+
+class CompareRow:
+    """A text for each parameter that a comparison varies, linked with its trait, and the button.
+
+    Args:
+        parameters: what the texts set.
+        pressed: called when "Compare" is pressed.
+    """
+
+    def __init__(self, parameters: Parameters, pressed: Callable[[], None]) -> None:
+        self.seeds, self.steps = (self._text(parameters, name) for name in COMPARED)
+        self.button = Button(
+            description="Compare", icon="th", tooltip="Make an image of each combination, and show them as one sheet"
+        )
+        self.button.on_click(lambda _: pressed())
+        self.widget = HBox([self.seeds, self.steps, self.button])
+        self.widget.add_class("flux-magic-row").add_class("flux-magic-compare")
+
+    @staticmethod
+    def _text(parameters: Parameters, name: str) -> Text:
+        called, trait = COMPARED[name], trait_of(name)
+        text = Text(
+            description=called,
+            placeholder=_EXAMPLES[name],
+            tooltip=f"{called} to compare, for example {_EXAMPLES[name]}",
+            style=LABEL,
+            layout=Layout(width="14em"),
+        )
+        bind(parameters, trait, text)
+        return text
+
+
+class Comparison:
+    """One comparison on its way, which shows how far it is.
+
+    Args:
+        asked: its images.
+        status: where it says so.
+        view: where its sheet is.
+        show: puts the sheet there.
+    """
+
+    def __init__(self, asked: Sweep, status: Screen, view: View, show: Callable[[Shown], None]) -> None:
+        self._asked = asked
+        self._tally = Tally(asked)
+        self._bar = SheetBar(status, _FillingSheet(view, show), len(asked), self._tally.sheet)
+        status.draw(Status(f"0 of {len(asked)} images; connecting", 0, len(asked)))
+
+    def images(self, job: Job) -> Generator[tuple[Generation, str], None, None]:
+        """Each image as it is made, and what tells it from the others: `seed 2, steps 4`.
+
+        Raises as `Job.steps`; at the end Incomplete, where some failed.
+        """
+        with closing(job.steps()) as steps:
+            for step in steps:
+                if step is None:
+                    self._bar.wait()
+                    continue
+                place, event = step
+                self._tally.take(place, event)
+                self._bar.show(self._asked.label(place), event)
+                if isinstance(event, Generation):
+                    yield event, self._asked.label(place)
+        if error := self._tally.failure():
+            hint = "The others are on the sheet: its cell, copied and run, asks for the missing ones alone."
+            raise incomplete(len(self._asked), error.failures, hint if self._tally.made else "", error.made)
+
+    def sheet(self) -> Generations | None:
+        """The sheet as it stays; None where there is no image."""
+        return self._tally.generations() if self._tally.made else None
+
+
+class _FillingSheet:
+    """A sheet that is not whole yet, drawn where the panel's result is, until something else is brought back there."""
+
+    def __init__(self, view: View, show: Callable[[Shown], None]) -> None:
+        self._view, self._show = view, show
+        self._picture = NOTHING
+        self._begun = False
+
+    def draw_picture(self, jpeg: bytes, text: str) -> None:
+        data = {"image/jpeg": base64.b64encode(jpeg).decode(), "text/plain": text}
+        self._picture = Output(data, {"image/jpeg": {"alt": text}})
+        if self._begun:
+            self._view.show_again(self)
+        else:
+            self._show(self)
+        self._begun = True
+
+    def outputs(self) -> list[Output]:
+        return [self._picture, NOTHING]
+
+
+def trait_of(name: str) -> str:
+    """The panel's trait that says which values of a parameter are compared."""
+    return f"compare_{COMPARED[name].lower()}"
+
+
+def seed_of(shown: Generation | Generations | None) -> int | None:
+    """The seed of what is shown; None where there are several, or it is not known."""
+    seeds = {shown.seed} if isinstance(shown, Generation) else {one.seed for one in shown or ()}
+    return seeds.pop() if len(seeds) == 1 else None
+
+
+def taken_from(sheet: Generations) -> dict[str, Any]:
+    """The parameters that make the images of a sheet again; what it does not vary has the value that all have."""
+    varied = {axis.name: prompt.written(axis.values) for axis in sheet.axes}
+    same = {name: value for name, value in parameters_of(sheet[0].record).items() if name not in varied}
+    return same | {trait_of(name): varied.get(name, "") for name in COMPARED}
+
+
+def cell_of(sheet: Generations) -> str:
+    """The cell that makes a sheet again: running it sends the same requests.
+
+    Empty where the prompt is varied, whose text with places for the values is not known here.
+    """
+    varied = {axis.name: prompt.written(axis.values) for axis in sheet.axes}
+    if not sheet or not varied or not varied.keys() <= COMPARED.keys():
+        return ""
+    line, _, body = prompt.command(sheet[0].record).partition("\n")
+    if not line.startswith("%%flux"):  # no cell can hold the prompt
+        return _call_of(sheet)
+    options, _ = prompt.parse_line(line.removeprefix("%%flux"))
+    width, height = options.pop("size")
+    given = varied | {name: value for name, value in options.items() if name not in varied}
+    words = [f"--{name} {value}" for name, value in given.items()]
+    return f"{' '.join(['%%flux', *words, f'--size {width}x{height}'])}\n{body}"
+
+
+def _call_of(sheet: Generations) -> str:
+    """As `cell_of`, in Python."""
+    record = sheet[0].record
+    same = parameters_of(record) | {"space": record.requested_space}
+    text = same.pop("prompt")
+    varied = {axis.name: list(axis.values) for axis in sheet.axes}
+    given = {name: value for name, value in same.items() if value is not None and name not in varied} | varied
+    listed = "".join(f", {name}={value!a}" for name, value in given.items())
+    return f"import flux_magic\n\nflux_magic.sweep({escape(text)!a}{listed})"
