@@ -13,6 +13,7 @@ NBVAL := pytest --nbval-cell-timeout=120 --override-ini=filterwarnings=default -
 LAX := notebooks/03_when_things_go_wrong.ipynb notebooks/04_the_same_image_next_year.ipynb
 OFFLINE := FLUX_MAGIC_STORE=off FLUX_MAGIC_REPLAY=only $(BIN)/python scripts/offline.py $(BIN)/python -m $(NBVAL)
 QUIET_PIP := --quiet --disable-pip-version-check
+EVERYTHING := --constraint constraints.txt --editable '.[test]'
 
 .PHONY: help demo lab test check style types nbval pytest unit notebooks screenshot bench live test-matrix clean
 
@@ -27,14 +28,16 @@ help:
 	@echo "make test-matrix  the older Gradio, ipykernel and Python versions"
 	@echo "make live         five requests to the public Space; needs the internet"
 
-# pip compiles on one processor, and what nobody imports as well. It is no error where a package has a file that is
-# not for this Python.
+# uv takes seconds where pip takes a minute; pip does it where uv is not to be had, or cannot reach what pip reaches by a
+# configuration of its own. Neither compiles: they would do so on one processor, and what nobody imports as well. It is
+# no error where a package has a file that is not for this Python.
 $(READY): pyproject.toml constraints.txt
 	@sh scripts/need.sh python3-venv '$(PYTHON) -c "import ensurepip, venv"'
 	@echo "setting up $(VENV); the first time takes some minutes"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install $(QUIET_PIP) --upgrade pip
-	@$(BIN)/python -m pip install $(QUIET_PIP) --no-compile --constraint constraints.txt --editable '.[test]'
+	@$(BIN)/python -m pip install $(QUIET_PIP) uv 2>$(VENV)/uv.log || true
+	@$(BIN)/uv pip install --python $(BIN)/python $(EVERYTHING) 2>$(VENV)/uv.log || \
+		$(BIN)/python -m pip install $(QUIET_PIP) --no-compile $(EVERYTHING)
 	@$(BIN)/python -m compileall -qq -j 0 -x '/tests/' $(VENV)/lib || true
 	@touch $@
 
