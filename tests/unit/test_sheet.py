@@ -295,13 +295,14 @@ def test_a_sheet_that_would_be_too_high_has_smaller_cells() -> None:
     assert high.image.height <= 8000
 
 
-@pytest.mark.parametrize("lengths", [(10_000,), (10_000, 1), (1, 10_000), (100, 100), (10, 10, 100)])
+@pytest.mark.parametrize("lengths", [(2_500,), (10_000, 1), (1, 10_000), (100, 100), (10, 10, 100)])
 def test_the_largest_sweeps_are_within_what_a_jpeg_can_be(lengths: tuple[int, ...]) -> None:
     varied = [Axis(f"axis{number}", tuple(range(length))) for number, length in enumerate(lengths)]
     sheet = blank(*varied, size=(768, 1344))
-    sheet.put(9_999, plain("black"))
+    last = math.prod(lengths) - 1
+    sheet.put(last, plain("black"))
     assert max(sheet.image.size) <= MOST
-    assert middle(sheet, 9_999) == (0, 0, 0)
+    assert middle(sheet, last) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("label", ["m" * 300, "many words " * 40, "Donaudampfschifffahrtsgesellschaftskapitaen"])
