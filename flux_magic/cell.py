@@ -64,17 +64,26 @@ def read(line: str, body: str | None, names: Mapping[str, object]) -> Cell:
 
 
 def _images(made: Template, options: Mapping[str, Any], settings: Settings) -> list[ImageRequest] | Sweep:
-    count, most = options.get("count", 1), MOST_SWEPT if options.get("yes") else MOST_IMAGES
+    # What is only described costs nobody anything.
+    free = options.get("yes") or options.get("dry_run")
+    count, most = options.get("count", 1), MOST_SWEPT if free else MOST_IMAGES
     varied = {name: value for name, value in options.items() if isinstance(value, prompt.Several)}
     if made.axes or varied:
         return sweep(made, settings, varied, count, most=most)
     if options.get("sweep"):
-        raise InvalidRequest(
-            "--sweep finds nothing to vary: put {red|blue} or a list {names} into the prompt, or give --seed 1..8"
-        )
+        raise InvalidRequest(f"--sweep finds nothing to vary: {_why(made)}")
     check_number(count, most)
     text = made.text(())
     return plan(text, settings, count, typed=None if text == made.typed else made.typed)
+
+
+def _why(made: Template) -> str:
+    """Why a prompt has no axis."""
+    if made.missing:
+        return f"there is no {{{made.missing[0]}}} in this notebook"
+    if made.notes:
+        return made.notes[0]
+    return "put {red|blue} or a list {names} into the prompt, or give --seed 1..8"
 
 
 def _template(typed: str, options: Mapping[str, Any], names: Mapping[str, object]) -> tuple[Template, list[str]]:
@@ -88,6 +97,7 @@ def _template(typed: str, options: Mapping[str, Any], names: Mapping[str, object
         text, missing = prompt.expand(typed, names)
         made = Template(typed, (text,), missing=tuple(missing))
         notes = [f"{slot[:40]} sent as one text: --sweep makes an image of each" for slot in varying(typed, names)]
+    notes += made.notes
     if made.missing:
         listed = ", ".join(f"{{{name}}}" for name in made.missing)
         notes.append(f"{listed} sent as typed: no such name in this notebook")

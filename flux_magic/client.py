@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from . import local
-from .errors import HOPELESS, EmptyResult, FluxError, Incomplete, Stopped
+from .errors import HOPELESS, EmptyResult, FluxError, Incomplete, InvalidRequest, Stopped, shown
 from .generation import Generation
 from .generations import Generations
 from .job import ClientEvent, Job, address_of, connection_for, is_local, token_for
@@ -51,6 +51,13 @@ def cancel_all() -> int:
         if job.task is not None and not job.loop.is_closed():
             job.loop.call_soon_threadsafe(job.task.cancel)
     return len(jobs)
+
+
+def check_many(options: Mapping[str, Any]) -> None:
+    """Raises InvalidRequest where an option of a call for several requests is each request's own."""
+    for name in ("seed", "steps", "width", "height", "model"):
+        if options.get(name) is not None:
+            raise InvalidRequest(f"{name} is each request's own: give it there, as in ImageRequest(…, {name}=…)")
 
 
 def incomplete(
@@ -164,6 +171,7 @@ class Client:
         Raises, when all others are done, Incomplete where some failed; at once what would fail for the rest as well
         (no quota, no connection, no such Space: `flux_magic.errors.HOPELESS`).
         """
+        check_many(options)
         settings = resolve(**{**self._options, **options})
         failures: dict[int, FluxError] = {}
         number = 0
@@ -186,6 +194,10 @@ class Client:
         on their way at once. Raises at once what would fail for the others as well, and ends them.
         """
         settings = settings or resolve(**self._options)
+        if not isinstance(requests, Iterable):
+            raise InvalidRequest(
+                f"the requests are {shown(requests)}: give a list of ImageRequest, or another iterable"
+            )
         each = (self._tried(request, settings) for request in requests)
         async with self, aclosing(merged(each, settings.concurrency)) as events:
             async for event in events:
@@ -193,6 +205,8 @@ class Client:
 
     async def _tried(self, request: ImageRequest, settings: Settings) -> AsyncGenerator[ClientEvent | FluxError, None]:
         """As `stream`; an error that is this request's alone is an event."""
+        if not isinstance(request, ImageRequest):
+            raise InvalidRequest(f'a request is {shown(request)}: give such as ImageRequest("a fox", seed=42)')
         try:
             async with aclosing(self.stream(request, settings)) as events:
                 async for event in events:

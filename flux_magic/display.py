@@ -14,7 +14,7 @@ from typing import Any
 
 from . import keepsake, picture, prompt
 from .record import Carried
-from .types import UNKNOWN, FileRecord, Record, markdown_text
+from .types import UNKNOWN, FileRecord, Record, markdown_text, printable
 
 TABLE = "border-collapse:collapse;text-align:left;margin:0"
 CELL = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"
@@ -146,5 +146,5 @@ def fenced(text: str) -> str:
 
 
 def _text(record: Record, rows: dict[str, str], command: str) -> str:
-    cells = {"prompt": " ".join(record.prompt.split())} | rows
+    cells = {"prompt": printable(record.prompt)} | rows
     return "\n".join([*(f"{name:<7} {value}" for name, value in cells.items()), "", command])

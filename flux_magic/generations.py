@@ -8,7 +8,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, overload
+from typing import TYPE_CHECKING, Any, Final, SupportsIndex, overload
 
 from . import overview, picture
 from .display import Output
@@ -94,7 +94,14 @@ class Generations(Sequence[Generation]):
             return self._selected(index)
         if isinstance(index, slice):
             return Generations(self._items[index])
-        return self._items[index]
+        if not isinstance(index, SupportsIndex):
+            raise TypeError(
+                f'{shown(index)} is no position and no slice; by what was varied it is foxes[{{"seed": 3}}]'
+            )
+        try:
+            return self._items[index]
+        except IndexError:
+            raise IndexError(f"there is no image {index}: there are {len(self)}, counted from 0") from None
 
     def __len__(self) -> int:
         return len(self._items)
@@ -102,16 +109,17 @@ class Generations(Sequence[Generation]):
     def __iter__(self) -> Iterator[Generation]:
         return iter(self._items)
 
-    def sel(self, /, **values: object) -> Generation | Generations:
-        """What was made with these values of the axes, as in `foxes.sel(seed=3, steps=4)`.
+    def sel(self, chosen: Mapping[str, object] | None = None, /, **values: object) -> Generation | Generations:
+        """What was made with these values of the axes, as in `foxes.sel(seed=3, steps=4)` or `foxes.sel({"seed": 3})`.
 
-        Values are compared as texts, so `3` and `"3"` are the same; a size may be `(512, 768)` as well as `"512x768"`.
-        With a value for each axis this is the Generation, else the Generations of the axes that are left.
+        Values are compared as texts, so `3` and `"3"` are the same, and blanks around them do not count; a size may be
+        `(512, 768)` as well as `"512x768"`. With a value for each axis this is the Generation, else the Generations of
+        the axes that are left.
 
         Raises NotInSweep, which is a LookupError, for an axis or a value that the sweep does not have, and for an
         image that was not made.
         """
-        return self._selected(values)
+        return self._selected({**(chosen or {}), **values})
 
     def _selected(self, values: Mapping[str, object]) -> Generation | Generations:
         chosen = {axis: _place_of(axis, value) for axis, value in self._by_axis(values)}
@@ -161,9 +169,21 @@ class Generations(Sequence[Generation]):
     def save(
         self, path: str | os.PathLike[str], *, overwrite: bool = False, metadata: bool | None = None
     ) -> list[Path]:
-        """Write each into a folder; as `Generation.save`."""
+        """Write each into a folder; as `Generation.save`.
+
+        One that cannot be written does not keep the others from it; then its error is raised, the first of them.
+        """
         save_target(path, len(self))
-        return [saved for item in self for saved in item.save(path, overwrite=overwrite, metadata=metadata)]
+        saved: list[Path] = []
+        errors: list[FluxError] = []
+        for item in self:
+            try:
+                saved += item.save(path, overwrite=overwrite, metadata=metadata)
+            except FluxError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        return saved
 
     def grid(self) -> Image:
         """All images on one sheet with labels (Pillow, RGB, at most 60,000 pixels on a side), drawn once.
@@ -195,7 +215,7 @@ class Generations(Sequence[Generation]):
     def outputs(self) -> list[Output]:
         """What a notebook shows: of a sweep the sheet and the table, else each image and its parameters."""
         if not self.axes:
-            return [output for item in self for output in item.outputs()]
+            return [output for item in self for output in _outputs_of(item)]
         there = dict(zip(self._places, self._items, strict=True))
         missing = self.missing
         places = [
@@ -256,10 +276,6 @@ class Generations(Sequence[Generation]):
         return [f"{len(missing)} of {self._every} images are missing: {_listed(named, '; ')}"]
 
     def _ipython_display_(self) -> None:
-        if not self.axes:
-            for item in self:
-                item._ipython_display_()
-            return
         from IPython.display import display as show
 
         for output in self.outputs():
@@ -267,6 +283,14 @@ class Generations(Sequence[Generation]):
 
 
 _FACTS: Final = ("prompt", "seed", "steps", "width", "height", "model", "digest", "path", "replayed", "seconds")
+
+
+def _outputs_of(item: Generation) -> list[Output]:
+    """What a notebook shows of one of several; of one whose file is gone, its line and why."""
+    try:
+        return item.outputs()
+    except FluxError as error:
+        return [Output({"text/plain": f"{item!r}: {error.message}"}, {})]
 
 
 def _facts(item: Generation) -> dict[str, Any]:
@@ -278,9 +302,13 @@ def _facts(item: Generation) -> dict[str, Any]:
 
 def _place_of(axis: Axis, value: object) -> int:
     """Where a value is in its axis."""
-    text = "x".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    if isinstance(value, slice) or (isinstance(value, list | tuple) and axis.name != "size"):
+        raise NotInSweep(f"{axis.name} is {shown(value)}: give one value; a list of them is for a loop")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # a table's column of numbers may be one of floats
+    text = "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value).strip()
     for place, known in enumerate(axis.values):
-        if str(known) == text:
+        if text in {str(known), str(known).strip()}:
             return place
     raise NotInSweep(f"this sweep has no {axis.name} {shown(value)}: it has {_listed(list(map(str, axis.values)))}")
 

@@ -42,13 +42,13 @@ class History(Generations):
 
     def __repr__(self) -> str:
         listed = [f"{one!r} {' '.join(one.prompt.split())[:60]}" for one in self]
-        return "\n".join([*(listed or [self._nothing]), *_told(self.notes)])
+        return "\n".join([*(listed or [self._nothing]), *few(self.notes)])
 
     def _repr_html_(self) -> str:
         if not self:
             return "".join(f"<p>{html.escape(line)}</p>" for line in repr(self).split("\n"))
         items = "".join(_item(one) for one in self)
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in _told(self.notes))
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in few(self.notes))
         return f'<ul style="{_LIST}">{items}</ul>{notes}'
 
     def _ipython_display_(self) -> None:
@@ -124,7 +124,7 @@ def _image(generation: Generation, alt: str) -> str:
     return f'<img src="data:image/jpeg;base64,{small}" alt="{alt}">'
 
 
-def _told(notes: Sequence[str]) -> list[str]:
+def few(notes: Sequence[str]) -> list[str]:
     """The first notes, and how many more there are."""
     more = [f"and {len(notes) - 5} more"] if len(notes) > 5 else []
     return [*notes[:5], *more]

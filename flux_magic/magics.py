@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .panel import Panel
     from .settings import Settings
     from .sweeps import Sweep
-    from .tally import Tally
     from .types import ImageRequest
 
 
@@ -206,27 +206,39 @@ class FluxMagics(Magics):
         from .tally import Tally
 
         print(announced(asked, resolved))
-        tally = Tally(asked)
+        tally, whole = Tally(asked, resolved), False
         try:
             gather(tally, resolved, quiet=bool(options.get("quiet")))
+            whole = True
+            _save(tally.generations(), options)
         except BaseException as stop:
             # The cell fails, but what is finished is not lost.
-            self._keep(tally, options)
             display(tally.generations())
-            if not isinstance(stop, Incomplete):
-                print(f"note: {tally.left(resolved)}", file=sys.stderr)
+            if not whole:
+                with _noted():
+                    _save(tally.generations(), options)
+            if not whole and not isinstance(stop, Incomplete):
+                print(f"note: {tally.left()}", file=sys.stderr)
             raise
-        self._keep(tally, options)
+        finally:
+            if name := options.get("output"):
+                self._shell.push({name: tally.generations()})
         return tally.generations()
 
-    def _keep(self, tally: Tally, options: Mapping[str, Any]) -> None:
-        """What the options say of the result: its name, and where it is saved."""
-        made = tally.generations()
-        if made and (name := options.get("output")):
-            self._shell.push({name: made})
-        if made and (path := options.get("save")):
-            saved = made.save(path, overwrite=bool(options.get("overwrite")))
-            print(f"saved {len(saved)} image{'' if len(saved) == 1 else 's'} in {path}")
+
+def _save(made: Generations, options: Mapping[str, Any]) -> None:
+    if made and (path := options.get("save")):
+        saved = set(made.save(path, overwrite=bool(options.get("overwrite"))))
+        print(f"saved {len(saved)} image{'' if len(saved) == 1 else 's'} in {path}")
+
+
+@contextmanager
+def _noted() -> Iterator[None]:
+    """What goes wrong within is a note: there is an error to tell already."""
+    try:
+        yield
+    except FluxError as error:
+        print(f"note: {error.message}", file=sys.stderr)
 
 
 def _panel_options(line: str) -> dict[str, Any]:

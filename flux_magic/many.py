@@ -9,10 +9,13 @@ from contextlib import aclosing, closing
 from typing import Any
 
 from . import api, progress, runner
-from .errors import FluxError
+from .client import check_many
+from .errors import FluxError, Incomplete
 from .generation import Generation
 from .generations import Generations
+from .history import few
 from .job import ClientEvent
+from .providers import get_provider
 from .settings import Settings, resolve
 from .sweeps import Sweep, sweep_of
 from .tally import Tally
@@ -27,8 +30,9 @@ def generate_many(requests: Iterable[ImageRequest], **options: Any) -> Iterator[
 
     As `Client.generate_many`, for a caller that blocks; an interrupt ends the jobs. `for image in generate_many(…)`.
     """
+    check_many(options)
     how = runner.get(resolve(**options).runner)
-    return _made(how.iterate(_generations(requests, options)))
+    return _made(how.iterate(_generations(requests, options), ahead=1))
 
 
 def _made(coming: Generator[Generation | None, None, None]) -> Iterator[Generation]:
@@ -80,11 +84,21 @@ def sweep(
 
     Returns Generations, indexed by position or by axis, whose picture is one sheet.
 
-    Raises as `generate`; at the end Incomplete where some failed, whose `made` has the others.
+    Raises as `generate`; at the end Incomplete where some failed. Whatever is raised, an interrupt too, has what is
+    finished as `made`.
     """
-    asked, settings = sweep_of(prompt, options | {"store": store, "replay": "off" if fresh else None}, count)
-    tally = Tally(asked)
-    gather(tally, settings, quiet=quiet)
+    given = options | {"store": store} | ({"replay": "off"} if fresh else {})
+    asked, settings, typed = sweep_of(prompt, given, count)
+    for note in (*typed.notes, *(f"{{{name}}} is sent as typed: it is not given" for name in typed.missing)):
+        print(f"note: {note}", file=sys.stderr)
+    tally = Tally(asked, settings, "seed={}")
+    try:
+        gather(tally, settings, quiet=quiet)
+    except BaseException as stop:
+        vars(stop)["made"] = tally.generations()
+        if not isinstance(stop, Incomplete):
+            print(f"note: {tally.left()}", file=sys.stderr)
+        raise
     return tally.generations()
 
 
@@ -105,6 +119,7 @@ def gather(tally: Tally, settings: Settings, *, quiet: bool = False) -> None:
     What is finished is in the tally whatever is raised: as `Client.stream_many` does, and Incomplete at the end.
     """
     asked, told = tally.sweep, quiet
+    get_provider(settings.model)  # what fails for all is told once
     try:
         with (
             runner.interruptible(),
@@ -122,7 +137,7 @@ def gather(tally: Tally, settings: Settings, *, quiet: bool = False) -> None:
                     progress.moment("from the store; --fresh asks the Space")
                     told = True
     finally:
-        for note in tally.notes:
+        for note in few(tally.notes):
             print(f"note: {note}", file=sys.stderr)
     if error := tally.failure():
         raise error

@@ -20,7 +20,7 @@ from .display import Output
 from .layout import numbered
 from .record import Carried
 from .sweeps import Axis
-from .types import UNKNOWN, Record, markdown_text
+from .types import UNKNOWN, Record, markdown_text, printable
 
 _LEFT: Final = "text-align:left;vertical-align:top"
 _TEXT: Final = "margin:0;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere"
@@ -79,7 +79,10 @@ def sheet(axes: Sequence[Axis], places: Sequence[Place], encoded: bytes) -> Outp
     ]
     return Output(
         {"image/jpeg": base64.b64encode(encoded).decode(), "text/plain": line(axes, places)},
-        {"image/jpeg": {"alt": _alt(axes, places)}, "flux_magic": {"sheet": records}},
+        {
+            "image/jpeg": {"alt": _alt(axes, places)},
+            "flux_magic": {"sheet": records, "sha256": hashlib.sha256(encoded).hexdigest()},
+        },
     )
 
 
@@ -215,8 +218,11 @@ def _row(axes: Sequence[Axis], values: Sequence[tuple[str, str]], place: Place, 
 
 
 def _word(value: str) -> str:
-    """A value in a line of `name=value`: one with blanks is quoted."""
-    return value if value.split() == [value] and '"' not in value else json.dumps(value, ensure_ascii=False)
+    """A value in a line of `name=value`: one with blanks, or what is no letter, is quoted."""
+    plain = value.isprintable()
+    return (
+        value if plain and value.split() == [value] and '"' not in value else json.dumps(value, ensure_ascii=not plain)
+    )
 
 
 def _html(whole: _Table) -> str:
@@ -261,9 +267,9 @@ def _markdown(whole: _Table) -> str:
 
 def _text(whole: _Table) -> str:
     """A line an image; with nothing in it that is another one the next time."""
-    shared = [f"{name:<8} {' '.join(value.split())}" for name, value in whole.shared.items()]
+    shared = [f"{name:<8} {printable(value)}" for name, value in whole.shared.items()]
     images = [
-        f"{row.named} sha256:{row.digest}" if row.digest else f"{row.named} {' '.join(row.missing.split())}"
+        f"{row.named} sha256:{row.digest}" if row.digest else f"{row.named} {printable(row.missing)}"
         for row in whole.rows
     ]
     return "\n".join([*shared, "", *images] if shared else images)

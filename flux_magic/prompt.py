@@ -77,7 +77,9 @@ def _several(read: Callable[[str, str], object], example: str = "1,2,4 or 1..8")
     """Reads one value as `read` does, or several: `1,2,4`, `1..8`, `1..9..2`."""
 
     def read_all(flag: str, text: str) -> object:
-        texts = [one for part in text.split(",") for one in _counted(flag, part)]
+        if "" in (parts := text.split(",")):
+            raise InvalidRequest(f"{flag} {text[:40]}: a value is missing; several go without blanks: {flag} {example}")
+        texts = [one for part in parts for one in _counted(flag, part)]
         try:
             values = [read(flag, one) for one in texts]
         except InvalidRequest as error:

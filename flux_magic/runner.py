@@ -28,9 +28,6 @@ UNWIND = 0.5
 AHEAD = 16
 """Items of a generator that may wait for a caller which takes its time; then the generator waits."""
 
-_LOOK = 0.01
-"""Seconds between two looks at whether the caller has caught up."""
-
 _END = object()
 
 
@@ -40,11 +37,11 @@ class Runner(Protocol):
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """The coroutine's result. An interrupt cancels it."""
 
-    def iterate(self, events: AsyncGenerator[T, None]) -> Generator[T | None, None, None]:
+    def iterate(self, events: AsyncGenerator[T, None], ahead: int = AHEAD) -> Generator[T | None, None, None]:
         """The generator's items as they come; None about every 0.2 s while there is none.
 
-        No more than some are taken from it ahead of the caller. It is closed at the end, also where the caller stops
-        early or is interrupted.
+        No more than `ahead` are taken from it before the caller takes them. It is closed at the end, also where the
+        caller stops early or is interrupted.
         """
 
 
@@ -84,26 +81,33 @@ class ThreadRunner:
             coroutine.close()
         return result[0]
 
-    def iterate(self, events: AsyncGenerator[T, None]) -> Generator[T | None, None, None]:
+    def iterate(self, events: AsyncGenerator[T, None], ahead: int = AHEAD) -> Generator[T | None, None, None]:
         inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         unwound = threading.Event()
+        room, full = asyncio.Event(), threading.Event()
 
         async def pump() -> None:
             try:
                 async with aclosing(events):
                     async for event in events:
                         inbox.put(event)
-                        while inbox.qsize() >= AHEAD:  # noqa: ASYNC110 - a queue between threads has no event
-                            await asyncio.sleep(_LOOK)
+                        full.set()  # before the look at how many there are: else the caller may tell nobody
+                        while inbox.qsize() >= ahead:
+                            await room.wait()
+                            room.clear()
+                        full.clear()
             finally:
                 unwound.set()
                 inbox.put(_END)
 
-        future = self.submit(pump())
+        future, loop = self.submit(pump()), self._started()
         try:
             while True:
                 # Not in the loop's condition, where CPython 3.13.0 lets an interrupt past the `finally`.
                 event = _next(inbox)
+                if full.is_set():
+                    with suppress(RuntimeError):  # the loop has ended
+                        loop.call_soon_threadsafe(room.set)
                 if event is _END:
                     break
                 yield event
@@ -182,7 +186,11 @@ class NestRunner:
         finally:
             _end_task(loop, task)
 
-    def iterate(self, events: AsyncGenerator[T, None]) -> Generator[T | None, None, None]:
+    def iterate(
+        self,
+        events: AsyncGenerator[T, None],
+        ahead: int = AHEAD,  # noqa: ARG002 - nothing runs between two items
+    ) -> Generator[T | None, None, None]:
         loop = _own_loop()
         task: asyncio.Task[T] | None = None
         try:

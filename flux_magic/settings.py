@@ -153,7 +153,7 @@ def _is_at_home(given: Mapping[str, Any], asked: object) -> bool:
 
     A cell that came out of somebody's image may name any Space.
     """
-    if asked in {None, ""} or "token" not in given:
+    if asked is None or asked == "" or "token" not in given:
         return True
     home = {**_environment(), **{name: value for name, value in _configured().items() if value}}.get("space")
     try:

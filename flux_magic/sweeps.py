@@ -10,14 +10,15 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from typing import Any, Final, SupportsIndex
 
 from . import prompt
 from .errors import InvalidRequest, shown
 from .plan import plan, whole
 from .settings import MOST_SWEPT, Settings, resolve
-from .types import ImageRequest
+from .types import ImageRequest, Space
 
 OPTIONS: Final = ("seed", "steps", "size", "width", "height")
 """The options of which a sweep can take several values."""
@@ -28,6 +29,7 @@ _TAKEN: Final = (*OPTIONS, "prompt", "model", "digest", "path", "replayed", "sec
 
 _ITEM: Final = r"(?:\{\{\w+\}\}|\{\w+\}|[^{}|])*"
 _ALTERNATIVES: Final = rf"\{{({_ITEM}(?:\|{_ITEM})+)\}}"
+_NESTED: Final = re.compile(r"(?<!\{)\{[^{}]*\|[^{}]*\{[^{}]*\|")
 _SLOT: Final = re.compile(rf"\{{{_ALTERNATIVES}\}}|{_ALTERNATIVES}|\{{{prompt.NAME}\}}|{prompt.NAME}")
 
 
@@ -68,12 +70,14 @@ class Template:
         parts: texts, and numbers of the axes whose values stand between them.
         axes: what the prompt varies; none in a plain prompt.
         missing: names in braces that the notebook does not have; they are sent as typed.
+        notes: what else a person may have meant to be an axis.
     """
 
     typed: str
     parts: tuple[str | int, ...]
     axes: tuple[Axis, ...] = ()
     missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def text(self, values: Sequence[int | str]) -> str:
         """The prompt to send, with a value for each axis."""
@@ -85,8 +89,12 @@ def template(typed: str, names: Mapping[str, object]) -> Template:
 
     `{{a|b}}` is a literal `{a|b}`, as `{{name}}` is a literal `{name}`.
 
-    Raises InvalidRequest for an axis without values, or with the same one twice.
+    Raises InvalidRequest for an axis without values, or with the same one twice, and for one within another.
     """
+    if nested := _NESTED.search(typed):
+        raise InvalidRequest(
+            f"{nested[0][:40]}: alternatives within others: put all in one row, {{a|b|c}}; {{{{a|b}}}} is literal"
+        )
     made = _Making(names)
     position = 0
     for match in _SLOT.finditer(typed):
@@ -94,7 +102,8 @@ def template(typed: str, names: Mapping[str, object]) -> Template:
         made.take(match)
         position = match.end()
     made.expand(typed[position:])
-    return Template(typed, tuple(made.parts), tuple(made.axes), tuple(dict.fromkeys(made.missing)))
+    missing, notes = dict.fromkeys(made.missing), dict.fromkeys(made.notes)
+    return Template(typed, tuple(made.parts), tuple(made.axes), tuple(missing), tuple(notes))
 
 
 def escape(text: str) -> str:
@@ -120,6 +129,7 @@ class _Making:
         self.parts: list[str | int] = []
         self.axes: list[Axis] = []
         self.missing: list[str] = []
+        self.notes: list[str] = []
 
     def take(self, match: re.Match[str]) -> None:
         literal, alternatives, _, name = match.groups()
@@ -127,11 +137,17 @@ class _Making:
             self.parts.append(f"{{{literal}}}")
         elif alternatives is not None:
             words = sum(_is_word(axis.name) for axis in self.axes)
+            if (inside := re.search(prompt.NAME, alternatives)) and listed(self.names.get(inside[1])) is not None:
+                raise InvalidRequest(
+                    f"{match[0][:40]}: {inside[0]} is a list within alternatives: write its items there"
+                )
             values = [self._expanded(one) for one in alternatives.split("|")]
             self._vary(f"{_WORD}_{words + 1}" if words else _WORD, values, match[0])
         elif name is not None and (items := listed(self.names.get(name))) is not None:
             self._vary(name, [str(item) for item in items], match[0])
         else:
+            if name is not None and _is_many(value := self.names.get(name)):
+                self.notes.append(f"{match[0]} is a {type(value).__name__}, which is not varied: give a list")
             self.expand(match[0])
 
     def expand(self, text: str) -> None:
@@ -148,7 +164,8 @@ class _Making:
         if known is None:
             if name in _TAKEN or (_is_word(name) and "|" not in typed):
                 raise InvalidRequest(f"{typed}: a sweep has a {name} of its own: give the list another name")
-            self.axes.append(Axis(name, _distinct(typed, values)))
+            literal = f"; {{{typed}}} is taken as typed" if "|" in typed else ""
+            self.axes.append(Axis(name, _distinct(typed, values, literal)))
             known = len(self.axes) - 1
         self.parts.append(known)
 
@@ -167,7 +184,12 @@ def listed(value: object) -> list[Any] | None:
     return None
 
 
-def _distinct(typed: str, values: Sequence[Any]) -> tuple[Any, ...]:
+def _is_many(value: object) -> bool:
+    """Whether this is a collection of another kind than a list."""
+    return isinstance(value, AbstractSet | Mapping | Iterator) or getattr(value, "ndim", 1) > 1
+
+
+def _distinct(typed: str, values: Sequence[Any], more: str = "") -> tuple[Any, ...]:
     """The values, where there are some and no two are the same."""
     if not values:
         raise InvalidRequest(f"{typed} is empty: give one value or more")
@@ -176,7 +198,7 @@ def _distinct(typed: str, values: Sequence[Any]) -> tuple[Any, ...]:
     seen: set[Any] = set()
     for value in values:
         if value in seen:
-            raise InvalidRequest(f"{typed}: {shown(value)} is there twice")
+            raise InvalidRequest(f"{typed[:60]}: {shown(value)} is there twice{more}")
         seen.add(value)
     return tuple(values)
 
@@ -235,7 +257,9 @@ def sweep(
     lengths = [len(axis.values) for axis in template.axes] + [len(values) for values in varied.values()]
     check_number(math.prod(lengths) * count, most)
     if count > 1 and "seed" in varied:
-        raise InvalidRequest("--count and several seeds say the same twice: give one of them")
+        raise InvalidRequest("a count (-n) and several seeds say the same twice: give one of them")
+    if settings.space:
+        Space.parse(settings.space)  # what fails for all is told once
     bases = plan(template.text([axis.values[0] for axis in template.axes]), settings, count)
     base = replace(bases[0], chosen=settings.seed is None and "seed" not in varied)
     if count > 1:
@@ -245,21 +269,19 @@ def sweep(
     return Sweep(axes, tuple(_requests(template, base, axes)))
 
 
-def sweep_of(typed: str, options: Mapping[str, Any], count: int = 1) -> tuple[Sweep, Settings]:
-    """A sweep and its settings, by the names of `Settings`, of OPTIONS, and of lists for the prompt.
+def sweep_of(typed: str, options: Mapping[str, Any], count: int = 1) -> tuple[Sweep, Settings, Template]:
+    """A sweep, its settings, and its prompt, by the names of `Settings`, of OPTIONS, and of values for the prompt.
 
     Raises InvalidRequest where nothing is varied, or as `sweep` does; TypeError for an option that there is not.
     """
     given = {name: value for name, value in options.items() if value is not None}
     known = {field.name for field in fields(Settings)} | {"size"}
-    lists = {name: value for name, value in given.items() if name not in known and listed(value) is not None}
-    made = template(typed, lists)
-    if unused := sorted(lists.keys() - {axis.name for axis in made.axes}):
-        raise InvalidRequest(f"{unused[0]} is a list, but the prompt has no {{{unused[0]}}}")
+    names = {name: given.pop(name) for name in given.keys() - known}
+    made = template(_checked(typed), names)
+    if unused := sorted(name for name in names if not re.search(rf"\{{{name}\}}", typed)):
+        raise TypeError(f"unknown option: {unused[0]}, and the prompt has no {{{unused[0]}}}")
     varied, scalars = {}, {}
     for name, value in given.items():
-        if name in lists:
-            continue
         items = _sizes(value) if name == "size" else listed(value) if name in OPTIONS else None
         if items is None:
             scalars[name] = value
@@ -267,10 +289,23 @@ def sweep_of(typed: str, options: Mapping[str, Any], count: int = 1) -> tuple[Sw
             scalars |= {"width": items[0][0], "height": items[0][1]} if name == "size" else {name: items[0]}
         else:
             varied[name] = items
+    for name in scalars.keys() & set(OPTIONS):
+        if not isinstance(scalars[name], SupportsIndex):
+            raise InvalidRequest(f"{name} is {shown(scalars[name])}: give a whole number, or a list of them")
     settings = resolve(**scalars)
+    count = whole("count", count)
     if not made.axes and not varied and count == 1:
-        raise InvalidRequest("nothing is varied: give a list, as in steps=[1, 2, 4], or {red|blue} in the prompt")
-    return sweep(made, settings, varied, count), settings
+        why = f"; {made.notes[0]}" if made.notes else ""
+        raise InvalidRequest(
+            f"nothing is varied: give a list, as in steps=[1, 2, 4], or {{red|blue}} in the prompt{why}"
+        )
+    return sweep(made, settings, varied, count), settings, made
+
+
+def _checked(typed: object) -> str:
+    if not isinstance(typed, str):
+        raise InvalidRequest(f"the prompt is {shown(typed)}: give a text, with {{names}} for what you vary in it")
+    return typed
 
 
 def _sizes(value: Any) -> list[tuple[Any, Any]]:
@@ -283,7 +318,7 @@ def _sizes(value: Any) -> list[tuple[Any, Any]]:
 
 def _size(value: Any) -> tuple[int, int]:
     if isinstance(value, str):
-        value = [int(side) if side.isdecimal() else side for side in re.split("[x×X]", value)]
+        value = [int(side) if side.isdecimal() else side for side in re.split(r"\s*[x×X]\s*", value.strip())]
     if not isinstance(value, Sequence) or len(value) != 2:
         raise InvalidRequest(f"size is {shown(value)}: give width x height in pixels, for example '1024x768'")
     return whole("width", value[0]), whole("height", value[1])

@@ -13,10 +13,17 @@ from .sweeps import Sweep
 
 
 class Tally:
-    """Takes the events of a sweep's images, in whatever order, each with its image's place."""
+    """Takes the events of a sweep's images, in whatever order, each with its image's place.
 
-    def __init__(self, sweep: Sweep) -> None:
+    Args:
+        sweep: what is asked for.
+        settings: with which; they tell whether what is finished is found again.
+        option: how the caller writes a seed, which a text gets in place of `{}`.
+    """
+
+    def __init__(self, sweep: Sweep, settings: Settings, option: str = "--seed {}") -> None:
         self.sweep = sweep
+        self._settings, self._option = settings, option
         self._made: dict[int, Generation] = {}
         self._failures: dict[int, FluxError] = {}
         self._sheet = Sheet(sweep.axes, [(one.sent_width, one.sent_height) for one in sweep.requests])
@@ -56,18 +63,22 @@ class Tally:
         troubles = {place: error.message for place, error in self._failures.items()}
         return Generations(list(made.values()), self.sweep.axes, list(made), troubles=troubles, sheet=self._sheet)
 
-    def left(self, settings: Settings) -> str:
+    def left(self) -> str:
         """How far a sweep was when it was ended, and how to go on with it."""
+        return "; ".join(filter(None, [f"{self.made} of {len(self.sweep)} images were made", self._again()]))
+
+    def _again(self) -> str:
+        """How what is missing is asked for; empty where the rest would be made again as well."""
+        if not self.made or self._settings.replay != "auto" or store_folder(self._settings) is None:
+            return ""
         first = self.sweep.requests[0]
-        done = f"{self.made} of {len(self.sweep)} images were made"
-        if settings.replay == "off" or store_folder(settings) is None:
-            return done
-        again = f"add --seed {first.seed} and run the cell again" if first.chosen else "run the cell again"
-        return f"{done}; {again}, and only what is missing is asked for"
+        seed = f", with {self._option.format(first.seed)}" if first.chosen else ""
+        return f"run again{seed}, it asks only for what is missing"
 
     def failure(self) -> Incomplete | None:
         """What to raise at the end: None where nothing failed."""
         if not self._failures:
             return None
-        hint = "The others are there: run the cell again, and only what is missing is asked for."
+        again = self._again()
+        hint = f"The others are there: {again}." if again else ""
         return incomplete(len(self.sweep), self._failures, hint, self.generations())

@@ -205,6 +205,11 @@ class ImageResponse:
 _URL_SAFE = "%/:=&?~#+!$,;'@[]*"
 
 
+def printable(text: str) -> str:
+    """`text` on one line, with nothing in it that steers a terminal."""
+    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+
+
 def markdown_text(text: str) -> str:
     """`text` on one line, with everything escaped that Markdown, HTML or MathJax would read as markup."""
     return re.sub(r"([\\`*_{}\[\]<>()#|!$~&])", r"\\\1", " ".join(text.split()))

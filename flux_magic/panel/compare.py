@@ -60,24 +60,25 @@ class Comparison:
     """One comparison on its way, which shows how far it is.
 
     Args:
+        job: what it is to make.
         asked: its images.
         status: where it says so.
         view: where its sheet is.
         show: puts the sheet there.
     """
 
-    def __init__(self, asked: Sweep, status: Screen, view: View, show: Callable[[Shown], None]) -> None:
-        self._asked = asked
-        self._tally = Tally(asked)
+    def __init__(self, job: Job, asked: Sweep, status: Screen, view: View, show: Callable[[Shown], None]) -> None:
+        self._job, self._asked = job, asked
+        self._tally = Tally(asked, job.settings)
         self._bar = SheetBar(status, _FillingSheet(view, show), len(asked), self._tally.sheet)
         status.draw(Status(f"0 of {len(asked)} images; connecting", 0, len(asked)))
 
-    def images(self, job: Job) -> Generator[tuple[Generation, str], None, None]:
+    def images(self) -> Generator[tuple[Generation, str], None, None]:
         """Each image as it is made, and what tells it from the others: `seed 2, steps 4`.
 
         Raises as `Job.steps`; at the end Incomplete, where some failed.
         """
-        with closing(job.steps()) as steps:
+        with closing(self._job.steps()) as steps:
             for step in steps:
                 if step is None:
                     self._bar.wait()

@@ -80,9 +80,9 @@ class Work:
 
     def _compare(self, job: Job, sweep: Sweep) -> None:
         """Some images at once, and their sheet on view as it fills in."""
-        comparison = Comparison(sweep, self._status, self._view, self._show)
+        comparison = Comparison(job, sweep, self._status, self._view, self._show)
         try:
-            with closing(comparison.images(job)) as images:
+            with closing(comparison.images()) as images:
                 for image, label in images:
                     self._made += 1
                     self._strip.add(image, label)

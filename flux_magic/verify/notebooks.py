@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from .. import keepsake
 from ..errors import RecordError
-from ..record import carried_from
-from ..settings import MOST_SWEPT
-from ..store import SHARED, Stored, shared_path
+from ..record import carried_from, key_of
+from ..settings import MOST_SWEPT, resolve, store_folder
+from ..store import SHARED, Store
 from .subjects import Found, Subject
 
 _PICTURES: Final = ("image/png", "image/jpeg", "image/webp")
@@ -63,19 +64,23 @@ def _read_cell(label: str, outputs: list[Any], shared: Path, found: Found) -> No
         which = f"{label}, picture {number}" if len(mine) > 1 else label
         if isinstance(told, dict) and "sheet" in told:
             _read_sheet(which, told["sheet"], shared, found)
+            if told.get("sha256") != keepsake.sha256(picture or b""):
+                found.problems.append(
+                    f"{which}: the sheet is not the picture that was shown: it was altered, or deleted"
+                )
         else:
             found.subjects.append(Subject(which, "notebook", picture, told, line))
 
 
 def _read_sheet(label: str, records: Any, shared: Path, found: Found) -> None:
-    """Add the images of a sweep's sheet, which shows them small: they are beside the notebook, or nowhere."""
+    """Add the images of a sweep's sheet, which shows them small: they are elsewhere."""
     if not isinstance(records, list) or len(records) > MOST_SWEPT:
         many = f"{len(records)} of them, more than {MOST_SWEPT}" if isinstance(records, list) else "no list of them"
         found.problems.append(f"{label}: the records of the sheet cannot be read: {many}")
         return
     for number, told in enumerate(records, 1):
         if isinstance(told, dict):
-            source = _exported(told, shared)
+            source = _kept(told, shared)
             found.subjects.append(Subject(f"{label}, image {number} of the sheet", "notebook", source, told))
     if rubbish := sum(not isinstance(told, dict) for told in records):
         found.problems.append(
@@ -83,14 +88,18 @@ def _read_sheet(label: str, records: Any, shared: Path, found: Found) -> None:
         )
 
 
-def _exported(told: Any, shared: Path) -> Path | None:
-    """Where an export has put the image of a record, beside the notebook; None where there is none."""
+def _kept(told: Any, shared: Path) -> Path | None:
+    """Where the image of a record is: beside the notebook, or in the store; None where it is in neither."""
     try:
         record = carried_from(told).record
     except RecordError:  # told with the image itself
         return None
-    picture, *_ = Stored(record, shared_path(shared, record)).files
-    return picture if picture.is_file() else None
+    key = key_of(record)
+    known = Store(store_folder(resolve()), shared)
+    for stored in known.jobs(key) if key else ():
+        if stored.record.files == record.files and stored.files[0].is_file():
+            return stored.files[0]
+    return None
 
 
 def _mapping(value: Any, name: str) -> Mapping[str, Any]:

@@ -108,13 +108,16 @@ def test_a_random_seed_is_the_same_for_the_whole_sweep(kernel: Kernel) -> None:
         ("--seed 1..10000 --steps 1,2 --yes a fox", "20000 images are more than 10000 in one go"),
         ("--sweep a fox", "--sweep finds nothing to vary"),
         ("--sweep --raw {a|b}", "--raw takes what is in braces as typed, and --sweep varies it"),
-        ("--seed 1,2 -n 2 a fox", "--count and several seeds say the same twice"),
+        ("--seed 1,2 -n 2 a fox", "a count (-n) and several seeds say the same twice"),
         ("--size 64x64,72x72 --width 64 a fox", "say the same twice"),
         ("--seed 1,2 --save fox.png a fox", "cannot save 2 images as the one file fox.png: give a folder"),
-        ("--sweep a {nothing}", "finds nothing to vary"),
+        ("--sweep a {nothing}", "--sweep finds nothing to vary: there is no {nothing} in this notebook"),
+        ("--sweep a {pair}", "--sweep finds nothing to vary: {pair} is a set, which is not varied: give a list"),
+        ("--seed 1,2 --space 'no space' a fox", "'no space' is no Space: give a Hugging Face id"),
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_sent(kernel: Kernel, line: str, words: str) -> None:
+    kernel.ok("pair = {1, 2}")
     cell = kernel.run(f"%flux {line}")
     assert cell.status == "error"
     assert words in cell.error
@@ -123,9 +126,9 @@ def test_a_mistake_is_one_line_and_nothing_is_sent(kernel: Kernel, line: str, wo
 
 
 def test_a_dry_run_tells_every_request(kernel: Kernel) -> None:
-    cell = kernel.ok("%flux --dry-run --seed 1,2 --steps 3,4 a fox")
-    assert cell.stdout.splitlines()[1] == "4 images: 2 seeds × 2 steps"
-    assert cell.stdout.count('"num_inference_steps": 3') == 2
+    cell = kernel.ok("%flux --dry-run --seed 1..9 --steps 3,4 a fox")
+    assert cell.stdout.splitlines()[1] == "18 images: 9 seeds × 2 steps"
+    assert cell.stdout.count('"num_inference_steps": 3') == 9
 
 
 def test_one_image_that_fails_is_marked_and_the_cell_fails_at_the_end(kernel: Kernel) -> None:
@@ -136,6 +139,28 @@ def test_one_image_that_fails_is_marked_and_the_cell_fails_at_the_end(kernel: Ke
     assert sheet_of(cell)["count"] == "2 of 4"
     assert "failed: steps is 60: this Space takes 1 to 50" in cell.outputs[1]["data"]["text/plain"]
     assert told(kernel, "[[one.steps, one.seed] for one in foxes]") == [[2, 1], [2, 2]]
+
+
+def test_a_sheet_is_shown_whatever_becomes_of_saving_it(kernel: Kernel) -> None:
+    line = f"%flux --seed 1..3 --output foxes --save kept/ {SMALL} a red fox"
+    kernel.ok(line)
+    kernel.ok("import glob\nwith open(glob.glob('kept/2-*')[0], 'wb') as file: file.write(b'mine')")
+    cell = kernel.run(line)
+    assert cell.error.startswith("SaveError: kept/2-")
+    assert sheet_of(cell)["count"] == "3"
+    assert told(kernel, "len(foxes)") == 3
+    cell = kernel.run(line.replace("--seed 1..3", "--seed 1..3 --steps 2,60"))
+    assert cell.error.startswith("Incomplete: ")
+    assert "note: kept/2-" in cell.stderr
+    assert sheet_of(cell)["count"] == "3 of 6"
+
+
+def test_where_all_images_fail_the_name_has_none(kernel: Kernel) -> None:
+    kernel.ok(f"%flux --seed 1..2 --output foxes {SMALL} a red fox")
+    cell = kernel.run(f"%flux --steps 60,61 --seed 1 --output foxes {SMALL} a red fox")
+    assert cell.error.startswith("Incomplete: 2 of 2 images failed; the first: steps is 60")
+    assert "The others" not in cell.error
+    assert told(kernel, "len(foxes)") == 0
 
 
 def test_no_quota_stops_the_rest_at_once() -> None:
@@ -168,7 +193,7 @@ def test_an_interrupt_keeps_what_is_finished_and_the_cell_run_again_makes_the_re
         assert cell.error.startswith("KeyboardInterrupt")
         made = told(fresh, "[one.seed for one in foxes]")
         assert 1 <= len(made) <= 5
-        assert f"note: {len(made)} of 6 images were made; run the cell again, and only what is missing" in cell.stderr
+        assert f"note: {len(made)} of 6 images were made; run again, it asks only for what is missing" in cell.stderr
         assert "not made" in cell.outputs[-1]["data"]["text/plain"]
         assert sheet_of(cell)["count"] == f"{len(made)} of 6"
         again = fresh.ok(line)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from flux_magic import display, keepsake, metadata, picture, prompt
 from flux_magic import record as records
-from flux_magic.types import Record, markdown_text
+from flux_magic.types import Record, markdown_text, printable
 from tests.unit.samples import FILE, encoded, record
 
 ROWS = ["prompt", "model", "seed", "size", "steps"]
@@ -152,7 +152,7 @@ def test_the_text_has_one_line_for_each_parameter_and_the_command(text: str) -> 
     made = record(prompt=text)
     shown, _, command = display.parameters(made).data["text/plain"].partition("\n\n")
     assert [row.split(" ")[0] for row in shown.split("\n")] == ROWS
-    assert shown.startswith(f"prompt  {' '.join(text.split())}\n")
+    assert shown.startswith(f"prompt  {printable(text)}\n")
     assert command == prompt.command(made)
 
 

@@ -109,7 +109,7 @@ def test_what_is_missing_stays_missing_in_what_is_left() -> None:
         pytest.param({"seeds": 3}, "this sweep has no axis 'seeds': did you mean seed? It has steps, seed", id="axis"),
         pytest.param({"size": 3}, "this sweep has no axis 'size': It has steps, seed", id="another axis"),
         pytest.param({"seed": 9}, "this sweep has no seed 9: it has 1, 2, 3, 4", id="value"),
-        pytest.param({"seed": (1, 2)}, "this sweep has no seed (1, 2): it has 1, 2, 3, 4", id="a pair"),
+        pytest.param({"seed": [1, 2]}, "seed is [1, 2]: give one value; a list of them is for a loop", id="a list"),
         pytest.param({"seed": True}, "this sweep has no seed True: it has 1, 2, 3, 4", id="a bool"),
         pytest.param(
             {"seed": 2, "steps": 2}, "there is no image of steps=2 seed=2: failed: it broke badly", id="failed"
@@ -126,6 +126,38 @@ def test_what_a_sweep_does_not_have_is_a_lookup_error_in_one_line(values: dict[s
         assert isinstance(caught.value, NotInSweep)
         assert isinstance(caught.value, FluxError)
         assert str(caught.value) == words
+
+
+@pytest.mark.parametrize("value", [3.0, " 3 "])
+def test_a_value_may_be_a_float_of_a_table_or_have_blanks_around_it(value: object) -> None:
+    made = sweep()
+    assert made.sel({"seed": value}, steps=4) is made[10]
+
+
+@pytest.mark.parametrize(
+    ("index", "kind", "words"),
+    [
+        pytest.param(99, IndexError, "there is no image 99: there are 12, counted from 0", id="too far"),
+        pytest.param("seed", TypeError, """'seed' is no position and no slice; by what was varied""", id="a text"),
+        pytest.param([0, 1], TypeError, "[0, 1] is no position and no slice", id="a list"),
+    ],
+)
+def test_what_is_no_place_is_told(index: Any, kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind) as told:
+        _ = sweep()[index]
+    assert str(told.value).startswith(words)
+
+
+def test_one_that_cannot_be_saved_or_shown_does_not_keep_the_others_from_it(tmp_path: Path) -> None:
+    gone = generation(seed=1)
+    gone = replace(gone, files=(gone.files[0].at(tmp_path / "gone.png"),))
+    made = Generations([gone, generation(encoded(colour=9), seed=2)])
+    with pytest.raises(FluxError, match=r"gone\.png is not in the store any more"):
+        made.save(tmp_path / "saved")
+    assert [path.name[:2] for path in (tmp_path / "saved").iterdir()] == ["2-"]
+    first, second, _ = made.outputs()
+    assert "is not in the store any more" in first.data["text/plain"]
+    assert "image/png" in second.data
 
 
 def test_an_error_names_no_more_values_than_can_be_read() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +57,7 @@ def test_a_slow_caller_holds_the_others_up(painter: type[Painter]) -> None:
     made = many.generate_many(requests(10_000), concurrency=2, store=False)
     next(made)
     time.sleep(0.5)
-    assert len(painter.painted) < 60
+    assert len(painter.painted) <= 1 + 2 * 2 + 2
     made.close()  # type: ignore[attr-defined]  # it is a generator
     for _ in range(100):
         if painter.at_work == 0:
@@ -77,6 +79,24 @@ def test_a_mistake_is_told_at_the_call_and_not_later() -> None:
         many.generate_many([], concurrency=0)
     with pytest.raises(TypeError, match="unknown option: step"):
         many.generate_many([], step=4)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "options", "words"),
+    [
+        pytest.param(
+            ["a fox"], {}, """a request is 'a fox': give such as ImageRequest("a fox", seed=42)""", id="a text"
+        ),
+        pytest.param(None, {}, "the requests are None: give a list of ImageRequest", id="nothing"),
+        pytest.param([], {"seed": 3}, "seed is each request's own: give it there", id="a seed for all"),
+    ],
+)
+def test_what_are_no_requests_is_told_in_one_line(
+    painter: type[Painter], wanted: Any, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=f"^{re.escape(words)}[^\n]*$"):
+        list(many.generate_many(wanted, **options))
+    assert not painter.painted
 
 
 def test_an_interrupt_ends_all_of_them(painter: type[Painter]) -> None:
@@ -117,9 +137,9 @@ def test_what_a_sweep_has_in_the_store_is_not_asked_for_again(monkeypatch: pytes
 def test_a_sweep_of_which_some_failed_has_the_others_on_its_error(painter: type[Painter]) -> None:
     painter.failing = {2: SpaceError("no", "Try it.")}
     with pytest.raises(Incomplete) as told:
-        many.sweep("a fox", seed=[1, 2, 3], quiet=True)
+        many.sweep("a fox that limps", seed=[1, 2, 3], quiet=True, replay="auto")
     assert str(told.value) == (
-        "1 of 3 images failed; no\nThe others are there: run the cell again, and only what is missing is asked for."
+        "1 of 3 images failed; no\nThe others are there: run again, it asks only for what is missing."
     )
     assert [one.request.seed for one in told.value.made] == [1, 3]
     assert told.value.failures == {1: painter.failing[2]}
@@ -162,11 +182,35 @@ def test_how_many_there_will_be_is_said(painter: type[Painter]) -> None:
     assert not painter.made
 
 
+def test_what_ends_a_sweep_has_what_is_finished_and_tells_how_to_go_on(
+    painter: type[Painter], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("random.randrange", lambda _most: 77)
+    painter.pause = 0.3
+    timer = threading.Timer(1, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt) as told:
+        many.sweep("a fox", steps=range(1, 100), quiet=True, replay="auto", concurrency=1)
+    made = vars(told.value)["made"]
+    assert 1 <= len(made) < 10
+    assert capsys.readouterr().err == (
+        f"note: {len(made)} of 99 images were made; run again, with seed=77, it asks only for what is missing\n"
+    )
+
+
+@pytest.mark.usefixtures("painter")
+def test_a_name_that_is_not_given_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    made = many.sweep("a {colour} fox", steps=[1, 2], quiet=True)
+    assert made[0].prompt == "a {colour} fox"
+    assert capsys.readouterr().err == "note: {colour} is sent as typed: it is not given\n"
+
+
 # A tally
 
 
 def tally(**varied: tuple[int, ...]) -> Tally:
-    return Tally(sweep(template("a fox", {}), Settings(seed=5, width=256, height=192), varied))
+    settings = Settings(seed=5, width=256, height=192)
+    return Tally(sweep(template("a fox", {}), settings, varied), settings)
 
 
 def test_a_tally_knows_what_is_made_what_failed_and_what_is_missing() -> None:
@@ -203,17 +247,25 @@ def test_an_image_whose_file_is_gone_is_told_on_the_sheet() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        pytest.param({"seed": 5}, "0 of 2 images were made; run the cell again, and only", id="a seed"),
-        pytest.param({}, "add --seed 5 and run the cell again, and only what is missing is asked for", id="chosen"),
-        pytest.param({"seed": 5, "store": False}, "0 of 2 images were made", id="nothing is kept"),
-        pytest.param({"seed": 5, "replay": "off"}, "0 of 2 images were made", id="always fresh"),
+        pytest.param({"seed": 5}, "1 of 2 images were made; run again, it asks only for what is missing", id="a seed"),
+        pytest.param(
+            {}, "1 of 2 images were made; run again, with --seed 5, it asks only for what is missing", id="chosen"
+        ),
+        pytest.param({"seed": 5, "store": False}, "1 of 2 images were made", id="nothing is kept"),
+        pytest.param({"seed": 5, "replay": "off"}, "1 of 2 images were made", id="always fresh"),
+        pytest.param({"seed": 5, "replay": "only"}, "1 of 2 images were made", id="nothing is asked"),
     ],
 )
 def test_how_to_go_on_with_an_ended_sweep_is_told(
     monkeypatch: pytest.MonkeyPatch, options: dict[str, object], words: str
 ) -> None:
     monkeypatch.setattr("random.randrange", lambda _most: 5)
+    monkeypatch.delenv("FLUX_MAGIC_REPLAY", raising=False)
     given = Settings(**options)  # type: ignore[arg-type]
-    counted = Tally(sweep(template("a fox", {}), given, {"steps": (1, 2)}))
-    assert words in counted.left(given)
-    assert ("again" in counted.left(given)) == ("again" in words)
+    counted = Tally(sweep(template("a fox", {}), given, {"steps": (1, 2)}), given)
+    counted.take(1, generation())
+    assert counted.left() == words
+    counted.take(0, SpaceError("no"))
+    failure = counted.failure()
+    assert failure is not None
+    assert ("run again" in failure.hint) == ("run again" in words)

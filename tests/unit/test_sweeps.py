@@ -67,7 +67,9 @@ def test_one_value_is_no_axis(line: str, value: object) -> None:
         pytest.param("--seed 1..3,2", "2 is there twice", id="twice by a range"),
         pytest.param("--size 8x8,8x8", "8x8 is there twice", id="a size twice"),
         pytest.param("--seed 1,x", "--seed x: give a whole number from 0 to 2147483647; several", id="a word"),
-        pytest.param("--seed 1,", "several go without blanks: --seed 1,2,4 or 1..8", id="a blank after a comma"),
+        pytest.param(
+            "--seed 1,", "--seed 1,: a value is missing; several go without blanks", id="a blank after a comma"
+        ),
         pytest.param("--steps 0..3", "--steps 0: give a whole number from 1 up", id="out of range"),
         pytest.param("--seed 1..2..0", "steps of 0", id="no step"),
         pytest.param("--seed 0..2147483647", "2147483648 values are more than 10000", id="too many to count"),
@@ -211,6 +213,9 @@ def test_what_counts_as_a_list(value: object, items: list[Any] | None) -> None:
         pytest.param("{none}", "{none} is empty: give one value or more", id="an empty list"),
         pytest.param("{a|a}", "{a|a}: 'a' is there twice", id="the same twice"),
         pytest.param("{ones}", "{ones}: '1' is there twice", id="the same once it is text"),
+        pytest.param("{a|a}", "'a' is there twice; {{a|a}} is taken as typed", id="the way out"),
+        pytest.param("{red|{a|b}}", "{red|{a|: alternatives within others: put all in one row", id="nested"),
+        pytest.param("{red|{none}}", "{none} is a list within alternatives: write its items there", id="a list within"),
         pytest.param("{seed}", "a sweep has a seed of its own: give the list another name", id="an option's name"),
         pytest.param("{word}", "a sweep has a word of its own", id="the alternatives' name"),
         pytest.param("{many}", "10001 values are more than 10000", id="too many"),
@@ -225,6 +230,18 @@ def test_what_cannot_be_varied_gets_one_line(typed: str, words: str) -> None:
 
 def test_names_that_are_not_there_are_told() -> None:
     assert template("{nope} {a|{gone}} {nope}", {}).missing == ("nope", "gone")
+
+
+@pytest.mark.parametrize("value", [{1, 2}, {"a": 1}, iter([1]), np.ones((2, 2)), pd.DataFrame({"a": [1]})])
+def test_a_collection_that_is_no_list_is_told(value: object) -> None:
+    made = template("{a|b} {many}", {"many": value})
+    assert [axis.name for axis in made.axes] == ["word"]
+    assert made.notes == (f"{{many}} is a {type(value).__name__}, which is not varied: give a list",)
+
+
+def test_a_prompt_in_a_call_has_to_be_a_text() -> None:
+    with pytest.raises(InvalidRequest, match=r"the prompt is \['a fox'\]: give a text"):
+        sweep_of(["a fox"], {"seed": [1, 2]})  # type: ignore[arg-type]
 
 
 def test_what_a_sweep_would_vary_can_be_asked() -> None:
@@ -256,7 +273,9 @@ def test_any_text_can_be_escaped(text: str) -> None:
 
 
 def test_lists_in_a_call_are_axes() -> None:
-    asked, settings = sweep_of("a {colour} fox", {"colour": ["red", "blue"], "steps": [1, 2], "seed": 7, "width": None})
+    asked, settings, _ = sweep_of(
+        "a {colour} {what}", {"colour": ["red", "blue"], "what": "fox", "steps": [1, 2], "seed": 7, "width": None}
+    )
     assert [(one.prompt, one.steps, one.seed) for one in asked.requests] == [
         ("a red fox", 1, 7),
         ("a red fox", 2, 7),
@@ -277,7 +296,7 @@ def test_lists_in_a_call_are_axes() -> None:
     ],
 )
 def test_a_size_in_a_call_is_a_text_or_a_pair(size: object, sizes: list[tuple[int, int]]) -> None:
-    asked, _ = sweep_of("a {b|c}", {"size": size})
+    asked, *_ = sweep_of("a {b|c}", {"size": size})
     assert sorted({(one.width, one.height) for one in asked.requests}) == sorted(sizes)
 
 
@@ -285,8 +304,12 @@ def test_a_size_in_a_call_is_a_text_or_a_pair(size: object, sizes: list[tuple[in
     ("options", "kind", "words"),
     [
         pytest.param({"steps": 4}, InvalidRequest, "nothing is varied", id="no list"),
-        pytest.param({"colour": ["red"]}, InvalidRequest, "the prompt has no {colour}", id="a list for nothing"),
-        pytest.param({"colour": "red"}, TypeError, "unknown option: colour", id="no list and no option"),
+        pytest.param(
+            {"colour": ["red"]}, TypeError, "unknown option: colour, and the prompt has no {colour}", id="typo"
+        ),
+        pytest.param({"steps": {1, 2}}, InvalidRequest, "steps is {1, 2}: give a whole number, or a list", id="a set"),
+        pytest.param({"seed": "1..3"}, InvalidRequest, "seed is '1..3': give a whole number, or a list", id="a text"),
+        pytest.param({"space": ["local"], "seed": [1, 2]}, InvalidRequest, "the Space is ['local']", id="some Spaces"),
         pytest.param(
             {"steps": [1, "2"]}, InvalidRequest, "steps is '2': give a whole number", id="a text for a number"
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import runpy
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from flux_magic.generations import Generations
 from flux_magic.record import carried_from
 from flux_magic.settings import MOST_SWEPT
+from flux_magic.store import Store
 from flux_magic.sweeps import Axis
 from flux_magic.types import UNKNOWN
 from flux_magic.verify import Outcome, Status, check_static, find_subjects
@@ -49,6 +51,30 @@ def test_each_image_of_a_sheet_is_found_and_cannot_be_checked_without_a_space() 
     }
     assert [one.record and one.record.seed for one in report.verdicts[:3]] == [1, 2, 3]
     assert (report.problems, report.others) == ((), 0)
+
+
+def test_a_sheet_that_is_another_picture_is_a_problem() -> None:
+    swapped = sheet()
+    swapped[0]["data"]["image/jpeg"] = base64.b64encode(encoded("jpeg")).decode()
+    written(Path("fox.ipynb"), cell(*swapped))
+    told = check_static(["fox.ipynb"])
+    assert told.problems == (
+        "fox.ipynb, cell 1: the sheet is not the picture that was shown: it was altered, or deleted",
+    )
+    assert not told.passed
+
+
+def test_the_images_of_a_sheet_that_are_in_the_store_are_checked_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLUX_MAGIC_STORE", str(tmp_path / "store"))
+    kept, lost = (generation(encoded(colour=number), seed=number) for number in (1, 2))
+    stored = Store(tmp_path / "store").put(kept.record, [kept.data])
+    made = Generations([kept, lost], [Axis("seed", (1, 2))])
+    written(Path("fox.ipynb"), cell(*(output(one) for one in made.outputs())))
+    assert [one.static for one in check_static(["fox.ipynb"]).verdicts] == [Outcome.INTACT, Outcome.UNTOLD]
+    stored.files[0].write_bytes(encoded(colour=77))
+    assert check_static(["fox.ipynb"]).verdicts[0].status is not Status.PASS
 
 
 def test_images_that_were_not_made_are_not_found() -> None:
