@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
+import functools
 import os
 import time
 from collections.abc import AsyncGenerator
@@ -18,7 +18,7 @@ from .generation import Generation, ImageFile
 from .providers import get_provider, hub
 from .providers.base import AsyncGeneratorProvider, Limits
 from .providers.connection import Connection, is_loopback
-from .record import replay_key
+from .record import our_version, replay_key
 from .settings import Settings, store_folder
 from .store import Store, Stored
 from .types import (
@@ -109,6 +109,8 @@ class Job:
         async with aclosing(provider.stream(self.request)) as events:
             async for event in events:
                 clock.see(event)
+                if isinstance(event, Queued | Running) and not _load.cache_info().currsize:
+                    asyncio.get_running_loop().run_in_executor(None, _load)  # while the Space is at work
                 if isinstance(event, ImageResponse):
                     response = event
                 else:
@@ -157,8 +159,8 @@ class Job:
         if space.identity.startswith("hf:") and (commit := await hub.commit(self._to_the_hub(), space.name)):
             told["space_commit"] = commit
         return Circumstances(
-            version=importlib.metadata.version("flux-magic"),
-            decoder=await asyncio.to_thread(picture.decoder),
+            version=our_version(),
+            decoder=picture.decoder(),
             started=clock.started.isoformat(timespec="seconds"),
             queued=clock.queued,
             **told,
@@ -270,6 +272,15 @@ class Job:
             f'not in flux_images, nor in the store, and with replay = "only" no Space is asked: {what}',
             "; ".join(self.skipped) or "Run the cell where there is a network, then: flux-magic export NOTEBOOK",
         )
+
+
+@functools.cache
+def _load() -> None:
+    """Load what an image needs once it is there: it takes longer than all that is done with it."""
+    from . import metadata  # noqa: F401
+
+    picture.decoder()
+    our_version()
 
 
 def is_local(settings: Settings) -> bool:

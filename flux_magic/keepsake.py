@@ -6,12 +6,15 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterator
-from importlib.metadata import version
+from typing import TYPE_CHECKING
 
-from . import metadata, picture
+from . import picture
 from .errors import NotAnImage
-from .record import Carried, carried_from, loads
+from .record import Carried, carried_from, loads, our_version
 from .types import UNKNOWN, Copy, Record
+
+if TYPE_CHECKING:
+    from .metadata import Written
 
 
 def copy_of(data: bytes, record: Record, place: int) -> Copy:
@@ -40,6 +43,8 @@ def bare_sha256(data: bytes) -> str:
 def readings(data: bytes) -> Iterator[bytes]:
     """The bytes that a picture may have been delivered as: these, and these without their metadata."""
     yield data
+    from . import metadata
+
     with contextlib.suppress(NotAnImage):  # its pixels can be read perhaps, but its parts cannot
         yield metadata.bare(data)
 
@@ -49,6 +54,8 @@ def with_record(data: bytes, record: Record, place: int) -> tuple[bytes, Copy]:
 
     A picture that a decoder reads although its file is not whole stays as it is.
     """
+    from . import metadata
+
     copy = copy_of(data, record, place)
     text = json.dumps(Carried(record, copy).as_dict(), separators=(",", ":"))
     with contextlib.suppress(NotAnImage):
@@ -65,7 +72,9 @@ def restorable(data: bytes, record: Record, place: int) -> bytes:
     return inside if any(sha256(one) == record.files[place].sha256 for one in readings(inside)) else data
 
 
-def _texts(record: Record, copy: Copy, text: str) -> metadata.Written:
+def _texts(record: Record, copy: Copy, text: str) -> Written:
+    from . import metadata
+
     delivered = record.files[copy.file]
     return metadata.Written(
         parameters=metadata.a1111_text(
@@ -75,7 +84,7 @@ def _texts(record: Record, copy: Copy, text: str) -> metadata.Written:
             width=delivered.width,
             height=delivered.height,
             model=record.model,
-            version=f"flux_magic {version('flux-magic')}",
+            version=f"flux_magic {our_version()}",
         ),
         record=text,
         prompt=record.prompt,
@@ -90,6 +99,8 @@ def read(data: bytes) -> Carried | None:
 
     Raises RecordError where that is damaged, NotAnImage where the file is.
     """
+    from . import metadata
+
     found = metadata.read(data)
     return carried_from(loads(found.record)) if found.record else None
 

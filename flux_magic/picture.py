@@ -45,6 +45,14 @@ def suffix_of(media_type: str) -> str:
     return next(suffix for suffix, known in SUFFIXES.items() if known == media_type)
 
 
+@functools.cache
+def load() -> None:
+    """Load what decodes a picture: Pillow, and the three formats out of the fifty that it would load to find WebP."""
+    from PIL import Image, WebPImagePlugin  # noqa: F401
+
+    Image.preinit()
+
+
 def decode(data: bytes) -> Image:
     """The first frame, decoded by Pillow.
 
@@ -52,6 +60,7 @@ def decode(data: bytes) -> Image:
     """
     from PIL import Image, UnidentifiedImageError
 
+    load()
     if media_type_of(data) is None:
         raise NotAnImage(f"the Space sent no PNG, JPEG or WebP but {len(data)} bytes of something else")
     try:
@@ -72,6 +81,7 @@ def decoder() -> str:
     import PIL
     from PIL import features
 
+    load()
     parts = {"libwebp": "webp", "libjpeg-turbo": "libjpeg_turbo", "zlib": "zlib"}
     found = {name: features.version(key) for name, key in parts.items()}
     return ", ".join(
@@ -81,8 +91,9 @@ def decoder() -> str:
 
 def pixel_digest(image: Image) -> str:
     """sha256 over a version tag, width and height (4 bytes each, big-endian) and the RGBA8 pixels."""
-    head = _DIGEST_TAG + struct.pack(">II", image.width, image.height)
-    return hashlib.sha256(head + image.convert("RGBA").tobytes()).hexdigest()
+    digest = hashlib.sha256(_DIGEST_TAG + struct.pack(">II", image.width, image.height))
+    digest.update(image.convert("RGBA").tobytes())
+    return digest.hexdigest()
 
 
 def describe(data: bytes) -> FileRecord:
