@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from .metadata import Written
 
 
-def copy_of(data: bytes, record: Record, place: int) -> Copy:
-    """What the bytes of a copy of one of the record's files are, whatever metadata they have."""
+def copy_of(data: bytes, record: Record, place: int, *, same_pixels: bool = False) -> Copy:
+    """What the bytes of a copy of one of the record's files are, whatever metadata they have.
+
+    Where it is not known that they have the very `same_pixels`, they are decoded, if they are other bytes.
+    """
     delivered = record.files[place]
-    as_delivered = sha256(data) == delivered.sha256
+    same_pixels = same_pixels or sha256(data) == delivered.sha256
     return Copy(
         file=place,
         media_type=picture.media_type_of(data) or "",
-        digest=delivered.digest if as_delivered else picture.pixel_digest(picture.decode(data)),
+        digest=delivered.digest if same_pixels else picture.pixel_digest(picture.decode(data)),
         sha256=bare_sha256(data),
     )
 
@@ -49,14 +52,14 @@ def readings(data: bytes) -> Iterator[bytes]:
         yield metadata.bare(data)
 
 
-def with_record(data: bytes, record: Record, place: int) -> tuple[bytes, Copy]:
-    """The copy with what made it inside, without encoding a pixel anew; and what it is.
+def with_record(data: bytes, record: Record, place: int, *, same_pixels: bool = False) -> tuple[bytes, Copy]:
+    """The copy with what made it inside, without encoding a pixel anew; and what it is, as by `copy_of`.
 
     A picture that a decoder reads although its file is not whole stays as it is.
     """
     from . import metadata
 
-    copy = copy_of(data, record, place)
+    copy = copy_of(data, record, place, same_pixels=same_pixels)
     text = json.dumps(Carried(record, copy).as_dict(), separators=(",", ":"))
     with contextlib.suppress(NotAnImage):
         data = metadata.embed(data, _texts(record, copy, text))
