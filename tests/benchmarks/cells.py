@@ -51,6 +51,20 @@ _Generation._ipython_display_ = _display(_Generation._ipython_display_)
 """
 """A cell that has the parts of the next one timed."""
 
+DURATIONS = """
+from flux_magic.providers import wire as _wire
+_durations = []
+
+def _noted(decode):
+    def noting(message):
+        _durations.append(message["output"]["duration"])
+        return decode(message)
+    return noting
+
+_wire._MESSAGES["process_completed"] = _noted(_wire._MESSAGES["process_completed"])
+"""
+"""A cell that has noted how long the Space itself took for each image that follows."""
+
 
 def first_image(pairs: int, kernels: int) -> Iterator[Row]:
     """From the start of a process to its first image, and from `%load_ext` to the pixels."""
@@ -99,7 +113,7 @@ def _cell(seed: int, size: int) -> str:
 
 
 def overhead(heats: int, pairs: int) -> Iterator[Row]:
-    """A cell's time, less that of a floor's request for the same image in the same round."""
+    """A cell's time beyond a floor's for the same image in the same round, each less what the Space itself took."""
     added: dict[int, list[float]] = defaultdict(list)
     for heat in range(heats):
         with (
@@ -109,6 +123,7 @@ def overhead(heats: int, pairs: int) -> Iterator[Row]:
             running_kernel(FLUX_MAGIC_SPACE=address, FLUX_MAGIC_STORE=store) as kernel,
         ):
             kernel.ok("%load_ext flux_magic")
+            kernel.ok(DURATIONS)
             for size in SIZES:
                 kernel.ok(_cell(0, size))
             for number in range(pairs):
@@ -123,10 +138,12 @@ def _added(kernel: Kernel, floor: Racer, size: int, seed: int) -> float:
     seconds: dict[str, float] = {}
 
     def cell() -> None:
-        seconds["cell"] = kernel.ok(_cell(seed, size)).seconds
+        whole = kernel.ok(_cell(seed, size)).seconds
+        seconds["cell"] = whole - float(kernel.ok("print(_durations[-1])").stdout)
 
     def bare() -> None:
-        seconds["floor"] = floor.ask("image", size=size, seed=seed)["seconds"]
+        told = floor.ask("image", size=size, seed=seed)
+        seconds["floor"] = told["seconds"] - told["duration"]
 
     for measure in Random(seed).sample([cell, bare], 2):
         measure()

@@ -42,6 +42,8 @@ class Program(ABC):
 
     def __init__(self, address: str) -> None:
         self.address = address
+        self.more: dict[str, Any] = {}
+        """What else is to be told of the last image."""
 
     @abstractmethod
     def make(self, size: int, seed: int) -> bytes | str:
@@ -53,7 +55,7 @@ class Program(ABC):
         made = self.make(size, seed)
         told = {"seconds": time.perf_counter() - begin, "cpu": time.process_time() - worked}
         data = Path(made).read_bytes() if isinstance(made, str) else made
-        return {**told, "sha256": hashlib.sha256(data).hexdigest()}
+        return {**told, **self.more, "sha256": hashlib.sha256(data).hexdigest()}
 
 
 class Floor(Program):
@@ -73,7 +75,9 @@ class Floor(Program):
     def make(self, size: int, seed: int) -> bytes:
         job = self._asked("POST", "/gradio_api/call/infer", json.dumps({"data": values(size, seed)}))
         stream = self._asked("GET", f"/gradio_api/queue/data?session_hash={json.loads(job)['event_id']}")
-        return self._asked("GET", file_in(stream))
+        done = completed(stream)
+        self.more = {"duration": done["duration"]}
+        return self._asked("GET", file_in(done))
 
     def _asked(self, method: str, path: str, body: str | None = None) -> bytes:
         try:
@@ -90,11 +94,16 @@ class Floor(Program):
         return data
 
 
-def file_in(stream: bytes) -> str:
-    """The path of the image in a job's whole queue stream."""
+def completed(stream: bytes) -> dict[str, Any]:
+    """The output in a job's whole queue stream: `data`, and the `duration` that the Space itself took."""
     messages = [json.loads(line.removeprefix(b"data: ")) for line in stream.splitlines() if line.startswith(b"data: ")]
-    done = next(message for message in messages if message["msg"] == "process_completed")
-    return "/gradio_api/file=" + quote(done["output"]["data"][0]["path"])
+    output: dict[str, Any] = next(one for one in messages if one["msg"] == "process_completed")["output"]
+    return output
+
+
+def file_in(output: dict[str, Any]) -> str:
+    """The path of the image."""
+    return "/gradio_api/file=" + quote(output["data"][0]["path"])
 
 
 class GradioClient(Program):
@@ -167,7 +176,7 @@ class Bare(OnALoop):
             job = (await response.json())["event_id"]
         async with self._session.get(f"{routes}/queue/data", params={"session_hash": job}) as response:
             stream = await response.read()
-        async with self._session.get(f"{self.address}{file_in(stream)}") as response:
+        async with self._session.get(f"{self.address}{file_in(completed(stream))}") as response:
             return bytes(await response.read())
 
 
