@@ -23,7 +23,7 @@ help:
 	@echo "make check        style, types and layers"
 	@echo "make notebooks    the tutorials' outputs anew"
 	@echo "make screenshot   the README's pictures anew"
-	@echo "make bench        what a person waits for, and how quick it is beside other clients; some minutes"
+	@echo "make bench        what a person waits for, and how quick it is beside other clients; 20 minutes"
 	@echo "make test-matrix  the older Gradio, ipykernel and Python versions"
 	@echo "make live         five requests to the public Space; needs the internet"
 

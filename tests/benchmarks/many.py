@@ -10,7 +10,7 @@ from .table import Row, count, row
 
 NAMES = ("ours, the wire", "bare aiohttp", "ours")
 COUNT, AT_ONCE, SIZE = 64, 8, 256
-HEAT = 4
+HEAT = 10
 """Batches between two restarts of Gradio."""
 
 GROWN = 60.0

@@ -23,7 +23,7 @@ SECTIONS: dict[str, tuple[str, Section]] = {
     "single": ("One warm image", lambda quick: single.one_image(*((1, 8) if quick else (3, 12)))),
     "far": ("TLS, 50 ms away", lambda quick: distance.far_image(*((1, 8) if quick else (3, 12)))),
     "first": ("The first image", lambda quick: cells.first_image(*((5, 2) if quick else (30, 9)))),
-    "many": ("64 images, 8 at once", lambda quick: many.batches(*((4, 4) if quick else (32, 100)))),
+    "many": ("64 images, 8 at once", lambda quick: many.batches(*((4, 4) if quick else (30, 100)))),
     "cell": ("A cell", lambda quick: cells.overhead(*((1, 8) if quick else (3, 12)))),
     "sweep": ("A long sweep", lambda quick: many.sweep(200 if quick else 1000)),
 }
