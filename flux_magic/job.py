@@ -106,12 +106,13 @@ class Job:
         if replayed := await self._replayed_of(provider):
             yield replayed
             return
-        clock, response = _Clock(), None
+        clock, response, ready = _Clock(), None, bool(_load.cache_info().currsize)
         async with aclosing(provider.stream(self.request)) as events:
             async for event in events:
                 clock.see(event)
-                if isinstance(event, Queued | Running) and not _load.cache_info().currsize:
+                if not ready and isinstance(event, Queued | Running):
                     asyncio.get_running_loop().run_in_executor(None, _load)  # while the Space is at work
+                    ready = True
                 if isinstance(event, ImageResponse):
                     response = event
                 else:
