@@ -17,13 +17,14 @@ import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
+    from flux_magic.generation import Generation
     from flux_magic.types import ImageRequest
 
 T = TypeVar("T")
@@ -139,9 +140,12 @@ class OnALoop(Program):
     def batch(self, count: int, at_once: int, size: int, seed: int) -> dict[str, Any]:
         """So many images with successive seeds, some of them at once; `images` is how many different ones came."""
         begin, worked = time.perf_counter(), time.process_time()
-        came = self.run(in_turns(lambda number: self.made(size, seed + number), count, at_once))
+        came = self.run(self.all_made(count, at_once, size, seed))
         told = {"seconds": time.perf_counter() - begin, "cpu": time.process_time() - worked}
         return {**told, "images": len(set(came))}
+
+    async def all_made(self, count: int, at_once: int, size: int, seed: int) -> list[bytes]:
+        return await in_turns(lambda number: self.made(size, seed + number), count, at_once)
 
 
 async def in_turns(work: Callable[[int], Awaitable[T]], count: int, at_once: int) -> list[T]:
@@ -228,6 +232,21 @@ class Ours(OnALoop):
     async def made(self, size: int, seed: int) -> bytes:
         return (await self._client.make(asked(size, seed), self._settings)).data
 
+    async def all_made(self, count: int, at_once: int, size: int, seed: int) -> list[bytes]:
+        requests = [asked(size, seed + number) for number in range(count)]
+        return [made.data async for made in self._many(requests, at_once)]
+
+    async def _many(self, requests: Sequence[ImageRequest], at_once: int) -> AsyncGenerator[Generation, None]:
+        """The requests' generations as they are done, some of them at once."""
+        free = asyncio.Semaphore(at_once)
+
+        async def made(request: ImageRequest) -> Generation:
+            async with free:
+                return await self._client.make(request, self._settings)
+
+        for done in asyncio.as_completed([made(request) for request in requests]):
+            yield await done
+
     def parts(self, size: int, seed: int) -> dict[str, float]:
         """One image: its time before and after what goes over the wire, and the least that this could be."""
         from .parts import around_the_wire
@@ -239,10 +258,9 @@ class Ours(OnALoop):
         from .parts import watched_sweep
 
         async def make(start: int, end: int) -> None:
-            def made(number: int) -> Awaitable[bytes]:
-                return self.made(1024 if number % 10 == 9 else 256, start + number)
-
-            await in_turns(made, end - start, at_once)
+            requests = [asked(1024 if number % 10 == 9 else 256, number) for number in range(start, end)]
+            async for _ in self._many(requests, at_once):
+                pass
 
         return self.run(watched_sweep(make, count))
 
