@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -67,10 +68,11 @@ def fresh_space() -> Iterator[str]:
 def racing(names: Sequence[str], addresses: str | Mapping[str, str], **environment: str) -> Iterator[dict[str, Racer]]:
     """The clients by name, ready; each has an address of its own where these differ."""
     with ExitStack() as stack:
+        kept = stack.enter_context(tempfile.TemporaryDirectory())
         racers = {}
         for name in names:
             address = addresses if isinstance(addresses, str) else addresses[name]
-            racer = Racer(name, address, {"FLUX_MAGIC_REPLAY": "off", **environment})
+            racer = Racer(name, address, {"FLUX_MAGIC_REPLAY": "off", "TMPDIR": kept, **environment})
             stack.callback(racer.close)
             racer.ready()  # one after the other, so that none is warm before another's imports
             racers[name] = racer
