@@ -24,7 +24,7 @@ help:
 	@echo "make check        style, types and layers"
 	@echo "make notebooks    the tutorials' outputs anew"
 	@echo "make screenshot   the README's pictures anew"
-	@echo "make bench        what a person waits for: import, %load_ext, first image, the store"
+	@echo "make bench        what a person waits for, and how quick it is beside other clients; 20 minutes"
 	@echo "make test-matrix  the older Gradio, ipykernel and Python versions"
 	@echo "make live         five requests to the public Space; needs the internet"
 
@@ -108,6 +108,7 @@ screenshot: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m tests.benchmarks.startup
 	@$(BIN)/python -m tests.benchmarks.store
+	@$(BIN)/python -m tests.benchmarks.speed
 
 live: $(READY)
 	@$(BIN)/python scripts/live.py

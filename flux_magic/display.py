@@ -54,10 +54,11 @@ def image(
         replayed: whether it came from a store.
     """
     media_type, embedded = picture.for_notebook(data, inline)
+    same = picture.keeps_pixels(data, media_type)
     if metadata:
-        embedded, copy = keepsake.with_record(embedded, record, place)
+        embedded, copy = keepsake.with_record(embedded, record, place, same_pixels=same)
     else:
-        copy = keepsake.copy_of(embedded, record, place)
+        copy = keepsake.copy_of(embedded, record, place, same_pixels=same)
     facts = Carried(record, copy).as_dict() | ({"replayed": True} if replayed else {})
     return Output(
         {media_type: base64.b64encode(embedded).decode(), "text/plain": line(record, record.files[place])},

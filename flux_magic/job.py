@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
+import functools
 import os
 import time
 from collections.abc import AsyncGenerator
@@ -18,7 +18,7 @@ from .generation import Generation, ImageFile
 from .providers import get_provider, hub
 from .providers.base import AsyncGeneratorProvider, Limits
 from .providers.connection import Connection, is_loopback
-from .record import replay_key
+from .record import our_version, replay_key
 from .settings import Settings, store_folder
 from .store import Store, Stored
 from .types import (
@@ -57,9 +57,10 @@ class _Clock:
         elif isinstance(event, Running) and self.queued is None and self.queued_at is not None:
             self.queued = round(time.monotonic() - self.queued_at, 3)
 
-    @property
-    def seconds(self) -> float:
-        return round(time.monotonic() - self.begin, 3)
+    def told(self) -> Circumstances:
+        """What it shows when the last byte has come."""
+        seconds = round(time.monotonic() - self.begin, 3)
+        return Circumstances(started=self.started.isoformat(timespec="seconds"), seconds=seconds, queued=self.queued)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,30 +106,39 @@ class Job:
         if replayed := await self._replayed_of(provider):
             yield replayed
             return
-        clock, response = _Clock(), None
+        clock, response, ready = _Clock(), None, bool(_load.cache_info().currsize)
         async with aclosing(provider.stream(self.request)) as events:
             async for event in events:
                 clock.see(event)
+                if not ready and isinstance(event, Queued | Running):
+                    asyncio.get_running_loop().run_in_executor(None, _load)  # while the Space is at work
+                    ready = True
                 if isinstance(event, ImageResponse):
                     response = event
                 else:
                     yield event
         if response is None:
             raise EmptyResult("the Space finished, but sent no image")
-        files = [await _fetched(provider, address) for address in response.images]
-        seconds = clock.seconds
-        circumstances = await self._circumstances(provider, clock)
-        record = await self._record(provider, response, files, replace(circumstances, seconds=seconds))
-        yield await self._kept(record, files)
+        fetched = [(await provider.fetch(address), address) for address in response.images]
+        circumstances = replace(clock.told(), **await self._circumstances(provider))
+        drawing = await provider.stand_in()
 
-    async def _record(
+        def kept() -> Generation:
+            files = [ImageFile(picture.describe(data), data, address) for data, address in fetched]
+            around = replace(circumstances, version=our_version(), decoder=picture.decoder())
+            return self._kept(self._record(provider, response, files, drawing, around), files)
+
+        # Decoding is the processor's work, and writing the disk's: both are a thread's.
+        yield await asyncio.to_thread(kept)
+
+    def _record(
         self,
         provider: AsyncGeneratorProvider,
         response: ImageResponse,
         files: list[ImageFile],
+        drawing: str | None,
         circumstances: Circumstances,
     ) -> Record:
-        drawing = await provider.stand_in()
         identity, requested_space = identity_of(provider, self.settings.space, drawing)
         request = self.request
         seed = None if request.randomize_seed else request.seed
@@ -151,28 +161,23 @@ class Job:
             circumstances=circumstances,
         )
 
-    async def _circumstances(self, provider: AsyncGeneratorProvider, clock: _Clock) -> Circumstances:
+    async def _circumstances(self, provider: AsyncGeneratorProvider) -> dict[str, Any]:
+        """What the Space and the Hub tell."""
         told: dict[str, Any] = dict(await provider.circumstances())
         space = Space.parse(self.settings.space or provider.space or provider.url)
         if space.identity.startswith("hf:") and (commit := await hub.commit(self._to_the_hub(), space.name)):
             told["space_commit"] = commit
-        return Circumstances(
-            version=importlib.metadata.version("flux-magic"),
-            decoder=await asyncio.to_thread(picture.decoder),
-            started=clock.started.isoformat(timespec="seconds"),
-            queued=clock.queued,
-            **told,
-        )
+        return told
 
     def _to_the_hub(self) -> Connection:
         return Connection(self.session, proxy=self.settings.proxy, limits=self.limits)
 
-    async def _kept(self, record: Record, files: list[ImageFile]) -> Generation:
+    def _kept(self, record: Record, files: list[ImageFile]) -> Generation:
         """The generation, with its files in the store where there is one; what cannot be kept is not lost."""
         store, notes = Store(store_folder(self.settings)), list(self.skipped)
         if store.folder is not None:
             try:
-                stored = await asyncio.to_thread(store.put, record, [file.data for file in files])
+                stored = store.put(record, [file.data for file in files])
                 files = [file.at(path) for file, path in zip(files, stored.files, strict=True)]
             except StoreError as error:
                 notes.append(error.message)
@@ -272,6 +277,15 @@ class Job:
         )
 
 
+@functools.cache
+def _load() -> None:
+    """Load what an image needs once it is there: it takes longer than all that is done with it."""
+    from . import metadata  # noqa: F401
+
+    picture.decoder()
+    our_version()
+
+
 def is_local(settings: Settings) -> bool:
     """Whether the bundled Space is asked."""
     return settings.space is not None and Space.parse(settings.space).url is None
@@ -317,9 +331,3 @@ def identity_of(
     space = Space.parse(asked or provider.space or provider.url)
     own = space.url == provider.url.rstrip("/")
     return Space.parse(provider.space or provider.url).identity if own else space.identity, None if own else space.name
-
-
-async def _fetched(provider: AsyncGeneratorProvider, url: str) -> ImageFile:
-    """Decoding is the processor's work, and goes to a thread."""
-    data = await provider.fetch(url)
-    return ImageFile(await asyncio.to_thread(picture.describe, data), data, url)

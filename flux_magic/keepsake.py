@@ -6,22 +6,28 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterator
-from importlib.metadata import version
+from typing import TYPE_CHECKING
 
-from . import metadata, picture
+from . import picture
 from .errors import NotAnImage
-from .record import Carried, carried_from, loads
+from .record import Carried, carried_from, loads, our_version
 from .types import UNKNOWN, Copy, Record
 
+if TYPE_CHECKING:
+    from .metadata import Written
 
-def copy_of(data: bytes, record: Record, place: int) -> Copy:
-    """What the bytes of a copy of one of the record's files are, whatever metadata they have."""
+
+def copy_of(data: bytes, record: Record, place: int, *, same_pixels: bool = False) -> Copy:
+    """What the bytes of a copy of one of the record's files are, whatever metadata they have.
+
+    Where it is not known that they have the very `same_pixels`, they are decoded, if they are other bytes.
+    """
     delivered = record.files[place]
-    as_delivered = sha256(data) == delivered.sha256
+    same_pixels = same_pixels or sha256(data) == delivered.sha256
     return Copy(
         file=place,
         media_type=picture.media_type_of(data) or "",
-        digest=delivered.digest if as_delivered else picture.pixel_digest(picture.decode(data)),
+        digest=delivered.digest if same_pixels else picture.pixel_digest(picture.decode(data)),
         sha256=bare_sha256(data),
     )
 
@@ -40,16 +46,20 @@ def bare_sha256(data: bytes) -> str:
 def readings(data: bytes) -> Iterator[bytes]:
     """The bytes that a picture may have been delivered as: these, and these without their metadata."""
     yield data
+    from . import metadata
+
     with contextlib.suppress(NotAnImage):  # its pixels can be read perhaps, but its parts cannot
         yield metadata.bare(data)
 
 
-def with_record(data: bytes, record: Record, place: int) -> tuple[bytes, Copy]:
-    """The copy with what made it inside, without encoding a pixel anew; and what it is.
+def with_record(data: bytes, record: Record, place: int, *, same_pixels: bool = False) -> tuple[bytes, Copy]:
+    """The copy with what made it inside, without encoding a pixel anew; and what it is, as by `copy_of`.
 
     A picture that a decoder reads although its file is not whole stays as it is.
     """
-    copy = copy_of(data, record, place)
+    from . import metadata
+
+    copy = copy_of(data, record, place, same_pixels=same_pixels)
     text = json.dumps(Carried(record, copy).as_dict(), separators=(",", ":"))
     with contextlib.suppress(NotAnImage):
         data = metadata.embed(data, _texts(record, copy, text))
@@ -65,7 +75,9 @@ def restorable(data: bytes, record: Record, place: int) -> bytes:
     return inside if any(sha256(one) == record.files[place].sha256 for one in readings(inside)) else data
 
 
-def _texts(record: Record, copy: Copy, text: str) -> metadata.Written:
+def _texts(record: Record, copy: Copy, text: str) -> Written:
+    from . import metadata
+
     delivered = record.files[copy.file]
     return metadata.Written(
         parameters=metadata.a1111_text(
@@ -75,7 +87,7 @@ def _texts(record: Record, copy: Copy, text: str) -> metadata.Written:
             width=delivered.width,
             height=delivered.height,
             model=record.model,
-            version=f"flux_magic {version('flux-magic')}",
+            version=f"flux_magic {our_version()}",
         ),
         record=text,
         prompt=record.prompt,
@@ -90,6 +102,8 @@ def read(data: bytes) -> Carried | None:
 
     Raises RecordError where that is damaged, NotAnImage where the file is.
     """
+    from . import metadata
+
     found = metadata.read(data)
     return carried_from(loads(found.record)) if found.record else None
 

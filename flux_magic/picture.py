@@ -6,6 +6,7 @@ import functools
 import hashlib
 import io
 import struct
+import zlib
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
@@ -45,6 +46,14 @@ def suffix_of(media_type: str) -> str:
     return next(suffix for suffix, known in SUFFIXES.items() if known == media_type)
 
 
+@functools.cache
+def load() -> None:
+    """Load what decodes a picture: Pillow, and the three formats out of the fifty that it would load to find WebP."""
+    from PIL import Image, WebPImagePlugin  # noqa: F401
+
+    Image.preinit()
+
+
 def decode(data: bytes) -> Image:
     """The first frame, decoded by Pillow.
 
@@ -52,6 +61,7 @@ def decode(data: bytes) -> Image:
     """
     from PIL import Image, UnidentifiedImageError
 
+    load()
     if media_type_of(data) is None:
         raise NotAnImage(f"the Space sent no PNG, JPEG or WebP but {len(data)} bytes of something else")
     try:
@@ -72,6 +82,7 @@ def decoder() -> str:
     import PIL
     from PIL import features
 
+    load()
     parts = {"libwebp": "webp", "libjpeg-turbo": "libjpeg_turbo", "zlib": "zlib"}
     found = {name: features.version(key) for name, key in parts.items()}
     return ", ".join(
@@ -81,8 +92,9 @@ def decoder() -> str:
 
 def pixel_digest(image: Image) -> str:
     """sha256 over a version tag, width and height (4 bytes each, big-endian) and the RGBA8 pixels."""
-    head = _DIGEST_TAG + struct.pack(">II", image.width, image.height)
-    return hashlib.sha256(head + image.convert("RGBA").tobytes()).hexdigest()
+    digest = hashlib.sha256(_DIGEST_TAG + struct.pack(">II", image.width, image.height))
+    digest.update(image.convert("RGBA").tobytes())
+    return digest.hexdigest()
 
 
 def describe(data: bytes) -> FileRecord:
@@ -108,6 +120,11 @@ def for_notebook(data: bytes, inline: str | None) -> tuple[str, bytes]:
         inline = "jpeg" if media_type == "image/jpeg" or _is_lossy_webp(data) else "png"
     wanted = f"image/{inline}"
     return wanted, data if media_type == wanted else _encode(decode(data), wanted)
+
+
+def keeps_pixels(data: bytes, media_type: str) -> bool:
+    """Whether a picture that is encoded as that type has the very same pixels: WebP has none that PNG has not."""
+    return media_type_of(data) == "image/webp" and media_type == "image/png"
 
 
 def thumbnail(data: bytes, longest: int) -> bytes:
@@ -136,12 +153,40 @@ def checked_suffix(path: PurePath) -> str:
 def _encode(image: Image, media_type: str) -> bytes:
     out = io.BytesIO()
     if media_type == "image/png":
+        if image.mode in _COLOUR_TYPES and not image.info.keys() & {"icc_profile", "transparency"}:
+            return _png(image)
         (image.convert("RGB") if image.mode in {"CMYK", "YCbCr"} else image).save(out, "PNG")
     elif media_type == "image/webp":
         image.save(out, "WEBP", lossless=True)
     else:
         _on_white(image).save(out, "JPEG", quality=95, subsampling="4:4:4")
     return out.getvalue()
+
+
+_COLOUR_TYPES: Final = {"L": 0, "RGB": 2, "RGBA": 6}
+
+
+def _png(image: Image) -> bytes:
+    """The picture as a PNG, after the PNG specification (third edition): each pixel less the one to its left.
+
+    Pillow tries five filters on each row, and looks far back for what comes again. That takes 60 ms at 1024×1024, for a
+    drawing, and 250 for a photograph; this takes 10 and 27, for 30 % and 13 % more bytes.
+    """
+    from PIL import Image, ImageChops
+
+    left = Image.new(image.mode, image.size, 0)
+    left.paste(image, (1, 0))
+    raw = ImageChops.subtract_modulo(image, left).tobytes()
+    row = len(raw) // image.height
+    coder = zlib.compressobj(strategy=zlib.Z_RLE)
+    body = [coder.compress(b"\1" + raw[start : start + row]) for start in range(0, len(raw), row)]  # 1 is Sub
+    header = struct.pack(">IIBBBBB", *image.size, 8, _COLOUR_TYPES[image.mode], 0, 0, 0)
+    chunks = {b"IHDR": header, b"IDAT": b"".join([*body, coder.flush()]), b"IEND": b""}
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks.items())
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
 def _on_white(image: Image) -> Image:

@@ -32,6 +32,14 @@ from .types import (
 _SCHEMAS: Final = Path(__file__).with_name("schemas")
 
 
+@functools.cache
+def our_version() -> str:
+    """This package's version, as a record tells it: looking for it takes a millisecond, and loading what looks five."""
+    from importlib.metadata import version
+
+    return version("flux-magic")
+
+
 @dataclass(frozen=True, slots=True)
 class Carried:
     """What goes along with one copy of a picture: its record, and what this copy was when it was written.

@@ -29,7 +29,7 @@ _TAKEN: Final = (*OPTIONS, "prompt", "model", "digest", "path", "replayed", "sec
 
 _ITEM: Final = r"(?:\{\{\w+\}\}|\{\w+\}|[^{}|])*"
 _ALTERNATIVES: Final = rf"\{{({_ITEM}(?:\|{_ITEM})+)\}}"
-_NESTED: Final = re.compile(r"(?<!\{)\{[^{}]*\|[^{}]*\{[^{}]*\|")
+_NESTED: Final = re.compile(r"(?<!\{)\{[^{}]*\|[^{}]*\{[^{}]*\|[^{}]*\}[^{}]*\}")
 _SLOT: Final = re.compile(rf"\{{{_ALTERNATIVES}\}}|{_ALTERNATIVES}|\{{{prompt.NAME}\}}|{prompt.NAME}")
 
 

@@ -21,6 +21,8 @@ from .sse import Decoder, ServerSentEvent
 _NO_ROUTE = {404, 405}
 _CANCEL = 3
 """Seconds for a Space to answer that a job is cancelled."""
+_END = 0.05
+"""Seconds for a stream to end after its last event, so that its connection can be used again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,8 @@ class Endpoint:
         async with aclosing(self._server_sent(url)) as events:
             async for event in events:
                 decoded = decode(event)
+                if isinstance(decoded, wire.Finished):
+                    await _read_to_the_end(events)
                 if decoded is not None:
                     yield decoded
                 if isinstance(decoded, wire.Finished):
@@ -198,3 +202,17 @@ class Endpoint:
             raise StreamLost(error.message, error.hint) from error
         for event in decoder.finish():
             yield event
+
+
+async def _read_to_the_end(events: AsyncGenerator[ServerSentEvent, None]) -> None:
+    """What is left of a stream: a connection serves again only when it was read whole.
+
+    Spaces end their streams at once; one that does not is not waited for, since the image is there.
+    """
+
+    async def rest() -> None:
+        async for _ in events:
+            pass
+
+    with suppress(FluxError, asyncio.TimeoutError):
+        await asyncio.wait_for(rest(), _END)

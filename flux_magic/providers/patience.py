@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-from tenacity import RetryCallState, Retrying, wait_exponential, wait_random
-
 from ..errors import ConnectionFailed, FluxError, QueueFull, RateLimited, SpaceAsleep
 from .base import Limits
 from .connection import StatusError
@@ -23,8 +21,7 @@ class Patience:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._wait = wait_exponential(multiplier=limits.backoff, max=30) + wait_random(0, limits.backoff)
-        self._state = RetryCallState(Retrying(), None, (), {})
+        self._tries = 1
         self._begin = time.monotonic()
 
     def delay(self, error: FluxError) -> float | None:
@@ -35,11 +32,19 @@ class Patience:
         most = self._limits.retries
         if isinstance(error, ConnectionFailed):
             most = min(most, _UNHEARD)  # who does not hear us at all is seldom there a little later
-        if not _is_passing(error) or self._state.attempt_number > most:
+        if not _is_passing(error) or self._tries > most:
             return None
-        delay = getattr(error, "retry_after", None) or self._wait(self._state)
-        self._state.attempt_number += 1
+        delay = getattr(error, "retry_after", None) or self._backed_off()
+        self._tries += 1
         return float(delay) if delay <= self._limits.longest_wait else None
+
+    def _backed_off(self) -> float:
+        from tenacity import RetryCallState, Retrying, wait_exponential, wait_random
+
+        state = RetryCallState(Retrying(), None, (), {})
+        state.attempt_number = self._tries
+        wait = wait_exponential(multiplier=self._limits.backoff, max=30) + wait_random(0, self._limits.backoff)
+        return wait(state)
 
 
 def _is_passing(error: FluxError) -> bool:

@@ -39,6 +39,8 @@ class Answer:
     then: Literal["end", "cut", "silence", "heartbeats"] = "end"
     after: float = 0
     """Seconds before anything is sent."""
+    lingers: float = 0
+    """Seconds between the body and its end."""
 
 
 NO_ANSWER = Answer(status=0)
@@ -110,10 +112,14 @@ class Hostile:
     """The cookies of each request."""
     tokens: list[str] = field(default_factory=list)
     """The tokens that came, under each name that they go by."""
+    peers: set[object] = field(default_factory=set)
+    """The connections' other ends."""
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         route = self._route(request)
         self.seen.append(route)
+        if request.transport is not None:
+            self.peers.add(request.transport.get_extra_info("peername"))
         self.cookies.append(request.headers.get("Cookie", ""))
         named = ("Authorization", "X-HF-Authorization")
         self.tokens += [request.headers[name] for name in named if name in request.headers]
@@ -152,6 +158,7 @@ async def _send(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
     with suppress(ConnectionResetError):
         await response.prepare(request)
         await response.write(answer.body)
+        await asyncio.sleep(answer.lingers)
         if answer.then == "cut":
             transport.close()
         while answer.then in {"silence", "heartbeats"} and not transport.is_closing():

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import struct
 import zlib
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageCms, ImageStat
 
 from flux_magic import picture
 from flux_magic.errors import InvalidRequest, NotAnImage
@@ -144,6 +145,24 @@ def test_webp_is_embedded_as_jpeg_where_it_is_lossy_and_else_as_png(data: bytes,
     assert distance(opened(embedded), opened(data)) < 3
     if media_type == "image/png":
         assert digest_of(opened(embedded)) == digest_of(opened(data))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (300, 1), (33, 65)])
+def test_a_png_has_the_very_pixels_of_the_lossless_webp(size: tuple[int, int], mode: str) -> None:
+    for made in (drawing(mode, size=size), Image.effect_noise(size, 200).convert(mode)):
+        out = io.BytesIO()
+        made.save(out, "WEBP", lossless=True, exact=True)
+        assert picture.keeps_pixels(out.getvalue(), "image/png")
+        _, embedded = picture.for_notebook(out.getvalue(), None)
+        assert opened(embedded).mode == opened(out.getvalue()).mode
+        assert opened(embedded).tobytes() == opened(out.getvalue()).tobytes()
+
+
+def test_a_colour_profile_goes_along_into_a_png() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    _, embedded = picture.for_notebook(encoded("webp", lossless=True, icc_profile=profile), None)
+    assert opened(embedded).info["icc_profile"] == profile
 
 
 @pytest.mark.parametrize(

@@ -214,7 +214,7 @@ def test_what_counts_as_a_list(value: object, items: list[Any] | None) -> None:
         pytest.param("{a|a}", "{a|a}: 'a' is there twice", id="the same twice"),
         pytest.param("{ones}", "{ones}: '1' is there twice", id="the same once it is text"),
         pytest.param("{a|a}", "'a' is there twice; {{a|a}} is taken as typed", id="the way out"),
-        pytest.param("{red|{a|b}}", "{red|{a|: alternatives within others: put all in one row", id="nested"),
+        pytest.param("{red|{a|b}}", "{red|{a|b}}: alternatives within others: put all in one row", id="nested"),
         pytest.param("{red|{none}}", "{none} is a list within alternatives: write its items there", id="a list within"),
         pytest.param("{seed}", "a sweep has a seed of its own: give the list another name", id="an option's name"),
         pytest.param("{word}", "a sweep has a word of its own", id="the alternatives' name"),

@@ -1,0 +1,40 @@
+"""How many connections images take, and that none waits for a stream's end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import pytest
+
+from flux_magic.client import Client
+from tests.support.hostile import COMPLETED, Answer, hostile, stream
+from tests.support.space import run
+
+Then = Literal["silence", "heartbeats", "cut"]
+
+LATE = 0.01
+"""Seconds in which a stream that has said all ends in a packet of its own."""
+
+
+def peers(images: int, queue: Answer) -> int:
+    """How many connections a server sees while a client makes some images, one after the other."""
+
+    async def work() -> int:
+        async with hostile(queue=queue) as server, Client(space=server.address, store=False) as client:
+            for seed in range(images):
+                await client.generate("a red fox", seed=seed)
+            return len(server.peers)
+
+    return run(work())
+
+
+@pytest.mark.parametrize("lingers", [0, LATE])
+def test_one_connection_serves_several_images(lingers: float) -> None:
+    assert peers(4, replace(stream(COMPLETED), lingers=lingers)) == 1
+
+
+@pytest.mark.parametrize("then", ["silence", "heartbeats", "cut"])
+def test_a_stream_that_the_server_does_not_end_delays_and_loses_no_image(then: Then) -> None:
+    # It costs a connection for each image, and the first one's before.
+    assert peers(3, replace(stream(COMPLETED), then=then)) == 4
