@@ -10,17 +10,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, SupportsIndex, overload
 
-from . import overview, picture
+from . import picture
 from .display import Output
 from .errors import FluxError, MissingExtra, NotInSweep, shown
 from .generation import Generation, save_target
-from .overview import Place
-from .sheet import Sheet
-from .sweeps import Axis, coordinates
 
 if TYPE_CHECKING:
     import pandas as pd
     from PIL.Image import Image
+
+    from .sheet import Sheet
+    from .sweeps import Axis
 
 INSTALL: Final = 'pip install "flux-magic[pandas]"'
 
@@ -160,6 +160,8 @@ class Generations(Sequence[Generation]):
 
     def _values(self, place: int) -> tuple[int | str, ...]:
         """The axes' values at a place."""
+        from .sweeps import coordinates
+
         at = coordinates(self.axes, place)
         return tuple(axis.values[one] for axis, one in zip(self.axes, at, strict=True))
 
@@ -216,6 +218,10 @@ class Generations(Sequence[Generation]):
         """What a notebook shows: of a sweep the sheet and the table, else each image and its parameters."""
         if not self.axes:
             return [output for item in self for output in _outputs_of(item)]
+        # What draws a sheet is loaded when there is one: a single image does not wait for it.
+        from . import overview
+        from .overview import Place
+
         there = dict(zip(self._places, self._items, strict=True))
         missing = self.missing
         places = [
@@ -234,6 +240,8 @@ class Generations(Sequence[Generation]):
         return self._sheet
 
     def _new_sheet(self) -> Sheet:
+        from .sheet import Sheet
+
         axes = self.axes or (self._seeds(),)
         places = self._places if self.axes else range(len(self._items))
         sheet = Sheet(axes, self._sizes())
@@ -246,6 +254,8 @@ class Generations(Sequence[Generation]):
 
     def _seeds(self) -> Axis:
         """What labels the images of no sweep: their seeds, or their numbers where not all are known."""
+        from .sweeps import Axis
+
         seeds = [item.seed for item in self]
         known = tuple(seed for seed in seeds if seed is not None)
         return Axis("seed", known) if len(known) == len(seeds) else Axis("image", tuple(range(1, len(seeds) + 1)))

@@ -226,8 +226,9 @@ class Ours(OnALoop):
         from flux_magic.settings import resolve
 
         self._folder = Path(tempfile.mkdtemp())
-        self._settings = resolve(space=address, store=self._folder / "store", replay="off")
-        self._client = self.run(Client().__aenter__())
+        options = {"space": address, "store": self._folder / "store", "replay": "off"}
+        self._settings = resolve(**options)
+        self._client = self.run(Client(**options).__aenter__())
 
     async def made(self, size: int, seed: int) -> bytes:
         return (await self._client.make(asked(size, seed), self._settings)).data
@@ -236,16 +237,9 @@ class Ours(OnALoop):
         requests = [asked(size, seed + number) for number in range(count)]
         return [made.data async for made in self._many(requests, at_once)]
 
-    async def _many(self, requests: Sequence[ImageRequest], at_once: int) -> AsyncGenerator[Generation, None]:
+    def _many(self, requests: Sequence[ImageRequest], at_once: int) -> AsyncGenerator[Generation, None]:
         """The requests' generations as they are done, some of them at once."""
-        free = asyncio.Semaphore(at_once)
-
-        async def made(request: ImageRequest) -> Generation:
-            async with free:
-                return await self._client.make(request, self._settings)
-
-        for done in asyncio.as_completed([made(request) for request in requests]):
-            yield await done
+        return self._client.generate_many(requests, concurrency=at_once)
 
     def parts(self, size: int, seed: int) -> dict[str, float]:
         """One image: its time before and after what goes over the wire, and the least that this could be."""
