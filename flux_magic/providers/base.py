@@ -204,14 +204,19 @@ async def limited(events: AsyncGenerator[T, None], limits: Limits) -> AsyncGener
     async with aclosing(events):
         while True:
             left = limits.progress if end is None else min(limits.progress, end - now())
+            coming = asyncio.ensure_future(anext(events))
             try:
-                event = await asyncio.wait_for(anext(events), left)
+                # Not `wait_for`: before Python 3.12 it loses a cancellation that comes together with an event.
+                await asyncio.wait({coming}, timeout=left)
+                if not coming.done():
+                    raise _out_of_time(limits, total=left < limits.progress)
+                event = coming.result()
             except StopAsyncIteration:
                 return
-            except TimedOut:
-                raise
-            except asyncio.TimeoutError as exc:
-                raise _out_of_time(limits, total=left < limits.progress) from exc
+            finally:
+                if not coming.done():
+                    coming.cancel()
+                    await asyncio.wait({coming})
             yield event
 
 

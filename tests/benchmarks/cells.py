@@ -16,8 +16,10 @@ from tests.support.kernel import Kernel, running_kernel
 
 from .heat import Racer, fresh_space, racing
 from .racers import PROMPT, STEPS
-from .single import SIZES
 from .table import Row, row
+
+SIZES = (256, 768, 1024)
+"""Pixels on a side; 768 is the size that an image has where nothing is said."""
 
 FIRST = 0.6
 """Of the time that Gradio's own client takes."""

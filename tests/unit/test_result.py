@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -114,3 +115,29 @@ def test_the_limit_on_progress_is_between_two_events() -> None:
 def test_a_limit_that_the_provider_reached_itself_keeps_its_words() -> None:
     with pytest.raises(TimedOut, match="sent nothing"):
         limited_events(Limits(), 0, error=TimedOut("h.example sent nothing for 35 s"))
+
+
+def test_a_cancellation_that_comes_together_with_an_event_is_not_lost() -> None:
+    async def endless() -> AsyncGenerator[int, None]:
+        while True:
+            await asyncio.sleep(0)
+            yield 1
+
+    async def read() -> None:
+        async with aclosing(limited(endless(), Limits())) as events:
+            async for _ in events:
+                pass
+
+    async def cancel_after(turns: int) -> None:
+        reading = asyncio.ensure_future(read())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reading.cancel()
+        done, _ = await asyncio.wait({reading}, timeout=5)
+        assert done
+
+    async def cancelled_at_each_turn() -> None:
+        for turns in range(1, 30):
+            await cancel_after(turns)
+
+    asyncio.run(cancelled_at_each_turn())
