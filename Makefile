@@ -12,6 +12,7 @@ EXECUTE := $(CONVERT) --to notebook --execute --inplace --ExecutePreprocessor.re
 NBVAL := pytest --nbval-cell-timeout=120 --override-ini=filterwarnings=default -q
 LAX := notebooks/03_when_things_go_wrong.ipynb notebooks/04_the_same_image_next_year.ipynb
 OFFLINE := FLUX_MAGIC_STORE=off FLUX_MAGIC_REPLAY=only $(BIN)/python scripts/offline.py $(BIN)/python -m $(NBVAL)
+UNTRACED := PYTHONPATH=$(abspath tests/support/measuring)
 QUIET_PIP := --quiet --disable-pip-version-check
 EVERYTHING := --constraint constraints.txt --editable '.[test]'
 
@@ -75,7 +76,7 @@ test: style
 	@$(BIN)/coverage report
 
 pytest: $(READY)
-	@$(BIN)/coverage run -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder tests
+	@$(UNTRACED) $(BIN)/coverage run -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder tests
 
 # Once on the local Space, from a folder without flux_images; once from flux_images, with the network off. What is an
 # error there has no image, so two notebooks are only to run to their end.
@@ -84,7 +85,7 @@ nbval: $(READY)
 	@$(BIN)/flux-magic verify --static notebooks/*.ipynb notebooks/flux_images >build/verify.txt || { cat build/verify.txt; exit 1; }
 	@tail -n 1 build/verify.txt
 	@rm -rf build/nbval && mkdir -p build/nbval && cp -r notebooks/*.ipynb notebooks/images build/nbval/
-	@FLUX_MAGIC_STORE=$(abspath build/nbval/store) $(BIN)/coverage run -m $(NBVAL) --nbval build/nbval
+	@FLUX_MAGIC_STORE=$(abspath build/nbval/store) $(UNTRACED) $(BIN)/coverage run -m $(NBVAL) --nbval build/nbval
 	@$(OFFLINE) --nbval $(filter-out $(LAX),$(wildcard notebooks/*.ipynb))
 	@$(OFFLINE) --nbval-lax $(LAX)
 
