@@ -12,6 +12,8 @@ EXECUTE := $(CONVERT) --to notebook --execute --inplace --ExecutePreprocessor.re
 NBVAL := pytest --nbval-cell-timeout=120 --override-ini=filterwarnings=default -q
 LAX := notebooks/03_when_things_go_wrong.ipynb notebooks/04_the_same_image_next_year.ipynb
 OFFLINE := FLUX_MAGIC_STORE=off FLUX_MAGIC_REPLAY=only $(BIN)/python scripts/offline.py $(BIN)/python -m $(NBVAL)
+# The files that take long come first, so that no worker is left alone with one at the end.
+FOLDERS := $(addprefix tests/,browser wire kernel packaging unit)
 # One more than there are processors: the tests of notebooks and pages wait a quarter of the time.
 WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 UNTRACED := PYTHONPATH=$(abspath tests/support/measuring)
@@ -78,7 +80,7 @@ test: style
 	@$(BIN)/coverage report
 
 pytest: $(READY)
-	@$(UNTRACED) $(BIN)/coverage run -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder tests
+	@$(UNTRACED) $(BIN)/coverage run -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(FOLDERS)
 
 # Once on the local Space, from a folder without flux_images; once from flux_images, with the network off. What is an
 # error there has no image, so two notebooks are only to run to their end.

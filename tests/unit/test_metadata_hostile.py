@@ -242,10 +242,10 @@ def test_xmp_that_is_no_plain_xml_has_no_record(xml: str) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(png_with(chunk(b"tEXt", b"a\0x") * 100_000), id="PNG"),
-        pytest.param(jpeg_with(b"\xff\xe1\0\2" * 100_000), id="JPEG"),
-        pytest.param(jpeg_with(app1(MORE_XMP + b"0" * 32 + bytes(8)) * 100_000), id="JPEG of extended XMP"),
-        pytest.param(webp_of(VP8, *[(b"odd.", b"")] * 100_000), id="WebP"),
+        pytest.param(png_with(chunk(b"tEXt", b"a\0x") * 40_000), id="PNG"),
+        pytest.param(jpeg_with(b"\xff\xe1\0\2" * 40_000), id="JPEG"),
+        pytest.param(jpeg_with(app1(MORE_XMP + b"0" * 32 + bytes(8)) * 40_000), id="JPEG of extended XMP"),
+        pytest.param(webp_of(VP8, *[(b"odd.", b"")] * 40_000), id="WebP"),
         pytest.param(webp_of(VP8, (b"EXIF", tiff_of((8, b"\xff\xff" + bytes(65_535 * 12 + 4))))), id="EXIF"),
     ],
 )
@@ -253,7 +253,7 @@ def test_very_many_small_parts_take_little_time(data: bytes) -> None:
     began = time.process_time()
     for call in (metadata.read, metadata.bare, lambda given: metadata.embed(given, carried("x"))):
         call(data)
-    assert time.process_time() - began < 10
+    assert time.process_time() - began < 4
 
 
 def crowded() -> list[bytes]:
@@ -304,7 +304,7 @@ def settles(call: Callable[[bytes], object], data: bytes) -> None:
 
 
 @given(st.sampled_from(CROWDED), st.lists(changes, min_size=1, max_size=6))
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_a_changed_file_is_read_or_refused_and_nothing_else(data: bytes, how: list[tuple[str, int, int]]) -> None:
     for change in how:
         data = changed(data, *change)
@@ -314,7 +314,7 @@ def test_a_changed_file_is_read_or_refused_and_nothing_else(data: bytes, how: li
 
 
 @given(st.sampled_from([PNG[:8], PNG[:33], JPEG[:2], WEBP[:12], WEBP[:20]]), st.binary(max_size=200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_a_beginning_with_anything_behind_it_is_read_or_refused(head: bytes, rest: bytes) -> None:
     settles(metadata.read, head + rest)
     settles(metadata.bare, head + rest)
