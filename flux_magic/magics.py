@@ -213,7 +213,8 @@ class FluxMagics(Magics):
             _save(tally.generations(), options)
         except BaseException as stop:
             # The cell fails, but what is finished is not lost.
-            display(tally.generations())
+            if tally.made or isinstance(stop, Incomplete):
+                display(tally.generations())
             if not whole:
                 with _noted():
                     _save(tally.generations(), options)

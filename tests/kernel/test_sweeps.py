@@ -178,6 +178,13 @@ def test_no_quota_stops_the_rest_at_once() -> None:
     assert cell.stderr == "note: 2 of 16 images were made\n"
 
 
+def test_where_nothing_is_made_there_is_no_empty_sheet(kernel: Kernel) -> None:
+    cell = kernel.run(f"%flux --seed 1,2 --space http://127.0.0.1:9 {SMALL} a fox")
+    assert cell.error.startswith("ConnectionFailed: no connection to 127.0.0.1:9")
+    assert cell.stderr == "note: 0 of 2 images were made\n"
+    assert cell.outputs == []
+
+
 def test_an_interrupt_keeps_what_is_finished_and_the_cell_run_again_makes_the_rest(
     slow_space: str, tmp_path: Path
 ) -> None:
