@@ -92,8 +92,12 @@ def parameters(record: Record) -> Output:
 
 
 def _rows(record: Record) -> dict[str, str]:
+    return {"model": model(record), **facts(record)}
+
+
+def facts(record: Record) -> dict[str, str]:
+    """Seed, size and steps, as a person reads them."""
     return {
-        "model": model(record),
         "seed": UNKNOWN if record.seed is None else str(record.seed),
         "size": size(record),
         "steps": str(record.steps),
@@ -117,12 +121,14 @@ def _html(record: Record, rows: dict[str, str], command: str) -> str:
     """`pre` keeps the prompt's lines, and keeps MathJax from reading what stands between dollars."""
     text = f'<pre style="{PROMPT}">{lines(record.prompt)}</pre>'
     cells = {"prompt": text} | {name: html.escape(value) for name, value in rows.items()}
-    body = "".join(
-        f'<tr><th scope="row" style="{CELL}">{name}</th><td style="{CELL}">{value}</td></tr>'
-        for name, value in cells.items()
-    )
+    body = "".join(row(name, value) for name, value in cells.items())
     again = f'<pre style="{COMMAND}" title="makes this image again">{lines(command)}</pre>'
     return f'<table style="{TABLE}"><tbody>{body}</tbody></table>{again}'
+
+
+def row(name: str, shown: str) -> str:
+    """One fact in a table: its name, and its value as HTML."""
+    return f'<tr><th scope="row" style="{CELL}">{name}</th><td style="{CELL}">{shown}</td></tr>'
 
 
 def lines(text: str) -> str:

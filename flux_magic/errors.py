@@ -235,6 +235,12 @@ HOPELESS: Final = (
 """What a Space would answer, or not answer, for the next image as well: it is not asked for that."""
 
 
+def few(texts: Sequence[str], most: int) -> list[str]:
+    """The first of them, and how many more there are."""
+    more = [f"and {len(texts) - most} more"] if len(texts) > most else []
+    return [*texts[:most], *more]
+
+
 def shown(value: object) -> str:
     """A value as a message shows it: short, whatever it is."""
     try:

@@ -109,14 +109,13 @@ def _record(told: Any, data: bytes | None) -> Record:
 
 
 def _is_whole(path: Path, record: Record) -> bool:
-    return path.exists() and _read(Stored(record, path), record) is not None
+    return path.exists() and _read(Stored(record, path)) is not None
 
 
 def _delivered(record: Record, known: Store, embedded: list[bytes]) -> list[bytes] | None:
     """The bytes of its files as they were delivered, from wherever they are."""
-    key = records.key_of(record)
-    for stored in known.jobs(key) if key else ():
-        if files := _read(stored, record):
+    for stored in known.of(record):
+        if files := _read(stored):
             return files
     found = {keepsake.sha256(one): one for data in embedded for one in keepsake.readings(data)}
     if all(file.sha256 in found for file in record.files):
@@ -124,11 +123,9 @@ def _delivered(record: Record, known: Store, embedded: list[bytes]) -> list[byte
     return None
 
 
-def _read(stored: Stored | None, record: Record) -> list[bytes] | None:
-    """The files of a stored job, where it is this very one."""
-    if stored is None or stored.record.files != record.files:
-        return None
+def _read(stored: Stored) -> list[bytes] | None:
+    """The files of a stored job, where they are whole."""
     try:
-        return [stored.read(place) for place in range(len(record.files))]
+        return [stored.read(place) for place in range(len(stored.record.files))]
     except StoreError:
         return None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, SupportsIndex, overload
 
 from . import picture
 from .display import Output
-from .errors import FluxError, MissingExtra, NotInSweep, shown
+from .errors import FluxError, MissingExtra, NotInSweep, few, shown
 from .generation import Generation, save_target
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ class Generations(Sequence[Generation]):
         if not missing:
             return []
         named = [f"{self._named(place)} {' '.join(why.split())}" for place, why in missing.items()]
-        return [f"{len(missing)} of {self._every} images are missing: {_listed(named, '; ')}"]
+        return [f"{len(missing)} of {self._every} images are missing: {'; '.join(few(named, _MOST_NAMED))}"]
 
     def _ipython_display_(self) -> None:
         from IPython.display import display as show
@@ -317,13 +317,8 @@ def _place_of(axis: Axis, value: object) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # a table's column of numbers may be one of floats
     text = "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value).strip()
-    for place, known in enumerate(axis.values):
-        if text in {str(known), str(known).strip()}:
+    for place, one in enumerate(axis.values):
+        if text in {str(one), str(one).strip()}:
             return place
-    raise NotInSweep(f"this sweep has no {axis.name} {shown(value)}: it has {_listed(list(map(str, axis.values)))}")
-
-
-def _listed(values: Sequence[str], between: str = ", ") -> str:
-    """The first of them, and how many more there are."""
-    more = [f"and {len(values) - _MOST_NAMED} more"] if len(values) > _MOST_NAMED else []
-    return between.join([*values[:_MOST_NAMED], *more])
+    known = ", ".join(few([str(one) for one in axis.values], _MOST_NAMED))
+    raise NotInSweep(f"this sweep has no {axis.name} {shown(value)}: it has {known}")

@@ -9,13 +9,16 @@ from itertools import islice
 from typing import Final
 
 from . import picture
-from .errors import FluxError, InvalidRequest
+from .errors import FluxError, InvalidRequest, few
 from .generation import Generation, ImageFile
 from .generations import Generations
 from .record import request_of
 from .settings import Settings, store_folder
 from .store import Store, Stored
 from .types import UNKNOWN
+
+MOST_NOTES: Final = 5
+"""Notes that are told; of the rest, how many there are."""
 
 LONGEST: Final = 160
 """Pixels of a small picture's longer side."""
@@ -42,13 +45,13 @@ class History(Generations):
 
     def __repr__(self) -> str:
         listed = [f"{one!r} {' '.join(one.prompt.split())[:60]}" for one in self]
-        return "\n".join([*(listed or [self._nothing]), *few(self.notes)])
+        return "\n".join([*(listed or [self._nothing]), *few(self.notes, MOST_NOTES)])
 
     def _repr_html_(self) -> str:
         if not self:
             return "".join(f"<p>{html.escape(line)}</p>" for line in repr(self).split("\n"))
         items = "".join(_item(one) for one in self)
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in few(self.notes))
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in few(self.notes, MOST_NOTES))
         return f'<ul style="{_LIST}">{items}</ul>{notes}'
 
     def _ipython_display_(self) -> None:
@@ -122,9 +125,3 @@ def _image(generation: Generation, alt: str) -> str:
     except FluxError as error:
         return f"<p>{html.escape(error.message)}</p>"
     return f'<img src="data:image/jpeg;base64,{small}" alt="{alt}">'
-
-
-def few(notes: Sequence[str]) -> list[str]:
-    """The first notes, and how many more there are."""
-    more = [f"and {len(notes) - 5} more"] if len(notes) > 5 else []
-    return [*notes[:5], *more]

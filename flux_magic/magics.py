@@ -206,25 +206,31 @@ class FluxMagics(Magics):
         from .tally import Tally
 
         print(announced(asked, resolved))
-        tally, whole = Tally(asked, resolved), False
+        tally = Tally(asked, resolved)
         try:
             gather(tally, resolved, quiet=bool(options.get("quiet")))
-            whole = True
-            _save(tally.generations(), options)
         except BaseException as stop:
             # The cell fails, but what is finished is not lost.
-            if tally.made or isinstance(stop, Incomplete):
-                display(tally.generations())
-            if not whole:
-                with _noted():
-                    _save(tally.generations(), options)
-            if not whole and not isinstance(stop, Incomplete):
+            made = self._named(tally.generations(), options)
+            if made or isinstance(stop, Incomplete):
+                display(made)
+            with _noted():
+                _save(made, options)
+            if not isinstance(stop, Incomplete):
                 print(f"note: {tally.left()}", file=sys.stderr)
             raise
-        finally:
-            if name := options.get("output"):
-                self._shell.push({name: tally.generations()})
-        return tally.generations()
+        made = self._named(tally.generations(), options)
+        try:
+            _save(made, options)
+        except BaseException:
+            display(made)
+            raise
+        return made
+
+    def _named(self, made: Generations, options: Mapping[str, Any]) -> Generations:
+        if name := options.get("output"):
+            self._shell.push({name: made})
+        return made
 
 
 def _save(made: Generations, options: Mapping[str, Any]) -> None:

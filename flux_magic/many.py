@@ -10,10 +10,10 @@ from typing import Any
 
 from . import api, progress, runner
 from .client import check_many
-from .errors import FluxError, Incomplete
+from .errors import FluxError, Incomplete, few
 from .generation import Generation
 from .generations import Generations
-from .history import few
+from .history import MOST_NOTES
 from .job import ClientEvent
 from .providers import get_provider
 from .settings import Settings, resolve
@@ -126,21 +126,28 @@ def gather(tally: Tally, settings: Settings, *, quiet: bool = False) -> None:
             progress.sheet(len(asked), tally.sheet, quiet=quiet) as bar,
             closing(steps(asked.requests, settings)) as coming,
         ):
-            for step in coming:
-                if step is None:
-                    bar.wait()
-                    continue
-                place, event = step
-                tally.take(place, event)
-                bar.show(asked.label(place), event)
-                if isinstance(event, Generation) and event.replayed and not told:
+            for _, image in followed(coming, tally, bar):
+                if image.replayed and not told:
                     progress.moment("from the store; --fresh asks the Space")
                     told = True
     finally:
-        for note in few(tally.notes):
+        for note in few(tally.notes, MOST_NOTES):
             print(f"note: {note}", file=sys.stderr)
     if error := tally.failure():
         raise error
+
+
+def followed(coming: Iterable[Step | None], tally: Tally, bar: progress.SheetBar) -> Iterator[tuple[int, Generation]]:
+    """Each image as it is made, with its place; all that happens is taken into the tally and shown by the bar."""
+    for step in coming:
+        if step is None:
+            bar.wait()
+            continue
+        place, event = step
+        tally.take(place, event)
+        bar.show(tally.sweep.label(place), event)
+        if isinstance(event, Generation):
+            yield place, event
 
 
 def steps(requests: Iterable[ImageRequest], settings: Settings) -> Generator[Step | None, None, None]:

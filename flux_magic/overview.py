@@ -20,7 +20,7 @@ from .display import Output
 from .layout import numbered
 from .record import Carried
 from .sweeps import Axis
-from .types import UNKNOWN, Record, markdown_text, printable
+from .types import Record, markdown_text, printable
 
 _LEFT: Final = "text-align:left;vertical-align:top"
 _TEXT: Final = "margin:0;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere"
@@ -127,19 +127,11 @@ def _few(values: Sequence[str]) -> str:
     return f"{', '.join(distinct[:3])}, … {distinct[-1]} ({len(distinct)} of them)"
 
 
-def _facts(record: Record) -> dict[str, str]:
-    return {
-        "seed": UNKNOWN if record.seed is None else str(record.seed),
-        "size": display.size(record),
-        "steps": str(record.steps),
-    }
-
-
 def _shared(records: Sequence[Record], axes: Sequence[Axis]) -> dict[str, str]:
     """What is the same for all, by its name: the prompt, or else the text that the prompts came from."""
     varied = {axis.name for axis in axes}
     offered = [
-        {"prompt": one.prompt, "template": one.requested_prompt, "model": display.model(one)} | _facts(one)
+        {"prompt": one.prompt, "template": one.requested_prompt, "model": display.model(one)} | display.facts(one)
         for one in records
     ]
     same = {
@@ -198,7 +190,7 @@ def _combined(axes: Sequence[Axis]) -> Iterator[tuple[tuple[str, str], ...]]:
 
 
 def _row(axes: Sequence[Axis], values: Sequence[tuple[str, str]], place: Place, others: Sequence[str]) -> _Row:
-    facts = _facts(place.record) if place.record is not None else {}
+    facts = display.facts(place.record) if place.record is not None else {}
     given = {axis.name: value for axis, (value, _) in zip(axes, values, strict=True)}
     shown = {
         axis.name: f"{value} ({called})" if called else value
@@ -238,7 +230,7 @@ def _html_facts(shared: dict[str, str]) -> Iterator[str]:
     for name, value in shared.items():
         text = f'<pre style="{display.PROMPT}">{display.lines(value)}</pre>'
         shown = text if name in {"prompt", "template"} else html.escape(value)
-        yield f'<tr><th scope="row" style="{display.CELL}">{name}</th><td style="{display.CELL}">{shown}</td></tr>'
+        yield display.row(name, shown)
 
 
 def _html_row(row: _Row) -> str:

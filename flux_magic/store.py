@@ -92,6 +92,11 @@ class Store:
         for jobs in (self._shared(key), self._own(key)):
             yield from (stored for stored in jobs if records.key_of(stored.record) == key)
 
+    def of(self, record: Record) -> Iterator[Stored]:
+        """The jobs that made the very files of this record; those may be gone."""
+        key = records.key_of(record)
+        yield from (stored for stored in (self.jobs(key) if key else ()) if stored.record.files == record.files)
+
     def __iter__(self) -> Iterator[Stored]:
         """Every job, the newest first, and once where it is in both folders; `skipped` tells what is skipped."""
         shared = list(self._shared())

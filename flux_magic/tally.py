@@ -57,9 +57,6 @@ class Tally:
     def generations(self) -> Generations:
         """What there is, in the order of the requests."""
         made = dict(sorted(self._made.items()))
-        for place in range(len(self.sweep)):
-            if place not in made and place not in self._failures:
-                self._sheet.mark(place, "not made")
         troubles = {place: error.message for place, error in self._failures.items()}
         return Generations(list(made.values()), self.sweep.axes, list(made), troubles=troubles, sheet=self._sheet)
 

@@ -14,6 +14,7 @@ from ..client import incomplete
 from ..display import Output
 from ..generation import Generation
 from ..generations import Generations
+from ..many import followed
 from ..progress import Screen, SheetBar, Status
 from ..sweeps import Sweep, escape
 from ..tally import Tally
@@ -79,15 +80,8 @@ class Comparison:
         Raises as `Job.steps`; at the end Incomplete, where some failed.
         """
         with closing(self._job.steps()) as steps:
-            for step in steps:
-                if step is None:
-                    self._bar.wait()
-                    continue
-                place, event = step
-                self._tally.take(place, event)
-                self._bar.show(self._asked.label(place), event)
-                if isinstance(event, Generation):
-                    yield event, self._asked.label(place)
+            for place, image in followed(steps, self._tally, self._bar):
+                yield image, self._asked.label(place)
         if error := self._tally.failure():
             hint = "The others are on the sheet: its cell, copied and run, asks for the missing ones alone."
             raise incomplete(len(self._asked), error.failures, hint if self._tally.made else "", error.made)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from .. import keepsake
 from ..errors import RecordError
-from ..record import carried_from, key_of
+from ..record import carried_from
 from ..settings import MOST_SWEPT, resolve, store_folder
 from ..store import SHARED, Store
 from .subjects import Found, Subject
@@ -78,9 +78,10 @@ def _read_sheet(label: str, records: Any, shared: Path, found: Found) -> None:
         many = f"{len(records)} of them, more than {MOST_SWEPT}" if isinstance(records, list) else "no list of them"
         found.problems.append(f"{label}: the records of the sheet cannot be read: {many}")
         return
+    known = Store(store_folder(resolve()), shared)
     for number, told in enumerate(records, 1):
         if isinstance(told, dict):
-            source = _kept(told, shared)
+            source = _kept(told, known)
             found.subjects.append(Subject(f"{label}, image {number} of the sheet", "notebook", source, told))
     if rubbish := sum(not isinstance(told, dict) for told in records):
         found.problems.append(
@@ -88,18 +89,13 @@ def _read_sheet(label: str, records: Any, shared: Path, found: Found) -> None:
         )
 
 
-def _kept(told: Any, shared: Path) -> Path | None:
+def _kept(told: Any, known: Store) -> Path | None:
     """Where the image of a record is: beside the notebook, or in the store; None where it is in neither."""
     try:
         record = carried_from(told).record
     except RecordError:  # told with the image itself
         return None
-    key = key_of(record)
-    known = Store(store_folder(resolve()), shared)
-    for stored in known.jobs(key) if key else ():
-        if stored.record.files == record.files and stored.files[0].is_file():
-            return stored.files[0]
-    return None
+    return next((stored.files[0] for stored in known.of(record) if stored.files[0].is_file()), None)
 
 
 def _mapping(value: Any, name: str) -> Mapping[str, Any]:
