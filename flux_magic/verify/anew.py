@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from ..client import Client
 from ..errors import HOPELESS, FluxError, InvalidRequest, Stopped
 from ..generation import Generation
+from ..merge import merged
 from ..settings import MOST_AT_ONCE, Settings
 from ..types import ImageRequest, Record, Space
 from .examine import Examined, examined_all
@@ -101,20 +103,15 @@ class _Run:
         """Give every item its verdict, some at once."""
         asked = [(item, item.settings) for item in self.items if item.settings is not None]
         self._tell(len(asked), "")
-        waiting = iter(asked)
-        workers = [asyncio.create_task(self._work(waiting, len(asked))) for _ in range(concurrency)]
-        try:
-            await asyncio.gather(*workers)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+        each = (self._judged(item, settings) for item, settings in asked)
+        async with aclosing(merged(each, concurrency)) as finished:
+            async for _, item in finished:
+                self.done += 1
+                self._tell(len(asked), item.subject.label)
 
-    async def _work(self, waiting: Iterator[tuple[_Item, Settings]], total: int) -> None:
-        for item, settings in waiting:
-            item.verdict = await self._verdict(item.subject, item.examined, settings)
-            self.done += 1
-            self._tell(total, item.subject.label)
+    async def _judged(self, item: _Item, settings: Settings) -> AsyncGenerator[_Item, None]:
+        item.verdict = await self._verdict(item.subject, item.examined, settings)
+        yield item
 
     def _tell(self, total: int, label: str) -> None:
         if self.told is not None:
