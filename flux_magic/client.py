@@ -83,7 +83,8 @@ class Client:
 
     Args:
         options: the fields of `Settings` (`space`, `model`, `steps`, `width`, `height`, `seed`,
-            `inline`, `proxy`, `token`, `timeout`, `store`, `replay`, `metadata`) that its calls start from.
+            `inline`, `proxy`, `token`, `timeout`, `concurrency`, `store`, `shared_store`, `replay`, `metadata`) that
+            its calls start from.
 
     Within `async with` its connection is kept between images; else each image has its own.
     """

@@ -11,8 +11,8 @@ from typing import Any
 from . import keepsake
 from . import record as records
 from .errors import FluxError, InvalidRequest, RecordError, StoreError
-from .settings import resolve, store_folder
-from .store import SHARED, Store, Stored, shared_path, write
+from .settings import resolve
+from .store import BESIDE, Store, Stored, exported_path, store_of, write
 from .types import Record
 from .verify.notebooks import read_notebook
 from .verify.subjects import NOTEBOOK, Found, Subject
@@ -60,15 +60,15 @@ def export(notebook: str | os.PathLike[str]) -> Exported:
         raise InvalidRequest(found.problems[0])
     if not found.subjects:
         raise InvalidRequest(f"{path.as_posix()} has no image of flux_magic: run it, and save it first")
-    return _exported(found.subjects, path.parent / SHARED)
+    return _exported(found.subjects, path.parent / BESIDE)
 
 
 def _exported(subjects: list[Subject], folder: Path) -> Exported:
     written = there = 0
     missing: list[str] = []
-    known = Store(store_folder(resolve()), folder)
+    known = store_of(resolve(), folder)
     for label, record, embedded in _images(subjects, missing):
-        target = shared_path(folder, record)
+        target = exported_path(folder, record)
         if _is_whole(target, record):
             there += 1
             continue
@@ -91,7 +91,7 @@ def _images(subjects: list[Subject], missing: list[str]) -> Iterator[tuple[str, 
             missing.append(f"{subject.label}: {error.message}")
             continue
         embedded = [subject.data] if subject.data else []
-        _, _, so_far = jobs.setdefault(shared_path(Path(), record).name, (subject.label, record, []))
+        _, _, so_far = jobs.setdefault(exported_path(Path(), record).name, (subject.label, record, []))
         so_far += embedded
     yield from jobs.values()
 

@@ -13,8 +13,8 @@ from .errors import FluxError, InvalidRequest, few
 from .generation import Generation, ImageFile
 from .generations import Generations
 from .record import request_of
-from .settings import Settings, store_folder
-from .store import Store, Stored
+from .settings import Settings
+from .store import Store, Stored, store_of
 from .types import UNKNOWN
 
 MOST_NOTES: Final = 5
@@ -62,7 +62,7 @@ class History(Generations):
 
 def history(settings: Settings, *, last: int = 20, search: str = "") -> History:
     """The store's last jobs, or the last of those whose prompt has all the words of `search`."""
-    store = Store(store_folder(settings))
+    store = store_of(settings)
     found = store.search(search) if search.strip() else iter(store)
     return History(list(islice(_generations(found, store, settings), last)), store.skipped, search.strip())
 
@@ -72,7 +72,7 @@ def delete(settings: Settings, digest: str) -> int:
 
     Raises InvalidRequest where none or more than one image has such a digest, StoreError.
     """
-    store = Store(store_folder(settings))
+    store = store_of(settings)
     found = store.with_digest(digest)
     digests = {file.digest for one in found for file in one.record.files if file.digest.startswith(_plain(digest))}
     if not found:

@@ -19,8 +19,8 @@ from .providers import get_provider, hub
 from .providers.base import AsyncGeneratorProvider, Limits
 from .providers.connection import Connection, is_loopback
 from .record import our_version, replay_key
-from .settings import Settings, store_folder
-from .store import Store, Stored
+from .settings import Settings
+from .store import UNKEPT, Stored, store_of
 from .types import (
     STAND_IN,
     Circumstances,
@@ -174,8 +174,10 @@ class Job:
 
     def _kept(self, record: Record, files: list[ImageFile]) -> Generation:
         """The generation, with its files in the store where there is one; what cannot be kept is not lost."""
-        store, notes = Store(store_folder(self.settings)), list(self.skipped)
-        if store.folder is not None:
+        store, notes = store_of(self.settings), list(self.skipped)
+        if store.folder is None and self.settings.store is not False:
+            notes.append(UNKEPT)
+        elif store.folder is not None:
             try:
                 stored = store.put(record, [file.data for file in files])
                 files = [file.at(path) for file, path in zip(files, stored.files, strict=True)]
@@ -236,9 +238,9 @@ class Job:
             width=request.sent_width,
             height=request.sent_height,
         )
-        store = Store(store_folder(self.settings))
+        store = store_of(self.settings)
         stored = await asyncio.to_thread(store.find, key)
-        self.skipped.extend(store.skipped)
+        self.skipped.extend(line for line in store.skipped if line not in self.skipped)
         return None if stored is None else self._again(stored)
 
     def _again(self, stored: Stored) -> Generation:

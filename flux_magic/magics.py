@@ -95,6 +95,7 @@ class FluxMagics(Magics):
     store = Union(
         (Bool(), Unicode()), default_value=None, allow_none=True, help="The folder that keeps images; False keeps none."
     ).tag(config=True)
+    shared_store = Unicode(None, allow_none=True, help="A folder of others, read before the store.").tag(config=True)
     replay = Enum(settings.REPLAY, None, allow_none=True, help="Whether images come from the store.").tag(config=True)
     concurrency = Int(
         None, allow_none=True, min=1, max=settings.MOST_AT_ONCE, help="Images of a sweep at once (4 where unset)."

@@ -17,7 +17,12 @@ from .errors import InvalidRequest, shown
 from .types import Space
 
 DEFAULT_MODEL: Final = "flux"
-ENVIRONMENT: Final = {"space": "FLUX_MAGIC_SPACE", "store": "FLUX_MAGIC_STORE", "replay": "FLUX_MAGIC_REPLAY"}
+ENVIRONMENT: Final = {
+    "space": "FLUX_MAGIC_SPACE",
+    "store": "FLUX_MAGIC_STORE",
+    "shared_store": "FLUX_MAGIC_SHARED_STORE",
+    "replay": "FLUX_MAGIC_REPLAY",
+}
 INLINE: Final = ("png", "jpeg", "link")
 RUNNERS: Final = ("thread", "nest")
 REPLAY: Final = ("auto", "only", "off")
@@ -55,6 +60,8 @@ class Settings:
         concurrency: how many images of a sweep are made at once, 1 to 16.
         runner: `thread` (a background loop) or `nest` (the kernel's own loop, by nest-asyncio).
         store: the folder that keeps what was made; None is one in the user's data folder, False keeps nothing.
+        shared_store: a folder that others keep, which is read before the store and never written to; several as in
+            `PATH` (with `os.pathsep` between them) are read in their order.
         replay: `auto` takes an image of a given seed from the store, where it is there; `only` asks no Space at all;
             `off` always asks. Where `FLUX_MAGIC_REPLAY` is `only`, this is too.
         metadata: whether a picture that is embedded or saved carries what made it.
@@ -75,6 +82,7 @@ class Settings:
     concurrency: int = 4
     runner: str = "thread"
     store: str | os.PathLike[str] | bool | None = None
+    shared_store: str | os.PathLike[str] | None = None
     replay: str = "auto"
     metadata: bool = True
 
@@ -91,6 +99,9 @@ class Settings:
         store: object = self.store
         if not isinstance(store, str | os.PathLike | bool | None):
             raise InvalidRequest(f"store is {shown(store)}: give a folder, or False to keep nothing")
+        shared: object = self.shared_store
+        if not isinstance(shared, str | os.PathLike | None):
+            raise InvalidRequest(f"shared_store is {shown(shared)}: give a folder")
         if self.token is not None and not re.fullmatch(r"[!-~]+", str(self.token)):
             raise InvalidRequest(
                 "the token holds a blank, a line end or a letter that none has: give it as it was made"
@@ -103,18 +114,33 @@ class Settings:
 def store_folder(settings: Settings) -> Path | None:
     """Where what was made is kept: a folder that may not be there yet, or None where nothing is kept.
 
-    Raises InvalidRequest where it is in the home of somebody who is not known.
+    Nothing is kept where the store is turned off, or none is named and the user has no home: a container's user may
+    have none. Raises InvalidRequest where it is in the home of somebody who is not known.
     """
     if settings.store is False:
         return None
     if settings.store is not None and settings.store is not True:
-        try:
-            return Path(settings.store).expanduser()
-        except RuntimeError as exc:
-            raise InvalidRequest(f"store is {shown(settings.store)}: no such home is known") from exc
+        return _expanded("store", settings.store)
     import platformdirs
 
-    return platformdirs.user_data_path("flux_magic", appauthor=False) / "store"
+    try:
+        found = platformdirs.user_data_path("flux_magic", appauthor=False)
+    except RuntimeError:  # what platformdirs 4.4 and later say of a user without a home
+        return None
+    return found / "store" if found.is_absolute() else None
+
+
+def shared_folders(settings: Settings) -> tuple[Path, ...]:
+    """The folders of others that are read before it; raises InvalidRequest as `store_folder` does."""
+    named = os.fspath(settings.shared_store or "").split(os.pathsep)
+    return tuple(_expanded("shared_store", one) for one in named if one)
+
+
+def _expanded(name: str, folder: str | os.PathLike[str]) -> Path:
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as exc:
+        raise InvalidRequest(f"{name} is {shown(folder)}: no such home is known") from exc
 
 
 def _is_time(value: object) -> bool:

@@ -18,9 +18,10 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from itertools import repeat
 from pathlib import Path
 from typing import Final
 
@@ -28,10 +29,14 @@ from . import keepsake, picture
 from . import record as records
 from .errors import InvalidRequest, RecordError, StoreError
 from .files import write_whole
+from .settings import Settings, shared_folders, store_folder
 from .types import UNKNOWN, Record
 
-SHARED: Final = Path("flux_images")
+BESIDE: Final = Path("flux_images")
 """The folder beside a notebook that has its images: it is read first, and nothing is written there but by an export."""
+
+UNREADABLE: Final = "the shared store cannot be read"
+UNKEPT: Final = "not kept, since no home is known to keep it in: FLUX_MAGIC_STORE names a folder"
 
 _DIGITS: Final = 12
 _NAME: Final = re.compile(
@@ -65,14 +70,16 @@ class Store:
 
     Args:
         folder: what is put goes here; None keeps nothing.
-        shared: read before it.
+        beside: what is beside the notebook, read first.
+        shared: what others keep, read before the folder itself, and never written to.
 
     Attributes:
         skipped: what was found and is no record of ours, or is damaged: a line for each.
     """
 
     folder: Path | None
-    shared: Path | None = SHARED
+    beside: Path | None = BESIDE
+    shared: tuple[Path, ...] = ()
     skipped: list[str] = field(default_factory=list)
 
     def put(self, record: Record, files: Sequence[bytes]) -> Stored:
@@ -89,8 +96,8 @@ class Store:
 
     def jobs(self, key: str) -> Iterator[Stored]:
         """The jobs of this replay key, the newest of each folder first; their pictures may be gone."""
-        for jobs in (self._shared(key), self._own(key)):
-            yield from (stored for stored in jobs if records.key_of(stored.record) == key)
+        for folder in self._folders():
+            yield from (stored for stored in self._in(folder, key) if records.key_of(stored.record) == key)
 
     def of(self, record: Record) -> Iterator[Stored]:
         """The jobs that made the very files of this record; those may be gone."""
@@ -98,11 +105,12 @@ class Store:
         yield from (stored for stored in (self.jobs(key) if key else ()) if stored.record.files == record.files)
 
     def __iter__(self) -> Iterator[Stored]:
-        """Every job, the newest first, and once where it is in both folders; `skipped` tells what is skipped."""
-        shared = list(self._shared())
-        there = {stored.record.files for stored in shared}
-        own = (stored for stored in self._own() if stored.record.files not in there)
-        yield from heapq.merge(shared, own, key=_started, reverse=True)
+        """Every job, the newest first, and once where several folders have it; `skipped` tells what is skipped."""
+        listed = [zip(repeat(folder), self._in(folder)) for folder in self._folders()]
+        found_in: dict[object, Path] = {}
+        for folder, stored in heapq.merge(*listed, key=lambda pair: _started(pair[1]), reverse=True):
+            if found_in.setdefault(stored.record.files, folder) == folder:
+                yield stored
 
     def search(self, words: str) -> Iterator[Stored]:
         """The jobs whose prompt has all these words, in any case and order; the newest first."""
@@ -133,29 +141,37 @@ class Store:
         except OSError as exc:
             raise StoreError(f"cannot delete {stored.path}: {exc.strerror}") from exc
 
-    def _shared(self, key: str = "") -> Iterator[Stored]:
-        """What is in the shared folder, the newest first: no name there tells when it was made."""
-        yield from sorted(self._in(self.shared, key), key=_started, reverse=True)
+    def _folders(self) -> Iterator[Path]:
+        """The folders that are read, in order; of a shared one that cannot be read, `skipped` tells."""
+        if self.beside is not None:
+            yield _absolute(self.beside)
+        for folder in self.shared:
+            try:
+                os.scandir(folder).close()
+            except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
+                self.skipped.append(f"{UNREADABLE}: {getattr(error, 'strerror', None) or error}")
+            else:
+                yield _absolute(folder)
+        if self.folder is not None:
+            yield _absolute(self.folder)
 
-    def _own(self, key: str = "") -> Iterator[Stored]:
-        """What is in the folder itself, the newest first, as the names tell."""
-        return self._in(self.folder, key)
+    def _in(self, folder: Path, key: str = "") -> Iterator[Stored]:
+        """What is in a folder, the newest first: as the names tell, or the records where they do not."""
+        key = key[:_DIGITS]
+        timeless = sorted(self._opened(_records_in(folder, key)), key=_started, reverse=True)
+        timed = self._opened(path for month in _months(folder) for path in _records_in(folder / month, key))
+        return heapq.merge(timeless, timed, key=_started, reverse=True)
 
-    def _in(self, folder: Path | None, key: str) -> Iterator[Stored]:
-        for path in _newest_first(_absolute(folder), key[:_DIGITS]) if folder is not None else ():
-            if stored := self._opened(path):
-                yield stored
-
-    def _opened(self, path: Path) -> Stored | None:
-        try:
-            return Stored(records.from_dict(records.loads(path.read_bytes())), path)
-        except FileNotFoundError:  # somebody deleted it just now
-            return None
-        except RecordError as error:
-            self._skip(path, error.message)
-        except OSError as error:  # its own text has the whole path, and notebooks are shown to others
-            self._skip(path, error.strerror or type(error).__name__)
-        return None
+    def _opened(self, paths: Iterable[Path]) -> Iterator[Stored]:
+        for path in paths:
+            try:
+                yield Stored(records.from_dict(records.loads(path.read_bytes())), path)
+            except FileNotFoundError:  # somebody deleted it just now
+                continue
+            except RecordError as error:
+                self._skip(path, error.message)
+            except OSError as error:  # its own text has the whole path, and notebooks are shown to others
+                self._skip(path, error.strerror or type(error).__name__)
 
     def _is_whole(self, stored: Stored) -> bool:
         try:
@@ -168,6 +184,11 @@ class Store:
 
     def _skip(self, path: Path, reason: str) -> None:
         self.skipped.append(f"{path.name} is skipped: {' '.join(reason.split())}")
+
+
+def store_of(settings: Settings, beside: Path = BESIDE) -> Store:
+    """The store that a call's settings name, with what is read before it; raises InvalidRequest as `store_folder`."""
+    return Store(store_folder(settings), beside, shared_folders(settings))
 
 
 def write(path: Path, record: Record, files: Sequence[bytes]) -> Stored:
@@ -201,8 +222,8 @@ def read_picture(path: Path, sha256: str) -> bytes:
 _AGAIN = "The cell makes it again, with --fresh."
 
 
-def shared_path(folder: Path, record: Record) -> Path:
-    """Where a record goes in a folder that is shared: a name without the time, the same for the same image."""
+def exported_path(folder: Path, record: Record) -> Path:
+    """Where an export puts a record: a name without the time, the same for the same image."""
     return folder / f"{_named(record)}.json"
 
 
@@ -221,19 +242,14 @@ def _pictures(path: Path, record: Record) -> list[Path]:
     ]
 
 
-def _newest_first(folder: Path, key: str) -> Iterator[Path]:
-    """The records of a store by their names: those of the newest month first; those in the folder itself before."""
-    yield from _records_in(folder, key)
-    for month in sorted(_months(folder), reverse=True):
-        yield from _records_in(folder / month, key)
-
-
 def _months(folder: Path) -> list[str]:
+    """The folders of a store, the newest first."""
     try:
         with os.scandir(folder) as entries:
-            return [entry.name for entry in entries if re.fullmatch(r"\d{4}-\d\d", entry.name) and entry.is_dir()]
+            months = [entry.name for entry in entries if re.fullmatch(r"\d{4}-\d\d", entry.name) and entry.is_dir()]
     except (OSError, ValueError):
         return []
+    return sorted(months, reverse=True)
 
 
 def _records_in(folder: Path, key: str) -> Iterator[Path]:

@@ -18,6 +18,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # No test finds what another one, or the person at this machine, has made; and none leaves anything there.
 os.environ["FLUX_MAGIC_STORE"] = tempfile.mkdtemp(prefix="flux_magic-store-")
 os.environ["FLUX_MAGIC_REPLAY"] = "off"
+os.environ.pop("FLUX_MAGIC_SHARED_STORE", None)
 atexit.register(shutil.rmtree, os.environ["FLUX_MAGIC_STORE"], ignore_errors=True)
 
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 from .. import keepsake
 from ..errors import RecordError
 from ..record import carried_from
-from ..settings import MOST_SWEPT, resolve, store_folder
-from ..store import SHARED, Store
+from ..settings import MOST_SWEPT, resolve
+from ..store import BESIDE, Store, store_of
 from .subjects import Found, Subject
 
 _PICTURES: Final = ("image/png", "image/jpeg", "image/webp")
@@ -37,7 +37,7 @@ def read_notebook(path: Path, found: Found) -> None:
         found.problems.append(f"{label}: no notebook of format 4: it has no cells")
         return
     for number, outputs in enumerate(_outputs(notebook["cells"]), 1):
-        _read_cell(f"{label}, cell {number}", outputs, path.parent / SHARED, found)
+        _read_cell(f"{label}, cell {number}", outputs, path.parent / BESIDE, found)
 
 
 def _outputs(cells: list[Any]) -> Iterator[list[Any]]:
@@ -48,7 +48,7 @@ def _outputs(cells: list[Any]) -> Iterator[list[Any]]:
             yield outputs if isinstance(outputs, list) else []
 
 
-def _read_cell(label: str, outputs: list[Any], shared: Path, found: Found) -> None:
+def _read_cell(label: str, outputs: list[Any], beside: Path, found: Found) -> None:
     mine = []
     for output in outputs:
         data, metadata = _mapping(output, "data"), _mapping(output, "metadata")
@@ -63,7 +63,7 @@ def _read_cell(label: str, outputs: list[Any], shared: Path, found: Found) -> No
     for number, (picture, told, line) in enumerate(mine, 1):
         which = f"{label}, picture {number}" if len(mine) > 1 else label
         if isinstance(told, dict) and "sheet" in told:
-            _read_sheet(which, told["sheet"], shared, found)
+            _read_sheet(which, told["sheet"], beside, found)
             if told.get("sha256") != keepsake.sha256(picture or b""):
                 found.problems.append(
                     f"{which}: the sheet is not the picture that was shown: it was altered, or deleted"
@@ -72,13 +72,13 @@ def _read_cell(label: str, outputs: list[Any], shared: Path, found: Found) -> No
             found.subjects.append(Subject(which, "notebook", picture, told, line))
 
 
-def _read_sheet(label: str, records: Any, shared: Path, found: Found) -> None:
+def _read_sheet(label: str, records: Any, beside: Path, found: Found) -> None:
     """Add the images of a sweep's sheet, which shows them small: they are elsewhere."""
     if not isinstance(records, list) or len(records) > MOST_SWEPT:
         many = f"{len(records)} of them, more than {MOST_SWEPT}" if isinstance(records, list) else "no list of them"
         found.problems.append(f"{label}: the records of the sheet cannot be read: {many}")
         return
-    known = Store(store_folder(resolve()), shared)
+    known = store_of(resolve(), beside)
     for number, told in enumerate(records, 1):
         if isinstance(told, dict):
             source = _kept(told, known)

@@ -13,8 +13,9 @@ from tests.support.kernel import Kernel, running_kernel
 
 README = Path(__file__).parents[2] / "README.md"
 PYTHON = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-MAGIC = [block for block in PYTHON if "%" in block]
-BLOCKS = [block for block in PYTHON if block not in MAGIC]
+HUB = [block for block in PYTHON if "get_config" in block]  # tests/kernel/test_on_a_hub.py
+MAGIC = [block for block in PYTHON if "%" in block and block not in HUB]
+BLOCKS = [block for block in PYTHON if block not in MAGIC + HUB]
 EXAMPLES = [block for block in BLOCKS if "create_async_generator" in block]
 OTHERS = [block for block in BLOCKS if block not in EXAMPLES]
 LAST = "asyncio.run(main())\n"

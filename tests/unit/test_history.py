@@ -17,7 +17,7 @@ from flux_magic.generation import Generation
 from flux_magic.generations import Generations
 from flux_magic.history import LONGEST, History
 from flux_magic.settings import Settings
-from flux_magic.store import SHARED, Store, Stored, shared_path, write
+from flux_magic.store import BESIDE, Store, Stored, exported_path, write
 from tests.unit.samples import encoded, generation, opened
 
 VOID = {"img", "br"}
@@ -260,7 +260,7 @@ def test_a_record_that_no_request_can_have_made_is_skipped(folder: Path, setting
 
 def test_what_is_beside_the_notebook_is_shown_and_never_deleted(folder: Path, settings: Settings) -> None:
     made = generation(prompt="a shared fox")
-    write(shared_path(SHARED, made.record), made.record, [made.data])
+    write(exported_path(BESIDE, made.record), made.record, [made.data])
     assert [one.prompt for one in history.history(settings)] == ["a shared fox"]
     with pytest.raises(InvalidRequest, match="no image in the store has the digest"):
         history.delete(settings, made.digest)

@@ -29,7 +29,7 @@ from flux_magic.generation import Generation
 from flux_magic.origin import Recalled, recall, recalled, recalled_from
 from flux_magic.panel import Panel
 from flux_magic.record import Carried
-from flux_magic.store import Store, shared_path, write
+from flux_magic.store import Store, exported_path, write
 from flux_magic.types import Record
 from tests.unit.samples import drawing, encoded, generation, record
 from tests.unit.scripted import installed
@@ -125,7 +125,7 @@ def test_a_record_beside_a_file_that_is_not_its_own_tells_nothing(tmp_path: Path
 def test_a_file_in_the_folder_beside_a_notebook_is_known(tmp_path: Path) -> None:
     made = generation(*NATIVE.values())
     inside = [keepsake.restorable(file.data, made.record, place) for place, file in enumerate(made.files)]
-    stored = write(shared_path(tmp_path, made.record), made.record, inside)
+    stored = write(exported_path(tmp_path, made.record), made.record, inside)
     for path, data in zip(stored.files, NATIVE.values(), strict=True):
         found = recall(path)
         assert found.record == made.record

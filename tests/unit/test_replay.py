@@ -20,7 +20,7 @@ from flux_magic.generation import Generation
 from flux_magic.generations import Generations
 from flux_magic.providers import hub
 from flux_magic.settings import Settings
-from flux_magic.store import SHARED, Store, shared_path, write
+from flux_magic.store import BESIDE, Store, exported_path, write
 from flux_magic.types import ImageRequest, Queued, Running
 from tests.unit.samples import encoded
 from tests.unit.scripted import ADDRESS, Scripted, answer, installed
@@ -289,7 +289,7 @@ def test_without_a_store_nothing_is_kept_and_nothing_replayed(provider: type[Scr
 def test_without_a_store_what_is_beside_the_notebook_is_replayed(provider: type[Scripted]) -> None:
     first = made(seed=1, store=False)
     inside, _ = keepsake.with_record(first.data, first.record, 0)
-    write(shared_path(SHARED, first.record), first.record, [inside])
+    write(exported_path(BESIDE, first.record), first.record, [inside])
     second = made(seed=1, store=False)
     assert second.replayed
     assert second.data == first.data
@@ -524,3 +524,44 @@ def test_with_the_environments_only_no_connection_is_opened_by_anyone(monkeypatc
 
     with pytest.raises(NotInStore, match=r"FLUX_MAGIC_REPLAY=only: nothing is asked of black-forest-labs"):
         asyncio.run(original())
+
+
+def test_a_shared_store_is_read_before_ones_own_and_never_written_to(
+    provider: type[Scripted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teachers = made(seed=1, store=tmp_path / "class")
+    before = sorted((path, path.stat().st_mtime_ns) for path in (tmp_path / "class").rglob("*"))
+    monkeypatch.setenv("FLUX_MAGIC_SHARED_STORE", str(tmp_path / "class"))
+    pupils, other = made(seed=1, store=tmp_path / "own"), made(seed=2, store=tmp_path / "own")
+    assert (pupils.replayed, other.replayed) == (True, False)
+    assert pupils.path == teachers.path
+    assert other.path is not None
+    assert other.path.is_relative_to(tmp_path / "own")
+    assert len(asked(provider)) == 2
+    assert sorted((path, path.stat().st_mtime_ns) for path in (tmp_path / "class").rglob("*")) == before
+
+
+def test_a_shared_store_that_is_not_there_is_said_in_one_line_without_its_path(
+    provider: type[Scripted], tmp_path: Path
+) -> None:
+    gone = tmp_path / "gone"
+    first = made(seed=1, shared_store=gone)
+    assert first.note == "the shared store cannot be read: No such file or directory"
+    with pytest.raises(NotInStore) as caught:
+        made(seed=2, shared_store=gone, replay="only")
+    assert caught.value.hint == first.note
+    assert len(asked(provider)) == 1
+
+
+def test_who_has_no_home_is_told_that_nothing_is_kept(
+    provider: type[Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import platformdirs
+
+    monkeypatch.delenv("FLUX_MAGIC_STORE")
+    monkeypatch.setattr(platformdirs, "user_data_path", lambda *_, **__: Path("~/.local/share"))
+    first = made(seed=1)
+    assert first.path is None
+    assert first.note == "not kept, since no home is known to keep it in: FLUX_MAGIC_STORE names a folder"
+    assert made(seed=1, store=False).note == ""
+    assert len(asked(provider)) == 2

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from flux_magic.settings import Settings, configure_by, resolve
 @pytest.fixture(autouse=True)
 def _no_layers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A test starts without environment and `%config`, and leaves none."""
-    for name in ("SPACE", "STORE", "REPLAY"):
+    for name in ("SPACE", "STORE", "SHARED_STORE", "REPLAY"):
         monkeypatch.delenv(f"FLUX_MAGIC_{name}", raising=False)
     configure_by(dict)
     yield
@@ -156,3 +158,45 @@ def test_a_configured_token_is_for_the_configured_space_alone(
         assert bool(resolve(**asked).token) is goes
     finally:
         configure_by(dict)
+
+
+def test_the_shared_store_comes_from_the_environment_and_may_be_several(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert settings.shared_folders(resolve()) == ()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("FLUX_MAGIC_SHARED_STORE", os.pathsep.join(["/srv/class", "", "~/shared"]))
+    assert settings.shared_folders(resolve()) == (Path("/srv/class"), tmp_path / "shared")
+    configure_by(lambda: {"shared_store": "/srv/another"})
+    assert settings.shared_folders(resolve()) == (Path("/srv/another"),)
+    assert settings.shared_folders(resolve(shared_store=Path("/srv/mine"))) == (Path("/srv/mine"),)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        pytest.param(3, "shared_store is 3: give a folder", id="a number"),
+        pytest.param(False, "shared_store is False: give a folder", id="off"),
+        pytest.param("~nobody_here_7/x", "shared_store is '~nobody_here_7/x': no such home is known", id="no home"),
+    ],
+)
+def test_a_shared_store_that_is_no_folder_is_a_mistake(value: Any, said: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        settings.shared_folders(resolve(shared_store=value))
+    assert caught.value.message == said
+
+
+@pytest.mark.parametrize("platform", ["says so", "says a path of no meaning"])
+def test_who_has_no_home_keeps_nothing_where_no_folder_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, platform: str
+) -> None:
+    import platformdirs
+
+    def homeless(*_: object, **__: object) -> Path:
+        if platform == "says so":
+            raise RuntimeError("could not determine the home directory")
+        return Path("~/.local/share/flux_magic")
+
+    monkeypatch.setattr(platformdirs, "user_data_path", homeless)
+    assert settings.store_folder(resolve()) is None
+    assert settings.store_folder(resolve(store=tmp_path)) == tmp_path

@@ -25,7 +25,7 @@ from flux_magic.client import Client
 from flux_magic.errors import InvalidRequest, StoreError
 from flux_magic.generation import Generation
 from flux_magic.record import key_of
-from flux_magic.store import Store, Stored, shared_path, write
+from flux_magic.store import Store, Stored, exported_path, write
 from flux_magic.types import Record
 from tests.unit.samples import encoded, record
 from tests.unit.scripted import installed
@@ -369,7 +369,7 @@ def test_a_store_that_is_turned_off_keeps_nothing() -> None:
 def exported(made: Record, data: list[bytes], folder: Path) -> Stored:
     """What an export writes: the pictures have their record inside."""
     inside = [keepsake.restorable(one, made, place) for place, one in enumerate(data)]
-    return write(shared_path(folder, made), made, inside)
+    return write(exported_path(folder, made), made, inside)
 
 
 @pytest.fixture
@@ -382,7 +382,7 @@ def both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 def test_what_is_beside_the_notebook_is_found_first_and_read_back_as_it_was_delivered(both: Store) -> None:
     made, data = job(PNG, WEBP, JPEG)
     both.put(made, data)
-    shared = exported(made, data, store.SHARED)
+    shared = exported(made, data, store.BESIDE)
     found = both.find(key(made))
     assert found is not None
     assert found.path == Path.cwd() / shared.path
@@ -396,7 +396,7 @@ def test_what_has_texts_of_its_spaces_own_is_exported_as_it_was_delivered(both: 
     texts.add_text("parameters", "a fox")
     theirs = encoded(pnginfo=texts)
     made, data = job(theirs, PNG)
-    shared = exported(made, data, store.SHARED)
+    shared = exported(made, data, store.BESIDE)
     assert [path.read_bytes() == one for path, one in zip(shared.files, data, strict=True)] == [True, False]
     assert [shared.read(place) for place in range(2)] == data
     assert both.find(key(made)) is not None
@@ -405,14 +405,14 @@ def test_what_has_texts_of_its_spaces_own_is_exported_as_it_was_delivered(both: 
 def test_what_is_damaged_beside_the_notebook_is_found_in_the_store(both: Store) -> None:
     made, data = job()
     own = both.put(made, data)
-    exported(made, data, store.SHARED).files[0].write_bytes(b"")
+    exported(made, data, store.BESIDE).files[0].write_bytes(b"")
     assert both.find(key(made)) == own
     assert len(both.skipped) == 1
 
 
 def test_of_two_beside_the_notebook_the_newer_is_found(both: Store) -> None:
     for year, data in ((2024, PNG), (2026, WEBP), (2025, JPEG)):
-        exported(*job(data, started=f"{year}-01-01T00:00:00+00:00"), store.SHARED)
+        exported(*job(data, started=f"{year}-01-01T00:00:00+00:00"), store.BESIDE)
     found = both.find(key(job()[0]))
     assert found is not None
     assert found.read() == WEBP
@@ -420,7 +420,7 @@ def test_of_two_beside_the_notebook_the_newer_is_found(both: Store) -> None:
 
 def test_files_are_found_after_a_notebook_goes_to_another_folder(both: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     made, data = job()
-    exported(made, data, store.SHARED)
+    exported(made, data, store.BESIDE)
     found = both.find(key(made))
     relative = Store(Path("near"), None).put(*job(seed=9))
     monkeypatch.chdir("/")
@@ -443,8 +443,8 @@ def test_a_list_has_what_is_in_both_folders_once_and_the_newest_first(both: Stor
     for month in (1, 3, 5):
         both.put(*made(month))
     for month in (2, 3, 4):
-        exported(*made(month), store.SHARED)
-    exported(*job(seed=99, started="unknown"), store.SHARED)
+        exported(*made(month), store.BESIDE)
+    exported(*job(seed=99, started="unknown"), store.BESIDE)
     assert [stored.record.seed for stored in both] == [5, 4, 3, 2, 1, 99]
 
 
@@ -461,7 +461,7 @@ def test_a_job_goes_by_its_digest_alone_and_leaves_the_others(own: Store) -> Non
 
 def test_what_is_beside_a_notebook_is_never_deleted(both: Store) -> None:
     made, data = job()
-    exported(made, data, store.SHARED)
+    exported(made, data, store.BESIDE)
     assert both.with_digest(made.files[0].digest) == []
 
 
@@ -522,7 +522,7 @@ def test_a_search_is_for_all_words_in_any_case(own: Store, words: str, found: se
 )
 def test_any_prompt_has_a_name_that_any_file_system_takes(both: Store, prompt: str, words: str) -> None:
     made, data = job(prompt=prompt)
-    for stored in (both.put(made, data), exported(made, data, store.SHARED)):
+    for stored in (both.put(made, data), exported(made, data, store.BESIDE)):
         match = re.fullmatch(
             r"(?:\d\d-\d{6}\.\d{6}-)?(.*)42-[0-9a-f]{12}-[0-9a-f]{12}\.json", stored.path.name, re.ASCII
         )
@@ -673,3 +673,39 @@ def test_a_folder_that_is_another_one_under_the_same_name_is_read(own: Store, mo
     assert list(own) == []
     second = own.put(*job(seed=2))
     assert list(own) == [second]
+
+
+def test_folders_are_read_in_their_order_and_listed_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def made(day: int) -> tuple[Record, list[bytes]]:
+        return job(encoded(colour=day), seed=day, started=f"2026-01-{day:02}T00:00:00+00:00")
+
+    department, lesson = Store(tmp_path / "department", None), tmp_path / "lesson"
+    for day in (1, 4):
+        department.put(*made(day))
+    for day in (2, 4, 5):  # what an export wrote, and somebody shares
+        exported(*made(day), lesson)
+    reader = Store(tmp_path / "own", shared=(tmp_path / "department", lesson))
+    for day in (3, 5):
+        reader.put(*made(day))
+    exported(*made(6), store.BESIDE)
+    assert [stored.record.seed for stored in reader] == [6, 5, 4, 3, 2, 1]
+    found = [reader.find(key(made(day)[0])) for day in (6, 4, 5, 3, 7)]
+    folders = [stored and stored.path.relative_to(tmp_path).parts[0] for stored in found]
+    assert folders == ["flux_images", "department", "lesson", "own", None]
+    assert reader.skipped == []
+    assert reader.with_digest(made(4)[0].files[0].digest) == []
+
+
+def test_what_is_damaged_in_a_shared_store_is_found_in_the_next(tmp_path: Path) -> None:
+    made, data = job()
+    Store(tmp_path / "shared", None).put(made, data).files[0].write_bytes(b"")
+    reader = Store(tmp_path / "own", None, (tmp_path / "shared", tmp_path / "gone", Path("a\0b")))
+    own = reader.put(made, data)
+    assert reader.find(key(made)) == own
+    damaged, gone, strange = sorted(reader.skipped)
+    assert "is skipped: the image" in damaged
+    assert gone == "the shared store cannot be read: No such file or directory"
+    assert strange.startswith("the shared store cannot be read: ")
+    assert "null" in strange
