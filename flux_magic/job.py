@@ -20,7 +20,7 @@ from .providers.base import AsyncGeneratorProvider, Limits
 from .providers.connection import Connection, is_loopback
 from .record import our_version, replay_key
 from .settings import Settings
-from .store import UNKEPT, Stored, store_of
+from .store import SLOW, UNKEPT, Store, Stored, store_of
 from .types import (
     STAND_IN,
     Circumstances,
@@ -123,19 +123,19 @@ class Job:
         circumstances = replace(clock.told(), **await self._circumstances(provider))
         drawing = await provider.stand_in()
 
-        def kept() -> Generation:
-            files = [ImageFile(picture.describe(data), data, address) for data, address in fetched]
+        def made() -> Generation:
+            files = tuple(ImageFile(picture.describe(data), data, address) for data, address in fetched)
             around = replace(circumstances, version=our_version(), decoder=picture.decoder())
-            return self._kept(self._record(provider, response, files, drawing, around), files)
+            return self._made(self._record(provider, response, files, drawing, around), files)
 
         # Decoding is the processor's work, and writing the disk's: both are a thread's.
-        yield await asyncio.to_thread(kept)
+        yield await self._kept(await asyncio.to_thread(made))
 
     def _record(
         self,
         provider: AsyncGeneratorProvider,
         response: ImageResponse,
-        files: list[ImageFile],
+        files: tuple[ImageFile, ...],
         drawing: str | None,
         circumstances: Circumstances,
     ) -> Record:
@@ -172,25 +172,21 @@ class Job:
     def _to_the_hub(self) -> Connection:
         return Connection(self.session, proxy=self.settings.proxy, limits=self.limits)
 
-    def _kept(self, record: Record, files: list[ImageFile]) -> Generation:
-        """The generation, with its files in the store where there is one; what cannot be kept is not lost."""
-        store, notes = store_of(self.settings), list(self.skipped)
-        if store.folder is None and self.settings.store is not False:
-            notes.append(UNKEPT)
-        elif store.folder is not None:
-            try:
-                stored = store.put(record, [file.data for file in files])
-                files = [file.at(path) for file, path in zip(files, stored.files, strict=True)]
-            except StoreError as error:
-                notes.append(error.message)
-        return Generation(
-            self.request,
-            record,
-            tuple(files),
-            self.settings.inline,
-            metadata=self.settings.metadata,
-            note="; ".join(notes),
-        )
+    def _made(self, record: Record, files: tuple[ImageFile, ...]) -> Generation:
+        notes, metadata = "; ".join(self.skipped), self.settings.metadata
+        return Generation(self.request, record, files, self.settings.inline, metadata=metadata, note=notes)
+
+    async def _kept(self, made: Generation) -> Generation:
+        """The generation with its files in the store, where there is one; what cannot be kept is not lost.
+
+        A disk that takes long goes on with it while the image is shown.
+        """
+        store = store_of(self.settings)
+        if store.folder is None:
+            return made if self.settings.store is False else _noted(made, UNKEPT)
+        putting = asyncio.ensure_future(asyncio.to_thread(_put, store, made))
+        await asyncio.wait({putting}, timeout=self.limits.disk)
+        return putting.result() if putting.done() else _noted(made, SLOW)
 
     async def _replayed(self) -> Generation | None:
         """The stored generation of a Space whose identity is known without asking it."""
@@ -277,6 +273,18 @@ class Job:
             f'not in flux_images, nor in the store, and with replay = "only" no Space is asked: {what}',
             "; ".join(self.skipped) or "Run the cell where there is a network, then: flux-magic export NOTEBOOK",
         )
+
+
+def _put(store: Store, made: Generation) -> Generation:
+    try:
+        stored = store.put(made.record, [file.data for file in made.files])
+    except StoreError as error:
+        return _noted(made, error.message)
+    return replace(made, files=tuple(file.at(path) for file, path in zip(made.files, stored.files, strict=True)))
+
+
+def _noted(made: Generation, note: str) -> Generation:
+    return replace(made, note="; ".join(filter(None, (made.note, note))))
 
 
 @functools.cache

@@ -36,6 +36,7 @@ BESIDE: Final = Path("flux_images")
 """The folder beside a notebook that has its images: it is read first, and nothing is written there but by an export."""
 
 UNREADABLE: Final = "the shared store cannot be read"
+SLOW: Final = "the disk of the store is slow: the image is being kept while you go on"
 UNKEPT: Final = "not kept, since no home is known to keep it in: FLUX_MAGIC_STORE names a folder"
 
 _DIGITS: Final = 12

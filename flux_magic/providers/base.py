@@ -37,6 +37,7 @@ class Limits:
         longest_wait: that a Space may ask for (Retry-After) before it counts as an error.
         wake: for a sleeping Space to wake.
         body: the largest file that is read.
+        disk: for an image to be written to the store, before it is shown without waiting for that.
     """
 
     connect: float = 30
@@ -49,6 +50,7 @@ class Limits:
     longest_wait: float = 120
     wake: float = 300
     body: int = 64 * 2**20
+    disk: float = 5
 
 
 class AsyncResult(AsyncGenerator[ImageResponse, None]):

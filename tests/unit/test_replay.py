@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import random
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +20,10 @@ from flux_magic.client import Client
 from flux_magic.errors import InvalidRequest, LocalSpaceError, NotInStore, SpaceError, StoreError
 from flux_magic.generation import Generation
 from flux_magic.generations import Generations
+from flux_magic.job import Job
 from flux_magic.providers import hub
+from flux_magic.providers.base import Limits
+from flux_magic.providers.connection import open_session
 from flux_magic.settings import Settings
 from flux_magic.store import BESIDE, Store, exported_path, write
 from flux_magic.types import ImageRequest, Queued, Running
@@ -565,3 +570,39 @@ def test_who_has_no_home_is_told_that_nothing_is_kept(
     assert first.note == "not kept, since no home is known to keep it in: FLUX_MAGIC_STORE names a folder"
     assert made(seed=1, store=False).note == ""
     assert len(asked(provider)) == 2
+
+
+async def made_on(disk: float, **options: Any) -> Generation:
+    """A generation, where the store's disk has this many seconds."""
+    settings_, session = settings.resolve(width=256, height=256, **options), open_session()
+    async with session:
+        job = Job(ImageRequest("a fox", seed=1, width=256, height=256), settings_, session, Limits(disk=disk))
+        *_, generation = [event async for event in job.events()]
+    assert isinstance(generation, Generation)
+    return generation
+
+
+def test_an_image_does_not_wait_for_a_slow_disk_and_is_kept_all_the_same(
+    provider: type[Scripted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_go_on, fsync = threading.Event(), os.fsync
+
+    def slowly(handle: int) -> None:
+        may_go_on.wait(20)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", slowly)
+
+    async def shown_first() -> Generation:
+        first = await made_on(disk=0.05, store=tmp_path)
+        assert list(Store(tmp_path, None)) == []
+        may_go_on.set()
+        return first
+
+    first = asyncio.run(shown_first())  # the end of a loop waits for its threads
+    assert first.note == "the disk of the store is slow: the image is being kept while you go on"
+    assert (first.path, first.data) == (None, encoded())
+    [kept] = Store(tmp_path, None)
+    assert kept.record == first.record
+    assert asyncio.run(made_on(disk=5, store=tmp_path)).replayed
+    assert len(asked(provider)) == 1
