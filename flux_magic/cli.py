@@ -31,7 +31,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     if options.command == "space":
         return _space(options.host, options.port)
     if options.command == "doctor":
-        return _doctor(options.space)
+        return _doctor(options.space or options.named, options.model)
     if options.command == "info":
         return _info(options.image, as_json=options.json)
     if options.command == "export":
@@ -53,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     space.add_argument("--port", default="7860", help="the port, 0 for any free one (default %(default)s)")
     doctor = commands.add_parser("doctor", help="show versions, and how a Space is")
     doctor.add_argument("space", nargs="?", help="a Hugging Face id, a URL, or local (default: the model's own)")
+    doctor.add_argument("--space", dest="named", metavar="SPACE", help="the same, as the magics have it")
+    doctor.add_argument("--model", help="the model whose endpoint is looked for (default: flux)")
     info = commands.add_parser("info", help="show what made an image, and the cell that makes it again")
     info.add_argument(
         "image", help="a file or an http(s) URL: of flux_magic, A1111's web UI, ComfyUI, InvokeAI, SwarmUI"
@@ -107,11 +109,11 @@ def _failed(error: FluxError) -> int:
     return 1
 
 
-def _doctor(space: str | None) -> int:
+def _doctor(space: str | None, model: str | None) -> int:
     from .doctor import examine
     from .settings import resolve
 
-    report = asyncio.run(examine(resolve(space=space)))
+    report = asyncio.run(examine(resolve(space=space, model=model)))
     print(report)
     return 0 if report.healthy else 1
 

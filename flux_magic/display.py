@@ -98,7 +98,7 @@ def _rows(record: Record) -> dict[str, str]:
 def facts(record: Record) -> dict[str, str]:
     """Seed, size and steps, as a person reads them."""
     return {
-        "seed": UNKNOWN if record.seed is None else str(record.seed),
+        "seed": seed(record),
         "size": size(record),
         "steps": str(record.steps),
     }
@@ -107,6 +107,13 @@ def facts(record: Record) -> dict[str, str]:
 def model(record: Record) -> str:
     """What made it, and that it is not FLUX where the local Space drew it."""
     return f"{record.model} (the local Space's drawing, not FLUX)" if record.stand_in else record.model
+
+
+def seed(record: Record) -> str:
+    """What was run, and where it differs, what was asked for: such an image cannot be asked for again."""
+    shown = UNKNOWN if record.seed is None else str(record.seed)
+    other = record.requested_seed is not None and record.requested_seed != record.seed
+    return f"{shown} (asked for {record.requested_seed})" if other else shown
 
 
 def size(record: Record) -> str:

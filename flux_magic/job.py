@@ -141,7 +141,7 @@ class Job:
     ) -> Record:
         identity, requested_space = identity_of(provider, self.settings.space, drawing)
         request = self.request
-        seed = None if request.randomize_seed else request.seed
+        seed = None if request.randomize_seed or not provider.seeded else request.seed
         return Record(
             prompt=request.prompt,
             model=STAND_IN if drawing else str(response.options["model"]),

@@ -93,12 +93,14 @@ class AsyncGeneratorProvider(ABC):
         url: the Space's base URL.
         space: the Space's id on the Hub, `owner/name`; empty where it has none.
         working: whether it is known to work.
+        seeded: whether a request's seed counts; else no image of it can be made again, and its record has no seed.
     """
 
     label: ClassVar[str]
     url: ClassVar[str]
     space: ClassVar[str] = ""
     working: ClassVar[bool] = True
+    seeded: ClassVar[bool] = True
 
     @abstractmethod
     def __init__(self, connection: Connection, url: str | None = None) -> None:

@@ -16,7 +16,9 @@ from ..errors import InvalidRequest, SpaceChanged
 from .wire import plain
 
 _STAND_IN = re.compile(r"flux_magic stand-in, drawing (\d+)")
-_DOCTOR = "A newer flux_magic may know it; flux-magic doctor shows what the Space takes."
+_DOCTOR = (
+    "Is it another model's Space (--model)? Else a newer flux_magic may know it; flux-magic doctor shows what it takes."
+)
 _COMPONENTS = {"textbox": "string", "slider": "number", "number": "number", "checkbox": "boolean"}
 _KINDS: Mapping[str, type | tuple[type, ...]] = {"string": str, "number": (int, float), "boolean": bool}
 

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from ..errors import FluxError, NotAnImage, ProtocolError, ResponseError, SpaceAsleep, StreamLost
 from ..picture import media_type_of
@@ -22,6 +22,12 @@ from .patience import Patience
 _ENDPOINT = re.compile(r"(?P<base>https?://.+?)(?P<prefix>/gradio_api)?/call/(?:v2/)?(?P<name>[^/]+)/?")
 _SMALLEST = 32
 
+FIELDS: Final = ("prompt", "steps", "seed", "randomize_seed", "sent_width", "sent_height")
+"""What a request has for an endpoint's inputs."""
+
+_CHOOSES: Final = "randomize_seed"
+"""An input that many Spaces have, and by default on: a seed that is sent then counts for nothing."""
+
 
 class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
     """A Space on one Gradio endpoint. A subclass says which, and what its inputs are.
@@ -30,14 +36,23 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
         api_endpoint: the URL that jobs are posted to: `{url}/call/{endpoint}`. A subclass that sets
             `url` alone moves it along; one that sets it wins.
         parameters: the endpoint's inputs in order, and for each the field of ImageRequest that fills
-            it (`sent_width` and `sent_height` are the rounded sizes).
+            it: one of FIELDS (`sent_width` and `sent_height` are the rounded sizes). An input that is not
+            named here gets the Space's own default.
+        constants: values for inputs that a request knows nothing of, by their names.
+
+    Raises TypeError where a subclass names a field that a request has not.
     """
 
     api_endpoint: ClassVar[str]
     parameters: ClassVar[Mapping[str, str]]
+    constants: ClassVar[Mapping[str, object]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if wrong := sorted({*cls.__dict__.get("parameters", {}).values()} - {*FIELDS}):
+            raise TypeError(f"{cls.__name__}.parameters: no {', '.join(wrong)}; a request has {', '.join(FIELDS)}")
+        if "parameters" in cls.__dict__:
+            cls.seeded = "seed" in cls.parameters.values()
         if "url" in cls.__dict__ and "space" not in cls.__dict__:
             cls.space = ""  # another address is another Space
         inherited: str | None = getattr(cls, "api_endpoint", None)
@@ -79,7 +94,7 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
         while job is None:
             try:
                 contract = await self._space.contract()
-                values = contract.place(self.inputs(request), self._said(request))
+                values = contract.place(self._values(contract, request), self._said(request))
                 yield Waiting("sending the request")
                 job = await self._space.submit(contract, values)
             except FluxError as error:
@@ -93,10 +108,16 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
                 if told := _told(event, job.routes, request, model):
                     yield told
 
+    def _values(self, contract: Contract, request: ImageRequest) -> dict[str, object]:
+        values = self.inputs(request)
+        if any(one.name == _CHOOSES and one.kind in {"", "boolean"} for one in contract.parameters):
+            values.setdefault(_CHOOSES, request.randomize_seed)
+        return values
+
     @classmethod
     def inputs(cls, request: ImageRequest) -> dict[str, object]:
         """The endpoint's values by name, in its order."""
-        return {name: getattr(request, field) for name, field in cls.parameters.items()}
+        return {name: getattr(request, field) for name, field in cls.parameters.items()} | {**cls.constants}
 
     @classmethod
     def _said(cls, request: ImageRequest) -> dict[str, str]:

@@ -22,3 +22,14 @@ class Painter(GradioProvider):
         "words": "prompt",
         "seed": "seed",
     }
+
+
+class Sketcher(GradioProvider):
+    """Another endpoint of it, which returns a picture and nothing else."""
+
+    label = "Sketcher"
+    url = "http://painter.example"
+    api_endpoint = "http://painter.example/call/sketch"
+    default_model = "sketcher"
+    parameters: ClassVar[dict[str, str]] = {"words": "prompt"}
+    constants: ClassVar[dict[str, object]] = {"strength": 9}

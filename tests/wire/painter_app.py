@@ -27,6 +27,13 @@ def paint(width: float, height: float, steps: float, words: str, seed: float) ->
     return [str(file) for file in files], int(seed)
 
 
+def sketch(words: str, strength: float, randomize_seed: object) -> str:
+    """One colour again: (strength, 1 where the seed was left to chance, the number of letters)."""
+    file = Path(tempfile.mkdtemp(dir=os.environ["GRADIO_TEMP_DIR"])) / "sketch.png"
+    Image.new("RGB", (64, 64), (int(strength), int(bool(randomize_seed)), len(words) % 256)).save(file)
+    return str(file)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -40,6 +47,8 @@ def serve(port: int) -> None:
         gallery, used = gr.Gallery(), gr.Number()
         button = gr.Button("Paint")
         button.click(paint, [width, height, steps, words, seed], [gallery, used], api_name="paint")
+        strength, randomize_seed = gr.Number(5), gr.Checkbox(True)
+        button.click(sketch, [words, strength, randomize_seed], gr.Image(format="png"), api_name="sketch")
     app.queue().launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True)
     print(f"flux-magic space: ready at http://127.0.0.1:{port}", flush=True)
     while os.read(0, 4096):

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from flux_magic import providers
+from flux_magic.cli import main
 from flux_magic.client import Client
 from flux_magic.errors import InvalidRequest, SpaceChanged
 from flux_magic.generation import Generation
 from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, model_names
 from flux_magic.types import ImageResponse
 from tests.support.space import events, image, request, run, running_space
-from tests.wire.painter import Painter
+from tests.wire.painter import Painter, Sketcher
 
 APP = Path(__file__).with_name("painter_app.py")
 
@@ -28,7 +29,7 @@ def painters() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(providers, "PROVIDERS", (BlackForestLabs_Flux1Schnell, Painter))
+    monkeypatch.setattr(providers, "PROVIDERS", (BlackForestLabs_Flux1Schnell, Painter, Sketcher))
 
 
 def moved(address: str) -> type[GradioProvider]:
@@ -68,6 +69,33 @@ def test_each_value_arrives_in_the_place_of_its_name(painters: str) -> None:
     made = painted(painters, "four", seed=77, width=320, height=200, steps=9)
     assert made.images[0].size == (320, 200)
     assert made.images[0].getpixel((0, 0)) == (77, 9, 4)
+
+
+def test_a_constant_arrives_and_a_space_that_could_choose_the_seed_is_told_not_to(painters: str) -> None:
+    made = run(image(painters, "four", model="sketcher", seed=6))
+    assert made.images[0].getpixel((0, 0)) == (9, 0, 4)
+
+
+def test_where_no_seed_is_sent_the_record_has_none_and_says_what_was_asked_for(painters: str) -> None:
+    made = run(image(painters, model="sketcher", seed=6))
+    assert (made.record.seed, made.record.requested_seed) == (None, 6)
+    assert "unknown (asked for 6)" in made.outputs()[1].data["text/plain"]
+
+
+def test_the_doctor_looks_for_the_endpoint_of_another_model(painters: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--space", painters, "--model", "painter"]) == 0
+    assert "width (64 to 512), height (64 to 512), steps, words, seed" in capsys.readouterr().out
+    assert main(["doctor", painters]) == 1
+    assert "Is it another model's Space (--model)?" in capsys.readouterr().out
+
+
+def test_a_field_that_a_request_has_not_is_told_where_it_is_written() -> None:
+    with pytest.raises(TypeError) as caught:
+        type("Nocturne", (GradioProvider,), {"parameters": {"words": "promt", "width": "width", "seed": "seed"}})
+    assert str(caught.value) == (
+        "Nocturne.parameters: no promt, width; "
+        "a request has prompt, steps, seed, randomize_seed, sent_width, sent_height"
+    )
 
 
 def test_its_record_names_the_second_provider_and_not_a_stand_in(painters: str) -> None:

@@ -1,0 +1,64 @@
+"""What CONTRIBUTING tells is true: its provider works and passes the checks, and its rooms are those there are."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+ASKED = """
+from flux_magic import providers
+from flux_magic.types import ImageRequest
+
+painter = providers.get_provider("painter")
+print(painter.__name__, painter.inputs(ImageRequest("a fox", model="painter", seed=5, width=301)))
+"""
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> Path:
+    """The folder of a copy of the package, with what the document says to write."""
+    package = shutil.copytree(ROOT / "flux_magic", tmp_path / "flux_magic", ignore=shutil.ignore_patterns("*.pyc"))
+    found = re.findall(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
+    provider, registry = (textwrap.dedent(block) for block in found)
+    (package / "providers" / "painter.py").write_text(provider)
+    importing, registering = registry.strip().split("\n\n")
+    known = (package / "providers" / "__init__.py").read_text()
+    known = known.replace("from .gradio import GradioProvider\n", f"from .gradio import GradioProvider\n{importing}\n")
+    (package / "providers" / "__init__.py").write_text(re.sub(r"(?m)^PROVIDERS: .*", registering, known))
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_its_provider_answers_for_its_model_and_passes_ruff(changed: Path) -> None:
+    run(changed, "-m", "ruff", "check", "--no-cache", "--config", str(ROOT / "pyproject.toml"), "flux_magic/providers")
+    values = {"words": "a fox", "width": 296, "height": 768, "steps": 2, "seed": 5, "randomize_seed": False}
+    assert run(changed, "-c", ASKED) == f"Painter {values | {'guidance': 3.5}}\n"
+
+
+def test_its_table_has_every_room_and_no_other() -> None:
+    rows = re.findall(r"(?m)^\| ([^|]*`[^|]*) \|", CONTRIBUTING.split("| module | what it holds |")[1].split("\n\n")[0])
+    named = {name.rstrip("/") for row in rows for name in re.findall(r"`([\w/]+)`", row)}
+    package = ROOT / "flux_magic"
+    rooms = {path.stem for path in package.glob("*.py")} | {path.parent.name for path in package.glob("*/*.py")}
+    assert named == rooms - {"__init__"}
