@@ -8,7 +8,7 @@ DEMO := build/demo
 # An empty slot, where a bar was while the cell ran, is worth no warning.
 NO_SLOT := ignore:Your element with mimetype:UserWarning
 CONVERT := $(BIN)/python -W "$(NO_SLOT)" -m nbconvert --log-level=ERROR
-EXECUTE := $(CONVERT) --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False
+EXECUTE := $(CONVERT) --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.coalesce_streams=True
 NBVAL := pytest --nbval-cell-timeout=120 --override-ini=filterwarnings=default -q
 LAX := notebooks/03_when_things_go_wrong.ipynb notebooks/04_the_same_image_next_year.ipynb
 OFFLINE := FLUX_MAGIC_STORE=off FLUX_MAGIC_REPLAY=only $(BIN)/python scripts/offline.py $(BIN)/python -m $(NBVAL)
