@@ -20,7 +20,7 @@ UNTRACED := PYTHONPATH=$(abspath tests/support/measuring)
 QUIET_PIP := --quiet --disable-pip-version-check
 EVERYTHING := --constraint constraints.txt --editable '.[test]'
 
-.PHONY: help demo lab test check style types nbval pytest unit notebooks screenshot bench live test-matrix clean
+.PHONY: help demo lab test check style types nbval pytest unit notebooks pages screenshot bench live test-matrix clean
 
 help:
 	@echo "make demo         make images in a notebook, on the local Space; the results are files"
@@ -28,6 +28,7 @@ help:
 	@echo "make test         every check and every test"
 	@echo "make check        style, types and layers"
 	@echo "make notebooks    the tutorials' outputs anew"
+	@echo "make pages        the tutorials and these texts as pages in build/pages, with their links checked"
 	@echo "make screenshot   the README's pictures anew"
 	@echo "make bench        what a person waits for, and how quick it is beside other clients; 20 minutes"
 	@echo "make test-matrix  the older Gradio, ipykernel and Python versions"
@@ -104,11 +105,15 @@ notebooks: $(READY)
 	done
 	@$(BIN)/python scripts/tidy_notebooks.py notebooks/*.ipynb notebooks/flux_images
 
+pages: $(READY)
+	@$(BIN)/python -m scripts.pages build/pages
+
 screenshot: $(READY)
 	@$(BIN)/python -m pytest -q tests/browser -k "quickstart or panels_own_tutorial or three_by_four"
 	@cp build/screenshots/readme.png docs/quickstart.png
 	@cp build/screenshots/sweep-readme.png docs/sweep.png
 	@cp build/screenshots/panel-readme.png notebooks/images/panel.png
+	@$(BIN)/python -m scripts.gallery docs/gallery
 
 bench: $(READY)
 	@$(BIN)/python -m tests.benchmarks.startup
