@@ -31,7 +31,7 @@ help:
 	@echo "make pages        the tutorials and these texts as pages in build/pages, with their links checked"
 	@echo "make screenshot   the README's pictures anew"
 	@echo "make bench        what a person waits for, and how quick it is beside other clients; 20 minutes"
-	@echo "make test-matrix  the older Gradio, ipykernel and Python versions"
+	@echo "make test-matrix  the stacks of Colab and Binder, other Pythons, the oldest and the newest of everything"
 	@echo "make live         five requests to the public Space; needs the internet"
 
 # uv takes seconds where pip takes a minute; pip does it where uv is not to be had, or cannot reach what pip reaches by a
@@ -123,9 +123,9 @@ bench: $(READY)
 live: $(READY)
 	@$(BIN)/python scripts/live.py
 
-# Gradio's older versions serve the Space from environments of their own; ipykernel and Python get whole ones.
+# Each stack has an environment of its own; STACKS="colab lowest" takes some of them. The table is build/matrix.md.
 test-matrix: $(READY)
-	@sh scripts/matrix.sh
+	@$(BIN)/python scripts/matrix.py $(STACKS)
 
 clean:
 	rm -rf build .venv .venv-* .coverage .coverage.* notebooks/pictures

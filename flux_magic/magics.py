@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from .sweeps import Sweep
     from .types import ImageRequest
 
+    _Text = Unicode[Any, Any]
+else:
+    _Text = Unicode  # before traitlets 5.10, as in Colab's 5.7, a trait takes no types
+
 
 def _help() -> str:
     """The docstring that `%flux?` shows."""
@@ -64,7 +68,7 @@ Defaults for all cells: %config FluxMagics shows them, %config FluxMagics.steps 
 """
 
 
-class SecretTrait(Unicode[Any, Any]):
+class SecretTrait(_Text):
     """A text that does not show its secret where IPython prints it: a proxy's password, or all of a token."""
 
     def validate(self, obj: Any, value: Any) -> Any:

@@ -38,8 +38,8 @@ def exif(order: str | None = None) -> Image.Exif:
     made = Image.Exif()
     made.endian = order
     made[0x0112], made[0x010F] = 6, "The maker"
-    made.get_ifd(0x8769).update({0x9003: "2026:01:01 00:00:00", 0x927C: b"a maker's notes", 0x9286: b"ASCII\0\0\0old"})
-    made.get_ifd(0x8825).update({0x0001: "N", 0x0002: (51.0, 30.0, 0.0)})
+    made[0x8769] = {0x9003: "2026:01:01 00:00:00", 0x927C: b"a maker's notes", 0x9286: b"ASCII\0\0\0old"}
+    made[0x8825] = {0x0001: "N", 0x0002: (51.0, 30.0, 0.0)}
     return made
 
 

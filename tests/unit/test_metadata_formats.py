@@ -111,7 +111,7 @@ def test_a_png_without_parameters_has_those_of_its_exif() -> None:
 )
 def test_a_comment_is_read_by_the_code_at_its_head(value: bytes, text: str) -> None:
     made = Image.Exif()
-    made.get_ifd(0x8769)[0x9286] = value
+    made[0x8769] = {0x9286: value}
     assert metadata.read(encoded("webp", exif=made)).parameters == text
     assert metadata.read(encoded("jpeg", exif=made)).parameters == text
 

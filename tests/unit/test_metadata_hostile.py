@@ -259,7 +259,7 @@ def test_very_many_small_parts_take_little_time(data: bytes) -> None:
 def crowded() -> list[bytes]:
     """Small files with as many kinds of text in them as there are."""
     made = Image.Exif()
-    made.get_ifd(0x8769)[0x9286] = b"UNICODE\0\0x"
+    made[0x8769] = {0x9286: b"UNICODE\0\0x"}
     texts = [
         chunk(b"zTXt", b"a\0\0" + bomb(9)),
         chunk(b"iTXt", b"b\0\1\0en\0\0" + bomb(9)),

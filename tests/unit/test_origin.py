@@ -231,7 +231,7 @@ def png(texts: dict[str, str]) -> bytes:
 def with_comment(kind: str, text: str) -> bytes:
     """A JPEG or WebP with EXIF's UserComment, as AUTOMATIC1111's web UI writes it."""
     exif = Image.Exif()
-    exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + text.encode("utf-16-be")
+    exif[0x8769] = {0x9286: b"UNICODE\0" + text.encode("utf-16-be")}
     out = io.BytesIO()
     drawing().save(out, kind, exif=exif)
     return out.getvalue()

@@ -1,0 +1,199 @@
+"""The tests on the stacks that people have, each in an environment of its own: build/matrix.md is the table.
+
+    python scripts/matrix.py              # all
+    python scripts/matrix.py colab lowest
+
+A stack whose Python is not installed is left out, and the table says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+UV: Final = Path(".venv/bin/uv")
+LOGS: Final = Path("build/matrix")
+PACKAGE: Final = ".[local,panel,verify,pandas]"
+TOOLS: Final = ("hypothesis", "nbclient", "nbconvert", "nbformat", "nbval", "pytest", "pytest-xdist")
+NOTEBOOKS: Final = ("01_quickstart.ipynb", "02_panel.ipynb")
+SHOWN: Final = ("ipython", "ipykernel", "ipywidgets", "jupyterlab", "gradio", "aiohttp", "pillow")
+PARTS: Final = {
+    "unit": ("--numprocesses=auto", "--dist=loadfile", "tests/unit"),
+    "kernel": ("--numprocesses=auto", "--dist=loadfile", "tests/kernel"),
+    "notebooks": ("--nbval", "--nbval-cell-timeout=120", "{notebooks}"),
+    "wire": ("--numprocesses=auto", "--dist=loadfile", "tests/wire"),
+}
+# What older libraries warn of among themselves is no error.
+WARNINGS: Final = (
+    "--override-ini=filterwarnings=error\nignore::DeprecationWarning\nignore::FutureWarning\nerror:::flux_magic"
+)
+COLAB: Final = (
+    *("ipython==7.34.*", "ipykernel==6.17.*", "ipywidgets==7.7.*", "traitlets==5.7.1", "jupyter-client==6.1.12"),
+    *("tornado==6.3.*", "pandas==2.2.*", "pillow==11.*", "gradio==5.50.*"),
+)
+BINDER_LOCK: Final = "repo2docker/buildpacks/conda/environment.py-3.11-linux-64.lock"
+BINDER: Final = (
+    "ipykernel",
+    "ipython",
+    "ipywidgets",
+    "jupyterlab",
+    "jupyter_client",
+    "nbclient",
+    "notebook",
+    "tornado",
+)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """An environment: its Python, what it has beside the package, and which parts of the tests run in it.
+
+    Attributes:
+        options: of `uv pip install`, for the package and `packages`; the tools come after, in their newest versions.
+        space_only: it only serves the local Space, and the tests run in the project's own environment.
+    """
+
+    name: str
+    python: str
+    packages: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ("unit", "kernel", "notebooks")
+    space_only: bool = False
+
+    @property
+    def folder(self) -> Path:
+        return Path(f".venv-{self.name}")
+
+    @property
+    def interpreter(self) -> Path:
+        return self.folder.absolute() / "bin" / "python"
+
+
+def locked() -> tuple[str, ...]:
+    """What repo2docker puts into an image of Binder's, by its own lock."""
+    (lock,) = Path(".venv").glob(f"lib/*/site-packages/{BINDER_LOCK}")
+    found = dict(re.findall(r"/([a-z_]+)-(\d[\d.]*)-[^/]*$", lock.read_text().replace("#", "\n"), re.MULTILINE))
+    return tuple(f"{name}=={found[name]}" for name in BINDER)
+
+
+def stacks() -> list[Stack]:
+    """All of them."""
+    pinned = ("--constraint", "constraints.txt")
+    gradio4 = "gradio==4.44.* huggingface_hub<0.26 pydantic==2.10.6 fastapi==0.115.6 starlette==0.41.3 pillow<11"
+    served = Stack("gradio5", "3.11", ("gradio==5.50.*",), parts=("wire",), space_only=True)
+    return [
+        Stack("colab", "3.11", COLAB),
+        Stack("colab-3.10", "3.10", COLAB),
+        Stack("binder", "3.11", locked()),
+        Stack("ipykernel6", "3.11", ("ipykernel==6.31.*", "ipython==8.*")),
+        Stack("lowest", "3.10", options=("--resolution", "lowest-direct")),
+        Stack("newest", "3.13"),
+        *(Stack(f"python{version}", version, options=pinned) for version in ("3.10", "3.11", "3.12", "3.13")),
+        served,
+        # Gradio 4.44 starts only with these.
+        replace(served, name="gradio4", packages=tuple(gradio4.split())),
+    ]
+
+
+def python_of(version: str) -> str | None:
+    """A Python of this version, which runs: a version manager's stand-in may not."""
+    for folder in os.get_exec_path():
+        found = shutil.which(f"python{version}", path=folder)
+        if found and subprocess.run([found, "-c", "import venv"], capture_output=True, check=False).returncode == 0:
+            return found
+    return None
+
+
+def set_up(stack: Stack, python: str) -> None:
+    """Its environment, made or brought up to date."""
+    install = [str(UV), "pip", "install", "--quiet", "--python", str(stack.interpreter)]
+    if not stack.interpreter.exists():
+        subprocess.run([UV, "venv", "--quiet", "--python", python, stack.folder], check=True)
+    own = () if stack.space_only else ("--editable", PACKAGE)
+    subprocess.run([*install, *stack.options, *own, *stack.packages], check=True)
+    if not stack.space_only:
+        # What the stack has stays as it is: a tool that wants another version says so by an error.
+        kept = LOGS / f"{stack.name}.txt"
+        frozen = subprocess.run([UV, "pip", "freeze", "--python", stack.interpreter], capture_output=True, check=True)
+        kept.write_text("\n".join(line for line in frozen.stdout.decode().splitlines() if "==" in line))
+        subprocess.run([*install, "--constraint", kept, *TOOLS], check=True)
+
+
+def versions(stack: Stack) -> str:
+    """What it has, of what makes the difference."""
+    command = [str(UV), "pip", "list", "--format", "json", "--python", str(stack.interpreter)]
+    listed = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    found = {package["name"]: package["version"] for package in listed}
+    return ", ".join(f"{name} {found[name]}" for name in SHOWN if name in found)
+
+
+def run(stack: Stack, part: str) -> tuple[str, bool]:
+    """A part of the tests there: what came of it, as the table says it, and whether all is well."""
+    notebooks = LOGS / stack.name
+    shutil.rmtree(notebooks, ignore_errors=True)
+    notebooks.mkdir()
+    for name in NOTEBOOKS:
+        shutil.copy(f"notebooks/{name}", notebooks)
+    arguments = [argument.format(notebooks=notebooks) for argument in PARTS[part]]
+    python = Path(".venv/bin/python").absolute() if stack.space_only else stack.interpreter
+    # A kernel, and a Space, are started by the name of Python, so the stack's own has to come first.
+    environment = {
+        **os.environ,
+        "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
+        "FLUX_MAGIC_SPACE_PYTHON": str(stack.interpreter),
+        "FLUX_MAGIC_STORE": str((notebooks / "store").absolute()),
+    }
+    log, begin = LOGS / f"{stack.name}-{part}.log", time.monotonic()
+    with log.open("w") as file:
+        command: list[str | Path] = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", WARNINGS, *arguments]
+        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False)
+    counted = re.search(r"(\d+ [a-z]+(?:, \d+ [a-z]+)*) in [\d.]+s", log.read_text()[-300:])
+    said = counted[1] if counted else f"stopped; see {log}"
+    return f"{part}: {said}, {time.monotonic() - begin:.0f} s", done.returncode == 0
+
+
+def row(stack: Stack) -> tuple[str, bool]:
+    """A line of the table, and whether all is well."""
+    python = python_of(stack.python)
+    if python is None:
+        return f"| {stack.name} | Python {stack.python} | left out: not installed | |", True
+    begin = time.monotonic()
+    set_up(stack, python)
+    prepared = time.monotonic() - begin
+    results = [run(stack, part) for part in stack.parts]
+    said = "; ".join(text for text, _ in results)
+    well = all(passed for _, passed in results)
+    has = f"Python {stack.python}, {versions(stack)}"
+    return f"| {stack.name} | {has} | {said}{'' if well else ' **failed**'} | {prepared:.0f} s |", well
+
+
+def main(names: list[str]) -> int:
+    """Every stack, or those of these names; the exit code is 1 where something failed."""
+    if not UV.exists():
+        print("the stacks are made by uv, which could not be installed: see .venv/uv.log", file=sys.stderr)
+        return 1
+    known = {stack.name: stack for stack in stacks()}
+    if unknown := [name for name in names if name not in known]:
+        print(f"no such stack: {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
+        return 2
+    LOGS.mkdir(parents=True, exist_ok=True)
+    lines, all_well = ["| stack | what it has | what ran | set up |", "|---|---|---|---|"], True
+    for name in names or known:
+        line, well = row(known[name])
+        lines.append(line)
+        all_well &= well
+        print(line, flush=True)
+        Path("build/matrix.md").write_text("\n".join(lines) + "\n")
+    return 0 if all_well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
