@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
+from flux_magic.cli import main
 from tests.support.kernel import Kernel, running_kernel
 
-README = Path(__file__).parents[2] / "README.md"
-PYTHON = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+ROOT = Path(__file__).parents[2]
+FENCED = re.findall(r"^```(.*?)\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+PYTHON = [block for language, block in FENCED if language == "python"]
+CELLS = [block for language, block in FENCED if not language]
+SHELL = [
+    line.partition(" #")[0].strip() for language, block in FENCED if language == "sh" for line in block.splitlines()
+]
 HUB = [block for block in PYTHON if "get_config" in block]  # tests/kernel/test_on_a_hub.py
 MAGIC = [block for block in PYTHON if "%" in block and block not in HUB]
 BLOCKS = [block for block in PYTHON if block not in MAGIC + HUB]
@@ -29,10 +38,45 @@ def pointed_at(space: str) -> str:
     )
 
 
-def test_the_readme_has_the_two_usage_examples_and_four_of_python() -> None:
-    assert len(EXAMPLES) == 2
-    assert len(OTHERS) == 4
+def test_every_block_of_the_readme_is_run_by_a_test() -> None:
+    assert [len(blocks) for blocks in (EXAMPLES, OTHERS, MAGIC, HUB, CELLS)] == [2, 4, 2, 1, 2]
+    assert len(FENCED) == 11 + 3, "there are three for the shell"
     assert all(example.endswith(LAST) for example in EXAMPLES)
+    assert {language for language, _ in FENCED} == {"python", "sh", ""}
+
+
+def test_the_cells_show_an_image_and_a_sheet(kernel: Kernel) -> None:
+    kernel.ok("%config FluxMagics.width = 256\n%config FluxMagics.height = 256")
+    first, sheet = (kernel.ok(cell) for cell in CELLS)
+    kernel.ok("%config FluxMagics.width = None\n%config FluxMagics.height = None")
+    assert len(first.shown("image/png")) == 1
+    assert len(sheet.shown("image/jpeg")) == 1
+    assert kernel.ok("print(len(foxes))").stdout == "12\n"
+
+
+def test_the_commands_of_the_package_run(
+    space: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FLUX_MAGIC_SPACE", space)
+    cells = ["%load_ext flux_magic", "%flux --size 256x256 --seed 1 --output fox a red fox"]
+    cells += ["fox.save('pictures/')\nfox.save('fox.png')"]
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(made, resources={"metadata": {"path": str(tmp_path)}}, kernel_name="python3").execute()
+    nbformat.write(made, "my_notebook.ipynb")
+    commands = [shlex.split(line)[1:] for line in SHELL if line.startswith("flux-magic ")]
+    assert [main(command) for command in commands] == [0, 0, 0, 0], capsys.readouterr()
+    assert {path.name for path in tmp_path.iterdir()} >= {"report.html", "flux_images"}
+
+
+def test_what_the_shell_is_told_is_there() -> None:
+    """The tests of the wheel install it, and CI runs `make test`; here the names are looked up."""
+    others = [line for line in SHELL if not line.startswith("flux-magic ")]
+    targets = set(re.findall(r"(?m)^([\w-]+):", (ROOT / "Makefile").read_text()))
+    assert {line.removeprefix("make ") for line in others if line.startswith("make ")} <= targets
+    [install] = [line for line in others if line.startswith("pip install ")]
+    assert install == 'pip install "flux-magic[local,panel]"'
+    assert len(others) == 3
 
 
 def script(code: str, folder: Path) -> str:
