@@ -33,7 +33,8 @@ PARTS: Final = {
 }
 # What older libraries warn of among themselves is no error.
 WARNINGS: Final = (
-    "--override-ini=filterwarnings=error\nignore::DeprecationWarning\nignore::FutureWarning\nerror:::flux_magic"
+    "--override-ini=filterwarnings=error\nignore::DeprecationWarning\nignore::FutureWarning\nignore::ResourceWarning\n"
+    "ignore::pytest.PytestUnraisableExceptionWarning\nerror:::flux_magic"
 )
 COLAB: Final = (
     *("ipython==7.34.*", "ipykernel==6.17.*", "ipywidgets==7.7.*", "traitlets==5.7.1", "jupyter-client==6.1.12"),

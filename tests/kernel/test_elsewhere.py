@@ -114,7 +114,7 @@ def test_threads_may_call_generate_at_once(space: str) -> None:
 def test_terminal_ipython_makes_an_image(space: str, tmp_path: Path) -> None:
     code = f"%load_ext flux_magic\nprint(repr(get_ipython().run_line_magic('flux', '--space {space} --seed 1 a fox')))"
     done = subprocess.run(
-        [sys.executable, "-m", "IPython", "--colors=nocolor", "-c", code],
+        [sys.executable, "-m", "IPython", "--colors=nocolor", "--no-term-title", "-c", code],
         capture_output=True,
         text=True,
         timeout=60,
