@@ -11,14 +11,9 @@ from typing import Any
 from . import prompt
 from .errors import InvalidRequest
 from .plan import plan
-from .settings import MOST_IMAGES, MOST_SWEPT, Settings, resolve
+from .settings import MOST_IMAGES, MOST_SWEPT, NAMES, Settings, resolve
 from .sweeps import Sweep, Template, check_number, sweep, template, varying
 from .types import ImageRequest, Space
-
-_ITS_OWN = {
-    "count", "dry_run", "fresh", "no_metadata", "output", "overwrite", "quiet", "raw", "save", "size", "sweep", "yes",
-}  # fmt: skip
-"""The options that are the cell's own; the others are settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +102,7 @@ def _template(typed: str, options: Mapping[str, Any], names: Mapping[str, object
 def settings_of(options: Mapping[str, Any]) -> dict[str, Any]:
     """What is the same for all images of a cell, as settings."""
     once = {name: value for name, value in options.items() if not isinstance(value, prompt.Several)}
-    given = {name: value for name, value in once.items() if name not in _ITS_OWN}
+    given = {name: value for name, value in once.items() if name in NAMES}
     if "size" in options and options.keys() & {"width", "height"}:
         raise InvalidRequest("--size and --width or --height say the same twice: give --size alone, or the others")
     if "size" in once:

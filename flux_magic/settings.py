@@ -111,6 +111,10 @@ class Settings:
             raise InvalidRequest(f"timeout is {shown(timeout)}: give seconds above 0")
 
 
+NAMES: Final = frozenset(one.name for one in fields(Settings))
+"""The options that are settings."""
+
+
 def store_folder(settings: Settings) -> Path | None:
     """Where what was made is kept: a folder that may not be there yet, or None where nothing is kept.
 
@@ -166,7 +170,7 @@ def resolve(**options: Any) -> Settings:
     given: dict[str, Any] = {
         name: value for layer in layers for name, value in layer.items() if not any(value is none for none in unset)
     }
-    unknown = given.keys() - {known.name for known in fields(Settings)}
+    unknown = given.keys() - NAMES
     if unknown:
         raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
     if not options.get("token") and not _is_at_home(given, options.get("space")):

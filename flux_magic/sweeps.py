@@ -11,13 +11,13 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, SupportsIndex
 
 from . import prompt
 from .errors import InvalidRequest, shown
 from .plan import plan, whole
-from .settings import MOST_SWEPT, Settings, resolve
+from .settings import MOST_SWEPT, NAMES, Settings, resolve
 from .types import ImageRequest, Space
 
 OPTIONS: Final = ("seed", "steps", "size", "width", "height")
@@ -275,8 +275,7 @@ def sweep_of(typed: str, options: Mapping[str, Any], count: int = 1) -> tuple[Sw
     Raises InvalidRequest where nothing is varied, or as `sweep` does; TypeError for an option that there is not.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    known = {field.name for field in fields(Settings)} | {"size"}
-    names = {name: given.pop(name) for name in given.keys() - known}
+    names = {name: given.pop(name) for name in given.keys() - NAMES - {"size"}}
     made = template(_checked(typed), names)
     if unused := sorted(name for name in names if not re.search(rf"\{{{name}\}}", typed)):
         raise TypeError(f"unknown option: {unused[0]}, and the prompt has no {{{unused[0]}}}")
