@@ -114,12 +114,14 @@ def for_notebook(data: bytes, inline: str | None) -> tuple[str, bytes]:
 
     `inline` is `png`, `jpeg`, or None for what keeps the picture best: PNG and JPEG as they are,
     lossy WebP as JPEG (its losses are there already), lossless WebP and whatever has alpha as PNG.
+
+    Raises NotAnImage as `decode` does, where it has to be encoded anew.
     """
     media_type = media_type_of(data)
     if inline is None:
         inline = "jpeg" if media_type == "image/jpeg" or _is_lossy_webp(data) else "png"
     wanted = f"image/{inline}"
-    return wanted, data if media_type == wanted else _encode(decode(data), wanted)
+    return wanted, as_type(data, wanted)
 
 
 def keeps_pixels(data: bytes, media_type: str) -> bool:
@@ -136,10 +138,20 @@ def thumbnail(data: bytes, longest: int) -> bytes:
     return out.getvalue()
 
 
+def as_type(data: bytes, media_type: str) -> bytes:
+    """The picture in the encoding of this media type: as it is where that fits, whose pixels are not looked at.
+
+    Raises NotAnImage as `decode` does.
+    """
+    return data if media_type_of(data) == media_type else _encode(decode(data), media_type)
+
+
 def as_suffix(data: bytes, path: PurePath) -> bytes:
-    """The picture in the encoding that the path's suffix asks for: as it is where that fits."""
-    wanted = checked_suffix(path)
-    return data if media_type_of(data) == wanted else _encode(decode(data), wanted)
+    """The picture in the encoding that the path's suffix asks for: as it is where that fits.
+
+    Raises InvalidRequest as `checked_suffix`, NotAnImage as `decode`.
+    """
+    return as_type(data, checked_suffix(path))
 
 
 def checked_suffix(path: PurePath) -> str:

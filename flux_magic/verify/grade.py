@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Final
 
 from .. import keepsake, picture
@@ -23,9 +22,8 @@ class Comparison:
     note: str = ""
 
 
-def as_form(data: bytes, media_type: str) -> bytes:
-    """A delivered picture in the encoding of a copy: as it is where that fits, else encoded as the copy was."""
-    return picture.as_suffix(data, PurePath(f"picture{picture.suffix_of(media_type)}"))
+as_form = picture.as_type
+"""A delivered picture in the encoding of a copy, encoded as the copy was."""
 
 
 def compare(one: bytes, other: bytes) -> Comparison:
