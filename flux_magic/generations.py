@@ -14,13 +14,13 @@ from . import picture
 from .display import Output
 from .errors import FluxError, MissingExtra, NotInSweep, few, shown
 from .generation import Generation, save_target
+from .sweeps import COLUMNS, Axis, coordinates
 
 if TYPE_CHECKING:
     import pandas as pd
     from PIL.Image import Image
 
     from .sheet import Sheet
-    from .sweeps import Axis
 
 INSTALL: Final = 'pip install "flux-magic[pandas]"'
 
@@ -160,8 +160,6 @@ class Generations(Sequence[Generation]):
 
     def _values(self, place: int) -> tuple[int | str, ...]:
         """The axes' values at a place."""
-        from .sweeps import coordinates
-
         at = coordinates(self.axes, place)
         return tuple(axis.values[one] for axis, one in zip(self.axes, at, strict=True))
 
@@ -212,7 +210,7 @@ class Generations(Sequence[Generation]):
             _facts(item) | dict(zip(varied, self._values(place), strict=True))
             for item, place in zip(self._items, self._places, strict=True)
         ]
-        return pd.DataFrame(rows, columns=list(dict.fromkeys([*varied, *_FACTS])))
+        return pd.DataFrame(rows, columns=list(dict.fromkeys([*varied, *COLUMNS])))
 
     def outputs(self) -> list[Output]:
         """What a notebook shows: of a sweep the sheet and the table, else each image and its parameters."""
@@ -254,8 +252,6 @@ class Generations(Sequence[Generation]):
 
     def _seeds(self) -> Axis:
         """What labels the images of no sweep: their seeds, or their numbers where not all are known."""
-        from .sweeps import Axis
-
         seeds = [item.seed for item in self]
         known = tuple(seed for seed in seeds if seed is not None)
         return Axis("seed", known) if len(known) == len(seeds) else Axis("image", tuple(range(1, len(seeds) + 1)))
@@ -292,9 +288,6 @@ class Generations(Sequence[Generation]):
             show(output.data, metadata=output.metadata, raw=True)
 
 
-_FACTS: Final = ("prompt", "seed", "steps", "width", "height", "model", "digest", "path", "replayed", "seconds")
-
-
 def _outputs_of(item: Generation) -> list[Output]:
     """What a notebook shows of one of several; of one whose file is gone, its line and why."""
     try:
@@ -307,7 +300,7 @@ def _facts(item: Generation) -> dict[str, Any]:
     """What a table says of every image, by column."""
     path = None if item.path is None else str(item.path)
     told = (item.prompt, item.seed, item.steps, item.width, item.height, item.record.model, item.digest, path)
-    return dict(zip(_FACTS, (*told, item.replayed, item.record.circumstances.seconds), strict=True))
+    return dict(zip(COLUMNS, (*told, item.replayed, item.record.circumstances.seconds), strict=True))
 
 
 def _place_of(axis: Axis, value: object) -> int:

@@ -24,8 +24,11 @@ OPTIONS: Final = ("seed", "steps", "size", "width", "height")
 """The options of which a sweep can take several values."""
 
 _WORD: Final = "word"
-_TAKEN: Final = (*OPTIONS, "prompt", "model", "digest", "path", "replayed", "seconds")
-"""Names that the columns of a table of results have already."""
+COLUMNS: Final = ("prompt", "seed", "steps", "width", "height", "model", "digest", "path", "replayed", "seconds")
+"""What a table says of every image, beside what was varied."""
+
+_TAKEN: Final = (*OPTIONS, *COLUMNS)
+"""Names that no list of the notebook may have."""
 
 _ITEM: Final = r"(?:\{\{\w+\}\}|\{\w+\}|[^{}|])*"
 _ALTERNATIVES: Final = rf"\{{({_ITEM}(?:\|{_ITEM})+)\}}"
