@@ -87,8 +87,7 @@ class Settings:
     metadata: bool = True
 
     def __post_init__(self) -> None:
-        if os.environ.get(ENVIRONMENT["replay"]) == "only":
-            # The one thing that nothing overrides: a machine without a network says so.
+        if is_offline():
             object.__setattr__(self, "replay", "only")
         _check_choice("inline", self.inline, (None, *INLINE))
         _check_choice("runner", self.runner, RUNNERS)
@@ -145,6 +144,11 @@ def _expanded(name: str, folder: str | os.PathLike[str]) -> Path:
         return Path(folder).expanduser()
     except RuntimeError as exc:
         raise InvalidRequest(f"{name} is {shown(folder)}: no such home is known") from exc
+
+
+def is_offline() -> bool:
+    """Whether no Space may be asked at all: the one thing that nothing overrides, for a machine without a network."""
+    return os.environ.get(ENVIRONMENT["replay"]) == "only"
 
 
 def _is_time(value: object) -> bool:

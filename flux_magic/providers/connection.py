@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import ipaddress
 import json
-import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -31,6 +30,7 @@ from ..errors import (
     TimedOut,
     TokenRefused,
 )
+from ..settings import is_offline
 from .base import Limits
 
 KEEP_ALIVE = 4.0
@@ -109,7 +109,7 @@ class Connection:
 
         A redirect is followed with the method and the body kept, and with no token for another host.
         """
-        if os.environ.get("FLUX_MAGIC_REPLAY") == "only":
+        if is_offline():
             raise NotInStore(f"FLUX_MAGIC_REPLAY=only: nothing is asked of {_shown_host(url)}")
         options |= {"timeout": self._timeout, "allow_redirects": False}
         for _ in range(_REDIRECTS):

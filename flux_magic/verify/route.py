@@ -8,14 +8,14 @@ from dataclasses import replace
 from ..errors import InvalidRequest
 from ..job import identity_of
 from ..providers import get_provider
-from ..settings import Settings, resolve
+from ..settings import Settings, is_offline, resolve
 from ..types import Record, Space
 from .words import one_line
 
 
 def refuse_offline() -> None:
     """Raises InvalidRequest where no Space may be asked at all."""
-    if resolve(replay="off").replay == "only":
+    if is_offline():
         raise InvalidRequest("no Space is asked where FLUX_MAGIC_REPLAY=only: add --static to compare with the records")
 
 
