@@ -124,9 +124,14 @@ def for_notebook(data: bytes, inline: str | None) -> tuple[str, bytes]:
     return wanted, as_type(data, wanted)
 
 
+def is_exact(delivered: str, media_type: str | None) -> bool:
+    """Whether what was delivered as one media type has the same pixels as another: WebP has none that PNG has not."""
+    return media_type == delivered or (delivered, media_type) == ("image/webp", "image/png")
+
+
 def keeps_pixels(data: bytes, media_type: str) -> bool:
-    """Whether a picture that is encoded as that type has the very same pixels: WebP has none that PNG has not."""
-    return media_type_of(data) == "image/webp" and media_type == "image/png"
+    """Whether a picture that is encoded as that type has the very same pixels."""
+    return is_exact(media_type_of(data) or "", media_type)
 
 
 def thumbnail(data: bytes, longest: int) -> bytes:
@@ -194,10 +199,11 @@ def _png(image: Image) -> bytes:
     body = [coder.compress(b"\1" + raw[start : start + row]) for start in range(0, len(raw), row)]  # 1 is Sub
     header = struct.pack(">IIBBBBB", *image.size, 8, _COLOUR_TYPES[image.mode], 0, 0, 0)
     chunks = {b"IHDR": header, b"IDAT": b"".join([*body, coder.flush()]), b"IEND": b""}
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks.items())
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(name, data) for name, data in chunks.items())
 
 
-def _chunk(name: bytes, body: bytes) -> bytes:
+def png_chunk(name: bytes, body: bytes) -> bytes:
+    """A chunk of a PNG: its length, name, body and checksum."""
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 

@@ -6,11 +6,11 @@ Ours come directly after `IHDR`: whoever opens the file has them before it reads
 from __future__ import annotations
 
 import re
-import struct
 import zlib
 from typing import Final, NamedTuple
 
 from ..errors import shown
+from ..picture import png_chunk
 from . import exif, xmp
 from .texts import MOST_TEXT, Found, Written, damaged, four, speakable, too_long
 
@@ -99,16 +99,12 @@ def _texts(carried: Written) -> list[bytes]:
 
 
 def _latin(keyword: str, text: str) -> bytes:
-    return _chunk(b"tEXt", keyword.encode("latin-1") + b"\0" + text.encode("latin-1"))
+    return png_chunk(b"tEXt", keyword.encode("latin-1") + b"\0" + text.encode("latin-1"))
 
 
 def _international(keyword: str, text: str) -> bytes:
     """An `iTXt` chunk: not compressed, of no language, its keyword not translated."""
-    return _chunk(b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + text.encode())
-
-
-def _chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+    return png_chunk(b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + text.encode())
 
 
 def _text_of(chunk: _Chunk) -> str:

@@ -169,11 +169,6 @@ def is_another(seen: Evidence) -> bool:
     return bool(keepsake.is_untouched(seen.data, seen.other))
 
 
-def is_exact(delivered: str, media_type: str | None) -> bool:
-    """Whether what was delivered as one media type has the same pixels as another: by the encoders that are used."""
-    return media_type == delivered or (delivered, media_type) == ("image/webp", "image/png")
-
-
 def _difference(one: Record, other: Record) -> list[str]:
     names = [name for name in _COMPARED if getattr(one, name) != getattr(other, name)]
     return names or (["files"] if one.files != other.files else [])
@@ -201,4 +196,4 @@ def _copy_is_another(carried: Carried) -> bool:
     if copy is None:
         return False
     delivered = carried.record.files[copy.file]
-    return copy.digest != delivered.digest and is_exact(delivered.media_type, copy.media_type)
+    return copy.digest != delivered.digest and picture.is_exact(delivered.media_type, copy.media_type)

@@ -145,6 +145,6 @@ def _of_nobodys_copy(seen: Evidence, data: bytes, digest: str) -> tuple[Outcome,
     delivered = seen.carried.record.files[seen.place]
     if digest == delivered.digest:
         return Outcome.INTACT, ""
-    if evidence.is_exact(delivered.media_type, picture.media_type_of(data)):
+    if picture.is_exact(delivered.media_type, picture.media_type_of(data)):
         return Outcome.ALTERED, _ALTERED
     return Outcome.UNTOLD, "encoded in another way than it was delivered, and nobody wrote down as what"
