@@ -118,10 +118,13 @@ def seed(record: Record) -> str:
 
 def size(record: Record) -> str:
     """What came back, in pixels, and where it differs, what was asked for."""
-    made = [f"{file.width}×{file.height}" for file in record.files]
-    asked = f"{record.requested_width}×{record.requested_height}"
-    shown = ", ".join(dict.fromkeys(made))
-    return shown if shown == asked else f"{shown} (asked for {asked})"
+    made, asked = made_size(record), f"{record.requested_width}×{record.requested_height}"
+    return made if made == asked else f"{made} (asked for {asked})"
+
+
+def made_size(record: Record) -> str:
+    """What came back, in pixels; of several files each size once."""
+    return ", ".join(dict.fromkeys(f"{file.width}×{file.height}" for file in record.files))
 
 
 def _html(record: Record, rows: dict[str, str], command: str) -> str:
@@ -139,11 +142,13 @@ def row(name: str, shown: str) -> str:
 
 
 def lines(text: str) -> str:
-    """The content of a `pre`, whose first line end a browser drops.
+    """The content of a `pre`, whose first line end a browser drops."""
+    return "&#10;" + escaped(text)
 
-    Line ends are written as references: within Markdown, a blank line would end the HTML.
-    """
-    return "&#10;" + html.escape(text).replace("\n", "&#10;")
+
+def escaped(text: str) -> str:
+    """Line ends are written as references: within Markdown, a blank line would end the HTML."""
+    return html.escape(text).replace("\n", "&#10;")
 
 
 def _markdown(record: Record, rows: dict[str, str], command: str) -> str:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Final
 
 from . import picture
+from .display import escaped, lines
 from .errors import FluxError, InvalidRequest, few
 from .generation import Generation, ImageFile
 from .generations import Generations
@@ -106,17 +107,12 @@ def _item(generation: Generation) -> str:
     seed = UNKNOWN if generation.seed is None else generation.seed
     facts = f"{generation.width}×{generation.height}, seed {seed}, {generation.steps} steps"
     shown = prompt if len(prompt) <= _LONGEST_PROMPT else f"{prompt[: _LONGEST_PROMPT - 1]}…"
-    cell = f'<pre style="{_CELL}">&#10;{_escaped(generation.command())}</pre>'
+    cell = f'<pre style="{_CELL}">{lines(generation.command())}</pre>'
     return (
-        f'<li style="{_ITEM}">{_image(generation, _escaped(prompt))}<pre style="{_PROMPT}">&#10;{_escaped(shown)}</pre>'
-        f"<small>{facts}<br>{_escaped(started[:16].replace('T', ' '))} · {generation.digest[:12]}</small>"
+        f'<li style="{_ITEM}">{_image(generation, escaped(prompt))}<pre style="{_PROMPT}">{lines(shown)}</pre>'
+        f"<small>{facts}<br>{escaped(started[:16].replace('T', ' '))} · {generation.digest[:12]}</small>"
         f"<details><summary>cell</summary>{cell}</details></li>"
     )
-
-
-def _escaped(text: str) -> str:
-    """Line ends are written as references: within Markdown, a blank line would end the HTML."""
-    return html.escape(text).replace("\n", "&#10;")
 
 
 def _image(generation: Generation, alt: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from . import keepsake, metadata, picture, prompt
+from . import display, keepsake, metadata, picture, prompt
 from . import recipe as recipes
 from . import record as records
 from .errors import FluxError, InvalidRequest, NotAnImage, RecordError
@@ -190,15 +190,14 @@ def _printable(text: str) -> str:
 
 def _facts(record: Record) -> dict[str, str]:
     around = record.circumstances
-    stand_in = " (the local Space's drawing, not FLUX)" if record.stand_in else ""
     known = {
         "made with": f"flux_magic {around.version}",
-        "model": f"{record.model}{stand_in}",
+        "model": display.model(record),
         "Space": record.space,
         "provider": record.provider,
         "prompt": " ".join(record.prompt.split()),
         "seed": UNKNOWN if record.seed is None else str(record.seed),
-        "size": ", ".join(dict.fromkeys(f"{file.width}×{file.height}" for file in record.files)),
+        "size": display.made_size(record),
         "steps": str(record.steps),
         "digest": ", ".join(f"sha256:{file.digest}" for file in record.files),
         "started": around.started,

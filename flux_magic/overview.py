@@ -199,7 +199,7 @@ def _row(axes: Sequence[Axis], values: Sequence[tuple[str, str]], place: Place, 
     if "size" in given:
         shown["size"] = facts.get("size", given["size"].replace("x", "×"))
     cells = (*shown.values(), *(facts.get(name, "") for name in others))
-    size = (shown.get("size") or facts.get("size", "")).partition(" (")[0]
+    size = display.made_size(place.record) if place.record else given.get("size", "").replace("x", "×")
     named = {name: _word(value) for name, value in (facts | given).items() if name != "size"}
     ordered = [name for name in (*given, "steps", "seed") if name in named]
     line = " ".join([*(f"{name}={named[name]}" for name in dict.fromkeys(ordered)), *([size] if size else [])])
