@@ -237,9 +237,9 @@ class Client:
         Empty where there is no token, the Space is none of the Hub's, or the Hub does not tell it within some seconds.
         """
         provider = get_provider(settings.model)
-        space = Space.parse(settings.space or provider.space or provider.url)
+        space = Space.parse(settings.space or provider.own_space())
         token = token_for(provider, space.url, settings)
-        if settings.replay == "only" or not token or not space.identity.startswith("hf:"):
+        if settings.replay == "only" or not token or not space.hub_id:
             return ""
         async with self._session() as session:
             connection = Connection(session, proxy=settings.proxy, token=token, space=hub.address())

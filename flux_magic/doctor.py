@@ -59,7 +59,7 @@ async def _space(settings: Settings) -> dict[str, str]:
     if settings.replay == "only":
         return {"Space": 'not asked: replay = "only"'}
     provider = get_provider(settings.model)
-    space = Space.parse(settings.space or provider.space)
+    space = Space.parse(settings.space or provider.own_space())
     url = await local.shared.address() if space.url is None else space.url
     rows = {"Space": space.identity, "address": url}
     async with open_session() as session:
@@ -73,8 +73,8 @@ async def _space(settings: Settings) -> dict[str, str]:
             rows["answers"] = f"no: {type(error).__name__}: {error}"
         except asyncio.TimeoutError:
             rows["answers"] = f"no: nothing whole within {PATIENCE} s"
-        if space.identity.startswith("hf:"):
-            rows["stage"] = await hub.stage(connection, space.name) or "not known: the Hub does not answer"
+        if space.hub_id:
+            rows["stage"] = await hub.stage(connection, space.hub_id) or "not known: the Hub does not answer"
         token = settings.token or os.environ.get("HF_TOKEN")
         rows["token"] = "given" if token else "none"
         if token and (left := await hub.quota(Connection(session, token=token, space=hub.address()))):

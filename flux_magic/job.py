@@ -164,8 +164,8 @@ class Job:
     async def _circumstances(self, provider: AsyncGeneratorProvider) -> dict[str, Any]:
         """What the Space and the Hub tell."""
         told: dict[str, Any] = dict(await provider.circumstances())
-        space = Space.parse(self.settings.space or provider.space or provider.url)
-        if space.identity.startswith("hf:") and (commit := await hub.commit(self._to_the_hub(), space.name)):
+        space = Space.parse(self.settings.space or provider.own_space())
+        if space.hub_id and (commit := await hub.commit(self._to_the_hub(), space.hub_id)):
             told["space_commit"] = commit
         return told
 
@@ -338,6 +338,8 @@ def identity_of(
     """The Space's identity, and the name that a cell needs to reach it (None: the model's own Space)."""
     if drawing is not None:
         return f"local:{drawing}", "local"
-    space = Space.parse(asked or provider.space or provider.url)
-    own = space.url == provider.url.rstrip("/")
-    return Space.parse(provider.space or provider.url).identity if own else space.identity, None if own else space.name
+    own = Space.parse(provider.own_space())
+    space = Space.parse(asked) if asked else own
+    if space.url == provider.url.rstrip("/"):
+        return own.identity, None
+    return space.identity, space.name

@@ -45,9 +45,12 @@ class Space:
     @property
     def identity(self) -> str:
         """What names this Space in a record: `hf:owner/name`, or scheme, host and path of its URL."""
-        if self.url is not None and _HUB_ID.fullmatch(self.name):
-            return f"hf:{self.name}"
-        return self.url or self.name
+        return f"hf:{self.hub_id}" if self.hub_id else self.url or self.name
+
+    @property
+    def hub_id(self) -> str:
+        """Its id on the Hub, `owner/name`; empty for `local`, and for one that is known by its URL alone."""
+        return self.name if _HUB_ID.fullmatch(self.name) else ""
 
     @property
     def host(self) -> str:

@@ -86,7 +86,7 @@ class Controls:
         return VBox([self.prompt, Box(cells).add_class("flux-magic-grid")])
 
     def _offer_spaces(self) -> None:
-        own = get_provider(self._parameters.model).space
+        own = get_provider(self._parameters.model).own_space()
         self.space.placeholder = resolve().space or own
         self.space.options = tuple(dict.fromkeys([own, "local", *filter(None, [self._parameters.space])]))
 

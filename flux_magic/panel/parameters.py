@@ -191,7 +191,7 @@ def parameters_of(record: Record) -> dict[str, Any]:
         "prompt": record.prompt,
         "model": model,
         # The model's own Space by its name, since an empty one means what is configured.
-        "space": record.requested_space or get_provider(model).space,
+        "space": record.requested_space or get_provider(model).own_space(),
         "width": record.requested_width,
         "height": record.requested_height,
         "steps": record.steps,

@@ -102,6 +102,11 @@ class AsyncGeneratorProvider(ABC):
     working: ClassVar[bool] = True
     seeded: ClassVar[bool] = True
 
+    @classmethod
+    def own_space(cls) -> str:
+        """What names its Space in a cell: the id on the Hub, else the URL."""
+        return cls.space or cls.url
+
     @abstractmethod
     def __init__(self, connection: Connection, url: str | None = None) -> None:
         """A provider that uses `connection`, for the Space at `url` (its own by default)."""

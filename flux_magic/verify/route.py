@@ -37,8 +37,8 @@ def settings_for(record: Record, other: str | None) -> Settings | str:
     if not record.stand_in and record.space != own:
         return _not_asked(record.space.removeprefix("hf:"))
     if not record.stand_in and not configured.space:
-        return replace(configured, space=provider.space or provider.url)  # where its token goes in any case
-    return _asking("local" if record.stand_in else provider.space or provider.url)
+        return replace(configured, space=provider.own_space())  # where its token goes in any case
+    return _asking("local" if record.stand_in else provider.own_space())
 
 
 def _not_asked(name: str) -> str:

@@ -10,9 +10,12 @@ import pytest
 from flux_magic import providers
 from flux_magic.cli import main
 from flux_magic.client import Client
+from flux_magic.doctor import examine
 from flux_magic.errors import InvalidRequest, SpaceChanged
 from flux_magic.generation import Generation
+from flux_magic.panel.parameters import parameters_of
 from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, model_names
+from flux_magic.settings import resolve
 from flux_magic.types import ImageResponse
 from tests.support.space import events, image, request, run, running_space
 from tests.wire.painter import Painter, Sketcher
@@ -120,3 +123,14 @@ def test_an_unknown_model_is_told_the_names_of_both_providers(painters: str) -> 
 def test_a_space_without_the_endpoint_is_told_apart_and_its_endpoints_are_named(painters: str) -> None:
     with pytest.raises(SpaceChanged, match="it has no endpoint infer, only paint"):
         run(image(painters, model="flux"))
+
+
+def test_a_model_whose_space_is_known_by_its_url_alone_is_examined_there_and_recalled(
+    painters: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(providers, "PROVIDERS", (moved(painters),))
+    report = run(examine(resolve(model="painter")))
+    assert (report.rows["Space"], report.rows["address"], report.healthy) == (painters, painters, True)
+    made = run(Client(store=False, width=64, height=64).generate("a fox", model="painter"))
+    assert isinstance(made, Generation)
+    assert parameters_of(made.record)["space"] == painters
