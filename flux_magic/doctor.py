@@ -77,7 +77,8 @@ async def _space(settings: Settings) -> dict[str, str]:
             rows["stage"] = await hub.stage(connection, space.hub_id) or "not known: the Hub does not answer"
         token = settings.token or os.environ.get("HF_TOKEN")
         rows["token"] = "given" if token else "none"
-        if token and (left := await hub.quota(Connection(session, token=token, space=hub.address()))):
+        to_the_hub = Connection(session, proxy=settings.proxy, token=token, space=hub.address())
+        if token and (left := await hub.quota(to_the_hub)):
             rows["quota"] = left
     return rows
 

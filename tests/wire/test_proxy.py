@@ -14,8 +14,10 @@ import pytest
 from aiohttp import web
 
 from flux_magic.client import Client
+from flux_magic.doctor import examine
 from flux_magic.errors import ConnectionFailed, FluxError
 from flux_magic.generation import Generation
+from flux_magic.settings import resolve
 from flux_magic.types import ImageResponse
 from tests.support.hasty import hasten
 from tests.support.space import image, run, schnell
@@ -121,6 +123,17 @@ def test_the_provider_takes_a_proxy_too(space: str) -> None:
     response, seen = run(work())
     assert response.images[0].startswith(f"{OUTSIDE}/")
     assert seen[-1] == f"GET {response.images[0]}"
+
+
+def test_the_doctor_asks_the_hub_through_the_proxy_too(space: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://hub.example")
+
+    async def work() -> list[str]:
+        async with running_proxy(space) as proxy:
+            await examine(resolve(space=OUTSIDE, proxy=proxy.url(), token="hf_any"))
+            return proxy.seen
+
+    assert run(work())[-1] == "GET http://hub.example/api/spaces/zero-gpu/quota"
 
 
 def test_the_environments_proxy_is_taken_for_another_host(space: str, monkeypatch: pytest.MonkeyPatch) -> None:
