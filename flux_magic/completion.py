@@ -38,7 +38,7 @@ _LOOKING_BACK: dict[str, list[str]] = {
     "flux_recall": _flags(prompt.RECALL_OPTIONS),
     "flux_verify": ["--static", "--space", "--concurrency", "--html", "--json"],
 }
-_FLAGS = {"flux": _flags(prompt.OPTIONS), "flux_panel": _flags(prompt.OPTIONS), **_LOOKING_BACK}
+_FLAGS = {"flux": _flags(prompt.OPTIONS), "flux_panel": _flags(prompt.PANEL_OPTIONS), **_LOOKING_BACK}
 
 
 def _models() -> list[str]:

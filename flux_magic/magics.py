@@ -255,10 +255,7 @@ def _noted() -> Iterator[None]:
 
 def _panel_options(line: str) -> dict[str, Any]:
     """Where a panel starts, as its magic's line says."""
-    names = {"steps", "seed", "size", "width", "height", "count", "model", "space"}
-    options, typed = prompt.parse_line(line, [option for option in prompt.OPTIONS if option.name in names])
-    if unknown := sorted(options.keys() - names):
-        raise InvalidRequest(f"%flux_panel takes no --{unknown[0].replace('_', '-')}: that is an option of %flux")
+    options, typed = prompt.parse_line(line, prompt.PANEL_OPTIONS, "%flux_panel")
     several = {name: value for name, value in options.items() if isinstance(value, prompt.Several)}
     if refused := sorted(several.keys() - {"seed", "steps"}):
         raise InvalidRequest(f"--{refused[0]} has several values: the panel compares --seed and --steps alone")

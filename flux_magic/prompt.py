@@ -188,6 +188,13 @@ HISTORY_OPTIONS = (
 )
 """The options of `%flux_history`."""
 
+PANEL_OPTIONS = tuple(
+    option
+    for option in OPTIONS
+    if option.name in {"steps", "seed", "size", "width", "height", "count", "model", "space"}
+)
+"""The options of `%flux_panel`."""
+
 RECALL_OPTIONS = (Option(("--panel",), "open the control panel with it, in place of a cell"),)
 """The options of `%flux_recall`."""
 
@@ -195,11 +202,10 @@ _BY_FLAG = {flag: option for option in OPTIONS for flag in option.flags}
 _WORD = re.compile(r"""\s*((?:"[^"]*"|'[^']*'|[^\s"'])(?:"[^"]*"|'[^']*'|[^\s"'])*|["'].*)""", re.DOTALL)
 
 
-def parse_line(line: str, offered: Sequence[Option] = OPTIONS) -> tuple[dict[str, Any], str]:
+def parse_line(line: str, offered: Sequence[Option] = OPTIONS, magic: str = "%flux") -> tuple[dict[str, Any], str]:
     """Split a magic's line into its options (by name) and the prompt that follows them, raw.
 
-    Raises InvalidRequest for an unknown option, naming those that are `offered`, and for a value that is missing or
-    not allowed.
+    Raises InvalidRequest for an option that is none of those `offered`, and for a value that is missing or not allowed.
     """
     options: dict[str, Any] = {}
     position = 0
@@ -210,14 +216,21 @@ def parse_line(line: str, offered: Sequence[Option] = OPTIONS) -> tuple[dict[str
         position = match.end()
         if word == "--":
             return options, line[position:].removeprefix(" ")
-        position = _take_option(options, word, line, position, offered)
+        option = _option(word.partition("=")[0], offered, magic)
+        position = _take_option(options, option, word, line, position)
     return options, ""
 
 
-def _take_option(options: dict[str, Any], word: str, line: str, position: int, offered: Sequence[Option]) -> int:
+def _option(flag: str, offered: Sequence[Option], magic: str) -> Option:
+    if found := next((option for option in offered if flag in option.flags), None):
+        return found
+    if other := _BY_FLAG.get(flag):
+        raise InvalidRequest(f"{magic} takes no {other.flags[0]}: that is an option of %flux")
+    raise _unknown(flag, offered)
+
+
+def _take_option(options: dict[str, Any], option: Option, word: str, line: str, position: int) -> int:
     flag, equals, value = word.partition("=")
-    known = _BY_FLAG | {one: option for option in offered for one in option.flags}
-    option = known.get(flag) or _unknown(flag, offered)
     if option.read is None:
         if equals:
             raise InvalidRequest(f"{flag} takes no value: write {flag} alone")
@@ -238,13 +251,13 @@ def _unquoted(value: str) -> str:
     return re.sub(r"""(["'])(.*?)\1""", r"\2", value)
 
 
-def _unknown(flag: str, offered: Sequence[Option]) -> Option:
+def _unknown(flag: str, offered: Sequence[Option]) -> InvalidRequest:
     if flag in {"--help", "-h"}:
-        raise InvalidRequest("%flux? shows every option with an example")
+        return InvalidRequest("%flux? shows every option with an example")
     close = difflib.get_close_matches(flag, [flag for option in offered for flag in option.flags], n=1)
     meant = f"did you mean {close[0]}? " if close else ""
     known = " ".join(option.flags[0] for option in offered)
-    raise InvalidRequest(
+    return InvalidRequest(
         f"unknown option {flag}: {meant}There are {known}; a prompt that begins with a dash comes after --"
     )
 

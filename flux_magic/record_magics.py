@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
@@ -61,8 +61,7 @@ class RecordMagics(Magics):
         return _checked(lambda: _verified(line))
 
     def _recall(self, line: str) -> Panel | None:
-        options, image = prompt.parse_line(line, prompt.RECALL_OPTIONS)
-        _only(options, prompt.RECALL_OPTIONS, "%flux_recall")
+        options, image = prompt.parse_line(line, prompt.RECALL_OPTIONS, "%flux_recall")
         found = _recalled(image.strip().strip("\"'"))
         if options.get("panel"):
             from .panel import Panel
@@ -87,8 +86,7 @@ def _checked(work: Callable[[], T]) -> T:
 def _history(line: str) -> History | None:
     from . import history
 
-    options, words = prompt.parse_line(line, prompt.HISTORY_OPTIONS)
-    _only(options, prompt.HISTORY_OPTIONS, "%flux_history")
+    options, words = prompt.parse_line(line, prompt.HISTORY_OPTIONS, "%flux_history")
     resolved = settings.resolve()
     if digest := options.get("delete"):
         jobs = history.delete(resolved, digest)
@@ -130,12 +128,6 @@ def _verified(line: str) -> Report:
         report = verify(options.paths, space=options.space, concurrency=options.concurrency)
     write_files(report, options)
     return report
-
-
-def _only(options: dict[str, Any], offered: tuple[prompt.Option, ...], magic: str) -> None:
-    names = {option.name for option in offered}
-    if unknown := sorted(options.keys() - names):
-        raise InvalidRequest(f"{magic} takes no --{unknown[0].replace('_', '-')}: that is an option of %flux")
 
 
 def _recalled(image: str) -> Recalled:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flux_magic import prompt
+from flux_magic.completion import completions
 from flux_magic.errors import InvalidRequest
 from flux_magic.prompt import OPTIONS, escape, expand, parse_line, prompt_of
 
@@ -194,3 +195,9 @@ def test_what_cannot_be_read_is_named(line: str, said: str) -> None:
 
 def test_seconds_may_be_written_as_any_number() -> None:
     assert parse_line("--timeout 1e3 x") == ({"timeout": 1000.0}, "x")
+
+
+def test_tab_offers_what_the_panel_takes_and_nothing_that_it_refuses() -> None:
+    assert completions("%flux_panel --s") == ("--s", ["--steps", "--seed", "--size", "--space"])
+    with pytest.raises(InvalidRequest, match="%flux_panel takes no --save: that is an option of %flux"):
+        parse_line("--save fox.png", prompt.PANEL_OPTIONS, "%flux_panel")
