@@ -104,7 +104,7 @@ def recalled_from(data: bytes, name: str) -> Recalled:
 
 def recalled(generation: Generation, name: str) -> Recalled:
     """What made an image of this process."""
-    return Recalled(name, _OURS, _options_of(generation.record), (), generation.record, generation)
+    return Recalled(name, _OURS, records.options_of(generation.record), (), generation.record, generation)
 
 
 _NOTHING: Final = "Whoever saved it may have left that out; a chat or a web site often does."
@@ -154,7 +154,7 @@ def _of_record(carried: Carried, data: bytes, name: str) -> Recalled:
         notes.append(f"its record was edited: {said}")
     if not _is_what_it_was(carried, data):
         notes.append("the picture was altered since: its cell makes what it was before")
-    return Recalled(name, _OURS, _options_of(record), tuple(notes), record, _generation(carried, data))
+    return Recalled(name, _OURS, records.options_of(record), tuple(notes), record, _generation(carried, data))
 
 
 def _is_what_it_was(carried: Carried, data: bytes) -> bool:
@@ -207,19 +207,6 @@ def _facts(record: Record) -> dict[str, str]:
     }
     optional = ("started", "Gradio", "decoder", "commit")
     return {name: value for name, value in known.items() if name not in optional or value != UNKNOWN}
-
-
-def _options_of(record: Record) -> dict[str, Any]:
-    given = {
-        "prompt": record.prompt,
-        "steps": record.steps,
-        "seed": record.seed,
-        "width": record.requested_width,
-        "height": record.requested_height,
-        "model": record.requested_model,
-        "space": record.requested_space,
-    }
-    return {name: value for name, value in given.items() if value is not None}
 
 
 def _of_recipe(recipe: recipes.Recipe, name: str, damaged: str) -> Recalled:

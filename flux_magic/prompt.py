@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import InvalidRequest
+from .record import options_of
 from .settings import DEFAULT_MODEL, INLINE, MOST_AT_ONCE, MOST_SWEPT
 from .types import MAX_SEED, Record
 
@@ -319,14 +320,16 @@ _WORD_ALONE = re.compile(r"""[^\s"'\0-\x1f\x7f-\x9f-][^\s"'\0-\x1f\x7f-\x9f]*"""
 
 def command(record: Record) -> str:
     """The cell that makes the image of `record` again; running it sends the same request."""
-    return cell(
-        record.prompt,
-        steps=record.steps,
-        seed=record.seed,
-        width=record.requested_width,
-        height=record.requested_height,
-        **_unusual(record),
-    )
+    options = needed_options(record)
+    return cell(options.pop("prompt"), **options)
+
+
+def needed_options(record: Record) -> dict[str, Any]:
+    """The options of `generate` that make the image of `record` again, without the default model."""
+    options = options_of(record)
+    if options["model"] in {"", DEFAULT_MODEL}:
+        del options["model"]
+    return options
 
 
 def cell(text: str, **options: object) -> str:
@@ -341,9 +344,3 @@ def cell(text: str, **options: object) -> str:
         given = {**named, "size": size, **given}
     line = " ".join(["%%flux", *(f"--{name} {value}" for name, value in given.items())])
     return f"{line}\n{escape(text)}"
-
-
-def _unusual(record: Record) -> dict[str, str]:
-    """The model and the Space, where they are not the default ones."""
-    found = {} if record.requested_model in {"", DEFAULT_MODEL} else {"model": record.requested_model}
-    return found if record.requested_space is None else found | {"space": record.requested_space}

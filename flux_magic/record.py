@@ -218,6 +218,20 @@ def request_of(record: Record) -> ImageRequest:
     )
 
 
+def options_of(record: Record) -> dict[str, Any]:
+    """The options of `generate` that make this again, as far as they are known; the prompt is one of them."""
+    given = {
+        "prompt": record.prompt,
+        "steps": record.steps,
+        "seed": record.seed,
+        "width": record.requested_width,
+        "height": record.requested_height,
+        "model": record.requested_model,
+        "space": record.requested_space,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def contradiction(record: Record) -> str:
     """Where what a record says was requested and run cannot both be so, in words; empty where it can."""
     asked = (record.requested_width, record.requested_height)

@@ -138,14 +138,11 @@ def cell_of(sheet: Generations) -> str:
     varied = {axis.name: prompt.written(axis.values) for axis in sheet.axes}
     if not sheet or not varied or not varied.keys() <= COMPARED.keys():
         return ""
-    line, _, body = prompt.command(sheet[0].record).partition("\n")
-    if not line.startswith("%%flux"):  # no cell can hold the prompt
-        return _call_of(sheet)
-    options, _ = prompt.parse_line(line.removeprefix("%%flux"))
-    width, height = options.pop("size")
-    given = varied | {name: value for name, value in options.items() if name not in varied}
-    words = [f"--{name} {value}" for name, value in given.items()]
-    return f"{' '.join(['%%flux', *words, f'--size {width}x{height}'])}\n{body}"
+    options = prompt.needed_options(sheet[0].record)
+    text, size = options.pop("prompt"), f"{options.pop('width')}x{options.pop('height')}"
+    others = {name: value for name, value in options.items() if name not in varied}
+    made = prompt.cell(text, **varied, **others, size=size)
+    return made if made.startswith("%%flux") else _call_of(sheet)  # no cell can hold every prompt
 
 
 def _call_of(sheet: Generations) -> str:

@@ -14,6 +14,7 @@ from ..errors import InvalidRequest, shown
 from ..plan import plan
 from ..prompt import Several, value_of
 from ..providers import get_provider
+from ..record import options_of
 from ..settings import DEFAULT_MODEL, MOST_IMAGES, Settings, resolve
 from ..sweeps import Sweep, Template, sweep
 from ..types import MAX_SEED, SIZE_STEP, ImageRequest, Record, Space
@@ -187,16 +188,9 @@ class Parameters(HasTraits):
 def parameters_of(record: Record) -> dict[str, Any]:
     """The parameters that make the image of `record` again."""
     model = record.requested_model or DEFAULT_MODEL
-    return {
-        "prompt": record.prompt,
-        "model": model,
-        # The model's own Space by its name, since an empty one means what is configured.
-        "space": record.requested_space or get_provider(model).own_space(),
-        "width": record.requested_width,
-        "height": record.requested_height,
-        "steps": record.steps,
-        "seed": record.seed,
-    }
+    # The model's own Space by its name, since an empty one means what is configured.
+    space = record.requested_space or get_provider(model).own_space()
+    return options_of(record) | {"model": model, "space": space, "seed": record.seed}
 
 
 def configured() -> dict[str, Any]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..client import Client
 from ..errors import HOPELESS, FluxError, InvalidRequest, Stopped
 from ..generation import Generation
 from ..merge import merged
+from ..record import request_of
 from ..settings import MOST_AT_ONCE, Settings
-from ..types import ImageRequest, Record, Space
+from ..types import Record, Space
 from .examine import Examined, examined_all
 from .judge import judged, unmade
 from .paths import Paths, find_subjects
@@ -135,12 +136,5 @@ class _Run:
 
 async def _made(record: Record, settings: Settings, client: Client) -> Generation:
     """What the record makes now: sizes as they were sent, since that is what made it."""
-    request = ImageRequest(
-        prompt=record.prompt,
-        model=record.requested_model,
-        width=record.width,
-        height=record.height,
-        steps=record.steps,
-        seed=record.seed or 0,
-    )
-    return await client.make(request, settings)
+    sent = replace(record, requested_width=record.width, requested_height=record.height)
+    return await client.make(request_of(sent), settings)
