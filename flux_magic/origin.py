@@ -14,6 +14,7 @@ from . import record as records
 from .errors import FluxError, InvalidRequest, NotAnImage, RecordError
 from .generation import Generation, ImageFile
 from .record import Carried
+from .store import records_beside
 from .types import SIZE_STEP, UNKNOWN, Record
 
 MOST_BYTES: Final = 256 * 2**20
@@ -135,13 +136,11 @@ def _beside(path: Path, data: bytes) -> Carried | None:
     with contextlib.suppress(NotAnImage):  # a decoder may read it all the same
         if metadata.read(data).record:
             return None
-    stem = path.with_suffix("")
-    for name in (f"{stem.name}.json", f"{stem.stem}.json"):
-        with contextlib.suppress(OSError, RecordError):
-            record = records.from_dict(records.loads(path.with_name(name).read_bytes()))
-            for place, file in enumerate(record.files):
-                if keepsake.sha256(data) == file.sha256:
-                    return Carried(record, keepsake.copy_of(data, record, place))
+    digest = keepsake.sha256(data)
+    for record in records_beside(path):
+        for place, file in enumerate(record.files):
+            if digest == file.sha256:
+                return Carried(record, keepsake.copy_of(data, record, place))
     return None
 
 

@@ -19,6 +19,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import repeat
@@ -44,6 +45,8 @@ _NAME: Final = re.compile(
     r"(?:\d\d-\d{6}\.\d{6}-)?(?:[a-z0-9-]+-)?(?:\d+|noseed)-[0-9a-f]{12}-(?:[0-9a-f]{12}|nokey)\.json"
 )
 _WORDS_LONG: Final = 40
+_MOST_JSON: Final = 2**20
+"""A file beside a picture that has more bytes than this is no record."""
 _SETTLED: Final = 2.0
 """Seconds that a folder's time of change must have been seen to stay before a listing is kept: none is coarser."""
 
@@ -241,6 +244,18 @@ def _pictures(path: Path, record: Record) -> list[Path]:
         path.with_name(f"{stem}{'' if place == 0 else f'.{place + 1}'}{picture.suffix_of(file.media_type)}")
         for place, file in enumerate(record.files)
     ]
+
+
+def records_beside(path: Path) -> Iterator[Record]:
+    """The records that a store may have beside a picture: under its name, of which that of the second ends in `.2`.
+
+    What is no record is left out.
+    """
+    for stem in dict.fromkeys([path.stem, re.sub(r"\.\d+$", "", path.stem)]):
+        with suppress(OSError, RecordError):
+            beside = path.with_name(f"{stem}.json")
+            if beside.stat().st_size <= _MOST_JSON:
+                yield records.from_dict(records.loads(beside.read_bytes()))
 
 
 def _months(folder: Path) -> list[str]:

@@ -12,15 +12,14 @@ from typing import Any, Final
 from .. import keepsake, metadata, picture
 from .. import record as records
 from ..errors import NotAnImage, RecordError
-from ..record import Carried, carried_from, from_dict, loads
+from ..record import Carried, carried_from, loads
+from ..store import records_beside
 from ..types import Circumstances, Record
 from .subjects import Subject
 from .words import one_line
 
 _LINE: Final = re.compile(r"<flux \d+×\d+ seed=(?P<seed>\d+) steps=(?P<steps>\d+) sha256:(?P<digest>[0-9a-f]{6,64})>")
 _PARAMETERS: Final = re.compile(r"Steps: (?P<steps>\d+), .*?\bSeed: (?P<seed>\d+)")
-_MOST_JSON: Final = 2**20
-"""A file beside a picture that has more bytes than this is no record."""
 _COMPARED: Final = ("seed", "steps", "prompt", "width", "height", "model", "provider", "space")
 """What two records of one picture have to agree on, and `files`: not the circumstances, which tidying tools strip,
 and not what was requested, which differs for a picture that came from a store."""
@@ -55,7 +54,7 @@ def gather(subject: Subject) -> Evidence | None:
     Raises RecordError for a record that cannot be read, NotAnImage for a file that cannot, and OSError.
     """
     data = subject.data
-    beside = _beside(subject.source) if isinstance(subject.source, Path) else None
+    beside = next(records_beside(subject.source), None) if isinstance(subject.source, Path) else None
     found = _inside(data, forgiving=subject.where == "notebook" or beside is not None)
     line = _values(_LINE, subject.line)
     carriers: list[tuple[str, Carried]] = []
@@ -117,16 +116,6 @@ def _completed(carried: Carried, other: Carried | None) -> Carried:
     stripped = carried.record.circumstances == Circumstances()
     record = replace(carried.record, circumstances=other.record.circumstances) if stripped else carried.record
     return Carried(record, carried.copy or other.copy)
-
-
-def _beside(path: Path) -> Record | None:
-    """The record that a store keeps beside a picture, under its name; that of the second of several ends in `.2`."""
-    for stem in dict.fromkeys([path.stem, re.sub(r"\.\d+$", "", path.stem)]):
-        with suppress(OSError, RecordError):
-            beside = path.with_name(f"{stem}.json")
-            if beside.stat().st_size <= _MOST_JSON:
-                return from_dict(loads(beside.read_bytes()))
-    return None
 
 
 def _values(pattern: re.Pattern[str], text: str) -> Mapping[str, str]:
