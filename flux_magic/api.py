@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
@@ -18,6 +17,7 @@ from .generation import Generation
 from .generations import Generations
 from .interact import interactable
 from .job import ClientEvent
+from .notes import note
 from .plan import plan
 from .providers.connection import open_connection
 from .settings import Settings, resolve
@@ -105,7 +105,7 @@ def generate(
 
 def generations(requests: Sequence[ImageRequest], settings: Settings, *, quiet: bool = False) -> Iterator[Generation]:
     """The requests' generations as they are made, one after the other, under one progress bar."""
-    told = quiet
+    replays = progress.Replays(told=quiet)
     with (
         runner.interruptible(),
         progress.bar(len(requests), quiet=quiet) as bar,
@@ -114,17 +114,10 @@ def generations(requests: Sequence[ImageRequest], settings: Settings, *, quiet: 
         for event in coming:
             bar.show(event)
             if isinstance(event, Generation):
-                if event.replayed and not told:
-                    progress.moment("from the store; --fresh asks the Space")
-                    told = True
-                if not quiet:
-                    _note(event)
+                replays.see(event)
+                if event.note and not quiet:
+                    note(event.note)
                 yield event
-
-
-def _note(generation: Generation) -> None:
-    if generation.note:
-        print(f"note: {generation.note}", file=sys.stderr)
 
 
 def events(requests: Sequence[ImageRequest], settings: Settings) -> Generator[ClientEvent | None, None, None]:

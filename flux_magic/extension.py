@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from traitlets.config import Config
 from . import completion, settings
 from .errors import FluxError
 from .magics import FluxMagics
+from .notes import note
 from .record_magics import RecordMagics
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _drop_what_is_not_allowed(shell: InteractiveShell) -> None:
     for name in [name for name in section if name in FluxMagics.class_traits(config=True)]:
         if refusal := _refusal(name, section[name]):
             del section[name]
-            print(f"note: FluxMagics.{name} is left out of the configuration: {refusal}", file=sys.stderr)
+            note(f"FluxMagics.{name} is left out of the configuration: {refusal}")
 
 
 def _refusal(name: str, value: object) -> str:

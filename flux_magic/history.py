@@ -13,13 +13,11 @@ from .display import escaped, lines
 from .errors import FluxError, InvalidRequest, few
 from .generation import Generation, ImageFile
 from .generations import Generations
+from .notes import MOST_NOTES
 from .record import request_of
 from .settings import Settings
 from .store import Store, Stored, store_of
 from .types import UNKNOWN
-
-MOST_NOTES: Final = 5
-"""Notes that are told; of the rest, how many there are."""
 
 LONGEST: Final = 160
 """Pixels of a small picture's longer side."""

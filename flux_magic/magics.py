@@ -15,6 +15,7 @@ from traitlets import Bool, Enum, Float, Int, TraitError, Unicode, Union, observ
 
 from . import cell, prompt, settings
 from .errors import FluxError, Incomplete, InvalidRequest
+from .notes import note
 from .types import MAX_SEED
 
 if TYPE_CHECKING:
@@ -166,8 +167,8 @@ class FluxMagics(Magics):
 
     def _flux(self, line: str, body: str | None) -> Generation | Generations | None:
         asked = cell.read(line, body, self._names())
-        for note in asked.notes:
-            print(f"note: {note}", file=sys.stderr)
+        for one in asked.notes:
+            note(one)
         if asked.options.get("dry_run"):
             print(asked.described())
             return None
@@ -198,7 +199,7 @@ class FluxMagics(Magics):
             for finished in made:
                 display(finished)
             if made and len(requests) > 1:
-                print(f"note: {len(made)} of {len(requests)} images were made", file=sys.stderr)
+                note(f"{len(made)} of {len(requests)} images were made")
             raise
         finally:
             result = made[0] if made and len(requests) == 1 else Generations(made)
@@ -222,7 +223,7 @@ class FluxMagics(Magics):
             with _noted():
                 _save(made, options)
             if not isinstance(stop, Incomplete):
-                print(f"note: {tally.left()}", file=sys.stderr)
+                note(tally.left())
             raise
         made = self._named(tally.generations(), options)
         try:
@@ -250,7 +251,7 @@ def _noted() -> Iterator[None]:
     try:
         yield
     except FluxError as error:
-        print(f"note: {error.message}", file=sys.stderr)
+        note(error.message)
 
 
 def _panel_options(line: str) -> dict[str, Any]:
@@ -276,8 +277,7 @@ def _apply_nest() -> None:
     runner.get("nest")
     kernel = sys.modules.get("ipykernel")
     if kernel is not None and kernel.version_info[:2] >= (7, 1):
-        print(
-            'note: with runner = "nest", cells queued behind a %%flux cell are dropped on ipykernel 7.1 and later: '
-            "run cells one by one",
-            file=sys.stderr,
+        note(
+            'with runner = "nest", cells queued behind a %%flux cell are dropped on ipykernel 7.1 and later: '
+            "run cells one by one"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping
 from contextlib import aclosing, closing
 from typing import Any
@@ -13,8 +12,8 @@ from .client import check_many
 from .errors import FluxError, Incomplete, few
 from .generation import Generation
 from .generations import Generations
-from .history import MOST_NOTES
 from .job import ClientEvent
+from .notes import MOST_NOTES, note
 from .providers import get_provider
 from .settings import Settings, resolve
 from .sweeps import Sweep, sweep_of
@@ -89,15 +88,15 @@ def sweep(
     """
     given = options | {"store": store} | ({"replay": "off"} if fresh else {})
     asked, settings, typed = sweep_of(prompt, given, count)
-    for note in (*typed.notes, *(f"{{{name}}} is sent as typed: it is not given" for name in typed.missing)):
-        print(f"note: {note}", file=sys.stderr)
+    for line in (*typed.notes, *(f"{{{name}}} is sent as typed: it is not given" for name in typed.missing)):
+        note(line)
     tally = Tally(asked, settings, "seed={}")
     try:
         gather(tally, settings, quiet=quiet)
     except BaseException as stop:
         vars(stop)["made"] = tally.generations()
         if not isinstance(stop, Incomplete):
-            print(f"note: {tally.left()}", file=sys.stderr)
+            note(tally.left())
         raise
     return tally.generations()
 
@@ -118,7 +117,7 @@ def gather(tally: Tally, settings: Settings, *, quiet: bool = False) -> None:
 
     What is finished is in the tally whatever is raised: as `Client.stream_many` does, and Incomplete at the end.
     """
-    asked, told = tally.sweep, quiet
+    asked, replays = tally.sweep, progress.Replays(told=quiet)
     get_provider(settings.model)  # what fails for all is told once
     try:
         with (
@@ -127,12 +126,10 @@ def gather(tally: Tally, settings: Settings, *, quiet: bool = False) -> None:
             closing(steps(asked.requests, settings)) as coming,
         ):
             for _, image in followed(coming, tally, bar):
-                if image.replayed and not told:
-                    progress.moment("from the store; --fresh asks the Space")
-                    told = True
+                replays.see(image)
     finally:
-        for note in few(tally.notes, MOST_NOTES):
-            print(f"note: {note}", file=sys.stderr)
+        for line in few(tally.notes, MOST_NOTES):
+            note(line)
     if error := tally.failure():
         raise error
 

@@ -218,6 +218,18 @@ def moment(text: str) -> None:
         fading.start()
 
 
+@dataclass(slots=True)
+class Replays:
+    """Says once, for a moment, that an image came from the store; nothing where that is `told`."""
+
+    told: bool
+
+    def see(self, generation: Generation) -> None:
+        if generation.replayed and not self.told:
+            moment("from the store; --fresh asks the Space")
+            self.told = True
+
+
 def _screen() -> Screen | None:
     if getattr(_shell(), "kernel", None) is not None:
         return NotebookSlot()
