@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from . import local
+from .destination import address_of, connection_for, is_local, token_for
 from .errors import HOPELESS, EmptyResult, FluxError, Incomplete, InvalidRequest, Stopped, shown
 from .generation import Generation
 from .generations import Generations
-from .job import ClientEvent, Job, address_of, connection_for, is_local, token_for
+from .job import ClientEvent, Job
 from .merge import merged
 from .plan import plan
 from .providers import get_provider, hub

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from . import local
+from .destination import connection_for
 from .errors import FluxError
-from .job import connection_for
 from .providers import get_provider, hub
 from .providers.connection import Connection, open_session
 from .providers.contract import Contract, Parameter

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -13,6 +12,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from . import local, picture
+from .destination import address_of, connection_for, identity_of, is_local
 from .errors import ConnectionFailed, EmptyResult, FluxError, NotInStore, ProtocolError, StoreError
 from .generation import Generation, ImageFile
 from .providers import get_provider, hub
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 ClientEvent = Waiting | Queued | Running | Log | Preview | Generation
 """What `Client.stream` yields; a Generation is the last."""
+
+
+__all__ = ["ClientEvent", "Job", "connection_for"]
 
 
 @dataclass(slots=True)
@@ -294,52 +297,3 @@ def _load() -> None:
 
     picture.decoder()
     our_version()
-
-
-def is_local(settings: Settings) -> bool:
-    """Whether the bundled Space is asked."""
-    return settings.space is not None and Space.parse(settings.space).url is None
-
-
-async def address_of(settings: Settings) -> str | None:
-    """The base URL of the Space that is asked, which is started where it is the local one; None: the model's own."""
-    if is_local(settings):
-        return await local.shared.address()
-    return Space.parse(settings.space).url if settings.space else None
-
-
-def connection_for(
-    provider: type[AsyncGeneratorProvider],
-    url: str | None,
-    settings: Settings,
-    session: aiohttp.ClientSession,
-    limits: Limits | None = None,
-) -> Connection:
-    """A connection to the provider's Space, or to that at `url`, with the token that is meant for it.
-
-    A token that the user gave goes to the Space that is asked; the environment's to the model's own Space alone.
-    """
-    base, token = url or provider.url, token_for(provider, url, settings)
-    return Connection(session, proxy=settings.proxy, limits=limits, token=token, space=base)
-
-
-def token_for(provider: type[AsyncGeneratorProvider], url: str | None, settings: Settings) -> str | None:
-    """The token that is meant for the provider's Space, or for that at `url`; None where there is none."""
-    if is_local(settings):
-        return None
-    base = url or provider.url
-    own = base == provider.url and base.startswith("https://")
-    return settings.token or (os.environ.get("HF_TOKEN") if own else None)
-
-
-def identity_of(
-    provider: AsyncGeneratorProvider | type[AsyncGeneratorProvider], asked: str | None, drawing: str | None
-) -> tuple[str, str | None]:
-    """The Space's identity, and the name that a cell needs to reach it (None: the model's own Space)."""
-    if drawing is not None:
-        return f"local:{drawing}", "local"
-    own = Space.parse(provider.own_space())
-    space = Space.parse(asked) if asked else own
-    if space.url == provider.url.rstrip("/"):
-        return own.identity, None
-    return space.identity, space.name

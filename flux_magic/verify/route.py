@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
+from ..destination import identity_of
 from ..errors import InvalidRequest
-from ..job import identity_of
 from ..providers import get_provider
 from ..settings import Settings, is_offline, resolve
 from ..types import Record, Space
