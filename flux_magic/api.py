@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import progress, runner
 from .client import Client
 from .errors import NotInStore, Stopped, TimedOut, masked
-from .generation import Generation
+from .generation import ClientEvent, Generation
 from .generations import Generations
 from .interact import interactable
-from .job import ClientEvent
 from .notes import note
 from .plan import plan
 from .providers.connection import open_connection

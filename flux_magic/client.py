@@ -13,9 +13,9 @@ from weakref import WeakKeyDictionary
 from . import local
 from .destination import address_of, connection_for, is_local, token_for
 from .errors import HOPELESS, EmptyResult, FluxError, Incomplete, InvalidRequest, Stopped, shown
-from .generation import Generation
+from .generation import ClientEvent, Generation
 from .generations import Generations
-from .job import ClientEvent, Job
+from .job import Job
 from .merge import merged
 from .plan import plan
 from .providers import get_provider, hub

@@ -13,7 +13,7 @@ from . import display, keepsake, picture, prompt
 from .errors import FluxError, InvalidRequest, NotAnImage, SaveError
 from .files import write_whole
 from .store import read_picture
-from .types import FileRecord, ImageRequest, Record
+from .types import FileRecord, ImageRequest, Log, Preview, Queued, Record, Running, Waiting
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -199,6 +199,10 @@ class Generation:
 
         for output in self.outputs():
             show(output.data, metadata=output.metadata, raw=True)
+
+
+ClientEvent = Waiting | Queued | Running | Log | Preview | Generation
+"""What `Client.stream` yields; a Generation is the last."""
 
 
 def is_folder(path: Path) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from . import local, picture
 from .destination import address_of, connection_for, identity_of, is_local
 from .errors import ConnectionFailed, EmptyResult, FluxError, NotInStore, ProtocolError, StoreError
-from .generation import Generation, ImageFile
+from .generation import ClientEvent, Generation, ImageFile
 from .providers import get_provider, hub
 from .providers.base import AsyncGeneratorProvider, Limits
 from .providers.connection import Connection, is_loopback
@@ -26,8 +26,6 @@ from .types import (
     Circumstances,
     ImageRequest,
     ImageResponse,
-    Log,
-    Preview,
     Queued,
     Record,
     Running,
@@ -37,10 +35,6 @@ from .types import (
 
 if TYPE_CHECKING:
     import aiohttp
-
-ClientEvent = Waiting | Queued | Running | Log | Preview | Generation
-"""What `Client.stream` yields; a Generation is the last."""
-
 
 __all__ = ["ClientEvent", "Job", "connection_for"]
 
@@ -68,7 +62,7 @@ class _Clock:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One request: where it goes, and what becomes of it."""
+    """One request, and what becomes of it."""
 
     request: ImageRequest
     settings: Settings

@@ -10,9 +10,8 @@ from typing import Any
 from . import api, progress, runner
 from .client import check_many
 from .errors import FluxError, Incomplete, few
-from .generation import Generation
+from .generation import ClientEvent, Generation
 from .generations import Generations
-from .job import ClientEvent
 from .notes import MOST_NOTES, note
 from .providers import get_provider
 from .settings import Settings, resolve

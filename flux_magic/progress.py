@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import FluxError
-from .generation import Generation
-from .job import ClientEvent
+from .generation import ClientEvent, Generation
 from .types import Log, Preview, Queued, Running, Waiting
 
 if TYPE_CHECKING:

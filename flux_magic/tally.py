@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from .client import incomplete
 from .errors import FluxError, Incomplete
-from .generation import Generation
+from .generation import ClientEvent, Generation
 from .generations import Generations
-from .job import ClientEvent
 from .settings import Settings, store_folder
 from .sheet import Sheet
 from .sweeps import Sweep

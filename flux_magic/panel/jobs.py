@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from .. import api, many
-from ..job import ClientEvent
+from ..generation import ClientEvent
 from ..runner import SLICE
 from ..settings import Settings
 from ..sweeps import Sweep
