@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import difflib
 import itertools
-import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, SupportsIndex, overload
 
 from . import picture
+from .axes import COLUMNS, MOST_NAMED, Axis, how_many, place_of, values_at
 from .display import Output
 from .errors import FluxError, MissingExtra, NotInSweep, few, shown
 from .generation import Generation, save_target
-from .sweeps import COLUMNS, Axis, coordinates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from .sheet import Sheet
 
 INSTALL: Final = 'pip install "flux-magic[pandas]"'
-
-_MOST_NAMED: Final = 12
-"""Values and images that a message names."""
 
 
 class Generations(Sequence[Generation]):
@@ -68,7 +64,7 @@ class Generations(Sequence[Generation]):
     @property
     def _every(self) -> int:
         """How many images there would be if none were missing."""
-        return math.prod(len(axis.values) for axis in self.axes) if self.axes else len(self._items)
+        return how_many(self.axes) if self.axes else len(self._items)
 
     @property
     def missing(self) -> dict[int, str]:
@@ -122,12 +118,12 @@ class Generations(Sequence[Generation]):
         return self._selected({**(chosen or {}), **values})
 
     def _selected(self, values: Mapping[str, object]) -> Generation | Generations:
-        chosen = {axis: _place_of(axis, value) for axis, value in self._by_axis(values)}
+        chosen = {axis: axis.find(value) for axis, value in self._by_axis(values)}
         if self.axes and len(chosen) == len(self.axes):
             return self._at(chosen)
         left = tuple(axis for axis in self.axes if axis not in chosen)
         spans = [[chosen[axis]] if axis in chosen else range(len(axis.values)) for axis in self.axes]
-        moved = {self._place(at): new for new, at in enumerate(itertools.product(*spans))}
+        moved = {place_of(self.axes, at): new for new, at in enumerate(itertools.product(*spans))}
         kept = [(item, moved[place]) for item, place in zip(self._items, self._places, strict=True) if place in moved]
         troubles = {moved[place]: why for place, why in self._troubles.items() if place in moved}
         return Generations([item for item, _ in kept], left, [place for _, place in kept], troubles=troubles)
@@ -144,27 +140,15 @@ class Generations(Sequence[Generation]):
             yield known[name], value
 
     def _at(self, chosen: Mapping[Axis, int]) -> Generation:
-        place = self._place([chosen[axis] for axis in self.axes])
+        place = place_of(self.axes, [chosen[axis] for axis in self.axes])
         for item, there in zip(self._items, self._places, strict=True):
             if there == place:
                 return item
         why = " ".join(self.missing[place].split())
         raise NotInSweep(f"there is no image of {self._named(place)}: {why}")
 
-    def _place(self, at: Sequence[int]) -> int:
-        """The place of the values at these places in their axes."""
-        place = 0
-        for axis, one in zip(self.axes, at, strict=True):
-            place = place * len(axis.values) + one
-        return place
-
-    def _values(self, place: int) -> tuple[int | str, ...]:
-        """The axes' values at a place."""
-        at = coordinates(self.axes, place)
-        return tuple(axis.values[one] for axis, one in zip(self.axes, at, strict=True))
-
     def _named(self, place: int) -> str:
-        return " ".join(f"{axis.name}={value}" for axis, value in zip(self.axes, self._values(place), strict=True))
+        return " ".join(f"{name}={value}" for name, value in values_at(self.axes, place).items())
 
     def save(
         self, path: str | os.PathLike[str], *, overwrite: bool = False, metadata: bool | None = None
@@ -207,8 +191,7 @@ class Generations(Sequence[Generation]):
             raise MissingExtra(f"a table needs pandas, which is not installed: {INSTALL}") from exc
         varied = [axis.name for axis in self.axes]
         rows = [
-            _facts(item) | dict(zip(varied, self._values(place), strict=True))
-            for item, place in zip(self._items, self._places, strict=True)
+            _facts(item) | values_at(self.axes, place) for item, place in zip(self._items, self._places, strict=True)
         ]
         return pd.DataFrame(rows, columns=list(dict.fromkeys([*varied, *COLUMNS])))
 
@@ -266,7 +249,7 @@ class Generations(Sequence[Generation]):
         return [there.get(place) or self._size_of(place, usual) for place in range(self._every)]
 
     def _size_of(self, place: int, usual: tuple[int, int]) -> tuple[int, int]:
-        values = dict(zip((axis.name for axis in self.axes), self._values(place), strict=True))
+        values = values_at(self.axes, place)
         width, height = str(values["size"]).split("x") if "size" in values else usual
         return int(values.get("width", width)), int(values.get("height", height))
 
@@ -279,7 +262,7 @@ class Generations(Sequence[Generation]):
         if not missing:
             return []
         named = [f"{self._named(place)} {' '.join(why.split())}" for place, why in missing.items()]
-        return [f"{len(missing)} of {self._every} images are missing: {'; '.join(few(named, _MOST_NAMED))}"]
+        return [f"{len(missing)} of {self._every} images are missing: {'; '.join(few(named, MOST_NAMED))}"]
 
     def _ipython_display_(self) -> None:
         from IPython.display import display as show
@@ -301,17 +284,3 @@ def _facts(item: Generation) -> dict[str, Any]:
     path = None if item.path is None else str(item.path)
     told = (item.prompt, item.seed, item.steps, item.width, item.height, item.record.model, item.digest, path)
     return dict(zip(COLUMNS, (*told, item.replayed, item.record.circumstances.seconds), strict=True))
-
-
-def _place_of(axis: Axis, value: object) -> int:
-    """Where a value is in its axis."""
-    if isinstance(value, slice) or (isinstance(value, list | tuple) and axis.name != "size"):
-        raise NotInSweep(f"{axis.name} is {shown(value)}: give one value; a list of them is for a loop")
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)  # a table's column of numbers may be one of floats
-    text = "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value).strip()
-    for place, one in enumerate(axis.values):
-        if text in {str(one), str(one).strip()}:
-            return place
-    known = ", ".join(few([str(one) for one in axis.values], _MOST_NAMED))
-    raise NotInSweep(f"this sweep has no {axis.name} {shown(value)}: it has {known}")

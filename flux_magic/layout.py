@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from . import lettering
-from .sweeps import Axis
+from .axes import Axis
 
 WIDE: Final = 1280
 """Pixels that the columns share."""

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from . import display, prompt
+from .axes import Axis
 from .display import Output
 from .layout import numbered
 from .record import Carried
-from .sweeps import Axis
 from .types import Record, markdown_text, printable
 
 _LEFT: Final = "text-align:left;vertical-align:top"

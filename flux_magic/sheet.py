@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from . import lettering
+from .axes import Axis, how_many
 from .layout import LEAST_CELL, MARGIN, TURNED, planned
-from .sweeps import Axis
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -37,8 +36,8 @@ class Sheet:
     def __init__(self, axes: Sequence[Axis], sizes: Sequence[tuple[int, int]]) -> None:
         from PIL import Image
 
-        if len(sizes) != math.prod(len(axis.values) for axis in axes):
-            raise ValueError(f"there are {len(sizes)} sizes for {math.prod(len(axis.values) for axis in axes)} images")
+        if len(sizes) != how_many(axes):
+            raise ValueError(f"there are {len(sizes)} sizes for {how_many(axes)} images")
         self._sizes = list(sizes)
         self._plan = planned(axes, self._sizes)
         self._image = Image.new("RGB", self._plan.size, "white")

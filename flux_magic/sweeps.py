@@ -15,53 +15,21 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, SupportsIndex
 
 from . import prompt
+from .axes import OPTIONS, TAKEN, WORD, Axis, coordinates, distinct, is_word
 from .errors import InvalidRequest, shown
 from .plan import plan, whole
 from .settings import MOST_SWEPT, NAMES, Settings, resolve
 from .types import ImageRequest, Space
 
-OPTIONS: Final = ("seed", "steps", "size", "width", "height")
-"""The options of which a sweep can take several values."""
-
-_WORD: Final = "word"
-COLUMNS: Final = ("prompt", "seed", "steps", "width", "height", "model", "digest", "path", "replayed", "seconds")
-"""What a table says of every image, beside what was varied."""
-
-_TAKEN: Final = (*OPTIONS, *COLUMNS)
-"""Names that no list of the notebook may have."""
+__all__ = [
+    "OPTIONS", "Axis", "Sweep", "Template", "check_number", "coordinates", "escape", "listed", "sweep", "sweep_of",
+    "template", "varying",
+]  # fmt: skip
 
 _ITEM: Final = r"(?:\{\{\w+\}\}|\{\w+\}|[^{}|])*"
 _ALTERNATIVES: Final = rf"\{{({_ITEM}(?:\|{_ITEM})+)\}}"
 _NESTED: Final = re.compile(r"(?<!\{)\{[^{}]*\|[^{}]*\{[^{}]*\|[^{}]*\}[^{}]*\}")
 _SLOT: Final = re.compile(rf"\{{{_ALTERNATIVES}\}}|{_ALTERNATIVES}|\{{{prompt.NAME}\}}|{prompt.NAME}")
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """One thing that a sweep varies.
-
-    Attributes:
-        name: `seed`, `steps`, `size`, `width`, `height`, the name of a list of the notebook, or `word` (`word_2`, …)
-            for alternatives in the prompt.
-        values: in the order typed, no two the same: whole numbers for the numeric options, text for all else
-            (a size is `512x768`).
-    """
-
-    name: str
-    values: tuple[int | str, ...]
-
-    def label(self, place: int) -> str:
-        """One of the values as a person reads it beside a row or column: `seed 42`, `512×768`, `red`."""
-        value = self.values[place]
-        if self.name == "size":
-            return str(value).replace("x", "×")
-        return f"{self.name} {value}" if isinstance(value, int) else value
-
-    def __str__(self) -> str:
-        name = _WORD if _is_word(self.name) else self.name
-        if name not in {*OPTIONS, _WORD}:
-            return f"{len(self.values)} {{{name}}}"
-        return f"{len(self.values)} {name}{'' if len(self.values) == 1 or name.endswith('s') else 's'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +107,13 @@ class _Making:
         if literal is not None:
             self.parts.append(f"{{{literal}}}")
         elif alternatives is not None:
-            words = sum(_is_word(axis.name) for axis in self.axes)
+            words = sum(is_word(axis.name) for axis in self.axes)
             if (inside := re.search(prompt.NAME, alternatives)) and listed(self.names.get(inside[1])) is not None:
                 raise InvalidRequest(
                     f"{match[0][:40]}: {inside[0]} is a list within alternatives: write its items there"
                 )
             values = [self._expanded(one) for one in alternatives.split("|")]
-            self._vary(f"{_WORD}_{words + 1}" if words else _WORD, values, match[0])
+            self._vary(f"{WORD}_{words + 1}" if words else WORD, values, match[0])
         elif name is not None and (items := listed(self.names.get(name))) is not None:
             self._vary(name, [str(item) for item in items], match[0])
         else:
@@ -165,17 +133,12 @@ class _Making:
     def _vary(self, name: str, values: list[str], typed: str) -> None:
         known = next((number for number, axis in enumerate(self.axes) if axis.name == name), None)
         if known is None:
-            if name in _TAKEN or (_is_word(name) and "|" not in typed):
+            if name in TAKEN or (is_word(name) and "|" not in typed):
                 raise InvalidRequest(f"{typed}: a sweep has a {name} of its own: give the list another name")
             literal = f"; {{{typed}}} is taken as typed" if "|" in typed else ""
-            self.axes.append(Axis(name, _distinct(typed, values, literal)))
+            self.axes.append(Axis(name, distinct(typed, values, literal)))
             known = len(self.axes) - 1
         self.parts.append(known)
-
-
-def _is_word(name: str) -> bool:
-    """Whether this is the name of an axis of alternatives."""
-    return re.fullmatch(rf"{_WORD}(_\d+)?", name) is not None
 
 
 def listed(value: object) -> list[Any] | None:
@@ -190,20 +153,6 @@ def listed(value: object) -> list[Any] | None:
 def _is_many(value: object) -> bool:
     """Whether this is a collection of another kind than a list."""
     return isinstance(value, AbstractSet | Mapping | Iterator) or getattr(value, "ndim", 1) > 1
-
-
-def _distinct(typed: str, values: Sequence[Any], more: str = "") -> tuple[Any, ...]:
-    """The values, where there are some and no two are the same."""
-    if not values:
-        raise InvalidRequest(f"{typed} is empty: give one value or more")
-    if len(values) > MOST_SWEPT:
-        raise InvalidRequest(f"{typed}: {len(values)} values are more than {MOST_SWEPT}")
-    seen: set[Any] = set()
-    for value in values:
-        if value in seen:
-            raise InvalidRequest(f"{typed[:60]}: {shown(value)} is there twice{more}")
-        seen.add(value)
-    return tuple(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,15 +176,6 @@ class Sweep:
 
     def __str__(self) -> str:
         return f"{len(self)} image{'' if len(self) == 1 else 's'}: {' × '.join(str(axis) for axis in self.axes)}"
-
-
-def coordinates(axes: Sequence[Axis], place: int) -> tuple[int, ...]:
-    """Where in the axes the values of one combination stand, by its place among all of them."""
-    found: list[int] = []
-    for axis in reversed(axes):
-        place, at = divmod(place, len(axis.values))
-        found.insert(0, at)
-    return tuple(found)
 
 
 def sweep(
@@ -336,8 +276,8 @@ def check_number(number: int, most: int) -> None:
 
 def _option_axis(name: str, values: Sequence[Any]) -> Axis:
     if name == "size":
-        return Axis(name, _distinct("size", [f"{width}x{height}" for width, height in values]))
-    return Axis(name, _distinct(name, [whole(name, value) for value in values]))
+        return Axis(name, distinct("size", [f"{width}x{height}" for width, height in values]))
+    return Axis(name, distinct(name, [whole(name, value) for value in values]))
 
 
 def _requests(template: Template, base: ImageRequest, axes: Sequence[Axis]) -> Iterator[ImageRequest]:
