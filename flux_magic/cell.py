@@ -12,7 +12,8 @@ from . import prompt
 from .errors import InvalidRequest
 from .plan import plan
 from .settings import MOST_IMAGES, MOST_SWEPT, NAMES, Settings, resolve
-from .sweeps import Sweep, Template, check_number, sweep, template, varying
+from .sweeps import Sweep, check_number, sweep
+from .template import Template, template, varying
 from .types import ImageRequest, Space
 
 

@@ -36,7 +36,7 @@ from .types import (
 if TYPE_CHECKING:
     import aiohttp
 
-__all__ = ["ClientEvent", "Job", "connection_for"]
+__all__ = ["ClientEvent", "Job", "connection_for"]  # the others' homes are generation and destination
 
 
 @dataclass(slots=True)

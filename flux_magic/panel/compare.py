@@ -16,8 +16,9 @@ from ..generation import Generation
 from ..generations import Generations
 from ..many import followed
 from ..progress import Screen, SheetBar, Status
-from ..sweeps import Sweep, escape
+from ..sweeps import Sweep
 from ..tally import Tally
+from ..template import escape
 from .controls import LABEL, bind
 from .jobs import Job
 from .parameters import COMPARED, Parameters, parameters_of

@@ -16,7 +16,8 @@ from ..prompt import Several, value_of
 from ..providers import get_provider
 from ..record import options_of
 from ..settings import DEFAULT_MODEL, MOST_IMAGES, Settings, resolve
-from ..sweeps import Sweep, Template, sweep
+from ..sweeps import Sweep, sweep
+from ..template import Template
 from ..types import MAX_SEED, SIZE_STEP, ImageRequest, Record, Space
 
 UNTOLD: Final = {"width": (256, 2048), "height": (256, 2048), "steps": (1, 50)}
