@@ -17,7 +17,8 @@ from .errors import ConnectionFailed, EmptyResult, FluxError, NotInStore, Protoc
 from .generation import ClientEvent, Generation, ImageFile
 from .providers import get_provider, hub
 from .providers.base import AsyncGeneratorProvider, Limits
-from .providers.connection import Connection, is_loopback
+from .providers.connection import Connection
+from .providers.host import is_loopback
 from .record import our_version, replay_key
 from .settings import Settings
 from .store import SLOW, UNKEPT, Store, Stored, store_of

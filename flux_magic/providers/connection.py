@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
-import json
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -24,14 +18,19 @@ from ..errors import (
     InvalidRequest,
     NotInStore,
     ProtocolError,
-    QueueFull,
-    RateLimited,
-    ResponseError,
     TimedOut,
-    TokenRefused,
 )
 from ..settings import is_offline
+from .answer import Answer, StatusError, http_error
+from .answer import seconds_to_wait as _retry_after
 from .base import Limits
+from .host import is_loopback, shown_host
+from .host import is_private as _is_private
+
+__all__ = [  # what an answer and a host are is to be had here as well
+    "Answer", "BrokenOff", "Connection", "StatusError", "_is_private", "_retry_after", "http_error", "is_loopback",
+    "open_connection", "open_session",
+]  # fmt: skip
 
 KEEP_ALIVE = 4.0
 """Seconds that an idle connection is kept: uvicorn, which serves Gradio, closes it after 5."""
@@ -39,9 +38,7 @@ KEEP_ALIVE = 4.0
 _REDIRECTED = {301, 302, 303, 307, 308}
 _REDIRECTS = 6
 
-
 _PROXIED = "Check the proxy's address, name and password."
-_REFUSED = "It may want a token: one of %config FluxMagics.token goes to the Space of %config FluxMagics.space alone."
 _ONLINE = "Check the address and your connection; behind a proxy give --proxy."
 
 
@@ -60,15 +57,6 @@ async def open_connection(
     """A connection with a session of its own, closed at the end."""
     async with open_session() as session:
         yield Connection(session, proxy=proxy, limits=limits, space=space)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer: `retry_after` is in seconds, None where the server did not ask for a wait."""
-
-    status: int
-    text: str
-    retry_after: float | None = None
 
 
 class Connection:
@@ -110,7 +98,7 @@ class Connection:
         A redirect is followed with the method and the body kept, and with no token for another host.
         """
         if is_offline():
-            raise NotInStore(f"FLUX_MAGIC_REPLAY=only: nothing is asked of {_shown_host(url)}")
+            raise NotInStore(f"FLUX_MAGIC_REPLAY=only: nothing is asked of {shown_host(url)}")
         options |= {"timeout": self._timeout, "allow_redirects": False}
         for _ in range(_REDIRECTS):
             with self._translated(url):
@@ -128,7 +116,7 @@ class Connection:
                         yield response
                         return
             url = _joined(url, target)
-        raise ProtocolError(f"{_shown_host(url)} redirects without end")
+        raise ProtocolError(f"{shown_host(url)} redirects without end")
 
     def _authorization(self, url: str) -> dict[str, str]:
         """The token's headers: for the one host that it is meant for, and never in the clear over a network."""
@@ -197,7 +185,7 @@ class Connection:
     @contextmanager
     def _translated(self, url: str) -> Iterator[None]:
         """Turns aiohttp's errors into ours. Their own texts may hold a proxy's address, and are left out."""
-        host = _shown_host(url)
+        host = shown_host(url)
         try:
             yield
         except FluxError:
@@ -230,40 +218,6 @@ def _reason(exc: Exception) -> str:
 
 class BrokenOff(ProtocolError):
     """The connection was lost in the middle of an answer."""
-
-
-class StatusError(ProtocolError):
-    """An HTTP status other than 200; `retry_after` is how many seconds the Space asks to wait, where it does."""
-
-    def __init__(self, message: str, hint: str = "", status: int = 0, retry_after: float | None = None) -> None:
-        super().__init__(message, hint)
-        self.status = status
-        self.retry_after = retry_after
-
-
-def http_error(answer: Answer) -> ResponseError:
-    """The error for a status, with the Space's own words where they are words and not a page."""
-    status, text, retry_after = answer.status, answer.text, answer.retry_after
-    detail = _json_or_none(text)
-    if isinstance(detail, dict):
-        detail = detail.get("detail") or detail.get("error") or detail.get("message")
-    words = detail if isinstance(detail, str) else "" if "<" in text else text
-    said = f": {' '.join(words.split())[:300]}" if words.strip() else ""
-    if status in {401, 403}:
-        return TokenRefused(f"the Space refused the request{said}", _REFUSED)
-    if status == 429:
-        return RateLimited(f"too many requests for the Space{said}", "Try again in a minute.", retry_after)
-    if status == 503 and "queue" in words.lower():
-        return QueueFull(f"the Space's queue is full{said}", "Try again in a minute.")
-    hint = "Try again in a moment." if status in {502, 503, 504} else ""
-    return StatusError(f"the Space answered with HTTP status {status}{said}", hint, status, retry_after)
-
-
-def _json_or_none(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _checked_proxy(proxy: str) -> URL:
@@ -300,48 +254,6 @@ def _proxy_options(proxy: URL | None) -> dict[str, Any]:
     return {"proxy": proxy.with_user(None), "proxy_headers": {"Authorization": f"Basic {credentials}"}}
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host's name or address is this machine's own."""
-    name = host.lower().removesuffix(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_loopback or address.is_unspecified
-
-
-def _retry_after(header: str) -> float | None:
-    """Seconds, or a date (RFC 9110, section 10.2.3)."""
-    if re.fullmatch(r"\s*[0-9]{1,9}\s*", header):
-        return float(header)
-    try:
-        then = parsedate_to_datetime(header)
-    except (ValueError, OverflowError):
-        return None
-    if then.tzinfo is None:
-        then = then.replace(tzinfo=timezone.utc)
-    return max((then - datetime.now(timezone.utc)).total_seconds(), 0)
-
-
-def _is_private(host: str) -> bool:
-    """Whether a host is an address that means something in one's own network alone."""
-    try:
-        return is_loopback(host) or not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return False
-
-
-def _shown_host(url: str) -> str:
-    """The host and port of an address, for a message: without a name and a password."""
-    try:
-        return urlsplit(url).netloc.rpartition("@")[2][:200]
-    except ValueError:
-        return "an unreadable one"
-
-
 def _joined(url: str, target: str) -> str:
     try:
         joined = urljoin(url, target)
@@ -349,5 +261,5 @@ def _joined(url: str, target: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise ProtocolError(f"{_shown_host(url)} redirects to an address that is not http")
+        raise ProtocolError(f"{shown_host(url)} redirects to an address that is not http")
     return joined

@@ -14,7 +14,8 @@ from typing import ClassVar
 
 from ..errors import ConnectionFailed, FluxError, ProtocolError, SpaceNotFound, StreamLost, TimedOut
 from . import hub, wire
-from .connection import Answer, BrokenOff, Connection, StatusError, http_error
+from .answer import Answer, StatusError, http_error
+from .connection import BrokenOff, Connection
 from .contract import Contract, contract_from, named
 from .sse import Decoder, ServerSentEvent
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from ..errors import ConnectionFailed, FluxError, QueueFull, RateLimited, SpaceAsleep
+from .answer import StatusError
 from .base import Limits
-from .connection import StatusError
 
 _UNHEARD = 2
 """How often it is tried again where no connection can be made."""
