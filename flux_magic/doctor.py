@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import shutil
+import tempfile
 import time
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
-from . import local
+from . import local, store
 from .destination import connection_for
 from .errors import FluxError
 from .providers import get_provider, hub
 from .providers.connection import Connection, open_session
 from .providers.contract import Contract, Parameter
-from .settings import Settings
+from .settings import Settings, shared_folders, store_folder
+from .store import UNKEPT
 from .types import Space
 
 PATIENCE = 60
@@ -41,11 +45,35 @@ async def examine(settings: Settings) -> Report:
     """Look at everything; an error of the Space is a part of the report and is not raised."""
     rows = {"Python": f"{platform.python_version()} on {platform.system()}"}
     rows |= {package: _version(package) for package in PACKAGES}
+    rows |= await asyncio.to_thread(_stores, settings)
     try:
         rows |= await _space(settings)
     except FluxError as error:
         rows["Space"] = f"{settings.space or settings.model}: {type(error).__name__}: {error}"
     return Report(rows, healthy="Gradio" in rows)
+
+
+def _stores(settings: Settings) -> dict[str, str]:
+    """Whether images can be kept, and whether those of others can be read; of no folder its path."""
+    try:
+        own, others = store_folder(settings), shared_folders(settings)
+    except FluxError as error:
+        return {"store": error.message}
+    rows = {"store": "off" if settings.store is False else _written(own) if own else UNKEPT}
+    if others:
+        rows["shared store"] = "; ".join(store.trouble(folder) or "can be read" for folder in others)
+    return rows
+
+
+def _written(folder: Path) -> str:
+    there = next((parent for parent in (folder, *folder.parents) if parent.is_dir()), folder)
+    try:
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(b"\0" * 4096)
+        free = shutil.disk_usage(there).free
+    except OSError as error:
+        return f"cannot be written: {error.strerror}"
+    return f"can be written, {free / 2**30:.1f} GiB free"
 
 
 def _version(package: str) -> str:

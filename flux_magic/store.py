@@ -36,7 +36,6 @@ from .types import UNKNOWN, Record
 BESIDE: Final = Path("flux_images")
 """The folder beside a notebook that has its images: it is read first, and nothing is written there but by an export."""
 
-UNREADABLE: Final = "the shared store cannot be read"
 SLOW: Final = "the disk of the store is slow: the image is being kept while you go on"
 UNKEPT: Final = "not kept, since no home is known to keep it in: FLUX_MAGIC_STORE names a folder"
 
@@ -150,10 +149,8 @@ class Store:
         if self.beside is not None:
             yield _absolute(self.beside)
         for folder in self.shared:
-            try:
-                os.scandir(folder).close()
-            except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
-                self.skipped.append(f"{UNREADABLE}: {getattr(error, 'strerror', None) or error}")
+            if reason := trouble(folder):
+                self.skipped.append(f"the shared store {reason}")
             else:
                 yield _absolute(folder)
         if self.folder is not None:
@@ -188,6 +185,15 @@ class Store:
 
     def _skip(self, path: Path, reason: str) -> None:
         self.skipped.append(f"{path.name} is skipped: {' '.join(reason.split())}")
+
+
+def trouble(folder: Path) -> str:
+    """Why a folder of others cannot be read, without its path; empty where it can."""
+    try:
+        os.scandir(folder).close()
+    except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
+        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    return ""
 
 
 def store_of(settings: Settings, beside: Path = BESIDE) -> Store:
