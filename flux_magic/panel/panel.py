@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -107,6 +108,8 @@ class Panel(Parameters, VBox):
         self._may_generate()
 
     def _make_extras(self) -> Extras | None:
+        if "google.colab" in sys.modules:  # its pages show a stranger's widgets only where the user has allowed that
+            return None
         try:
             from .extras import Extras
         except ImportError:
@@ -121,9 +124,13 @@ class Panel(Parameters, VBox):
         )
 
     def _laid_out(self) -> tuple[Any, ...]:
-        hidden = [HTML(STYLE), *([self._extras] if self._extras else [])]
+        style, extras = (Box(inside, layout=Layout(display="none")) for inside in ([HTML(STYLE)], []))
+        if self._extras:
+            # By a message of its own: a page that cannot load it drops that, where ipywidgets 7 would drop the panel.
+            extras.children = (self._extras,)
         return (
-            Box(hidden, layout=Layout(display="none")),
+            style,
+            extras,
             self._controls.widget,
             self._row.widget,
             HBox([self._generate, self._cancel]).add_class("flux-magic-row"),

@@ -328,3 +328,14 @@ def test_a_panel_without_anywidget_works_the_same(space: str) -> None:
             == "(None, True)"
         )
         assert "select it with Ctrl+A" in said(plain, "panel._status.text")
+
+
+def test_a_widget_that_a_page_may_not_know_is_named_by_none_that_opens(kernel: Kernel) -> None:
+    """With one that it cannot load, ipywidgets 7 drops all that were opened around it."""
+    messages = kernel.heard(kernel.send("%flux_panel a fox"))
+    opened = [message["content"] for message in messages if message["msg_type"] == "comm_open"]
+    (stranger,) = [one["comm_id"] for one in opened if one["data"]["state"].get("_model_module") == "anywidget"]
+    assert not [one["comm_id"] for one in opened if stranger in str(one["data"])]
+    assert [
+        message for message in messages if message["msg_type"] == "comm_msg" and stranger in str(message["content"])
+    ]

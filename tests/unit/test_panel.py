@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import re
+import sys
 import threading
 import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -583,6 +585,11 @@ def test_a_subclass_may_have_traits_of_its_own() -> None:
     panel = Mine(prompt="a fox", mine=4)
     opened.append(panel)
     assert (panel.mine, panel.prompt) == (4, "a fox")
+
+
+def test_in_colab_it_is_of_stock_widgets_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))  # Colab itself runs nowhere else
+    assert make()._extras is None
 
 
 def test_the_cell_is_shown_to_copy(provider: type[Scripted]) -> None:
