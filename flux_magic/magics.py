@@ -186,6 +186,7 @@ class FluxMagics(Magics):
     ) -> Generation | Generations:
         from .api import generations
         from .generations import Generations
+        from .progress import above
 
         made: list[Generation] = []
         try:
@@ -193,7 +194,8 @@ class FluxMagics(Magics):
                 made.append(generation)
                 if path := options.get("save"):
                     saved = generation.save(path, overwrite=bool(options.get("overwrite")))
-                    print(*(f"saved {file}" for file in saved), sep="\n")
+                    with above():
+                        print(*(f"saved {file}" for file in saved), sep="\n")
         except BaseException:
             # The cell fails, but what is finished is not lost.
             for finished in made:

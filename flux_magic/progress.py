@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -201,6 +201,14 @@ def counting(what: str) -> Iterator[Callable[[int, int, str], None]]:
     finally:
         if screen is not None:
             screen.clear()
+
+
+@contextmanager
+def above() -> Iterator[None]:
+    """What is printed within stands above a bar, and not behind it, where a terminal shows one."""
+    tqdm = sys.modules.get("tqdm")
+    with tqdm.tqdm.external_write_mode() if tqdm is not None else nullcontext():
+        yield
 
 
 def moment(text: str) -> None:

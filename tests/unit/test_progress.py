@@ -12,7 +12,7 @@ from IPython.core.getipython import get_ipython
 from flux_magic import progress
 from flux_magic.errors import SpaceError
 from flux_magic.job import ClientEvent
-from flux_magic.progress import Bar, NotebookSlot, SheetBar, Status, Terminal, bar, status_of
+from flux_magic.progress import Bar, NotebookSlot, SheetBar, Status, Terminal, above, bar, status_of
 from flux_magic.types import Log, Preview, Queued, Running, Waiting
 from tests.unit.samples import generation, notebook
 
@@ -117,6 +117,20 @@ def test_a_terminal_gets_one_line_that_is_gone_at_the_end(monkeypatch: pytest.Mo
     assert "step 4 of 4" in drawn
     assert "\n" not in screen.getvalue()
     assert screen.getvalue().endswith("\r")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_is_printed_stands_on_a_line_of_its_own_above_a_terminals_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screenless()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(sys, "stdout", screen)
+    with bar(2) as following:
+        following.show(Running(4, 4))
+        with above():
+            print("saved fox.png")
+    line = screen.getvalue().partition("saved fox.png\n")[0].rpartition("\n")[2]
+    assert line.endswith("\r")
+    assert "step 4 of 4" in screen.getvalue()
 
 
 def test_a_terminal_without_a_status_stays_empty() -> None:
