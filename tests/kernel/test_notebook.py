@@ -19,6 +19,11 @@ from flux_magic.local import LocalSpace
 
 PROMPT = "a red fox & <b>two</b> cubs\n\n    four *stars*"
 CELLS = ["%load_ext flux_magic", f"%%flux --quiet --steps 2 --seed 42 --size 256x256\n{PROMPT}"]
+PARAMETRIZED = [
+    'place, steps = "the snow", 1',
+    "%load_ext flux_magic\n%config FluxMagics.steps = steps",
+    "%flux --quiet --seed 7 --size 256x256 a fox in {place}",
+]
 
 ALTERED = """
 import runpy, sys
@@ -83,6 +88,21 @@ def test_the_saved_bytes_are_the_pixels_that_the_text_names(notebook: Any) -> No
     shown = next(output for output in notebook.cells[1].outputs if "image/png" in output.get("data", {}))
     digest = picture.describe(base64.b64decode(shown.data["image/png"])).digest
     assert f"sha256:{digest[:12]}>" in shown.data["text/plain"]
+
+
+def test_papermill_runs_it_with_parameters(tmp_path: Path, space: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLUX_MAGIC_SPACE", space)
+    cells = [nbformat.v4.new_code_cell(cell) for cell in PARAMETRIZED]
+    cells[0].metadata["tags"] = ["parameters"]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "in.ipynb")
+    given = ("-p", "place", "the sea", "-p", "steps", "3")
+    command = [sys.executable, "-m", "papermill", "--no-progress-bar", "in.ipynb", "out.ipynb", *given]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    _, table = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[-1].outputs
+    assert "%%flux --steps 3 --seed 7 " in table.data["text/plain"]
+    assert table.data["text/plain"].endswith("a fox in the sea")
 
 
 @pytest.mark.parametrize("template", ["lab", "classic"])
