@@ -20,7 +20,8 @@ UNTRACED := PYTHONPATH=$(abspath tests/support/measuring)
 QUIET_PIP := --quiet --disable-pip-version-check
 EVERYTHING := --constraint constraints.txt --editable '.[test]'
 
-.PHONY: help demo lab test check style types nbval pytest unit notebooks pages screenshot bench live test-matrix clean
+.PHONY: help demo lab test check style types nbval pytest unit notebooks pages screenshot frontends bench live test-matrix \
+	clean
 
 help:
 	@echo "make demo         make images in a notebook, on the local Space; the results are files"
@@ -30,6 +31,7 @@ help:
 	@echo "make notebooks    the tutorials' outputs anew"
 	@echo "make pages        the tutorials and these texts as pages in build/pages, with their links checked"
 	@echo "make screenshot   the README's pictures anew"
+	@echo "make frontends    the tutorials in each front end: pictures in build/frontends, to be looked at; 8 minutes"
 	@echo "make bench        what a person waits for, and how quick it is beside other clients; 20 minutes"
 	@echo "make test-matrix  the stacks of Colab and Binder, other Pythons, the oldest and the newest of everything"
 	@echo "make live         five requests to the public Space; needs the internet"
@@ -114,6 +116,11 @@ screenshot: $(READY)
 	@cp build/screenshots/sweep-readme.png docs/sweep.png
 	@cp build/screenshots/panel-readme.png notebooks/images/panel.png
 	@$(BIN)/python -m scripts.gallery docs/gallery
+
+# What is run and what is left out is in the table that it prints; names choose: make frontends ONLY="html latex".
+frontends: $(READY)
+	@sh scripts/need.sh chromium 'command -v chromium'
+	@$(BIN)/python -m tests.frontends $(ONLY)
 
 bench: $(READY)
 	@$(BIN)/python -m tests.benchmarks.startup

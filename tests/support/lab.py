@@ -58,7 +58,7 @@ class Lab:
     async def page(self, path: str) -> AsyncIterator[Page]:
         """A page of the server's in a browser of its own."""
         async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=_chromium(), args=list(QUIET))
+            browser = await playwright.chromium.launch(executable_path=chromium(), args=list(QUIET))
             page = await browser.new_page(viewport={"width": 1280, "height": 1400})
             await page.goto(f"{self.address}/{path}{'&' if '?' in path else '?'}token={TOKEN}")
             yield page
@@ -142,7 +142,7 @@ def _answers(url: str) -> bool:
     return True
 
 
-def _chromium() -> str:
+def chromium() -> str:
     found = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
     assert found, "no Chromium: install the Debian package chromium"
     return found[0]
