@@ -32,7 +32,15 @@ SEEN = """() => ({
     broken: [...document.images].filter(image => image.complete && !image.naturalWidth).map(image => image.alt),
     text: document.body.innerText,
 })"""
-FAULTS = ("Error displaying widget", "Error creating widget", "Traceback (most recent", "<table", "<pre", "&#10;")
+FAULTS = (
+    "Error displaying widget",
+    "Error creating widget",
+    "Loading widget",
+    "Traceback (most recent",
+    "<table",
+    "<pre",
+    "&#10;",
+)
 
 
 class LeftOut(Exception):

@@ -20,6 +20,7 @@ READY = """() => {
     const session = window.jupyterapp?.shell?.currentWidget?.sessionContext;
     return session?.isReady && session.session?.kernel?.status === 'idle';
 }"""
+LOADED = "() => !document.body.innerText.includes('Loading widget')"
 TERMINAL = """() => {
     const buffer = window.jupyterapp?.shell?.currentWidget?.content?._term?.buffer.active;
     const lines = buffer && [...Array(buffer.length).keys()].map(line => buffer.getLine(line));
@@ -59,6 +60,7 @@ async def voila(room: Room) -> str:
             nbformat.write(_for_voila(room.notebook(name)), room.folder / f"{name}.voila.ipynb")
             async with room.page(f"{lab.address}/voila/render/{name}.voila.ipynb?token={TOKEN}") as page:
                 await page.wait_for_selector("#rendered_cells", state="visible")
+                await page.wait_for_function(LOADED)
                 await _generate(page)
                 seen.append(await room.kept(page, room.picture("voila", name)))
     return "; ".join(seen)
