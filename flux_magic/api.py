@@ -183,13 +183,14 @@ async def _fetched(url: str, settings: Settings) -> bytes:
 
 def verify(paths: Iterable[str | os.PathLike[str]], *, space: str | None = None, concurrency: int = 2) -> Report:
     """As `flux_magic.verify.check`, and waits for it under a progress bar; an interrupt ends the jobs."""
-    from .verify import Report
+    from .verify.anew import checking
+    from .verify.report import Report
 
     how = runner.get(resolve().runner)
     with (
         runner.interruptible(),
         progress.counting("made anew") as told,
-        closing(how.iterate(_verified(paths, space, concurrency))) as coming,
+        closing(how.iterate(checking(paths, space=space, concurrency=concurrency))) as coming,
     ):
         for step in coming:
             if isinstance(step, Report):
@@ -197,25 +198,6 @@ def verify(paths: Iterable[str | os.PathLike[str]], *, space: str | None = None,
             if step is not None:
                 told(*step)
     raise Stopped("the check was ended")
-
-
-async def _verified(
-    paths: Iterable[str | os.PathLike[str]], space: str | None, concurrency: int
-) -> AsyncGenerator[tuple[int, int, str] | Report, None]:
-    """How far the check is, and last what it found."""
-    from .verify import check
-
-    steps: asyncio.Queue[tuple[int, int, str] | None] = asyncio.Queue()
-    work = check(paths, space=space, concurrency=concurrency, told=lambda *step: steps.put_nowait(step))
-    task = asyncio.ensure_future(work)
-    task.add_done_callback(lambda _: steps.put_nowait(None))
-    try:
-        while (step := await steps.get()) is not None:
-            yield step
-        yield task.result()
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:

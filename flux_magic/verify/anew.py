@@ -23,8 +23,11 @@ from .subjects import Subject
 from .verdict import Verdict
 from .words import reason
 
+Step = tuple[int, int, str]
+"""How many are done, of how many, and the label of the last one."""
+
 Told = Callable[[int, int, str], object]
-"""Is told how many are done, of how many, and the label of the last one."""
+"""Is told each step."""
 
 
 async def check(
@@ -50,6 +53,19 @@ async def check(
     Raises InvalidRequest where `space` is none, and where no Space may be asked (FLUX_MAGIC_REPLAY=only); Stopped
     where `cancel_all` ended it. An error of a Space is a part of the report. Cancelling ends the jobs on their way.
     """
+    async with aclosing(checking(paths, space=space, concurrency=concurrency, keep=keep)) as steps:
+        async for step in steps:
+            if isinstance(step, Report):
+                return step
+            if told is not None:
+                told(*step)
+    raise Stopped("the check was ended")
+
+
+async def checking(
+    paths: Paths, *, space: str | None = None, concurrency: int = 2, keep: bool = True
+) -> AsyncGenerator[Step | Report, None]:
+    """As `check`: how far it is, first with 0 done, and last what it found. Closing it ends the jobs on their way."""
     if not 1 <= concurrency <= MOST_AT_ONCE:
         raise InvalidRequest(f"concurrency is {concurrency}: give a whole number from 1 to {MOST_AT_ONCE}")
     refuse_offline()
@@ -59,9 +75,11 @@ async def check(
     problems = list(found.problems)
     examined = await asyncio.to_thread(examined_all, found.subjects, problems)
     async with Client() as client:
-        run = _Run([_item(subject, seen, space, keep=keep) for subject, seen in examined], client, told, keep=keep)
-        await run.finish(concurrency)
-    return Report(tuple(item.verdict for item in run.items if item.verdict), found.others, tuple(problems), live=True)
+        run = _Run([_item(subject, seen, space, keep=keep) for subject, seen in examined], client, keep=keep)
+        async with aclosing(run.finish(concurrency)) as steps:
+            async for step in steps:
+                yield step
+    yield Report(tuple(item.verdict for item in run.items if item.verdict), found.others, tuple(problems), live=True)
 
 
 @dataclass(slots=True)
@@ -95,28 +113,23 @@ class _Run:
 
     items: list[_Item]
     client: Client
-    told: Told | None
     keep: bool
     hopeless: dict[str | None, str] = field(default_factory=dict)
-    done: int = 0
 
-    async def finish(self, concurrency: int) -> None:
+    async def finish(self, concurrency: int) -> AsyncGenerator[Step, None]:
         """Give every item its verdict, some at once."""
         asked = [(item, item.settings) for item in self.items if item.settings is not None]
-        self._tell(len(asked), "")
         each = (self._judged(item, settings) for item, settings in asked)
+        done = 0
+        yield done, len(asked), ""
         async with aclosing(merged(each, concurrency)) as finished:
             async for _, item in finished:
-                self.done += 1
-                self._tell(len(asked), item.subject.label)
+                done += 1
+                yield done, len(asked), item.subject.label
 
     async def _judged(self, item: _Item, settings: Settings) -> AsyncGenerator[_Item, None]:
         item.verdict = await self._verdict(item.subject, item.examined, settings)
         yield item
-
-    def _tell(self, total: int, label: str) -> None:
-        if self.told is not None:
-            self.told(self.done, total, label)
 
     async def _verdict(self, subject: Subject, seen: Examined, settings: Settings) -> Verdict:
         why = self.hopeless.get(settings.space, "")
