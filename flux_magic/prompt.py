@@ -8,7 +8,6 @@ prompt, raw; `--` ends the options. In a prompt `{name}` is the value of a name 
 from __future__ import annotations
 
 import difflib
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import Any
 
 from .errors import InvalidRequest
 from .record import options_of
-from .settings import DEFAULT_MODEL, INLINE, MOST_AT_ONCE, MOST_SWEPT
+from .settings import DEFAULT_MODEL, INLINE, MAX_SECONDS, MOST_AT_ONCE, MOST_SWEPT, SECONDS
 from .types import MAX_SEED, Record
 
 SIZES = ("512x512", "768x768", "1024x1024", "1024x768", "768x1024", "1344x768", "768x1344", "2048x1024")
@@ -56,8 +55,8 @@ def _seconds(flag: str, text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0
-    if not 0 < seconds < math.inf:
-        raise InvalidRequest(f"{flag} {text}: give seconds above 0, for example {flag} 90")
+    if not 0 < seconds < MAX_SECONDS:
+        raise InvalidRequest(f"{flag} {text}: give {SECONDS}, for example {flag} 90")
     return seconds
 
 

@@ -39,6 +39,9 @@ MOST_AT_ONCE: Final = 16
 MAX_SECONDS: Final = 10.0**9
 """More than any clock in here can count to is no limit."""
 
+SECONDS: Final = f"seconds above 0 and below {MAX_SECONDS:.0f}"
+"""What a timeout can be, in words."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -107,7 +110,7 @@ class Settings:
             )
         timeout: object = self.timeout
         if timeout is not None and not _is_time(timeout):
-            raise InvalidRequest(f"timeout is {shown(timeout)}: give seconds above 0")
+            raise InvalidRequest(f"timeout is {shown(timeout)}: give {SECONDS}")
 
 
 NAMES: Final = frozenset(one.name for one in fields(Settings))

@@ -110,6 +110,11 @@ def test_a_timeout_that_is_not_above_0_is_refused(timeout: Any) -> None:
         resolve(timeout=timeout)
 
 
+def test_a_timeout_that_no_clock_can_count_to_is_refused_with_the_most_there_is() -> None:
+    with pytest.raises(InvalidRequest, match=r"^timeout is 2000000000\.0: give seconds above 0 and below 1000000000$"):
+        resolve(timeout=2e9)
+
+
 @pytest.mark.parametrize("timeout", [None, 0.1, 90])
 def test_a_timeout_above_0_is_taken(timeout: float | None) -> None:
     assert resolve(timeout=timeout).timeout == timeout
