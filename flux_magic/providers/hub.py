@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from typing import Any
 
 from ..errors import FluxError, SpaceAsleep, SpaceBroken, SpaceNotFound, SpacePaused
 from .connection import Connection
@@ -24,14 +25,10 @@ def address() -> str:
 
 async def stage(connection: Connection, space_id: str) -> str:
     """The Space's stage, such as RUNNING; NOT_FOUND where there is none, empty where the Hub does not tell."""
-    try:
-        answer = await connection.get_text(f"{address()}/api/spaces/{space_id}")
-    except FluxError:
-        return ""
-    if answer.status in {401, 404}:  # the Hub says 401 of what is not there or private
+    status, told = await _asked(connection, space_id)
+    if status in {401, 404}:  # the Hub says 401 of what is not there or private
         return "NOT_FOUND"
-    told = parse(answer.text)
-    runtime = told.get("runtime") if isinstance(told, dict) else None
+    runtime = told.get("runtime")
     return str(runtime.get("stage") or "") if isinstance(runtime, dict) else ""
 
 
@@ -44,26 +41,31 @@ async def commit(connection: Connection, space_id: str) -> str:
     """The commit that the Space is at, empty where the Hub does not tell; asked once a process."""
     if space_id not in _commits:
         try:
-            answer = await asyncio.wait_for(connection.get_text(f"{address()}/api/spaces/{space_id}"), PATIENCE)
-            told = parse(answer.text) if answer.status == 200 else None
-        except (FluxError, asyncio.TimeoutError):
-            told = None
-        sha = told.get("sha") if isinstance(told, dict) else None
+            status, told = await asyncio.wait_for(_asked(connection, space_id), PATIENCE)
+        except asyncio.TimeoutError:
+            status, told = 0, {}
+        sha = told.get("sha") if status == 200 else None
         _commits[space_id] = sha if isinstance(sha, str) and re.fullmatch(r"[0-9a-f]{7,64}", sha) else ""
     return _commits[space_id]
 
 
 async def quota(connection: Connection) -> str:
     """The GPU time that is left for the connection's token, in words; empty where the Hub does not tell."""
-    try:
-        answer = await connection.get_text(f"{address()}/api/spaces/zero-gpu/quota")
-    except FluxError:
-        return ""
-    told = parse(answer.text)
-    if answer.status != 200 or not isinstance(told, dict) or not isinstance(told.get("current"), int | float):
+    status, told = await _asked(connection, "zero-gpu/quota")
+    if status != 200 or not isinstance(told.get("current"), int | float):
         return ""
     resets = f", resets {plain(told['resetsAt'])}" if isinstance(told.get("resetsAt"), str) else ""
     return f"{told['current']:g} of {told.get('base', '?')} s of GPU time left{resets}"
+
+
+async def _asked(connection: Connection, path: str) -> tuple[int, dict[str, Any]]:
+    """The status that the Hub's API of Spaces answers with, and the JSON object; 0 and nothing where it does not."""
+    try:
+        answer = await connection.get_text(f"{address()}/api/spaces/{path}")
+    except FluxError:
+        return 0, {}
+    told = parse(answer.text)
+    return answer.status, told if isinstance(told, dict) else {}
 
 
 def check_stage(stage: str, space_id: str) -> None:
