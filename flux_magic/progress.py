@@ -122,11 +122,19 @@ class Bar:
 def bar(count: int, *, quiet: bool = False) -> Iterator[Bar]:
     """A bar for `count` images, where there is a place for one; gone at the end."""
     screen = None if quiet else _screen()
-    try:
+    with _cleared(screen):
         yield Bar(screen, count)
+
+
+@contextmanager
+def _cleared(*screens: Screen | None) -> Iterator[None]:
+    """In the end nothing is left of what was drawn."""
+    try:
+        yield
     finally:
-        if screen is not None:
-            screen.clear()
+        for screen in screens:
+            if screen is not None:
+                screen.clear()
 
 
 class SheetBar:
@@ -179,12 +187,8 @@ def sheet(count: int, encoded: Callable[[], bytes], *, quiet: bool = False) -> I
     """A bar for `count` images and the sheet that they fill, where there is a place for them; gone at the end."""
     screen = None if quiet else _screen()
     slot = NotebookSlot() if isinstance(screen, NotebookSlot) else None
-    try:
+    with _cleared(screen, slot):
         yield SheetBar(screen, slot, count, encoded)
-    finally:
-        for shown in (screen, slot):
-            if shown is not None:
-                shown.clear()
 
 
 @contextmanager
@@ -196,11 +200,8 @@ def counting(what: str) -> Iterator[Callable[[int, int, str], None]]:
         if screen is not None:
             screen.draw(Status(f"{done} of {total} {what}  {label}".rstrip(), done, total))
 
-    try:
+    with _cleared(screen):
         yield told
-    finally:
-        if screen is not None:
-            screen.clear()
 
 
 @contextmanager
