@@ -21,7 +21,7 @@ from ..tally import Tally
 from ..template import escape
 from .controls import LABEL, bind
 from .jobs import Job
-from .parameters import COMPARED, Parameters, parameters_of
+from .parameters import COMPARED, Parameters, parameters_of, trait_of
 from .view import NOTHING, Shown, View
 
 _EXAMPLES: Final = {"seed": "1..4", "steps": "1,2,4,8"}
@@ -111,11 +111,6 @@ class _FillingSheet:
 
     def outputs(self) -> list[Output]:
         return [self._picture, NOTHING]
-
-
-def trait_of(name: str) -> str:
-    """The panel's trait that says which values of a parameter are compared."""
-    return f"compare_{COMPARED[name].lower()}"
 
 
 def seed_of(shown: Generation | Generations | None) -> int | None:

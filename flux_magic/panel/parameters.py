@@ -141,7 +141,7 @@ class Parameters(HasTraits):
 
         Of what is not varied all have the same, a random seed too. Raises InvalidRequest.
         """
-        values = {name: self._values(name, called) for name, called in COMPARED.items()}
+        values = {name: self._values(name) for name in COMPARED}
         varied = {name: several for name, several in values.items() if len(several) > 1}
         if not varied:
             raise InvalidRequest("nothing to compare: give several seeds, for example 1..4, or several steps, 1,2,4,8")
@@ -155,9 +155,10 @@ class Parameters(HasTraits):
             Space.parse(settings.space)
         return asked, settings
 
-    def _values(self, name: str, called: str) -> Sequence[int]:
+    def _values(self, name: str) -> Sequence[int]:
         """What a text says of this parameter; nothing where there is none."""
-        text: str = getattr(self, f"compare_{called.lower()}")
+        text: str = getattr(self, trait_of(name))
+        called = COMPARED[name]
         if not text.strip():
             return ()
         read: Any = value_of(name, text, called)
@@ -184,6 +185,11 @@ class Parameters(HasTraits):
         with self.hold_trait_notifications():
             for name, value in options.items():
                 setattr(self, name, value)
+
+
+def trait_of(name: str) -> str:
+    """The trait that says which values of a parameter are compared."""
+    return f"compare_{COMPARED[name].lower()}"
 
 
 def parameters_of(record: Record) -> dict[str, Any]:
