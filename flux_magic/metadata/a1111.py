@@ -36,7 +36,7 @@ def a1111_text(*, prompt: str, steps: int, seed: int | None, width: int, height:
 
 
 def unescaped(prompt: str) -> str:
-    """The prompt before its lines were escaped."""
+    """A prompt before its lines were escaped."""
     return _ESCAPED.sub(r"\1\2", prompt)
 
 

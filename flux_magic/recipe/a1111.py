@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ..metadata import unescaped
 from .values import Recipe, Unmatched, as_text, json_object
 
 TOOL: Final = "AUTOMATIC1111"
@@ -22,13 +23,12 @@ _PAIR = re.compile(r'\b(\w[\w \-/]{1,60}):\s*("[^"\\]*(?:\\.[^"\\]*)*"(?=\s*(?:,
 _COMMON = {"Steps", "Sampler", "Seed", "Size", "CFG scale", "Model"}
 _NEGATIVE = re.compile(r"^[^\S\n]*Negative prompt:", re.MULTILINE)
 _TEMPLATE = re.compile(r"^(?:Negative )?Template:", re.MULTILINE)
-_ESCAPED = re.compile(r"^([^\S\n]*)\\(\\*)(Steps:|Negative prompt:)", re.MULTILINE)
 _JSON = ("Civitai resources: ", "Civitai metadata: ", "Hashes: ")
 
 _READ = {"Steps", "Seed", "Size", "Model", "Version", "Lora hashes", "TI hashes", "Created Date"}
 _OUR_MODEL = re.compile(r"flux[.-]1-schnell\Z", re.IGNORECASE)
 _OUR_CONSTANTS = {"Sampler", "Schedule type", "CFG scale"}
-"""What our own line holds for other readers' sake: it is the same for every image."""
+"""What a line of ours may hold for other readers' sake, the same for every image; none that is written now does."""
 
 
 def read(text: str) -> Recipe | None:
@@ -52,7 +52,7 @@ def read(text: str) -> Recipe | None:
 def _ours(body: str, pairs: dict[str, str]) -> Recipe:
     """Our own prompts were sent as they stand here: nothing in them is a tag, and each blank counts."""
     unmatched = Unmatched()
-    prompt, negative = (_ESCAPED.sub(r"\1\2\3", text) for text in _prompts(body))
+    prompt, negative = (unescaped(text) for text in _prompts(body))
     unmatched.named("negative prompt", negative)
     if not _OUR_MODEL.search(pairs.get("Model", "")):
         unmatched.named("model", pairs.get("Model"))

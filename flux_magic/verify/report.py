@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from textwrap import wrap
 from typing import Any, Final
 
@@ -14,9 +13,6 @@ from .words import one_line
 
 WIDE: Final = 100
 """Columns of the table, where labels leave it the room."""
-
-SCHEMA: Final = Path(__file__).with_name("report-1.json")
-"""The JSON Schema of `Report.as_dict`."""
 
 _ORDER: Final = [
     *(grade.value for grade in Grade if grade is not Grade.DIFFERENT),
