@@ -22,6 +22,11 @@ class Answer:
     text: str
     retry_after: float | None = None
 
+    @property
+    def is_page(self) -> bool:
+        """Whether it is HTML, which no endpoint answers with."""
+        return self.text.lstrip()[:1] == "<"
+
 
 class StatusError(ProtocolError):
     """An HTTP status other than 200; `retry_after` is how many seconds the Space asks to wait, where it does."""

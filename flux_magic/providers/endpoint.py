@@ -89,7 +89,7 @@ class Endpoint:
         try:
             if self._space_id:
                 hub.check_stage(await hub.stage(self._connection, self._space_id), self._space_id)
-            if answer.text.lstrip()[:1] == "<":
+            if answer.is_page:
                 hub.check_page(answer.text)
         except FluxError as trouble:
             return trouble
@@ -121,7 +121,7 @@ class Endpoint:
             if answer.status not in _NO_ROUTE:
                 self._prefixes[self._base] = prefix
                 break
-        if answer.status == 200 and answer.text.lstrip()[:1] != "<":
+        if answer.status == 200 and not answer.is_page:
             return Job(routes, wire.event_id_from(answer.text), contract.function)
         self._contracts.pop((self._base, self._name), None)  # it may have changed: it is asked anew
         if self._trouble is not None:
