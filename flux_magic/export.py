@@ -126,6 +126,6 @@ def _delivered(record: Record, known: Store, embedded: list[bytes]) -> list[byte
 def _read(stored: Stored) -> list[bytes] | None:
     """The files of a stored job, where they are whole."""
     try:
-        return [stored.read(place) for place in range(len(stored.record.files))]
+        return stored.read_all()
     except StoreError:
         return None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from . import display, keepsake, picture, prompt
 from .errors import FluxError, InvalidRequest, NotAnImage, SaveError
 from .files import write_whole
-from .store import read_picture
+from .store import Stored, read_picture
 from .types import FileRecord, ImageRequest, Log, Preview, Queued, Record, Running, Waiting
 
 if TYPE_CHECKING:
@@ -71,6 +71,11 @@ class ImageFile:
     def image(self) -> Image:
         """The picture, decoded anew at each call (Pillow)."""
         return picture.decode(self.data)
+
+
+def stored_files(stored: Stored) -> tuple[ImageFile, ...]:
+    """The images of a job in a store, whose bytes are left there."""
+    return tuple(ImageFile(file, path) for file, path in zip(stored.record.files, stored.files, strict=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

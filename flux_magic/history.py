@@ -11,12 +11,12 @@ from typing import Final
 from . import picture
 from .display import escaped, lines
 from .errors import FluxError, InvalidRequest, few
-from .generation import Generation, ImageFile
+from .generation import Generation, stored_files
 from .generations import Generations
 from .notes import MOST_NOTES
 from .record import request_of
 from .settings import Settings
-from .store import Store, Stored, store_of
+from .store import Store, Stored, plain_digest, store_of
 from .types import UNKNOWN
 
 LONGEST: Final = 160
@@ -73,7 +73,8 @@ def delete(settings: Settings, digest: str) -> int:
     """
     store = store_of(settings)
     found = store.with_digest(digest)
-    digests = {file.digest for one in found for file in one.record.files if file.digest.startswith(_plain(digest))}
+    start = plain_digest(digest)
+    digests = {file.digest for one in found for file in one.record.files if file.digest.startswith(start)}
     if not found:
         raise InvalidRequest(f"no image in the store has the digest {digest[:70]}: %flux_history shows those there are")
     if len(digests) > 1:
@@ -84,10 +85,6 @@ def delete(settings: Settings, digest: str) -> int:
     return len(found)
 
 
-def _plain(digest: str) -> str:
-    return digest.lower().removeprefix("sha256:")
-
-
 def _generations(found: Iterator[Stored], store: Store, settings: Settings) -> Iterator[Generation]:
     for stored in found:
         record = stored.record
@@ -96,8 +93,9 @@ def _generations(found: Iterator[Stored], store: Store, settings: Settings) -> I
         except FluxError as error:
             store.skipped.append(f"{stored.path.name} is skipped: {error.message}")
             continue
-        files = tuple(ImageFile(file, path) for file, path in zip(record.files, stored.files, strict=True))
-        yield Generation(request, record, files, settings.inline, metadata=settings.metadata, replayed=True)
+        yield Generation(
+            request, record, stored_files(stored), settings.inline, metadata=settings.metadata, replayed=True
+        )
 
 
 def _item(generation: Generation) -> str:

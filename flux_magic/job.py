@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from . import local, picture
 from .destination import address_of, connection_for, identity_of, is_local
 from .errors import ConnectionFailed, EmptyResult, FluxError, NotInStore, ProtocolError, StoreError
-from .generation import ClientEvent, Generation, ImageFile
+from .generation import ClientEvent, Generation, ImageFile, stored_files
 from .providers import get_provider, hub
 from .providers.base import AsyncGeneratorProvider, Limits
 from .providers.connection import Connection
@@ -195,8 +195,8 @@ class Job:
 
     async def _replayed_of(self, provider: AsyncGeneratorProvider) -> Generation | None:
         """The stored generation, where the Space that runs on this machine turns out to be a stand-in."""
-        space = self.settings.space and Space.parse(self.settings.space).url
-        if not space or not self._may_replay or not is_loopback(Space.parse(space).host):
+        space = Space.parse(self.settings.space) if self.settings.space else None
+        if space is None or not self._may_replay or not is_loopback(space.host):
             return None
         try:
             drawing = await provider.stand_in()
@@ -248,11 +248,10 @@ class Job:
             requested_width=request.width,
             requested_height=request.height,
         )
-        files = tuple(ImageFile(file, path) for file, path in zip(record.files, stored.files, strict=True))
         return Generation(
             request,
             record,
-            files,
+            stored_files(stored),
             self.settings.inline,
             metadata=self.settings.metadata,
             replayed=True,

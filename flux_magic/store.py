@@ -66,6 +66,10 @@ class Stored:
         """The bytes of one of the pictures, as delivered; raises StoreError where they are not there any more."""
         return read_picture(self.files[place], self.record.files[place].sha256)
 
+    def read_all(self) -> list[bytes]:
+        """The bytes of all of them; raises StoreError likewise."""
+        return [self.read(place) for place in range(len(self.record.files))]
+
 
 @dataclass(slots=True)
 class Store:
@@ -128,7 +132,7 @@ class Store:
 
         Raises InvalidRequest for what is no digest.
         """
-        start = digest.lower().removeprefix("sha256:")
+        start = plain_digest(digest)
         if not re.fullmatch(r"[0-9a-f]{6,64}", start):
             raise InvalidRequest(f"{digest[:70]!r} is no digest: give its first 6 to 64 digits, 0 to 9 and a to f")
         own = Store(self.folder, None)
@@ -176,8 +180,7 @@ class Store:
 
     def _is_whole(self, stored: Stored) -> bool:
         try:
-            for place in range(len(stored.record.files)):
-                stored.read(place)
+            stored.read_all()
         except StoreError as error:
             self._skip(stored.path, error.message)
             return False
@@ -212,6 +215,11 @@ def write(path: Path, record: Record, files: Sequence[bytes]) -> Stored:
     except OSError as exc:
         raise StoreError(f"cannot keep the image in {path.parent}: {exc.strerror or exc}") from exc
     return Stored(record, path)
+
+
+def plain_digest(text: str) -> str:
+    """A digest, or its beginning, without the `sha256:` that it is shown with."""
+    return text.lower().removeprefix("sha256:")
 
 
 def read_picture(path: Path, sha256: str) -> bytes:
