@@ -71,6 +71,17 @@ class Axis:
         return f"{len(self.values)} {name}{'' if len(self.values) == 1 or name.endswith('s') else 's'}"
 
 
+def size_text(width: int, height: int) -> str:
+    """A size as it is typed: `512x768`."""
+    return f"{width}x{height}"
+
+
+def sides(size: str) -> tuple[int, int]:
+    """Width and height of a size as it is typed."""
+    width, height = size.split("x")
+    return int(width), int(height)
+
+
 def is_word(name: str) -> bool:
     """Whether this is the name of an axis of alternatives."""
     return re.fullmatch(rf"{WORD}(_\d+)?", name) is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, SupportsIndex, overload
 
 from . import picture
-from .axes import COLUMNS, MOST_NAMED, Axis, how_many, place_of, values_at
+from .axes import COLUMNS, MOST_NAMED, Axis, how_many, place_of, sides, values_at
 from .display import Output
 from .errors import FluxError, MissingExtra, NotInSweep, few, shown
 from .generation import Generation, save_target
@@ -250,7 +250,7 @@ class Generations(Sequence[Generation]):
 
     def _size_of(self, place: int, usual: tuple[int, int]) -> tuple[int, int]:
         values = values_at(self.axes, place)
-        width, height = str(values["size"]).split("x") if "size" in values else usual
+        width, height = sides(str(values["size"])) if "size" in values else usual
         return int(values.get("width", width)), int(values.get("height", height))
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, SupportsIndex
 
-from .axes import OPTIONS, Axis, coordinates, distinct
+from .axes import OPTIONS, Axis, coordinates, distinct, sides, size_text
 from .errors import InvalidRequest, shown
 from .plan import plan, whole
 from .settings import MOST_SWEPT, NAMES, Settings, resolve
@@ -147,7 +147,7 @@ def check_number(number: int, most: int) -> None:
 
 def _option_axis(name: str, values: Sequence[Any]) -> Axis:
     if name == "size":
-        return Axis(name, distinct("size", [f"{width}x{height}" for width, height in values]))
+        return Axis(name, distinct("size", [size_text(*size) for size in values]))
     return Axis(name, distinct(name, [whole(name, value) for value in values]))
 
 
@@ -157,8 +157,7 @@ def _requests(template: Template, base: ImageRequest, axes: Sequence[Axis]) -> I
         changes: dict[str, Any] = {"prompt": text, "typed": None if text == template.typed else template.typed}
         for axis, value in zip(axes[len(template.axes) :], values[len(template.axes) :], strict=True):
             if axis.name == "size":
-                width, height = str(value).split("x")
-                changes |= {"width": int(width), "height": int(height)}
+                changes["width"], changes["height"] = sides(str(value))
             else:
                 changes[axis.name] = value
         yield replace(base, **changes)

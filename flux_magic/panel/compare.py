@@ -10,6 +10,7 @@ from typing import Any, Final
 from ipywidgets import Button, HBox, Layout, Text
 
 from .. import prompt
+from ..axes import size_text
 from ..client import incomplete
 from ..display import Output
 from ..generation import Generation
@@ -135,7 +136,7 @@ def cell_of(sheet: Generations) -> str:
     if not sheet or not varied or not varied.keys() <= COMPARED.keys():
         return ""
     options = prompt.needed_options(sheet[0].record)
-    text, size = options.pop("prompt"), f"{options.pop('width')}x{options.pop('height')}"
+    text, size = options.pop("prompt"), size_text(options.pop("width"), options.pop("height"))
     others = {name: value for name, value in options.items() if name not in varied}
     made = prompt.cell(text, **varied, **others, size=size)
     return made if made.startswith("%%flux") else _call_of(sheet)  # no cell can hold every prompt

@@ -25,6 +25,7 @@ from ipywidgets import (
 from traitlets import TraitError
 from traitlets.utils.bunch import Bunch
 
+from ..axes import sides
 from ..prompt import SIZES
 from ..providers import get_provider, model_names
 from ..settings import MOST_IMAGES, resolve
@@ -145,7 +146,7 @@ class Controls:
     def _offer_sizes(self) -> None:
         """The usual sizes that this Space takes."""
         (narrow, wide), (low, high) = (self._parameters.range_of(name) for name in ("width", "height"))
-        sizes = [tuple(int(side) for side in text.split("x")) for text in SIZES]
+        sizes = [sides(text) for text in SIZES]
         fit = [(width, height) for width, height in sizes if narrow <= width <= wide and low <= height <= high]
         with self._quiet():
             self.size.options = [*((_named(*size), size) for size in fit), ("another size", _OTHER)]
