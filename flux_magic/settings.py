@@ -171,18 +171,19 @@ def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...])
 
 
 def resolve(**options: Any) -> Settings:
-    """The settings of a call with these options; an option of None counts as not given."""
+    """The settings of a call with these options; one of None, or an empty text, counts as not given."""
     layers = (_environment(), _configured(), options)
-    unset = (None, "")
-    given: dict[str, Any] = {
-        name: value for layer in layers for name, value in layer.items() if not any(value is none for none in unset)
-    }
+    given: dict[str, Any] = {name: value for layer in layers for name, value in layer.items() if not _is_unset(value)}
     unknown = given.keys() - NAMES
     if unknown:
         raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
     if not options.get("token") and not _is_at_home(given, options.get("space")):
         given.pop("token", None)
     return Settings(**given)
+
+
+def _is_unset(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value)
 
 
 def _is_at_home(given: Mapping[str, Any], asked: object) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from flux_magic import settings
 from flux_magic.errors import InvalidRequest
+from flux_magic.magics import SecretTrait
 from flux_magic.settings import Settings, configure_by, resolve
 
 
@@ -108,6 +109,11 @@ def test_what_is_no_choice_is_refused_and_the_choices_are_named(name: str, value
 def test_a_timeout_that_is_not_above_0_is_refused(timeout: Any) -> None:
     with pytest.raises(InvalidRequest, match=r"timeout is .*: give seconds above 0"):
         resolve(timeout=timeout)
+
+
+def test_an_empty_token_that_is_configured_is_none() -> None:
+    configure_by(lambda: {"token": SecretTrait().validate(None, "")})
+    assert resolve().token is None
 
 
 def test_a_timeout_that_no_clock_can_count_to_is_refused_with_the_most_there_is() -> None:
