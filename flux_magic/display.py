@@ -52,6 +52,8 @@ def image(
         inline: how it is embedded, as `picture.for_notebook` says.
         metadata: whether the embedded bytes carry the record inside; the output's own metadata do in any case.
         replayed: whether it came from a store.
+
+    Raises NotAnImage where the bytes have to be decoded for that, and cannot.
     """
     media_type, embedded = picture.for_notebook(data, inline)
     same = picture.keeps_pixels(data, media_type)

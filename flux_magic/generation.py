@@ -69,7 +69,7 @@ class ImageFile:
 
     @property
     def image(self) -> Image:
-        """The picture, decoded anew at each call (Pillow)."""
+        """The picture, decoded anew at each call (Pillow); raises StoreError as `data` does, and NotAnImage."""
         return picture.decode(self.data)
 
 
@@ -104,7 +104,7 @@ class Generation:
 
     @property
     def data(self) -> bytes:
-        """The first file's bytes as delivered."""
+        """The first file's bytes as delivered; raises StoreError where the store has them no more."""
         return self.files[0].data
 
     @property
@@ -134,7 +134,7 @@ class Generation:
 
     @property
     def images(self) -> list[Image]:
-        """The pictures, decoded anew at each call (Pillow)."""
+        """The pictures, decoded anew at each call (Pillow); raises StoreError as `data` does, and NotAnImage."""
         return [file.image for file in self.files]
 
     @property
@@ -171,7 +171,8 @@ class Generation:
             metadata: False leaves out what made it; None is as the generation was made.
 
         Returns the paths, one a file. Raises InvalidRequest for a suffix that there is no encoder
-        for, or one path for several images; SaveError where it cannot be written.
+        for, or one path for several images; StoreError where its bytes are in a store no more;
+        NotAnImage where they cannot be encoded anew; SaveError where it cannot be written.
         """
         target = save_target(path, len(self.files))
         paths = [target / self._file_name(file) if is_folder(target) else target for file in self.files]

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def copy_of(data: bytes, record: Record, place: int, *, same_pixels: bool = False) -> Copy:
     """What the bytes of a copy of one of the record's files are, whatever metadata they have.
 
-    Where it is not known that they have the very `same_pixels`, they are decoded, if they are other bytes.
+    Where it is not known that they have the very `same_pixels`, they are decoded, if they are other bytes; that raises
+    NotAnImage.
     """
     delivered = record.files[place]
     same_pixels = same_pixels or sha256(data) == delivered.sha256
@@ -55,7 +56,7 @@ def readings(data: bytes) -> Iterator[bytes]:
 def with_record(data: bytes, record: Record, place: int, *, same_pixels: bool = False) -> tuple[bytes, Copy]:
     """The copy with what made it inside, without encoding a pixel anew; and what it is, as by `copy_of`.
 
-    A picture that a decoder reads although its file is not whole stays as it is.
+    A picture that a decoder reads although its file is not whole stays as it is. Raises NotAnImage as `copy_of` does.
     """
     from . import metadata
 
