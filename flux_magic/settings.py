@@ -95,9 +95,7 @@ class Settings:
         _check_choice("inline", self.inline, (None, *INLINE))
         _check_choice("runner", self.runner, RUNNERS)
         _check_choice("replay", self.replay, REPLAY)
-        concurrency: object = self.concurrency
-        if not isinstance(concurrency, int) or isinstance(concurrency, bool) or not 1 <= concurrency <= MOST_AT_ONCE:
-            raise InvalidRequest(f"concurrency is {shown(concurrency)}: give a whole number from 1 to {MOST_AT_ONCE}")
+        check_concurrency(self.concurrency)
         store: object = self.store
         if not isinstance(store, str | os.PathLike | bool | None):
             raise InvalidRequest(f"store is {shown(store)}: give a folder, or False to keep nothing")
@@ -152,6 +150,12 @@ def _expanded(name: str, folder: str | os.PathLike[str]) -> Path:
 def is_offline() -> bool:
     """Whether no Space may be asked at all: the one thing that nothing overrides, for a machine without a network."""
     return os.environ.get(ENVIRONMENT["replay"]) == "only"
+
+
+def check_concurrency(value: object) -> None:
+    """Raises InvalidRequest where this is no number of images that can be asked for at once."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_AT_ONCE:
+        raise InvalidRequest(f"concurrency is {shown(value)}: give a whole number from 1 to {MOST_AT_ONCE}")
 
 
 def _is_time(value: object) -> bool:

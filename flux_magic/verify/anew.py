@@ -12,7 +12,7 @@ from ..errors import HOPELESS, FluxError, InvalidRequest, Stopped
 from ..generation import Generation
 from ..merge import merged
 from ..record import request_of
-from ..settings import MOST_AT_ONCE, Settings
+from ..settings import Settings, check_concurrency
 from ..types import Record, Space
 from .examine import Examined, examined_all
 from .judge import judged, unmade
@@ -66,8 +66,7 @@ async def checking(
     paths: Paths, *, space: str | None = None, concurrency: int = 2, keep: bool = True
 ) -> AsyncGenerator[Step | Report, None]:
     """As `check`: how far it is, first with 0 done, and last what it found. Closing it ends the jobs on their way."""
-    if not 1 <= concurrency <= MOST_AT_ONCE:
-        raise InvalidRequest(f"concurrency is {concurrency}: give a whole number from 1 to {MOST_AT_ONCE}")
+    check_concurrency(concurrency)
     refuse_offline()
     if space:
         Space.parse(space)
