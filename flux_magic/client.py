@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True, eq=False)
-class _Running:
+class _Underway:
     """A job on its way: the task that waits for it, and whether `cancel_all` has ended it."""
 
     loop: asyncio.AbstractEventLoop
@@ -38,7 +38,7 @@ class _Running:
     stopped: bool = False
 
 
-_all_running: set[_Running] = set()
+_all_underway: set[_Underway] = set()
 
 
 def cancel_all() -> int:
@@ -46,7 +46,7 @@ def cancel_all() -> int:
 
     Returns how many there were.
     """
-    jobs = list(_all_running)
+    jobs = list(_all_underway)
     for job in jobs:
         job.stopped = True
         if job.task is not None and not job.loop.is_closed():
@@ -144,21 +144,21 @@ class Client:
         limits = Limits(total=settings.timeout)
         if is_local(settings):
             limits = replace(limits, retries=0, resubmissions=0)  # if it died, it is started again
-        running = _Running(asyncio.get_running_loop(), asyncio.current_task())
-        _all_running.add(running)
+        underway = _Underway(asyncio.get_running_loop(), asyncio.current_task())
+        _all_underway.add(underway)
         try:
             async with self._session() as session:
                 job = Job(request, settings, session, limits)
                 async with aclosing(limited(job.events(), limits)) as events:
                     async for event in events:
                         yield event
-                        running.task = asyncio.current_task()
+                        underway.task = asyncio.current_task()
         except asyncio.CancelledError:
-            if running.stopped:
+            if underway.stopped:
                 raise Stopped("stopped by cancel_all()") from None
             raise
         finally:
-            _all_running.discard(running)
+            _all_underway.discard(underway)
 
     async def generate_many(self, requests: Iterable[ImageRequest], **options: Any) -> AsyncGenerator[Generation, None]:
         """Make an image of each request, some at once, and give each as it is finished, in whatever order.
