@@ -134,11 +134,16 @@ def events(requests: Sequence[ImageRequest], settings: Settings) -> Generator[Cl
 
 
 async def _events(request: ImageRequest, settings: Settings) -> AsyncGenerator[ClientEvent, None]:
-    if settings.runner == "thread":
-        await runner.background.keep(shared)
+    await keep_shared(settings)
     async with aclosing(shared.stream(request, settings)) as coming:
         async for event in coming:
             yield event
+
+
+async def keep_shared(settings: Settings) -> None:
+    """Keep the shared client's connections between calls, where its loop lives on."""
+    if settings.runner == "thread":
+        await runner.background.keep(shared)
 
 
 def bounds(settings: Settings) -> Mapping[str, tuple[int, int]] | None:

@@ -29,8 +29,8 @@ def generate_many(requests: Iterable[ImageRequest], **options: Any) -> Iterator[
     As `Client.generate_many`, for a caller that blocks; an interrupt ends the jobs. `for image in generate_many(…)`.
     """
     check_many(options)
-    how = runner.get(resolve(**options).runner)
-    return _made(how.iterate(_generations(requests, options), ahead=1))
+    settings = resolve(**options)
+    return _made(runner.get(settings.runner).iterate(_generations(requests, options, settings), ahead=1))
 
 
 def _made(coming: Generator[Generation | None, None, None]) -> Iterator[Generation]:
@@ -42,18 +42,12 @@ def _made(coming: Generator[Generation | None, None, None]) -> Iterator[Generati
 
 
 async def _generations(
-    requests: Iterable[ImageRequest], options: Mapping[str, Any]
+    requests: Iterable[ImageRequest], options: Mapping[str, Any], settings: Settings
 ) -> AsyncGenerator[Generation, None]:
-    await _keep(resolve(**options))
+    await api.keep_shared(settings)
     async with aclosing(api.shared.generate_many(requests, **options)) as made:
         async for generation in made:
             yield generation
-
-
-async def _keep(settings: Settings) -> None:
-    """Keep the shared client's connections between calls, where its loop lives on."""
-    if settings.runner == "thread":
-        await runner.background.keep(api.shared)
 
 
 def sweep(
@@ -159,7 +153,7 @@ def steps(requests: Iterable[ImageRequest], settings: Settings) -> Generator[Ste
 
 
 async def _steps(requests: Iterable[ImageRequest], settings: Settings) -> AsyncGenerator[Step, None]:
-    await _keep(settings)
+    await api.keep_shared(settings)
     async with aclosing(api.shared.stream_many(requests, settings)) as coming:
         async for step in coming:
             yield step
