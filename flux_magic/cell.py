@@ -51,7 +51,7 @@ def read(line: str, body: str | None, names: Mapping[str, object]) -> Cell:
 
     Raises InvalidRequest for whatever can be known to fail before anything is sent.
     """
-    options, rest = prompt.parse_line(line)
+    options, rest = prompt.parse_line(line, names=names)
     typed = prompt.prompt_of(rest, body)
     _check(options)
     settings = resolve(**settings_of(options))

@@ -46,7 +46,8 @@ def _help() -> str:
   a red fox in {{place}}, morning mist
 
 {{name}} in a prompt becomes the value of that name of the notebook; {{{{name}}}} is a literal {{name}}.
-Nothing else in a prompt is changed. On the %flux line, -- ends the options.
+A number may be one as well: --seed {{seed}}. Nothing else in a prompt is changed. On the %flux line, -- ends the
+options.
 
 --seed, --steps, --size, --width and --height take several values, 1,2,4 or 1..8: that makes every combination, shown
 as one sheet. With --sweep, {{red|blue}} and lists {{names}} in the prompt are varied too.

@@ -198,12 +198,19 @@ PANEL_OPTIONS = tuple(
 RECALL_OPTIONS = (Option(("--panel",), "open the control panel with it, in place of a cell"),)
 """The options of `%flux_recall`."""
 
+_NUMBERS = frozenset({"steps", "seed", "size", "width", "height", "count", "concurrency", "timeout"})
+"""Options whose value may be a name: not where images go or come from, as a cell out of a picture may say that."""
+
 _BY_FLAG = {flag: option for option in OPTIONS for flag in option.flags}
 _WORD = re.compile(r"""\s*((?:"[^"]*"|'[^']*'|[^\s"'])(?:"[^"]*"|'[^']*'|[^\s"'])*|["'].*)""", re.DOTALL)
 
 
-def parse_line(line: str, offered: Sequence[Option] = OPTIONS, magic: str = "%flux") -> tuple[dict[str, Any], str]:
+def parse_line(
+    line: str, offered: Sequence[Option] = OPTIONS, magic: str = "%flux", names: Mapping[str, object] | None = None
+) -> tuple[dict[str, Any], str]:
     """Split a magic's line into its options (by name) and the prompt that follows them, raw.
+
+    With `names`, those of the notebook, a number may be a `{name}`, and several a list's.
 
     Raises InvalidRequest for an option that is none of those `offered`, and for a value that is missing or not allowed.
     """
@@ -217,7 +224,7 @@ def parse_line(line: str, offered: Sequence[Option] = OPTIONS, magic: str = "%fl
         if word == "--":
             return options, line[position:].removeprefix(" ")
         option = _option(word.partition("=")[0], offered, magic)
-        position = _take_option(options, option, word, line, position)
+        position = _take_option(options, option, word, line, position, names)
     return options, ""
 
 
@@ -229,7 +236,9 @@ def _option(flag: str, offered: Sequence[Option], magic: str) -> Option:
     raise _unknown(flag, offered)
 
 
-def _take_option(options: dict[str, Any], option: Option, word: str, line: str, position: int) -> int:
+def _take_option(
+    options: dict[str, Any], option: Option, word: str, line: str, position: int, names: Mapping[str, object] | None
+) -> int:
     flag, equals, value = word.partition("=")
     if option.read is None:
         if equals:
@@ -243,8 +252,23 @@ def _take_option(options: dict[str, Any], option: Option, word: str, line: str, 
         value, position = following[1], following.end()
     if value[:1] in {"'", '"'} and not value.endswith(value[0], 1):
         raise InvalidRequest(f"{flag} {value[:40]}: the quote is not closed")
-    options[option.name] = option.read(flag, _unquoted(value))
+    value = _unquoted(value)
+    if names is not None and option.name in _NUMBERS:
+        value = _named(flag, value, names)
+    options[option.name] = option.read(flag, value)
     return position
+
+
+def _named(flag: str, text: str, names: Mapping[str, object]) -> str:
+    """What was typed for a number, with the values of names in place of them."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in names:
+            raise InvalidRequest(f"{flag} {text[:70]}: there is no {match[0]} in this notebook")
+        found = names[match[1]]
+        return ",".join(map(_typed, found)) if isinstance(found, list | tuple | range) else _typed(found)
+
+    return re.sub(NAME, value, text)
 
 
 def _unquoted(value: str) -> str:

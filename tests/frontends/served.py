@@ -67,8 +67,8 @@ async def voila(room: Room) -> str:
 
 
 def _for_voila(notebook: Any) -> Any:
-    """Without what Voilà 0.5.13 never ends a page with: a picture from a file in a Markdown cell, and `interact` of
-    what displays twice (a function that calls IPython's `display` twice is enough).
+    """Without what Voilà 0.5.13 often never ends a page with: a picture from a file in a Markdown cell, and `interact`
+    of a function that displays twice, be it without flux_magic.
     """
     notebook.cells = [cell for cell in notebook.cells if "\ninteract(" not in cell.source]
     for cell in notebook.cells:

@@ -21,8 +21,8 @@ PROMPT = "a red fox & <b>two</b> cubs\n\n    four *stars*"
 CELLS = ["%load_ext flux_magic", f"%%flux --quiet --steps 2 --seed 42 --size 256x256\n{PROMPT}"]
 PARAMETRIZED = [
     'place, steps = "the snow", 1',
-    "%load_ext flux_magic\n%config FluxMagics.steps = steps",
-    "%flux --quiet --seed 7 --size 256x256 a fox in {place}",
+    "%load_ext flux_magic",
+    "%flux --quiet --steps {steps} --seed 7 --size 256x256 a fox in {place}",
 ]
 
 ALTERED = """

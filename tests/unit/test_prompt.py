@@ -51,6 +51,49 @@ def test_a_line_is_options_and_then_the_raw_prompt(line: str, options: dict[str,
 
 
 @pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        pytest.param("--seed {seed} --steps={n} -n {n}", {"seed": 7, "steps": 4, "count": 4}, id="numbers"),
+        pytest.param("--seed {seeds}", {"seed": (1, 5)}, id="a list is several"),
+        pytest.param("--seed {few},{seed} --steps {n}..6", {"seed": (1, 2, 3, 7), "steps": (4, 5, 6)}, id="parts"),
+        pytest.param("--size {size} --timeout {t}", {"size": (512, 384), "timeout": 2.5}, id="a size and seconds"),
+        pytest.param("--size {w}x{w}", {"size": (256, 256)}, id="sides"),
+        pytest.param("--space {space} --save {n}.png", {"space": "{space}", "save": "{n}.png"}, id="no number"),
+    ],
+)
+def test_a_number_may_be_a_name_and_nothing_else_is(line: str, read: dict[str, Any]) -> None:
+    """A cell out of somebody's image may name a Space, and must not send what a name holds there."""
+    names = {
+        "seed": 7,
+        "n": 4,
+        "seeds": [1, 5],
+        "few": range(1, 4),
+        "size": "512x384",
+        "t": 2.5,
+        "w": 256,
+        "space": "x",
+    }
+    assert parse_line(line, names=names) == (read, "")
+    assert parse_line("--save {n}") == ({"save": "{n}"}, "")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        pytest.param("--seed {sed}", "--seed {sed}: there is no {sed} in this notebook", id="no such name"),
+        pytest.param("--steps {word}", "--steps four: give a whole number from 1 up", id="no number"),
+        pytest.param("--seed {none}", "--seed None: give a whole number", id="nothing"),
+        pytest.param("--seed {empty}", "--seed : a value is missing", id="an empty list"),
+        pytest.param("--steps {n}}", "--steps 4}: give a whole number", id="a brace too many"),
+    ],
+)
+def test_a_name_that_is_no_number_is_a_mistake(line: str, words: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parse_line(line, names={"n": 4, "word": "four", "none": None, "empty": []})
+    assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
     ("line", "words"),
     [
         pytest.param("--steps 0", "--steps 0: give a whole number from 1 up", id="no steps"),
