@@ -29,6 +29,8 @@ def tidy(path: Path) -> None:
     notebook.metadata.pop("widgets", None)  # all the state of every widget; what a panel shows is an output as well
     for place, cell in enumerate(notebook.cells):
         cell.metadata.pop("execution", None)
+        if "outputs" in cell:  # an empty one is where a bar was, if the machine was slow enough for one
+            cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
         for output in cell.get("outputs", []):
             if view := output.get("data", {}).get(WIDGET):
                 # A widget's id means nothing once its kernel is gone.
