@@ -92,9 +92,9 @@ def stacks() -> list[Stack]:
     served = Stack("gradio5", "3.11", ("gradio==5.50.*",), parts=("wire",), space_only=True)
     return [
         Stack("colab", "3.11", COLAB),
-        Stack("colab-3.10", "3.10", COLAB),
-        Stack("binder", "3.11", locked()),
-        Stack("ipykernel6", "3.11", ("ipykernel==6.31.*", "ipython==8.*")),
+        Stack("colab-3.10", "3.10", COLAB, parts=("kernel", "notebooks")),
+        Stack("binder", "3.11", locked(), parts=("kernel", "notebooks")),
+        Stack("ipykernel6", "3.11", ("ipykernel==6.31.*", "ipython==8.*"), parts=("kernel", "notebooks")),
         Stack("lowest", "3.10", options=("--resolution", "lowest-direct")),
         Stack("newest", "3.13"),
         *(Stack(f"python{version}", version, options=pinned) for version in ("3.10", "3.11", "3.12", "3.13")),
