@@ -19,7 +19,7 @@ from .sweeps import Sweep, sweep_of
 from .tally import Tally
 from .types import ImageRequest
 
-Step = tuple[int, ClientEvent | FluxError]
+PlacedEvent = tuple[int, ClientEvent | FluxError]
 """What happened to one of several images: its request's place, from 0, and the event or the error it failed with."""
 
 
@@ -116,7 +116,7 @@ def gather(tally: Tally, settings: Settings, *, quiet: bool = False) -> None:
         with (
             runner.interruptible(),
             progress.sheet(len(asked), tally.sheet, quiet=quiet) as bar,
-            closing(steps(asked.requests, settings)) as coming,
+            closing(events(asked.requests, settings)) as coming,
         ):
             for _, image in followed(coming, tally, bar):
                 replays.see(image)
@@ -127,33 +127,35 @@ def gather(tally: Tally, settings: Settings, *, quiet: bool = False) -> None:
         raise error
 
 
-def followed(coming: Iterable[Step | None], tally: Tally, bar: progress.SheetBar) -> Iterator[tuple[int, Generation]]:
+def followed(
+    coming: Iterable[PlacedEvent | None], tally: Tally, bar: progress.SheetBar
+) -> Iterator[tuple[int, Generation]]:
     """Each image as it is made, with its place; all that happens is taken into the tally and shown by the bar."""
-    for step in coming:
-        if step is None:
+    for placed in coming:
+        if placed is None:
             bar.wait()
             continue
-        place, event = step
+        place, event = placed
         tally.take(place, event)
         bar.show(tally.sweep.label(place), event)
         if isinstance(event, Generation):
             yield place, event
 
 
-def steps(requests: Iterable[ImageRequest], settings: Settings) -> Generator[Step | None, None, None]:
+def events(requests: Iterable[ImageRequest], settings: Settings) -> Generator[PlacedEvent | None, None, None]:
     """What happens to each of the requests as it does; None about every 0.2 s while there is nothing.
 
     Who stops reading ends the jobs that are on their way. Each Generation is in `api.history` as well.
     """
-    with closing(runner.get(settings.runner).iterate(_steps(requests, settings))) as coming:
-        for step in coming:
-            if step is not None and isinstance(step[1], Generation):
-                api.history.append(step[1])
-            yield step
+    with closing(runner.get(settings.runner).iterate(_events(requests, settings))) as coming:
+        for placed in coming:
+            if placed is not None and isinstance(placed[1], Generation):
+                api.history.append(placed[1])
+            yield placed
 
 
-async def _steps(requests: Iterable[ImageRequest], settings: Settings) -> AsyncGenerator[Step, None]:
+async def _events(requests: Iterable[ImageRequest], settings: Settings) -> AsyncGenerator[PlacedEvent, None]:
     await api.keep_shared(settings)
     async with aclosing(api.shared.stream_many(requests, settings)) as coming:
-        async for step in coming:
-            yield step
+        async for placed in coming:
+            yield placed

@@ -79,10 +79,10 @@ class Comparison:
     def images(self) -> Generator[tuple[Generation, str], None, None]:
         """Each image as it is made, and what tells it from the others: `seed 2, steps 4`.
 
-        Raises as `Job.steps`; at the end Incomplete, where some failed.
+        Raises as `Job.placed_events`; at the end Incomplete, where some failed.
         """
-        with closing(self._job.steps()) as steps:
-            for place, image in followed(steps, self._tally, self._bar):
+        with closing(self._job.placed_events()) as events:
+            for place, image in followed(events, self._tally, self._bar):
                 yield image, self._asked.label(place)
         if error := self._tally.failure():
             hint = "The others are on the sheet: its cell, copied and run, asks for the missing ones alone."

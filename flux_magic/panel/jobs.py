@@ -41,9 +41,9 @@ class Job:
         """As `api.events`; raises Cancelled, at most about 0.2 s after the job was."""
         return self._until_cancelled(api.events(self.requests, self.settings))
 
-    def steps(self) -> Generator[many.Step | None, None, None]:
-        """As `many.steps`; raises Cancelled likewise."""
-        return self._until_cancelled(many.steps(self.requests, self.settings))
+    def placed_events(self) -> Generator[many.PlacedEvent | None, None, None]:
+        """As `many.events`, of some at once; raises Cancelled likewise."""
+        return self._until_cancelled(many.events(self.requests, self.settings))
 
     def _until_cancelled(self, all_of_it: Generator[T, None, None]) -> Generator[T, None, None]:
         with closing(all_of_it) as coming:
