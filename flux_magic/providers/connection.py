@@ -21,16 +21,9 @@ from ..errors import (
     TimedOut,
 )
 from ..settings import is_offline
-from .answer import Answer, StatusError, http_error
-from .answer import seconds_to_wait as _retry_after
+from .answer import Answer, http_error, seconds_to_wait
 from .base import Limits
-from .host import is_loopback, shown_host
-from .host import is_private as _is_private
-
-__all__ = [  # what an answer and a host are is to be had here as well
-    "Answer", "BrokenOff", "Connection", "StatusError", "_is_private", "_retry_after", "http_error", "is_loopback",
-    "open_connection", "open_session",
-]  # fmt: skip
+from .host import is_loopback, is_private, shown_host
 
 KEEP_ALIVE = 4.0
 """Seconds that an idle connection is kept: uvicorn, which serves Gradio, closes it after 5."""
@@ -131,7 +124,7 @@ class Connection:
     def _check_target(self, url: str) -> None:
         """A Space out there may not point this machine at its own network."""
         host = urlsplit(url).hostname or ""
-        if self._home and not _is_private(self._home) and _is_private(host):
+        if self._home and not is_private(self._home) and is_private(host):
             raise ProtocolError("the Space points to an address of your own network, which is not followed")
 
     async def get_text(self, url: str) -> Answer:
@@ -157,7 +150,7 @@ class Connection:
 
     async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
         text = (await self._body(response)).decode(errors="replace")
-        return Answer(response.status, text, _retry_after(response.headers.get("Retry-After", "")))
+        return Answer(response.status, text, seconds_to_wait(response.headers.get("Retry-After", "")))
 
     async def stream(self, url: str) -> AsyncGenerator[bytes, None]:
         """The chunks of an open-ended body; raises ProtocolError where the status is not 200."""

@@ -150,6 +150,6 @@ def test_what_ipython_would_change_in_a_cell_is_asked_for_in_python(text: str) -
 
 
 @given(text=PROMPTS.filter(str.strip))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_whatever_the_prompt_the_command_asks_for_the_same_image_again(text: str) -> None:
     assert asked_by(command(record(prompt=text))) == asked_for(text)

@@ -9,17 +9,9 @@ import pickle
 import pytest
 
 from flux_magic.errors import InvalidRequest, QueueFull, RateLimited, TokenRefused
-from flux_magic.providers.connection import (
-    Answer,
-    StatusError,
-    _checked_proxy,
-    _environment_proxy,
-    _is_private,
-    _proxy_options,
-    _retry_after,
-    http_error,
-    is_loopback,
-)
+from flux_magic.providers.answer import Answer, StatusError, http_error, seconds_to_wait
+from flux_magic.providers.connection import _checked_proxy, _environment_proxy, _proxy_options
+from flux_magic.providers.host import is_loopback, is_private
 
 PROXY = "http://ann:secret@proxy.example:3128"
 
@@ -193,7 +185,7 @@ def test_a_status_with_a_meaning_has_an_error_of_its_own(answer: Answer, kind: t
     ],
 )
 def test_a_wait_is_told_in_seconds_or_as_a_date(header: str, seconds: float | None) -> None:
-    assert _retry_after(header) == seconds
+    assert seconds_to_wait(header) == seconds
 
 
 @pytest.mark.parametrize(
@@ -201,4 +193,4 @@ def test_a_wait_is_told_in_seconds_or_as_a_date(header: str, seconds: float | No
     [("127.0.0.1", True), ("10.1.2.3", True), ("169.254.169.254", True), ("localhost", True), ("8.8.8.8", False)],
 )
 def test_an_address_of_ones_own_network_is_known(host: str, *, private: bool) -> None:
-    assert _is_private(host) is private
+    assert is_private(host) is private

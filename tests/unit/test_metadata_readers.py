@@ -74,7 +74,7 @@ def test_civitai_takes_our_line_and_none_of_the_prompts(prompt: str) -> None:
 
 
 @given(prompts.filter(lambda text: not re.search("[\0\ud800-\udfff]", text)), st.text(min_size=1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_prompt_and_model_pass_through_both(prompt: str, model: str) -> None:
     model = model.strip().replace("\0", "") or "x"
     text = text_of(prompt, model)
@@ -85,7 +85,7 @@ def test_any_prompt_and_model_pass_through_both(prompt: str, model: str) -> None
 
 
 @given(st.lists(st.sampled_from(["\\", " ", "\t", "\n", "Steps:", "Steps: ", "Negative prompt:", "x", "\u3000"])))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_escaping_is_undone_exactly(parts: list[str]) -> None:
     prompt = "".join(parts)
     assert metadata.unescaped(text_of(prompt).rpartition("\n")[0]) == prompt

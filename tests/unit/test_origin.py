@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from ipywidgets import Widget
 from PIL import Image, PngImagePlugin
@@ -385,7 +384,6 @@ WORDS = st.one_of(st.text(max_size=8), st.sampled_from(["local", "a/b", "--save 
 
 
 @given(space=WORDS, model=WORDS.filter(lambda model: model not in {"", "flux"}))
-@hypothesis_settings(deadline=None)
 def test_whatever_a_picture_names_its_cell_asks_for_that_and_no_more(space: str, model: str) -> None:
     made = record(requested_space=space, requested_model=model)
     found = recalled_from(carrying(encoded(), json.dumps({"record": made.as_dict()})), "fox.png")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flux_magic.errors import ConnectionFailed, FluxError, QueueFull, RateLimited, SpaceAsleep, SpaceError, TokenRefused
+from flux_magic.providers.answer import StatusError
 from flux_magic.providers.base import Limits
-from flux_magic.providers.connection import StatusError
 from flux_magic.providers.patience import Patience
 
 

@@ -144,7 +144,7 @@ WORDS = st.sampled_from(
 
 
 @given(line=st.one_of(st.text(), st.lists(st.one_of(WORDS, st.text(max_size=3)), max_size=12).map("".join)))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_whatever_the_line_it_is_read_or_refused_in_our_own_words(line: str) -> None:
     try:
         options, rest = parse_line(line)
@@ -212,7 +212,7 @@ BRACES = st.one_of(
 
 
 @given(text=BRACES, names=st.dictionaries(st.sampled_from(["a", "é1", "_", "aa"]), st.text(max_size=5)))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_expand_takes_back_what_escape_did_whatever_names_there_are(text: str, names: dict[str, str]) -> None:
     assert expand(escape(text), names) == (text, [])
 

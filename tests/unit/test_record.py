@@ -14,7 +14,7 @@ from typing import Any
 import fastjsonschema
 import jsonschema  # type: ignore[import-untyped]  # it ships none
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import flux_magic
@@ -94,7 +94,6 @@ RECORDS = st.builds(
 
 
 @given(RECORDS, st.none() | COPIES)
-@settings(deadline=None)
 def test_any_record_is_valid_by_the_shipped_schemas_and_is_read_as_it_was(made: Record, embedded: Copy | None) -> None:
     written = json.loads(json.dumps(Carried(made, embedded).as_dict()))
     for name, value in {"record-1": written["record"], "carried-1": written}.items():

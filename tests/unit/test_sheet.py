@@ -355,7 +355,7 @@ def sweeps(draw: st.DrawFn) -> tuple[list[Axis], list[tuple[int, int]]]:
 
 
 @given(sweep=sweeps(), text=st.text(max_size=200))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_any_axes_sizes_and_labels_give_a_sheet_within_its_limits(
     sweep: tuple[list[Axis], list[tuple[int, int]]], text: str
 ) -> None:
