@@ -22,7 +22,7 @@ from typing import Final
 UV: Final = Path(".venv/bin/uv")
 LOGS: Final = Path("build/matrix")
 PACKAGE: Final = ".[local,panel,verify,pandas]"
-TOOLS: Final = ("hypothesis", "nbclient", "nbconvert", "nbformat", "nbval", "pytest", "pytest-xdist")
+TOOLS: Final = ("hypothesis", "nbclient", "nbconvert", "nbformat", "nbval", "papermill", "pytest", "pytest-xdist")
 NOTEBOOKS: Final = ("01_quickstart.ipynb", "02_panel.ipynb")
 SHOWN: Final = ("ipython", "ipykernel", "ipywidgets", "jupyterlab", "gradio", "aiohttp", "pillow")
 PARTS: Final = {

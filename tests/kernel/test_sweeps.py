@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -192,10 +191,7 @@ def test_an_interrupt_keeps_what_is_finished_and_the_cell_run_again_makes_the_re
     with running_kernel(tmp_path, FLUX_MAGIC_REPLAY="auto", FLUX_MAGIC_STORE=str(tmp_path / "store")) as fresh:
         fresh.ok("%load_ext flux_magic")
         fresh.ok(f"%flux --seed 99 --steps 1 --space {slow_space} --size 256x256 a fox")
-        sent = fresh.send(line)
-        time.sleep(1.2)
-        fresh.interrupt()
-        cell = fresh.wait(sent)
+        cell = fresh.interrupted(line, when=lambda cell: re.search("[1-5] of 6 images", str(cell.updates)))
         assert cell.status == "error"
         assert cell.error.startswith("KeyboardInterrupt")
         made = told(fresh, "[one.seed for one in foxes]")

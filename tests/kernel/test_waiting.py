@@ -44,6 +44,7 @@ def test_quiet_shows_no_bar(kernel: Kernel, slow_space: str) -> None:
 def interrupted(kernel: Kernel, code: str, after: float) -> float:
     """Run a cell, interrupt it, and return the seconds that it took to end."""
     sent = kernel.send(code)
+    kernel.begun(sent)
     time.sleep(after)
     begin = time.monotonic()
     kernel.interrupt()
@@ -70,10 +71,8 @@ def test_an_interrupt_ends_generate_and_run_too(kernel: Kernel, slow_space: str)
 
 
 def test_what_is_finished_is_shown_when_the_rest_is_interrupted(kernel: Kernel, space: str) -> None:
-    sent = kernel.send(f"%flux -n 9999 --yes --output many --size 256x256 --quiet --space {space} a fox")
-    time.sleep(1)
-    kernel.interrupt()
-    cell = kernel.wait(sent)
+    many = f"%flux -n 9999 --yes --output many --size 256x256 --space {space} a fox"
+    cell = kernel.interrupted(many, when=lambda cell: re.search("image (?!1 )[0-9]+ of 9999", str(cell.updates)))
     assert cell.shown("image/png")
     made = len(cell.shown("image/png"))
     assert cell.stderr == f"note: {made} of 9999 images were made\n"

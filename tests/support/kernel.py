@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,7 +60,18 @@ class Kernel:
         assert cell.status == "ok", f"{cell.error}\n{cell.traceback}\n{cell.stderr}"
         return cell
 
-    def wait(self, msg_id: str, patience: float = 60) -> Cell:
+    def begun(self, msg_id: str) -> None:
+        """Wait until a cell runs: an interrupt before that aborts it."""
+        while True:
+            message = self.client.get_iopub_msg(timeout=60)
+            if message["msg_type"] == "execute_input" and message["parent_header"].get("msg_id") == msg_id:
+                return
+
+    def interrupted(self, code: str, when: Callable[[Cell], object]) -> Cell:
+        """Run a cell, and interrupt it once what it has sent so far is such."""
+        return self.wait(self.send(code), interrupt=when)
+
+    def wait(self, msg_id: str, patience: float = 60, interrupt: Callable[[Cell], object] | None = None) -> Cell:
         """Collect what belongs to a cell until the kernel is idle again."""
         cell, begin = Cell(), time.monotonic()
         while True:
@@ -74,6 +85,9 @@ class Kernel:
             if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
                 break
             _take(cell, message)
+            if interrupt is not None and interrupt(cell):
+                interrupt = None
+                self.interrupt()
         cell.seconds = time.monotonic() - begin
         return self._with_reply(cell, msg_id, patience)
 
