@@ -133,8 +133,11 @@ class FluxMagics(Magics):
     @no_var_expand
     @line_cell_magic
     def flux(self, line: str, cell: str | None = None) -> Generation | Generations | None:
+        from .runner import interruptible
+
         try:
-            return self._flux(line, cell)
+            with interruptible():  # the first cell loads some modules, and may be interrupted there
+                return self._flux(line, cell)
         except InvalidRequest as error:
             raise UsageError(" ".join(str(error).split("\n"))) from None
 
