@@ -25,6 +25,8 @@ from .types import Space
 PATIENCE = 60
 """Seconds for a Space to tell what it takes."""
 
+_UNTOLD = "not told"
+
 PACKAGES = ("flux-magic", "ipython", "ipykernel", "aiohttp", "pillow", "gradio")
 
 
@@ -50,7 +52,7 @@ async def examine(settings: Settings) -> Report:
         rows |= await _space(settings)
     except FluxError as error:
         rows["Space"] = f"{settings.space or settings.model}: {type(error).__name__}: {error}"
-    return Report(rows, healthy="Gradio" in rows)
+    return Report(rows, healthy=rows.get("Gradio", _UNTOLD) != _UNTOLD)
 
 
 def _stores(settings: Settings) -> dict[str, str]:
@@ -61,7 +63,10 @@ def _stores(settings: Settings) -> dict[str, str]:
         return {"store": error.message}
     rows = {"store": "off" if settings.store is False else _written(own) if own else UNKEPT}
     if others:
-        rows["shared store"] = "; ".join(store.trouble(folder) or "can be read" for folder in others)
+        found = [store.trouble(folder) or "can be read" for folder in others]
+        rows["shared store"] = (
+            found[0] if len(found) == 1 else "; ".join(f"{n}: {one}" for n, one in enumerate(found, 1))
+        )
     return rows
 
 
@@ -70,6 +75,7 @@ def _written(folder: Path) -> str:
     try:
         with tempfile.TemporaryFile(dir=there) as file:
             file.write(b"\0" * 4096)
+            file.flush()
         free = shutil.disk_usage(there).free
     except OSError as error:
         return f"cannot be written: {error.strerror}"
@@ -95,7 +101,8 @@ async def _space(settings: Settings) -> dict[str, str]:
         begin = time.monotonic()
         try:
             contract = await asyncio.wait_for(provider(connection, url).contract(), PATIENCE)
-            rows["answers"] = f"in {time.monotonic() - begin:.2f} s"
+            other = "" if contract.version else ", but not as a Space of Gradio's"
+            rows["answers"] = f"in {time.monotonic() - begin:.2f} s{other}"
             rows |= _facts(contract)
         except FluxError as error:
             rows["answers"] = f"no: {type(error).__name__}: {error}"
@@ -113,7 +120,7 @@ async def _space(settings: Settings) -> dict[str, str]:
 
 def _facts(contract: Contract) -> dict[str, str]:
     return {
-        "Gradio": contract.version or "not told",
+        "Gradio": contract.version or _UNTOLD,
         "title": contract.title or "none",
         "takes": ", ".join(_parameter(parameter) for parameter in contract.parameters) or "not told",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,13 +61,30 @@ def load(shell: InteractiveShell, *, keep_config: bool) -> None:
 def _drop_what_is_not_allowed(shell: InteractiveShell) -> None:
     """A value that a profile has wrong is no reason not to load."""
     section = shell.config.get(_SECTION, {})
-    for name in [name for name in section if name in FluxMagics.class_traits(config=True)]:
+    for name in [name for name in section if name[:1].islower()]:
         if refusal := _refusal(name, section[name]):
             del section[name]
-            note(f"FluxMagics.{name} is left out of the configuration: {refusal}")
+            _tell(shell, f"FluxMagics.{name} is left out of the configuration: {refusal}")
+
+
+def _tell(shell: InteractiveShell, text: str) -> None:
+    """A note; what a kernel says as it starts is seen by nobody, so there it comes with the first cell."""
+    if getattr(shell, "kernel", None) is None or getattr(shell, "parent_header", None):
+        note(text)
+        return
+
+    def once(*_: object) -> None:
+        shell.events.unregister("pre_run_cell", once)
+        note(text)
+
+    shell.events.register("pre_run_cell", once)
 
 
 def _refusal(name: str, value: object) -> str:
+    known = FluxMagics.class_traits(config=True)
+    if name not in known:
+        meant = difflib.get_close_matches(name, known, n=1)
+        return f"there is no such setting{''.join(f', did you mean {one}?' for one in meant)}"
     try:
         FluxMagics(config=Config({_SECTION: {name: value}}))
     except TraitError as error:

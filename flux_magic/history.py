@@ -77,6 +77,10 @@ def delete(settings: Settings, digest: str) -> int:
     found = store.with_digest(digest)
     start = plain_digest(digest)
     digests = {file.digest for one in found for file in one.record.files if file.digest.startswith(start)}
+    if not found and any(file.digest.startswith(start) for one in store for file in one.record.files):
+        raise InvalidRequest(
+            f"the image {digest[:70]} is in flux_images or in a shared store, where nothing is deleted"
+        )
     if not found:
         raise InvalidRequest(f"no image in the store has the digest {digest[:70]}: %flux_history shows those there are")
     if len(digests) > 1:

@@ -20,7 +20,7 @@ from .providers.base import AsyncGeneratorProvider, Limits
 from .providers.connection import Connection
 from .providers.host import is_loopback
 from .record import our_version, replay_key
-from .settings import Settings
+from .settings import Settings, shared_folders
 from .store import SLOW, UNKEPT, Store, Stored, store_of
 from .types import (
     STAND_IN,
@@ -260,15 +260,23 @@ class Job:
 
     def _not_in_store(self) -> NotInStore:
         request = self.request
+        space = Space.parse(self.settings.space or get_provider(request.model).own_space()).name
         what = f"{request.prompt[:60]!r}, seed {request.seed}, {request.steps} steps, {request.width}x{request.height}"
         if not self._may_replay:
             return NotInStore(
                 f'{request.prompt[:60]!r} has no seed, and with replay = "only" no Space is asked',
                 "Give the seed of an image that is in flux_images or in the store.",
             )
+        others, hint = "", "Run the cell where there is a network, then: flux-magic export NOTEBOOK"
+        if shared_folders(self.settings):
+            others, hint = (
+                " in the shared store, nor",
+                "Are the Space, the steps and the size those of whoever made it?",
+            )
         return NotInStore(
-            f'not in flux_images, nor in the store, and with replay = "only" no Space is asked: {what}',
-            "; ".join(self.skipped) or "Run the cell where there is a network, then: flux-magic export NOTEBOOK",
+            f'not in flux_images, nor{others} in the store, and with replay = "only" no Space is asked: '
+            f"{what}, {space}",
+            "; ".join(self.skipped) or hint,
         )
 
 

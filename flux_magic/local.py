@@ -121,7 +121,7 @@ class LocalSpace:
 
     def _launch(self) -> subprocess.Popen[bytes]:
         check_installed()
-        # It has no name, so nothing of it is left, whoever is killed. Both write at its end only.
+        # It has no name, so nothing of it is left, whoever is killed.
         self._log = tempfile.TemporaryFile("ab+")  # noqa: SIM115 - closed in _forget
         try:
             return subprocess.Popen(
@@ -140,8 +140,12 @@ class LocalSpace:
     def _said(self) -> str:
         if self._log is None:
             return ""
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace")
+        if not hasattr(os, "pread"):  # Windows
+            self._log.seek(0)
+            return self._log.read().decode(errors="replace")
+        # The child writes where this end of the file stands too, be it in the middle of its own line: it must not move.
+        handle = self._log.fileno()
+        return os.pread(handle, os.fstat(handle).st_size, 0).decode(errors="replace")
 
     def _end_of_log(self) -> str:
         lines = self._said().strip().splitlines()[-8:]

@@ -64,7 +64,7 @@ class Settings:
         runner: `thread` (a background loop) or `nest` (the kernel's own loop, by nest-asyncio).
         store: the folder that keeps what was made; None is one in the user's data folder, False keeps nothing.
         shared_store: a folder that others keep, which is read before the store and never written to; several as in
-            `PATH` (with `os.pathsep` between them) are read in their order.
+            `PATH` (with `os.pathsep` between them) are read in their order, and `off` reads none.
         replay: `auto` takes an image of a given seed from the store, where it is there; `only` asks no Space at all;
             `off` always asks. Where `FLUX_MAGIC_REPLAY` is `only`, this is too.
         metadata: whether a picture that is embedded or saved carries what made it.
@@ -136,8 +136,10 @@ def store_folder(settings: Settings) -> Path | None:
 
 def shared_folders(settings: Settings) -> tuple[Path, ...]:
     """The folders of others that are read before it; raises InvalidRequest as `store_folder` does."""
-    named = os.fspath(settings.shared_store or "").split(os.pathsep)
-    return tuple(_expanded("shared_store", one) for one in named if one)
+    named = os.fspath(settings.shared_store or "")
+    if named.lower() in _OFF:
+        return ()
+    return tuple(_expanded("shared_store", one) for one in named.split(os.pathsep) if one)
 
 
 def _expanded(name: str, folder: str | os.PathLike[str]) -> Path:

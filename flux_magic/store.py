@@ -152,11 +152,11 @@ class Store:
         """The folders that are read, in order; of a shared one that cannot be read, `skipped` tells."""
         if self.beside is not None:
             yield _absolute(self.beside)
-        for folder in self.shared:
+        for number, folder in enumerate(self.shared, 1):
             if reason := trouble(folder):
-                self.skipped.append(f"the shared store {reason}")
-            else:
-                yield _absolute(folder)
+                which = "the shared store" if len(self.shared) == 1 else f"shared store {number}"
+                self.skipped.append(f"{which} {reason}")
+            yield _absolute(folder)
         if self.folder is not None:
             yield _absolute(self.folder)
 
@@ -191,11 +191,12 @@ class Store:
 
 
 def trouble(folder: Path) -> str:
-    """Why a folder of others cannot be read, without its path; empty where it can."""
-    try:
-        os.scandir(folder).close()
-    except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
-        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    """Why a folder of others, or a part of it, cannot be read, without its path; empty where all can."""
+    for part, named in [(folder, ""), *((folder / month, f" in {month}") for month in _months(folder))]:
+        try:
+            os.scandir(part).close()
+        except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
+            return f"cannot be read{named}: {getattr(error, 'strerror', None) or error}"
     return ""
 
 

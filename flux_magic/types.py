@@ -111,6 +111,10 @@ class ImageRequest:
             raise InvalidRequest(f"the prompt is {shown(prompt)}: give a text")
         if not prompt.strip():
             raise InvalidRequest("the prompt is empty: say in words what the image shows")
+        if half := re.search("[\ud800-\udfff]", prompt):
+            raise InvalidRequest(
+                f"the prompt has half a letter, {half[0]!a} at {half.start()}, which no page can show: leave it out"
+            )
         for name, least in (("width", SIZE_STEP), ("height", SIZE_STEP), ("steps", 1), ("seed", 0)):
             _check_whole(name, getattr(self, name), least)
         if self.seed > MAX_SEED:

@@ -25,8 +25,8 @@ _STYLE: Final = """
 body { margin: 1.5rem; }
 table { border-collapse: collapse; }
 th, td { text-align: left; vertical-align: top; padding: .5rem; border-top: 1px solid #8888; overflow-wrap: anywhere; }
-td { max-width: 40ch; }
-img { max-width: 320px; height: auto; display: block; }
+td { min-width: 9ch; max-width: 40ch; }
+img { max-width: min(320px, 24vw); height: auto; display: block; }
 """
 
 

@@ -52,7 +52,8 @@ def test_a_class_replays_the_teachers_images_with_the_defaults_of_its_hub(
         assert len(cell.shown("image/png")) == 1
         assert shown(pupil, "fox.replayed") == "True"
         missing = pupil.run("%%flux --seed 43 --size 256x256\na red fox")
-        assert "not in flux_images, nor in the store" in missing.error
+        assert "not in flux_images, nor in the shared store, nor in the store" in missing.error
+        assert missing.error.endswith("Are the Space, the steps and the size those of whoever made it?")
         assert len(pupil.ok("%flux_history --last 1").shown("text/html")) == 1
         pupil.ok("%config FluxMagics.replay = 'auto'")
         made = pupil.ok("%%flux --seed 43 --size 256x256\na red fox")
@@ -69,10 +70,17 @@ def test_a_class_replays_the_teachers_images_with_the_defaults_of_its_hub(
 def test_what_a_user_configures_goes_before_what_the_hub_does(tmp_path: Path, space: str) -> None:
     site = configured(
         tmp_path,
-        "c.InteractiveShellApp.extensions = ['flux_magic']\nc.FluxMagics.steps = 3\nc.FluxMagics.width = 256\n",
+        "c.InteractiveShellApp.extensions = ['flux_magic']\nc.FluxMagics.steps = 3\nc.FluxMagics.width = 256\n"
+        "c.FluxMagics.seed = '4'\nc.FluxMagics.sharedstore = '/srv'\n",
     )
     with running_kernel(IPYTHONDIR=site, FLUX_MAGIC_SPACE=space) as kernel:
-        kernel.ok("%config FluxMagics.steps = 1")
+        noted = kernel.ok("%config FluxMagics.steps = 1").stderr
+        assert noted.count("\n") == noted.count("note: FluxMagics.") == 2, (
+            "what a kernel says as it starts, nobody sees"
+        )
+        assert "seed is left out of the configuration: The 'seed' trait" in noted
+        assert "sharedstore is left out of the configuration: there is no such setting, did you mean shared" in noted
+        assert kernel.ok("1").stderr == ""
         kernel.ok("%flux --output fox --height 256 a red fox")
         assert shown(kernel, "(fox.steps, fox.width)") == "(1, 256)"
         kernel.ok("import flux_magic\nowl = flux_magic.generate('an owl', height=256)")

@@ -76,7 +76,7 @@ def test_what_the_shell_is_told_is_there() -> None:
     targets = set(re.findall(r"(?m)^([\w-]+):", (ROOT / "Makefile").read_text()))
     assert {line.removeprefix("make ") for line in others if line.startswith("make ")} <= targets
     [install] = [line for line in others if line.startswith("pip install ")]
-    assert install == 'pip install "flux-magic[local,panel]"'
+    assert install == 'pip install -e ".[local,panel]"'
     assert len(others) == 3
 
 

@@ -18,8 +18,8 @@ ASKED = """
 from flux_magic import providers
 from flux_magic.types import ImageRequest
 
-painter = providers.get_provider("painter")
-print(painter.__name__, painter.inputs(ImageRequest("a fox", model="painter", seed=5, width=301)))
+nocturne = providers.get_provider("nocturne")
+print(nocturne.__name__, nocturne.inputs(ImageRequest("a fox", model="nocturne", seed=5, width=301)))
 """
 
 
@@ -29,7 +29,7 @@ def changed(tmp_path: Path) -> Path:
     package = shutil.copytree(ROOT / "flux_magic", tmp_path / "flux_magic", ignore=shutil.ignore_patterns("*.pyc"))
     found = re.findall(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
     provider, registry = (textwrap.dedent(block) for block in found)
-    (package / "providers" / "painter.py").write_text(provider)
+    (package / "providers" / "nocturne.py").write_text(provider)
     importing, registering = registry.strip().split("\n\n")
     known = (package / "providers" / "__init__.py").read_text()
     known = known.replace("from .gradio import GradioProvider\n", f"from .gradio import GradioProvider\n{importing}\n")
@@ -53,7 +53,7 @@ def run(folder: Path, *arguments: str) -> str:
 def test_its_provider_answers_for_its_model_and_passes_ruff(changed: Path) -> None:
     run(changed, "-m", "ruff", "check", "--no-cache", "--config", str(ROOT / "pyproject.toml"), "flux_magic/providers")
     values = {"words": "a fox", "width": 296, "height": 768, "steps": 2, "seed": 5, "randomize_seed": False}
-    assert run(changed, "-c", ASKED) == f"Painter {values | {'guidance': 3.5}}\n"
+    assert run(changed, "-c", ASKED) == f"Nocturne {values | {'guidance': 3.5}}\n"
 
 
 def test_its_table_has_every_room_and_no_other() -> None:

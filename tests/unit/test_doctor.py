@@ -38,4 +38,6 @@ def test_why_a_store_keeps_nothing_is_said(store: Any, said: str) -> None:
 
 def test_of_each_shared_store_it_says_whether_it_can_be_read_and_not_where_it_is(tmp_path: Path) -> None:
     rows = found(shared_store=f"{tmp_path}:{tmp_path / 'gone'}")
-    assert rows["shared store"] == "can be read; cannot be read: No such file or directory"
+    assert rows["shared store"] == "1: can be read; 2: cannot be read: No such file or directory"
+    assert found(shared_store=tmp_path)["shared store"] == "can be read"
+    assert "shared store" not in found(shared_store="off")

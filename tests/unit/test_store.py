@@ -706,6 +706,25 @@ def test_what_is_damaged_in_a_shared_store_is_found_in_the_next(tmp_path: Path) 
     assert reader.find(key(made)) == own
     damaged, gone, strange = sorted(reader.skipped)
     assert "is skipped: the image" in damaged
-    assert gone == "the shared store cannot be read: No such file or directory"
-    assert strange.startswith("the shared store cannot be read: ")
+    assert gone == "shared store 2 cannot be read: No such file or directory"
+    assert strange.startswith("shared store 3 cannot be read: ")
     assert "null" in strange
+
+
+def test_a_part_of_a_shared_store_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, data = job()
+    month = Store(tmp_path / "shared", None).put(made, data).path.parent
+    scandir = os.scandir
+
+    def guarded(path: Any) -> Any:
+        if Path(path) == month:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    reader = Store(tmp_path / "own", None, (tmp_path / "shared", tmp_path / "gone"))
+    reader.find("0" * 64)
+    assert reader.skipped == [
+        f"shared store 1 cannot be read in {month.name}: Permission denied",
+        "shared store 2 cannot be read: No such file or directory",
+    ]

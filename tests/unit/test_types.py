@@ -199,3 +199,12 @@ def test_a_number_of_very_many_digits_is_refused_in_words() -> None:
 
 def test_local_may_be_written_in_capitals() -> None:
     assert Space.parse("LOCAL") == Space("local", None)
+
+
+def test_half_a_letter_is_refused_where_it_stands() -> None:
+    """As a file's name that is no UTF-8 has them."""
+    with pytest.raises(InvalidRequest) as caught:
+        ImageRequest("fox \ud83d cut")
+    assert caught.value.message == (
+        "the prompt has half a letter, '\\ud83d' at 4, which no page can show: leave it out"
+    )

@@ -18,7 +18,7 @@ from flux_magic.job import connection_for
 from flux_magic.providers import BlackForestLabs_Flux1Schnell
 from flux_magic.providers.connection import Connection, open_session
 from flux_magic.settings import resolve
-from tests.support.hostile import Answer, event, finished, hostile, page, stream, told
+from tests.support.hostile import Answer, event, finished, hostile, hostile_beside, page, stream, told
 from tests.support.space import run
 
 CANARY = "hf_canaryCANARY0123"
@@ -139,6 +139,13 @@ def test_the_doctor_tells_how_a_space_is_and_fails_where_it_does_not_answer(spac
     assert (ill.returncode, ill.stderr) == (1, "")
     assert "no: ConnectionFailed" in ill.stdout
     assert CANARY not in well.stdout + ill.stdout
+
+
+def test_the_doctor_does_not_take_another_server_for_a_space() -> None:
+    with hostile_beside(config=told({"name": "something else"})) as server:
+        other = examined(server.address)
+    assert other.returncode == 1
+    assert "but not as a Space of Gradio's" in other.stdout
 
 
 def test_the_doctor_says_what_is_no_space() -> None:
