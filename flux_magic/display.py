@@ -18,7 +18,7 @@ from .types import UNKNOWN, FileRecord, Record, markdown_text, printable
 
 TABLE = "border-collapse:collapse;text-align:left;margin:0"
 CELL = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"
-PROMPT = "margin:0;padding:0;box-shadow:none;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere;max-width:80ch"
+PROMPT = "margin:0;padding:0;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere;max-width:80ch"
 COMMAND = (
     "margin:4px 0 0;padding:8px;border:1px solid rgba(128,128,128,.45);border-radius:4px;font-family:monospace;"
     "white-space:pre-wrap;overflow-wrap:anywhere;max-width:80ch;user-select:all"

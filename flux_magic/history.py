@@ -26,9 +26,7 @@ _LONGEST_PROMPT: Final = 300
 
 _LIST = "display:flex;flex-wrap:wrap;gap:16px;padding:0;margin:0;list-style:none"
 _ITEM = "width:200px;overflow-wrap:anywhere"
-_PROMPT = (
-    "margin:0;padding:0;box-shadow:none;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere;word-break:normal"
-)
+_PROMPT = "margin:0;padding:0;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere;word-break:normal"
 _CELL = "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;user-select:all;margin:4px 0 0;font-size:smaller"
 
 

@@ -23,7 +23,7 @@ from .record import Carried
 from .types import Record, markdown_text, printable
 
 _LEFT: Final = "text-align:left;vertical-align:top"
-_TEXT: Final = "margin:0;padding:0;box-shadow:none;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere"
+_TEXT: Final = "margin:0;padding:0;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere"
 _AGAIN: Final = "margin:0;white-space:pre-wrap;overflow-wrap:anywhere;max-width:80ch;user-select:all"
 _MOST_NAMED: Final = 8
 """Values of an axis that are named in words."""
