@@ -92,7 +92,7 @@ nbval: $(READY)
 	@$(BIN)/flux-magic verify --static notebooks/*.ipynb notebooks/flux_images >build/verify.txt || { cat build/verify.txt; exit 1; }
 	@tail -n 1 build/verify.txt
 	@rm -rf build/nbval && mkdir -p build/nbval && cp -r notebooks/*.ipynb notebooks/images build/nbval/
-	@FLUX_MAGIC_STORE=$(abspath build/nbval/store) $(UNTRACED) $(BIN)/coverage run -m $(NBVAL) --nbval build/nbval
+	@FLUX_MAGIC_STORE=$(abspath build/nbval/store) $(BIN)/python -m $(NBVAL) --nbval build/nbval
 	@$(OFFLINE) --nbval $(filter-out $(LAX),$(wildcard notebooks/*.ipynb))
 	@$(OFFLINE) --nbval-lax $(LAX)
 

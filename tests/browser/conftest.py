@@ -1,4 +1,4 @@
-"""One JupyterLab for all tests here, since it takes long to start; a test is a coroutine."""
+"""One JupyterLab and one browser for all tests here, since they take long to start; a test is a coroutine."""
 
 from __future__ import annotations
 
@@ -9,13 +9,26 @@ from collections.abc import Iterator
 import pytest
 
 from flux_magic.local import LocalSpace
-from tests.support.lab import Lab, running_lab, unmeasured
+from tests.support.lab import Lab, running_browser, running_lab, unmeasured
+
+_loops: list[asyncio.AbstractEventLoop] = []
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """The loop of all tests here: a browser's connection belongs to one."""
+    _loops.append(asyncio.new_event_loop())
+    yield _loops[0]
+    _loops.pop().close()
+
+
+@pytest.fixture(scope="session")
+def lab(loop: asyncio.AbstractEventLoop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    browser = running_browser()
     with running_lab(tmp_path_factory.mktemp("lab")) as running:
+        running.browser = loop.run_until_complete(browser.__aenter__())
         yield running
+        loop.run_until_complete(browser.__aexit__(None, None, None))
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +45,7 @@ def slow_space() -> Iterator[str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool:
-    """Run a test to its end on a loop of its own."""
+    """Run a test to its end."""
     names = pyfuncitem._fixtureinfo.argnames
-    asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    _loops[0].run_until_complete(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
     return True

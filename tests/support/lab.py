@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 TOKEN = "browser-tests"
 QUIET = (
@@ -47,6 +47,7 @@ class Lab:
 
     folder: Path
     address: str
+    browser: Browser | None = None
 
     def write(self, name: str, cells: list[str]) -> None:
         """A notebook with these code cells."""
@@ -56,13 +57,14 @@ class Lab:
 
     @asynccontextmanager
     async def page(self, path: str) -> AsyncIterator[Page]:
-        """A page of the server's in a browser of its own."""
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=chromium(), args=list(QUIET))
-            page = await browser.new_page(viewport={"width": 1280, "height": 1400})
+        """A page of the server's, in a context of its own: it shares nothing with another but the program."""
+        assert self.browser is not None, "this one was started for its server alone"
+        page = await self.browser.new_page(viewport={"width": 1280, "height": 1400})
+        try:
             await page.goto(f"{self.address}/{path}{'&' if '?' in path else '?'}token={TOKEN}")
             yield page
-            await browser.close()
+        finally:
+            await page.context.close()
 
     @asynccontextmanager
     async def opened(self, name: str, *, kernel: bool = True, dark: bool = False) -> AsyncIterator[Page]:
@@ -74,6 +76,15 @@ class Lab:
             if kernel:
                 await page.wait_for_function(KERNEL_READY, timeout=60_000)
             yield page
+
+
+@asynccontextmanager
+async def running_browser() -> AsyncIterator[Browser]:
+    """A Chromium, which takes a second of a processor to start."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=list(QUIET))
+        yield browser
+        await browser.close()
 
 
 def unmeasured() -> dict[str, str]:
