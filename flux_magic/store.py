@@ -148,17 +148,14 @@ class Store:
         except OSError as exc:
             raise StoreError(f"cannot delete {stored.path}: {exc.strerror}") from exc
 
-    def _folders(self) -> Iterator[Path]:
-        """The folders that are read, in order; of a shared one that cannot be read, `skipped` tells."""
-        if self.beside is not None:
-            yield _absolute(self.beside)
+    def _folders(self) -> Iterable[Path]:
+        """The folders that are read, in order, each once; of a shared one that cannot be read, `skipped` tells."""
         for number, folder in enumerate(self.shared, 1):
             if reason := trouble(folder):
                 which = "the shared store" if len(self.shared) == 1 else f"shared store {number}"
                 self.skipped.append(f"{which} {reason}")
-            yield _absolute(folder)
-        if self.folder is not None:
-            yield _absolute(self.folder)
+        # Who fills a shared store has it as an own one too.
+        return dict.fromkeys(_absolute(one) for one in (self.beside, *self.shared, self.folder) if one is not None)
 
     def _in(self, folder: Path, key: str = "") -> Iterator[Stored]:
         """What is in a folder, the newest first: as the names tell, or the records where they do not."""

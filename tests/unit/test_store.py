@@ -728,3 +728,9 @@ def test_a_part_of_a_shared_store_that_cannot_be_read_is_named(tmp_path: Path, m
         f"shared store 1 cannot be read in {month.name}: Permission denied",
         "shared store 2 cannot be read: No such file or directory",
     ]
+
+
+def test_who_fills_a_shared_store_sees_each_image_once(tmp_path: Path) -> None:
+    teachers = Store(tmp_path, None, (tmp_path,))
+    stored = teachers.put(*job())
+    assert list(teachers) == list(teachers.jobs(key(stored.record))) == [stored]
