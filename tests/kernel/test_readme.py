@@ -84,7 +84,7 @@ def script(code: str, folder: Path) -> str:
     path = folder / "example.py"
     path.write_text(code)
     strict = ("-W", "error", *(("-W", "ignore::DeprecationWarning") if IPython.version_info < (8,) else ()))
-    done = subprocess.run([sys.executable, *strict, path], cwd=folder, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, *strict, path], cwd=folder, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
