@@ -19,7 +19,6 @@ from .providers import get_provider, hub
 from .providers.connection import Connection, open_session
 from .providers.contract import Contract, Parameter
 from .settings import Settings, shared_folders, store_folder
-from .store import UNKEPT
 from .types import Space
 
 PATIENCE = 60
@@ -61,7 +60,7 @@ def _stores(settings: Settings) -> dict[str, str]:
         own, others = store_folder(settings), shared_folders(settings)
     except FluxError as error:
         return {"store": error.message}
-    rows = {"store": "off" if settings.store is False else _written(own) if own else UNKEPT}
+    rows = {"store": "off" if settings.store is False else _written(own) if own else store.UNKEPT}
     if others:
         found = [store.trouble(folder) or "can be read" for folder in others]
         rows["shared store"] = (

@@ -7,7 +7,6 @@ image, the page from there on. Nothing is drawn for the purpose.
 from __future__ import annotations
 
 import io
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +15,7 @@ from PIL import Image, ImageOps
 from playwright.sync_api import Page, sync_playwright
 
 from scripts import pages
+from tests.support.lab import QUIET, chromium
 
 SIZE = (480, 360)
 
@@ -24,7 +24,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as built, sync_playwright() as playwright:
         pages.build(pages.ROOT, Path(built))
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=list(QUIET))
         page = browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]})
         for path in sorted(Path(built, "notebooks").glob("*.html")):
             page.goto(path.as_uri())

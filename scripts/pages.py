@@ -83,9 +83,6 @@ def markdown(text: str) -> Any:
 
 def rendered(notebook: Any, up: str = "") -> BeautifulSoup:
     """The page of a notebook, with a link `up` to the index; without scripts: they are on other hosts."""
-    for cell in notebook.cells:
-        if cell.cell_type == "code":  # where a bar was, there is an output that is empty
-            cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
     notebook.metadata["title"] = opening(notebook)[0]
     html = soup(exporter().from_notebook_node(notebook)[0])
     for unwanted in html.select("script, a.anchor-link"):
