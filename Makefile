@@ -1,5 +1,8 @@
 # `make demo` and `make test` set up all they need, in a virtual environment of their own.
 
+# Where Python may keep nothing of what it compiles, each kernel and each Space compiles the whole package.
+export PYTHONDONTWRITEBYTECODE :=
+
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +12,7 @@ DEMO := build/demo
 NO_SLOT := ignore:Your element with mimetype:UserWarning
 CONVERT := $(BIN)/python -W "$(NO_SLOT)" -m nbconvert --log-level=ERROR
 EXECUTE := $(CONVERT) --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.coalesce_streams=True
-NBVAL := pytest --nbval-cell-timeout=120 --override-ini=filterwarnings=default -q
+NBVAL := pytest --nbval-cell-timeout=300 --override-ini=filterwarnings=default -q
 LAX := notebooks/03_when_things_go_wrong.ipynb notebooks/04_the_same_image_next_year.ipynb
 OFFLINE := FLUX_MAGIC_STORE=off FLUX_MAGIC_REPLAY=only $(BIN)/python scripts/offline.py $(BIN)/python -m $(NBVAL)
 # The files that take long come first, so that no worker is left alone with one at the end.
@@ -17,16 +20,19 @@ FOLDERS := $(addprefix tests/,browser wire kernel packaging unit)
 # One more than there are processors: the tests of notebooks and pages wait a quarter of the time.
 WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 UNTRACED := PYTHONPATH=$(abspath tests/support/measuring)
+PYTEST := pytest -p no:nbval --numprocesses=$(WORKERS) --dist=loadfile
+SHUFFLED := --thorough --hypothesis-profile=thorough --random-order
 QUIET_PIP := --quiet --disable-pip-version-check
 EVERYTHING := --constraint constraints.txt --editable '.[test]'
 
-.PHONY: help demo lab test check style types nbval pytest unit notebooks pages screenshot frontends bench live test-matrix \
-	clean
+.PHONY: help demo lab test test-thorough check style types nbval nbval-offline pytest shuffled needs unit notebooks pages \
+	screenshot frontends bench live test-matrix clean
 
 help:
 	@echo "make demo         make images in a notebook, on the local Space; the results are files"
 	@echo "make lab          JupyterLab on the tutorial notebooks, with the local Space"
-	@echo "make test         every check and every test"
+	@echo "make test         every check, and the tests; five minutes"
+	@echo "make test-thorough  all tests in another order, many examples, offline, front ends, other libraries; half an hour"
 	@echo "make check        style, types and layers"
 	@echo "make notebooks    the tutorials' outputs anew"
 	@echo "make pages        the tutorials and these texts as pages in build/pages, with their links checked"
@@ -73,26 +79,40 @@ style: $(READY)
 types: $(READY)
 	@$(BIN)/mypy
 
-# Types and notebooks are beside the tests, which wait as often as they compute.
-test: style
-	@sh scripts/need.sh chromium 'command -v chromium'
-	@sh scripts/need.sh libimage-exiftool-perl 'command -v exiftool'
+# Types and notebooks are beside the tests, which wait as often as they compute. Coverage is shown where one fails, too.
+test: style needs
 	@rm -f .coverage .coverage.*
-	@sh scripts/beside.sh '$(MAKE) --no-print-directory --keep-going types nbval' '$(MAKE) --no-print-directory pytest'
-	@$(BIN)/coverage combine --quiet
-	@$(BIN)/coverage report
+	@failed=0; \
+	sh scripts/beside.sh '$(MAKE) --no-print-directory --keep-going types nbval' '$(MAKE) --no-print-directory pytest' || failed=$$?; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report || failed=$$?; \
+	exit $$failed
 
 pytest: $(READY)
-	@$(UNTRACED) $(BIN)/coverage run -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(FOLDERS)
+	@$(UNTRACED) $(BIN)/coverage run -m $(PYTEST) --no-loadscope-reorder $(FOLDERS)
 
-# Once on the local Space, from a folder without flux_images; once from flux_images, with the network off. What is an
-# error there has no image, so two notebooks are only to run to their end.
+# Everything that is too slow for each change.
+test-thorough: $(READY) needs
+	@$(BIN)/python scripts/matrix.py --parts=unit,few lowest newest
+	@$(MAKE) --no-print-directory frontends
+	@sh scripts/beside.sh '$(MAKE) --no-print-directory nbval-offline' '$(MAKE) --no-print-directory shuffled'
+
+shuffled: $(READY)
+	@$(BIN)/python -m $(PYTEST) $(SHUFFLED) $(FOLDERS)
+
+needs:
+	@sh scripts/need.sh chromium 'command -v chromium'
+	@sh scripts/need.sh libimage-exiftool-perl 'command -v exiftool'
+
+# On the local Space, from a folder without flux_images: what is saved is what is made.
 nbval: $(READY)
 	@mkdir -p build
 	@$(BIN)/flux-magic verify --static notebooks/*.ipynb notebooks/flux_images >build/verify.txt || { cat build/verify.txt; exit 1; }
 	@tail -n 1 build/verify.txt
 	@rm -rf build/nbval && mkdir -p build/nbval && cp -r notebooks/*.ipynb notebooks/images build/nbval/
 	@FLUX_MAGIC_STORE=$(abspath build/nbval/store) $(BIN)/python -m $(NBVAL) --nbval build/nbval
+
+# From flux_images, with the network off. What is an error there has no image, so two notebooks are only to run to their end.
+nbval-offline: $(READY)
 	@$(OFFLINE) --nbval $(filter-out $(LAX),$(wildcard notebooks/*.ipynb))
 	@$(OFFLINE) --nbval-lax $(LAX)
 

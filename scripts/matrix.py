@@ -1,13 +1,15 @@
 """The tests on the stacks that people have, each in an environment of its own: build/matrix.md is the table.
 
-    python scripts/matrix.py              # all
+    python scripts/matrix.py                                 # all
     python scripts/matrix.py colab lowest
+    python scripts/matrix.py --parts=unit,few lowest newest
 
 A stack whose Python is not installed is left out, and the table says so.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -22,12 +24,16 @@ from typing import Final
 UV: Final = Path(".venv/bin/uv")
 LOGS: Final = Path("build/matrix")
 PACKAGE: Final = ".[local,panel,verify,pandas]"
-TOOLS: Final = ("hypothesis", "nbclient", "nbconvert", "nbformat", "nbval", "papermill", "pytest", "pytest-xdist")
+TOOLS: Final = (
+    *("hypothesis", "jsonschema==4.24.*", "nbclient", "nbconvert", "nbformat", "nbval", "papermill", "pytest"),
+    *("pytest-random-order", "pytest-xdist"),
+)
 NOTEBOOKS: Final = ("01_quickstart.ipynb", "02_panel.ipynb")
 SHOWN: Final = ("ipython", "ipykernel", "ipywidgets", "jupyterlab", "gradio", "aiohttp", "pillow")
 PARTS: Final = {
     "unit": ("--numprocesses=auto", "--dist=loadfile", "tests/unit"),
     "kernel": ("--numprocesses=auto", "--dist=loadfile", "tests/kernel"),
+    "few": ("--numprocesses=auto", "--dist=loadfile", "tests/kernel/test_magic.py", "tests/kernel/test_sweeps.py"),
     "notebooks": ("--nbval", "--nbval-cell-timeout=120", "{notebooks}"),
     # What compares a picture's bytes wants one Pillow on both sides; another writes the same pixels otherwise.
     "wire": ("--numprocesses=auto", "--dist=loadfile", "--ignore=tests/wire/test_verify_images.py", "tests/wire"),
@@ -177,19 +183,32 @@ def row(stack: Stack) -> tuple[str, bool]:
     return f"| {stack.name} | {has} | {said}{'' if well else ' **failed**'} | {prepared:.0f} s |", well
 
 
-def main(names: list[str]) -> int:
-    """Every stack, or those of these names; the exit code is 1 where something failed."""
+def options_from(arguments: list[str]) -> argparse.Namespace:
+    """Return the stacks and the parts of the tests that the command line names; it may name neither."""
+    known = [stack.name for stack in stacks()]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="STACK", help=f"of {', '.join(known)} (all)")
+    parser.add_argument("--parts", type=lambda text: text.split(","), help=f"of {', '.join(PARTS)} (each stack's own)")
+    options = parser.parse_args(arguments)
+    for given, there_are in ((options.names, known), (options.parts or [], list(PARTS))):
+        if unknown := [name for name in given if name not in there_are]:
+            parser.error(f"there is no {', '.join(unknown)}: choose of {', '.join(there_are)}")
+    options.names = options.names or known
+    return options
+
+
+def main(arguments: list[str]) -> int:
+    """Run the stacks that are asked for; the exit code is 1 where something failed."""
     if not UV.exists():
         print("the stacks are made by uv, which could not be installed: see .venv/uv.log", file=sys.stderr)
         return 1
+    options = options_from(arguments)
     known = {stack.name: stack for stack in stacks()}
-    if unknown := [name for name in names if name not in known]:
-        print(f"no such stack: {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
-        return 2
     LOGS.mkdir(parents=True, exist_ok=True)
     lines, all_well = ["| stack | what it has | what ran | set up |", "|---|---|---|---|"], True
-    for name in names or known:
-        line, well = row(known[name])
+    for name in options.names:
+        stack = known[name]
+        line, well = row(replace(stack, parts=tuple(options.parts or stack.parts)))
         lines.append(line)
         all_well &= well
         print(line, flush=True)

@@ -359,10 +359,13 @@ def _let_rest(app: gr.Blocks) -> None:
             setattr(queue, name, max(seconds, getattr(queue, name)))
 
 
-def free_port(host: str) -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
+def port_of(host: str, port: int) -> int:
+    """Return the port, or a free one for 0. Raises OSError if it is taken, or the host is not this machine's."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        if os.name != "nt":  # else a port that was just left counts as taken; on Windows none would
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
         return int(probe.getsockname()[1])
 
 
@@ -419,15 +422,24 @@ def _failed(reason: str) -> int:
     return 1
 
 
+def _unheard(options: argparse.Namespace) -> int:
+    where = f"{options.host}:{options.port}"
+    return _failed(f"cannot listen on {where}; give another --host, or another --port (0 for any free one)")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until asked to end; returns the exit code."""
     options = options_from(arguments)
+    try:
+        port_of(options.host, options.port)  # before Gradio, which takes seconds to import
+    except OSError:
+        return _unheard(options)
     stop = stop_requests(until_stdin_closes=options.until_stdin_closes)
     folder = Path(tempfile.mkdtemp(prefix="flux-magic-space-"))
     try:
         shut_in(folder)
         app = build(options.step_seconds, folder)
-        address = serve(app, options.host, options.port or free_port(options.host))
+        address = serve(app, options.host, port_of(options.host, options.port))
         print(f"flux-magic space: ready at {address}", flush=True)
         while not stop.wait(1):
             pass
@@ -435,8 +447,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         return _failed(f'{error.name} is missing; install it: pip install "flux-magic[local]"')
     except OSError:
-        where = f"{options.host}:{options.port}"
-        return _failed(f"cannot listen on {where}; give another --host, or another --port (0 for any free one)")
+        return _unheard(options)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return 0

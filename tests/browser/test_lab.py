@@ -77,7 +77,7 @@ async def test_the_bar_is_seen_and_leaves_nothing(lab: Lab, slow_space: str) -> 
     lab.write("bar.ipynb", ["%load_ext flux_magic", f"%flux --steps 5 --size 256x256 --space {slow_space} a fox"])
     async with lab.opened("bar.ipynb") as page:
         await page.evaluate(f"() => {{ window.ran = ({RUN_ALL})() }}")
-        await page.wait_for_selector("progress[max='5']", timeout=20_000)
+        await page.wait_for_selector("progress[max='5']")
         assert "of 5" in await page.inner_text(".jp-OutputArea-child:has(progress)")
         await keep(page, "bar.png")
         await page.evaluate("() => window.ran")
@@ -93,7 +93,7 @@ async def test_the_stop_button_ends_an_image(lab: Lab, slow_space: str) -> None:
     lab.write("stop.ipynb", ["%load_ext flux_magic", slow, "print('still here')"])
     async with lab.opened("stop.ipynb") as page:
         await page.evaluate(f"() => {{ window.ran = ({RUN_ALL})() }}")
-        await page.wait_for_selector("progress[max='50']", timeout=20_000)
+        await page.wait_for_selector("progress[max='50']")
         await page.click(
             "jp-button[data-command='notebook:interrupt-kernel'], button[data-command='notebook:interrupt-kernel']"
         )

@@ -100,7 +100,7 @@ async def test_an_earlier_result_and_a_copied_cell(lab: Lab, slow_space: str) ->
         await page.keyboard.press("Control+V")
         await page.keyboard.press("Control+Enter")
         again = page.locator(".jp-CodeCell").nth(2).locator(".jp-RenderedImage img")
-        await expect(again).to_be_visible(timeout=60_000)  # a Space starts
+        await expect(again).to_be_visible()  # a Space starts
         await keep(page, "panel-copied.png")
         await page.evaluate(SAVE)
     saved = nbformat.read(lab.folder / "copy.ipynb", as_version=4)
@@ -352,7 +352,7 @@ async def test_fifty_results_stay_quick(lab: Lab, slow_space: str) -> None:
 async def test_in_notebook_7(lab: Lab, space: str) -> None:
     lab.write("notebook7.ipynb", ["%load_ext flux_magic", f"%flux_panel {SMALL} --space {space} a fox"])
     async with lab.page("notebooks/notebook7.ipynb") as page:
-        await page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        await page.wait_for_selector(".jp-Notebook .jp-Cell")
         await page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady")
         await page.evaluate(RUN_ALL)
         panel = await PanelPage(page).shown()

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.limits import PROGRAM
+
 # Python 3.12 and later warn of any fork while there are threads: that is the caller's choice.
 FORKING = (sys.executable, "-W", "ignore::DeprecationWarning")
 SMALL = "width=256, height=256, seed=1"
@@ -19,7 +21,7 @@ SMALL = "width=256, height=256, seed=1"
 
 def run(code: str, *program: str) -> subprocess.CompletedProcess[str]:
     command = [*(program or (sys.executable, "-W", "error")), "-c", textwrap.dedent(code)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=90)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PROGRAM)
 
 
 def said(done: subprocess.CompletedProcess[str]) -> str:
@@ -117,7 +119,7 @@ def test_terminal_ipython_makes_an_image(space: str, tmp_path: Path) -> None:
         [sys.executable, "-m", "IPython", "--colors=nocolor", "--no-term-title", "-c", code],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PROGRAM,
         env={**os.environ, "IPYTHONDIR": str(tmp_path)},
     )
     assert said(done).startswith("<flux 768×768 seed=1 steps=2")
@@ -131,7 +133,7 @@ def test_ctrl_c_ends_a_script_at_once_and_leaves_nothing(slow_space: str) -> Non
     time.sleep(1.5)
     begin = time.monotonic()
     script.send_signal(signal.SIGINT)
-    _, errors = script.communicate(timeout=20)
+    _, errors = script.communicate(timeout=PROGRAM)
     seconds = time.monotonic() - begin
     print(f"ended {seconds:.2f} s after Ctrl-C")
     assert seconds < 3

@@ -16,6 +16,7 @@ from nbconvert import HTMLExporter, MarkdownExporter
 
 from flux_magic import local, picture
 from flux_magic.local import LocalSpace
+from tests.support.limits import PROGRAM
 
 PROMPT = "a red fox & <b>two</b> cubs\n\n    four *stars*"
 CELLS = ["%load_ext flux_magic", f"%%flux --quiet --steps 2 --seed 42 --size 256x256\n{PROMPT}"]
@@ -65,7 +66,7 @@ def altered_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[L
 def compared(folder: Path) -> subprocess.CompletedProcess[str]:
     """What nbval says of the saved notebook."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval", "fox.ipynb"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PROGRAM)
 
 
 @pytest.mark.usefixtures("notebook")
@@ -98,7 +99,7 @@ def test_papermill_runs_it_with_parameters(tmp_path: Path, space: str, monkeypat
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "in.ipynb")
     given = ("-p", "place", "the sea", "-p", "steps", "3")
     command = [sys.executable, "-m", "papermill", "--no-progress-bar", "in.ipynb", "out.ipynb", *given]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PROGRAM)
     assert done.returncode == 0, done.stderr
     _, table = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[-1].outputs
     assert "%%flux --steps 3 --seed 7 " in table.data["text/plain"]

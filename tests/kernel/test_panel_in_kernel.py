@@ -17,6 +17,7 @@ from nbclient import NotebookClient
 from flux_magic import metadata
 from tests.support import hasty
 from tests.support.kernel import Cell, Kernel, running_kernel
+from tests.support.limits import PATIENCE
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 ipykernel = tuple(int(part) for part in version("ipykernel").split(".")[:2])
@@ -43,7 +44,7 @@ def said(kernel: Kernel, code: str) -> str:
     return kernel.ok(f"print(({code}))").stdout.strip()
 
 
-def until(kernel: Kernel, condition: str, patience: float = 20) -> float:
+def until(kernel: Kernel, condition: str, patience: float = PATIENCE) -> float:
     """Wait for something to be so in the kernel, between its cells; returns the seconds that it took."""
     begin = time.monotonic()
     while said(kernel, condition) != "True":
@@ -247,7 +248,7 @@ def test_interact_works_with_generate_itself(kernel: Kernel) -> None:
 def test_an_error_is_on_the_status_line_and_raised_by_wait(panel: Kernel) -> None:
     panel.ok(f"{hasty.CODE}\npanel.space = 'http://127.0.0.1:9'")
     until(panel, "panel._status.text.startswith('ConnectionFailed')")
-    cell = panel.run("panel.generate(); panel.wait()", patience=30)
+    cell = panel.run("panel.generate(); panel.wait()")
     assert cell.traceback.startswith("ConnectionFailed: ")
     assert said(panel, "panel._status.text") == cell.traceback
     assert panel.ok("panel.space = ''; panel.generate(); panel.wait()").status == "ok"
@@ -273,7 +274,9 @@ def test_a_saved_notebook_has_the_result_once_below_the_panel(space: str, tmp_pa
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FLUX_MAGIC_SPACE", space)
-        NotebookClient(notebook, kernel_name="python3", timeout=60, store_widget_state=False).execute(cwd=str(tmp_path))
+        NotebookClient(notebook, kernel_name="python3", timeout=int(PATIENCE), store_widget_state=False).execute(
+            cwd=str(tmp_path)
+        )
     view, image, parameters = notebook.cells[0].outputs
     assert WIDGET in view.data
     assert set(image.data) == {"image/png", "text/plain"}
@@ -290,7 +293,9 @@ def test_a_saved_notebook_has_the_sheet_once_below_the_panel(space: str, tmp_pat
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FLUX_MAGIC_SPACE", space)
-        NotebookClient(notebook, kernel_name="python3", timeout=60, store_widget_state=False).execute(cwd=str(tmp_path))
+        NotebookClient(notebook, kernel_name="python3", timeout=int(PATIENCE), store_widget_state=False).execute(
+            cwd=str(tmp_path)
+        )
     _, sheet, table = notebook.cells[0].outputs
     assert set(sheet.data) == {"image/jpeg", "text/plain"}
     assert [one["record"]["run"]["seed"] for one in sheet.metadata["flux_magic"]["sheet"]] == [1, 2, 3]

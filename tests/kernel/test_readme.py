@@ -15,6 +15,7 @@ from nbclient import NotebookClient
 
 from flux_magic.cli import main
 from tests.support.kernel import Kernel, running_kernel
+from tests.support.limits import PROGRAM
 
 ROOT = Path(__file__).parents[2]
 FENCED = re.findall(r"^```(.*?)\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
@@ -84,7 +85,7 @@ def script(code: str, folder: Path) -> str:
     path = folder / "example.py"
     path.write_text(code)
     strict = ("-W", "error", *(("-W", "ignore::DeprecationWarning") if IPython.version_info < (8,) else ()))
-    done = subprocess.run([sys.executable, *strict, path], cwd=folder, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, *strict, path], cwd=folder, capture_output=True, text=True, timeout=PROGRAM)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 

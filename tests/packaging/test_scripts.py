@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.support import hasty
+from tests.support.limits import PROGRAM
 
 LIVE = Path(__file__).parents[2] / "scripts" / "live.py"
 
@@ -15,7 +16,7 @@ LIVE = Path(__file__).parents[2] / "scripts" / "live.py"
 def run(space: str, folder: Path) -> subprocess.CompletedProcess[str]:
     code = f"{hasty.CODE}\nimport runpy\nrunpy.run_path({str(LIVE)!r}, run_name='__main__')"
     command = [sys.executable, "-c", code, "--space", space, "--folder", str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PROGRAM)
 
 
 def test_live_makes_five_requests_and_keeps_what_it_saw(space: str, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.limits import PROGRAM
+
 ROOT = Path(__file__).parents[2]
 CELL = "%load_ext flux_magic\nprint(repr(get_ipython().run_cell_magic('flux', '--seed 1 --space {space}', 'a fox')))"
 
@@ -22,7 +24,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def done(*command: str) -> str:
-    finished = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=PROGRAM)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return finished.stdout
 
@@ -46,8 +48,8 @@ def test_in_a_clean_environment_it_loads_and_makes_an_image(wheel: Path, space: 
     panel = f"import flux_magic; panel = flux_magic.Panel(prompt='a fox', space='{space}'); panel.generate()"
     assert done(python, "-c", f"{panel}; print(repr(panel.wait()))").startswith("<flux 768×768 seed=")
     missing = subprocess.run(
-        [python, "-m", "IPython", "-c", CELL.format(space="local")], capture_output=True, text=True, timeout=60
+        [python, "-m", "IPython", "-c", CELL.format(space="local")], capture_output=True, text=True, timeout=PROGRAM
     )
     assert 'pip install "flux-magic[local]"' in missing.stdout + missing.stderr
-    command = subprocess.run([python, "-m", "flux_magic.cli"], capture_output=True, text=True, timeout=60)
+    command = subprocess.run([python, "-m", "flux_magic.cli"], capture_output=True, text=True, timeout=PROGRAM)
     assert command.returncode == 0

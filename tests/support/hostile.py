@@ -20,6 +20,7 @@ from flux_magic import picture
 from flux_magic.providers.base import Limits
 from flux_magic.providers.connection import open_connection
 from flux_magic.types import FileRecord, ImageResponse
+from tests.support.limits import PATIENCE
 from tests.support.space import events, run, schnell
 
 SPACE_PATH = "/tmp/gradio/1a2b/image.png"
@@ -202,7 +203,7 @@ def hostile_beside(prefix: str = "/gradio_api", **script: Script) -> Iterator[Ho
 
     with ThreadPoolExecutor() as pool:
         serving = pool.submit(asyncio.run, serve())
-        server, end = started.get(timeout=20)
+        server, end = started.get(timeout=PATIENCE)
         try:
             yield server
         finally:

@@ -14,6 +14,8 @@ from typing import Any
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
+from tests.support.limits import PATIENCE
+
 
 @dataclass
 class Cell:
@@ -50,11 +52,11 @@ class Kernel:
         """Queue a cell; returns the id to wait for."""
         return str(self.client.execute(code))
 
-    def run(self, code: str, patience: float = 60) -> Cell:
+    def run(self, code: str, patience: float = PATIENCE) -> Cell:
         """Run a cell to its end."""
         return self.wait(self.send(code), patience)
 
-    def ok(self, code: str, patience: float = 60) -> Cell:
+    def ok(self, code: str, patience: float = PATIENCE) -> Cell:
         """Run a cell that must succeed."""
         cell = self.run(code, patience)
         assert cell.status == "ok", f"{cell.error}\n{cell.traceback}\n{cell.stderr}"
@@ -63,7 +65,7 @@ class Kernel:
     def begun(self, msg_id: str) -> None:
         """Wait until a cell runs: an interrupt before that aborts it."""
         while True:
-            message = self.client.get_iopub_msg(timeout=60)
+            message = self.client.get_iopub_msg(timeout=PATIENCE)
             if message["msg_type"] == "execute_input" and message["parent_header"].get("msg_id") == msg_id:
                 return
 
@@ -71,7 +73,7 @@ class Kernel:
         """Run a cell, and interrupt it once what it has sent so far is such."""
         return self.wait(self.send(code), interrupt=when)
 
-    def wait(self, msg_id: str, patience: float = 60, interrupt: Callable[[Cell], object] | None = None) -> Cell:
+    def wait(self, msg_id: str, patience: float = PATIENCE, interrupt: Callable[[Cell], object] | None = None) -> Cell:
         """Collect what belongs to a cell until the kernel is idle again."""
         cell, begin = Cell(), time.monotonic()
         while True:
@@ -103,7 +105,7 @@ class Kernel:
 
     def complete(self, code: str) -> list[str]:
         """What Tab offers at the end of `code`."""
-        reply = self.client.complete(code, len(code), reply=True, timeout=30)
+        reply = self.client.complete(code, len(code), reply=True, timeout=PATIENCE)
         return list(reply["content"]["matches"])
 
     def tell(self, model: str, data: Mapping[str, Any], *, subshell: str | None = None) -> str:
@@ -119,10 +121,10 @@ class Kernel:
         """A new subshell, on a thread of its own; only where the kernel has such."""
         message = self.client.session.msg("create_subshell_request", {})
         self.client.control_channel.send(message)
-        reply = self.client.get_control_msg(timeout=30)
+        reply = self.client.get_control_msg(timeout=PATIENCE)
         return str(reply["content"]["subshell_id"])
 
-    def heard(self, msg_id: str, patience: float = 60) -> list[dict[str, Any]]:
+    def heard(self, msg_id: str, patience: float = PATIENCE) -> list[dict[str, Any]]:
         """What came of a message to a widget until the kernel is idle again: the messages, in order."""
         found: list[dict[str, Any]] = []
         end = time.monotonic() + patience
@@ -159,7 +161,7 @@ def running_kernel(folder: Path | None = None, **environment: str) -> Iterator[K
     client = manager.client()
     client.start_channels()
     try:
-        client.wait_for_ready(timeout=60)
+        client.wait_for_ready(timeout=PATIENCE)
         yield Kernel(manager, client)
     finally:
         client.stop_channels()

@@ -17,7 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from tests.support.limits import PAGE, PATIENCE, PROGRAM
+
+expect.set_options(timeout=PAGE)
 
 TOKEN = "browser-tests"
 QUIET = (
@@ -60,6 +64,7 @@ class Lab:
         """A page of the server's, in a context of its own: it shares nothing with another but the program."""
         assert self.browser is not None, "this one was started for its server alone"
         page = await self.browser.new_page(viewport={"width": 1280, "height": 1400})
+        page.set_default_timeout(PAGE)
         try:
             await page.goto(f"{self.address}/{path}{'&' if '?' in path else '?'}token={TOKEN}")
             yield page
@@ -70,11 +75,11 @@ class Lab:
     async def opened(self, name: str, *, kernel: bool = True, dark: bool = False) -> AsyncIterator[Page]:
         """The notebook in JupyterLab."""
         async with self.page(f"lab/tree/{name}?reset") as page:
-            await page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+            await page.wait_for_selector(".jp-Notebook .jp-Cell")
             if dark:
                 await page.evaluate(DARK)
             if kernel:
-                await page.wait_for_function(KERNEL_READY, timeout=60_000)
+                await page.wait_for_function(KERNEL_READY)
             yield page
 
 
@@ -116,7 +121,7 @@ def running_lab(folder: Path) -> Iterator[Lab]:
         finally:
             assert server.stdin is not None
             server.stdin.close()
-            server.wait(timeout=20)
+            server.wait(timeout=PATIENCE)
 
 
 def _command(folder: Path, port: int) -> list[str]:
@@ -137,7 +142,7 @@ def _command(folder: Path, port: int) -> list[str]:
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + PROGRAM
     while time.monotonic() < end and server.poll() is None:
         if _answers(f"{address}/api?token={TOKEN}"):
             return
@@ -147,7 +152,7 @@ def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
 
 def _answers(url: str) -> bool:
     try:
-        urllib.request.urlopen(url, timeout=5).close()
+        urllib.request.urlopen(url, timeout=PATIENCE).close()
     except OSError:
         return False
     return True

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from playwright.async_api import Locator, Page, expect
 
+from tests.support.limits import PAGE, PATIENCE
+
 
 @dataclass(frozen=True)
 class PanelPage:
@@ -55,8 +57,8 @@ class PanelPage:
 
     async def shown(self) -> PanelPage:
         """The same, once it is there with all that works on it."""
-        await expect(self.field("Prompt")).to_be_visible(timeout=30_000)
-        await expect(self.handle("Width")).to_be_visible(timeout=30_000)
+        await expect(self.field("Prompt")).to_be_visible(timeout=PAGE)
+        await expect(self.handle("Width")).to_be_visible(timeout=PAGE)
         return self
 
     async def type_prompt(self, text: str) -> None:
@@ -75,7 +77,7 @@ class PanelPage:
         await self.page.mouse.move(x + by, y, steps=4)
         await self.page.mouse.up()
 
-    async def says(self, pattern: str, patience: float = 30) -> str:
+    async def says(self, pattern: str, patience: float = PATIENCE) -> str:
         """The status line's text, once it is like this."""
         like = re.compile(pattern.replace("^", r"^\s*"))  # the bar is a blank
         await expect(self.status).to_have_text(like, timeout=patience * 1000)

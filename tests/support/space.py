@@ -22,6 +22,7 @@ from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider
 from flux_magic.providers.base import Limits, limited
 from flux_magic.providers.connection import open_connection
 from flux_magic.types import Event, ImageRequest
+from tests.support.limits import PATIENCE
 
 PYTHON = os.environ.get("FLUX_MAGIC_SPACE_PYTHON", sys.executable)
 """The interpreter that runs the Spaces: another one may have another Gradio."""
@@ -29,7 +30,7 @@ PYTHON = os.environ.get("FLUX_MAGIC_SPACE_PYTHON", sys.executable)
 T = TypeVar("T")
 
 
-def run(work: Coroutine[Any, Any, T], patience: float = 20) -> T:
+def run(work: Coroutine[Any, Any, T], patience: float = PATIENCE) -> T:
     """Run to the end on a loop of its own, and see that no task, socket or session is left."""
 
     async def watched() -> T:

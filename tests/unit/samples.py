@@ -22,6 +22,7 @@ from traitlets.config import Config
 from flux_magic import picture
 from flux_magic.generation import Generation, ImageFile
 from flux_magic.types import Circumstances, FileRecord, ImageRequest, Record
+from tests.support.limits import PROGRAM
 
 FILE = FileRecord("image/png", 256, 192, "1a2b3c4d5e6f" + "0" * 52, "f" * 64)
 
@@ -101,7 +102,7 @@ def generation(*data: bytes, inline: str | None = None, **changes: Any) -> Gener
 def python(code: str, *options: str) -> str:
     """What a fresh interpreter prints as it runs `code`; it has to end well, and to say nothing on stderr."""
     done = subprocess.run(
-        [sys.executable, *options, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, *options, "-c", code], capture_output=True, text=True, timeout=PROGRAM, check=False
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     return done.stdout

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -149,6 +149,5 @@ def test_what_ipython_would_change_in_a_cell_is_asked_for_in_python(text: str) -
 
 
 @given(text=PROMPTS.filter(str.strip))
-@settings(max_examples=200)
 def test_whatever_the_prompt_the_command_asks_for_the_same_image_again(text: str) -> None:
     assert asked_by(command(record(prompt=text))) == asked_for(text)

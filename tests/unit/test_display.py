@@ -8,7 +8,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_magic import display, keepsake, metadata, picture, prompt
@@ -109,7 +109,6 @@ def test_the_same_record_is_shown_the_same_whenever_and_wherever_it_was_made() -
 
 
 @given(text=PROMPTS)
-@settings(max_examples=150)
 def test_the_html_has_its_tags_alone_and_the_prompt_as_text(text: str) -> None:
     made = record(prompt=text)
     read = Reader(display.parameters(made).data["text/html"])
@@ -124,7 +123,6 @@ def test_the_html_has_its_tags_alone_and_the_prompt_as_text(text: str) -> None:
 
 
 @given(text=PROMPTS)
-@settings(max_examples=150)
 def test_the_markdown_has_one_row_for_each_parameter_whatever_the_prompt(text: str) -> None:
     made = record(prompt=text)
     shown = display.parameters(made).data["text/markdown"]
@@ -136,7 +134,6 @@ def test_the_markdown_has_one_row_for_each_parameter_whatever_the_prompt(text: s
 
 
 @given(text=PROMPTS)
-@settings(max_examples=100)
 def test_the_markdowns_fence_is_longer_than_any_in_the_command(text: str) -> None:
     made = record(prompt=text)
     _, _, block = display.parameters(made).data["text/markdown"].partition("\n\n")
@@ -147,7 +144,6 @@ def test_the_markdowns_fence_is_longer_than_any_in_the_command(text: str) -> Non
 
 
 @given(text=PROMPTS)
-@settings(max_examples=50)
 def test_the_text_has_one_line_for_each_parameter_and_the_command(text: str) -> None:
     made = record(prompt=text)
     shown, _, command = display.parameters(made).data["text/plain"].partition("\n\n")

@@ -6,7 +6,7 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -120,7 +120,6 @@ def test_what_is_embedded_is_read_back_and_no_pixel_changes(data: bytes, prompt:
 
 
 @given(files, carrieds())
-@settings(max_examples=150)
 def test_any_text_is_read_back_as_it_was(data: bytes, what: Written) -> None:
     found = metadata.read(metadata.embed(data, what))
     assert found.record == what.record
@@ -129,7 +128,6 @@ def test_any_text_is_read_back_as_it_was(data: bytes, what: Written) -> None:
 
 
 @given(files, carrieds(), carrieds())
-@settings(max_examples=150)
 def test_a_second_embedding_takes_the_place_of_the_first(data: bytes, one: Written, other: Written) -> None:
     first = metadata.embed(data, one)
     assert metadata.embed(first, other) == metadata.embed(data, other)

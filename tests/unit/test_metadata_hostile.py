@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -304,7 +304,6 @@ def settles(call: Callable[[bytes], object], data: bytes) -> None:
 
 
 @given(st.sampled_from(CROWDED), st.lists(changes, min_size=1, max_size=6))
-@settings(max_examples=200)
 def test_a_changed_file_is_read_or_refused_and_nothing_else(data: bytes, how: list[tuple[str, int, int]]) -> None:
     for change in how:
         data = changed(data, *change)
@@ -314,14 +313,12 @@ def test_a_changed_file_is_read_or_refused_and_nothing_else(data: bytes, how: li
 
 
 @given(st.sampled_from([PNG[:8], PNG[:33], JPEG[:2], WEBP[:12], WEBP[:20]]), st.binary(max_size=200))
-@settings(max_examples=200)
 def test_a_beginning_with_anything_behind_it_is_read_or_refused(head: bytes, rest: bytes) -> None:
     settles(metadata.read, head + rest)
     settles(metadata.bare, head + rest)
 
 
 @given(st.binary(max_size=120), st.sampled_from([b"MM\0*\0\0\0\x08", b"II*\0\x08\0\0\0", thumbnailed()[:60]]))
-@settings(max_examples=150)
 def test_any_exif_is_kept_or_replaced_and_a_second_text_replaces_the_first(rest: bytes, head: bytes) -> None:
     data = webp_of(VP8, (b"EXIF", head + rest))
     first = metadata.embed(data, carried("one"))

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_magic import metadata
+from tests.support.limits import PROGRAM
 from tests.unit.test_metadata import NATIVE, PROMPTS, WITH_EXIF, carried, every_prompt, fits, prompts, text_of
 
 PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
@@ -74,7 +75,6 @@ def test_civitai_takes_our_line_and_none_of_the_prompts(prompt: str) -> None:
 
 
 @given(prompts.filter(lambda text: not re.search("[\0\ud800-\udfff]", text)), st.text(min_size=1))
-@settings(max_examples=150)
 def test_any_prompt_and_model_pass_through_both(prompt: str, model: str) -> None:
     model = model.strip().replace("\0", "") or "x"
     text = text_of(prompt, model)
@@ -85,7 +85,6 @@ def test_any_prompt_and_model_pass_through_both(prompt: str, model: str) -> None
 
 
 @given(st.lists(st.sampled_from(["\\", " ", "\t", "\n", "Steps:", "Steps: ", "Negative prompt:", "x", "\u3000"])))
-@settings(max_examples=150)
 def test_escaping_is_undone_exactly(parts: list[str]) -> None:
     prompt = "".join(parts)
     assert metadata.unescaped(text_of(prompt).rpartition("\n")[0]) == prompt
@@ -122,7 +121,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
             made = metadata.embed(data, carried(prompt, system_version="2 of June", drawn=not place))
             (folder / f"{place} {kind}").write_bytes(made)
     command = ["exiftool", "-json", "-b", "-G1", "-struct", *sorted(map(str, folder.iterdir()))]
-    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, check=True, timeout=PROGRAM)
     return {Path(found["SourceFile"]).name: found for found in json.loads(done.stdout)}
 
 

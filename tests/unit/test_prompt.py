@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_magic import prompt
@@ -144,7 +144,6 @@ WORDS = st.sampled_from(
 
 
 @given(line=st.one_of(st.text(), st.lists(st.one_of(WORDS, st.text(max_size=3)), max_size=12).map("".join)))
-@settings(max_examples=300)
 def test_whatever_the_line_it_is_read_or_refused_in_our_own_words(line: str) -> None:
     try:
         options, rest = parse_line(line)
@@ -212,7 +211,6 @@ BRACES = st.one_of(
 
 
 @given(text=BRACES, names=st.dictionaries(st.sampled_from(["a", "é1", "_", "aa"]), st.text(max_size=5)))
-@settings(max_examples=300)
 def test_expand_takes_back_what_escape_did_whatever_names_there_are(text: str, names: dict[str, str]) -> None:
     assert expand(escape(text), names) == (text, [])
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_magic.recipe import Recipe, from_texts
@@ -759,7 +759,6 @@ GRAPHS = st.dictionaries(
 
 
 @given(value=JSON | GRAPHS | st.fixed_dictionaries({"sui_image_params": JSON}))
-@settings(max_examples=100)
 def test_whatever_json_a_file_holds_no_reader_raises(value: object) -> None:
     text = json.dumps(value)
     for keyword in ("parameters", "prompt", "workflow", "invokeai_metadata"):
@@ -776,7 +775,6 @@ PIECES = st.sampled_from(
 
 
 @given(pieces=st.lists(PIECES | st.text(max_size=6), max_size=30))
-@settings(max_examples=100)
 def test_whatever_text_a_file_holds_no_reader_raises(pieces: list[str]) -> None:
     text = "".join(pieces)
     assert _is_sound(from_texts({"parameters": text, "prompt": text, "workflow": text, "invokeai_metadata": text}))

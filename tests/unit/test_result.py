@@ -13,6 +13,7 @@ import pytest
 from flux_magic.errors import TimedOut
 from flux_magic.providers.base import AsyncResult, Limits, limited
 from flux_magic.types import ImageResponse
+from tests.support.limits import PATIENCE
 
 
 def result(closed: list[str]) -> AsyncResult:
@@ -133,7 +134,7 @@ def test_a_cancellation_that_comes_together_with_an_event_is_not_lost() -> None:
         for _ in range(turns):
             await asyncio.sleep(0)
         reading.cancel()
-        done, _ = await asyncio.wait({reading}, timeout=5)
+        done, _ = await asyncio.wait({reading}, timeout=PATIENCE)
         assert done
 
     async def cancelled_at_each_turn() -> None:

@@ -8,7 +8,7 @@ import random
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
@@ -355,7 +355,6 @@ def sweeps(draw: st.DrawFn) -> tuple[list[Axis], list[tuple[int, int]]]:
 
 
 @given(sweep=sweeps(), text=st.text(max_size=200))
-@settings(max_examples=30)
 def test_any_axes_sizes_and_labels_give_a_sheet_within_its_limits(
     sweep: tuple[list[Axis], list[tuple[int, int]]], text: str
 ) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_magic.providers.sse import Decoder, ServerSentEvent
@@ -90,7 +90,6 @@ PIECES = st.lists(st.one_of(LINES, ENDS, st.text(max_size=5)), max_size=25)
 
 
 @given(mark=st.sampled_from([b"", b"\xef\xbb\xbf"]), pieces=PIECES, cuts=st.lists(st.integers(0, 200), max_size=8))
-@settings(max_examples=200)
 def test_however_the_bytes_are_cut_the_events_are_the_same(mark: bytes, pieces: list[str], cuts: list[int]) -> None:
     stream = mark + "".join(pieces).encode()
     places = sorted({0, *(cut % (len(stream) + 1) for cut in cuts), len(stream)})
@@ -109,7 +108,6 @@ EVENTS = st.lists(
 
 
 @given(events=EVENTS, end=ENDS)
-@settings(max_examples=150)
 def test_what_a_server_writes_is_what_is_read(events: list[ServerSentEvent], end: str) -> None:
     lines = [
         line

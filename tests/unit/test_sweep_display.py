@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from flux_magic import overview, prompt
 from flux_magic import record as records
@@ -188,7 +188,6 @@ def test_the_stand_in_is_told_from_flux() -> None:
 
 
 @given(text=PROMPTS)
-@settings(max_examples=100)
 def test_the_html_has_its_tags_alone_and_prompts_and_values_as_text(text: str) -> None:
     axes = [Axis("word", (text, "x"))]
     places = [made(0, prompt=text, requested_prompt=text), Place(None, missing=text)]
@@ -208,7 +207,6 @@ def test_the_html_has_its_tags_alone_and_prompts_and_values_as_text(text: str) -
 
 
 @given(text=PROMPTS)
-@settings(max_examples=100)
 def test_the_markdown_has_one_row_for_each_image_whatever_the_words(text: str) -> None:
     axes = [Axis("word", (text, "x"))]
     places = [made(0, prompt=text, requested_prompt=text), made(1, prompt="x")]
@@ -224,7 +222,6 @@ def test_the_markdown_has_one_row_for_each_image_whatever_the_words(text: str) -
 
 
 @given(text=PROMPTS)
-@settings(max_examples=50)
 def test_the_text_has_a_line_for_each_image_whatever_the_words(text: str) -> None:
     axes = [Axis("word", (text, "x"))]
     shown = overview.table(axes, [made(0, prompt=text), Place(None, missing=text)]).data["text/plain"]

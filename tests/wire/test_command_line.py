@@ -16,6 +16,7 @@ import pytest
 
 from flux_magic import local
 from flux_magic.local import LocalSpace
+from tests.support.limits import PATIENCE, PROGRAM
 from tests.support.space import PYTHON, digest
 
 FLUX_MAGIC = str(Path(sysconfig.get_path("scripts"), "flux-magic"))
@@ -26,11 +27,11 @@ NO_GRADIO = "import sys; sys.modules['gradio'] = None\n"
 def done(*command: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     """A program that has run to its end."""
     environment = os.environ | ({"TMPDIR": str(folder)} if folder else {})
-    return subprocess.run(command, capture_output=True, text=True, timeout=20, env=environment, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PROGRAM, env=environment, check=False)
 
 
-def without_gradio(code: str) -> subprocess.CompletedProcess[str]:
-    return done(sys.executable, "-c", NO_GRADIO + code)
+def without_gradio(code: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return done(sys.executable, "-c", NO_GRADIO + code, folder=folder)
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
@@ -45,17 +46,24 @@ def test_the_space_says_where_it_is_and_ends_in_silence(end: signal.Signals, tmp
         assert ready
         assert digest(ready[1])
         os.killpg(process.pid, end)  # as a terminal does, to the whole group
-        assert process.communicate(timeout=10) == ("", "")
+        assert process.communicate(timeout=PATIENCE) == ("", "")
     assert process.returncode == 0
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_port_that_is_taken_is_one_line_and_exit_code_1(space: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "9.9.9.9", "::1", "nowhere.invalid"])
+def test_where_it_cannot_listen_is_one_line_and_exit_code_1_before_gradio_is_looked_at(
+    host: str, space: str, tmp_path: Path
+) -> None:
     port = space.rpartition(":")[2]
-    failed = done(*SPACE, "--port", port, folder=tmp_path)
+    failed = without_gradio(
+        f"import runpy, sys; sys.argv[1:] = ['--host', '{host}', '--port', '{port}']\n"
+        f"runpy.run_path({str(local.APP)!r}, run_name='__main__')",
+        tmp_path,
+    )
     assert (failed.returncode, failed.stdout) == (1, "")
     assert failed.stderr == (
-        f"flux-magic space: cannot listen on 127.0.0.1:{port}; "
+        f"flux-magic space: cannot listen on {host}:{port}; "
         "give another --host, or another --port (0 for any free one)\n"
     )
     assert list(tmp_path.iterdir()) == []

@@ -22,6 +22,7 @@ from flux_magic.generation import Generation
 from flux_magic.job import ClientEvent
 from flux_magic.local import LocalSpace
 from flux_magic.types import Running, Waiting
+from tests.support.limits import PATIENCE
 from tests.support.space import PYTHON, digest, image, request, run
 
 READY = "echo flux-magic space: ready at http://127.0.0.1:1\ncat > /dev/null"
@@ -45,7 +46,7 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
     """Makes a LocalSpace whose interpreter is a shell script; it is closed at the end."""
     made: list[LocalSpace] = []
 
-    def launched(script: str = READY, patience: float = 5) -> LocalSpace:
+    def launched(script: str = READY, patience: float = PATIENCE) -> LocalSpace:
         program = tmp_path / f"python{len(made)}"
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
@@ -65,7 +66,7 @@ def ended(pid: int) -> bool:
         return True
 
 
-def wait_until(true: Callable[[], bool], patience: float = 5) -> None:
+def wait_until(true: Callable[[], bool], patience: float = PATIENCE) -> None:
     end = time.monotonic() + patience
     while not true():
         assert time.monotonic() < end, f"not within {patience:g} s"

@@ -19,6 +19,7 @@ from flux_magic.providers import BlackForestLabs_Flux1Schnell
 from flux_magic.providers.connection import Connection, open_session
 from flux_magic.settings import resolve
 from tests.support.hostile import Answer, event, finished, hostile, hostile_beside, page, stream, told
+from tests.support.limits import PROGRAM
 from tests.support.space import run
 
 CANARY = "hf_canaryCANARY0123"
@@ -172,7 +173,7 @@ def examined(space: str) -> subprocess.CompletedProcess[str]:
     code = f"import sys; from flux_magic.cli import main; sys.exit(main(['doctor', {space!r}]))"
     environment = {**local.environment(), "HF_TOKEN": CANARY}
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PROGRAM, env=environment)
 
 
 def test_cancel_all_ends_what_runs_on_any_loop(slow_space: str) -> None:

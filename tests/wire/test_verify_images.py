@@ -238,7 +238,7 @@ def test_of_100_images_of_which_25_were_altered_each_is_called_what_it_is(
     expected = altered_set(images)
     assert len(expected) == 25
     asked: list[tuple[int, int, str]] = []
-    report = run(check(["set"], space=watched.address, told=lambda *said: asked.append(said)), patience=60)
+    report = run(check(["set"], space=watched.address, told=lambda *said: asked.append(said)))
     assert called(report) == expected
     assert report.summary == (
         "78 of 100 pass: 75 same bytes, 3 same pixels; 1 different, 12 altered, 4 record edited, 5 cannot be checked"

@@ -1,0 +1,105 @@
+"""The state of this process that a test must leave as it found it, and the differences in words."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from flux_magic import local
+from tests.support.limits import PATIENCE
+
+State = Mapping[str, Mapping[Any, object]]
+"""Named parts, each with members that can be compared."""
+
+_RUN, _SHARED = asyncio.run, local.shared
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_FOR_GOOD = ("flux_magic", "execnet", "tqdm", "IPythonHistorySavingThread", "Dummy")
+"""Threads that are looked at elsewhere, or that a library starts once for the process, by how their names begin."""
+_HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
+"""Processes of the same kind."""
+
+
+def state() -> State:
+    """Return what there is now; a module of the package that is not loaded has no state."""
+    return {
+        "the environment": {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"},
+        "the folder": {"": Path.cwd()},
+        "a signal's handler": {number.name: signal.getsignal(number) for number in _SIGNALS},
+        "a thread": {one: one.name for one in threading.enumerate() if not one.name.startswith(_FOR_GOOD)},
+        "a process": dict(_children()),
+        "asyncio": {"is patched": asyncio.run is not _RUN},
+        "flux_magic": dict(_package()),
+    }
+
+
+def left(before: State) -> list[str]:
+    """Return what is not as it was, a line each, once what is about to end has ended."""
+    for thread in set(threading.enumerate()) - set(before["a thread"]):
+        if not thread.daemon:
+            thread.join(PATIENCE)
+    end = time.monotonic() + 5
+    while (found := list(_differences(before, state()))) and time.monotonic() < end and _is_ending(found):
+        time.sleep(0.01)
+    return found
+
+
+def _is_ending(found: list[str]) -> bool:
+    """Return if only threads and processes differ: they take a moment to end."""
+    return all(line.startswith(("a thread", "a process")) for line in found)
+
+
+def _differences(before: State, now: State) -> Iterator[str]:
+    for part, members in now.items():
+        earlier = before[part]
+        for name in {**earlier, **members}:
+            if members.get(name) == earlier.get(name) or (part == "flux_magic" and name not in earlier):
+                continue
+            if part in {"a thread", "a process"}:
+                if name in members:
+                    yield f"{part}: {members[name]}"
+            elif part == "the environment":
+                yield f"{part}: {name}"
+            else:
+                yield f"{part}: {name} was {earlier.get(name)!r}, is {members.get(name)!r}"
+
+
+def _children() -> Iterator[tuple[int, str]]:
+    for listed in Path("/proc/self/task").glob("*/children"):
+        try:
+            for pid in map(int, listed.read_text().split()):
+                command = Path(f"/proc/{pid}/cmdline").read_bytes()
+                if not any(helper in command for helper in _HELPERS):
+                    yield pid, command.replace(b"\0", b" ").decode(errors="replace")[:200]
+        except OSError:  # it has ended
+            continue
+
+
+def _package() -> Iterator[tuple[str, object]]:
+    modules = sys.modules
+    yield "local.shared", local.shared
+    yield "the shared Space's process", _SHARED.pid  # a fixture's own may start at its first use
+    if runner := modules.get("flux_magic.runner"):
+        thread = runner.background._thread
+        yield "the runner's thread", thread and thread.is_alive() and "alive"
+        yield "what the runner keeps", len(runner.background._kept)
+    if client := modules.get("flux_magic.client"):
+        yield "jobs under way", len(client._all_underway)
+    if settings := modules.get("flux_magic.settings"):
+        yield "settings._configured", settings._configured
+    if errors := modules.get("flux_magic.errors"):
+        yield "FluxError.verbose", errors.FluxError.verbose
+    if api := modules.get("flux_magic.api"):
+        yield "the history's length", len(api.history)
+    if extension := modules.get("flux_magic.extension"):
+        yield "loaded extensions", len(extension._loaded)
+    if hub := modules.get("flux_magic.providers.hub"):
+        yield "known commits", dict(hub._commits)
+    if shell := modules.get("IPython.core.interactiveshell"):
+        yield "IPython's shell", shell.InteractiveShell._instance
