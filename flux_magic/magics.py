@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import display
-from traitlets import Bool, Enum, Float, Int, TraitError, Unicode, Union, observe
+from traitlets import Bool, Enum, Float, Int, Unicode, Union, observe
 
-from . import cell, prompt, settings
+from . import caller, cell, prompt, settings
 from .errors import FluxError, Incomplete, InvalidRequest
 from .notes import note
 from .types import MAX_SEED
+from .usage import shows
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -45,7 +45,10 @@ def _help() -> str:
   %%flux [options]                in a cell of its own: the lines below are the prompt
   a red fox in {{place}}, morning mist
 
-{{name}} in a prompt becomes the value of that name of the notebook; {{{{name}}}} is a literal {{name}}.
+The image is shown wherever the line is, in a loop or a function too. fox = %flux … and a ; at the line's end show none.
+
+{{name}} in a prompt becomes the value of that name where the line runs, a function's own before the notebook's;
+{{{{name}}}} is a literal {{name}}.
 A number may be one as well: --seed {{seed}}. Nothing else in a prompt is changed. On the %flux line, -- ends the
 options.
 
@@ -132,14 +135,12 @@ class FluxMagics(Magics):
 
     @no_var_expand
     @line_cell_magic
+    @shows
     def flux(self, line: str, cell: str | None = None) -> Generation | Generations | None:
         from .runner import interruptible
 
-        try:
-            with interruptible():  # the first cell loads some modules, and may be interrupted there
-                return self._flux(line, cell)
-        except InvalidRequest as error:
-            raise UsageError(" ".join(str(error).split("\n"))) from None
+        with interruptible():  # the first cell loads some modules, and may be interrupted there
+            return self._flux(line, cell)
 
     flux.__doc__ = _help()
 
@@ -153,6 +154,7 @@ class FluxMagics(Magics):
 
     @no_var_expand
     @line_magic
+    @shows
     def flux_panel(self, line: str) -> Panel:
         """Open the control panel, where `%flux` says it in words: `%flux_panel`.
 
@@ -161,13 +163,10 @@ class FluxMagics(Magics):
         Compare compares. `panel = %flux_panel` keeps it, unseen.
         """
         if getattr(self._shell, "kernel", None) is None:
-            raise UsageError("the panel needs a notebook; here %flux does the same")
+            raise InvalidRequest("the panel needs a notebook; here %flux does the same")
         from .panel import Panel
 
-        try:
-            return Panel(**_panel_options(line))
-        except (InvalidRequest, TraitError) as error:
-            raise UsageError(" ".join(str(error).split("\n"))) from None
+        return Panel(**_panel_options(line))
 
     def _flux(self, line: str, body: str | None) -> Generation | Generations | None:
         asked = cell.read(line, body, self._names())
@@ -181,9 +180,9 @@ class FluxMagics(Magics):
         return self._swept(asked.images, asked.settings, asked.options)
 
     def _names(self) -> Mapping[str, object]:
-        """The notebook's names, without IPython's own."""
-        hidden = self._shell.user_ns_hidden
-        return {name: value for name, value in self._shell.user_ns.items() if hidden.get(name, self) is not value}
+        """Return the names where the line runs, without IPython's own."""
+        names, hidden = caller.find_names(self._shell.user_ns), self._shell.user_ns_hidden
+        return {name: value for name, value in names.items() if hidden.get(name, self) is not value}
 
     def _made(
         self, requests: list[ImageRequest], resolved: Settings, options: Mapping[str, Any]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn
 
-from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
-from traitlets import TraitError
 
 from . import prompt, settings
 from .errors import InvalidRequest
+from .usage import shows
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
     from .panel import Panel
     from .verify import Report
 
-T = TypeVar("T")
-
 
 @magics_class
 class RecordMagics(Magics):
@@ -31,26 +27,29 @@ class RecordMagics(Magics):
 
     @no_var_expand
     @line_magic
+    @shows
     def flux_history(self, line: str) -> History | None:
         """Show what is in the store, the newest first, each with its cell: `%flux_history`.
 
         `--last 50` shows more than 20, `--search fox` those whose prompt has the word, and `--delete 1a2b3c4d5e6f`
         takes one out of the store by its digest. The result is a sequence: `_[0]` is the newest.
         """
-        return _checked(lambda: _history(line))
+        return _history(line)
 
     @no_var_expand
     @line_magic
+    @shows
     def flux_recall(self, line: str) -> Panel | None:
         """Put the cell that makes an image into the next cell: `%flux_recall fox.png`.
 
-        It takes a file, an http(s) URL, or how many images of this notebook to count back: `%flux_recall 1` is the
-        last. What has no counterpart here is named. `%flux_recall --panel fox.png` opens the control panel with it.
+        It takes a file, an http(s) URL, or how many images of this session to count back: `%flux_recall 1` is the
+        most recent. A session ends when the kernel does. What has no counterpart here is named. `%flux_recall --panel fox.png` opens the control panel with it.
         """
-        return _checked(lambda: self._recall(line))
+        return self._recall(line)
 
     @no_var_expand
     @line_magic
+    @shows
     def flux_verify(self, line: str) -> Report:
         """Make images anew from their records, and say whether they are the same: `%flux_verify pictures/`.
 
@@ -58,7 +57,7 @@ class RecordMagics(Magics):
         those of their records; `--space SPACE` asks this one for all of them; `--concurrency 4` has more made at once;
         `--html FILE` and `--json FILE` write what was found. The result has `.passed`.
         """
-        return _checked(lambda: _verified(line))
+        return _verified(line)
 
     def _recall(self, line: str) -> Panel | None:
         options, image = prompt.parse_line(line, prompt.RECALL_OPTIONS, "%flux_recall")
@@ -73,14 +72,6 @@ class RecordMagics(Magics):
         assert shell is not None  # noqa: S101 - IPython makes no magics without a shell
         shell.set_next_input(found.cell)
         return None
-
-
-def _checked(work: Callable[[], T]) -> T:
-    """A user's mistake is a UsageError."""
-    try:
-        return work()
-    except (InvalidRequest, TraitError) as error:  # of the panel's
-        raise UsageError(" ".join(str(error).split("\n"))) from None
 
 
 def _history(line: str) -> History | None:
@@ -135,11 +126,14 @@ def _recalled(image: str) -> Recalled:
     from .origin import recalled
 
     if not image:
-        raise InvalidRequest("name an image: a file, a URL, or how many to count back (1 is the last)")
+        raise InvalidRequest("name an image: a file, a URL, or how many to count back (1 is the most recent)")
     if not image.isdecimal():
         return api.recall(image)
     count = int(image[:9])
     if not 1 <= count <= len(api.history):
-        there = f"there are {len(api.history)}" if api.history else "there is none yet"
-        raise InvalidRequest(f"%flux_recall {image[:20]}: of this notebook's images {there}; 1 is the last")
+        there = f"{len(api.history) or 'no'} image{'' if len(api.history) == 1 else 's'}"
+        raise InvalidRequest(
+            f"%flux_recall {image[:20]}: {there} in this session{'' if api.history else ' yet'} (1 is the most recent); "
+            "name a file, or see %flux_history"
+        )
     return recalled(api.history[-count], f"image {count} from the last")

@@ -118,7 +118,7 @@ def test_several_values_on_the_magics_line_are_compared(kernel: Kernel) -> None:
     assert said(kernel, digests.format("foxes")) == said(kernel, digests.format("panel.generations"))
     kernel.ok("panel.close()")
     refused = kernel.run("%flux_panel --size 256x256,512x512 a fox")
-    assert refused.stderr.startswith("UsageError: --size has several values: the panel compares --seed and --steps")
+    assert refused.traceback.startswith("UsageError: --size has several values: the panel compares --seed and --steps")
 
 
 def test_generate_returns_at_once_and_other_cells_run_meanwhile(panel: Kernel, slow_space: str) -> None:
