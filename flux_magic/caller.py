@@ -39,8 +39,8 @@ def _leave(frame: FrameType | None) -> FrameType | None:
 
 def _is_machinery(frame: FrameType) -> bool:
     package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-    # IPython 7 wraps each magic in a function that it generates.
-    return package in {"IPython", "flux_magic"} or frame.f_code.co_filename.startswith("<decorator-gen")
+    # IPython 7 wraps each magic by the package `decorator`, which before its version 5 generates a function.
+    return package in {"IPython", "flux_magic", "decorator"} or frame.f_code.co_filename.startswith("<decorator-gen")
 
 
 def find_names(notebook: Mapping[str, Any]) -> dict[str, Any]:

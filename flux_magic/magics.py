@@ -45,7 +45,8 @@ def _help() -> str:
   %%flux [options]                in a cell of its own: the lines below are the prompt
   a red fox in {{place}}, morning mist
 
-The image is shown wherever the line is, in a loop or a function too. fox = %flux … and a ; at the line's end show none.
+The image is shown wherever the line is, in a loop or a function too. fox = %flux … shows none, and neither does a
+line with ; at its end. The ; is not sent: a prompt that ends with one goes into a %%flux cell.
 
 {{name}} in a prompt becomes the value of that name where the line runs, a function's own before the notebook's;
 {{{{name}}}} is a literal {{name}}.

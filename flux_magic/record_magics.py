@@ -43,7 +43,8 @@ class RecordMagics(Magics):
         """Put the cell that makes an image into the next cell: `%flux_recall fox.png`.
 
         It takes a file, an http(s) URL, or how many images of this session to count back: `%flux_recall 1` is the
-        most recent. A session ends when the kernel does. What has no counterpart here is named. `%flux_recall --panel fox.png` opens the control panel with it.
+        most recent. A session ends when its kernel does. What has no counterpart here is named.
+        `%flux_recall --panel fox.png` opens the control panel with it.
         """
         return self._recall(line)
 
@@ -131,9 +132,9 @@ def _recalled(image: str) -> Recalled:
         return api.recall(image)
     count = int(image[:9])
     if not 1 <= count <= len(api.history):
-        there = f"{len(api.history) or 'no'} image{'' if len(api.history) == 1 else 's'}"
+        number, yet = len(api.history) or "no", "" if api.history else " yet"
         raise InvalidRequest(
-            f"%flux_recall {image[:20]}: {there} in this session{'' if api.history else ' yet'} (1 is the most recent); "
-            "name a file, or see %flux_history"
+            f"%flux_recall {image[:20]}: {number} image{'' if number == 1 else 's'} in this session{yet} "
+            "(1 is the most recent); name a file, or see %flux_history"
         )
     return recalled(api.history[-count], f"image {count} from the last")

@@ -35,7 +35,7 @@ def shows(magic: Callable[..., T]) -> Callable[..., T | None]:
     def run(self: object, line: str, cell: str | None = None) -> T | None:
         typed = line.rstrip()
         is_silent = typed.endswith(";")
-        arguments: tuple[Any, ...] = (typed[:-1] if is_silent else line, *(() if cell is None else (cell,)))
+        arguments: tuple[Any, ...] = (typed[:-1].rstrip() if is_silent else line, *(() if cell is None else (cell,)))
         try:
             result = magic(self, *arguments)
         except (InvalidRequest, TraitError) as error:

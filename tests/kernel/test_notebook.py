@@ -91,19 +91,32 @@ def test_the_saved_bytes_are_the_pixels_that_the_text_names(notebook: Any) -> No
     assert f"sha256:{digest[:12]}>" in shown.data["text/plain"]
 
 
-def test_papermill_runs_it_with_parameters(tmp_path: Path, space: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FLUX_MAGIC_SPACE", space)
+def papermill(folder: Path, **given: object) -> tuple[subprocess.CompletedProcess[str], Any]:
+    """Run the notebook with parameters by papermill; returns its process, and the last cell's outputs."""
     cells = [nbformat.v4.new_code_cell(cell) for cell in PARAMETRIZED]
     cells[0].metadata["tags"] = ["parameters"]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "in.ipynb")
-    given = ("-p", "place", "the sea", "-p", "steps", "3")
-    command = [sys.executable, "-m", "papermill", "--no-progress-bar", "in.ipynb", "out.ipynb", *given]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PROGRAM)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "in.ipynb")
+    words = [word for name, value in given.items() for word in ("-p", name, str(value))]
+    command = [sys.executable, "-m", "papermill", "--no-progress-bar", "in.ipynb", "out.ipynb", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PROGRAM)
+    return done, nbformat.read(folder / "out.ipynb", as_version=4).cells[-1].outputs
+
+
+def test_papermill_runs_it_with_parameters(tmp_path: Path, space: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLUX_MAGIC_SPACE", space)
+    done, (_, table) = papermill(tmp_path, place="the sea", steps=3)
     assert done.returncode == 0, done.stderr
-    _, table = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[-1].outputs
     assert "%%flux --steps 3 --seed 7 " in table.data["text/plain"]
     assert table.data["text/plain"].endswith("a fox in the sea")
+
+
+def test_a_mistake_ends_papermill_with_its_reason(tmp_path: Path) -> None:
+    done, (error,) = papermill(tmp_path, steps=0)
+    reason = "UsageError: --steps 0: give a whole number from 1 up"
+    assert done.returncode == 1
+    assert reason in done.stderr.splitlines()
+    assert (error.output_type, error.traceback) == ("error", [reason])
 
 
 @pytest.mark.parametrize("template", ["lab", "classic"])

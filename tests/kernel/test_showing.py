@@ -96,7 +96,7 @@ def interactivity(kernel: Kernel, request: pytest.FixtureRequest) -> str:
         pytest.param("x = %flux 1;\nsay(x.seed)", "1", id="assigned with a semicolon"),
         pytest.param("%flux 1;", "", id="a semicolon"),
         pytest.param("%flux 1;\n%flux 2 ; \nsay('-')", "-", id="two semicolons"),
-        pytest.param("%flux 1\nfor _ in 'a':\n    %flux 2;", "1", id="a semicolon in a loop"),
+        pytest.param("%flux 1\nfor a in 'a':\n    %flux 2;", "1", id="a semicolon in a loop"),
         pytest.param("%%flux --quiet --seed 1;\na fox", "", id="a semicolon on a cell's line"),
         pytest.param("CALL(1);", "", id="a semicolon of Python's"),
     ],
