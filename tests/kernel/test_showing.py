@@ -47,10 +47,11 @@ def seen(cell: Cell) -> str:
 
 
 @pytest.fixture(scope="module", params=["last_expr", "all"])
-def interactivity(kernel: Kernel, request: pytest.FixtureRequest) -> str:
+def interactivity(kernel: Kernel, request: pytest.FixtureRequest) -> Iterator[None]:
     """Which of a cell's values IPython prints."""
     kernel.ok(f"%config InteractiveShell.ast_node_interactivity = '{request.param}'")
-    return str(request.param)
+    yield
+    kernel.ok("%config InteractiveShell.ast_node_interactivity = 'last_expr'")
 
 
 @pytest.mark.usefixtures("interactivity")
