@@ -167,7 +167,9 @@ class ThreadRunner:
         await asyncio.gather(*others, return_exceptions=True)
         await self._stack.aclose()
         self._kept.clear()
-        await asyncio.get_running_loop().shutdown_asyncgens()
+        loop = asyncio.get_running_loop()
+        await loop.shutdown_asyncgens()
+        await loop.shutdown_default_executor()
 
 
 class NestRunner:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shlex
 import shutil
 import signal
 import tempfile
+from collections import deque
 from collections.abc import Iterator
 
 import pytest
 
+from flux_magic import api, runner
+from flux_magic.providers import hub
 from tests.support.state import left, state
 
 # A shell that starts a program in the background has it ignore Ctrl-C, and so would every kernel that a test
@@ -38,6 +42,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = chosen
 
 
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage, which many tests call, leave alone what the session holds for good."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the commands that run the failed tests alone."""
     failed = [*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")]
@@ -52,6 +62,15 @@ def _leaves_the_process_as_it_found_it() -> Iterator[None]:
     yield
     if found := left(before):
         pytest.fail("this test left behind:\n  " + "\n  ".join(found), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def _begins_afresh(_leaves_the_process_as_it_found_it: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give a test a history and known commits of its own, and end the background loop that it began."""
+    monkeypatch.setattr(api, "history", deque(maxlen=api.history.maxlen))
+    monkeypatch.setattr(hub, "_commits", {})
+    yield
+    runner.background.close()
 
 
 @pytest.fixture(scope="session")

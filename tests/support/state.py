@@ -20,8 +20,8 @@ State = Mapping[str, Mapping[Any, object]]
 
 _RUN, _SHARED = asyncio.run, local.shared
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_FOR_GOOD = ("flux_magic", "execnet", "tqdm", "IPythonHistorySavingThread", "Dummy")
-"""Threads that are looked at elsewhere, or that a library starts once for the process, by how their names begin."""
+_FOR_GOOD = ("execnet", "tqdm", "IPythonHistorySavingThread", "Dummy")
+"""Threads that a library starts once for the process, by how their names begin."""
 _HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
 """Processes of the same kind."""
 
@@ -32,11 +32,16 @@ def state() -> State:
         "the environment": {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"},
         "the folder": {"": Path.cwd()},
         "a signal's handler": {number.name: signal.getsignal(number) for number in _SIGNALS},
-        "a thread": {one: one.name for one in threading.enumerate() if not one.name.startswith(_FOR_GOOD)},
+        "a thread": {one: one.name for one in threading.enumerate() if _may_end(one)},
         "a process": dict(_children()),
         "asyncio": {"is patched": asyncio.run is not _RUN},
         "flux_magic": dict(_package()),
     }
+
+
+def _may_end(thread: threading.Thread) -> bool:
+    """Return if a test that started this thread must end it; the runner's is looked at by itself."""
+    return thread.name != "flux_magic" and not thread.name.startswith(_FOR_GOOD)
 
 
 def left(before: State) -> list[str]:

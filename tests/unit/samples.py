@@ -61,10 +61,10 @@ def record(**changes: Any) -> Record:
 
 def drawing(mode: str = "RGB", size: tuple[int, int] = (8, 6), colour: int = 0) -> Image.Image:
     """A picture with a pixel of its own at every place; `colour` tells one from another."""
-    image = Image.new("RGBA", size)
-    places = [(x, y) for x in range(size[0]) for y in range(size[1])]
-    for x, y in places:
-        image.putpixel((x, y), (x * 20 % 256, y * 20 % 256, colour, 0 if "A" in mode and x == 0 else 255))
+    clear = 0 if "A" in mode else 255
+    places = ((x, y) for y in range(size[1]) for x in range(size[0]))
+    pixels = b"".join(bytes((x * 20 % 256, y * 20 % 256, min(colour, 255), 255 if x else clear)) for x, y in places)
+    image = Image.frombytes("RGBA", size, pixels)
     return image.convert(mode)
 
 

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import struct
-import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -437,31 +436,26 @@ def test_whatever_cannot_be_told_is_one_clear_line(
 ) -> None:
     path = tmp_path / "fox.png"
     path.write_bytes(data)
-    begin = time.monotonic()
     with pytest.raises(error) as caught:
         recall(path)
-    assert time.monotonic() - begin < 20
     assert says in caught.value.message
     assert "\n" not in caught.value.message
     assert len(caught.value.message) < 300
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_text_of_100_mb_is_refused_in_one_clear_line(tmp_path: Path, *, packed: bool) -> None:
     path = tmp_path / "fox.png"
     path.write_bytes(long_text(packed=packed))
-    begin = time.monotonic()
     with pytest.raises(NotAnImage, match=r"^this PNG is not read: its .* chunk 'parameters' holds over 8 MiB of text$"):
         recall(path)
-    assert time.monotonic() - begin < 20
 
 
 def test_a_bomb_with_a_record_is_called_altered_and_never_decoded() -> None:
     made = generation()
     carried = Carried(made.record, keepsake.copy_of(made.data, made.record, 0))
-    begin = time.monotonic()
     found = recalled_from(carrying(bomb(), json.dumps(carried.as_dict())), "bomb.png")
-    assert time.monotonic() - begin < 20
     assert "altered" in found.unmatched[0]
 
 
@@ -491,10 +485,8 @@ def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.write(encoded())
         file.truncate(300 * 2**20)
-    begin = time.monotonic()
     with pytest.raises(NotAnImage, match=r"huge\.png has 300 MiB: no image of over 256 MiB is read$"):
         recall(path)
-    assert time.monotonic() - begin < 2
 
 
 def test_a_tilde_is_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,10 +21,11 @@ from flux_magic.panel import Panel
 from flux_magic.panel.compare import cell_of
 from flux_magic.sweeps import Axis, Template, sweep
 from flux_magic.types import ImageRequest, Running
+from tests.support.limits import PATIENCE
 from tests.unit import test_panel
 from tests.unit.samples import encoded, generation
 from tests.unit.scripted import Scripted, answer
-from tests.unit.test_panel import make, requests, text, until
+from tests.unit.test_panel import LONG, make, requests, text, until
 
 fresh, provider = test_panel.fresh, test_panel.provider
 pytestmark = pytest.mark.usefixtures("provider")
@@ -55,7 +56,7 @@ def coloured(provider: type[Scripted], scripted: Callable[[Script], None]) -> No
 
 def sheet(panel: Panel) -> Generations:
     """What a comparison made."""
-    made = panel.wait(10)
+    made = panel.wait(PATIENCE)
     assert isinstance(made, Generations)
     assert made is panel.generations
     return made
@@ -161,16 +162,16 @@ def test_the_fields_and_the_traits_follow_each_other_and_a_press_compares(provid
     assert (panel.compare_seeds, panel._row.steps.value) == ("1,2", "1,2")
     panel._row.button.click()
     until(lambda: panel.generations is not None)
-    panel.wait(10)
+    panel.wait(PATIENCE)
     assert panel._extras is not None
     panel._extras._handle_custom_msg("compared", [])
     until(lambda: len(requests(provider)) == 8)
-    panel.wait(10)
+    panel.wait(PATIENCE)
     panel._row.button.click()
     panel.cancel()
     panel._extras._handle_custom_msg("pressed", [])
     until(lambda: len(requests(provider)) == 9)
-    panel.wait(10)
+    panel.wait(PATIENCE)
 
 
 def test_as_many_are_made_at_once_as_is_configured_and_the_status_line_tells_of_them(
@@ -211,7 +212,7 @@ def test_jobs_queue_behind_each_other(provider: type[Scripted], scripted: Callab
     panel.compare()
     panel.generate()
     until(lambda: "; 2 more behind it" in text(panel))
-    last = panel.wait(10)
+    last = panel.wait(PATIENCE)
     assert isinstance(last, Generation)
     assert panel.generations is None
     assert [type(one) for one in on_view] == [Generation, Generations, type(None), Generation]
@@ -230,7 +231,7 @@ def test_traits_are_set_on_the_panels_own_thread_where_an_observer_may_fail() ->
     panel.observe(fail, "generations")
     panel.compare()
     with pytest.raises(ZeroDivisionError):
-        panel.wait(10)
+        panel.wait(PATIENCE)
     assert threads == ["flux_magic panel"]
     assert panel.generations is not None
     assert "sheet of 2" in strip(panel)
@@ -241,7 +242,7 @@ def test_what_failed_is_told_and_the_others_are_on_the_sheet(scripted: Callable[
     panel = make(compare_seeds="1..3")
     panel.compare()
     with pytest.raises(Incomplete) as told:
-        panel.wait(10)
+        panel.wait(PATIENCE)
     assert text(panel) == (
         "2 of 3 images were made\nIncomplete: 1 of 3 images failed; it broke\n"
         "The others are on the sheet: its cell, copied and run, asks for the missing ones alone."
@@ -258,7 +259,7 @@ def test_what_would_fail_for_all_ends_the_comparison(provider: type[Scripted]) -
     panel = make(generation(encoded(), prompt="a hen"), compare_seeds="1..9")
     panel.compare()
     with pytest.raises(QuotaExceeded):
-        panel.wait(10)
+        panel.wait(PATIENCE)
     assert text(panel) == "QuotaExceeded: no GPU time is left"
     assert len(requests(provider)) < 9
     assert panel.generations is None
@@ -270,7 +271,7 @@ def test_cancel_keeps_what_is_finished_on_the_sheet(
     provider: type[Scripted], scripted: Callable[[Script], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "PATIENCE", 0)
-    scripted(lambda asked: [answer()] if asked.seed < 3 else [Running(1, 50), 30.0, answer()])
+    scripted(lambda asked: [answer()] if asked.seed < 3 else [Running(1, 50), LONG, answer()])
     panel = make(compare_seeds="1..4")
     panel.compare()
     until(lambda: len(panel._strip) == 2 and text(panel).startswith("2 of 4 images; "))
@@ -287,14 +288,14 @@ def test_a_sheet_that_was_cancelled_before_it_had_an_image_leaves_what_was_there
     scripted: Callable[[Script], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "PATIENCE", 0)
-    scripted(lambda _asked: [Running(1, 50), 30.0, answer()])
+    scripted(lambda _asked: [Running(1, 50), LONG, answer()])
     before = generation(encoded(), prompt="a hen")
     panel = make(before, compare_seeds="1..4")
     panel.compare()
     until(lambda: "0 of 4 images" in panel._view.widget.value)
     assert (panel._keeper.copy.disabled, panel._keeper.save.disabled) == (True, True)
     panel.cancel()
-    assert panel.wait(10) is before
+    assert panel.wait(PATIENCE) is before
     assert text(panel) == "cancelled"
     assert 'alt="a hen"' in panel._view.widget.value
     assert not panel._keeper.copy.disabled
@@ -304,7 +305,7 @@ def test_closing_ends_a_comparison_and_leaves_nothing(
     provider: type[Scripted], scripted: Callable[[Script], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "PATIENCE", 0)
-    scripted(lambda asked: [answer()] if asked.seed == 1 else [Running(1, 50), 30.0, answer()])
+    scripted(lambda asked: [answer()] if asked.seed == 1 else [Running(1, 50), LONG, answer()])
     panel = make(compare_seeds="1..4")
     panel.compare()
     until(lambda: text(panel).startswith("1 of 4 images; "))
@@ -409,7 +410,7 @@ def test_the_space_is_asked_anew_but_where_nothing_is_to_be_asked(
     panel = make(compare_seeds="1,2")
     for _ in range(2):
         panel.compare()
-        panel.wait(10)
+        panel.wait(PATIENCE)
     assert len(requests(provider)) == 4
     monkeypatch.setenv("FLUX_MAGIC_REPLAY", "only")
     panel.compare()
@@ -418,7 +419,7 @@ def test_the_space_is_asked_anew_but_where_nothing_is_to_be_asked(
     panel.compare_seeds = "2,3"
     panel.compare()
     with pytest.raises(Incomplete) as told:
-        panel.wait(10)
+        panel.wait(PATIENCE)
     assert isinstance(told.value.failures[1], NotInStore)
     assert len(requests(provider)) == 4
 

@@ -14,6 +14,7 @@ from flux_magic.errors import SpaceError
 from flux_magic.job import ClientEvent
 from flux_magic.progress import Bar, NotebookSlot, SheetBar, Status, Terminal, above, bar, status_of
 from flux_magic.types import Log, Preview, Queued, Running, Waiting
+from tests.support import limits
 from tests.unit.samples import generation, notebook
 
 
@@ -234,7 +235,7 @@ def test_a_moment_in_a_notebook_is_one_output_that_begins_and_ends_empty(
     with notebook(tmp_path) as shown:
         monkeypatch.setattr(get_ipython(), "kernel", SimpleNamespace(_allow_stdin=True), raising=False)
         progress.moment("from <the> store")
-        end = time.monotonic() + 10
+        end = time.monotonic() + limits.PATIENCE
         while len(shown) < 3 and time.monotonic() < end:
             time.sleep(0.01)
     assert [one["data"] for one in shown] == [

@@ -243,6 +243,7 @@ def test_a_mark_stays_in_its_cell(text: str) -> None:
         assert top <= changed[1] < changed[3] <= bottom
 
 
+@pytest.mark.thorough
 def test_a_cell_that_is_too_small_for_words_is_crossed_out() -> None:
     sheet = blank(STEPS, Axis("seed", tuple(range(3000))))
     sheet.mark(0, "failed: the queue is full")
@@ -295,6 +296,7 @@ def test_a_sheet_that_would_be_too_high_has_smaller_cells() -> None:
     assert high.image.height <= 8000
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("lengths", [(2_500,), (10_000, 1), (1, 10_000), (100, 100), (10, 10, 100)])
 def test_the_largest_sweeps_are_within_what_a_jpeg_can_be(lengths: tuple[int, ...]) -> None:
     varied = [Axis(f"axis{number}", tuple(range(length))) for number, length in enumerate(lengths)]
