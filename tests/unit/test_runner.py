@@ -6,7 +6,6 @@ import inspect
 import os
 import signal
 import threading
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +13,7 @@ import pytest
 
 from flux_magic import runner
 from flux_magic.runner import ThreadRunner
+from tests.support.limits import PATIENCE
 from tests.unit.samples import python
 
 
@@ -126,14 +126,12 @@ def test_a_caller_that_stops_closes_the_generator(thread: ThreadRunner, error: t
 
 
 def test_an_interrupt_ends_the_wait_for_events_and_closes_the_generator(thread: ThreadRunner) -> None:
-    counter = Counter(items=9, pause=9)
+    counter = Counter(items=9, pause=900)
     timer = interrupt_after(0.1)
-    begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         list(thread.iterate(counter.events()))
     timer.join()
     assert counter.closed.is_set()
-    assert time.monotonic() - begin < 2
 
 
 def test_an_interrupt_cancels_a_coroutine_and_the_runner_goes_on(thread: ThreadRunner) -> None:
@@ -149,7 +147,7 @@ def test_an_interrupt_cancels_a_coroutine_and_the_runner_goes_on(thread: ThreadR
     with pytest.raises(KeyboardInterrupt):
         thread.run(endless())
     timer.join()
-    assert ended.wait(2)
+    assert ended.wait(PATIENCE)
     assert thread.run(doubled(3)) == 6
 
 
@@ -171,7 +169,7 @@ def test_an_interrupted_caller_does_not_wait_for_a_slow_end(
     next(events)
     events.close()
     assert not ended.is_set()
-    assert ended.wait(2)
+    assert ended.wait(PATIENCE)
 
 
 def test_the_loops_own_thread_may_not_wait_for_itself(thread: ThreadRunner) -> None:

@@ -34,7 +34,13 @@ def without_gradio(code: str, folder: Path | None = None) -> subprocess.Complete
     return done(sys.executable, "-c", NO_GRADIO + code, folder=folder)
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(signal.SIGTERM, id="SIGTERM", marks=pytest.mark.thorough),
+        pytest.param(signal.SIGINT, id="Ctrl-C"),
+    ],
+)
 def test_the_space_says_where_it_is_and_ends_in_silence(end: signal.Signals, tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     command = [*SPACE, "--port", "0"]
@@ -76,6 +82,7 @@ def test_what_is_no_port_is_refused_in_one_line(port: str) -> None:
     assert failed.stderr.splitlines()[-1].endswith(f"argument --port: invalid port value: '{port}'")
 
 
+@pytest.mark.thorough
 def test_a_stray_setting_of_gradio_is_none_of_the_space(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADIO_DEBUG", "1")
     monkeypatch.setenv("GRADIO_SERVER_NAME", "9.9.9.9")

@@ -137,12 +137,14 @@ async def looked_at(address: str) -> tuple[dict[str, Any], str]:
             return config, response.headers["Content-Security-Policy"]
 
 
+@pytest.mark.thorough
 def test_it_turns_to_no_other_host_and_starts_no_program(found: Found) -> None:
     assert found.hosts <= {"127.0.0.1", "localhost", "::1"}
     assert found.hosts  # Gradio asks itself whether it runs: the watch was kept
     assert found.programs == 0
 
 
+@pytest.mark.thorough
 def test_its_page_may_load_nothing_from_another_host(found: Found) -> None:
     directive, *sources = found.policy.split()
     assert directive == "default-src"

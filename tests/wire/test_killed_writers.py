@@ -109,6 +109,7 @@ def writers(folder: Path, logs: Path) -> Iterator[Writers]:
                 made.kill(process)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="it is about kill -9")
 def test_what_was_finished_is_there_and_nothing_is_half_there(tmp_path: Path) -> None:
     seed = random.randrange(10**6)

@@ -209,6 +209,7 @@ def killed(space: LocalSpace) -> int:
     return pid
 
 
+@pytest.mark.thorough
 def test_local_is_started_when_it_is_first_needed(shared: LocalSpace, space: str) -> None:
     assert shared.pid is None
     made = run(image("local", steps=3))
@@ -217,6 +218,7 @@ def test_local_is_started_when_it_is_first_needed(shared: LocalSpace, space: str
     assert made.digest == digest(space, steps=3)
 
 
+@pytest.mark.thorough
 def test_a_local_space_that_was_killed_is_started_again(shared: LocalSpace, space: str) -> None:
     run(shared.address())
     pid = killed(shared)
@@ -238,6 +240,7 @@ def test_a_local_space_that_is_killed_at_work_is_started_again_for_the_same_imag
     assert last.digest == digest(space, steps=3)
 
 
+@pytest.mark.thorough
 def test_a_local_space_that_is_killed_twice_at_work_is_an_error(shared: LocalSpace) -> None:
     async def work() -> None:
         async with aclosing(Client(space="local").stream(request(steps=3))) as events:
