@@ -81,7 +81,7 @@ def test_an_error_of_the_provider_comes_out_as_it_is(provider: type[Scripted]) -
 
 
 def test_an_interrupt_ends_the_wait_and_the_job(provider: type[Scripted]) -> None:
-    provider.script = [Running(), 9, answer()]
+    provider.script = [Running(), 900, answer()]
     timer = threading.Timer(0.1, signal.raise_signal, [signal.SIGINT])
     timer.start()
     with pytest.raises(KeyboardInterrupt) as caught:

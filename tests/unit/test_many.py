@@ -21,6 +21,7 @@ from flux_magic.settings import Settings
 from flux_magic.sweeps import sweep, template
 from flux_magic.tally import Tally
 from flux_magic.types import ImageRequest, Running
+from tests.support.limits import PATIENCE
 from tests.unit.samples import generation, opened
 from tests.unit.scripted import Painter, painting
 from tests.unit.test_progress import Paper
@@ -60,9 +61,8 @@ def test_a_slow_caller_holds_the_others_up(painter: type[Painter]) -> None:
     time.sleep(0.5)
     assert len(painter.painted) <= 1 + 2 * 2 + 2
     made.close()  # type: ignore[attr-defined]  # it is a generator
-    for _ in range(100):
-        if painter.at_work == 0:
-            break
+    end = time.monotonic() + PATIENCE
+    while painter.at_work and time.monotonic() < end:
         time.sleep(0.05)
     assert painter.at_work == 0
 
@@ -101,7 +101,7 @@ def test_what_are_no_requests_is_told_in_one_line(
 
 
 def test_an_interrupt_ends_all_of_them(painter: type[Painter]) -> None:
-    painter.pause = 60
+    painter.pause = 600
     timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
     timer.start()
     with pytest.raises(KeyboardInterrupt):

@@ -25,7 +25,7 @@ from tests.support.limits import PATIENCE
 from tests.unit import test_panel
 from tests.unit.samples import encoded, generation
 from tests.unit.scripted import Scripted, answer
-from tests.unit.test_panel import LONG, make, requests, text, until
+from tests.unit.test_panel import LONG, make, requests, text, told, until
 
 fresh, provider = test_panel.fresh, test_panel.provider
 pytestmark = pytest.mark.usefixtures("provider")
@@ -211,8 +211,8 @@ def test_jobs_queue_behind_each_other(provider: type[Scripted], scripted: Callab
     panel.generate()
     panel.compare()
     panel.generate()
-    until(lambda: "; 2 more behind it" in text(panel))
     last = panel.wait(PATIENCE)
+    assert any("; 2 more behind it" in said for said in told[panel])
     assert isinstance(last, Generation)
     assert panel.generations is None
     assert [type(one) for one in on_view] == [Generation, Generations, type(None), Generation]

@@ -108,7 +108,7 @@ def test_the_limit_on_the_whole_is_over_all_events() -> None:
 
 
 def test_the_limit_on_progress_is_between_two_events() -> None:
-    assert limited_events(Limits(progress=0.3), *[0.06] * 6) == list(range(6))
+    assert limited_events(Limits(progress=2), *[0.3] * 8) == list(range(8))
     with pytest.raises(TimedOut, match=r"the Space showed no progress for 0\.05 s"):
         limited_events(Limits(progress=0.05, total=60), 0, 0.3)
 

@@ -69,7 +69,7 @@ BUSY: list[Any] = [
 
 @pytest.mark.parametrize("script", BUSY)
 def test_a_trouble_that_passes_is_waited_out(script: dict[str, Any]) -> None:
-    got = asked(limits=Limits(silence=0.3), **script)
+    got = asked(limits=Limits(silence=2), **script)
     assert (got.seed, [file.media_type for file in got.files]) == (42, ["image/png"])
 
 

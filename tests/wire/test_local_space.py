@@ -163,10 +163,10 @@ def test_an_app_that_fails_once_is_started_once_more(launch: Launch) -> None:
     ids=["words", "silence"],
 )
 def test_an_app_that_does_not_come_up_is_ended_and_told(launch: Launch, script: str, said: str) -> None:
-    space = launch(script, patience=0.3)
+    space = launch(script, patience=2)
     with pytest.raises(LocalSpaceError) as caught:
         run(space.address())
-    assert str(caught.value) == f"the local Space did not start within 0.3 s{said}"
+    assert str(caught.value) == f"the local Space did not start within 2 s{said}"
     assert (space.running, space.pid) == (False, None)
 
 
