@@ -131,7 +131,7 @@ pages: $(READY)
 	@$(BIN)/python -m scripts.pages build/pages
 
 screenshot: $(READY)
-	@$(BIN)/python -m pytest -q tests/browser -k "quickstart or panels_own_tutorial or three_by_four"
+	@$(BIN)/python -m pytest -q --thorough tests/browser -k "quickstart or panels_own_tutorial or three_by_four"
 	@cp build/screenshots/readme.png docs/quickstart.png
 	@cp build/screenshots/sweep-readme.png docs/sweep.png
 	@cp build/screenshots/panel-readme.png notebooks/images/panel.png

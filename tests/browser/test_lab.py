@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 from playwright.async_api import Page
 
 from tests.support.lab import RUN_ALL, SAVE, Lab
@@ -73,12 +74,13 @@ async def test_a_saved_notebook_shows_its_images_without_a_kernel(lab: Lab) -> N
         await keep(page, "reopened.png")
 
 
+@pytest.mark.thorough
 async def test_the_bar_is_seen_and_leaves_nothing(lab: Lab, slow_space: str) -> None:
-    lab.write("bar.ipynb", ["%load_ext flux_magic", f"%flux --steps 5 --size 256x256 --space {slow_space} a fox"])
+    lab.write("bar.ipynb", ["%load_ext flux_magic", f"%flux --steps 20 --size 256x256 --space {slow_space} a fox"])
     async with lab.opened("bar.ipynb") as page:
         await page.evaluate(f"() => {{ window.ran = ({RUN_ALL})() }}")
-        await page.wait_for_selector("progress[max='5']")
-        assert "of 5" in await page.inner_text(".jp-OutputArea-child:has(progress)")
+        await page.wait_for_selector("progress[max='20']")
+        assert "of 20" in await page.inner_text(".jp-OutputArea-child:has(progress)")
         await keep(page, "bar.png")
         await page.evaluate("() => window.ran")
         assert await page.query_selector("progress") is None
@@ -88,6 +90,7 @@ async def test_the_bar_is_seen_and_leaves_nothing(lab: Lab, slow_space: str) -> 
     assert saved.cells[1].outputs[0].data == {}
 
 
+@pytest.mark.thorough
 async def test_the_stop_button_ends_an_image(lab: Lab, slow_space: str) -> None:
     slow = f"%flux --steps 50 --size 256x256 --space {slow_space} a fox"
     lab.write("stop.ipynb", ["%load_ext flux_magic", slow, "print('still here')"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
@@ -65,16 +66,17 @@ async def test_clicks_and_keys_make_an_image(lab: Lab, slow_space: str) -> None:
         await panel.button("Swap").click()
         await expect(panel.handle("Height")).to_have_attribute("aria-valuenow", f"{width}.0")
         await panel.button("Generate").click()
-        first = await panel.says(r"^step [12] of 4")
+        await panel.told(r"^step \d of 4")
         await keep(page, "panel-running.png")
-        assert await panel.says(r"^step [34] of 4") != first
         await panel.done(1)
+        assert len({said for said in await panel.told(r"^done in") if re.match(r"step \d of 4", said)}) > 1
         await expect(panel.picture).to_have_js_property("naturalHeight", width)
         await expect(panel.picture).to_have_js_property("naturalWidth", 768)
         assert "%%flux --steps 4" in await panel.output.inner_text()
         await keep(page, "panel-done.png")
 
 
+@pytest.mark.thorough
 async def test_an_earlier_result_and_a_copied_cell(lab: Lab, slow_space: str) -> None:
     async with opened(lab, "copy", f"%flux_panel {SMALL} --space {slow_space} a red fox") as page:
         await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -109,6 +111,7 @@ async def test_an_earlier_result_and_a_copied_cell(lab: Lab, slow_space: str) ->
     assert len(pictures) == 1, "but for the times in its record, it is the same"
 
 
+@pytest.mark.thorough
 async def test_seeds_and_steps_are_compared_on_one_sheet(lab: Lab, slow_space: str) -> None:
     async with opened(lab, "compare", f"%flux_panel --size 512x384 --space {slow_space} a red fox") as page:
         await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -119,7 +122,7 @@ async def test_seeds_and_steps_are_compared_on_one_sheet(lab: Lab, slow_space: s
         await compare.get_by_role("textbox", name="Seeds").fill("1,2")
         await compare.get_by_role("textbox", name="Steps").fill("1,4")
         await page.keyboard.press("Control+Enter")
-        await panel.says(r"^[12] of 4 images; seed \d, steps \d: ")
+        await panel.told(r"^[123] of 4 images; seed \d, steps \d: ")
         await expect(panel.picture).to_be_visible()
         source = await panel.picture.get_attribute("src") or ""
         await keep(page, "panel-comparing.png")
@@ -145,14 +148,15 @@ async def test_seeds_and_steps_are_compared_on_one_sheet(lab: Lab, slow_space: s
     assert "<details>" in table.data["text/html"]
 
 
+@pytest.mark.thorough
 async def test_cancel_in_the_queue_and_while_it_runs(lab: Lab, slow_space: str) -> None:
     cells = [f"%flux_panel --steps 50 --size 256x256 --space {slow_space} a fox"] * 2
     async with opened(lab, "cancel", *cells) as page:
         running, queued = await PanelPage(page, 0).shown(), await PanelPage(page, 1).shown()
         await running.button("Generate").click()
-        await running.says(r"^step \d")
+        await running.told(r"^step \d")
         await queued.button("Generate").click()
-        await queued.says(r"^1st of 1 in the queue")
+        await queued.told(r"^1st of 1 in the queue")
         await keep(page, "panel-queued.png")
         for panel in (queued, running):
             await panel.button("Cancel").click()
@@ -165,6 +169,7 @@ async def test_cancel_in_the_queue_and_while_it_runs(lab: Lab, slow_space: str) 
         await queued.done(1)
 
 
+@pytest.mark.thorough
 async def test_two_panels_at_once_beside_a_running_cell(lab: Lab, slow_space: str) -> None:
     cells = [f"%flux_panel {SMALL} --space {slow_space} {prompt}" for prompt in ("a fox", "a hen")]
     async with opened(lab, "two", *cells, "import time; time.sleep(1)\nprint('ran')") as page:
@@ -180,6 +185,7 @@ async def test_two_panels_at_once_beside_a_running_cell(lab: Lab, slow_space: st
         await keep(page, "panel-two.png")
 
 
+@pytest.mark.thorough
 async def test_a_press_while_the_kernel_is_busy_takes_all_that_was_typed(lab: Lab, space: str) -> None:
     cells = [f"panel = %flux_panel {SMALL} --space {space} x\npanel", "import time; time.sleep(4)"]
     async with opened(lab, "busy", *cells) as page:
@@ -190,6 +196,7 @@ async def test_a_press_while_the_kernel_is_busy_takes_all_that_was_typed(lab: La
         assert "a lighthouse in a storm" in await panel.output.locator("table").inner_text()
 
 
+@pytest.mark.thorough
 async def test_an_error_of_the_space_is_on_the_status_line(lab: Lab) -> None:
     failing = stream(finished({"error": QUOTA, "title": "ZeroGPU quota exceeded"}, success=False))
     async with (
@@ -205,6 +212,7 @@ async def test_an_error_of_the_space_is_on_the_status_line(lab: Lab) -> None:
         await keep(page, "panel-error.png")
 
 
+@pytest.mark.thorough
 async def test_a_saved_notebook_shows_the_result_without_a_kernel_and_a_reloaded_page_goes_on(
     lab: Lab, slow_space: str
 ) -> None:
@@ -256,6 +264,7 @@ async def test_a_narrow_window_the_dark_theme_and_axe(lab: Lab, space: str) -> N
         await keep(page, "panel-narrow.png")
 
 
+@pytest.mark.thorough
 async def test_every_control_is_reached_by_tab_in_the_order_of_reading(lab: Lab, space: str) -> None:
     async with opened(lab, "tab", f"%flux_panel {SMALL} --space {space} a red fox") as page:
         panel = await PanelPage(page).shown()
@@ -273,6 +282,7 @@ async def test_every_control_is_reached_by_tab_in_the_order_of_reading(lab: Lab,
         ]  # fmt: skip
 
 
+@pytest.mark.thorough
 async def test_sliders_take_typed_numbers_and_keep_their_keys(lab: Lab, slow_space: str) -> None:
     async with opened(lab, "keys", f"%flux_panel --size 256x256 --steps 10 --space {slow_space} a fox") as page:
         panel = await PanelPage(page).shown()
@@ -295,6 +305,7 @@ async def test_sliders_take_typed_numbers_and_keep_their_keys(lab: Lab, slow_spa
         assert "%%flux --steps 3 " in await panel.output.inner_text()
 
 
+@pytest.mark.thorough
 async def test_within_another_widget_the_result_is_in_the_panel(lab: Lab, space: str) -> None:
     make = "import flux_magic\nfrom ipywidgets import HBox, Output\nfrom IPython.display import display\n"
     panel = f"flux_magic.Panel(prompt='a fox', width=256, height=256, steps=1, space='{space}')"
@@ -317,6 +328,7 @@ NAME_OF_FOCUS = """() => {
 }"""
 
 
+@pytest.mark.thorough
 async def test_fifty_results_are_kept_and_the_oldest_comes_back(lab: Lab, slow_space: str) -> None:
     fill = (
         "import flux_magic\nfrom flux_magic import api\n"
@@ -335,6 +347,7 @@ async def test_fifty_results_are_kept_and_the_oldest_comes_back(lab: Lab, slow_s
         await keep(page, "panel-strip.png")
 
 
+@pytest.mark.thorough
 async def test_in_notebook_7(lab: Lab, space: str) -> None:
     lab.write("notebook7.ipynb", ["%load_ext flux_magic", f"%flux_panel {SMALL} --space {space} a fox"])
     async with lab.page("notebooks/notebook7.ipynb") as page:
@@ -348,6 +361,7 @@ async def test_in_notebook_7(lab: Lab, space: str) -> None:
         await keep(page, "panel-notebook7.png")
 
 
+@pytest.mark.thorough
 async def test_under_voila_it_is_a_page_of_its_own(lab: Lab, space: str) -> None:
     lab.write("voila.ipynb", ["%load_ext flux_magic", f"%flux_panel {SMALL} --space {space} a fox"])
     async with lab.page("voila/render/voila.ipynb") as page:
@@ -361,6 +375,7 @@ async def test_under_voila_it_is_a_page_of_its_own(lab: Lab, space: str) -> None
         await keep(page, "panel-voila.png")
 
 
+@pytest.mark.thorough
 async def test_the_panels_own_tutorial(lab: Lab) -> None:
     shutil.copytree(NOTEBOOKS / "images", lab.folder / "images", dirs_exist_ok=True)
     shutil.copy(NOTEBOOKS / "02_panel.ipynb", lab.folder / "panel.ipynb")

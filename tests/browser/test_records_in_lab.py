@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import nbformat
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.test_lab import keep
@@ -15,6 +16,7 @@ AGAIN = "%flux --steps 4 --seed 42 --size 512x384 a red fox in the morning mist"
 LAST = "() => window.jupyterapp.commands.execute('notebook:run-cell')"
 
 
+@pytest.mark.thorough
 async def test_the_tutorial_shows_the_gallery_and_the_check_and_a_replay_says_so_for_a_moment(lab: Lab) -> None:
     notebook = nbformat.read(TUTORIAL, as_version=4)
     notebook.cells[1].source += "\n%config FluxMagics.replay = 'auto'\n%config FluxMagics.store = 'my store'"

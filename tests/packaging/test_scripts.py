@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support import hasty
 from tests.support.limits import PROGRAM
 
@@ -19,6 +21,7 @@ def run(space: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=PROGRAM)
 
 
+@pytest.mark.thorough
 def test_live_makes_five_requests_and_keeps_what_it_saw(space: str, tmp_path: Path) -> None:
     done = run(space, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -29,6 +32,7 @@ def test_live_makes_five_requests_and_keeps_what_it_saw(space: str, tmp_path: Pa
     assert len(list((tmp_path / "images").iterdir())) == 3
 
 
+@pytest.mark.thorough
 def test_live_says_what_failed(tmp_path: Path) -> None:
     done = run("http://127.0.0.1:9", tmp_path)
     assert done.returncode == 1

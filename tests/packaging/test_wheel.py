@@ -35,6 +35,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert all(name.startswith(("flux_magic/", "flux_magic-")) for name in names)
 
 
+@pytest.mark.thorough
 def test_in_a_clean_environment_it_loads_and_makes_an_image(wheel: Path, space: str, tmp_path: Path) -> None:
     done(sys.executable, "-m", "venv", str(tmp_path / "clean"))
     python = str(tmp_path / "clean" / "bin" / "python")

@@ -42,6 +42,17 @@ KERNEL_READY = """() => {
 }"""
 RUN_ALL = "async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
 DARK = "() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
+RECORD = """() => {
+    window.said = [];
+    const record = () => ['.flux-magic-status', '[role=status]'].forEach(kind =>
+        document.querySelectorAll(kind).forEach((one, number) => {
+            const key = `${kind} ${number}`, text = one.textContent.trim().replace(/\\s+/g, ' ');
+            if (window.said.findLast(([other]) => other === key)?.[1] !== text) window.said.push([key, text]);
+        }));
+    new MutationObserver(record).observe(document, {subtree: true, childList: true, characterData: true});
+}"""
+"""All that status lines say, as [which, text]: a test that looks later has missed nothing."""
+HEARD = "([which, like]) => window.said.some(([key, text]) => key === which && new RegExp(like).test(text))"
 SAVE = "async () => { await window.jupyterapp.commands.execute('docmanager:save'); }"
 
 
@@ -65,6 +76,7 @@ class Lab:
         assert self.browser is not None, "this one was started for its server alone"
         page = await self.browser.new_page(viewport={"width": 1280, "height": 1400})
         page.set_default_timeout(PAGE)
+        await page.add_init_script(f"({RECORD})()")
         try:
             await page.goto(f"{self.address}/{path}{'&' if '?' in path else '?'}token={TOKEN}")
             yield page
@@ -90,6 +102,12 @@ async def running_browser() -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(executable_path=chromium(), args=list(QUIET))
         yield browser
         await browser.close()
+
+
+async def heard(page: Page, pattern: str, which: str = "[role=status] 0") -> list[str]:
+    """Wait until a status line has said something like this, be it for a moment; all that it has said, in order."""
+    await page.wait_for_function(HEARD, arg=[which, pattern])
+    return [text for key, text in await page.evaluate("window.said") if key == which]
 
 
 def unmeasured() -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from playwright.async_api import Locator, Page, expect
 
+from tests.support.lab import heard
 from tests.support.limits import PAGE, PATIENCE
 
 
@@ -82,6 +83,10 @@ class PanelPage:
         like = re.compile(pattern.replace("^", r"^\s*"))  # the bar is a blank
         await expect(self.status).to_have_text(like, timeout=patience * 1000)
         return (await self.status.inner_text()).strip()
+
+    async def told(self, pattern: str) -> list[str]:
+        """All that the status line has said, once something like this was among it."""
+        return await heard(self.page, pattern, f".flux-magic-status {self.number}")
 
     async def done(self, results: int) -> None:
         """Wait for the job's end, with so many results in the strip."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator
 from typing import Any, ClassVar
 
 import pytest
 
 from flux_magic import client, job
+from flux_magic.panel import Panel
 from flux_magic.providers.base import AsyncGeneratorProvider, AsyncResult, Messages, ProviderModelMixin
 from flux_magic.providers.connection import Connection
 from flux_magic.types import Event, ImageRequest, ImageResponse, Running
+from tests.support.limits import PATIENCE
 from tests.unit.samples import encoded
 
 ADDRESS = "http://127.0.0.1:1/file=fox.png"
@@ -97,6 +100,15 @@ class Painter(Scripted):
 
     async def fetch(self, url: str) -> bytes:
         return encoded(colour=int(url.rpartition("?")[2]))
+
+
+def close(*panels: Panel) -> None:
+    """Close these, and wait for what they have begun: they ask for bounds and read the store on threads of their own."""
+    for panel in panels:
+        panel.close()
+    for thread in threading.enumerate():
+        if thread.name == "flux_magic panel":
+            thread.join(PATIENCE)
 
 
 def installed(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:

@@ -30,7 +30,7 @@ from flux_magic.record import Carried
 from flux_magic.store import Store, exported_path, write
 from flux_magic.types import Record
 from tests.unit.samples import drawing, encoded, generation, record
-from tests.unit.scripted import installed
+from tests.unit.scripted import close, installed
 from tests.unit.test_command import asked_by
 
 NATIVE = {"png": encoded(), "jpg": encoded("jpeg"), "webp": encoded("webp", lossless=True)}
@@ -517,7 +517,7 @@ def opened(what: Recalled, **options: Any) -> Iterator[Panel]:
     try:
         yield panel
     finally:
-        panel.close()
+        close(panel)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from flux_magic.panel import Panel, strip
 from flux_magic.types import MAX_SEED, ImageRequest, Queued, Running, Waiting
 from tests.support.limits import PATIENCE
 from tests.unit.samples import encoded, generation
-from tests.unit.scripted import Scripted, answer, installed
+from tests.unit.scripted import Scripted, answer, close, installed
 
 
 @pytest.fixture(autouse=True)
@@ -36,12 +36,8 @@ def fresh() -> Iterator[None]:
     """No widget and no job is left."""
     before = set(Widget.get_manager_state()["state"])
     yield
-    for panel in opened:
-        panel.close()
+    close(*opened)
     opened.clear()
-    for thread in threading.enumerate():
-        if thread.name == "flux_magic panel":
-            thread.join(PATIENCE)
     left = [one["model_name"] for key, one in Widget.get_manager_state()["state"].items() if key not in before]
     assert left == []
 
