@@ -103,7 +103,7 @@ class Painter(Scripted):
 
 
 def close(*panels: Panel) -> None:
-    """Close these, and wait for what they have begun: they ask for bounds and read the store on threads of their own."""
+    """Close these, and wait for the threads on which they ask for bounds and read the store."""
     for panel in panels:
         panel.close()
     for thread in threading.enumerate():
