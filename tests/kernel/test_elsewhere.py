@@ -35,6 +35,7 @@ def test_a_script_makes_an_image_and_prints_nothing_at_its_end(space: str) -> No
     assert said(run(code)).startswith("<flux 256×256 seed=1 steps=2 sha256:")
 
 
+@pytest.mark.thorough
 def test_the_local_space_ends_with_its_script() -> None:
     code = f"""
         import flux_magic
@@ -85,6 +86,7 @@ def test_a_forked_child_makes_images_of_its_own_and_so_does_its_parent(space: st
     assert said(run(code, *FORKING)) == "True 0\n"
 
 
+@pytest.mark.thorough
 def test_a_forked_childs_end_leaves_the_parents_local_space_alone() -> None:
     code = f"""
         import os, sys, flux_magic

@@ -291,6 +291,7 @@ def test_an_image_of_a_model_that_there_is_not_opens_no_panel(kernel: Kernel, fo
     assert "--yes" not in next_cell(kernel.ok("%flux_recall strange.png"))
 
 
+@pytest.mark.thorough
 def test_two_kernels_share_a_store(kernel: Kernel, space: str, folder: Path) -> None:
     code = f"%%flux --quiet --seed 81 -n 3 {SMALL} --output foxes\na red fox"
     made = kernel.ok(code)

@@ -69,6 +69,7 @@ def compared(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PROGRAM)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("notebook")
 def test_nbval_passes_on_the_same_pixels_and_fails_on_an_altered_one(
     tmp_path: Path, altered_space: LocalSpace, monkeypatch: pytest.MonkeyPatch

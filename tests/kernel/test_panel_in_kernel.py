@@ -278,6 +278,7 @@ def test_a_saved_notebook_has_the_result_once_below_the_panel(space: str, tmp_pa
     assert printed.text.strip() == image.data["text/plain"]
 
 
+@pytest.mark.thorough
 def test_a_saved_notebook_has_the_sheet_once_below_the_panel(space: str, tmp_path: Path) -> None:
     cells = [
         "import flux_magic\npanel = flux_magic.Panel(prompt='a red fox', width=256, height=256)\npanel",
@@ -314,6 +315,7 @@ def test_within_a_box_of_the_users_the_result_is_in_the_panel(kernel: Kernel) ->
     kernel.ok("panel.close()")
 
 
+@pytest.mark.thorough
 def test_a_panel_without_anywidget_works_the_same(space: str) -> None:
     with running_kernel(FLUX_MAGIC_SPACE=space) as plain:
         plain.ok("import sys; sys.modules['anywidget'] = None\n%load_ext flux_magic")

@@ -119,6 +119,7 @@ def test_a_usage_example_runs_in_a_cell(kernel: Kernel, example: str, last: str,
     assert ".webp" in kernel.ok(example.replace(LAST, last)).stdout
 
 
+@pytest.mark.thorough
 def test_the_usage_examples_run_as_they_are_under_the_nest_runner(space: str) -> None:
     with running_kernel() as nested:
         nested.ok("%load_ext flux_magic\n%config FluxMagics.runner = 'nest'")

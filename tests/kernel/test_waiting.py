@@ -100,6 +100,7 @@ def test_a_cell_may_await_and_make_images(kernel: Kernel) -> None:
     assert kernel.ok(f"import flux_magic\n{client}").shown("image/png")
 
 
+@pytest.mark.thorough
 def test_run_all_works_where_the_user_applied_nest_asyncio(space: str) -> None:
     with running_kernel(FLUX_MAGIC_SPACE=space) as nested:
         nested.ok("import nest_asyncio; nest_asyncio.apply()\n%load_ext flux_magic")
