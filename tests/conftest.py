@@ -80,3 +80,12 @@ def space() -> Iterator[str]:
 
     with running_space() as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def slow_space() -> Iterator[str]:
+    """The address of one that takes 0.3 s for each step."""
+    from tests.support.space import running_space
+
+    with running_space("--step-seconds", "0.3") as address:
+        yield address

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from flux_magic.local import LocalSpace
-from tests.support.lab import Lab, running_browser, running_lab, unmeasured
+from tests.support.lab import Lab, running_browser, running_lab
 
 _loops: list[asyncio.AbstractEventLoop] = []
 
@@ -29,18 +27,6 @@ def lab(loop: asyncio.AbstractEventLoop, tmp_path_factory: pytest.TempPathFactor
         running.browser = loop.run_until_complete(browser.__aenter__())
         yield running
         loop.run_until_complete(browser.__aexit__(None, None, None))
-
-
-@pytest.fixture(scope="session")
-def slow_space() -> Iterator[str]:
-    """The address of a local Space that takes half a second for each step."""
-    local = LocalSpace(arguments=("--step-seconds", "0.5"))
-    with pytest.MonkeyPatch.context() as patch:
-        for name in os.environ.keys() - unmeasured().keys():
-            patch.delenv(name)
-        address = asyncio.run(local.address())
-    yield address
-    local.close()
 
 
 @pytest.hookimpl(tryfirst=True)

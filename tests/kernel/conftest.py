@@ -1,22 +1,12 @@
-"""A slow Space for all tests here, and a kernel for each file that asks for one."""
+"""A kernel for each file that asks for one."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
 import pytest
 
-from flux_magic.local import LocalSpace
 from tests.support.kernel import Kernel, running_kernel
-
-
-@pytest.fixture(scope="session")
-def slow_space() -> Iterator[str]:
-    """The address of one that takes 0.4 s for each step."""
-    local = LocalSpace(arguments=("--step-seconds", "0.4"))
-    yield asyncio.run(local.address())
-    local.close()
 
 
 @pytest.fixture(scope="module")

@@ -111,14 +111,14 @@ def test_a_comparison_is_the_sheet_and_the_table_of_the_magic_and_fills_in(panel
     assert [shown(output) for output in panel.ok("panel").outputs[1:]] == [shown(output) for output in made]
 
 
-def test_several_values_on_the_magics_line_are_compared(kernel: Kernel) -> None:
+def test_several_values_on_the_magics_line_are_compared(kernel: Kernel, space: str) -> None:
     kernel.ok("panel = %flux_panel --size 256x256 --seed 1..4 --steps 1,2 a red fox")
     assert said(kernel, "panel.seed, panel.steps, panel.compare_seeds, panel.compare_steps") == "(1, 1, '1..4', '1,2')"
     kernel.ok("panel.compare(); panel.wait()")
     copied = said(kernel, "panel._keeper.cell.value")
     assert copied == "%%flux --seed 1..4 --steps 1,2 --space local --size 256x256\na red fox"
     digests = "[one.digest for one in {}]"
-    kernel.ok(copied.replace("%%flux", "%%flux --output foxes"))
+    kernel.ok(copied.replace("%%flux", "%%flux --output foxes").replace("--space local", f"--space {space}"))
     assert said(kernel, digests.format("foxes")) == said(kernel, digests.format("panel.generations"))
     kernel.ok("panel.close()")
     refused = kernel.run("%flux_panel --size 256x256,512x512 a fox")

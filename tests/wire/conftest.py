@@ -1,20 +1,10 @@
-"""A slow Space for all tests here, and nothing of the person's own settings."""
+"""Nothing of the person's own settings."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 
 from flux_magic.providers.endpoint import Endpoint
-from tests.support.space import running_space
-
-
-@pytest.fixture(scope="session")
-def slow_space() -> Iterator[str]:
-    """The address of one that takes 0.2 s for each step."""
-    with running_space("--step-seconds", "0.2") as address:
-        yield address
 
 
 @pytest.fixture(autouse=True)

@@ -151,10 +151,12 @@ def test_its_page_may_load_nothing_from_another_host(found: Found) -> None:
     assert set(sources) <= {"'self'", "'unsafe-inline'", "'unsafe-eval'", "data:", "blob:"}
 
 
+@pytest.mark.thorough
 def test_its_title_says_that_it_is_a_stand_in(found: Found) -> None:
     assert found.config["title"] == "flux_magic stand-in, drawing 1"
 
 
+@pytest.mark.thorough
 def test_its_inputs_and_bounds_are_the_public_spaces(found: Found) -> None:
     (endpoint,) = [known for known in found.config["dependencies"] if known["api_name"] == "infer"]
     props = {known["id"]: known["props"] for known in found.config["components"]}

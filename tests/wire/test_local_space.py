@@ -191,7 +191,7 @@ def test_it_ends_when_its_parent_is_killed(folder: Path) -> None:
     assert not [path for path in folder.iterdir() if path.is_dir()]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def shared() -> Iterator[LocalSpace]:
     """What `space="local"` means here: a Space that takes 0.2 s for each step."""
     space = LocalSpace(python=PYTHON, arguments=("--step-seconds", "0.2"))

@@ -40,6 +40,7 @@ from tests.unit.test_verify import (
     written,
 )
 
+pytestmark = pytest.mark.thorough
 CANARY = "hf_canaryCANARY0123"
 
 PROGRAM = """
@@ -231,7 +232,6 @@ def called(report: Report) -> dict[str, str]:
     return {one.label: f"{one.called}: {one.why}" for one in report.verdicts if one.grade is not Grade.SAME_BYTES}
 
 
-@pytest.mark.thorough
 def test_of_100_images_of_which_25_were_altered_each_is_called_what_it_is(
     watched: Watched, images: list[Generation], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -267,7 +267,6 @@ def test_of_100_images_of_which_25_were_altered_each_is_called_what_it_is(
     assert "flux" not in capsys.readouterr().err
 
 
-@pytest.mark.thorough
 def test_the_embedded_picture_itself_is_what_is_compared(watched: Watched, images: list[Generation]) -> None:
     """The record, its digests and the store's file are all as they were: only the embedded bytes are others."""
     first, *others = shown(images[8])
@@ -285,7 +284,6 @@ def test_the_embedded_picture_itself_is_what_is_compared(watched: Watched, image
 NOTHING = "nothing recorded differs: the Space itself has changed, or the record was edited"
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("change", "grade"),
     [
@@ -308,7 +306,6 @@ def test_images_of_a_space_that_was_altered_in_silence_are_told_and_why(
     assert watched.seeds() == [0, 1, 2]
 
 
-@pytest.mark.thorough
 def test_images_of_another_drawing_are_told_and_why(
     images: list[Generation], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
