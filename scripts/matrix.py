@@ -24,8 +24,10 @@ from typing import Final
 UV: Final = Path(".venv/bin/uv")
 LOGS: Final = Path("build/matrix")
 PACKAGE: Final = ".[local,panel,verify,pandas]"
+JSONSCHEMA: Final = "jsonschema==4.24.*"
+"""Later ones take seconds to import, as constraints.txt says."""
 TOOLS: Final = (
-    *("hypothesis", "jsonschema==4.24.*", "nbclient", "nbconvert", "nbformat", "nbval", "papermill", "pytest"),
+    *("hypothesis", "nbclient", "nbconvert", "nbformat", "nbval", "papermill", "pytest"),
     *("pytest-random-order", "pytest-xdist"),
 )
 NOTEBOOKS: Final = ("01_quickstart.ipynb", "02_panel.ipynb")
@@ -112,8 +114,9 @@ def stacks() -> list[Stack]:
 
 
 def python_of(version: str) -> str | None:
-    """A Python of this version, which runs: a version manager's stand-in may not."""
-    for folder in os.get_exec_path():
+    """Return a Python of this version that runs: pyenv's stand-in on the path may not, where its own folder has one."""
+    kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob(f"versions/{version}.*/bin")
+    for folder in (*os.get_exec_path(), *map(str, kept)):
         found = shutil.which(f"python{version}", path=folder)
         if found and subprocess.run([found, "-c", "import venv"], capture_output=True, check=False).returncode == 0:
             return found
@@ -125,7 +128,7 @@ def set_up(stack: Stack, python: str) -> None:
     install = [str(UV), "pip", "install", "--quiet", "--python", str(stack.interpreter)]
     if not stack.interpreter.exists():
         subprocess.run([UV, "venv", "--quiet", "--python", python, stack.folder], check=True)
-    own = () if stack.space_only else ("--editable", PACKAGE)
+    own = () if stack.space_only else ("--editable", PACKAGE, JSONSCHEMA)
     subprocess.run([*install, *stack.options, *own, *stack.packages], check=True)
     if not stack.space_only:
         # What the stack has stays as it is: a tool that wants another version says so by an error.
