@@ -564,7 +564,7 @@ async def until(reached: Callable[[], bool]) -> None:
 
 def test_cancelling_ends_the_jobs_on_their_way(provider: type[Scripted], counted: dict[str, int]) -> None:
     ten_pictures()
-    provider.script = [60.0, answer()]
+    provider.script = [3600.0, answer()]
 
     async def work() -> None:
         task = asyncio.create_task(check(["fox.ipynb"], concurrency=3))
@@ -580,7 +580,7 @@ def test_cancelling_ends_the_jobs_on_their_way(provider: type[Scripted], counted
 
 def test_cancel_all_ends_the_whole_check(provider: type[Scripted], counted: dict[str, int]) -> None:
     ten_pictures()
-    provider.script = [60.0, answer()]
+    provider.script = [3600.0, answer()]
 
     async def work() -> None:
         task = asyncio.create_task(check(["fox.ipynb"], concurrency=2))

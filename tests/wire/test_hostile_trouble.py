@@ -179,10 +179,11 @@ def test_the_seed_that_was_sent_is_told_from_other_numbers() -> None:
 
 def test_a_job_that_is_given_up_while_it_is_posted_is_taken_off_the_space() -> None:
     async def work() -> tuple[list[str], list[str]]:
-        late = Answer(told({"event_id": "abc"}).body, after=0.5)
+        late = Answer(told({"event_id": "abc"}).body, after=2)
         async with hostile(post=late, cancel=told({"success": True})) as server:
             task = asyncio.create_task(events(schnell(server.address)))
-            await asyncio.sleep(0.15)  # the answer comes after 0.5 s
+            while "post" not in server.seen:  # noqa: ASYNC110 - the answer comes 2 s later
+                await asyncio.sleep(0.01)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

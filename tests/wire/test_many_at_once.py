@@ -13,6 +13,7 @@ from flux_magic.generation import Generation
 from flux_magic.settings import resolve
 from flux_magic.types import ImageRequest
 from tests.support.hostile import Answer, hostile, told
+from tests.support.limits import PATIENCE
 from tests.support.space import image, run
 
 LEFT = {"base": 1500, "current": 240, "resetsAt": "2026-11-27T00:00:00Z"}
@@ -94,7 +95,7 @@ def test_no_sweep_waits_long_for_the_hub(monkeypatch: pytest.MonkeyPatch) -> Non
 
     async def work() -> None:
         async with hostile("/api/spaces", quota=Answer(then="silence")) as server:
-            said = await asyncio.wait_for(quota(server.address, monkeypatch, space="a/b", token="hf_mine"), 10)
+            said = await asyncio.wait_for(quota(server.address, monkeypatch, space="a/b", token="hf_mine"), PATIENCE)
             assert not said
 
     run(work())
