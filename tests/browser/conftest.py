@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.support.lab import Lab, running_browser, running_lab
+from tests.support.state import SESSION
 
 _loops: list[asyncio.AbstractEventLoop] = []
 
@@ -16,7 +18,9 @@ _loops: list[asyncio.AbstractEventLoop] = []
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
     """The loop of all tests here: a browser's connection belongs to one."""
     _loops.append(asyncio.new_event_loop())
+    _loops[0].set_default_executor(ThreadPoolExecutor(thread_name_prefix=SESSION))
     yield _loops[0]
+    _loops[0].run_until_complete(_loops[0].shutdown_default_executor())
     _loops.pop().close()
 
 

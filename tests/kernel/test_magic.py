@@ -87,7 +87,9 @@ def test_without_a_seed_each_image_has_one_of_its_own(kernel: Kernel) -> None:
         pytest.param("日本の富士山 🗻 – café", id="unicode"),
     ],
 )
-def test_any_prompt_is_shown_as_typed_and_its_cell_makes_the_same_image(kernel: Kernel, prompt: str) -> None:
+def test_any_prompt_is_shown_as_typed_and_its_cell_makes_the_same_image(
+    kernel: Kernel, space: str, prompt: str
+) -> None:
     kernel.ok("a = b = json = 7")
     cell = kernel.ok(f"%%flux --raw --quiet --seed 5 --size 256x256 --output made\n{prompt}")
     words = Words()
@@ -96,7 +98,8 @@ def test_any_prompt_is_shown_as_typed_and_its_cell_makes_the_same_image(kernel: 
     assert not {"script", "b", "a", "img"} & set(words.tags)
     sent = kernel.ok("print(made.prompt == %r)" % prompt)  # noqa: UP031 - braces stay as they are
     assert sent.stdout.strip() == "True"
-    again = kernel.ok("get_ipython().run_cell(made.command()).raise_error()")
+    there = f".replace('--space local', '--space {space}')"  # which is the same
+    again = kernel.ok(f"get_ipython().run_cell(made.command(){there}).raise_error()")
     assert line_of(again) == line_of(cell)
 
 

@@ -71,6 +71,7 @@ def test_a_mistake_is_one_line_that_says_what_is_allowed(kernel: Kernel, code: s
 
 def test_run_all_stops_at_a_mistake(kernel: Kernel) -> None:
     kernel.ok("reached = False")
+    kernel.send("import time; time.sleep(1)")  # until both that follow are there
     first, second = kernel.send("%%flux --steps 0\nx"), kernel.send("reached = True")
     assert kernel.wait(first).status == "error"
     assert kernel.wait(second).status == "aborted"

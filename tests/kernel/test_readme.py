@@ -98,10 +98,7 @@ def script(code: str, folder: Path) -> str:
 def test_a_usage_example_runs_as_a_script(example: str, space: str, tmp_path: Path) -> None:
     said = script(pointed_at(space) + example, tmp_path)
     assert re.match(rf"\['{space}/gradio_api/file=\S+\.webp'\]", said)
-
-
-def test_the_seed_that_was_given_is_the_one_reported(space: str, tmp_path: Path) -> None:
-    assert script(pointed_at(space) + EXAMPLES[1], tmp_path).endswith(" 42\n")
+    assert example == EXAMPLES[0] or said.endswith(" 42\n"), "the seed that was given is the one reported"
 
 
 def test_the_python_examples_run_in_a_script(tmp_path: Path) -> None:

@@ -20,7 +20,10 @@ State = Mapping[str, Mapping[Any, object]]
 
 _RUN, _SHARED = asyncio.run, local.shared
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_FOR_GOOD = ("execnet", "tqdm", "IPythonHistorySavingThread", "Dummy")
+SESSION = "session"
+"""A thread with a name that begins so belongs to a fixture of the session."""
+
+_FOR_GOOD = (SESSION, "execnet", "tqdm", "IPythonHistorySavingThread", "Dummy")
 """Threads that a library starts once for the process, by how their names begin."""
 _HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
 """Processes of the same kind."""
