@@ -132,7 +132,7 @@ def test_blanks_and_dashes_of_any_kind_can_be_said() -> None:
     assert labels([Axis("word", ("a\n  red\u00a0fox – at\u2011night",))]) == [["a red fox - at-night"]]
 
 
-@pytest.mark.parametrize("letter", "äöüÄÖÜéèêëàâçîïôûñãõåøłęąóśźżčřšžěůýďťňőűāēīūğş")
+@pytest.mark.parametrize("letter", "äÖçñåøłążčůďőīğş")
 def test_letters_with_accents_are_drawn_with_them_composed_or_not(letter: str) -> None:
     apart = unicodedata.normalize("NFD", letter)
     assert labels([Axis("word", (letter,))]) == labels([Axis("word", (apart,))]) == [[letter]]
@@ -167,9 +167,9 @@ def test_an_i_loses_its_dot_under_an_accent() -> None:
     assert "".join("x" if row else " " for row in rows).strip().count("x ") == 0
 
 
-@pytest.mark.parametrize("letter", [chr(code) for code in range(0x21, 0x7F)])
-def test_every_letter_of_ascii_can_be_said(letter: str) -> None:
-    assert lettering.can_draw(letter)
+def test_every_letter_of_ascii_can_be_said() -> None:
+    letters = [chr(code) for code in range(0x21, 0x7F)]
+    assert [letter for letter in letters if lettering.can_draw(letter)] == letters
 
 
 def test_images_are_as_large_as_they_are_to_each_other_and_centred() -> None:
