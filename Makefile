@@ -25,14 +25,14 @@ SHUFFLED := --thorough --hypothesis-profile=thorough --random-order
 QUIET_PIP := --quiet --disable-pip-version-check
 EVERYTHING := --constraint constraints.txt --editable '.[test]'
 
-.PHONY: help demo lab test test-thorough check style types nbval nbval-offline pytest shuffled needs unit notebooks pages \
+.PHONY: help demo lab test test-thorough ends in-another-order check style types nbval nbval-offline pytest shuffled needs unit notebooks pages \
 	screenshot frontends bench live test-matrix clean
 
 help:
 	@echo "make demo         make images in a notebook, on the local Space; the results are files"
 	@echo "make lab          JupyterLab on the tutorial notebooks, with the local Space"
 	@echo "make test         every check, and the tests; five minutes"
-	@echo "make test-thorough  all tests in another order, many examples, offline, front ends, other libraries; half an hour"
+	@echo "make test-thorough  all of them in another order, many examples, other libraries, front ends; half an hour"
 	@echo "make check        style, types and layers"
 	@echo "make notebooks    the tutorials' outputs anew"
 	@echo "make pages        the tutorials and these texts as pages in build/pages, with their links checked"
@@ -90,10 +90,14 @@ test: style needs
 pytest: $(READY)
 	@$(UNTRACED) $(BIN)/coverage run -m $(PYTEST) --no-loadscope-reorder $(FOLDERS)
 
-# Everything that is too slow for each change.
+# Everything that is too slow for each change; one that fails stops none of the others.
 test-thorough: $(READY) needs
+	@$(MAKE) --no-print-directory --keep-going ends frontends in-another-order
+
+ends: $(READY)
 	@$(BIN)/python scripts/matrix.py --parts=unit,few lowest newest
-	@$(MAKE) --no-print-directory frontends
+
+in-another-order: $(READY)
 	@sh scripts/beside.sh '$(MAKE) --no-print-directory nbval-offline' '$(MAKE) --no-print-directory shuffled'
 
 shuffled: $(READY)
