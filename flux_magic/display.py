@@ -14,6 +14,7 @@ from typing import Any
 
 from . import keepsake, picture, prompt
 from .record import Carried
+from .sent import in_words
 from .types import UNKNOWN, FileRecord, Record, markdown_text, printable
 
 TABLE = "border-collapse:collapse;text-align:left;margin:0"
@@ -94,7 +95,7 @@ def parameters(record: Record) -> Output:
 
 
 def _rows(record: Record) -> dict[str, str]:
-    return {"model": model(record), **facts(record)}
+    return {"model": model(record), **facts(record), **also_sent(record)}
 
 
 def facts(record: Record) -> dict[str, str]:
@@ -104,6 +105,16 @@ def facts(record: Record) -> dict[str, str]:
         "size": size(record),
         "steps": str(record.steps),
     }
+
+
+def also_sent(record: Record) -> dict[str, str]:
+    """Return what else went along, such as a Space's own guidance; empty if nothing did."""
+    shown = printable(in_words(record.sent))
+    return {"sent": shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"} if shown else {}
+
+
+_LONGEST = 300
+"""Characters of what else went along that are shown."""
 
 
 def model(record: Record) -> str:
@@ -131,8 +142,9 @@ def made_size(record: Record) -> str:
 
 def _html(record: Record, rows: dict[str, str], command: str) -> str:
     """`pre` keeps the prompt's lines, and keeps MathJax from reading what stands between dollars."""
-    text = f'<pre style="{PROMPT}">{lines(record.prompt)}</pre>'
-    cells = {"prompt": text} | {name: html.escape(value) for name, value in rows.items()}
+    free = {"prompt": record.prompt} | {name: value for name, value in rows.items() if name == "sent"}
+    shown = {name: f'<pre style="{PROMPT}">{lines(text)}</pre>' for name, text in free.items()}
+    cells = {"prompt": ""} | {name: html.escape(value) for name, value in rows.items()} | shown
     body = "".join(row(name, value) for name, value in cells.items())
     again = f'<pre style="{COMMAND}" title="makes this image again">{lines(command)}</pre>'
     return f'<table style="{TABLE}"><tbody>{body}</tbody></table>{again}'

@@ -20,10 +20,13 @@ from .providers.base import AsyncGeneratorProvider, Limits
 from .providers.connection import Connection
 from .providers.host import is_loopback
 from .record import our_version, replay_key
+from .sent import recordable
 from .settings import Settings, shared_folders
 from .store import SLOW, UNKEPT, Store, Stored, store_of
 from .types import (
+    ANY_SPACE,
     STAND_IN,
+    UNKNOWN,
     Circumstances,
     ImageRequest,
     ImageResponse,
@@ -118,13 +121,17 @@ class Job:
         if response is None:
             raise EmptyResult("the Space finished, but sent no image")
         fetched = [(await provider.fetch(address), address) for address in response.images]
-        circumstances = replace(clock.told(), **await self._circumstances(provider))
+        told = await hub.told(self._to_the_hub(), Space.parse(self.settings.space or provider.own_space()))
+        around: dict[str, Any] = dict(await provider.circumstances())
+        if told.commit:
+            around["space_commit"] = told.commit
+        circumstances = replace(clock.told(), **around)
         drawing = await provider.stand_in()
 
         def made() -> Generation:
             files = tuple(ImageFile(picture.describe(data), data, address) for data, address in fetched)
-            around = replace(circumstances, version=our_version(), decoder=picture.decoder())
-            return self._made(self._record(provider, response, files, drawing, around), files)
+            known = replace(circumstances, version=our_version(), decoder=picture.decoder())
+            return self._made(self._record(provider, response, files, drawing, known, told.model), files)
 
         # Decoding is the processor's work, and writing the disk's: both are a thread's.
         yield await self._kept(await asyncio.to_thread(made))
@@ -136,14 +143,19 @@ class Job:
         files: tuple[ImageFile, ...],
         drawing: str | None,
         circumstances: Circumstances,
+        told: str,
     ) -> Record:
+        """The record; `told` is the Hub's name for the model of the Space, or empty."""
         identity, requested_space = identity_of(provider, self.settings.space, drawing)
-        request = self.request
+        request, asked = self.request, str(response.options["model"])
+        names: dict[str, Any] = {"model": STAND_IN if drawing else asked, "provider": provider.label}
+        if requested_space is not None and not drawing:  # the provider's file speaks of its own Space alone
+            names = {"model": told or f"{UNKNOWN} (Space {requested_space})", "provider": ANY_SPACE}
+            names |= {"key_model": asked, "key_provider": provider.label}
         seed = None if request.randomize_seed or not provider.seeded else request.seed
         return Record(
             prompt=request.prompt,
-            model=STAND_IN if drawing else str(response.options["model"]),
-            provider=provider.label,
+            **names,
             space=identity,
             seed=seed if response.seed is None else response.seed,
             steps=request.steps,
@@ -157,15 +169,8 @@ class Job:
             requested_height=request.height,
             files=tuple(file.record for file in files),
             circumstances=circumstances,
+            sent={} if drawing else recordable(provider.sent()),
         )
-
-    async def _circumstances(self, provider: AsyncGeneratorProvider) -> dict[str, Any]:
-        """What the Space and the Hub tell."""
-        told: dict[str, Any] = dict(await provider.circumstances())
-        space = Space.parse(self.settings.space or provider.own_space())
-        if space.hub_id and (commit := await hub.commit(self._to_the_hub(), space.hub_id)):
-            told["space_commit"] = commit
-        return told
 
     def _to_the_hub(self) -> Connection:
         return Connection(self.session, proxy=self.settings.proxy, limits=self.limits)
@@ -215,7 +220,7 @@ class Job:
             return [f"local:{local.drawing()}"]
         provider = get_provider(self.request.model)
         identity, _ = identity_of(provider, self.settings.space, None)
-        space = Space.parse(self.settings.space or provider.url)
+        space = Space.parse(self.settings.space or provider.own_space())
         if self.settings.replay == "only" and is_loopback(space.host):
             return [identity, f"local:{local.drawing()}"]  # no one is asked whether it is a stand-in
         return [identity]

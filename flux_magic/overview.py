@@ -131,13 +131,19 @@ def _shared(records: Sequence[Record], axes: Sequence[Axis]) -> dict[str, str]:
     """What is the same for all, by its name: the prompt, or else the text that the prompts came from."""
     varied = {axis.name for axis in axes}
     offered = [
-        {"prompt": one.prompt, "template": one.requested_prompt, "model": display.model(one)} | display.facts(one)
+        {
+            "prompt": one.prompt,
+            "template": one.requested_prompt,
+            "model": display.model(one),
+            **display.facts(one),
+            **display.also_sent(one),
+        }
         for one in records
     ]
     same = {
         name: value
         for name, value in (offered[0] if offered else {}).items()
-        if name not in varied and all(other[name] == value for other in offered)
+        if name not in varied and all(other.get(name) == value for other in offered)
     }
     if "prompt" in same:
         same.pop("template", None)
@@ -229,7 +235,7 @@ def _html(whole: _Table) -> str:
 def _html_facts(shared: dict[str, str]) -> Iterator[str]:
     for name, value in shared.items():
         text = f'<pre style="{display.PROMPT}">{display.lines(value)}</pre>'
-        shown = text if name in {"prompt", "template"} else html.escape(value)
+        shown = text if name in {"prompt", "template", "sent"} else html.escape(value)
         yield display.row(name, shown)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .errors import InvalidRequest, RecordError, shown
+from .sent import recordable
 from .types import (
     RECORD_VERSION,
     SIZE_STEP,
@@ -102,6 +103,7 @@ def _no_constant(name: str) -> None:
 
 def _from_version_1(value: Mapping[str, Any]) -> Record:
     requested, run, around = value["requested"], value["run"], value.get("circumstances", {})
+    key = run.get("key", {})
     return Record(
         prompt=run["prompt"],
         model=run["model"],
@@ -119,6 +121,9 @@ def _from_version_1(value: Mapping[str, Any]) -> Record:
         requested_height=int(requested["height"]),
         files=tuple(_file(file) for file in value["files"]),
         circumstances=_circumstances({**around, "version": around.get("flux_magic", UNKNOWN)}),
+        sent=recordable(run.get("sent", {})),
+        key_provider=key.get("provider", ""),
+        key_model=key.get("model", ""),
     )
 
 
@@ -256,12 +261,15 @@ def _is_of(identity: str, space: str) -> bool:
 
 
 def key_of(record: Record) -> str | None:
-    """The key of the request that made this; None where its seed is not known."""
+    """Return the key of the request that made this; None if its seed is not known.
+
+    It has the names by which a Space is asked, which are known beforehand, not what the Hub says of it afterwards.
+    """
     if record.seed is None:
         return None
     return replay_key(
-        provider=record.provider,
-        model=record.model,
+        provider=record.key_provider or record.provider,
+        model=record.key_model or record.model,
         space=record.space,
         prompt=record.prompt,
         seed=record.seed,

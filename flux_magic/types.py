@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -282,6 +283,9 @@ RECORD_VERSION = 1
 STAND_IN = "flux_magic stand-in"
 """The model that a record names where the local Space drew the image."""
 
+ANY_SPACE = "Gradio Space"
+"""The provider that a record names for a Space that is not a provider's own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -291,8 +295,9 @@ class Record:
 
     Attributes:
         prompt: the text as sent.
-        model: what made it: the model's canonical name, or `flux_magic stand-in` (the local Space).
-        provider: the provider's label.
+        model: what made it: on the model's own Space its canonical name, on any other the Hub's name for it or
+            `unknown (Space …)`; `flux_magic stand-in` for the local Space.
+        provider: the provider's label; `Gradio Space` for a Space that is not the provider's own.
         space: the Space's identity (`hf:owner/name`, `local:<version of the drawing>`, or a URL).
         seed: the seed that was used; None where the Space chose it and did not tell.
         steps: inference steps.
@@ -304,6 +309,9 @@ class Record:
         requested_width, requested_height: pixels, as asked for.
         files: what was delivered, in order; one or more.
         circumstances: what else is known.
+        sent: the values that went along and no other field has, by the Space's own names, such as its defaults.
+        key_provider, key_model: the provider's label and the model's name in the replay key; empty where they are
+            `provider` and `model`.
     """
 
     prompt: str
@@ -322,6 +330,9 @@ class Record:
     requested_height: int
     files: tuple[FileRecord, ...]
     circumstances: Circumstances = Circumstances()
+    sent: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    key_provider: str = ""
+    key_model: str = ""
 
     @property
     def stand_in(self) -> bool:
@@ -331,6 +342,8 @@ class Record:
     def as_dict(self) -> dict[str, Any]:
         """The record as JSON-ready values, by the schema `flux_magic/schemas/record-1.json`."""
         circumstances = asdict(self.circumstances)
+        sent = {"sent": dict(self.sent)} if self.sent else {}
+        key = {"provider": self.key_provider, "model": self.key_model}
         return {
             "schema": RECORD_VERSION,
             "requested": {
@@ -350,6 +363,8 @@ class Record:
                 "steps": self.steps,
                 "width": self.width,
                 "height": self.height,
+                **sent,
+                **({"key": key} if any(key.values()) else {}),
             },
             "files": [asdict(file) for file in self.files],
             "circumstances": {"flux_magic": circumstances.pop("version"), **circumstances},

@@ -134,6 +134,10 @@ class AsyncGeneratorProvider(ABC):
         """What is told of where images are made, by field of Circumstances; called after an image was made."""
         return {}
 
+    def sent(self) -> Mapping[str, object]:
+        """Return the values of the last job that a record has no other field for, by the Space's own names."""
+        return {}
+
     async def stand_in(self) -> str | None:
         """The version of the drawing where the Space is a local stand-in, else None."""
         return None

@@ -25,6 +25,9 @@ _SMALLEST = 32
 FIELDS: Final = ("prompt", "steps", "seed", "randomize_seed", "sent_width", "sent_height")
 """What a request has for an endpoint's inputs."""
 
+_RECORDED: Final = {*FIELDS} - {"randomize_seed"}
+"""Those that a record has fields of its own for."""
+
 _CHOOSES: Final = "randomize_seed"
 """An input that many Spaces have, and by default on: a seed that is sent then counts for nothing."""
 
@@ -63,13 +66,15 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
         known = _endpoint(self.api_endpoint)
         base = (url or known["base"]).rstrip("/")
         self._connection = connection
+        self._at_home = base == self.url.rstrip("/")
+        self._sent: dict[str, object] = {}
         self._space = Endpoint(
             connection,
             base,
             known["name"],
             list(self.parameters),
             prefix=None if url else known["prefix"],
-            space_id=self.space if base == self.url.rstrip("/") else "",
+            space_id=self.space if self._at_home else "",
         )
 
     async def stream(self, request: ImageRequest, *, progress: bool = True) -> AsyncGenerator[Event, None]:
@@ -94,9 +99,12 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
         while job is None:
             try:
                 contract = await self._space.contract()
-                values = contract.place(self._values(contract, request), self._said(request))
+                values = self._values(contract, request)
+                placed = contract.place(values, self._said(request))
+                names = [parameter.name for parameter in contract.parameters] or list(values)
                 yield Waiting("sending the request")
-                job = await self._space.submit(contract, values)
+                job = await self._space.submit(contract, placed)
+                self._sent = dict(zip(names, placed, strict=True))
             except FluxError as error:
                 delay = patience.delay(error)
                 if delay is None:
@@ -149,6 +157,17 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
     async def circumstances(self) -> Mapping[str, str]:
         version = (await self.contract()).version
         return {"gradio": version} if version else {}
+
+    @classmethod
+    def own_space(cls) -> str:
+        base = str(_endpoint(cls.api_endpoint)["base"])
+        moved = cls.space and base != cls.url.rstrip("/")  # the endpoint alone was set to another Space's
+        return base if moved else super().own_space()
+
+    def sent(self) -> Mapping[str, object]:
+        others = {name: value for name, value in self._sent.items() if self.parameters.get(name) not in _RECORDED}
+        # On its own Space an input of the provider's file is what every request says.
+        return {} if self._at_home and others.keys() <= self.parameters.keys() else others
 
     async def stand_in(self) -> str | None:
         return (await self.contract()).stand_in

@@ -1,6 +1,7 @@
-"""Why a Space does not answer: its stage as the Hub tells it, or the page in its place.
+"""The Hub's word for a Space: its stage, its commit, its models; or the page in the Space's place.
 
-Source: https://huggingface.co/docs/hub/api (`GET /api/spaces/{id}`, `runtime.stage`).
+Sources: https://huggingface.co/docs/hub/api (`GET /api/spaces/{id}`, with `runtime.stage`, `sha` and `models`);
+Gradio's own client, which finds a Space by its host (`GET /api/spaces/by-subdomain/{subdomain}`).
 """
 
 from __future__ import annotations
@@ -8,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from typing import Any
+import time
+from dataclasses import dataclass
+from typing import Any, Final
 
 from ..errors import FluxError, SpaceAsleep, SpaceBroken, SpaceNotFound, SpacePaused
+from ..types import Space
 from .connection import Connection
 from .wire import parse, plain
 
@@ -32,21 +36,80 @@ async def stage(connection: Connection, space_id: str) -> str:
     return str(runtime.get("stage") or "") if isinstance(runtime, dict) else ""
 
 
-_commits: dict[str, str] = {}
 PATIENCE = 3
-"""Seconds that the Hub may take to tell a commit: no image waits longer for it."""
+"""Seconds that the Hub may take to answer: no image waits longer for it."""
+
+_KEPT: Final = 600
+"""Seconds that an answer counts: a Space may get another commit on any day."""
+
+_FAILED: Final = 60
+"""Seconds that a missing answer counts: not every image waits for a Hub that is down."""
 
 
-async def commit(connection: Connection, space_id: str) -> str:
-    """The commit that the Space is at, empty where the Hub does not tell; asked once a process."""
-    if space_id not in _commits:
-        try:
-            status, told = await asyncio.wait_for(_asked(connection, space_id), PATIENCE)
-        except asyncio.TimeoutError:
-            status, told = 0, {}
-        sha = told.get("sha") if status == 200 else None
-        _commits[space_id] = sha if isinstance(sha, str) and re.fullmatch(r"[0-9a-f]{7,64}", sha) else ""
-    return _commits[space_id]
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer of the Hub's about a Space.
+
+    Attributes:
+        commit: the one that the Space is at; empty if the Hub does not say.
+        model: the model that it runs, by its id on the Hub; empty if the Hub names none, or several alike.
+    """
+
+    commit: str = ""
+    model: str = ""
+
+
+_answers: dict[str, tuple[float, Told]] = {}
+"""By the URL that was asked for: until when an answer counts, and what it is."""
+
+
+async def told(connection: Connection, space: Space) -> Told:
+    """Return what the Hub says of a Space, at most ten minutes ago; nothing if it does not answer in time."""
+    path = _path_of(space)
+    if not path:
+        return Told()
+    key = f"{address()}/{path}"
+    until, known = _answers.get(key, (0.0, Told()))
+    if time.monotonic() < until:
+        return known
+    try:
+        status, answer = await asyncio.wait_for(_asked(connection, path), PATIENCE)
+    except asyncio.TimeoutError:
+        status, answer = 0, {}
+    known = _told_by(answer, space.hub_id) if status == 200 else Told()
+    _answers[key] = time.monotonic() + (_KEPT if known.commit else _FAILED), known
+    return known
+
+
+def _path_of(space: Space) -> str:
+    """The path of a Space in the Hub's API; empty for one that is not on the Hub."""
+    subdomain = space.host.removesuffix(".hf.space")
+    by_host = f"by-subdomain/{subdomain}" if re.fullmatch(r"[a-z0-9-]+", subdomain) and subdomain != space.host else ""
+    return space.hub_id or by_host
+
+
+def _told_by(answer: dict[str, Any], space_id: str) -> Told:
+    sha, models, named = answer.get("sha"), answer.get("models"), answer.get("id")
+    commit = sha if isinstance(sha, str) and re.fullmatch(r"[0-9a-f]{7,64}", sha) else ""
+    known = [one for one in models if _is_id(one)] if isinstance(models, list) else []
+    return Told(commit, _main_of(list(dict.fromkeys(known)), space_id or str(named or "")))
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and bool(re.fullmatch(r"[\w.-]{1,96}/[\w.-]{1,96}", value, re.ASCII))
+
+
+def _main_of(models: list[str], space_id: str) -> str:
+    """The model that a Space is about: its only one, else the only one with the name that the Space itself has."""
+    if len(models) == 1:
+        return models[0]
+    namesakes = [one for one in models if _name(one) == _name(space_id)]
+    own = [one for one in namesakes if one.lower() == space_id.lower()]
+    return (own or namesakes)[0] if len(own or namesakes) == 1 else ""
+
+
+def _name(hub_id: str) -> str:
+    return hub_id.rpartition("/")[2].lower()
 
 
 async def quota(connection: Connection) -> str:

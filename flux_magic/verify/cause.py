@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from ..types import UNKNOWN, Circumstances, Record
@@ -19,11 +20,33 @@ _NAMES: Final = {
 def differences(old: Record, new: Record) -> list[str]:
     """What was otherwise, the likeliest cause first."""
     found = [_space(old, new)] if old.space != new.space else []
-    if old.model != new.model:
+    if _models_differ(old, new):
         found.append(f"model: {one_line(old.model, 80)} -> {one_line(new.model, 80)}")
+    found += _sent(old, new)
     before, after = old.circumstances, new.circumstances
     found += [_told(name, before, after) for name in _NAMES]
     return [line for line in [*found, _decoder(before.decoder, after.decoder)] if line]
+
+
+def _models_differ(old: Record, new: Record) -> bool:
+    """Return if both name a model that somebody told; records of before name the one that was asked for."""
+    told = (one for one in (old, new) if not one.model.startswith(UNKNOWN))
+    return old.model != new.model and sum(1 for _ in told) == 2 and old.model != new.key_model
+
+
+def _sent(old: Record, new: Record) -> list[str]:
+    """Return how the values that went along differ; records of before have none."""
+    if not old.sent or not new.sent:
+        return []
+    names = [name for name in {**old.sent, **new.sent} if old.sent.get(name, _GONE) != new.sent.get(name, _GONE)]
+    return [f"the Space's {one_line(name, 40)} was {_value(old, name)}, is {_value(new, name)}" for name in names]
+
+
+_GONE: Final = object()
+
+
+def _value(record: Record, name: str) -> str:
+    return one_line(json.dumps(record.sent[name], ensure_ascii=False), 40) if name in record.sent else "not sent"
 
 
 def _space(old: Record, new: Record) -> str:

@@ -105,6 +105,8 @@ def test_a_subclass_that_sets_its_endpoint_wins() -> None:
     moved = variant(url="https://a.example", api_endpoint=endpoint)
     assert moved.api_endpoint == endpoint
     assert variant(moved).api_endpoint == endpoint
+    assert (FLUX.own_space(), moved.own_space()) == ("black-forest-labs/FLUX.1-schnell", "https://a.example")
+    assert variant(api_endpoint=endpoint).own_space() == "https://b.example", "schnell's Space is not asked"
 
 
 def test_a_first_provider_may_have_no_endpoint_yet() -> None:

@@ -22,6 +22,7 @@ from flux_magic.client import Client
 from flux_magic.errors import FluxError, RecordError
 from flux_magic.generation import Generation
 from flux_magic.record import Carried, carried_from, from_dict, key_of, loads, replay_key
+from flux_magic.sent import recordable
 from flux_magic.types import MAX_SEED, UNKNOWN, Circumstances, Copy, FileRecord, Record
 from tests.unit.samples import FILE, RECORD, record
 from tests.unit.scripted import Scripted, answer, installed
@@ -90,6 +91,7 @@ RECORDS = st.builds(
     requested_height=PIXELS,
     files=st.lists(FILES, min_size=1, max_size=3).map(tuple),
     circumstances=st.builds(Circumstances, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TIMES, TIMES),
+    sent=st.dictionaries(st.text(max_size=80), st.text() | st.floats() | st.booleans()).map(recordable),
 )
 
 
@@ -263,6 +265,8 @@ DAMAGE = [
     pytest.param("circumstances.seconds", float("nan"), "a time in its circumstances is no number", id="time NaN"),
     pytest.param("circumstances.queued", float("inf"), "a time in its circumstances is no number", id="time endless"),
     pytest.param("circumstances", None, "its circumstances must be object", id="circumstances null"),
+    pytest.param("run.sent", [3.5], "its run.sent must be object", id="sent no object"),
+    pytest.param("run.key", {"model": "m"}, "its run.key must contain", id="half a key"),
 ]
 
 

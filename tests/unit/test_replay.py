@@ -21,7 +21,6 @@ from flux_magic.errors import InvalidRequest, LocalSpaceError, NotInStore, Space
 from flux_magic.generation import Generation
 from flux_magic.generations import Generations
 from flux_magic.job import Job
-from flux_magic.providers import hub
 from flux_magic.providers.base import Limits
 from flux_magic.providers.connection import open_session
 from flux_magic.settings import Settings
@@ -500,15 +499,6 @@ def test_how_long_it_stood_in_the_queue_is_recorded(provider: type[Scripted]) ->
     assert 0.02 <= around.queued <= around.seconds
     provider.script = [Running(), answer()]
     assert made(seed=2).record.circumstances.queued is None
-
-
-def test_a_commit_is_recorded_where_the_hub_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def commit(_connection: Any, space: str) -> str:
-        return f"commit of {space}"
-
-    monkeypatch.setattr(hub, "commit", commit)
-    assert made(seed=1, space="c/d").record.circumstances.space_commit == "commit of c/d"
-    assert made(seed=1).record.circumstances.space_commit == "unknown"
 
 
 def test_jobs_of_several_pictures_are_replayed_whole(provider: type[Scripted], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_SSR_MODE": "False", "HF_HUB_OFFLINE": "1"}
@@ -40,8 +41,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def serve(port: int) -> None:
-    with gr.Blocks(title="A painter", analytics_enabled=False) as app:
+def painter() -> gr.Blocks:
+    app = gr.Blocks(title="A painter", analytics_enabled=False)
+    with app:
         width, height = gr.Slider(64, 512, step=1, label="Width"), gr.Slider(64, 512, step=1, label="Height")
         steps, words, seed = gr.Number(1), gr.Textbox(), gr.Number(0)
         gallery, used = gr.Gallery(), gr.Number()
@@ -49,14 +51,20 @@ def serve(port: int) -> None:
         button.click(paint, [width, height, steps, words, seed], [gallery, used], api_name="paint")
         strength, randomize_seed = gr.Number(5), gr.Checkbox(True)
         button.click(sketch, [words, strength, randomize_seed], gr.Image(format="png"), api_name="sketch")
-    app.queue().launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True)
-    print(f"flux-magic space: ready at http://127.0.0.1:{port}", flush=True)
-    while os.read(0, 4096):
-        pass
-    app.close(verbose=False)
+    return app
+
+
+def serve(make: Callable[[], gr.Blocks]) -> None:
+    """Serve an app from a folder and a port of its own, until the standard input closes."""
+    with tempfile.TemporaryDirectory(prefix="painter-") as pictures:
+        os.environ["GRADIO_TEMP_DIR"] = pictures
+        app, port = make(), free_port()
+        app.queue().launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True)
+        print(f"flux-magic space: ready at http://127.0.0.1:{port}", flush=True)
+        while os.read(0, 4096):
+            pass
+        app.close(verbose=False)
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="painter-") as pictures:
-        os.environ["GRADIO_TEMP_DIR"] = pictures
-        serve(free_port())
+    serve(painter)

@@ -1,47 +1,96 @@
-"""The Space's commit, where the Hub tells it: no image waits for it for long, and no token goes there."""
+"""The Hub's word for a Space: no image waits for it for long, it is asked again in time, and no token goes there."""
 
 from __future__ import annotations
+
+from types import SimpleNamespace
 
 import pytest
 
 from flux_magic.providers import hub
 from flux_magic.providers.connection import Connection, open_session
+from flux_magic.providers.hub import Told
+from flux_magic.types import Space
 from tests.support.hostile import NO_ANSWER, Script, hostile, page, stream, told
 from tests.support.space import run
 
-SHA = "0123456789abcdef0123456789abcdef01234567"
+SHA, NEXT = "0123456789abcdef0123456789abcdef01234567", "89abcdef0123456789abcdef0123456789abcdef"
+DEV = "black-forest-labs/FLUX.1-dev"
 
 
 @pytest.fixture(autouse=True)
-def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "_commits", {})
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A clock of the Hub's answers that a test sets; nothing is known yet."""
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(hub, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(hub, "_answers", {})
     monkeypatch.setattr(hub, "PATIENCE", 0.5)
+    return clock
 
 
 @pytest.mark.parametrize(
-    ("answer", "commit"),
+    ("answer", "known"),
     [
-        pytest.param(told({"sha": SHA}), SHA, id="told"),
-        pytest.param(told({"sha": SHA}, status=404), "", id="no such Space"),
-        pytest.param(told({"sha": "<b>x</b>"}), "", id="no commit"),
-        pytest.param(told({"sha": None}), "", id="none"),
-        pytest.param(told([1]), "", id="a list"),
-        pytest.param(page(), "", id="a page"),
-        pytest.param(NO_ANSWER, "", id="no answer"),
-        pytest.param(stream(then="silence"), "", id="silence"),
+        pytest.param(told({"sha": SHA}), Told(SHA), id="a commit"),
+        pytest.param(told({"sha": SHA, "models": [DEV]}), Told(SHA, DEV), id="and a model"),
+        pytest.param(told({"models": [DEV, DEV]}), Told("", DEV), id="a model twice"),
+        pytest.param(told({"models": ["x/y", "c/B", "z/w"]}), Told("", "c/B"), id="several, one with the Space's name"),
+        pytest.param(told({"models": ["x/b", "a/B"]}), Told("", "a/B"), id="several, one with its whole name"),
+        pytest.param(told({"sha": SHA, "models": [DEV, "x/y"]}), Told(SHA), id="several models"),
+        pytest.param(told({"models": ["x/b", "y/b"]}), Told(), id="several with its name"),
+        pytest.param(told({"models": ["<b>", 3, "a", f"x/{'y' * 200}"]}), Told(), id="no models at all"),
+        pytest.param(told({"sha": SHA, "models": [DEV]}, status=404), Told(), id="no such Space"),
+        pytest.param(told({"sha": "<b>x</b>"}), Told(), id="no commit"),
+        pytest.param(told({"sha": None, "models": None}), Told(), id="nothing"),
+        pytest.param(told([1]), Told(), id="a list"),
+        pytest.param(page(), Told(), id="a page"),
+        pytest.param(NO_ANSWER, Told(), id="no answer"),
+        pytest.param(stream(then="silence"), Told(), id="silence"),
     ],
 )
-def test_the_commit_is_what_the_hub_tells_or_not_known(
-    answer: Script, commit: str, monkeypatch: pytest.MonkeyPatch
+def test_the_hubs_word_is_what_it_says_or_not_known(
+    answer: Script, known: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def work() -> tuple[str, list[str]]:
+    async def work() -> tuple[Told, list[str]]:
         async with hostile(prefix="/api/spaces", stage=answer) as server, open_session() as session:
             monkeypatch.setenv("HF_ENDPOINT", server.address)
-            connection = Connection(session)
-            first = await hub.commit(connection, "a/b")
+            first = await hub.told(Connection(session), Space.parse("a/b"))
             asked = list(server.seen)
-            assert await hub.commit(connection, "a/b") == first
-            assert server.seen == asked, "asked once a process"
+            assert await hub.told(Connection(session), Space.parse("a/b")) == first
+            assert server.seen == asked, "asked once for several images"
             return first, server.tokens
 
-    assert run(work()) == (commit, [])
+    assert run(work()) == (known, [])
+
+
+def test_an_answer_counts_for_ten_minutes_and_a_missing_one_for_one(
+    monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace
+) -> None:
+    script = [told({"sha": SHA, "models": [DEV]}), told({}, status=503), told({"sha": NEXT})]
+
+    async def work() -> list[tuple[str, int]]:
+        async with hostile(prefix="/api/spaces", stage=script) as server, open_session() as session:
+            monkeypatch.setenv("HF_ENDPOINT", server.address)
+            seen = []
+            for seconds in (0, 599, 2, 59, 2):
+                clock.now += seconds
+                known = await hub.told(Connection(session), Space.parse("a/b"))
+                seen.append((known.commit, len(server.seen)))
+            return seen
+
+    assert run(work()) == [(SHA, 1), (SHA, 1), ("", 2), ("", 2), (NEXT, 3)]
+
+
+@pytest.mark.parametrize(
+    ("space", "path"),
+    [
+        ("owner/name", "owner/name"),
+        ("https://owner-name.hf.space", "by-subdomain/owner-name"),
+        ("https://owner-name.hf.space/sub", "by-subdomain/owner-name"),
+        ("https://a.b.hf.space", ""),
+        ("https://space.example", ""),
+        ("http://127.0.0.1:7860", ""),
+        ("local", ""),
+    ],
+)
+def test_a_space_is_looked_up_by_its_id_or_its_host(space: str, path: str) -> None:
+    assert hub._path_of(Space.parse(space)) == path

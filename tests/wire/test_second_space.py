@@ -15,6 +15,7 @@ from flux_magic.errors import InvalidRequest, SpaceChanged
 from flux_magic.generation import Generation
 from flux_magic.panel.parameters import parameters_of
 from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, model_names
+from flux_magic.record import from_dict
 from flux_magic.settings import resolve
 from flux_magic.types import ImageResponse
 from tests.support.space import events, image, request, run, running_space
@@ -27,6 +28,13 @@ APP = Path(__file__).with_name("painter_app.py")
 def painters() -> Iterator[str]:
     """The address of the second Space."""
     with running_space(app=APP) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def look_alike() -> Iterator[str]:
+    """The address of a Space with the endpoint of FLUX.1-schnell, and more inputs."""
+    with running_space(app=APP.with_name("look_alike_app.py")) as address:
         yield address
 
 
@@ -101,11 +109,33 @@ def test_a_field_that_a_request_has_not_is_told_where_it_is_written() -> None:
     )
 
 
-def test_its_record_names_the_second_provider_and_not_a_stand_in(painters: str) -> None:
+def test_its_record_names_the_provider_for_its_own_space_alone(painters: str, monkeypatch: pytest.MonkeyPatch) -> None:
     record = painted(painters).record
-    assert (record.model, record.requested_model, record.provider) == ("painter-1", "painter", "Painter")
+    unknown = (f"unknown (Space {painters})", "painter", "Gradio Space")
+    assert (record.model, record.requested_model, record.provider) == unknown
     assert (record.space, record.requested_space) == (painters, painters)
     assert not record.stand_in
+    monkeypatch.setattr(providers, "PROVIDERS", (moved(painters),))
+    own = run(Client(width=64, height=64).generate("a fox", model="painter", seed=1))
+    assert isinstance(own, Generation)
+    assert (own.record.model, own.record.provider, own.record.sent) == ("painter-1", "Painter", {})
+
+
+def test_what_a_look_alike_takes_by_default_is_recorded_and_a_provider_is_not_named_by_it(look_alike: str) -> None:
+    made = run(image(look_alike, seed=7, steps=4))
+    record = made.record
+    assert made.images[0].getpixel((0, 0)) == (7, 35, 0)
+    assert (record.model, record.provider) == (f"unknown (Space {look_alike})", "Gradio Space")
+    assert record.sent == {"randomize_seed": False, "guidance_scale": 3.5, "hf_token": "***"}
+    assert "secret" not in str(record.as_dict())
+    assert from_dict(record.as_dict()) == record
+
+
+def test_what_was_sent_besides_is_recorded_on_a_models_own_space_too(painters: str) -> None:
+    assert run(image(painters, "four", model="sketcher", seed=6)).record.sent == {
+        "strength": 9,
+        "randomize_seed": False,
+    }
 
 
 def test_its_bounds_are_its_own(painters: str) -> None:
