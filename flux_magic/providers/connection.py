@@ -33,6 +33,7 @@ _REDIRECTS = 6
 
 _PROXIED = "Check the proxy's address, name and password."
 _ONLINE = "Check the address and your connection; behind a proxy give --proxy."
+_LOCAL = "Without a network, --space local draws stand-in images on this machine."
 
 
 def open_session() -> aiohttp.ClientSession:
@@ -179,6 +180,8 @@ class Connection:
     def _translated(self, url: str) -> Iterator[None]:
         """Turns aiohttp's errors into ours. Their own texts may hold a proxy's address, and are left out."""
         host = shown_host(url)
+        far = bool(self._home) and urlsplit(url).hostname == self._home and not is_private(self._home)
+        local = f" {_LOCAL}" if far else ""  # nothing else that is asked for can be had without a network
         try:
             yield
         except FluxError:
@@ -186,20 +189,20 @@ class Connection:
         except ValueError as exc:
             raise ProtocolError(f"the Space gave an address that is none: {host}") from exc
         except aiohttp.ConnectionTimeoutError as exc:
-            raise TimedOut(f"no connection to {host} within {self.limits.connect:g} s", _ONLINE) from exc
+            raise TimedOut(f"no connection to {host} within {self.limits.connect:g} s", _ONLINE + local) from exc
         except aiohttp.SocketTimeoutError as exc:
             raise TimedOut(f"{host} sent nothing for {self.limits.silence:g} s", "Run the cell again.") from exc
         except aiohttp.ClientHttpProxyError as exc:
             # Not `from exc`: it holds the request, with the password.
             raise ConnectionFailed(f"the proxy refused: HTTP status {exc.status}", _PROXIED) from None
         except aiohttp.ClientProxyConnectionError as exc:
-            raise ConnectionFailed(f"no connection to the proxy: {_reason(exc)}", _PROXIED) from exc
+            raise ConnectionFailed(f"no connection to the proxy: {_reason(exc)}", _PROXIED + local) from exc
         except aiohttp.ClientPayloadError as exc:
             raise BrokenOff(f"{host} broke off in the middle of its answer", "Run the cell again.") from exc
         except aiohttp.ClientResponseError as exc:
             raise ProtocolError(f"{host} does not answer as HTTP: {type(exc).__name__}") from exc
         except (aiohttp.ClientError, ConnectionResetError) as exc:
-            raise ConnectionFailed(f"no connection to {host}: {_reason(exc)}", _ONLINE) from exc
+            raise ConnectionFailed(f"no connection to {host}: {_reason(exc)}", _ONLINE + local) from exc
 
 
 def _reason(exc: Exception) -> str:

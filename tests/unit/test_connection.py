@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import pickle
 
 import pytest
 
-from flux_magic.errors import InvalidRequest, QueueFull, RateLimited, TokenRefused
+from flux_magic.errors import ConnectionFailed, FluxError, InvalidRequest, QueueFull, RateLimited, TokenRefused
 from flux_magic.providers.answer import Answer, StatusError, http_error, seconds_to_wait
-from flux_magic.providers.connection import _checked_proxy, _environment_proxy, _proxy_options
+from flux_magic.providers.connection import _checked_proxy, _environment_proxy, _proxy_options, open_connection
 from flux_magic.providers.host import is_loopback, is_private
 
 PROXY = "http://ann:secret@proxy.example:3128"
@@ -194,3 +195,27 @@ def test_a_wait_is_told_in_seconds_or_as_a_date(header: str, seconds: float | No
 )
 def test_an_address_of_ones_own_network_is_known(host: str, *, private: bool) -> None:
     assert is_private(host) is private
+
+
+@pytest.mark.parametrize(
+    ("space", "url", "proxy", "local"),
+    [
+        pytest.param("https://a-b.invalid", "https://a-b.invalid/config", None, True, id="a Space out there"),
+        pytest.param("https://a-b.invalid", "https://a-b.invalid/x", "http://127.0.0.1:9", True, id="behind a proxy"),
+        pytest.param("http://127.0.0.1:9", "http://127.0.0.1:9/config", None, False, id="on this machine"),
+        pytest.param("", "https://a-b.invalid/fox.png", None, False, id="an image of the web"),
+        pytest.param("https://a-b.invalid", "https://cdn.invalid/fox.png", None, False, id="another host"),
+    ],
+)
+def test_without_a_network_the_error_names_the_local_space(
+    space: str, url: str, proxy: str | None, *, local: bool
+) -> None:
+    async def asked() -> FluxError:
+        async with open_connection(proxy, space=space) as connection:
+            with pytest.raises(ConnectionFailed, match="^no connection to ") as caught:
+                await connection.get_text(url)
+            return caught.value
+
+    error = asyncio.run(asked())
+    assert error.hint.endswith("Without a network, --space local draws stand-in images on this machine.") is local
+    assert len(str(error).splitlines()) == 2
