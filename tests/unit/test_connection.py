@@ -212,7 +212,7 @@ def test_without_a_network_the_error_names_the_local_space(
 ) -> None:
     async def asked() -> FluxError:
         async with open_connection(proxy, space=space) as connection:
-            with pytest.raises(ConnectionFailed, match="^no connection to ") as caught:
+            with pytest.raises(ConnectionFailed, match=r"^no connection to ") as caught:
                 await connection.get_text(url)
             return caught.value
 
