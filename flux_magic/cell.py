@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import prompt
+from .axes import values_at
 from .errors import InvalidRequest
 from .plan import plan
 from .settings import MOST_IMAGES, MOST_SWEPT, NAMES, Settings, resolve
@@ -56,7 +57,9 @@ def read(line: str, body: str | None, names: Mapping[str, object]) -> Cell:
     _check(options)
     settings = resolve(**settings_of(options))
     made, notes = _template(typed, options, names)
-    return Cell(options, settings, _images(made, options, settings), notes)
+    images = _images(made, options, settings)
+    _check_save(options.get("save"), images)
+    return Cell(options, settings, images, notes)
 
 
 def _images(made: Template, options: Mapping[str, Any], settings: Settings) -> list[ImageRequest] | Sweep:
@@ -117,13 +120,27 @@ def settings_of(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check(options: Mapping[str, Any]) -> None:
     """What can be known to fail is known before anything is sent."""
-    from .generation import save_target
-
     name = options.get("output", "")
     if keyword.iskeyword(name):
         raise InvalidRequest(f"--output {name}: this is a word of Python's own, give another name")
     if options.get("raw") and options.get("sweep"):
         raise InvalidRequest("--raw takes what is in braces as typed, and --sweep varies it: give one of them")
-    if path := options.get("save"):
-        several = any(isinstance(value, prompt.Several) for value in options.values()) or options.get("sweep")
-        save_target(path, 2 if several else options.get("count", 1))
+
+
+def _check_save(path: str | None, images: list[ImageRequest] | Sweep) -> None:
+    """Raise InvalidRequest if the images cannot be saved there, each under a name of its own."""
+    from . import file_names
+    from .generation import save_target
+
+    if not path:
+        return
+    swept = isinstance(images, Sweep)
+    axes, requests = (images.axes, images.requests) if isinstance(images, Sweep) else ((), images)
+    names = [axis.name for axis in axes]
+    save_target(path, len(requests), names, sheet=swept or len(requests) > 1)
+    if file_names.is_pattern(path):
+        rows = [
+            file_names.planned(request, place + 1) | (values_at(axes, place) if axes else {})
+            for place, request in enumerate(requests)
+        ]
+        file_names.check_distinct(path, rows, names)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import display, keepsake, picture, prompt
+from . import display, file_names, keepsake, picture, prompt
 from .errors import FluxError, InvalidRequest, NotAnImage, SaveError
 from .files import write_whole
 from .store import Stored, read_picture
@@ -159,23 +159,24 @@ class Generation:
     def save(
         self, path: str | os.PathLike[str], *, overwrite: bool = False, metadata: bool | None = None
     ) -> list[Path]:
-        """Write the picture to a file, or each into a folder as `{seed}-{digest12}.{ext}`.
+        """Write the picture to a file, or each into a folder as `{prompt}-{seed}-{digest}.{ext}`.
 
         The file carries what made it: the record, A1111's parameters, XMP with the IPTC fields.
 
         Args:
             path: ends in .png, .jpg, .jpeg or .webp for a file (another type than the delivered one
-                is encoded anew), anything else is a folder, made where it is missing.
+                is encoded anew), anything else is a folder, made where it is missing. A pattern such as
+                `{prompt}-{seed}.png` has the fields of `flux_magic.file_names.FIELDS`.
             overwrite: replace what is there. Without it, the same pixels already there are a
                 success and stay as they are, and anything else is an error.
             metadata: False leaves out what made it; None is as the generation was made.
 
         Returns the paths, one a file. Raises InvalidRequest for a suffix that there is no encoder
-        for, or one path for several images; StoreError where its bytes are in a store no more;
-        NotAnImage where they cannot be encoded anew; SaveError where it cannot be written.
+        for, a field that there is not, or one path for several images; StoreError where its bytes
+        are in a store no more; NotAnImage where they cannot be encoded anew; SaveError where it
+        cannot be written.
         """
-        target = save_target(path, len(self.files))
-        paths = [target / self._file_name(file) if is_folder(target) else target for file in self.files]
+        paths = self._paths(path)
         for place, (file, wanted) in enumerate(zip(self.files, paths, strict=True)):
             data = picture.as_suffix(file.data, wanted)
             if self.metadata if metadata is None else metadata:
@@ -183,8 +184,19 @@ class Generation:
             _write(data, wanted, overwrite=overwrite)
         return paths
 
-    def _file_name(self, file: ImageFile) -> str:
-        return f"{'noseed' if self.seed is None else self.seed}-{file.digest[:12]}{picture.suffix_of(file.media_type)}"
+    def _paths(self, path: str | os.PathLike[str]) -> list[Path]:
+        """Where each file is saved; by a pattern, the second of one name ends in `-2`."""
+        target = save_target(path, len(self.files))
+        named = [(file.record, picture.suffix_of(file.media_type)) for file in self.files]
+        if file_names.is_pattern(path):
+            paths: dict[Path, None] = {}
+            for number, one in enumerate(named, 1):
+                wanted = file_names.filled(os.fspath(path), self.record, *one)
+                paths[wanted if wanted not in paths else wanted.with_stem(f"{wanted.stem}-{number}")] = None
+            return list(paths)
+        if is_folder(target):
+            return [target / file_names.of(self.record, *one) for one in named]
+        return [target] * len(named)
 
     def outputs(self) -> list[display.Output]:
         """What a notebook shows: an output for each picture, then one with the parameters."""
@@ -216,9 +228,17 @@ def is_folder(path: Path) -> bool:
     return path.is_dir() or not path.suffix
 
 
-def save_target(path: str | os.PathLike[str], count: int) -> Path:
-    """The path, once it is known that `count` pictures can go there; raises InvalidRequest or SaveError."""
+def save_target(path: str | os.PathLike[str], count: int, axes: Iterable[str] = (), *, sheet: bool = False) -> Path:
+    """The path, once it is known that `count` pictures can go there; raises InvalidRequest or SaveError.
+
+    A pattern may name `axes` of a sweep. With `sheet` the error names the sheet that the pictures have.
+    """
     text = os.fspath(path)
+    if file_names.is_pattern(text):
+        file_names.check(text, axes)
+        if suffix := file_names.suffix_of(text):
+            picture.checked_suffix(Path(f"image{suffix}"))
+        return Path(text)
     with _saving_to(text):
         target = Path(text).expanduser()
         if text.endswith(("/", os.sep)):
@@ -228,7 +248,11 @@ def save_target(path: str | os.PathLike[str], count: int) -> Path:
             return target
         picture.checked_suffix(target)
     if count > 1:
-        raise InvalidRequest(f"cannot save {count} images as the one file {target.name}: give a folder")
+        grid = f'; their sheet is saved by .grid().save("{target.name}")' if sheet else ""
+        raise InvalidRequest(
+            f"cannot save {count} images as the one file {target.name}: "
+            f"give a folder, or a pattern such as {{prompt}}-{{seed}}{target.suffix}{grid}"
+        )
     return target
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, SupportsIndex, overload
 
-from . import picture
+from . import file_names, picture
 from .axes import COLUMNS, MOST_NAMED, Axis, how_many, place_of, sides, values_at
 from .display import Output
 from .errors import FluxError, MissingExtra, NotInSweep, few, shown
@@ -153,16 +153,25 @@ class Generations(Sequence[Generation]):
     def save(
         self, path: str | os.PathLike[str], *, overwrite: bool = False, metadata: bool | None = None
     ) -> list[Path]:
-        """Write each into a folder; as `Generation.save`.
+        """Write each into a folder, or by a pattern, which may name the axes as well; as `Generation.save`.
 
         One that cannot be written does not keep the others from it; then its error is raised, the first of them.
         """
-        save_target(path, len(self))
+        axes = [axis.name for axis in self.axes]
+        save_target(path, len(self), axes, sheet=True)
+        values: list[dict[str, object]] = [
+            {"n": place + 1, **(values_at(self.axes, place) if self.axes else {})} for place in self._places
+        ]
+        pattern = os.fspath(path) if file_names.is_pattern(path) else ""
+        if pattern:
+            rows = [file_names.made_of(item.record, item.record.files[0]) for item in self]
+            file_names.check_distinct(pattern, [row | own for row, own in zip(rows, values, strict=True)], axes)
         saved: list[Path] = []
         errors: list[FluxError] = []
-        for item in self:
+        for item, own in zip(self, values, strict=True):
             try:
-                saved += item.save(path, overwrite=overwrite, metadata=metadata)
+                target = file_names.partly(pattern, own) if pattern else path
+                saved += item.save(target, overwrite=overwrite, metadata=metadata)
             except FluxError as error:
                 errors.append(error)
         if errors:

@@ -12,7 +12,7 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.display import display
 from traitlets import Bool, Enum, Float, Int, Unicode, Union, observe
 
-from . import caller, cell, prompt, settings
+from . import caller, cell, file_names, prompt, settings
 from .errors import FluxError, Incomplete, InvalidRequest
 from .notes import note
 from .types import MAX_SEED
@@ -197,6 +197,7 @@ class FluxMagics(Magics):
             for generation in generations(requests, resolved, quiet=bool(options.get("quiet"))):
                 made.append(generation)
                 if path := options.get("save"):
+                    path = file_names.partly(path, {"n": len(made)})
                     saved = generation.save(path, overwrite=bool(options.get("overwrite")))
                     with above():
                         print(*(f"saved {file}" for file in saved), sep="\n")

@@ -170,7 +170,12 @@ OPTIONS = (
     Option(("--proxy",), "an http proxy", _text, "http://proxy.example:3128"),
     Option(("--timeout",), "seconds that a whole image may take", _seconds, "90"),
     Option(("--output",), "a name for the result in the notebook", _name, "fox"),
-    Option(("--save",), "a file, or a folder that gets {seed}-{digest}.{type}", _text, "fox.png"),
+    Option(
+        ("--save",),
+        "a file, a folder, or a pattern of {prompt} {seed} {steps} {size} {model} {digest} {n}",
+        _text,
+        "fox.png",
+    ),
     Option(("--overwrite",), "let --save replace another picture"),
     Option(("--inline",), "how the notebook keeps the picture: png, jpeg, or a link", _choice(*INLINE), "png"),
     Option(("--raw",), "take {names} in the prompt as typed"),

@@ -146,7 +146,7 @@ def test_saving_is_part_of_the_cell(kernel: Kernel) -> None:
     kernel.ok(once.replace("--seed 1", "--seed 2 --overwrite"))
     kernel.ok("%flux -n 2 --seed 1 --save many/ --size 256x256 --quiet a fox")
     names = kernel.ok("import os; print(sorted(os.listdir('many')), os.path.getsize('fox.png') > 1000)")
-    assert re.fullmatch(r"\['1-[0-9a-f]{12}\.webp', '2-[0-9a-f]{12}\.webp'\] True", names.stdout.strip())
+    assert re.fullmatch(r"\['a-fox-1-[0-9a-f]{12}\.webp', 'a-fox-2-[0-9a-f]{12}\.webp'\] True", names.stdout.strip())
 
 
 def test_names_are_filled_in_and_unknown_ones_are_noted(kernel: Kernel) -> None:
@@ -197,7 +197,7 @@ def test_a_result_that_could_not_be_saved_is_kept_under_its_name(kernel: Kernel)
 
 def test_what_was_saved_is_said(kernel: Kernel) -> None:
     cell = kernel.ok("%flux --save kept/ --seed 5 --size 256x256 --quiet a fox")
-    assert re.fullmatch(r"saved kept/5-[0-9a-f]{12}\.webp\n", cell.stdout)
+    assert re.fullmatch(r"saved kept/a-fox-5-[0-9a-f]{12}\.webp\n", cell.stdout)
 
 
 def test_an_empty_setting_is_none(kernel: Kernel) -> None:

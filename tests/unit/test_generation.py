@@ -130,10 +130,11 @@ def test_another_suffix_gets_the_picture_in_its_encoding(tmp_path: Path, suffix:
 
 
 @pytest.mark.parametrize("name", ["pictures", "pictures/", "v1.5/", "a/b"])
-def test_a_folder_gets_a_file_named_after_seed_and_digest(tmp_path: Path, name: str) -> None:
+def test_a_folder_gets_a_file_named_after_prompt_seed_and_digest(tmp_path: Path, name: str) -> None:
     made = generation(encoded("jpeg"))
-    assert made.save(f"{tmp_path}/{name}") == [tmp_path / name / f"42-{made.digest[:12]}.jpg"]
-    assert metadata.bare((tmp_path / name / f"42-{made.digest[:12]}.jpg").read_bytes()) == encoded("jpeg")
+    saved = tmp_path / name / f"a-red-fox-42-{made.digest[:12]}.jpg"
+    assert made.save(f"{tmp_path}/{name}") == [saved]
+    assert metadata.bare(saved.read_bytes()) == encoded("jpeg")
 
 
 def test_a_folder_that_is_there_is_one_whatever_its_name(tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_several_pictures_go_into_a_folder(tmp_path: Path) -> None:
     made = generation(encoded(), OTHER)
     paths = made.save(tmp_path)
     assert [metadata.bare(path.read_bytes()) for path in paths] == [encoded(), OTHER]
-    assert [path.name for path in paths] == [f"42-{file.digest[:12]}.png" for file in made.files]
+    assert [path.name for path in paths] == [f"a-red-fox-42-{file.digest[:12]}.png" for file in made.files]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +162,7 @@ def test_several_pictures_are_not_saved_as_one_file(tmp_path: Path, made: Genera
 def test_generations_are_saved_into_a_folder(tmp_path: Path) -> None:
     made = Generations([generation(seed=1), generation(OTHER, seed=2)])
     paths = made.save(tmp_path / "pictures")
-    assert [path.name.split("-")[0] for path in paths] == ["1", "2"]
+    assert [path.name.split("-")[3] for path in paths] == ["1", "2"]
     assert [metadata.bare(path.read_bytes()) for path in paths] == [encoded(), OTHER]
 
 

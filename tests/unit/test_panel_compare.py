@@ -396,11 +396,11 @@ def test_save_writes_all_of_a_sheet_into_the_folder(tmp_path: Path, monkeypatch:
     panel._keeper.save.click()
     assert text(panel) == "saved 4 images in pictures/"
     assert {path.name for path in (tmp_path / "pictures").iterdir()} == {
-        f"{one.seed}-{one.digest[:12]}.png" for one in made
+        f"a-fox-{one.seed}-{one.digest[:12]}.png" for one in made
     }
     panel._keeper.path.value = "fox.png"
     panel._keeper.save.click()
-    assert text(panel) == "cannot save 4 images as the one file fox.png: give a folder"
+    assert text(panel).startswith("cannot save 4 images as the one file fox.png: give a folder, or a pattern such as")
 
 
 def test_the_space_is_asked_anew_but_where_nothing_is_to_be_asked(
