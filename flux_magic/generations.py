@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from PIL.Image import Image
 
+    from .overview import Place
     from .sheet import Sheet
 
 INSTALL: Final = 'pip install "flux-magic[pandas]"'
@@ -181,9 +182,20 @@ class Generations(Sequence[Generation]):
     def grid(self) -> Image:
         """All images on one sheet with labels (Pillow, RGB, at most 60,000 pixels on a side), drawn once.
 
-        Those of no sweep are labelled by their seeds. An image whose file is gone has a note in its place.
+        Those of no sweep are labelled by their seeds. An image whose file is gone has a note in its place. What
+        `save` of it writes carries the records of the images, and `flux-magic verify` checks it.
         """
-        return self._drawn().image
+        from . import overview
+        from .sheet_file import SheetImage
+
+        if not self._carries:
+            return self._drawn().image
+        return SheetImage.of(self._drawn(), overview.contents(self.axes or (self._seeds(),), self._shown()))
+
+    @property
+    def _carries(self) -> bool:
+        """Whether a file of the sheet carries the records of its images."""
+        return all(item.metadata for item in self)
 
     def to_pandas(self) -> pd.DataFrame:
         """A table with a row for each image that there is, in order.
@@ -210,15 +222,21 @@ class Generations(Sequence[Generation]):
             return [output for item in self for output in _outputs_of(item)]
         # What draws a sheet is loaded when there is one: a single image does not wait for it.
         from . import overview
+
+        places, encoded = self._shown(), self._drawn().encoded()
+        sheet = overview.sheet(self.axes, places, encoded, metadata=self._carries)
+        return [sheet, overview.table(self.axes, places)]
+
+    def _shown(self) -> list[Place]:
+        """What a sheet shows in each place."""
         from .overview import Place
 
         there = dict(zip(self._places, self._items, strict=True))
         missing = self.missing
-        places = [
+        return [
             Place(there[place].record, there[place].replayed) if place in there else Place(None, missing=missing[place])
             for place in range(self._every)
         ]
-        return [overview.sheet(self.axes, places, self._drawn().encoded()), overview.table(self.axes, places)]
 
     def _drawn(self) -> Sheet:
         """The sheet, with a note where an image is missing."""

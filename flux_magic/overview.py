@@ -13,7 +13,7 @@ import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from . import display, prompt
 from .axes import Axis
@@ -21,6 +21,9 @@ from .display import Output
 from .layout import numbered
 from .record import Carried
 from .types import Record, markdown_text, printable
+
+if TYPE_CHECKING:
+    from .sheet_file import Contents
 
 _LEFT: Final = "text-align:left;vertical-align:top"
 _TEXT: Final = "margin:0;padding:0;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere"
@@ -64,19 +67,33 @@ def digest(places: Sequence[Place]) -> str:
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
-def sheet(axes: Sequence[Axis], places: Sequence[Place], encoded: bytes) -> Output:
+def contents(axes: Sequence[Axis], places: Sequence[Place]) -> Contents:
+    """Return what a sheet's file carries."""
+    from .sheet_file import Contents
+
+    carried = [
+        Carried(place.record).as_dict() | ({"replayed": True} if place.replayed else {})
+        for place in places
+        if place.record is not None
+    ]
+    return Contents(axes, _records(places), carried, _alt(axes, places))
+
+
+def sheet(axes: Sequence[Axis], places: Sequence[Place], encoded: bytes, *, metadata: bool = True) -> Output:
     """The output that embeds a sheet, with alternative text; its metadata hold every image's record.
 
     Args:
         axes: what was varied, one or more.
         places: one for each combination, the last axis varying the fastest.
         encoded: the sheet as a JPEG.
+        metadata: whether the picture carries the records inside as well.
     """
-    records = [
-        Carried(place.record).as_dict() | ({"replayed": True} if place.replayed else {})
-        for place in places
-        if place.record is not None
-    ]
+    from .sheet_file import with_records
+
+    inside = contents(axes, places)
+    records = [dict(one) for one in inside.carried]
+    if metadata:
+        encoded = with_records(encoded, inside)
     return Output(
         {"image/jpeg": base64.b64encode(encoded).decode(), "text/plain": line(axes, places)},
         {

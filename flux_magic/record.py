@@ -68,15 +68,18 @@ def from_dict(value: object) -> Record:
     if isinstance(version, int) and version > RECORD_VERSION:
         says = f"the record is of version {shown(version)}: this flux_magic reads up to {RECORD_VERSION}"
         raise RecordError(says, _UPGRADE)
-    return _from_version_1(_checked(f"record-{RECORD_VERSION}", value))
+    return _from_version_1(checked(f"record-{RECORD_VERSION}", value))
 
 
+_SHEET = "The cell of each is in its own file, and below the sheet in its notebook; flux-magic verify checks them."
 _UPGRADE = "Install a newer one: pip install --upgrade flux-magic"
 
 
 def carried_from(value: object) -> Carried:
     """The record and the copy that a notebook's metadata or a picture's text hold; raises RecordError."""
-    known = _checked("carried-1", value)
+    if isinstance(value, Mapping) and isinstance(value.get("sheet"), list) and "record" not in value:
+        raise RecordError(f"this is a sheet of {len(value['sheet'])} images, each with a record of its own", _SHEET)
+    known = checked("carried-1", value)
     copy, record = known.get("copy"), from_dict(known["record"])
     if copy is None:
         return Carried(record)
@@ -156,7 +159,7 @@ def _from_version_0(value: Mapping[str, Any]) -> Record:
         "files": given.get("files"),
         "circumstances": {**around, "seconds": given.get("seconds")},
     }
-    return _from_version_1(_checked("record-1", known))
+    return _from_version_1(checked("record-1", known))
 
 
 def _members(kind: type[Any], value: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,7 +175,8 @@ def _validator(name: str) -> Callable[[object], object]:
     return fastjsonschema.compile(schema)
 
 
-def _checked(schema: str, value: object) -> Mapping[str, Any]:
+def checked(schema: str, value: object) -> Mapping[str, Any]:
+    """Return the value if it is valid by one of our schemas; raises RecordError if it is not."""
     import fastjsonschema
 
     try:

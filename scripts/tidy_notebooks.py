@@ -11,7 +11,7 @@ from typing import Any
 
 import nbformat
 
-from flux_magic import keepsake
+from flux_magic import keepsake, sheet_file
 from flux_magic.record import Carried, carried_from, from_dict
 from flux_magic.types import UNKNOWN, Record
 
@@ -55,12 +55,19 @@ def tidy_output(output: Any) -> None:
 
 
 def tidy_sheet(output: Any) -> None:
-    """The records of a sweep without their times; the sheet itself carries none."""
-    known = output.metadata["flux_magic"]["sheet"]
-    carried = [carried_from(one) for one in known]
-    output.metadata["flux_magic"]["sheet"] = [
-        {**one, **Carried(timeless(each.record), each.copy).as_dict()} for one, each in zip(known, carried, strict=True)
+    """The records of a sweep without their times, in the metadata and in the sheet."""
+    known = output.metadata["flux_magic"]
+    carried = [carried_from(one) for one in known["sheet"]]
+    known["sheet"] = [
+        {**one, **Carried(timeless(each.record), each.copy).as_dict()}
+        for one, each in zip(known["sheet"], carried, strict=True)
     ]
+    data = base64.b64decode(output.data["image/jpeg"])
+    if inside := sheet_file.read(data):
+        records, alt = [timeless(each.record) for each in carried], output.metadata["image/jpeg"]["alt"]
+        data = sheet_file.with_records(data, sheet_file.Contents(inside.axes, records, known["sheet"], alt))
+        known["sha256"] = keepsake.sha256(data)
+        output.data["image/jpeg"] = base64.b64encode(data).decode()
 
 
 def tidy_folder(folder: Path) -> None:

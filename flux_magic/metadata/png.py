@@ -91,11 +91,14 @@ def _chunks(data: bytes) -> tuple[list[_Chunk], bytes]:
 
 def _texts(carried: Written) -> list[bytes]:
     parameters = speakable(carried.parameters)
-    written = (
-        _latin(_PARAMETERS, parameters) if _LATIN.fullmatch(parameters) else _international(_PARAMETERS, parameters)
-    )
     packet = xmp.packet(carried, with_record=False).decode()
-    return [written, _international(_XMP, packet), _international(_RECORD, speakable(carried.record))]
+    latin = _LATIN.fullmatch(parameters)
+    written = [_latin(_PARAMETERS, parameters) if latin else _international(_PARAMETERS, parameters)]
+    return [
+        *(written if parameters else []),
+        _international(_XMP, packet),
+        _international(_RECORD, speakable(carried.record)),
+    ]
 
 
 def _latin(keyword: str, text: str) -> bytes:

@@ -20,7 +20,7 @@ class Written:
     """What is to be written into a file.
 
     Attributes:
-        parameters: the text in the form of AUTOMATIC1111's web UI, as `a1111_text` makes it.
+        parameters: the text in the form of AUTOMATIC1111's web UI, as `a1111_text` makes it; empty for none.
         record: a JSON text of ASCII characters alone.
         prompt: what was asked for, for the fields of IPTC.
         system: what made the picture: a model's name, or `flux_magic stand-in`.

@@ -59,7 +59,8 @@ def gather(subject: Subject) -> Evidence | None:
     line = _values(_LINE, subject.line)
     carriers: list[tuple[str, Carried]] = []
     if subject.told is not None:
-        carriers.append(("notebook", _told(subject.told, line.get("digest"), data)))
+        holder = "notebook" if subject.where == "notebook" else "sheet"
+        carriers.append((holder, _told(subject.told, line.get("digest"), data)))
     if found.record:
         with suppress(RecordError) if carriers else nullcontext():  # the notebook's is the one that counts
             carriers.append(("picture", _read(loads(found.record))))

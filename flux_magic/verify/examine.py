@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
-from .. import keepsake, picture
+from .. import keepsake, picture, sheet_file
 from ..errors import NotAnImage, RecordError
+from ..store import BESIDE
 from ..types import Copy, Record
 from . import evidence
 from .evidence import Evidence
+from .notebooks import read_sheet
 from .paths import Paths, find_subjects
 from .report import Report
-from .subjects import Subject
+from .subjects import Found, Subject
 from .verdict import Outcome, Status, Verdict
 from .words import reason_of_file
 
@@ -29,6 +33,7 @@ class Examined:
         place: the picture's among the record's files, from 0.
         form: the media type that the embedded picture was written in; empty where there is none.
         checkable: whether it can be made anew and compared.
+        sheet: whether it is a sheet, which is made of images and not anew.
     """
 
     outcome: Outcome
@@ -37,6 +42,7 @@ class Examined:
     place: int = 0
     form: str = ""
     checkable: bool = True
+    sheet: bool = False
 
     @property
     def recorded(self) -> Record:
@@ -57,19 +63,36 @@ def check_static(paths: Paths, *, keep: bool = True) -> Report:
     found = find_subjects(paths)
     verdicts, problems = [], list(found.problems)
     for subject, examined in examined_all(found.subjects, problems):
+        if examined.outcome is Outcome.UNTOLD and subject.of_sheet and subject.source is None and examined.checkable:
+            continue  # the sheet's file has no more of it than shows, and that is checked
         verdicts.append(_verdict(subject, examined, subject.kept(keep)))
     return Report(tuple(verdicts), found.others, tuple(problems))
 
 
 def examined_all(found: Iterable[Subject], problems: list[str]) -> list[tuple[Subject, Examined]]:
-    """Each subject with what the static check found; what cannot be read is added to the problems."""
+    """Each subject with what the static check found; what cannot be read is added to the problems.
+
+    Behind a sheet's file come the images on it that are not found elsewhere as well.
+    """
     examined = []
     for subject in found:
         try:
             examined.append((subject, examine(subject)))
+            examined += [(one, examine(one)) for one in _on_sheet(subject, problems)]
         except Unreadable as error:
             problems.append(f"{subject.label}: {error}")
-    return examined
+    return list(_each_once(examined))
+
+
+def _each_once(examined: list[tuple[Subject, Examined]]) -> Iterator[tuple[Subject, Examined]]:
+    """Leave out an image of a sheet's file that is checked in another place: to make it again would cost twice."""
+    there = {one.record.files for subject, one in examined if one.record and not subject.of_sheet}
+    for subject, one in examined:
+        if subject.of_sheet and one.record and not one.outcome.is_broken:
+            if one.record.files in there:
+                continue
+            there.add(one.record.files)
+        yield subject, one
 
 
 def _verdict(subject: Subject, examined: Examined, embedded: bytes | None) -> Verdict:
@@ -84,6 +107,8 @@ def _verdict(subject: Subject, examined: Examined, embedded: bytes | None) -> Ve
 def examine(subject: Subject) -> Examined:
     """Compare a picture with its record; raises Unreadable for a file that is none."""
     try:
+        if sheet := _sheet_of(subject):
+            return _compared_sheet(sheet, subject.data or b"")
         seen = evidence.gather(subject)
     except RecordError as error:
         return Examined(Outcome.UNTOLD, reason_of_file(error), checkable=False)
@@ -95,6 +120,37 @@ def examine(subject: Subject) -> Examined:
     if record.seed is None:
         return Examined(Outcome.UNTOLD, "its record has no seed", record, checkable=False)
     return _compared(seen, record)
+
+
+def _sheet_of(subject: Subject) -> sheet_file.Carried | None:
+    """Return what a sheet's file carries; raises RecordError and OSError."""
+    data = subject.data if subject.where == "file" and subject.told is None else None
+    return sheet_file.read(data) if data else None
+
+
+def _on_sheet(subject: Subject, problems: list[str]) -> list[Subject]:
+    """Return the images on a sheet's file, in the order of the sheet."""
+    try:
+        sheet = _sheet_of(subject)
+    except RecordError:  # told with the sheet itself
+        return []
+    if sheet is None or not isinstance(subject.source, Path):
+        return []
+    images = Found()
+    read_sheet(subject.label, list(sheet.images), subject.source.parent / BESIDE, images, "file")
+    problems += images.problems
+    return images.subjects
+
+
+def _compared_sheet(sheet: sheet_file.Carried, data: bytes) -> Examined:
+    """Return if a sheet's file is what was written; the images on it are compared one by one."""
+    images = f"a sheet of {len(sheet.images)} image{'' if len(sheet.images) == 1 else 's'}"
+    if sheet.is_whole(data):
+        return Examined(Outcome.INTACT, images, checkable=False, sheet=True)
+    with suppress(NotAnImage):
+        if picture.pixel_digest(picture.decode(data)) == sheet.digest:
+            return Examined(Outcome.REENCODED, f"{images}, the same pixels", checkable=False, sheet=True)
+    return Examined(Outcome.ALTERED, f"{images}, {_ALTERED}", checkable=False, sheet=True)
 
 
 def _compared(seen: Evidence, record: Record) -> Examined:

@@ -11,10 +11,14 @@ from .verdict import Grade, Outcome, Status, Verdict
 
 
 def unmade(subject: Subject, seen: Examined, why: str, *, keep: bool) -> Verdict:
-    """The verdict where nothing was made anew: what is not sound fails, all else could not be checked."""
+    """The verdict where nothing was made anew: what is not sound fails, all else could not be checked.
+
+    A sheet is not made anew, but the images on it are: it passes if it is sound.
+    """
+    sound = Status.PASS if seen.sheet and seen.outcome.is_sound else Status.UNCHECKED
     return Verdict(
         label=subject.label,
-        status=Status.FAIL if seen.outcome.is_broken else Status.UNCHECKED,
+        status=Status.FAIL if seen.outcome.is_broken else sound,
         static=seen.outcome,
         why="; ".join(filter(None, (seen.why, why))),
         where=subject.where,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from .. import keepsake
+from .. import keepsake, sheet_file
 from ..errors import RecordError
 from ..record import carried_from
 from ..settings import MOST_SWEPT, resolve
@@ -62,17 +62,26 @@ def _read_cell(label: str, outputs: list[Any], beside: Path, found: Found) -> No
             found.others += 1
     for number, (picture, told, line) in enumerate(mine, 1):
         which = f"{label}, picture {number}" if len(mine) > 1 else label
-        if isinstance(told, dict) and "sheet" in told:
-            _read_sheet(which, told["sheet"], beside, found)
-            if told.get("sha256") != keepsake.sha256(picture or b""):
-                found.problems.append(
-                    f"{which}: the sheet is not the picture that was shown: it was altered, or deleted"
-                )
+        if told is None and (inside := _sheet_inside(picture)):  # a tool took the metadata out
+            records, whole = inside.images, inside.is_whole(picture or b"")
+        elif isinstance(told, dict) and "sheet" in told:
+            records, whole = told["sheet"], told.get("sha256") == keepsake.sha256(picture or b"")
         else:
             found.subjects.append(Subject(which, "notebook", picture, told, line))
+            continue
+        read_sheet(which, records, beside, found)
+        if not whole:
+            found.problems.append(f"{which}: the sheet is not the picture that was shown: it was altered, or deleted")
 
 
-def _read_sheet(label: str, records: Any, beside: Path, found: Found) -> None:
+def _sheet_inside(picture: bytes | None) -> sheet_file.Carried | None:
+    try:
+        return sheet_file.read(picture) if picture else None
+    except RecordError:
+        return None
+
+
+def read_sheet(label: str, records: Any, beside: Path, found: Found, where: str = "notebook") -> None:
     """Add the images of a sweep's sheet, which shows them small: they are elsewhere."""
     if not isinstance(records, list) or len(records) > MOST_SWEPT:
         many = f"{len(records)} of them, more than {MOST_SWEPT}" if isinstance(records, list) else "no list of them"
@@ -82,7 +91,9 @@ def _read_sheet(label: str, records: Any, beside: Path, found: Found) -> None:
     for number, told in enumerate(records, 1):
         if isinstance(told, dict):
             source = _kept(told, known)
-            found.subjects.append(Subject(f"{label}, image {number} of the sheet", "notebook", source, told))
+            found.subjects.append(
+                Subject(f"{label}, image {number} of the sheet", where, source, told, of_sheet=where == "file")
+            )
     if rubbish := sum(not isinstance(told, dict) for told in records):
         found.problems.append(
             f"{label}: {rubbish} of {len(records)} records of the sheet cannot be read: no JSON objects"

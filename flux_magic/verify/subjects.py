@@ -21,6 +21,7 @@ class Subject:
         source: its bytes, or the file that has them; None where none are embedded, as with a link.
         told: what the notebook's metadata hold of ours, as JSON; None where that is nothing.
         line: what the notebook says of it in one line of text; may be empty.
+        of_sheet: whether it is one of the images on a sheet's file.
     """
 
     label: str
@@ -28,6 +29,7 @@ class Subject:
     source: bytes | Path | None = field(repr=False)
     told: Any = field(default=None, repr=False)
     line: str = ""
+    of_sheet: bool = False
 
     @property
     def data(self) -> bytes | None:

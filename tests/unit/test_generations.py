@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from flux_magic import picture
+from flux_magic import picture, sheet_file
 from flux_magic.errors import FluxError, MissingExtra, NotInSweep
 from flux_magic.generation import Generation, ImageFile
 from flux_magic.generations import Generations
@@ -254,7 +254,7 @@ def test_a_grid_is_a_copy_and_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> 
     made.grid().paste("red", (0, 0, 500, 500))
     assert made.grid().getpixel((0, 0)) == (255, 255, 255)
     made.outputs()
-    assert len(decoded) == 12
+    assert [opened(one).format for one in decoded] == ["PNG"] * 12 + ["JPEG"], "each once, and the sheet that is shown"
 
 
 def test_a_sheet_that_is_filled_already_is_taken_and_what_is_missing_marked_in_it() -> None:
@@ -264,6 +264,23 @@ def test_a_sheet_that_is_filled_already_is_taken_and_what_is_missing_marked_in_i
     made = sweep(5, sheet=sheet)
     assert made.grid().getpixel(sheet.box(0)[:2]) == before.getpixel(sheet.box(0)[:2])
     assert made.grid().crop(sheet.box(5)).getextrema() != before.crop(sheet.box(5)).getextrema()
+
+
+def test_a_grid_that_was_changed_is_saved_as_pillow_saves_it(tmp_path: Path) -> None:
+    made, named = sweep(), tmp_path / "sheet.png"
+    drawn, pickled, of_one_without = made.grid(), pickle.loads(pickle.dumps(made.grid())), made[:3]
+    drawn.paste("red", (0, 0, 9, 9))
+    without = Generations([replace(one, metadata=False) for one in of_one_without])
+    for image in (drawn, pickled, made.grid().crop((0, 0, 50, 50)), made.grid().copy(), without.grid()):
+        image.save(named)
+        assert (sheet_file.read(named.read_bytes()), opened(named.read_bytes()).size) == (None, image.size)
+    made.grid().save(named, exif=Image.Exif())
+    assert sheet_file.read(named.read_bytes()) is None, "the caller has texts of its own"
+    made.grid().save(tmp_path / "sheet.bmp")
+    with pytest.raises(ValueError, match="unknown file extension"):
+        made.grid().save(tmp_path / "sheet.xyz")
+    with pytest.raises(FileNotFoundError):
+        made.grid().save(tmp_path / "no" / "sheet.png")
 
 
 def test_a_sweep_shows_its_sheet_and_its_table() -> None:

@@ -9,15 +9,19 @@ from typing import Any
 
 import nbformat
 import pytest
+from PIL.PngImagePlugin import PngInfo
 
+from flux_magic import keepsake, sheet_file
+from flux_magic.errors import RecordError
 from flux_magic.generations import Generations
+from flux_magic.origin import recall
 from flux_magic.record import carried_from
 from flux_magic.settings import MOST_SWEPT
-from flux_magic.store import Store
+from flux_magic.store import Store, exported_path, write
 from flux_magic.sweeps import Axis
 from flux_magic.types import UNKNOWN
 from flux_magic.verify import Outcome, Status, check_static, find_subjects
-from tests.unit.samples import encoded, generation
+from tests.unit.samples import encoded, generation, opened
 from tests.unit.test_verify import cell, output, shown, written
 
 TIDY = Path(__file__).parents[2] / "scripts" / "tidy_notebooks.py"
@@ -143,12 +147,102 @@ def test_what_else_a_sheets_output_shows_is_told() -> None:
     assert "the output shows text/html, which is not ours" in problem
 
 
-def test_a_sheet_without_its_metadata_is_a_picture_without_a_record() -> None:
+def test_a_sheet_without_its_metadata_carries_the_records_itself() -> None:
     outputs = sheet()
+    written(Path("fox.ipynb"), cell(*outputs))
+    expected = check_static(["fox.ipynb"])
     outputs[0]["metadata"].clear()
     written(Path("fox.ipynb"), cell(*outputs))
-    (verdict,) = check_static(["fox.ipynb"]).verdicts
-    assert (verdict.status, verdict.why) == (Status.UNCHECKED, "the notebook holds no record of it")
+    assert check_static(["fox.ipynb"]).as_dict() == expected.as_dict()
+    data = base64.b64decode(outputs[0]["data"]["image/jpeg"])
+    outputs[0]["data"]["image/jpeg"] = base64.b64encode(data[:-200] + bytes(198) + data[-2:]).decode()
+    written(Path("fox.ipynb"), cell(*outputs))
+    (problem,) = check_static(["fox.ipynb"]).problems
+    assert "it was altered, or deleted" in problem
+
+
+FOXES = Generations([generation(encoded(colour=one), seed=one) for one in (1, 2, 3)], [Axis("seed", (1, 2, 3))])
+
+
+def saved(name: str, how: str) -> Path:
+    """A sheet's file: as `grid()` saves it, as a notebook shows it, or with something done to it."""
+    path = Path(name)
+    if how == "shown":
+        path.write_bytes(base64.b64decode(FOXES.outputs()[0].data["image/jpeg"]))
+        return path
+    FOXES.grid().save(path)
+    if how == "saved":
+        return path
+    image = opened(path.read_bytes())
+    texts = PngInfo()
+    for keyword, text in image.text.items():  # type: ignore[attr-defined]
+        texts.add_itxt(keyword, text.replace('"seed":2,', '"seed":7,', 1) if how == "edited" else text)
+    if how == "drawn on":
+        image.paste("red", (0, 0, 9, 9))
+    image.save(path, pnginfo=None if how == "stripped" else texts, optimize=True)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "how", "outcome", "why"),
+    [
+        pytest.param("sheet.png", "saved", Outcome.INTACT, "a sheet of 3 images", id="PNG"),
+        pytest.param("sheet.jpg", "saved", Outcome.INTACT, "a sheet of 3 images", id="JPEG"),
+        pytest.param("sheet.webp", "saved", Outcome.INTACT, "a sheet of 3 images", id="WebP"),
+        pytest.param("sheet.jpeg", "shown", Outcome.INTACT, "a sheet of 3 images", id="out of a notebook"),
+        pytest.param("a.png", "optimized", Outcome.REENCODED, "a sheet of 3 images, the same pixels", id="optimized"),
+        pytest.param(
+            "a.png", "drawn on", Outcome.ALTERED, "a sheet of 3 images, altered since it was made", id="drawn on"
+        ),
+        pytest.param("a.png", "stripped", Outcome.UNTOLD, "the file holds no record of it", id="stripped"),
+    ],
+)
+def test_a_sheets_file_carries_the_records_of_its_images_and_is_checked(
+    name: str, how: str, outcome: Outcome, why: str
+) -> None:
+    path = saved(name, how)
+    (verdict,) = check_static(["."]).verdicts
+    assert (verdict.label, verdict.static, verdict.why) == (name, outcome, why)
+    assert (verdict.status is Status.PASS) is outcome.is_sound
+    if outcome is not Outcome.UNTOLD:
+        with pytest.raises(RecordError, match="this is a sheet of 3 images, each with a record of its own"):
+            recall(path)
+
+
+def test_a_record_on_a_sheet_that_was_edited_fails() -> None:
+    saved("sheet.png", "edited")
+    labels = [(one.label, one.status) for one in check_static(["."]).verdicts]
+    assert ("sheet.png, image 2 of the sheet", Status.FAIL) in labels
+
+
+def test_the_images_on_a_sheet_are_checked_where_they_are_and_each_once() -> None:
+    saved("sheet.png", "saved")
+    saved("sheet.jpg", "saved")
+    for one in list(FOXES)[:2]:
+        write(exported_path(Path("flux_images"), one.record), one.record, [one.data])
+    exported = [path.as_posix() for path in sorted(Path("flux_images").glob("*.png"))]
+    report = check_static(["."])
+    assert [one.label for one in report.verdicts] == ["sheet.jpg", "sheet.png", *exported]
+    assert report.passed
+    assert [one.label for one in check_static(["sheet.png"]).verdicts] == [
+        "sheet.png",
+        "sheet.png, image 1 of the sheet",
+        "sheet.png, image 2 of the sheet",
+    ]
+    Path(exported[0]).write_bytes(encoded(colour=99))
+    assert not check_static(["sheet.png"]).passed
+
+
+@pytest.mark.parametrize(
+    "text", ['{"sheet": 3}', '{"sheet": [3], "copy": {}}', '{"sheet": [', '{"sheet": []}'], ids=["a", "b", "c", "d"]
+)
+def test_damaged_records_of_a_sheet_are_told(text: str) -> None:
+    texts = PngInfo()
+    texts.add_itxt("flux_magic", text)
+    opened(encoded()).save("sheet.png", pnginfo=texts)
+    (verdict,) = check_static(["."]).verdicts
+    assert verdict.status is Status.UNCHECKED
+    assert verdict.why.startswith("the record is no")
 
 
 def test_tidying_takes_the_times_out_of_a_sheet_and_leaves_all_else() -> None:
@@ -157,10 +251,15 @@ def test_tidying_takes_the_times_out_of_a_sheet_and_leaves_all_else() -> None:
     written(Path("fox.ipynb"), {"id": "fox", **cell(*outputs)})
     runpy.run_path(str(TIDY))["tidy"](Path("fox.ipynb"))
     (first, _) = nbformat.read("fox.ipynb", as_version=4).cells[0].outputs
-    assert first["data"] == outputs[0]["data"]
+    shown, tidied = (base64.b64decode(one["data"]["image/jpeg"]) for one in (outputs[0], first))
+    assert keepsake.bare_sha256(tidied) == keepsake.bare_sha256(shown)
+    inside = sheet_file.read(tidied)
+    assert inside is not None
+    assert list(inside.images) == first["metadata"]["flux_magic"]["sheet"]
+    assert check_static(["fox.ipynb"]).problems == ()
     before, after = (one["metadata"]["flux_magic"]["sheet"] for one in (outputs[0], first))
     for was, now in zip(before, after, strict=True):
-        record, tidied = carried_from(was).record, carried_from(now).record
-        assert (tidied.files, tidied.seed, tidied.prompt) == (record.files, record.seed, record.prompt)
-        assert (tidied.circumstances.started, tidied.circumstances.seconds) == (UNKNOWN, None)
+        record, timeless = carried_from(was).record, carried_from(now).record
+        assert (timeless.files, timeless.seed, timeless.prompt) == (record.files, record.seed, record.prompt)
+        assert (timeless.circumstances.started, timeless.circumstances.seconds) == (UNKNOWN, None)
     assert [one.get("replayed") for one in after] == [None, True, None]
