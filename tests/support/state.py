@@ -108,6 +108,6 @@ def _package() -> Iterator[tuple[str, object]]:
     if extension := modules.get("flux_magic.extension"):
         yield "loaded extensions", len(extension._loaded)
     if hub := modules.get("flux_magic.providers.hub"):
-        yield "known commits", dict(hub._commits)
+        yield "what the Hub said", dict(hub._answers)
     if shell := modules.get("IPython.core.interactiveshell"):
         yield "IPython's shell", shell.InteractiveShell._instance

@@ -11,6 +11,7 @@ import pytest
 
 from flux_magic import client, job
 from flux_magic.panel import Panel
+from flux_magic.providers import hub
 from flux_magic.providers.base import AsyncGeneratorProvider, AsyncResult, Messages, ProviderModelMixin
 from flux_magic.providers.connection import Connection
 from flux_magic.types import Event, ImageRequest, ImageResponse, Running
@@ -121,7 +122,8 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
 
     for asker in (client, job):
         monkeypatch.setattr(asker, "get_provider", lambda _model: Mine)
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")  # no test asks the Hub for a commit
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")  # no test asks the Hub of the world
+    monkeypatch.setattr(hub, "_answers", {})
     return Mine
 
 

@@ -33,7 +33,6 @@ WENT_ALONG = {"randomize_seed": False, "guidance_scale": 3.5}
 @pytest.fixture(autouse=True)
 def provider(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Scripted]:
     """A provider of one model with a Space of its own; every Space sends the same values along."""
-    monkeypatch.setattr(hub, "_answers", {})
     for name in ("SPACE", "REPLAY"):
         monkeypatch.delenv(f"FLUX_MAGIC_{name}", raising=False)
     monkeypatch.setenv("FLUX_MAGIC_STORE", str(tmp_path / "store"))

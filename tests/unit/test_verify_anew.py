@@ -261,6 +261,13 @@ def test_each_image_of_a_sheet_is_made_anew_and_passes_where_its_record_says_the
     verdicts = checked().verdicts
     assert [one.status for one in verdicts] == [Status.FAIL, Status.PASS, Status.FAIL]
     assert [request.seed for request in requests(provider)] == [1, 2, 3]
+    sweep.grid().save("sheet.png")
+    sheet, *images = checked("sheet.png").verdicts
+    assert (sheet.status, sheet.static) == (Status.PASS, Outcome.INTACT), "the sheet itself is not made anew"
+    assert [one.status for one in images] == [Status.FAIL, Status.PASS, Status.FAIL]
+    assert len(requests(provider)) == 6
+    assert len(checked(".").verdicts) == 4
+    assert len(requests(provider)) == 9, "an image of the notebook's sheet is not made twice"
 
 
 @pytest.mark.parametrize(
