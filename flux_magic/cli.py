@@ -5,25 +5,27 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import runpy
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from . import local
 from .errors import FluxError, LocalSpaceError
+from .notes import accept_any_text, answer, writable
+
+if TYPE_CHECKING:
+    from .origin import Recalled
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
+    accept_any_text()
     try:
-        code = _run(arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:  # who reads it has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    return code
+        return _run(arguments)
+    finally:
+        answer("", end="")  # flush here, where a reader that has gone is no error
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -85,8 +87,14 @@ def _info(image: str, *, as_json: bool) -> int:
         found = recall(image)
     except FluxError as error:
         return _failed(error)
-    print(json.dumps(found.as_dict(), indent=1) if as_json else found.described())
+    answer(json.dumps(found.as_dict(), indent=1) if as_json else _described(found))
     return 0
+
+
+def _described(found: Recalled) -> str:
+    """Return all that is known, with Python in place of a cell that stdout's encoding would change."""
+    text, cell = found.described(), found.cell
+    return text if writable(cell, sys.stdout) == cell else text.removesuffix(cell) + found.call
 
 
 def _export(notebooks: Sequence[str]) -> int:
@@ -99,7 +107,7 @@ def _export(notebooks: Sequence[str]) -> int:
         except FluxError as error:
             code = _failed(error)
         else:
-            print(report)
+            answer(str(report))
             code = code or (0 if report.whole else 1)
     return code
 
@@ -114,7 +122,7 @@ def _doctor(space: str | None, model: str | None) -> int:
     from .settings import resolve
 
     report = asyncio.run(examine(resolve(space=space, model=model)))
-    print(report)
+    answer(str(report))
     return 0 if report.healthy else 1
 
 

@@ -13,7 +13,7 @@ from traitlets.config import Config
 from . import completion, settings
 from .errors import FluxError
 from .magics import FluxMagics
-from .notes import note
+from .notes import accept_any_text, note
 from .record_magics import RecordMagics
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ _loaded: list[_Loaded] = []
 
 def load(shell: InteractiveShell, *, keep_config: bool) -> None:
     """Register the magics; with `keep_config` what `%config` had set before a reload is set again."""
+    if getattr(shell, "kernel", None) is None:
+        accept_any_text()  # an image is made before a terminal's encoding refuses its prompt
     _drop_what_is_not_allowed(shell)
     section = copy.deepcopy(shell.config[_SECTION]) if _SECTION in shell.config else None
     magics = FluxMagics(shell=shell, parent=shell)

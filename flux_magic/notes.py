@@ -1,14 +1,52 @@
-"""What a person should know beside a result: a line each on stderr, which a notebook shows with the cell."""
+"""Text for a person: a command's answer on stdout, notes on stderr, in whatever encoding these have."""
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import sys
-from typing import Final
+from typing import Final, TextIO
 
 MOST_NOTES: Final = 5
 """Notes of one kind that are told; of the rest, how many there are."""
 
+_GONE: Final = (errno.EPIPE, errno.EINVAL)
+"""Errors of a pipe that nothing reads any more; Windows has the second."""
+
+
+def accept_any_text() -> None:
+    """Make stdout and stderr escape the characters that their encoding lacks, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def writable(text: str, stream: TextIO) -> str:
+    """Return `text` with the characters escaped that the stream's encoding lacks."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def answer(text: str, end: str = "\n") -> None:
+    """Print a command's answer. A reader that has gone, as in `| head -1`, is no error.
+
+    Raises SystemExit, with one line and exit code 1, if the answer cannot be written.
+    """
+    try:
+        print(text, end=end, flush=True)
+    except OSError as error:
+        # Python writes the rest once more as it ends, and would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno not in _GONE:
+            raise SystemExit(f"flux-magic: cannot write the answer: {error.strerror}") from None
+
 
 def note(text: str) -> None:
     """Tell a person this."""
-    print(f"note: {text}", file=sys.stderr)
+    print(writable(f"note: {text}", sys.stderr), file=sys.stderr)
+
+
+def is_watched() -> bool:
+    """Return if stderr is a terminal, where a person sees a progress bar."""
+    return sys.stderr is not None and sys.stderr.isatty()

@@ -47,10 +47,18 @@ class Recalled:
     @property
     def cell(self) -> str:
         """The cell that makes it."""
-        if self.record is not None:
-            return prompt.command(self.record)
-        options = dict(self.options)
+        options = self._needed
         return prompt.cell(options.pop("prompt"), **options)
+
+    @property
+    def call(self) -> str:
+        """The Python that makes it, in ASCII."""
+        options = self._needed
+        return prompt.call(options.pop("prompt"), **options)
+
+    @property
+    def _needed(self) -> dict[str, Any]:
+        return prompt.needed_options(self.record) if self.record is not None else dict(self.options)
 
     def described(self) -> str:
         """All that is known, in lines of text: what `flux-magic info` prints."""

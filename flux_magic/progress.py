@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import FluxError
 from .generation import ClientEvent, Generation
+from .notes import is_watched, writable
 from .types import Log, Preview, Queued, Running, Waiting
 
 if TYPE_CHECKING:
@@ -216,8 +217,9 @@ def moment(text: str) -> None:
     """Show a text for a moment, to a person who looks on, and leave nothing of it."""
     shell = _shell()
     if getattr(shell, "kernel", None) is None:
-        if sys.stderr.isatty():
-            print(text, end="\r", file=sys.stderr, flush=True)  # what comes next is written over it
+        if is_watched():
+            # What comes next is written over it.
+            print(writable(text, sys.stderr), end="\r", file=sys.stderr, flush=True)
     elif getattr(shell.kernel, "_allow_stdin", False):  # nobody looks on where a program runs the notebook
         slot = NotebookSlot()
         slot.draw(Status(text), bar=False)
@@ -241,7 +243,7 @@ class Replays:
 def _screen() -> Screen | None:
     if getattr(_shell(), "kernel", None) is not None:
         return NotebookSlot()
-    return Terminal() if sys.stderr.isatty() else None
+    return Terminal() if is_watched() else None
 
 
 def _shell() -> Any:
@@ -308,7 +310,7 @@ class Terminal:
 
             self._bar = tqdm(leave=False, bar_format="{desc} {bar:20} {elapsed}", file=sys.stderr)
         self._bar.total, self._bar.n = status.total or 1, status.done or 0
-        self._bar.set_description_str(status.text)
+        self._bar.set_description_str(writable(status.text, sys.stderr))
 
     def clear(self) -> None:
         if self._bar is not None:

@@ -364,11 +364,16 @@ def cell(text: str, **options: object) -> str:
     """The cell that sends `text` as the prompt with these options of `generate`; one that is None is left out."""
     given = {name: value for name, value in options.items() if value is not None}
     if _NO_CELL.search(text) or not all(_WORD_ALONE.fullmatch(str(value)) for value in given.values()):
-        listed = "".join(f", {name}={value!a}" for name, value in given.items())
-        return f"import flux_magic\n\nflux_magic.generate({text!a}{listed})"
+        return call(text, **given)
     if {"width", "height"} <= given.keys():
         size = f"{given.pop('width')}x{given.pop('height')}"
         named: dict[str, object] = {name: given.pop(name) for name in ("steps", "seed") if name in given}
         given = {**named, "size": size, **given}
     line = " ".join(["%%flux", *(f"--{name} {value}" for name, value in given.items())])
     return f"{line}\n{escape(text)}"
+
+
+def call(text: str, **options: object) -> str:
+    """Return the Python, in ASCII, that sends `text` as the prompt with these options of `generate`."""
+    listed = "".join(f", {name}={value!a}" for name, value in options.items() if value is not None)
+    return f"import flux_magic\n\nflux_magic.generate({text!a}{listed})"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import FluxError, InvalidRequest, SaveError
 from ..files import write_whole
+from ..notes import answer, is_watched
 from ..types import Space
 from .words import one_line
 
@@ -93,12 +94,14 @@ def _checked(options: argparse.Namespace) -> Report:
 
 
 def _told(report: Report, options: argparse.Namespace) -> int:
-    print(report.as_json() if options.json == "-" else report, end="" if options.json == "-" else "\n")
+    """Write the files before the table: a pipe that breaks loses none of them, and changes no exit code."""
+    code = report.exit_code
     try:
         write_files(report, options)
     except SaveError as error:
-        return _failed(error.message, 1)
-    return report.exit_code
+        code = _failed(error.message, 1)
+    answer(report.as_json() if options.json == "-" else f"{report}\n", end="")
+    return code
 
 
 def write_files(report: Report, options: argparse.Namespace) -> None:
@@ -122,7 +125,7 @@ def _failed(message: str, code: int) -> int:
 @contextmanager
 def _progress() -> Iterator[Told | None]:
     """One line on stderr, written over and over, where a person looks on; nothing of it is left."""
-    if not sys.stderr.isatty():
+    if not is_watched():
         yield None
         return
     widest = 0
