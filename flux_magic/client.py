@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from . import local
-from .destination import address_of, connection_for, is_local, token_for
+from .destination import address_of, connection_for, is_local, space_of, token_for, why_unasked
 from .errors import HOPELESS, EmptyResult, FluxError, Incomplete, InvalidRequest, Stopped, shown
 from .generation import ClientEvent, Generation
 from .generations import Generations
@@ -22,7 +22,7 @@ from .providers import get_provider, hub
 from .providers.base import Limits, limited
 from .providers.connection import Connection, open_session
 from .settings import Settings, resolve
-from .types import ImageRequest, Space
+from .types import ImageRequest
 
 if TYPE_CHECKING:
     import aiohttp
@@ -222,13 +222,14 @@ class Client:
         """The least and the most that a Space takes, by field of ImageRequest; of those alone that it tells.
 
         A Space is asked once a process. The local Space is not started for this: until it runs, this is None, and
-        where `replay` is `only`.
+        where `replay` is `only` or the Hub may not be asked.
 
         Raises InvalidRequest, ConnectionFailed, TimedOut or ResponseError.
         """
-        if settings.replay == "only" or (is_local(settings) and not local.shared.running):
+        kind = get_provider(settings.model)
+        if why_unasked(kind, settings) or (is_local(settings) and not local.shared.running):
             return None
-        kind, url = get_provider(settings.model), await address_of(settings)
+        url = await address_of(settings)
         async with self._session() as session:
             return await kind(connection_for(kind, url, settings, session), url).bounds()
 
@@ -238,12 +239,12 @@ class Client:
         Empty where there is no token, the Space is none of the Hub's, or the Hub does not tell it within some seconds.
         """
         provider = get_provider(settings.model)
-        space = Space.parse(settings.space or provider.own_space())
+        space = space_of(provider, settings)
         token = token_for(provider, space.url, settings)
-        if settings.replay == "only" or not token or not space.hub_id:
+        if why_unasked(provider, settings) or not token or not space.hub_id:
             return ""
         async with self._session() as session:
-            connection = Connection(session, proxy=settings.proxy, token=token, space=hub.address())
+            connection = Connection(session, proxy=settings.proxy, token=token.value, space=hub.address())
             try:
                 return await asyncio.wait_for(hub.quota(connection), hub.PATIENCE)
             except asyncio.TimeoutError:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from . import local
+from . import local, tokens
 from .providers.base import AsyncGeneratorProvider, Limits
 from .providers.connection import Connection
 from .settings import Settings
+from .settings import why_unasked as why_url_unasked
+from .tokens import Token
 from .types import Space
 
 if TYPE_CHECKING:
@@ -39,15 +41,33 @@ def connection_for(
     A token that the user gave goes to the Space that is asked; the environment's to the model's own Space alone.
     """
     base, token = url or provider.url, token_for(provider, url, settings)
-    return Connection(session, proxy=settings.proxy, limits=limits, token=token, space=base)
+    return Connection(session, proxy=settings.proxy, limits=limits, token=token.value if token else None, space=base)
 
 
-def token_for(provider: type[AsyncGeneratorProvider], url: str | None, settings: Settings) -> str | None:
-    """The token that is meant for the provider's Space, or for that at `url`; None where there is none."""
+def token_for(provider: type[AsyncGeneratorProvider], url: str | None, settings: Settings) -> Token | None:
+    """Return the token that is meant for the provider's Space, or for that at `url`; None if there is none.
+
+    Raises InvalidRequest if it is the environment's and cannot be a token.
+    """
     if is_local(settings):
         return None
+    if settings.token:
+        return Token(settings.token, "given")
     own = (url is None or _is_own(provider, url)) and provider.url.startswith("https://")
-    return settings.token or (os.environ.get("HF_TOKEN") if own else None)
+    return tokens.of_user() if own else None
+
+
+def why_unasked(provider: type[AsyncGeneratorProvider], settings: Settings) -> str:
+    """Return why a call's Space is not asked, as in `HF_HUB_OFFLINE=1`; "" if it may be."""
+    url = Space.parse(settings.space).url if settings.space else provider.url
+    return 'replay = "only"' if settings.replay == "only" else why_url_unasked(url)
+
+
+def space_of(provider: type[AsyncGeneratorProvider], settings: Settings) -> Space:
+    """Return the Space that is asked; the model's own is known by its id, whatever address was given for it."""
+    own = Space.parse(provider.own_space())
+    space = Space.parse(settings.space) if settings.space else own
+    return own if _is_own(provider, space.url) else space
 
 
 def identity_of(
@@ -63,4 +83,11 @@ def identity_of(
 
 def _is_own(provider: AsyncGeneratorProvider | type[AsyncGeneratorProvider], url: str | None) -> bool:
     """Whether a Space's base URL is that of the model's own."""
-    return url == provider.url.rstrip("/")
+    own = provider.url.rstrip("/")
+    return url is not None and (url == own or _is_same_host(url, own))
+
+
+def _is_same_host(url: str, own: str) -> bool:
+    """Return if two URLs differ in the case of their scheme and host alone."""
+    parts, known = urlsplit(url), urlsplit(own)
+    return parts._replace(netloc=parts.netloc.lower()) == known._replace(netloc=known.netloc.lower())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import platform
 import shutil
 import tempfile
@@ -12,14 +11,14 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from . import local, store
-from .destination import connection_for
+from . import local, store, tokens
+from .destination import space_of, token_for, why_unasked
 from .errors import FluxError
 from .providers import get_provider, hub
+from .providers.base import AsyncGeneratorProvider
 from .providers.connection import Connection, open_session
 from .providers.contract import Contract, Parameter
 from .settings import Settings, shared_folders, store_folder
-from .types import Space
 
 PATIENCE = 60
 """Seconds for a Space to tell what it takes."""
@@ -89,14 +88,15 @@ def _version(package: str) -> str:
 
 
 async def _space(settings: Settings) -> dict[str, str]:
-    if settings.replay == "only":
-        return {"Space": 'not asked: replay = "only"'}
     provider = get_provider(settings.model)
-    space = Space.parse(settings.space or provider.own_space())
+    if why := why_unasked(provider, settings):
+        return {"Space": f"not asked: {why}"}
+    space = space_of(provider, settings)
     url = await local.shared.address() if space.url is None else space.url
     rows = {"Space": space.identity, "address": url}
+    token, rows["token"] = _token(provider, url, settings)
     async with open_session() as session:
-        connection = connection_for(provider, url, settings, session)
+        connection = Connection(session, proxy=settings.proxy, token=token, space=url)
         begin = time.monotonic()
         try:
             contract = await asyncio.wait_for(provider(connection, url).contract(), PATIENCE)
@@ -109,12 +109,22 @@ async def _space(settings: Settings) -> dict[str, str]:
             rows["answers"] = f"no: nothing whole within {PATIENCE} s"
         if space.hub_id:
             rows["stage"] = await hub.stage(connection, space.hub_id) or "not known: the Hub does not answer"
-        token = settings.token or os.environ.get("HF_TOKEN")
-        rows["token"] = "given" if token else "none"
         to_the_hub = Connection(session, proxy=settings.proxy, token=token, space=hub.address())
         if token and (left := await hub.quota(to_the_hub)):
             rows["quota"] = left
     return rows
+
+
+def _token(provider: type[AsyncGeneratorProvider], url: str, settings: Settings) -> tuple[str | None, str]:
+    """Return the token that goes to the Space at `url`, and words for it: where it is from, or why none goes."""
+    try:
+        if token := token_for(provider, url, settings):
+            return token.value, token.source if token.source == "given" else f"of {token.source}"
+        if other := token_for(provider, None, settings):
+            return None, f"none for this Space: that of {other.source} is for the model's own"
+    except FluxError as error:
+        return None, f"none: {error}"
+    return None, f"none: {trouble}" if (trouble := tokens.stored_trouble()) else "none"
 
 
 def _facts(contract: Contract) -> dict[str, str]:

@@ -22,6 +22,7 @@
         ├── SpaceBroken                        it is being built, or its application does not run
         ├── SpaceChanged                       its endpoint takes other inputs than the provider sends
         ├── TokenRefused                       it wants a token, or another one
+        │   └── LoginRequired                  it has a login, with a name and a password
         ├── RateLimited                        too many requests
         ├── QueueFull                          its queue takes no more jobs
         ├── SpaceError                         its application failed, in its own words
@@ -164,6 +165,10 @@ class SpaceChanged(ResponseError):
 
 class TokenRefused(ResponseError):
     """The Space wants a token, or another one."""
+
+
+class LoginRequired(TokenRefused):
+    """The Space's application has a login, with a name and a password, which no request of ours can pass."""
 
 
 class RateLimited(ResponseError):

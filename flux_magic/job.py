@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from . import local, picture
-from .destination import address_of, connection_for, identity_of, is_local
+from .destination import address_of, connection_for, identity_of, is_local, why_unasked
 from .errors import ConnectionFailed, EmptyResult, FluxError, NotInStore, ProtocolError, StoreError
 from .generation import ClientEvent, Generation, ImageFile, stored_files
 from .providers import get_provider, hub
@@ -80,7 +80,7 @@ class Job:
         if replayed := await self._replayed():
             yield replayed
             return
-        if self.settings.replay == "only":
+        if self._unasked:
             raise self._not_in_store()
         asked = self._asked_of_local() if is_local(self.settings) else self._asked(await address_of(self.settings))
         async with aclosing(asked) as events:
@@ -210,8 +210,14 @@ class Job:
         return await self._found(f"local:{drawing}") if drawing else None
 
     @property
+    def _unasked(self) -> str:
+        """Why the Space is not asked; empty if it may be."""
+        return why_unasked(get_provider(self.request.model), self.settings)
+
+    @property
     def _may_replay(self) -> bool:
-        return self.settings.replay != "off" and not self.request.chosen and not self.request.randomize_seed
+        wanted = self.settings.replay != "off" or self._unasked
+        return bool(wanted) and not self.request.chosen and not self.request.randomize_seed
 
     def _identities(self) -> list[str]:
         if not self._may_replay:
@@ -221,7 +227,7 @@ class Job:
         provider = get_provider(self.request.model)
         identity, _ = identity_of(provider, self.settings.space, None)
         space = Space.parse(self.settings.space or provider.own_space())
-        if self.settings.replay == "only" and is_loopback(space.host):
+        if self._unasked and is_loopback(space.host):
             return [identity, f"local:{local.drawing()}"]  # no one is asked whether it is a stand-in
         return [identity]
 
@@ -264,13 +270,16 @@ class Job:
         )
 
     def _not_in_store(self) -> NotInStore:
-        request = self.request
+        request, why = self.request, self._unasked
         space = Space.parse(self.settings.space or get_provider(request.model).own_space()).name
         what = f"{request.prompt[:60]!r}, seed {request.seed}, {request.steps} steps, {request.width}x{request.height}"
+        of_the_hub = why.startswith("HF_")
+        unasked = f"with {why} no Space{' of the Hub' if of_the_hub else ''} is asked"
+        give = f"Unset {why.partition('=')[0]} to ask it, or give" if of_the_hub else "Give"
         if not self._may_replay:
             return NotInStore(
-                f'{request.prompt[:60]!r} has no seed, and with replay = "only" no Space is asked',
-                "Give the seed of an image that is in flux_images or in the store.",
+                f"{request.prompt[:60]!r} has no seed, and {unasked}",
+                f"{give} the seed of an image that is in flux_images or in the store.",
             )
         others, hint = "", "Run the cell where there is a network, then: flux-magic export NOTEBOOK"
         if shared_folders(self.settings):
@@ -278,9 +287,10 @@ class Job:
                 " in the shared store, nor",
                 "Are the Space, the steps and the size those of whoever made it?",
             )
+        if of_the_hub:
+            hint = f"{give} --space local, which needs no network."
         return NotInStore(
-            f'not in flux_images, nor{others} in the store, and with replay = "only" no Space is asked: '
-            f"{what}, {space}",
+            f"not in flux_images, nor{others} in the store, and {unasked}: {what}, {space}",
             "; ".join(self.skipped) or hint,
         )
 

@@ -166,7 +166,7 @@ OPTIONS = (
         "4",
     ),
     Option(("--model",), "the model's name", _text, "flux"),
-    Option(("--space",), "a Hugging Face id, a URL, or local", _text, "local"),
+    Option(("--space",), "a Hugging Face id or page, an app's URL, or local", _text, "local"),
     Option(("--proxy",), "an http proxy", _text, "http://proxy.example:3128"),
     Option(("--timeout",), "seconds that a whole image may take", _seconds, "90"),
     Option(("--output",), "a name for the result in the notebook", _name, "fox"),

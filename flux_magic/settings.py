@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import numbers
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
+from . import tokens
+from .addresses import is_on_hub
 from .errors import InvalidRequest, shown
 from .types import Space
 
@@ -58,7 +59,8 @@ class Settings:
             the rest as PNG).
         proxy: an http(s) proxy's URL; None takes the environment's, except for this machine.
         token: a Hugging Face token for the Space that is asked, and no other host; None takes `HF_TOKEN`
-            of the environment for the model's own Space. A configured one is for the configured Space alone.
+            of the environment, or the token of `hf auth login`, for the model's own Space. A configured one is for the
+            configured Space alone.
         timeout: seconds for a whole image; None sets no limit beyond 10 minutes without progress.
         concurrency: how many images of a sweep are made at once, 1 to 16.
         runner: `thread` (a background loop) or `nest` (the kernel's own loop, by nest-asyncio).
@@ -66,7 +68,8 @@ class Settings:
         shared_store: a folder that others keep, which is read before the store and never written to; several as in
             `PATH` (with `os.pathsep` between them) are read in their order, and `off` reads none.
         replay: `auto` takes an image of a given seed from the store, where it is there; `only` asks no Space at all;
-            `off` always asks. Where `FLUX_MAGIC_REPLAY` is `only`, this is too.
+            `off` always asks. Where `FLUX_MAGIC_REPLAY` is `only`, this is too; `HF_HUB_OFFLINE=1` has the same effect
+            on Spaces of the Hub.
         metadata: whether a picture that is embedded or saved carries what made it.
 
     Raises InvalidRequest where a choice is none of those there are.
@@ -102,10 +105,9 @@ class Settings:
         shared: object = self.shared_store
         if not isinstance(shared, str | os.PathLike | None):
             raise InvalidRequest(f"shared_store is {shown(shared)}: give a folder")
-        if self.token is not None and not re.fullmatch(r"[!-~]+", str(self.token)):
-            raise InvalidRequest(
-                "the token holds a blank, a line end or a letter that none has: give it as it was made"
-            )
+        if self.token is not None:
+            token = tokens.checked(str(self.token), "the token", "give it as it was made")
+            object.__setattr__(self, "token", token or None)
         timeout: object = self.timeout
         if timeout is not None and not _is_time(timeout):
             raise InvalidRequest(f"timeout is {shown(timeout)}: give {SECONDS}")
@@ -152,6 +154,14 @@ def _expanded(name: str, folder: str | os.PathLike[str]) -> Path:
 def is_offline() -> bool:
     """Whether no Space may be asked at all: the one thing that nothing overrides, for a machine without a network."""
     return os.environ.get(ENVIRONMENT["replay"]) == "only"
+
+
+def why_unasked(url: str | None) -> str:
+    """Return the variable that keeps what is at `url` from being asked, as in `HF_HUB_OFFLINE=1`; "" if none does."""
+    if is_offline():
+        return f"{ENVIRONMENT['replay']}=only"
+    value = os.environ.get("HF_HUB_OFFLINE", "")
+    return f"HF_HUB_OFFLINE={value}" if value.upper() in tokens.TRUE and url and is_on_hub(url) else ""
 
 
 def check_concurrency(value: object) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from .addresses import HUB_ID, app_url, id_from_page, without_wrapping
 from .errors import InvalidRequest, shown
 
 MAX_SEED = 2**31 - 1
@@ -15,8 +16,6 @@ MAX_SEED = 2**31 - 1
 
 SIZE_STEP = 8
 """Widths and heights are rounded down to a multiple of this many pixels before they are sent."""
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +27,20 @@ class Space:
 
     @classmethod
     def parse(cls, text: str) -> Space:
-        """Read a Hugging Face id (`owner/name`), an http(s) URL, or `local`.
+        """Read a Hugging Face id (`owner/name`), its page on the Hub, an app's http(s) URL, or `local`.
 
         Raises InvalidRequest for anything else, and for a URL that holds a user name or password.
         """
         given: object = text
         if not isinstance(given, str):
             raise InvalidRequest(f"the Space is {shown(given)}: give a Hugging Face id, an http(s) URL, or local")
-        name = text.strip().rstrip("/")
-        if name.lower() == "local":
+        name = without_wrapping(text)
+        if name.rstrip("/").lower() == "local":
             return cls("local", None)
-        if _HUB_ID.fullmatch(name):
-            return cls(name, f"https://{_subdomain(name)}.hf.space")
-        url = _checked_url(name)
+        if HUB_ID.fullmatch(name.rstrip("/")) or (name := id_from_page(name)):
+            hub_id = name.rstrip("/")
+            return cls(hub_id, f"https://{_subdomain(hub_id)}.hf.space")
+        url = app_url(without_wrapping(text))
         return cls(url, url)
 
     @property
@@ -51,7 +51,7 @@ class Space:
     @property
     def hub_id(self) -> str:
         """Its id on the Hub, `owner/name`; empty for `local`, and for one that is known by its URL alone."""
-        return self.name if _HUB_ID.fullmatch(self.name) else ""
+        return self.name if HUB_ID.fullmatch(self.name) else ""
 
     @property
     def host(self) -> str:
@@ -61,22 +61,6 @@ class Space:
 
 def _subdomain(hub_id: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", hub_id.lower()).strip("-")
-
-
-def _checked_url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        usable = False
-    if "@" in text:
-        raise InvalidRequest("a Space's URL holds no user name or password: leave out what is before the @")
-    if not usable or re.search(r"""[\s"']""", text):
-        raise InvalidRequest(
-            f"{text!r} is no Space: give a Hugging Face id such as "
-            "black-forest-labs/FLUX.1-schnell, an http(s) URL, or local"
-        )
-    return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import signal
 import tempfile
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +26,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # No test finds what another one, or the person at this machine, has made; and none leaves anything there.
 os.environ["FLUX_MAGIC_STORE"] = tempfile.mkdtemp(prefix="flux_magic-store-")
 os.environ["FLUX_MAGIC_REPLAY"] = "off"
-os.environ.pop("FLUX_MAGIC_SHARED_STORE", None)
+os.environ["HF_TOKEN_PATH"] = str(Path(os.environ["FLUX_MAGIC_STORE"], "no token"))
+for name in ("FLUX_MAGIC_SHARED_STORE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE"):
+    os.environ.pop(name, None)
 atexit.register(shutil.rmtree, os.environ["FLUX_MAGIC_STORE"], ignore_errors=True)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from traitlets import HasTraits, Int, TraitError, Unicode, observe, validate
 from traitlets.utils.bunch import Bunch
 
+from ..destination import why_unasked
 from ..errors import InvalidRequest, shown
 from ..plan import plan
 from ..prompt import Several, value_of
@@ -174,7 +175,7 @@ class Parameters(HasTraits):
         # Random means random, also where %config has a seed; and a panel's thread is not where the kernel's loop runs.
         resolved = resolve(**given)
         # Who presses a button wants to see it made.
-        replay = "only" if resolved.replay == "only" else "off"
+        replay = "only" if why_unasked(get_provider(resolved.model), resolved) else "off"
         return replace(resolved, seed=self.seed, runner="thread", replay=replay)
 
     def take(self, **options: Any) -> None:

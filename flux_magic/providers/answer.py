@@ -9,23 +9,63 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ..errors import ProtocolError, QueueFull, RateLimited, ResponseError, TokenRefused
+from ..errors import LoginRequired, ProtocolError, QueueFull, RateLimited, ResponseError, TokenRefused
+from ..types import printable
 
-_REFUSED = "It may want a token: one of %config FluxMagics.token goes to the Space of %config FluxMagics.space alone."
+_REFUSED = (
+    "It may want a token, or another one: %config FluxMagics.token sets that of the Space of %config FluxMagics.space; "
+    "%flux_status says which is sent."
+)
+_LOGIN = "flux_magic cannot log in: ask the app's owner for an address without a login, or choose another Space."
+_SIGN_IN = re.compile(r"\b(log|sign)[ -]?(in|on)\b|single sign-on|authenticat", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer: `retry_after` is in seconds, None where the server did not ask for a wait."""
+    """An HTTP answer.
+
+    Attributes:
+        status: the HTTP status.
+        text: the body.
+        retry_after: seconds that the server asks to wait, or None.
+        challenge: how the server wants a client to authenticate (WWW-Authenticate), or "".
+        redirected: if the answer is of another address than was asked.
+    """
 
     status: int
     text: str
     retry_after: float | None = None
+    challenge: str = ""
+    redirected: bool = False
 
     @property
     def is_page(self) -> bool:
         """Whether it is HTML, which no endpoint answers with."""
         return self.text.lstrip()[:1] == "<"
+
+
+def check_login(answer: Answer) -> None:
+    """Raise LoginRequired if the answer is a login, of Gradio's, of HTTP or of a page."""
+    told = _json_or_none(answer.text)
+    told = told if isinstance(told, dict) else {}
+    detail = told.get("detail")
+    found = detail if isinstance(detail, dict) else told
+    if told.get("auth_required") is True or "Not authenticated" in (detail, found.get("error")):
+        message = found.get("auth_message") or told.get("auth_message")
+        said = re.sub(r"<[^<>]*>", "", message) if isinstance(message, str) else ""
+        words = printable(said)[:200]
+        raise LoginRequired(f"this app has a login with a name and a password{words and f': {words}'}", _LOGIN)
+    if answer.status == 401 and re.match(r"\s*(basic|digest|negotiate|ntlm)\b", answer.challenge, re.IGNORECASE):
+        raise LoginRequired("this app has a login with a name and a password (HTTP status 401)", _LOGIN)
+    if answer.is_page and _is_login_page(answer):
+        raise LoginRequired("there is a login page in front of this app", _LOGIN)
+
+
+def _is_login_page(answer: Answer) -> bool:
+    if re.search(r"""<input\b[^>]*\btype\s*=\s*["']?password\b""", answer.text, re.IGNORECASE):
+        return True
+    title = re.search(r"<title\b[^>]*>(.*?)</title>", answer.text, re.IGNORECASE | re.DOTALL)
+    return (answer.redirected or answer.status == 401) and title is not None and bool(_SIGN_IN.search(title[1]))
 
 
 class StatusError(ProtocolError):
@@ -40,6 +80,10 @@ class StatusError(ProtocolError):
 def http_error(answer: Answer) -> ResponseError:
     """The error for a status, with the Space's own words where they are words and not a page."""
     status, text, retry_after = answer.status, answer.text, answer.retry_after
+    try:
+        check_login(answer)
+    except LoginRequired as login:
+        return login
     detail = _json_or_none(text)
     if isinstance(detail, dict):
         detail = detail.get("detail") or detail.get("error") or detail.get("message")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import os
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -20,7 +23,7 @@ from ..errors import (
     ProtocolError,
     TimedOut,
 )
-from ..settings import is_offline
+from ..settings import why_unasked
 from .answer import Answer, http_error, seconds_to_wait
 from .base import Limits
 from .host import is_loopback, is_private, shown_host
@@ -31,7 +34,6 @@ KEEP_ALIVE = 4.0
 _REDIRECTED = {301, 302, 303, 307, 308}
 _REDIRECTS = 6
 
-_PROXIED = "Check the proxy's address, name and password."
 _ONLINE = "Check the address and your connection; behind a proxy give --proxy."
 _LOCAL = "Without a network, --space local draws stand-in images on this machine."
 
@@ -91,10 +93,11 @@ class Connection:
 
         A redirect is followed with the method and the body kept, and with no token for another host.
         """
-        if is_offline():
-            raise NotInStore(f"FLUX_MAGIC_REPLAY=only: nothing is asked of {shown_host(url)}")
         options |= {"timeout": self._timeout, "allow_redirects": False}
         for _ in range(_REDIRECTS):
+            if why := why_unasked(url):
+                hint = f"Unset {why.partition('=')[0]} to ask it."
+                raise NotInStore(f"{why}: nothing is asked of {shown_host(url)}", hint)
             with self._translated(url):
                 self._check_target(url)
                 proxied = _proxy_options(self._proxy or _environment_proxy(url))
@@ -104,7 +107,7 @@ class Connection:
                 )
                 async with sent as response:
                     if response.status == 407:
-                        raise ConnectionFailed("the proxy refused: HTTP status 407", _PROXIED)
+                        raise ConnectionFailed("the proxy refused: HTTP status 407", self._check_proxy(url))
                     target = response.headers.get("Location") if response.status in _REDIRECTED else None
                     if target is None:
                         yield response
@@ -131,7 +134,8 @@ class Connection:
     async def get_text(self, url: str) -> Answer:
         """What is at `url`."""
         async with self.request("GET", url) as response:
-            return await self._answer(response)
+            answer = await self._answer(response)
+            return replace(answer, redirected=response.url != URL(url, encoded=True))
 
     async def post_json(self, url: str, payload: object) -> Answer:
         """What answers a POST of `payload`.
@@ -151,7 +155,12 @@ class Connection:
 
     async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
         text = (await self._body(response)).decode(errors="replace")
-        return Answer(response.status, text, seconds_to_wait(response.headers.get("Retry-After", "")))
+        return Answer(
+            response.status,
+            text,
+            retry_after=seconds_to_wait(response.headers.get("Retry-After", "")),
+            challenge=response.headers.get("WWW-Authenticate", ""),
+        )
 
     async def stream(self, url: str) -> AsyncGenerator[bytes, None]:
         """The chunks of an open-ended body; raises ProtocolError where the status is not 200."""
@@ -176,12 +185,32 @@ class Connection:
                 raise ProtocolError(f"the Space's answer is larger than {self.limits.body // 2**20} MiB")
         return bytes(body)
 
+    def _unreachable(self, url: str, exc: Exception) -> ConnectionFailed:
+        """Return the error for a connection that could not be made, to the host or to the proxy before it."""
+        proxy = self._proxy or _environment_proxy(url)
+        of_proxy = isinstance(exc, aiohttp.ClientProxyConnectionError)
+        if proxy and (of_proxy or (isinstance(exc, aiohttp.ClientConnectorError) and exc.host == proxy.host)):
+            hint = f"{self._check_proxy(url)}{self._offer_local(url)}"
+            return ConnectionFailed(f"no connection to the proxy: {_reason(exc)}", hint)
+        return ConnectionFailed(f"no connection to {shown_host(url)}: {_reason(exc)}", self._check_network(url))
+
+    def _check_network(self, url: str) -> str:
+        return f"{_ONLINE}{self._offer_local(url)}"
+
+    def _offer_local(self, url: str) -> str:
+        """Return the way to images without a network, for a Space out there; nothing else can be had without one."""
+        far = bool(self._home) and urlsplit(url).hostname == self._home and not is_private(self._home)
+        return f" {_LOCAL}" if far else ""
+
+    def _check_proxy(self, url: str) -> str:
+        """Return the hint for a proxy that does not work, with the variable's name if the environment has it."""
+        source = "" if self._proxy else f", which are from {_source(_proxy_setting(url))}"
+        return f"Check the proxy's address, name and password{source}."
+
     @contextmanager
     def _translated(self, url: str) -> Iterator[None]:
         """Turns aiohttp's errors into ours. Their own texts may hold a proxy's address, and are left out."""
         host = shown_host(url)
-        far = bool(self._home) and urlsplit(url).hostname == self._home and not is_private(self._home)
-        local = f" {_LOCAL}" if far else ""  # nothing else that is asked for can be had without a network
         try:
             yield
         except FluxError:
@@ -189,20 +218,18 @@ class Connection:
         except ValueError as exc:
             raise ProtocolError(f"the Space gave an address that is none: {host}") from exc
         except aiohttp.ConnectionTimeoutError as exc:
-            raise TimedOut(f"no connection to {host} within {self.limits.connect:g} s", _ONLINE + local) from exc
+            raise TimedOut(f"no connection to {host} within {self.limits.connect:g} s", self._check_network(url)) from exc
         except aiohttp.SocketTimeoutError as exc:
             raise TimedOut(f"{host} sent nothing for {self.limits.silence:g} s", "Run the cell again.") from exc
         except aiohttp.ClientHttpProxyError as exc:
             # Not `from exc`: it holds the request, with the password.
-            raise ConnectionFailed(f"the proxy refused: HTTP status {exc.status}", _PROXIED) from None
-        except aiohttp.ClientProxyConnectionError as exc:
-            raise ConnectionFailed(f"no connection to the proxy: {_reason(exc)}", _PROXIED + local) from exc
+            raise ConnectionFailed(f"the proxy refused: HTTP status {exc.status}", self._check_proxy(url)) from None
         except aiohttp.ClientPayloadError as exc:
             raise BrokenOff(f"{host} broke off in the middle of its answer", "Run the cell again.") from exc
         except aiohttp.ClientResponseError as exc:
             raise ProtocolError(f"{host} does not answer as HTTP: {type(exc).__name__}") from exc
         except (aiohttp.ClientError, ConnectionResetError) as exc:
-            raise ConnectionFailed(f"no connection to {host}: {_reason(exc)}", _ONLINE + local) from exc
+            raise self._unreachable(url, exc) from exc
 
 
 def _reason(exc: Exception) -> str:
@@ -216,27 +243,40 @@ class BrokenOff(ProtocolError):
     """The connection was lost in the middle of an answer."""
 
 
-def _checked_proxy(proxy: str) -> URL:
+def _checked_proxy(proxy: str, source: str = "") -> URL:
+    """Return the proxy's address; raise InvalidRequest if no request can pass it, with `source` as where it is from."""
     try:
         url = URL(proxy)
     except ValueError:
         url = URL()
-    if url.scheme not in {"http", "https"} or not url.host:
-        kind = f"a {url.scheme} proxy" if url.scheme not in {"", "http", "https"} else "this proxy's address"
+    if url.scheme in {"http", "https"} and url.host and not re.search(r"[\s<>\"'$%{}|\\^`]", url.host):
+        return url
+    kind = f"a {url.scheme} proxy" if url.scheme not in {"", "http", "https"} else "this proxy's address"
+    if not source:
         raise InvalidRequest(f"cannot use {kind}: give one such as http://proxy.example:3128")
-    return url
+    raise InvalidRequest(
+        f"cannot use {kind}, which is from {source}: set it to an http proxy such as http://proxy.example:3128, "
+        "name the host in NO_PROXY, or give --proxy"
+    )
 
 
 def _environment_proxy(url: str) -> URL | None:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+    host = urlsplit(url).hostname or ""
     if is_loopback(host) or proxy_bypass(host):
         return None
+    found = _proxy_setting(url)
+    return _checked_proxy(found if "://" in found else f"http://{found}", _source(found)) if found else None
+
+
+def _proxy_setting(url: str) -> str:
     proxies = getproxies()
-    found = proxies.get(parts.scheme) or proxies.get("all")
-    if not found:
-        return None
-    return _checked_proxy(found if "://" in found else f"http://{found}")
+    return proxies.get(urlsplit(url).scheme) or proxies.get("all") or ""
+
+
+def _source(proxy: str) -> str:
+    """Return where a proxy is set: the environment's variable, as it is spelled there, or the system's settings."""
+    names = [name for name, value in os.environ.items() if value == proxy and name.lower().endswith("_proxy")]
+    return f"the environment's {names[0]}" if names else "the system's settings"
 
 
 def _proxy_options(proxy: URL | None) -> dict[str, Any]:

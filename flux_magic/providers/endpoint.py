@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from ..errors import ConnectionFailed, FluxError, ProtocolError, SpaceNotFound, StreamLost, TimedOut
 from . import hub, wire
-from .answer import Answer, StatusError, http_error
+from .answer import Answer, StatusError, check_login, http_error
 from .connection import BrokenOff, Connection
 from .contract import Contract, contract_from, named
 from .sse import Decoder, ServerSentEvent
@@ -75,6 +75,7 @@ class Endpoint:
         self._trouble = None
         answer = await self._connection.get_text(f"{self._base}/config")
         config = wire.parse(answer.text)
+        check_login(answer)
         if answer.status != 200 or not isinstance(config, dict):
             self._trouble = await self._why(answer)
             return Contract()

@@ -7,12 +7,12 @@ Gradio's own client, which finds a Space by its host (`GET /api/spaces/by-subdom
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import time
 from dataclasses import dataclass
 from typing import Any, Final
 
+from .. import addresses
 from ..errors import FluxError, SpaceAsleep, SpaceBroken, SpaceNotFound, SpacePaused
 from ..types import Space
 from .connection import Connection
@@ -22,9 +22,7 @@ _WAKING = {"BUILDING", "APP_STARTING", "SLEEPING", "STOPPED", "STOPPING"}
 _RUNNING = {"RUNNING", "RUNNING_BUILDING", "RUNNING_APP_STARTING"}
 
 
-def address() -> str:
-    """The Hub's base URL; `HF_ENDPOINT` names another one, as for Hugging Face's own tools."""
-    return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+address = addresses.hub
 
 
 async def stage(connection: Connection, space_id: str) -> str:
@@ -154,7 +152,12 @@ _PAGES = (
         "the Space does not run",
         "Choose another Space.",
     ),
-    (r"not found|404", SpaceNotFound, "there is no such Space", "Check its name or address."),
+    (
+        r"not found|404",
+        SpaceNotFound,
+        "there is no such Space",
+        "Check its name or address; a private Space wants a token.",
+    ),
 )
 
 

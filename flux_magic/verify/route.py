@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from ..destination import identity_of
+from ..destination import identity_of, why_unasked
 from ..errors import InvalidRequest
 from ..providers import get_provider
 from ..settings import Settings, is_offline, resolve
@@ -20,6 +20,17 @@ def refuse_offline() -> None:
 
 
 def settings_for(record: Record, other: str | None) -> Settings | str:
+    """Return the settings that regenerate a record's picture, or why its Space is not asked.
+
+    Raises InvalidRequest as `_settings_for` does.
+    """
+    settings = _settings_for(record, other)
+    if isinstance(settings, Settings) and (why := why_unasked(get_provider(record.requested_model), settings)):
+        return f"not asked: {why}"
+    return settings
+
+
+def _settings_for(record: Record, other: str | None) -> Settings | str:
     """The settings that make a record's picture anew, or why its Space is not asked.
 
     Asked is `other`, where one is named; else the record's own, if that is the configured one, `local`, or the model's

@@ -97,10 +97,33 @@ def test_the_environments_proxy_is_not_for_all(monkeypatch: pytest.MonkeyPatch, 
     assert _environment_proxy(url) is None
 
 
-def test_an_unusable_proxy_of_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", "socks5://proxy.example:1080")
-    with pytest.raises(InvalidRequest, match="cannot use a socks5 proxy"):
-        _environment_proxy("http://h.example/config")
+@pytest.mark.parametrize(
+    ("variable", "value", "kind"),
+    [
+        ("http_proxy", "socks5://proxy.example:1080", "a socks5 proxy"),
+        ("ALL_PROXY", "socks5h://ann:secret@proxy.example:1080", "a socks5h proxy"),
+        ("all_proxy", "socks4://proxy.example:1080", "a socks4 proxy"),
+        ("HTTPS_PROXY", "socks://proxy.example:1080", "a socks proxy"),
+        ("https_proxy", "ann:secret@proxy:port", "this proxy's address"),
+        ("HTTPS_PROXY", "ann:secret@two words:3128", "this proxy's address"),
+        ("HTTPS_PROXY", "http://$PROXY:3128", "this proxy's address"),
+        ("ALL_PROXY", ":3128", "this proxy's address"),
+        ("ALL_PROXY", "http://[::1", "this proxy's address"),
+    ],
+)
+def test_an_unusable_proxy_of_the_environment_is_named_with_its_variable_and_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, kind: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    scheme = "http" if variable == "http_proxy" else "https"
+    with pytest.raises(InvalidRequest) as caught:
+        _environment_proxy(f"{scheme}://h.example/config")
+    assert str(caught.value) == (
+        f"cannot use {kind}, which is from the environment's {variable}: set it to an http proxy such as "
+        "http://proxy.example:3128, name the host in NO_PROXY, or give --proxy"
+    )
+    monkeypatch.setenv("no_proxy", "h.example")
+    assert _environment_proxy(f"{scheme}://h.example/config") is None
 
 
 @pytest.mark.parametrize(("user", "sent"), [("ann:secret", "ann:secret"), ("ann", "ann:"), (":secret", ":secret")])

@@ -59,7 +59,88 @@ def test_anything_else_is_no_space(text: str) -> None:
         Space.parse(text)
 
 
-@pytest.mark.parametrize("text", ["http://ann@h.example", "https://ann:secret@h.example", "https://:secret@h.example"])
+PAGE = "https://huggingface.co/spaces/owner/na.me"
+APP = "https://owner-na-me.hf.space"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        *((text, "owner/na.me") for text in [PAGE, f"{PAGE}/", f" <{PAGE}> ", f'"{PAGE}"', f"({PAGE})", f"{PAGE}."]),
+        *((f"{PAGE}{more}", "owner/na.me") for more in ["/tree/main", "/blob/main/app.py#L3", "/discussions/1#@ann"]),
+        *((f"{PAGE}{more}", "owner/na.me") for more in ["?duplicate=true", "#readme", "/embed?__theme=dark", ","]),
+        ("http://www.huggingface.co/spaces/owner/na.me", "owner/na.me"),
+        ("HTTPS://HuggingFace.co/spaces/owner/na.me", "owner/na.me"),
+        ("https://huggingface.co/api/spaces/owner/na.me", "owner/na.me"),
+        ("https://huggingface.co/spaces/owner%2Fna.me", "owner/na.me"),
+        ("https://mirror.example/hf/spaces/owner/na.me/tree/main", "owner/na.me"),
+        *((text, "owner/na.me") for text in ["hf.co/spaces/owner/na.me", "huggingface.co/spaces/owner/na.me?x=y"]),
+        *((text, "owner/na.me") for text in ["spaces/owner/na.me", "/spaces/owner/na.me/tree/main"]),
+        *((text, "owner/na.me") for text in ["hf:owner/na.me", "hf://spaces/owner/na.me"]),
+        *((f"{APP}{more}", APP) for more in ["/gradio_api/call/infer", "/call/infer", "/call/v2/infer", "/config"]),
+        *(
+            (f"{APP}{more}", APP)
+            for more in ["/gradio_api/info", "/gradio_api/mcp/sse", "/queue/join?", "/run/predict"]
+        ),
+        *(
+            (f"{APP}{more}", APP)
+            for more in ["/?view=api", "?__theme=dark", "/#x", "/call/infer/0a1b", ".", "/file=/x"]
+        ),
+        ("owner-na-me.hf.space/?view=api", APP),
+        ("http://127.0.0.1:7860/?__theme=dark", "http://127.0.0.1:7860"),
+        ("http://localhost:7860/gradio_api/call/infer", "http://localhost:7860"),
+        *((text, "http://127.0.0.1:7860") for text in ["127.0.0.1:7860", "127.0.0.1:7860/?view=api"]),
+        ("localhost:7860", "http://localhost:7860"),
+        ("1a2b.gradio.live/", "https://1a2b.gradio.live"),
+        *((f"https://h.example/app{more}", "https://h.example/app") for more in ["/", "/?view=api", "/call/infer"]),
+        ("https://h.example/app/gradio_api/queue/data?session_hash=x", "https://h.example/app"),
+        *((text, text) for text in ["https://h.example/api", "https://h.example/call", "https://H.example/info"]),
+        ("http://h.example/?user=ann@h", "http://h.example"),
+    ],
+)
+def test_an_address_that_was_copied_is_its_space(monkeypatch: pytest.MonkeyPatch, text: str, name: str) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "https://mirror.example/hf/")
+    space = Space.parse(text)
+    assert (space.name, space.hub_id) == (name, "" if ":" in name else name)
+    assert space == Space.parse(space.name)  # a record's cell asks for the same
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "https://huggingface.co/owner/name?token=hf_x",
+            "'https://huggingface.co/owner/name' is a model's page, not a",
+        ),
+        ("huggingface.co/owner/name/tree/main", "a model's page"),
+        ("https://huggingface.co/datasets/owner/name", "a data set's page"),
+        *(
+            (f"https://hf.co{path}", "a page of the Hub, not a Space")
+            for path in ["", "/spaces", "/spaces/owner", "/ann"]
+        ),
+        ("https://huggingface.co/docs/hub/spaces", "a page of the Hub"),
+        ("https://huggingface.co/spaces/owner/ö", "a page of the Hub"),
+    ],
+)
+def test_another_page_of_the_hub_is_named(text: str, words: str) -> None:
+    with pytest.raises(
+        InvalidRequest, match=r"give a Space's page or id, such as https://huggingface\.co/spaces/"
+    ) as caught:
+        Space.parse(text)
+    assert words in str(caught.value)
+    assert "hf_x" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://ann@h.example",
+        "https://ann:se?secret@h",
+        "https://ann:se#secret@h",
+        "https://ann:secret@h.example",
+        "https://:secret@h.example",
+    ],
+)
 def test_a_spaces_url_holds_no_name_or_password_and_the_error_does_not_show_them(text: str) -> None:
     with pytest.raises(InvalidRequest, match="no user name or password") as caught:
         Space.parse(text)

@@ -193,5 +193,14 @@ def test_a_proxy_that_is_not_there_is_a_failed_connection_without_its_password(s
     assert KEY not in all_text(caught.value)
 
 
+@pytest.mark.parametrize("found", [True, False], ids=["a port that nobody listens on", "a name that is not known"])
+def test_a_proxy_of_the_environment_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, *, found: bool) -> None:
+    monkeypatch.setenv("ALL_PROXY", f"ann:{PASSWORD}@{'127.0.0.1:9' if found else 'proxy.invalid:3128'}")
+    with pytest.raises(ConnectionFailed, match="no connection to the proxy: ") as caught:
+        run(image("https://space.example"))
+    assert caught.value.hint.endswith("address, name and password, which are from the environment's ALL_PROXY.")
+    assert PASSWORD not in all_text(caught.value)
+
+
 def test_a_client_does_not_show_its_proxys_password() -> None:
     assert PASSWORD not in repr(Client(space=OUTSIDE, proxy=f"http://ann:{PASSWORD}@127.0.0.1:9"))
