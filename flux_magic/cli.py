@@ -54,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     space.add_argument("--host", default="127.0.0.1", help="the address to listen on (default %(default)s)")
     space.add_argument("--port", default="7860", help="the port, 0 for any free one (default %(default)s)")
     doctor = commands.add_parser("doctor", help="show versions, and how a Space is")
-    doctor.add_argument("space", nargs="?", help="a Hugging Face id or page, an app's URL, or local (default: the model's own)")
+    doctor.add_argument(
+        "space", nargs="?", help="a Hugging Face id or page, an app's URL, or local (default: the model's own)"
+    )
     doctor.add_argument("--space", dest="named", metavar="SPACE", help="the same, as the magics have it")
     doctor.add_argument("--model", help="the model whose endpoint is looked for (default: flux)")
     info = commands.add_parser("info", help="show what made an image, and the cell that makes it again")
