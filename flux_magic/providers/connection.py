@@ -218,7 +218,9 @@ class Connection:
         except ValueError as exc:
             raise ProtocolError(f"the Space gave an address that is none: {host}") from exc
         except aiohttp.ConnectionTimeoutError as exc:
-            raise TimedOut(f"no connection to {host} within {self.limits.connect:g} s", self._check_network(url)) from exc
+            raise TimedOut(
+                f"no connection to {host} within {self.limits.connect:g} s", self._check_network(url)
+            ) from exc
         except aiohttp.SocketTimeoutError as exc:
             raise TimedOut(f"{host} sent nothing for {self.limits.silence:g} s", "Run the cell again.") from exc
         except aiohttp.ClientHttpProxyError as exc:
