@@ -56,6 +56,7 @@ def generate(
     store: str | os.PathLike[str] | bool | None = None,
     fresh: bool = False,
     metadata: bool = True,
+    strip_credentials: bool = False,
     quiet: bool = False,
 ) -> Generation | Generations:
     """Make an image, and wait for it; an interrupt ends the wait and the job.
@@ -77,6 +78,7 @@ def generate(
         store: the folder that keeps it, False to keep nothing; by default one in the user's data folder.
         fresh: ask the Space, even if an image of this seed and all else is in the store.
         metadata: False leaves what made it out of the files that are embedded and saved.
+        strip_credentials: True takes content credentials (C2PA) out of them, so that the record goes inside.
         quiet: show no progress.
 
     Returns a Generation, or Generations for a count above 1.
@@ -97,6 +99,7 @@ def generate(
         store=store,
         replay="off" if fresh else None,
         metadata=metadata,
+        strip_credentials=strip_credentials,
     )
     made = list(generations(plan(prompt, settings, count), settings, quiet=quiet))
     return made[0] if len(made) == 1 else Generations(made)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import html
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from . import keepsake, picture, prompt
@@ -42,7 +44,14 @@ def line(record: Record, file: FileRecord) -> str:
 
 
 def image(
-    record: Record, place: int, data: bytes, inline: str | None, *, metadata: bool = True, replayed: bool = False
+    record: Record,
+    place: int,
+    data: bytes,
+    inline: str | None,
+    *,
+    metadata: bool = True,
+    replayed: bool = False,
+    strip_credentials: bool = False,
 ) -> Output:
     """The output that embeds one of the record's pictures, with alternative text.
 
@@ -53,11 +62,13 @@ def image(
         inline: how it is embedded, as `picture.for_notebook` says.
         metadata: whether the embedded bytes carry the record inside; the output's own metadata do in any case.
         replayed: whether it came from a store.
+        strip_credentials: whether content credentials are taken out; else a file that has some is embedded as it is.
 
     Raises NotAnImage where the bytes have to be decoded for that, and cannot.
     """
     media_type, embedded = picture.for_notebook(data, inline)
     same = picture.keeps_pixels(data, media_type)
+    embedded = keepsake.unsigned(embedded) if strip_credentials else embedded
     if metadata:
         embedded, copy = keepsake.with_record(embedded, record, place, same_pixels=same)
     else:
@@ -81,9 +92,24 @@ def link(record: Record, place: int, url: str) -> Output:
     )
 
 
-def parameters(record: Record) -> Output:
-    """The output with what made a picture, and the cell that makes it again."""
-    rows, command = _rows(record), prompt.command(record)
+def remarks(data: bytes, *, as_delivered: bool, strip_credentials: bool = False) -> dict[str, str]:
+    """What a table says of a delivered file beside its parameters, by the row's name: mostly nothing.
+
+    `as_delivered` says if the notebook shows the file itself, and no other encoding of it.
+    """
+    rows = {}
+    if keepsake.is_signed(data):
+        gone = strip_credentials or not as_delivered
+        where = "in the delivered file; this copy has none" if gone else "kept in this copy"
+        rows["signed"] = f"by content credentials (C2PA), {where}"
+    if not as_delivered and (frames := picture.frames(data)) > 1:
+        rows["frames"] = f"{frames}, of which the first is shown"
+    return rows
+
+
+def parameters(record: Record, more: Mapping[str, str] = MappingProxyType({})) -> Output:
+    """The output with what made a picture, what `remarks` has `more` to say, and the cell that makes it again."""
+    rows, command = {**_rows(record), **more}, prompt.command(record)
     return Output(
         {
             "text/html": _html(record, rows, command),

@@ -31,6 +31,7 @@
         ├── CancelledByServer                  the job was taken off by the Space
         ├── EmptyResult                        the job ended well, with no image in it
         ├── NotAnImage                         the file behind the result is no picture
+        │   └── UnreadableFormat               it is of a format that is not shown here, such as HEIC
         └── ProtocolError                      an HTTP error, a page, a broken stream
             └── StreamLost                     the connection was lost while the job ran
 
@@ -214,7 +215,18 @@ class EmptyResult(ResponseError):
 
 
 class NotAnImage(ResponseError):
-    """The file behind the result is not a picture that can be read."""
+    """The file behind the result is not a picture that can be read.
+
+    `url` is its address, where a Space made it: the job is done, and the file is there for some hours.
+    """
+
+    def __init__(self, message: str, hint: str = "", url: str = "") -> None:
+        super().__init__(message, hint)
+        self.url = url
+
+
+class UnreadableFormat(NotAnImage):
+    """A file of a format that is not shown here, such as HEIC, SVG or a video; the message names it."""
 
 
 class ProtocolError(ResponseError):
@@ -236,6 +248,7 @@ HOPELESS: Final = (
     SpaceNotFound,
     SpacePaused,
     TokenRefused,
+    UnreadableFormat,
 )
 """What a Space would answer, or not answer, for the next image as well: it is not asked for that."""
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import display, file_names, keepsake, picture, prompt
+from .beside import place_beside, write_beside
 from .errors import FluxError, InvalidRequest, NotAnImage, SaveError
 from .files import write_whole
+from .notes import note, once
 from .store import Stored, read_picture
 from .types import FileRecord, ImageRequest, Log, Preview, Queued, Record, Running, Waiting
 
@@ -49,7 +51,7 @@ class ImageFile:
 
     @property
     def media_type(self) -> str:
-        """`image/png`, `image/jpeg` or `image/webp`."""
+        """Its media type as delivered: `image/png`, `image/jpeg`, `image/webp`, `image/gif` or `image/avif`."""
         return self.record.media_type
 
     @property
@@ -89,7 +91,8 @@ class Generation:
         record: what made it; all that is needed to make it again.
         files: one or more, in the Space's order.
         inline: how a notebook embeds it: `png`, `jpeg`, `link`, or None for what keeps it best.
-        metadata: whether what is embedded or saved carries the record inside.
+        metadata: whether what is embedded or saved carries the record.
+        strip_credentials: whether content credentials (C2PA) are taken out of what is embedded or saved.
         replayed: whether it came from the store, and no Space was asked.
         note: what a person should know of it, such as why it is not in the store; mostly empty.
     """
@@ -101,6 +104,7 @@ class Generation:
     metadata: bool = True
     replayed: bool = False
     note: str = ""
+    strip_credentials: bool = False
 
     @property
     def data(self) -> bytes:
@@ -157,11 +161,18 @@ class Generation:
         return prompt.command(self.record)
 
     def save(
-        self, path: str | os.PathLike[str], *, overwrite: bool = False, metadata: bool | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        metadata: bool | None = None,
+        strip_credentials: bool | None = None,
     ) -> list[Path]:
         """Write the picture to a file, or each into a folder as `{prompt}-{seed}-{digest}.{ext}`.
 
-        The file carries what made it: the record, A1111's parameters, XMP with the IPTC fields.
+        The file carries what made it: the record, A1111's parameters, XMP with the IPTC fields. A file that somebody
+        signed (content credentials, C2PA), a GIF and an AVIF are saved byte for byte as delivered, with the record in
+        a file beside it: `fox.png` and `fox.json`.
 
         Args:
             path: ends in .png, .jpg, .jpeg or .webp for a file (another type than the delivered one
@@ -170,6 +181,8 @@ class Generation:
             overwrite: replace what is there. Without it, the same pixels already there are a
                 success and stay as they are, and anything else is an error.
             metadata: False leaves out what made it; None is as the generation was made.
+            strip_credentials: True takes content credentials out, so that the record goes inside; None is as the
+                generation was made.
 
         Returns the paths, one a file. Raises InvalidRequest for a suffix that there is no encoder
         for, a field that there is not, or one path for several images; StoreError where its bytes
@@ -177,16 +190,20 @@ class Generation:
         cannot be written.
         """
         paths = self._paths(path)
-        for place, (file, wanted) in enumerate(zip(self.files, paths, strict=True)):
-            data = picture.as_suffix(file.data, wanted)
-            if self.metadata if metadata is None else metadata:
-                data, _ = keepsake.with_record(data, self.record, place)
-            _write(data, wanted, overwrite=overwrite)
+        strip = self.strip_credentials if strip_credentials is None else strip_credentials
+        with once():
+            for place, (file, wanted) in enumerate(zip(self.files, paths, strict=True)):
+                delivered = file.data
+                data = picture.as_suffix(delivered, wanted)
+                record = self.record if (self.metadata if metadata is None else metadata) else None
+                _save(keepsake.unsigned(data) if strip else data, record, place, wanted, overwrite=overwrite)
+                if lost := [] if data is delivered else keepsake.lost(delivered, strip=strip):
+                    note(f"saved as {wanted.suffix}, another encoding, the image loses {' and '.join(lost)}")
         return paths
 
     def _paths(self, path: str | os.PathLike[str]) -> list[Path]:
         """Where each file is saved; by a pattern, the second of one name ends in `-2`."""
-        target = save_target(path, len(self.files))
+        target = save_target(path, len(self.files), delivered={file.media_type for file in self.files})
         named = [(file.record, picture.suffix_of(file.media_type)) for file in self.files]
         if file_names.is_pattern(path):
             paths: dict[Path, None] = {}
@@ -201,13 +218,25 @@ class Generation:
     def outputs(self) -> list[display.Output]:
         """What a notebook shows: an output for each picture, then one with the parameters."""
         shown = [self._output(place, file) for place, file in enumerate(self.files)]
-        return [*shown, display.parameters(self.record)]
+        more = next((one for _, one in shown if one), {})
+        return [*(output for output, _ in shown), display.parameters(self.record, more)]
 
-    def _output(self, place: int, file: ImageFile) -> display.Output:
+    def _output(self, place: int, file: ImageFile) -> tuple[display.Output, dict[str, str]]:
+        """A picture's output, and what its table should say of the file, by the row's name."""
         if self.inline == "link" and file.url:  # a replayed one has no address any more
-            return display.link(self.record, place, file.url)
-        inline = None if self.inline == "link" else self.inline
-        return display.image(self.record, place, file.data, inline, metadata=self.metadata, replayed=self.replayed)
+            return display.link(self.record, place, file.url), {}
+        data, inline = file.data, None if self.inline == "link" else self.inline
+        output = display.image(
+            self.record,
+            place,
+            data,
+            inline,
+            metadata=self.metadata,
+            replayed=self.replayed,
+            strip_credentials=self.strip_credentials,
+        )
+        as_delivered = file.media_type in output.data
+        return output, display.remarks(data, as_delivered=as_delivered, strip_credentials=self.strip_credentials)
 
     def __repr__(self) -> str:
         return "\n".join(display.line(self.record, file.record) for file in self.files)
@@ -228,16 +257,24 @@ def is_folder(path: Path) -> bool:
     return path.is_dir() or not path.suffix
 
 
-def save_target(path: str | os.PathLike[str], count: int, axes: Iterable[str] = (), *, sheet: bool = False) -> Path:
+def save_target(
+    path: str | os.PathLike[str],
+    count: int,
+    axes: Iterable[str] = (),
+    *,
+    sheet: bool = False,
+    delivered: Collection[str] = (),
+) -> Path:
     """The path, once it is known that `count` pictures can go there; raises InvalidRequest or SaveError.
 
-    A pattern may name `axes` of a sweep. With `sheet` the error names the sheet that the pictures have.
+    A pattern may name `axes` of a sweep. With `sheet` the error names the sheet that the pictures have. `delivered` has
+    the pictures' media types, where they are known already.
     """
     text = os.fspath(path)
     if file_names.is_pattern(text):
         file_names.check(text, axes)
         if suffix := file_names.suffix_of(text):
-            picture.checked_suffix(Path(f"image{suffix}"))
+            picture.checked_suffix(Path(f"image{suffix}"), next(iter(delivered), ""))
         return Path(text)
     with _saving_to(text):
         target = Path(text).expanduser()
@@ -246,7 +283,7 @@ def save_target(path: str | os.PathLike[str], count: int, axes: Iterable[str] = 
             target.mkdir(parents=True, exist_ok=True)
         if is_folder(target):
             return target
-        picture.checked_suffix(target)
+        picture.checked_suffix(target, next(iter(delivered), ""))
     if count > 1:
         grid = f'; their sheet is saved by .grid().save("{target.name}")' if sheet else ""
         raise InvalidRequest(
@@ -268,22 +305,42 @@ def _saving_to(path: object) -> Iterator[None]:
         raise SaveError(f"cannot write {path}: {reason}", "Give another path.") from exc
 
 
+def _save(data: bytes, record: Record | None, place: int, path: Path, *, overwrite: bool) -> None:
+    """Write an image with its record inside; beside it where nothing may be put into the bytes as delivered."""
+    inside = data if record is None else keepsake.with_record(data, record, place)[0]
+    if record is None or inside is not data:
+        _write(inside, path, overwrite=overwrite)
+        return
+    with _saving_to(path):
+        beside = place_beside(path, record)
+        _write(data, path, overwrite=overwrite)
+        write_beside(beside, record, overwrite=overwrite)
+    why = keepsake.why_sealed(data) or "the image's file is damaged"
+    note(f"{why}: it is saved as delivered, with its record in a .json file beside it")
+
+
 def _write(encoded: bytes, path: Path, *, overwrite: bool) -> None:
     with _saving_to(path):
         if path.exists() and not overwrite:
-            if _same_pixels(encoded, path):
-                return
-            raise SaveError(
-                f"{path} is there already, and is another picture",
-                "Give another path, or let it be replaced: --overwrite, overwrite=True.",
-            )
+            if other := _difference(encoded, path):
+                raise SaveError(
+                    f"{path} is there already, and {other}",
+                    "Give another path, or let it be replaced: --overwrite, overwrite=True.",
+                )
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, encoded)
 
 
-def _same_pixels(encoded: bytes, path: Path) -> bool:
+def _difference(encoded: bytes, path: Path) -> str:
+    """What is there in place of the same picture; empty where it is the same: of one that is signed, all its bytes."""
     try:
-        there = picture.describe(path.read_bytes())
+        there = path.read_bytes()
+        if there == encoded:
+            return ""
+        if picture.describe(there).digest != picture.describe(encoded).digest:
+            return "is another picture"
     except (NotAnImage, OSError):
-        return False
-    return there.digest == picture.describe(encoded).digest
+        return "is another picture"
+    sealed = any(map(keepsake.why_sealed, (there, encoded)))
+    return "is another file of the same picture: with other content credentials, or frames" if sealed else ""

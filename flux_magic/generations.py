@@ -14,6 +14,7 @@ from .axes import COLUMNS, MOST_NAMED, Axis, how_many, place_of, sides, values_a
 from .display import Output
 from .errors import FluxError, MissingExtra, NotInSweep, few, shown
 from .generation import Generation, save_target
+from .notes import once
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,14 +153,19 @@ class Generations(Sequence[Generation]):
         return " ".join(f"{name}={value}" for name, value in values_at(self.axes, place).items())
 
     def save(
-        self, path: str | os.PathLike[str], *, overwrite: bool = False, metadata: bool | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        metadata: bool | None = None,
+        strip_credentials: bool | None = None,
     ) -> list[Path]:
         """Write each into a folder, or by a pattern, which may name the axes as well; as `Generation.save`.
 
         One that cannot be written does not keep the others from it; then its error is raised, the first of them.
         """
         axes = [axis.name for axis in self.axes]
-        save_target(path, len(self), axes, sheet=True)
+        save_target(path, len(self), axes, sheet=True, delivered={one.files[0].media_type for one in self})
         values: list[dict[str, object]] = [
             {"n": place + 1, **(values_at(self.axes, place) if self.axes else {})} for place in self._places
         ]
@@ -169,12 +175,15 @@ class Generations(Sequence[Generation]):
             file_names.check_distinct(pattern, [row | own for row, own in zip(rows, values, strict=True)], axes)
         saved: list[Path] = []
         errors: list[FluxError] = []
-        for item, own in zip(self, values, strict=True):
-            try:
-                target = file_names.partly(pattern, own) if pattern else path
-                saved += item.save(target, overwrite=overwrite, metadata=metadata)
-            except FluxError as error:
-                errors.append(error)
+        with once():
+            for item, own in zip(self, values, strict=True):
+                try:
+                    target = file_names.partly(pattern, own) if pattern else path
+                    saved += item.save(
+                        target, overwrite=overwrite, metadata=metadata, strip_credentials=strip_credentials
+                    )
+                except FluxError as error:
+                    errors.append(error)
         if errors:
             raise errors[0]
         return saved

@@ -98,7 +98,13 @@ def _generations(found: Iterator[Stored], store: Store, settings: Settings) -> I
             store.skipped.append(f"{stored.path.name} is skipped: {error.message}")
             continue
         yield Generation(
-            request, record, stored_files(stored), settings.inline, metadata=settings.metadata, replayed=True
+            request,
+            record,
+            stored_files(stored),
+            settings.inline,
+            metadata=settings.metadata,
+            replayed=True,
+            strip_credentials=settings.strip_credentials,
         )
 
 

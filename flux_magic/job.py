@@ -130,7 +130,8 @@ class Job:
 
         def made() -> Generation:
             files = tuple(ImageFile(picture.describe(data), data, address) for data, address in fetched)
-            known = replace(circumstances, version=our_version(), decoder=picture.decoder())
+            decoder = picture.decoder(*(file.media_type for file in files))
+            known = replace(circumstances, version=our_version(), decoder=decoder)
             return self._made(self._record(provider, response, files, drawing, known, told.model), files)
 
         # Decoding is the processor's work, and writing the disk's: both are a thread's.
@@ -176,8 +177,9 @@ class Job:
         return Connection(self.session, proxy=self.settings.proxy, limits=self.limits)
 
     def _made(self, record: Record, files: tuple[ImageFile, ...]) -> Generation:
-        notes, metadata = "; ".join(self.skipped), self.settings.metadata
-        return Generation(self.request, record, files, self.settings.inline, metadata=metadata, note=notes)
+        notes, metadata, strip = "; ".join(self.skipped), self.settings.metadata, self.settings.strip_credentials
+        inline = self.settings.inline
+        return Generation(self.request, record, files, inline, metadata=metadata, note=notes, strip_credentials=strip)
 
     async def _kept(self, made: Generation) -> Generation:
         """The generation with its files in the store, where there is one; what cannot be kept is not lost.
@@ -267,6 +269,7 @@ class Job:
             metadata=self.settings.metadata,
             replayed=True,
             note="; ".join(self.skipped),
+            strip_credentials=self.settings.strip_credentials,
         )
 
     def _not_in_store(self) -> NotInStore:

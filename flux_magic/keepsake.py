@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from . import picture
+from . import formats, picture
 from .errors import NotAnImage
 from .record import Carried, carried_from, loads, our_version
 from .types import UNKNOWN, Copy, Record
@@ -27,7 +27,7 @@ def copy_of(data: bytes, record: Record, place: int, *, same_pixels: bool = Fals
     same_pixels = same_pixels or sha256(data) == delivered.sha256
     return Copy(
         file=place,
-        media_type=picture.media_type_of(data) or "",
+        media_type=formats.media_type_of(data) or "",
         digest=delivered.digest if same_pixels else picture.pixel_digest(picture.decode(data)),
         sha256=bare_sha256(data),
     )
@@ -53,14 +53,51 @@ def readings(data: bytes) -> Iterator[bytes]:
         yield metadata.bare(data)
 
 
+def is_signed(data: bytes) -> bool:
+    """Return if a file has content credentials (C2PA), valid or not; a file whose parts cannot be read has none."""
+    from . import metadata
+
+    with contextlib.suppress(NotAnImage):
+        return metadata.has_credentials(data)
+    return False
+
+
+def unsigned(data: bytes) -> bytes:
+    """Return the file without content credentials; raises NotAnImage for a GIF or AVIF that has some."""
+    from . import metadata
+
+    return metadata.without_credentials(data) if is_signed(data) else data
+
+
+def why_sealed(data: bytes) -> str:
+    """Why nothing is put into this file, as the beginning of a sentence; empty where a record can go inside."""
+    if is_signed(data):
+        return "the image is signed (content credentials, C2PA)"
+    if formats.media_type_of(data) in picture.SEALED:
+        return f"the image is {formats.name_of(data)}"
+    return ""
+
+
+def lost(data: bytes, *, strip: bool = False) -> list[str]:
+    """What another encoding of the file does not have, in words; with `strip` its credentials are meant to go."""
+    frames = picture.frames(data)
+    return [
+        *(["its content credentials (C2PA)"] if not strip and is_signed(data) else []),
+        *([f"all but the first of its {frames} frames"] if frames > 1 else []),
+    ]
+
+
 def with_record(data: bytes, record: Record, place: int, *, same_pixels: bool = False) -> tuple[bytes, Copy]:
     """The copy with what made it inside, without encoding a pixel anew; and what it is, as by `copy_of`.
 
-    A picture that a decoder reads although its file is not whole stays as it is. Raises NotAnImage as `copy_of` does.
+    The file stays as it is where it has content credentials, which any change would break; where it is a GIF or an
+    AVIF; and where a decoder reads it although it is not whole. Raises NotAnImage as `copy_of` does.
     """
     from . import metadata
 
     copy = copy_of(data, record, place, same_pixels=same_pixels)
+    if why_sealed(data):
+        return data, copy
     text = json.dumps(Carried(record, copy).as_dict(), separators=(",", ":"))
     with contextlib.suppress(NotAnImage):
         data = metadata.embed(data, _texts(record, copy, text))
@@ -70,7 +107,8 @@ def with_record(data: bytes, record: Record, place: int, *, same_pixels: bool = 
 def restorable(data: bytes, record: Record, place: int) -> bytes:
     """A delivered file with what made it inside, where it can be had from that again; else as it is.
 
-    It cannot where its Space wrote texts or EXIF of its own into it, since ours stand in their place.
+    It cannot where its Space wrote texts or EXIF of its own into it, since ours stand in their place. Nothing is put
+    into what `with_record` leaves as it is.
     """
     inside, _ = with_record(data, record, place)
     return inside if any(sha256(one) == record.files[place].sha256 for one in readings(inside)) else data

@@ -14,7 +14,7 @@ from traitlets import Bool, Enum, Float, Int, Unicode, Union, observe
 
 from . import caller, cell, file_names, prompt, settings
 from .errors import FluxError, Incomplete, InvalidRequest
-from .notes import note
+from .notes import note, once
 from .types import MAX_SEED
 from .usage import shows
 
@@ -185,6 +185,7 @@ class FluxMagics(Magics):
         names, hidden = caller.find_names(self._shell.user_ns), self._shell.user_ns_hidden
         return {name: value for name, value in names.items() if hidden.get(name, self) is not value}
 
+    @once()
     def _made(
         self, requests: list[ImageRequest], resolved: Settings, options: Mapping[str, Any]
     ) -> Generation | Generations:

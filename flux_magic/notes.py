@@ -6,6 +6,9 @@ import errno
 import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final, TextIO
 
 MOST_NOTES: Final = 5
@@ -42,8 +45,29 @@ def answer(text: str, end: str = "\n") -> None:
             raise SystemExit(f"flux-magic: cannot write the answer: {error.strerror}") from None
 
 
+_told: ContextVar[set[str] | None] = ContextVar("_told", default=None)
+
+
+@contextmanager
+def once() -> Iterator[None]:
+    """Tell each note within once, however often it comes."""
+    if _told.get() is not None:
+        yield
+        return
+    token = _told.set(set())
+    try:
+        yield
+    finally:
+        _told.reset(token)
+
+
 def note(text: str) -> None:
     """Tell a person this."""
+    told = _told.get()
+    if told is not None:
+        if text in told:
+            return
+        told.add(text)
     print(writable(f"note: {text}", sys.stderr), file=sys.stderr)
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from . import display, keepsake, metadata, picture, prompt
+from . import credentials, display, keepsake, metadata, picture, prompt
 from . import recipe as recipes
 from . import record as records
+from .beside import carried_beside
+from .credentials import Credentials
 from .errors import FluxError, InvalidRequest, NotAnImage, RecordError
 from .generation import Generation, ImageFile
 from .record import Carried
-from .store import records_beside
 from .types import SIZE_STEP, UNKNOWN, Record
 
 MOST_BYTES: Final = 256 * 2**20
@@ -35,6 +36,7 @@ class Recalled:
         unmatched: what has no counterpart here, and what else should be known: a short line each.
         record: ours, where it has one.
         generation: the image itself, where its bytes are those that were delivered.
+        credentials: its content credentials (C2PA), where it has some.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Recalled:
     unmatched: tuple[str, ...] = ()
     record: Record | None = None
     generation: Generation | None = None
+    credentials: Credentials | None = None
 
     @property
     def cell(self) -> str:
@@ -63,18 +66,20 @@ class Recalled:
     def described(self) -> str:
         """All that is known, in lines of text: what `flux-magic info` prints."""
         facts = _facts(self.record) if self.record else {"made with": self.tool}
+        signed = [("signed", str(self.credentials))] if self.credentials else []
         notes = [("note", one) for one in self.unmatched]
-        rows = "\n".join(f"{name:<10} {_printable(value)}" for name, value in [*facts.items(), *notes])
+        rows = "\n".join(f"{name:<10} {_printable(value)}" for name, value in [*facts.items(), *signed, *notes])
         return f"{self.name}\n{rows}\n\n{self.cell}"
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as JSON-ready values: `tool`, `options`, `unmatched`, `cell`, `record` (ours, or null)."""
+        """The same as JSON-ready values: `tool`, `options`, `unmatched`, `cell`, `record` and `credentials` or null."""
         return {
             "tool": self.tool,
             "options": self.options,
             "unmatched": list(self.unmatched),
             "cell": self.cell,
             "record": self.record.as_dict() if self.record else None,
+            "credentials": self.credentials.as_dict() if self.credentials else None,
         }
 
     def __str__(self) -> str:
@@ -91,11 +96,23 @@ def recall(image: str | Path) -> Recalled:
     """
     path, data = _read(str(image))
     beside = _beside(path, data)
-    return _of_record(beside, data, str(image)) if beside else recalled_from(data, str(image))
+    if beside is None:
+        return recalled_from(data, str(image))
+    return replace(_of_record(beside, data, str(image)), credentials=credentials.read(data))
 
 
 def recalled_from(data: bytes, name: str) -> Recalled:
-    """What made the image with these bytes; raises NotAnImage and RecordError."""
+    """What made the image with these bytes; raises NotAnImage and RecordError, which says who signed it."""
+    signed = credentials.read(data)
+    try:
+        return replace(_recalled_from(data, name), credentials=signed)
+    except RecordError as error:
+        if signed is None:
+            raise
+        raise RecordError(error.message, f"The file is signed: {signed}.") from error
+
+
+def _recalled_from(data: bytes, name: str) -> Recalled:
     nothing, damaged = RecordError("the image does not say what made it", _NOTHING), ""
     try:
         if carried := keepsake.read(data):
@@ -134,21 +151,23 @@ def _read(name: str) -> tuple[Path, bytes]:
     except (OSError, ValueError, RuntimeError) as exc:  # of a NUL; of a home that is not known
         reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
         raise InvalidRequest(f"cannot read {name}: {reason}") from exc
-    if picture.media_type_of(data) is None:
-        raise NotAnImage(f"{name} is no PNG, JPEG or WebP")
+    picture.check_readable(name, data)
     return path, data
 
 
 def _beside(path: Path, data: bytes) -> Carried | None:
-    """What the record beside a file of a store says; None where there is none, or it is of another image."""
+    """What the record beside a file says; None where there is none, it is of another image, or one is inside."""
     with contextlib.suppress(NotAnImage):  # a decoder may read it all the same
         if metadata.read(data).record:
             return None
-    digest = keepsake.sha256(data)
-    for record in records_beside(path):
-        for place, file in enumerate(record.files):
-            if digest == file.sha256:
-                return Carried(record, keepsake.copy_of(data, record, place))
+    carried = carried_beside(path, data)
+    if carried is None or carried.copy is not None:
+        return carried
+    with contextlib.suppress(NotAnImage):
+        digest = picture.pixel_digest(picture.decode(data))
+        for place, file in enumerate(carried.record.files):
+            if file.digest == digest:
+                return Carried(carried.record, keepsake.copy_of(data, carried.record, place, same_pixels=True))
     return None
 
 

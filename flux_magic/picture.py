@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.util
 import io
 import struct
 import zlib
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
-from .errors import InvalidRequest, NotAnImage
+from . import formats
+from .errors import InvalidRequest, NotAnImage, UnreadableFormat
 from .types import FileRecord
 
 if TYPE_CHECKING:
@@ -21,51 +23,74 @@ SUFFIXES: Final = {
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
     ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".avif": "image/avif",
 }
-"""The suffixes that a picture can be saved under."""
+"""The suffixes of the images that are kept and shown."""
+
+ENCODED: Final = (".png", ".jpg", ".jpeg", ".webp")
+"""The suffixes that any image can be saved under; GIF and AVIF are not encoded, and are saved as delivered."""
+
+SEALED: Final = frozenset({"image/gif", "image/avif"})
+"""The media types that nothing is written into, and that are not encoded."""
+
+media_type_of = formats.media_type_of
 
 MOST_PIXELS: Final = 64_000_000
 """A picture with more pixels than this is not decoded."""
 
+_MOVING: Final = SEALED | {"image/png", "image/webp"}
 _DIGEST_TAG: Final = b"flux_magic pixels 1\n"
 
 
-def media_type_of(data: bytes) -> str | None:
-    """`image/png`, `image/jpeg` or `image/webp` by the first 12 bytes, None for anything else."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    return None
-
-
 def suffix_of(media_type: str) -> str:
-    """The usual suffix of a media type: `.png`, `.jpg` or `.webp`."""
+    """The usual suffix of a media type: `.png`, `.jpg`, `.webp`, `.gif` or `.avif`."""
     return next(suffix for suffix, known in SUFFIXES.items() if known == media_type)
 
 
 @functools.cache
 def load() -> None:
-    """Load what decodes a picture: Pillow, and the three formats out of the fifty that it would load to find WebP."""
+    """Load what decodes a picture: Pillow, and the formats out of the fifty that it would load to find WebP."""
     from PIL import Image, WebPImagePlugin  # noqa: F401
 
     Image.preinit()
 
 
+@functools.cache
+def reads_avif() -> bool:
+    """Return if Pillow reads AVIF here: from 11.3 on, where it was built with libavif, or with its plug-in."""
+    try:
+        from PIL import AvifImagePlugin
+    except ImportError:
+        return importlib.util.find_spec("pillow_avif") is not None and bool(importlib.import_module("pillow_avif"))
+    return bool(AvifImagePlugin.SUPPORTED)
+
+
+def check_readable(subject: str, data: bytes, hint: str = "") -> str:
+    """Return the name of an image's format: `PNG`, `AVIF`; `subject` is how an error calls the file.
+
+    Raises NotAnImage for a file that is none of the five that are read, and for AVIF where this Pillow reads none.
+    """
+    if media_type_of(data) is None:
+        raise formats.refusal(subject, data, hint)
+    name = formats.name_of(data)
+    if name == "AVIF" and not reads_avif():
+        upgrade = f"Upgrade Pillow: pip install --upgrade pillow. {hint}".rstrip()
+        raise UnreadableFormat(f"{subject} is AVIF, which this Pillow cannot read", upgrade)
+    return name
+
+
 def decode(data: bytes) -> Image:
     """The first frame, decoded by Pillow.
 
-    Raises NotAnImage for what is no PNG, JPEG or WebP, is damaged, or has over 64 million pixels.
+    Raises NotAnImage for what is no PNG, JPEG, WebP, GIF or AVIF, is damaged, or has over 64 million pixels.
     """
     from PIL import Image, UnidentifiedImageError
 
     load()
-    if media_type_of(data) is None:
-        raise NotAnImage(f"the Space sent no PNG, JPEG or WebP but {len(data)} bytes of something else")
+    name = check_readable("the picture that the Space sent", data)
     try:
-        image = Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP"))
+        image = Image.open(io.BytesIO(data), formats=(name.upper(),))
         if image.width * image.height > MOST_PIXELS:
             raise NotAnImage(f"the picture has {image.width}×{image.height} pixels: more than {MOST_PIXELS:,}")
         image.load()
@@ -76,18 +101,29 @@ def decode(data: bytes) -> Image:
     return image
 
 
+def decoder(*media_types: str) -> str:
+    """What decodes pictures here, with the versions of the libraries that it uses; of AVIF where one is AVIF."""
+    return _decoder(avif="image/avif" in media_types)
+
+
 @functools.cache
-def decoder() -> str:
-    """What decodes pictures here, with the versions of the libraries that it uses."""
+def _decoder(*, avif: bool) -> str:
     import PIL
     from PIL import features
 
     load()
     parts = {"libwebp": "webp", "libjpeg-turbo": "libjpeg_turbo", "zlib": "zlib"}
+    if avif:
+        parts["libavif"] = "avif"
     found = {name: features.version(key) for name, key in parts.items()}
     return ", ".join(
         [f"Pillow {PIL.__version__}", *(f"{name} {version}" for name, version in found.items() if version)]
     )
+
+
+def frames(data: bytes) -> int:
+    """The number of frames of an animation, 1 of any other image; raises NotAnImage as `decode` does."""
+    return int(getattr(decode(data), "n_frames", 1)) if media_type_of(data) in _MOVING else 1
 
 
 def pixel_digest(image: Image) -> str:
@@ -113,7 +149,8 @@ def for_notebook(data: bytes, inline: str | None) -> tuple[str, bytes]:
     """The media type and bytes to embed, of the types that every front end and nbconvert show.
 
     `inline` is `png`, `jpeg`, or None for what keeps the picture best: PNG and JPEG as they are,
-    lossy WebP as JPEG (its losses are there already), lossless WebP and whatever has alpha as PNG.
+    lossy WebP as JPEG (its losses are there already), lossless WebP and whatever has alpha as PNG, and so the first
+    frame of a GIF and AVIF, which not every front end shows.
 
     Raises NotAnImage as `decode` does, where it has to be encoded anew.
     """
@@ -125,8 +162,11 @@ def for_notebook(data: bytes, inline: str | None) -> tuple[str, bytes]:
 
 
 def is_exact(delivered: str, media_type: str | None) -> bool:
-    """Whether what was delivered as one media type has the same pixels as another: WebP has none that PNG has not."""
-    return media_type == delivered or (delivered, media_type) == ("image/webp", "image/png")
+    """Whether what was delivered as one media type has the same pixels as another, whatever decodes it.
+
+    WebP and GIF have none that PNG has not. Decoders of JPEG and AVIF differ by a shade.
+    """
+    return media_type == delivered or (delivered in {"image/webp", "image/gif"} and media_type == "image/png")
 
 
 def keeps_pixels(data: bytes, media_type: str) -> bool:
@@ -156,14 +196,16 @@ def as_suffix(data: bytes, path: PurePath) -> bytes:
 
     Raises InvalidRequest as `checked_suffix`, NotAnImage as `decode`.
     """
-    return as_type(data, checked_suffix(path))
+    return as_type(data, checked_suffix(path, media_type_of(data) or ""))
 
 
-def checked_suffix(path: PurePath) -> str:
-    """The media type for a path's suffix; raises InvalidRequest for one that there is no encoder for."""
-    media_type = SUFFIXES.get(path.suffix.lower())
-    if media_type is None:
-        raise InvalidRequest(f"cannot save as {path.name!r}: give a name that ends in {', '.join(SUFFIXES)}")
+def checked_suffix(path: PurePath, delivered: str = "") -> str:
+    """The media type for a path's suffix: that of an encoder, or as it was `delivered`; raises InvalidRequest."""
+    suffix = path.suffix.lower()
+    media_type = SUFFIXES.get(suffix)
+    if media_type is None or (suffix not in ENCODED and media_type != delivered):
+        own = f"; {suffix} is for an image that came as such" if media_type else ""
+        raise InvalidRequest(f"cannot save as {path.name!r}: give a name that ends in {', '.join(ENCODED)}{own}")
     return media_type
 
 

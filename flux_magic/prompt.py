@@ -182,6 +182,7 @@ OPTIONS = (
     Option(("--dry-run",), "show what would be sent, and send nothing"),
     Option(("--fresh",), "ask the Space, even if the image is in the store"),
     Option(("--no-metadata",), "leave what made it out of the picture's file"),
+    Option(("--strip-credentials",), "take what signs the picture (C2PA) out of its file, and put the record in"),
     Option(("--quiet",), "show no progress"),
     Option(("--yes",), "allow more than 16 images in one cell"),
 )

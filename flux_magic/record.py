@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .errors import InvalidRequest, RecordError, shown
+from .formats import MEDIA_TYPES, READ
 from .sent import recordable
 from .types import (
     RECORD_VERSION,
@@ -131,7 +132,11 @@ def _from_version_1(value: Mapping[str, Any]) -> Record:
 
 
 def _file(value: Mapping[str, Any]) -> FileRecord:
-    """To the schema 8.0 is a whole number as well."""
+    """To the schema 8.0 is a whole number as well, and any format is one: a later version may read more of them."""
+    if value["media_type"] not in MEDIA_TYPES.values():
+        raise RecordError(
+            f"the record is of a file of type {shown(value['media_type'])}: this flux_magic reads {READ}", _UPGRADE
+        )
     whole = {"width": int(value["width"]), "height": int(value["height"])}
     return FileRecord(**_members(FileRecord, value) | whole)
 

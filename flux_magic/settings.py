@@ -71,6 +71,7 @@ class Settings:
             `off` always asks. Where `FLUX_MAGIC_REPLAY` is `only`, this is too; `HF_HUB_OFFLINE=1` has the same effect
             on Spaces of the Hub.
         metadata: whether a picture that is embedded or saved carries what made it.
+        strip_credentials: whether content credentials (C2PA) are taken out of it; else it stays as delivered.
 
     Raises InvalidRequest where a choice is none of those there are.
     """
@@ -91,6 +92,7 @@ class Settings:
     shared_store: str | os.PathLike[str] | None = None
     replay: str = "auto"
     metadata: bool = True
+    strip_credentials: bool = False
 
     def __post_init__(self) -> None:
         if is_offline():

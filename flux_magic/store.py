@@ -14,12 +14,10 @@ whole, and so is what it speaks of. What is no record, or damaged, is left where
 from __future__ import annotations
 
 import heapq
-import json
 import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import repeat
@@ -28,6 +26,7 @@ from typing import Final
 
 from . import keepsake, picture
 from . import record as records
+from .beside import record_text
 from .errors import InvalidRequest, RecordError, StoreError
 from .files import write_whole
 from .settings import Settings, shared_folders, store_folder
@@ -44,8 +43,6 @@ _NAME: Final = re.compile(
     r"(?:\d\d-\d{6}\.\d{6}-)?(?:[a-z0-9-]+-)?(?:\d+|noseed)-[0-9a-f]{12}-(?:[0-9a-f]{12}|nokey)\.json"
 )
 _WORDS_LONG: Final = 40
-_MOST_JSON: Final = 2**20
-"""A file beside a picture that has more bytes than this is no record."""
 _SETTLED: Final = 2.0
 """Seconds that a folder's time of change must have been seen to stay before a listing is kept: none is coarser."""
 
@@ -204,12 +201,11 @@ def store_of(settings: Settings, beside: Path = BESIDE) -> Store:
 
 def write(path: Path, record: Record, files: Sequence[bytes]) -> Stored:
     """Write pictures, and then their record to `path`; raises StoreError."""
-    text = json.dumps(record.as_dict(), indent=1, ensure_ascii=True)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for file, data in zip(_pictures(path, record), files, strict=True):
             write_whole(file, data, lasting=True)
-        write_whole(path, f"{text}\n".encode(), lasting=True)
+        write_whole(path, record_text(record).encode(), lasting=True)
     except OSError as exc:
         raise StoreError(f"cannot keep the image in {path.parent}: {exc.strerror or exc}") from exc
     return Stored(record, path)
@@ -256,18 +252,6 @@ def _pictures(path: Path, record: Record) -> list[Path]:
         path.with_name(f"{stem}{'' if place == 0 else f'.{place + 1}'}{picture.suffix_of(file.media_type)}")
         for place, file in enumerate(record.files)
     ]
-
-
-def records_beside(path: Path) -> Iterator[Record]:
-    """The records that a store may have beside a picture: under its name, of which that of the second ends in `.2`.
-
-    What is no record is left out.
-    """
-    for stem in dict.fromkeys([path.stem, re.sub(r"\.\d+$", "", path.stem)]):
-        with suppress(OSError, RecordError):
-            beside = path.with_name(f"{stem}.json")
-            if beside.stat().st_size <= _MOST_JSON:
-                yield records.from_dict(records.loads(beside.read_bytes()))
 
 
 def _months(folder: Path) -> list[str]:

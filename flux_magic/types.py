@@ -216,7 +216,7 @@ class FileRecord:
     """One file as it was delivered.
 
     Attributes:
-        media_type: `image/png`, `image/jpeg` or `image/webp`.
+        media_type: `image/png`, `image/jpeg`, `image/webp`, `image/gif` or `image/avif`.
         width, height: pixels, as decoded.
         digest: sha256 of the pixels, 64 hex digits (`flux_magic.picture` says over what).
         sha256: of the bytes as delivered, 64 hex digits.

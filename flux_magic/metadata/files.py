@@ -1,12 +1,11 @@
-"""PNG, JPEG and WebP alike: each file goes to the module that knows its format."""
+"""PNG, JPEG, WebP, GIF and AVIF alike: each file goes to the module that knows its format."""
 
 from __future__ import annotations
 
 from typing import Final, Protocol
 
-from ..errors import NotAnImage
-from ..picture import media_type_of
-from . import jpeg, png, webp
+from ..formats import media_type_of, refusal
+from . import jpeg, png, sealed, webp
 from .texts import Found, Written
 
 
@@ -19,14 +18,25 @@ class _Format(Protocol):
 
     def read(self, data: bytes) -> Found: ...
 
+    def has_credentials(self, data: bytes) -> bool: ...
 
-_FORMATS: Final[dict[str | None, _Format]] = {"image/png": png, "image/jpeg": jpeg, "image/webp": webp}
+    def without_credentials(self, data: bytes) -> bytes: ...
+
+
+_FORMATS: Final[dict[str | None, _Format]] = {
+    "image/png": png,
+    "image/jpeg": jpeg,
+    "image/webp": webp,
+    "image/gif": sealed,
+    "image/avif": sealed,
+}
 
 
 def embed(data: bytes, carried: Written) -> bytes:
     """The file with these texts in it, in place of those that an earlier call put there.
 
-    Its pixels and whatever else it holds stay as they are. Raises NotAnImage for a damaged file.
+    Its pixels and whatever else it holds stay as they are, but content credentials are not valid any more: ask
+    `has_credentials` first. Raises NotAnImage for a damaged file, a GIF and an AVIF.
     """
     return _format_of(data).embed(data, carried)
 
@@ -44,8 +54,24 @@ def read(data: bytes) -> Found:
     return _format_of(data).read(data)
 
 
+def has_credentials(data: bytes) -> bool:
+    """Return if somebody signed the file: it has content credentials (C2PA), or says where they are.
+
+    If they are valid is another question. Raises NotAnImage for a damaged file.
+    """
+    return _format_of(data).has_credentials(data)
+
+
+def without_credentials(data: bytes) -> bytes:
+    """The file without its content credentials, its pixels as they were.
+
+    Raises NotAnImage for a damaged file, and for a GIF or AVIF that has some.
+    """
+    return _format_of(data).without_credentials(data)
+
+
 def _format_of(data: bytes) -> _Format:
     known = _FORMATS.get(media_type_of(data))
     if known is None:
-        raise NotAnImage(f"this is no PNG, JPEG or WebP but {len(data)} bytes of something else")
+        raise refusal("this", data)
     return known

@@ -20,7 +20,7 @@ _MORE_XMP: Final = b"http://ns.adobe.com/xmp/extension/\0"
 _MOST: Final = 65533
 """What a segment holds: its length, in two bytes, counts these two as well."""
 
-_APP0, _APP1, _SOS, _EOI = 0xE0, 0xE1, 0xDA, 0xD9
+_APP0, _APP1, _APP11, _SOS, _EOI = 0xE0, 0xE1, 0xEB, 0xDA, 0xD9
 _ALONE: Final = {0x01, *range(0xD0, 0xD9)}
 """The markers that have no length after them."""
 
@@ -32,6 +32,16 @@ class _Segment(NamedTuple):
 
     def is_app1(self, *heads: bytes) -> bool:
         return self.marker == _APP1 and self.body.startswith(heads)
+
+    @property
+    def box(self) -> bytes:
+        """What tells one box of an APP11 segment from another (ISO/IEC 18477-3); empty where it holds none."""
+        return self.body[:4] if self.marker == _APP11 and self.body.startswith(b"JP") else b""
+
+    @property
+    def signs(self) -> bool:
+        """Whether content credentials begin here: a JUMBF box whose description is of C2PA's type."""
+        return bool(self.box) and self.body[12:16] == b"jumb" and b"jumdc2pa" in self.body[16:40]
 
 
 def embed(data: bytes, carried: Written) -> bytes:
@@ -60,6 +70,25 @@ def read(data: bytes) -> Found:
     record = xmp.record_in(packet) or xmp.record_in(_extension(segments, packet))
     comment = exif.comment_in(_tiff(segments), "JPEG")
     return Found(comment, record, packet.decode("utf-8", "replace"))
+
+
+def has_credentials(data: bytes) -> bool:
+    """Return if the JPEG has content credentials (C2PA), or its XMP says where they are."""
+    segments, _rest = _segments(data)
+    return any(segment.signs for segment in segments) or _names_credentials(segments)
+
+
+def without_credentials(data: bytes) -> bytes:
+    """The JPEG without its content credentials, and without an XMP that says where they are."""
+    segments, rest = _segments(data)
+    boxes = {segment.box for segment in segments if segment.signs}
+    heads = (_XMP, _MORE_XMP) if _names_credentials(segments) else ()
+    kept = [one.raw for one in segments if one.box not in boxes and not (heads and one.is_app1(*heads))]
+    return b"".join([data[:2], *kept, rest])
+
+
+def _names_credentials(segments: Iterable[_Segment]) -> bool:
+    return any(xmp.names_credentials(one.body[len(_XMP) :]) for one in segments if one.is_app1(_XMP))
 
 
 def _segments(data: bytes) -> tuple[list[_Segment], bytes]:

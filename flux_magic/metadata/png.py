@@ -9,7 +9,7 @@ import re
 import zlib
 from typing import Final, NamedTuple
 
-from ..errors import shown
+from ..errors import NotAnImage, shown
 from ..picture import png_chunk
 from . import exif, xmp
 from .texts import MOST_TEXT, Found, Written, damaged, four, speakable, too_long
@@ -20,6 +20,7 @@ _PARAMETERS: Final = "parameters"
 _RECORD: Final = "flux_magic"
 _XMP: Final = "XML:com.adobe.xmp"
 _OURS: Final = (_PARAMETERS, _RECORD, _XMP)
+_CREDENTIALS: Final = b"caBX"
 
 _LATIN: Final = re.compile("[\n\x20-\x7e\xa0-\xff]*")
 _MOST_TEXTS: Final = 8 * MOST_TEXT
@@ -69,6 +70,28 @@ def read(data: bytes) -> Found:
     parameters, record, packet = (texts.pop(keyword, "") for keyword in _OURS)
     comment = next((exif.comment_in(chunk.body, "PNG") for chunk in chunks if chunk.name == b"eXIf"), "")
     return Found(parameters or comment, record or xmp.record_in(packet.encode()), packet, texts)
+
+
+def has_credentials(data: bytes) -> bool:
+    """Return if the PNG has content credentials (C2PA, 13.0 "Embedding manifests"), or its XMP says where they are."""
+    return any(map(_signs, _chunks(data)[0]))
+
+
+def without_credentials(data: bytes) -> bytes:
+    """The PNG without its content credentials, and without an XMP that says where they are."""
+    chunks, rest = _chunks(data)
+    return b"".join([_SIGNATURE, *(chunk.raw for chunk in chunks if not _signs(chunk)), rest])
+
+
+def _signs(chunk: _Chunk) -> bool:
+    if chunk.name == _CREDENTIALS:
+        return bool(chunk.body)
+    if chunk.name != b"iTXt" or chunk.keyword != _XMP:
+        return False
+    try:
+        return xmp.names_credentials(_text_of(chunk).encode())
+    except NotAnImage:  # what cannot be read says nothing
+        return False
 
 
 def _chunks(data: bytes) -> tuple[list[_Chunk], bytes]:

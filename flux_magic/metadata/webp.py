@@ -56,6 +56,25 @@ def read(data: bytes) -> Found:
     return Found(comment, xmp.record_in(packet), packet.decode("utf-8", "replace"))
 
 
+def has_credentials(data: bytes) -> bool:
+    """Return if the WebP has content credentials (C2PA), or its XMP says where they are."""
+    return any(map(_signs, _chunks(data)[0]))
+
+
+def without_credentials(data: bytes) -> bytes:
+    """The WebP without its content credentials, and without an XMP that says where they are."""
+    chunks, rest = _chunks(data)
+    kept = [chunk for chunk in chunks if not _signs(chunk)]
+    flags = sum(flag for name, flag in ((b"EXIF", _EXIF), (b"XMP ", _XMP)) if _first(kept, name))
+    return _file([_header(chunks, flags), *(chunk for chunk in kept if chunk.name != b"VP8X")], rest)
+
+
+def _signs(chunk: _Chunk) -> bool:
+    if chunk.name == b"C2PA":
+        return bool(chunk.body)
+    return chunk.name == b"XMP " and xmp.names_credentials(chunk.body)
+
+
 def _chunks(data: bytes) -> tuple[list[_Chunk], bytes]:
     """The chunks, and whatever follows the end that the file's head tells."""
     whole = 8 + int.from_bytes(data[4:8], "little")

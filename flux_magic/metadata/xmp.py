@@ -64,6 +64,11 @@ def extension_named_in(xml: bytes) -> bytes:
     return guid if len(guid) == 32 else b""
 
 
+def names_credentials(xml: bytes) -> bool:
+    """Return if a packet says where the file's content credentials are (C2PA): elsewhere, or in the file itself."""
+    return _value_in(xml, "http://purl.org/dc/terms/ provenance").strip().startswith(("http:", "https:", "self#jumbf"))
+
+
 def _properties(carried: Written, *, with_record: bool) -> list[str]:
     kind = "algorithmicMedia" if carried.drawn else "trainedAlgorithmicMedia"
     values = {

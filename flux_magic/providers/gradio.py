@@ -10,7 +10,8 @@ from contextlib import aclosing
 from typing import Any, ClassVar, Final
 
 from ..errors import FluxError, NotAnImage, ProtocolError, ResponseError, SpaceAsleep, StreamLost
-from ..picture import media_type_of
+from ..formats import READ, media_type_of
+from ..picture import check_readable
 from ..types import Event, ImageRequest, ImageResponse, Preview, Waiting
 from . import wire
 from .base import AsyncGeneratorProvider, AsyncResult, Messages, ProviderModelMixin, limited, prompt_from
@@ -21,6 +22,8 @@ from .patience import Patience
 
 _ENDPOINT = re.compile(r"(?P<base>https?://.+?)(?P<prefix>/gradio_api)?/call/(?:v2/)?(?P<name>[^/]+)/?")
 _SMALLEST = 32
+_MOST_HEAD: Final = 4096
+"""Bytes of a file that say what it is, for who wants its address alone."""
 
 FIELDS: Final = ("prompt", "steps", "seed", "randomize_seed", "sent_width", "sent_height")
 """What a request has for an endpoint's inputs."""
@@ -139,7 +142,7 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
 
     async def fetch(self, url: str) -> bytes:
         data = await self._connection.get_bytes(url)
-        _check_is_image(data)
+        _check_readable(data, url)
         return data
 
     async def contract(self) -> Contract:
@@ -225,7 +228,7 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
             if not isinstance(response, ImageResponse):
                 raise ProtocolError("the Space's stream ended without an image")
             for url in response.images:
-                _check_is_image(await connection.get_bytes(url, most=16))
+                _check_readable(await connection.get_bytes(url, most=_MOST_HEAD), url, shown=False)
             return response
 
 
@@ -265,7 +268,17 @@ def _endpoint(api_endpoint: str) -> re.Match[str]:
     return match
 
 
-def _check_is_image(data: bytes) -> None:
-    if media_type_of(data) is None:
-        words = "a page" if data.lstrip()[:1] == b"<" else "nothing" if not data else "something else"
-        raise NotAnImage(f"the Space's file is no PNG, JPEG or WebP, but {words}", "Run the cell again.")
+def _check_readable(data: bytes, url: str, *, shown: bool = True) -> None:
+    """Raise NotAnImage for a file that is none, or that cannot be `shown` here: the hint says where it is.
+
+    Running the cell again would make such a file again. The address is told without its query, which may hold a key.
+    """
+    address = url.partition("?")[0]
+    hint = f"It is at {address} for some hours: save it from there, or take a Space that gives {READ}."
+    if not shown and media_type_of(data):
+        return
+    try:
+        check_readable("the Space's file", data, hint)
+    except NotAnImage as error:
+        error.url = url
+        raise

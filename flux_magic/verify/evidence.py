@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from .. import keepsake, metadata, picture
 from .. import record as records
+from ..beside import carried_beside
 from ..errors import NotAnImage, RecordError
 from ..record import Carried, carried_from, loads
-from ..store import records_beside
 from ..types import Circumstances, Record
 from .subjects import Subject
 from .words import one_line
@@ -54,7 +54,7 @@ def gather(subject: Subject) -> Evidence | None:
     Raises RecordError for a record that cannot be read, NotAnImage for a file that cannot, and OSError.
     """
     data = subject.data
-    beside = next(records_beside(subject.source), None) if isinstance(subject.source, Path) else None
+    beside = carried_beside(subject.source, data) if isinstance(subject.source, Path) and data is not None else None
     found = _inside(data, forgiving=subject.where == "notebook" or beside is not None)
     line = _values(_LINE, subject.line)
     carriers: list[tuple[str, Carried]] = []
@@ -65,7 +65,7 @@ def gather(subject: Subject) -> Evidence | None:
         with suppress(RecordError) if carriers else nullcontext():  # the notebook's is the one that counts
             carriers.append(("picture", _read(loads(found.record))))
     if beside is not None:
-        carriers.append(("file beside it", Carried(beside)))
+        carriers.append(("file beside it", beside))
     if not carriers:
         return None
     (holder, carried), *others = carriers

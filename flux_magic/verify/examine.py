@@ -10,6 +10,7 @@ from typing import Final
 
 from .. import keepsake, picture, sheet_file
 from ..errors import NotAnImage, RecordError
+from ..formats import media_type_of
 from ..store import BESIDE
 from ..types import Copy, Record
 from . import evidence
@@ -158,7 +159,7 @@ def _compared(seen: Evidence, record: Record) -> Examined:
     contradiction = evidence.contradiction(seen)
     outcome, why, form = Outcome.UNTOLD, "the picture itself is not embedded", ""
     if seen.data is not None:
-        form = copy.media_type if copy is not None else picture.media_type_of(seen.data) or ""
+        form = copy.media_type if copy is not None else media_type_of(seen.data) or ""
         try:
             outcome, why = _of_bytes(seen, seen.data)
         except NotAnImage as error:
@@ -172,7 +173,8 @@ def _compared(seen: Evidence, record: Record) -> Examined:
 
 def _decodes_alike(record: Record, copy: Copy) -> bool:
     """Whether the same bytes have the same pixels here as where the record was made: a JPEG's may differ by one."""
-    return copy.media_type == "image/png" or record.circumstances.decoder == picture.decoder()
+    here = picture.decoder(*(file.media_type for file in record.files))
+    return copy.media_type == "image/png" or record.circumstances.decoder == here
 
 
 _ALTERED: Final = "altered since it was made"
@@ -201,6 +203,6 @@ def _of_nobodys_copy(seen: Evidence, data: bytes, digest: str) -> tuple[Outcome,
     delivered = seen.carried.record.files[seen.place]
     if digest == delivered.digest:
         return Outcome.INTACT, ""
-    if picture.is_exact(delivered.media_type, picture.media_type_of(data)):
+    if picture.is_exact(delivered.media_type, media_type_of(data)):
         return Outcome.ALTERED, _ALTERED
     return Outcome.UNTOLD, "encoded in another way than it was delivered, and nobody wrote down as what"

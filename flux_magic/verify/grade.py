@@ -22,8 +22,9 @@ class Comparison:
     note: str = ""
 
 
-as_form = picture.as_type
-"""A delivered picture in the encoding of a copy, encoded as the copy was."""
+def as_form(data: bytes, media_type: str) -> bytes:
+    """A delivered picture in the encoding of a copy, encoded as the copy was; GIF and AVIF are not encoded."""
+    return data if media_type in picture.SEALED else picture.as_type(data, media_type)
 
 
 def compare(one: bytes, other: bytes) -> Comparison:

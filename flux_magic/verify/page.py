@@ -8,6 +8,7 @@ from typing import Final
 
 from .. import picture
 from ..errors import NotAnImage
+from ..formats import media_type_of
 from .report import Report
 from .verdict import Grade, Status, Verdict
 from .words import one_line
@@ -85,7 +86,7 @@ def _image(one: Verdict, data: bytes | None, which: str, *, small: bool) -> str:
             data = picture.thumbnail(data, _SMALL if small else _LONGEST)
     except NotAnImage:
         return "a picture that cannot be read"
-    kind = picture.media_type_of(data)
+    kind = media_type_of(data)
     if kind is None:
         return "a picture that cannot be read"
     prompt = one.record.prompt if one.record else "a picture without a record"

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import Final
 
-from ..picture import SUFFIXES
+from ..beside import records_beside
+from ..formats import READ
+from ..picture import SEALED, SUFFIXES
 from .notebooks import read_notebook
 from .subjects import NOTEBOOK, Found, Subject
 
@@ -21,7 +23,9 @@ _MOST_BYTES: Final = 256 * 2**20
 
 
 def find_subjects(paths: Paths) -> Found:
-    """The pictures of notebooks (.ipynb), of images (.png, .jpg, .jpeg, .webp) and of folders, hidden ones left out.
+    """The pictures of notebooks (.ipynb), of images and of folders, hidden ones left out.
+
+    A folder's GIF and AVIF count where a record is beside them.
 
     What cannot be read is one of the `problems`, and nothing is raised. What is named twice is there once.
     """
@@ -63,7 +67,7 @@ def _files(paths: Iterable[str | os.PathLike[str]], problems: list[str]) -> Iter
         elif not there:
             problems.append(f"{path.as_posix()}: there is no such file or folder")
         elif not _is_ours(path.name):
-            problems.append(f"{path.as_posix()}: neither a notebook, nor a PNG, JPEG or WebP, nor a folder")
+            problems.append(f"{path.as_posix()}: neither a notebook, nor a {READ}, nor a folder")
         else:
             yield path
 
@@ -74,7 +78,13 @@ def _files_in(folder: Path, problems: list[str]) -> Iterator[Path]:
 
     for at, folders, names in os.walk(folder, onerror=told):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(at, name) for name in sorted(names) if _is_ours(name) and not name.startswith("."))
+        ours = (Path(at, name) for name in sorted(names) if _is_ours(name) and not name.startswith("."))
+        yield from (path for path in ours if _may_have_record(path))
+
+
+def _may_have_record(path: Path) -> bool:
+    """Whether an image that lies in a folder is checked: a GIF or AVIF where a record is beside, as none is inside."""
+    return SUFFIXES.get(path.suffix.lower()) not in SEALED or any(records_beside(path))
 
 
 def _is_ours(name: str) -> bool:

@@ -19,5 +19,4 @@ def reason(error: FluxError | OSError) -> str:
 
 def reason_of_file(error: FluxError | OSError) -> str:
     """The same for what is in a file or a notebook: no Space sent that just now."""
-    said = reason(error).replace("the Space sent no", "this is no")
-    return said.replace("the picture that the Space sent", "the picture")
+    return reason(error).replace("the picture that the Space sent", "the picture")

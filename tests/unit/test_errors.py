@@ -25,6 +25,7 @@ TREE = [
     pytest.param(errors.CancelledByServer, errors.ResponseError, id="CancelledByServer"),
     pytest.param(errors.EmptyResult, errors.ResponseError, id="EmptyResult"),
     pytest.param(errors.NotAnImage, errors.ResponseError, id="NotAnImage"),
+    pytest.param(errors.UnreadableFormat, errors.NotAnImage, id="UnreadableFormat"),
     pytest.param(errors.ProtocolError, errors.ResponseError, id="ProtocolError"),
     pytest.param(errors.SpaceNotFound, errors.ResponseError, id="SpaceNotFound"),
     pytest.param(errors.SpaceAsleep, errors.ResponseError, id="SpaceAsleep"),

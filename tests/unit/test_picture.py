@@ -34,7 +34,8 @@ def distance(one: Image.Image, other: Image.Image) -> float:
         pytest.param(encoded("png"), "image/png", id="PNG"),
         pytest.param(encoded("jpeg"), "image/jpeg", id="JPEG"),
         pytest.param(encoded("webp"), "image/webp", id="WebP"),
-        pytest.param(encoded("gif"), None, id="GIF"),
+        pytest.param(encoded("gif"), "image/gif", id="GIF"),
+        pytest.param(encoded("avif"), "image/avif", id="AVIF"),
         pytest.param(b"<!doctype html>", None, id="a page"),
         pytest.param(b"RIFF\0\0\0\0WAVE", None, id="a sound"),
         pytest.param(b"", None, id="nothing"),
@@ -87,8 +88,10 @@ def test_only_the_first_frame_counts() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        pytest.param(b"<html>no</html>", "15 bytes of something else", id="a page"),
-        pytest.param(encoded("gif"), "something else", id="a GIF"),
+        pytest.param(b"<html>no</html>", "is a web page, not PNG, JPEG, WebP, GIF or AVIF", id="a page"),
+        pytest.param(encoded("gif")[:30], "damaged", id="a cut GIF"),
+        pytest.param(encoded("avif")[:-30], "damaged", id="a cut AVIF"),
+        pytest.param(b"%PDF-1.7", "is PDF, which flux_magic cannot show", id="a PDF"),
         pytest.param(encoded("png")[:50], "damaged", id="a cut PNG"),
         pytest.param(encoded("jpeg")[:-60], "damaged", id="a cut JPEG"),
         pytest.param(encoded("webp")[:40], "damaged", id="a cut WebP"),

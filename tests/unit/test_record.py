@@ -257,7 +257,7 @@ DAMAGE = [
     pytest.param("files", [], "its files must contain at least 1 items", id="no files"),
     pytest.param("files", {}, "its files must be array", id="files no list"),
     pytest.param("files.0", "fox.png", "its files[0] must be object", id="file no object"),
-    pytest.param("files.1.media_type", "image/gif", "its files[1].media_type must be one of", id="another type"),
+    pytest.param("files.1.media_type", "video/mp4", "its files[1].media_type must match pattern", id="another type"),
     pytest.param("files.0.digest", "A" * 64, "its files[0].digest must match pattern", id="no digest"),
     pytest.param("files.0.sha256", "a" * 64 + "\n", "its files[0].sha256 must match pattern", id="a line end"),
     pytest.param("circumstances.gradio", 6, "its circumstances.gradio must be string", id="version is a number"),
@@ -298,6 +298,13 @@ def test_a_damaged_record_of_version_0_is_one_clear_line(path: str) -> None:
     with pytest.raises(RecordError, match=r"^the record is not whole: ") as caught:
         from_dict(changed(sample("version-0"), path, GONE))
     one_line(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["image/heic", "image/svg+xml"])
+def test_a_record_of_a_file_that_a_later_version_may_read_says_what_this_one_reads(kind: str) -> None:
+    with pytest.raises(RecordError, match="this flux_magic reads PNG, JPEG, WebP, GIF or AVIF") as caught:
+        from_dict(changed(sample("version-1"), "files.1.media_type", kind))
+    assert caught.value.hint == "Install a newer one: pip install --upgrade flux-magic"
 
 
 @pytest.mark.parametrize("value", [None, 3, "x", [], [1], {}, {"provider": 3}], ids=repr)

@@ -303,7 +303,7 @@ IN_NOTEBOOKS = [
     pytest.param(
         lambda one: one["data"].update({"image/png": "a"}),
         Outcome.ALTERED,
-        f"{ALTERED}: this is no PNG, JPEG or WebP but 0 bytes of something else",
+        f"{ALTERED}: the picture is empty, not PNG, JPEG, WebP, GIF or AVIF",
         id="no base64",
     ),
     pytest.param(
@@ -642,7 +642,7 @@ def test_a_broken_image_a_path_that_is_not_there_and_other_files_are_a_line_each
     report = check_static(["broken.png", "page.jpg", "nowhere.png", "notes.txt", "a" * 5000, "a\0b.png"])
     assert report.problems[:2] == (
         "nowhere.png: there is no such file or folder",
-        "notes.txt: neither a notebook, nor a PNG, JPEG or WebP, nor a folder",
+        "notes.txt: neither a notebook, nor a PNG, JPEG, WebP, GIF or AVIF, nor a folder",
     )
     assert report.problems[2:4] == (
         f"{'a' * 5000}: there is no such file or folder",
@@ -650,7 +650,7 @@ def test_a_broken_image_a_path_that_is_not_there_and_other_files_are_a_line_each
     )
     assert report.problems[4:] == (
         "broken.png: this PNG is damaged: it ends before its IEND chunk",
-        "page.jpg: this is no PNG, JPEG or WebP but 6 bytes of something else",
+        "page.jpg: this is a web page, not PNG, JPEG, WebP, GIF or AVIF",
     )
     assert report.verdicts == ()
 

@@ -302,7 +302,11 @@ UNASKED = [
     pytest.param(saying(seed=None), "its record has no seed", id="no seed"),
     pytest.param(lambda one: told(one)["record"]["run"].pop("seed"), "its record has no seed", id="the seed removed"),
     pytest.param(lambda one: told(one).pop("record"), "the record is not whole", id="no record"),
-    pytest.param(lambda one: put(one, b"nothing"), "altered since it was made: this is no PNG", id="no picture"),
+    pytest.param(
+        lambda one: put(one, b"nothing"),
+        "altered since it was made: the picture is plain",
+        id="no picture",
+    ),
 ]
 
 
@@ -459,7 +463,7 @@ def test_an_error_of_the_space_is_a_line_and_what_is_hopeless_is_not_tried_again
 def test_a_space_that_ends_well_without_an_image_is_a_line(provider: type[Scripted]) -> None:
     provider.script = [answer()]
     provider.pictures = {ADDRESS: b"no picture at all"}
-    assert of_output().why == "the Space sent no PNG, JPEG or WebP but 17 bytes of something else"
+    assert of_output().why == "the picture that the Space sent is plain text, not PNG, JPEG, WebP, GIF or AVIF"
 
 
 def test_a_stream_without_a_generation_is_an_error(provider: type[Scripted], monkeypatch: pytest.MonkeyPatch) -> None:

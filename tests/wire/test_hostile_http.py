@@ -19,6 +19,7 @@ from flux_magic.errors import (
     SpaceNotFound,
     TimedOut,
     TokenRefused,
+    UnreadableFormat,
 )
 from flux_magic.providers.base import Limits
 from flux_magic.types import ImageResponse
@@ -59,9 +60,9 @@ WRONG: list[Any] = [
     pytest.param({"post": Answer(b"{" * 100_000)}, ProtocolError, "gave it no id", id="no end of brackets"),
     pytest.param({"post": LOOP, "config": LOOP}, ProtocolError, "redirects without end", id="a redirect loop"),
     pytest.param({"config": OTHER_SPACE}, SpaceChanged, "no endpoint infer, only predict", id="another Space"),
-    pytest.param({"file": page()}, NotAnImage, "no PNG, JPEG or WebP, but a page", id="a page for the image"),
-    pytest.param({"file": Answer()}, NotAnImage, "no PNG, JPEG or WebP, but nothing", id="nothing for the image"),
-    pytest.param({"file": Answer(b"GIF89a")}, NotAnImage, "but something else", id="a GIF for the image"),
+    pytest.param({"file": page()}, NotAnImage, "file is a web page, not PNG", id="a page for the image"),
+    pytest.param({"file": Answer()}, NotAnImage, "file is empty, not PNG", id="nothing for the image"),
+    pytest.param({"file": Answer(b"\xff\x0a")}, UnreadableFormat, "file is JPEG XL, which", id="a JPEG XL"),
     pytest.param({"file": Answer(png()[:500])}, NotAnImage, "is damaged", id="half an image"),
     pytest.param({"file": Answer(png()[:20])}, NotAnImage, "is damaged", id="the head of an image"),
     pytest.param({"file": CUT_PICTURE}, ProtocolError, "broke off in the middle", id="an image that breaks off"),

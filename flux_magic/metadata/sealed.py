@@ -1,0 +1,38 @@
+"""GIF and AVIF: nothing is written into them, and what they hold as text is not read."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..errors import NotAnImage
+from .texts import Found, Written
+
+_CREDENTIALS: Final = (b"\x21\xff\x0bC2PA_GIF", bytes.fromhex("75756964d8fec3d61b0e483c92975828877ec481"))
+"""How content credentials begin (C2PA): a GIF's application extension, a box of type `uuid` in an AVIF."""
+
+
+def embed(data: bytes, carried: Written) -> bytes:  # noqa: ARG001 - as the other formats
+    """Refuse: a record of such a file is beside it. Raises NotAnImage."""
+    raise NotAnImage("nothing is written into a GIF or an AVIF")
+
+
+def bare(data: bytes) -> bytes:
+    """Return the file as it is."""
+    return data
+
+
+def read(data: bytes) -> Found:  # noqa: ARG001 - as the other formats
+    """Return nothing."""
+    return Found()
+
+
+def has_credentials(data: bytes) -> bool:
+    """Return if the file has content credentials (C2PA)."""
+    return any(beginning in data for beginning in _CREDENTIALS)
+
+
+def without_credentials(data: bytes) -> bytes:
+    """Return the file as it is where it has no content credentials; raises NotAnImage where it has."""
+    if has_credentials(data):
+        raise NotAnImage("content credentials cannot be taken out of a GIF or an AVIF", "Save it as .png.")
+    return data
