@@ -69,9 +69,9 @@ def _leaves_the_process_as_it_found_it() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _begins_afresh(_leaves_the_process_as_it_found_it: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Give a test a history and known commits of its own, and end the background loop that it began."""
+    """Give a test a history and answers of the Hub of its own, and end the background loop that it began."""
     monkeypatch.setattr(api, "history", deque(maxlen=api.history.maxlen))
-    monkeypatch.setattr(hub, "_commits", {})
+    monkeypatch.setattr(hub, "_answers", {})
     yield
     runner.background.close()
 
