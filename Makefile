@@ -25,8 +25,8 @@ SHUFFLED := --thorough --hypothesis-profile=thorough --random-order
 QUIET_PIP := --quiet --disable-pip-version-check
 EVERYTHING := --constraint constraints.txt --editable '.[test]'
 
-.PHONY: help demo lab test test-thorough ends in-another-order check style types nbval nbval-offline pytest shuffled needs unit notebooks pages \
-	screenshot frontends bench live test-matrix clean
+.PHONY: help demo lab test test-thorough ends in-another-order check style types nbval nbval-offline pytest shuffled needs \
+	unit notebooks pages screenshot frontends bench live test-matrix clean
 
 help:
 	@echo "make demo         make images in a notebook, on the local Space; the results are files"
