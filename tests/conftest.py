@@ -40,9 +40,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out thorough tests, unless they are asked for together or by name."""
     if config.getoption("thorough") or any("::" in argument for argument in config.args):
         return
-    chosen = [item for item in items if item.get_closest_marker("thorough") is None]
-    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-    items[:] = chosen
+    thorough = [item for item in items if item.get_closest_marker("thorough") is not None]
+    config.hook.pytest_deselected(items=thorough)
+    items[:] = [item for item in items if item.get_closest_marker("thorough") is None]
 
 
 def pytest_collection_finish() -> None:
