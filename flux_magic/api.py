@@ -19,6 +19,7 @@ from .interact import interactable
 from .notes import note
 from .plan import plan
 from .providers.connection import open_connection
+from .providers.guard import Guard
 from .settings import Settings, resolve
 from .types import ImageRequest
 
@@ -179,7 +180,7 @@ def recall(image: str | os.PathLike[str]) -> Recalled:
 
 
 async def _fetched(url: str, settings: Settings) -> bytes:
-    async with open_connection(proxy=settings.proxy) as connection:
+    async with open_connection(proxy=settings.proxy, guard=Guard(url)) as connection:
         try:
             return await asyncio.wait_for(connection.get_bytes(url), settings.timeout or PATIENCE)
         except TimedOut:

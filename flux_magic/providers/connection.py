@@ -26,6 +26,7 @@ from ..errors import (
 from ..settings import why_unasked
 from .answer import Answer, http_error, seconds_to_wait
 from .base import Limits
+from .guard import Guard, GuardedResolver, guarding
 from .host import is_loopback, is_private, shown_host
 
 KEEP_ALIVE = 4.0
@@ -40,7 +41,8 @@ _LOCAL = "Without a network, --space local draws stand-in images on this machine
 
 def open_session() -> aiohttp.ClientSession:
     """A session for the running loop; whoever opens it closes it."""
-    connector = aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE)
+    # Without a cache of names, each connection's addresses pass the guard of its own request.
+    connector = aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE, resolver=GuardedResolver(), use_dns_cache=False)
     # A Space of several replicas is known by a cookie; "unsafe" takes one of a host without a name as well.
     cookies = aiohttp.CookieJar(unsafe=True)
     return aiohttp.ClientSession(connector=connector, cookie_jar=cookies, headers={"User-Agent": "flux_magic"})
@@ -48,11 +50,11 @@ def open_session() -> aiohttp.ClientSession:
 
 @asynccontextmanager
 async def open_connection(
-    proxy: str | None = None, limits: Limits | None = None, space: str = ""
+    proxy: str | None = None, limits: Limits | None = None, space: str = "", guard: Guard | None = None
 ) -> AsyncIterator[Connection]:
     """A connection with a session of its own, closed at the end."""
     async with open_session() as session:
-        yield Connection(session, proxy=proxy, limits=limits, space=space)
+        yield Connection(session, proxy=proxy, limits=limits, space=space, guard=guard)
 
 
 class Connection:
@@ -65,6 +67,7 @@ class Connection:
         limits: how long things may take, and how large files may be.
         token: for the Space; sent to no other host.
         space: the Space's base URL.
+        guard: keeps redirects out of the user's own network.
 
     Every method raises ConnectionFailed, TimedOut, or ProtocolError for an HTTP error.
     """
@@ -77,7 +80,9 @@ class Connection:
         limits: Limits | None = None,
         token: str | None = None,
         space: str = "",
+        guard: Guard | None = None,
     ) -> None:
+        self._guard = guard
         self.limits = limits or Limits()
         self._home = urlsplit(space).hostname or ""
         self._token, self._token_host = token, urlsplit(space).netloc
@@ -94,13 +99,16 @@ class Connection:
         A redirect is followed with the method and the body kept, and with no token for another host.
         """
         options |= {"timeout": self._timeout, "allow_redirects": False}
-        for _ in range(_REDIRECTS):
+        for hop in range(_REDIRECTS):
             if why := why_unasked(url):
                 hint = f"Unset {why.partition('=')[0]} to ask it."
                 raise NotInStore(f"{why}: nothing is asked of {shown_host(url)}", hint)
             with self._translated(url):
                 self._check_target(url)
+                if self._guard and hop:
+                    self._guard.check_url(url)
                 proxied = _proxy_options(self._proxy or _environment_proxy(url))
+                guarding.set(None if proxied else self._guard)  # a proxy resolves names by itself
                 headers = {**options.get("headers", {}), **self._authorization(url)}
                 sent = self._session.request(
                     method, URL(url, encoded=True), **{**options, **proxied, "headers": headers}

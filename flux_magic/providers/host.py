@@ -3,28 +3,64 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+import socket
+import unicodedata
+from typing import Final
 from urllib.parse import urlsplit
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_DIGITS: Final = re.compile(r"[0-9a-fx.]+", re.IGNORECASE)
+_WRAPPERS: Final = {
+    ipaddress.IPv6Network("::ffff:0:0/96"): 0,
+    ipaddress.IPv6Network("::ffff:0:0:0/96"): 0,
+    ipaddress.IPv6Network("64:ff9b::/96"): 0,
+    ipaddress.IPv6Network("64:ff9b:1::/48"): 0,
+    ipaddress.IPv6Network("::/96"): 0,
+    ipaddress.IPv6Network("2002::/16"): 80,
+}
+"""IPv6 networks whose addresses hold an IPv4 address, and by how many bits it is shifted."""
+
+
+def address_of(host: str) -> Address | None:
+    """Return the address that a host is, in any form that a system takes for one; None for a name.
+
+    `127.1`, `0x7f.1`, `2130706433` and `[::ffff:127.0.0.1]` are all 127.0.0.1.
+    """
+    name = unicodedata.normalize("NFKC", host).replace("\u3002", ".").strip("[]").partition("%")[0].rstrip(".")
+    try:
+        return _unwrapped(ipaddress.ip_address(name))
+    except ValueError:
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(name)) if _DIGITS.fullmatch(name) else None
+    except OSError:
+        return None
+
+
+def _unwrapped(address: Address) -> Address:
+    """Return the IPv4 address in an IPv6 address, if there is one."""
+    if isinstance(address, ipaddress.IPv6Address) and int(address) > 1:
+        for network, shift in _WRAPPERS.items():
+            if address in network:
+                return ipaddress.IPv4Address(int(address) >> shift & 0xFFFFFFFF)
+    return address
 
 
 def is_loopback(host: str) -> bool:
     """Whether a host's name or address is this machine's own."""
-    name = host.lower().removesuffix(".")
+    name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_loopback or address.is_unspecified
+    address = address_of(name)
+    return address is not None and (address.is_loopback or address.is_unspecified)
 
 
 def is_private(host: str) -> bool:
     """Whether a host is an address that means something in one's own network alone."""
-    try:
-        return is_loopback(host) or not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return False
+    address = address_of(host)
+    return is_loopback(host) or (address is not None and (not address.is_global or address.is_multicast))
 
 
 def shown_host(url: str) -> str:

@@ -1,0 +1,88 @@
+"""A guard against redirects from the network out there to this machine or its own network.
+
+A host name says nothing about where it leads, so the check is made where a connection is: at the resolver, on the very
+addresses that are connected to. Addresses that are written as numbers reach no resolver; they are checked before.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextvars import ContextVar
+from typing import Any
+
+from aiohttp import ThreadedResolver
+from yarl import URL
+
+from ..errors import ProtocolError
+from .host import is_loopback, is_private
+
+guarding: ContextVar[Guard | None] = ContextVar("guard", default=None)
+"""The guard of the request that is being sent, if it has one; the resolver asks it."""
+
+
+class Guard:
+    """Keeps the redirects of one request away from private addresses, but for the server that the user named.
+
+    Args:
+        url: the address that the user named. If it is private itself, redirects may stay at its host and port, or go
+            from http to https there.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._named = _parsed(url)
+        self._host = _plain(self._named.host)
+        self._is_private = is_private(self._host)
+        self._resolved = False
+
+    def check_url(self, url: str) -> None:
+        """Raise ProtocolError if the target of a redirect is a private address, or a name of this machine."""
+        target = _parsed(url)
+        host = _plain(target.host)
+        if self._is_named(host):
+            secured = target.scheme == "https" and self._named.is_default_port() and target.is_default_port()
+            if target.port != self._named.port and not secured:
+                raise self._refused(f"{host}:{target.port}")
+        elif is_private(host):
+            raise self._refused(host)
+
+    def check_addresses(self, host: str, addresses: list[str]) -> None:
+        """Raise ProtocolError if a name leads to a private address; the first look-up is of the user's own name."""
+        private = any(map(is_private, addresses))
+        first, self._resolved = not self._resolved, True
+        if first and _plain(host) == self._host:
+            self._is_private = private
+        elif private and not self._is_named(_plain(host)):
+            raise self._refused(host)
+
+    def _is_named(self, host: str) -> bool:
+        """Return True for the private host that the user named, by any name of this machine's own."""
+        return self._is_private and (host == self._host or (is_loopback(host) and is_loopback(self._host)))
+
+    def _refused(self, host: str) -> ProtocolError:
+        return ProtocolError(
+            f"{self._host[:100]} redirects to {host[:100]}, an address of your own network, which is not followed",
+            "Save the image, and name the file.",
+        )
+
+
+class GuardedResolver(ThreadedResolver):
+    """The system's resolver, which lets the guard of a request see the addresses of a name."""
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[Any]:
+        """Return the addresses of a host, if the guard lets them pass."""
+        found = await super().resolve(host, port, family)
+        if guard := guarding.get():
+            guard.check_addresses(host, [str(one["host"]) for one in found])
+        return list(found)
+
+
+def _parsed(url: str) -> URL:
+    """Return the address as aiohttp understands it; an empty one for what is none."""
+    try:
+        return URL(url, encoded=True)
+    except ValueError:
+        return URL()
+
+
+def _plain(host: str | None) -> str:
+    return (host or "").casefold().strip("[]").rstrip(".")

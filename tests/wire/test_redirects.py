@@ -1,0 +1,147 @@
+"""An image at a URL that redirects: never to this machine or its network, but for the server that the user named."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from aiohttp import web
+
+import flux_magic
+from flux_magic import keepsake
+from flux_magic.errors import ProtocolError
+from flux_magic.providers.guard import Guard
+from tests.support.space import run
+from tests.unit.samples import encoded, record
+
+IMAGE, _ = keepsake.with_record(encoded(), record(), 0)
+
+
+@dataclass
+class Server:
+    """Redirects to what a query says, and has an image; also asked as a proxy for hosts out there."""
+
+    port: int = 0
+    other: int = 0
+    asked: list[str] = field(default_factory=list)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.asked.append(request.raw_path)
+        if target := request.rel_url.query.get("to"):
+            return web.Response(status=307, headers={"Location": target})
+        return web.Response(body=IMAGE)
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Server]:
+    """A server on two ports of this machine."""
+    server = Server()
+    runner = web.ServerRunner(web.Server(server.handle))
+    await runner.setup()
+    for _ in range(2):
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+    server.port, server.other = (address[1] for address in runner.addresses)
+    try:
+        yield server
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture(autouse=True)
+def _names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no network here: `inside.example` is a name that somebody has let lead to this machine."""
+    real = socket.getaddrinfo
+
+    def looked_up(host: Any, *args: Any, **options: Any) -> Any:
+        return real("127.0.0.1" if host == "inside.example" else host, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+    monkeypatch.setenv("FLUX_MAGIC_REPLAY", "auto")
+    monkeypatch.setenv("no_proxy", "inside.example")
+
+
+def recalled(monkeypatch: pytest.MonkeyPatch, url: str, *targets: str) -> tuple[str | None, list[str]]:
+    """Return the tool of the image at a URL, and what the server was asked for, behind redirects to these targets."""
+
+    async def work() -> tuple[str | None, list[str]]:
+        async with running() as server:
+            monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.port}")
+            address = ""
+            for target in reversed([url, *targets]):
+                here = target.replace("PORT", str(server.port)).replace("OTHER", str(server.other))
+                address = f"{here}?to={quote(address, safe='')}" if address else here
+            found = await asyncio.to_thread(flux_magic.recall, address)
+            return found.tool, server.asked
+
+    return run(work())
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        pytest.param(["http://127.0.0.1:PORT/x"], id="loopback"),
+        pytest.param(["http://localhost:PORT/x"], id="localhost"),
+        pytest.param(["http://LocalHost.:PORT/x"], id="localhost with a dot"),
+        pytest.param(["http://[::1]:PORT/x"], id="IPv6"),
+        pytest.param(["http://[::ffff:7f00:1]:PORT/x"], id="IPv4 in IPv6"),
+        pytest.param(["http://127.1:PORT/x"], id="short"),
+        pytest.param(["http://0x7f000001:PORT/x"], id="hexadecimal"),
+        pytest.param(["http://2130706433:PORT/x"], id="one number"),
+        pytest.param(["http://0177.0.0.1:PORT/x"], id="octal"),
+        pytest.param(["http://ann:secret@127.0.0.1:PORT/x"], id="with a password"),
+        pytest.param(["//127.0.0.1:PORT/x"], id="without a scheme"),
+        pytest.param(["http://10.1.2.3/x"], id="10/8"),
+        pytest.param(["http://169.254.169.254/latest"], id="link-local"),
+        pytest.param(["http://inside.example:PORT/x"], id="a name that leads here"),
+        pytest.param(["http://else.example/y", "http://127.0.0.1:PORT/x"], id="two hops"),
+    ],
+)
+def test_a_url_out_there_redirects_to_nothing_in_here(monkeypatch: pytest.MonkeyPatch, targets: list[str]) -> None:
+    asked: list[str] = []
+    real = Server.handle
+
+    async def handle(self: Server, request: web.BaseRequest) -> web.StreamResponse:
+        asked.append(request.raw_path)
+        return await real(self, request)
+
+    monkeypatch.setattr(Server, "handle", handle)
+    with pytest.raises(ProtocolError, match="an address of your own network, which is not followed") as caught:
+        recalled(monkeypatch, "http://public.example/x", *targets)
+    assert len(asked) == len(targets)
+    assert all("example/" in path for path in asked), "asked of the proxy, and nothing of this machine"
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        pytest.param("http://127.0.0.1:PORT/y", "/x", id="a path"),
+        pytest.param("http://127.0.0.1:PORT/y", "http://localhost:PORT/x", id="another name of this machine"),
+        pytest.param("http://inside.example:PORT/y", "http://inside.example:PORT/x", id="a private name"),
+        pytest.param("http://127.0.0.1:PORT/y", "http://public.example/x", id="out there"),
+    ],
+)
+def test_a_server_in_here_that_the_user_named_may_redirect_to_itself_and_out(
+    monkeypatch: pytest.MonkeyPatch, url: str, target: str
+) -> None:
+    tool, asked = recalled(monkeypatch, url, target)
+    assert (tool, len(asked)) == ("flux_magic", 2)
+
+
+@pytest.mark.parametrize("target", ["http://127.0.0.1:OTHER/x", "http://inside.example:PORT/x", "http://10.0.0.1/x"])
+def test_a_server_in_here_redirects_to_no_other(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    with pytest.raises(ProtocolError, match=r"^127\.0\.0\.1 redirects to .*, an address of your own network"):
+        recalled(monkeypatch, "http://127.0.0.1:PORT/y", target)
+
+
+def test_a_public_name_that_leads_here_the_second_time_is_refused() -> None:
+    guard = Guard("http://public.example/x")
+    guard.check_addresses("public.example", ["93.184.216.34"])
+    with pytest.raises(ProtocolError, match=r"public\.example redirects to public\.example"):
+        guard.check_addresses("public.example", ["93.184.216.34", "::1"])
