@@ -1,4 +1,4 @@
-"""EXIF's UserComment, where A1111's text is in a JPEG or a WebP.
+"""EXIF's UserComment, which holds A1111's parameters in a JPEG or a WebP, and the other strings that tools write.
 
 EXIF is a small TIFF file (TIFF 6.0, section 2): a directory of 12-byte entries, whose entry 0x8769 points to
 another one, whose entry 0x9286 is the comment. To write one, both directories are copied to the end and the
@@ -9,16 +9,34 @@ nobody but its maker knows find it; and a second comment takes the place of the 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from .codings import decode_any, decode_comment, decode_wide
 from .texts import MOST_TEXT, speakable, too_long
 
 _EXIF_DIRECTORY: Final = 0x8769
 _USER_COMMENT: Final = 0x9286
-_LONG, _UNDEFINED = 4, 7
+_DATE: Final = 0x0132
+_ASCII, _LONG, _UNDEFINED = 2, 4, 7
 _WIDTHS: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 """How many bytes a value has, by its type."""
+
+_NAMES: Final = {
+    0x010D: "DocumentName",
+    0x010E: "ImageDescription",
+    0x010F: "Make",
+    0x0110: "Model",
+    0x0131: "Software",
+    0x013B: "Artist",
+    0x8298: "Copyright",
+    _USER_COMMENT: "UserComment",
+}
+_WINDOWS: Final = {0x9C9B: "XPTitle", 0x9C9C: "XPComment", 0x9C9E: "XPKeywords", 0x9C9F: "XPSubject"}
+"""The tags that Windows fills, in UTF-16."""
+
+COMMENT: Final = "EXIF UserComment"
 
 _NEW: Final = b"MM\0*\0\0\0\x08"
 _UNICODE: Final = b"UNICODE\0"
@@ -65,10 +83,20 @@ class _Tiff:
     def comment(self) -> tuple[int, int] | None:
         """Where the comment begins and ends, if it is there and lies within the file."""
         entry = self.exif.get(_USER_COMMENT) if self.exif else None
-        if entry is None or entry.size <= 4:
+        return self._place(entry) if entry else None
+
+    def _place(self, entry: _Entry) -> tuple[int, int] | None:
+        if entry.size <= 4:
             return None
         start = self.number(entry.value)
         return (start, start + entry.size) if 8 <= start <= len(self.data) - entry.size else None
+
+    def value(self, entry: _Entry) -> bytes:
+        """Return the bytes of an entry, or none if they do not lie within the file."""
+        if entry.size <= 4:
+            return entry.value[: entry.size]
+        place = self._place(entry)
+        return self.data[place[0] : place[1]] if place else b""
 
     def number(self, value: bytes) -> int:
         return int(struct.unpack(f"{self.order}I", value)[0])
@@ -77,15 +105,33 @@ class _Tiff:
 _FRESH: Final = _Tiff(_NEW, ">", _Directory(8), None)
 
 
-def comment_in(data: bytes, kind: str) -> str:
-    """The UserComment, empty where there is none, or no EXIF that can be read."""
+def texts_in(data: bytes, kind: str) -> dict[str, str]:
+    """Return the strings in EXIF as `EXIF UserComment`, `EXIF Model`; empty if there are none that can be read."""
     tiff = _parsed(_plain(data))
-    if tiff is None or tiff.comment is None:
-        return ""
-    start, end = tiff.comment
-    if end - start > MOST_TEXT:
-        raise too_long(kind, "the UserComment of its EXIF")
-    return _decoded(tiff.data[start:end])
+    found: dict[str, str] = {}
+    room = MOST_TEXT
+    for entry, name in _strings(tiff) if tiff else ():
+        if f"EXIF {name}" in found or (entry.size > room and name != "UserComment"):
+            continue
+        value = tiff.value(entry) if tiff else b""
+        if len(value) > MOST_TEXT:
+            raise too_long(kind, "the UserComment of its EXIF")
+        room -= len(value)
+        decode = decode_comment if name == "UserComment" else decode_wide if entry.tag in _WINDOWS else decode_any
+        if text := decode(value):
+            found[f"EXIF {name}"] = text
+    return found
+
+
+def _strings(tiff: _Tiff) -> Iterator[tuple[_Entry, str]]:
+    """Yield the entries that hold strings with their names; Fooocus writes its UserComment into the main directory."""
+    for entry in tiff.exif.entries if tiff.exif else ():
+        if entry.tag == _USER_COMMENT:
+            yield entry, "UserComment"
+    for entry in tiff.main.entries:
+        name = _NAMES.get(entry.tag) or _WINDOWS.get(entry.tag)
+        if name or (entry.type == _ASCII and entry.tag != _DATE):
+            yield entry, name or f"{entry.tag:#06x}"
 
 
 def with_comment(data: bytes, comment: str) -> bytes:
@@ -105,15 +151,6 @@ def with_comment(data: bytes, comment: str) -> bytes:
 def _plain(data: bytes) -> bytes:
     """Some writers of WebP and PNG put JPEG's mark before the EXIF."""
     return data[6:] if data.startswith(b"Exif\0\0") else data
-
-
-def _decoded(value: bytes) -> str:
-    """By the code that the first 8 bytes name. UTF-16 is big-endian unless it makes sense the other way only."""
-    code, text = value[:8], value[8:]
-    if code != _UNICODE:
-        return text.decode("utf-8", "replace").strip("\0")
-    big, little = (text.decode(f"utf-16-{order}", "replace") for order in ("be", "le"))
-    return (little if "Steps: " in little and "Steps: " not in big else big).rstrip("\0")
 
 
 def _parsed(data: bytes) -> _Tiff | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from . import exif, xmp
+from .codings import decode_any
 from .texts import MOST_TEXT, Found, Written, damaged, too_long
 
 _EXIF: Final = b"Exif\0\0"
@@ -20,7 +21,7 @@ _MORE_XMP: Final = b"http://ns.adobe.com/xmp/extension/\0"
 _MOST: Final = 65533
 """What a segment holds: its length, in two bytes, counts these two as well."""
 
-_APP0, _APP1, _APP11, _SOS, _EOI = 0xE0, 0xE1, 0xEB, 0xDA, 0xD9
+_APP0, _APP1, _APP11, _SOS, _EOI, _COM = 0xE0, 0xE1, 0xEB, 0xDA, 0xD9, 0xFE
 _ALONE: Final = {0x01, *range(0xD0, 0xD9)}
 """The markers that have no length after them."""
 
@@ -64,12 +65,12 @@ def bare(data: bytes) -> bytes:
 
 
 def read(data: bytes) -> Found:
-    """The text in the JPEG's EXIF, and what its XMP holds."""
+    """Return the strings in the JPEG's EXIF, its XMP and its comment."""
     segments, _rest = _segments(data)
     packet = next((segment.body[len(_XMP) :] for segment in segments if segment.is_app1(_XMP)), b"")
     record = xmp.record_in(packet) or xmp.record_in(_extension(segments, packet))
-    comment = exif.comment_in(_tiff(segments), "JPEG")
-    return Found(comment, record, packet.decode("utf-8", "replace"))
+    texts = {**exif.texts_in(_tiff(segments), "JPEG"), **xmp.texts_in(packet), **_comment(segments)}
+    return Found(texts.get(exif.COMMENT, ""), record, packet.decode("utf-8", "replace"), texts)
 
 
 def has_credentials(data: bytes) -> bool:
@@ -132,6 +133,15 @@ def _without_texts(segments: Iterable[_Segment]) -> list[_Segment]:
 def _tiff(segments: Iterable[_Segment]) -> bytes:
     """What the EXIF segments hold: more than one are parts of one whole, as Pillow and exiftool have it."""
     return b"".join(segment.body[len(_EXIF) :] for segment in segments if segment.is_app1(_EXIF))
+
+
+def _comment(segments: Iterable[_Segment]) -> dict[str, str]:
+    """Return what the comment segments hold; a long one goes on in the next segment."""
+    whole = b"".join(segment.body for segment in segments if segment.marker == _COM)
+    if len(whole) > MOST_TEXT:
+        raise too_long("JPEG", "its comment")
+    text = decode_any(whole)
+    return {"JPEG comment": text} if text else {}
 
 
 def _exif_segments(segments: Iterable[_Segment], carried: Written) -> list[bytes]:

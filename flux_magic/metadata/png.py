@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from ..errors import NotAnImage, shown
 from ..picture import png_chunk
 from . import exif, xmp
+from .codings import decode_latin
 from .texts import MOST_TEXT, Found, Written, damaged, four, speakable, too_long
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
@@ -21,6 +22,7 @@ _RECORD: Final = "flux_magic"
 _XMP: Final = "XML:com.adobe.xmp"
 _OURS: Final = (_PARAMETERS, _RECORD, _XMP)
 _CREDENTIALS: Final = b"caBX"
+_PROFILES: Final = ("Raw profile type exif", "Raw profile type APP1")
 
 _LATIN: Final = re.compile("[\n\x20-\x7e\xa0-\xff]*")
 _MOST_TEXTS: Final = 8 * MOST_TEXT
@@ -68,8 +70,24 @@ def read(data: bytes) -> Found:
             if total > _MOST_TEXTS:
                 raise too_long("PNG", "the sum of its text chunks", _MOST_TEXTS)
     parameters, record, packet = (texts.pop(keyword, "") for keyword in _OURS)
-    comment = next((exif.comment_in(chunk.body, "PNG") for chunk in chunks if chunk.name == b"eXIf"), "")
-    return Found(parameters or comment, record or xmp.record_in(packet.encode()), packet, texts)
+    inside = _exif_texts(chunks, texts)
+    texts |= {name: text for name, text in {**inside, **xmp.texts_in(packet.encode())}.items() if name not in texts}
+    return Found(parameters or inside.get(exif.COMMENT, ""), record or xmp.record_in(packet.encode()), packet, texts)
+
+
+def _exif_texts(chunks: list[_Chunk], texts: dict[str, str]) -> dict[str, str]:
+    """Return the strings in the EXIF, and take out the texts in which ImageMagick writes EXIF as hexadecimal digits."""
+    profiles = [_profile(texts.pop(keyword, "")) for keyword in _PROFILES]
+    held = [chunk.body for chunk in chunks if chunk.name == b"eXIf"][:1] + profiles
+    return next((found for data in held if (found := exif.texts_in(data, "PNG"))), {})
+
+
+def _profile(text: str) -> bytes:
+    """Return the bytes of a raw profile: its name and length, each on a line, then the digits."""
+    try:
+        return bytes.fromhex(text.strip().split("\n", 2)[2])
+    except (ValueError, IndexError):
+        return b""
 
 
 def has_credentials(data: bytes) -> bool:
@@ -115,13 +133,17 @@ def _chunks(data: bytes) -> tuple[list[_Chunk], bytes]:
 def _texts(carried: Written) -> list[bytes]:
     parameters = speakable(carried.parameters)
     packet = xmp.packet(carried, with_record=False).decode()
-    latin = _LATIN.fullmatch(parameters)
-    written = [_latin(_PARAMETERS, parameters) if latin else _international(_PARAMETERS, parameters)]
+    written = [_latin(_PARAMETERS, parameters) if _is_latin(parameters) else _international(_PARAMETERS, parameters)]
     return [
         *(written if parameters else []),
         _international(_XMP, packet),
         _international(_RECORD, speakable(carried.record)),
     ]
+
+
+def _is_latin(text: str) -> bool:
+    """Return True if every reader takes a string from Latin-1 as it is, and not for UTF-8."""
+    return _LATIN.fullmatch(text) is not None and decode_latin(text.encode("latin-1")) == text
 
 
 def _latin(keyword: str, text: str) -> bytes:
@@ -139,9 +161,9 @@ def _text_of(chunk: _Chunk) -> str:
         raise damaged("PNG", f"{where} has a wrong checksum")
     after = chunk.body.partition(b"\0")[2]
     if chunk.name == b"tEXt":
-        return _bounded(after, where).decode("latin-1")
+        return decode_latin(_bounded(after, where))
     if chunk.name == b"zTXt":
-        return _inflated(after[1:], where).decode("latin-1") if after[:1] == b"\0" else _refuse(where)
+        return decode_latin(_inflated(after[1:], where)) if after[:1] == b"\0" else _refuse(where)
     return _international_text(after, where)
 
 

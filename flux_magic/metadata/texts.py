@@ -44,13 +44,20 @@ class Found:
         parameters: the text in the form of AUTOMATIC1111's web UI.
         record: the JSON text that `Written.record` was.
         xmp: the XMP packet; of an extended one (JPEG) the main packet.
-        texts: every other text of a PNG by its keyword: `prompt`, `workflow`, `invokeai_metadata`.
+        texts: every other string by its name: a PNG's keyword (`prompt`, `workflow`), `EXIF UserComment`,
+            `XMP dc:description`, `JPEG comment`.
     """
 
     parameters: str = ""
     record: str = ""
     xmp: str = ""
     texts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        """All strings of other tools by their names, `parameters` among them."""
+        comment = self.texts.get("EXIF UserComment")
+        return self.texts if self.parameters == comment else {"parameters": self.parameters, **self.texts}
 
 
 def speakable(text: str) -> str:

@@ -47,13 +47,13 @@ def bare(data: bytes) -> bytes:
 
 
 def read(data: bytes) -> Found:
-    """The text in the WebP's EXIF, and what its XMP holds."""
+    """Return the strings in the WebP's EXIF and its XMP."""
     chunks, _rest = _chunks(data)
     packet = _first(chunks, b"XMP ")
     if len(packet) > MOST_TEXT:
         raise too_long("WebP", "its XMP chunk")
-    comment = exif.comment_in(_first(chunks, b"EXIF"), "WebP")
-    return Found(comment, xmp.record_in(packet), packet.decode("utf-8", "replace"))
+    texts = {**exif.texts_in(_first(chunks, b"EXIF"), "WebP"), **xmp.texts_in(packet)}
+    return Found(texts.get(exif.COMMENT, ""), xmp.record_in(packet), packet.decode("utf-8", "replace"), texts)
 
 
 def has_credentials(data: bytes) -> bool:

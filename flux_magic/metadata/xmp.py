@@ -22,6 +22,11 @@ _NAMESPACES: Final = {
     "xmpNote": "http://ns.adobe.com/xmp/note/",
 }
 _RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_OTHERS: Final = {
+    "http://ns.adobe.com/exif/1.0/ UserComment": "exif:UserComment",
+    "http://purl.org/dc/elements/1.1/ description": "dc:description",
+    "http://ns.adobe.com/xap/1.0/ CreatorTool": "xmp:CreatorTool",
+}
 _SOURCE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 _HEAD: Final = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
@@ -56,6 +61,13 @@ def extended(carried: Written) -> tuple[bytes, bytes, bytes]:
 def record_in(xml: bytes) -> str:
     """Our record in a packet, empty where there is none."""
     return _value_in(xml, f"{NAMESPACE} Record")
+
+
+def texts_in(xml: bytes) -> dict[str, str]:
+    """Return the strings in a packet that other tools write: `XMP dc:description`."""
+    if not any(name.rpartition(" ")[2].encode() in xml for name in _OTHERS):
+        return {}
+    return {f"XMP {_OTHERS[name]}": text for name, text in _values_in(xml, *_OTHERS).items() if text.strip()}
 
 
 def extension_named_in(xml: bytes) -> bytes:
@@ -113,7 +125,11 @@ def _packet(properties: list[str]) -> bytes:
 
 
 def _value_in(xml: bytes, wanted: str) -> str:
-    """The text of the first element, or else the value of the first attribute, of this name.
+    return _values_in(xml, wanted).get(wanted, "")
+
+
+def _values_in(xml: bytes, *wanted: str) -> dict[str, str]:
+    """Return for each name the text of the first element, or else the value of the first attribute, of this name.
 
     What is no XML has none, and neither has what declares a document type: it could bring entities along,
     and XMP has no use for them. Expat hands over events and builds no tree, so no nesting is too deep.
@@ -130,8 +146,9 @@ def _value_in(xml: bytes, wanted: str) -> str:
     try:
         parser.Parse(xml.strip(b"\0 \t\r\n"), True)
     except (expat.ExpatError, _Refused, ValueError, LookupError):
-        return ""
-    return "".join(reader.parts) or reader.attribute
+        return {}
+    elements = {name: "".join(parts) for name, parts in reader.parts.items()}
+    return {**reader.attributes, **{name: text for name, text in elements.items() if text}}
 
 
 class _Refused(Exception):
@@ -139,25 +156,32 @@ class _Refused(Exception):
 
 
 class _Reader:
-    """Collects what an element of the wanted name holds."""
+    """Collects what the first elements of the wanted names hold, or the first item of a list in them."""
 
-    def __init__(self, wanted: str) -> None:
+    def __init__(self, wanted: tuple[str, ...]) -> None:
         self.wanted = wanted
-        self.parts: list[str] = []
-        self.attribute = ""
-        self._inside = self._done = False
+        self.parts: dict[str, list[str]] = {}
+        self.attributes: dict[str, str] = {}
+        self._inside = ""
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        self._inside = name == self.wanted and not self._done
-        self.attribute = self.attribute or attributes.get(self.wanted, "")
+        if name in self.wanted and not self._inside and name not in self.parts:
+            self._inside = name
+            self.parts[name] = []
+        for known in self.wanted:
+            if known in attributes:
+                self.attributes.setdefault(known, attributes[known])
 
     def text(self, text: str) -> None:
         if self._inside:
-            self.parts.append(text)
+            self.parts[self._inside].append(text)
 
     def end(self, name: str) -> None:
-        self._done = self._done or name == self.wanted
-        self._inside = False
+        first_item = self._inside and name == f"{_RDF} li"
+        if first_item:
+            self.parts[self._inside] = ["".join(self.parts[self._inside]).strip()]
+        if first_item or name == self._inside:
+            self._inside = ""
 
     def refuse(self, *_declaration: object) -> None:
         raise _Refused
