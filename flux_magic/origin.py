@@ -30,7 +30,7 @@ class Recalled:
 
     Attributes:
         name: the image's, as it was given.
-        tool: what it was made with: `flux_magic`, `AUTOMATIC1111`, `ComfyUI`, `InvokeAI`, `SwarmUI`.
+        tool: what it was made with: `flux_magic`, `AUTOMATIC1111`, `ComfyUI`, `Fooocus` …, or `unknown`.
         options: what `generate` takes, as far as it is known: `prompt`, `steps`, `seed`, `width`, `height`, `model`,
             `space`.
         unmatched: what has no counterpart here, and what else should be known: a short line each.
@@ -89,7 +89,7 @@ class Recalled:
 
 
 def recall(image: str | Path) -> Recalled:
-    """What made an image file: one of ours, of AUTOMATIC1111's web UI, of ComfyUI, InvokeAI or SwarmUI.
+    """What made an image file: one of ours, or of AUTOMATIC1111's web UI, ComfyUI or another tool (`recipe`).
 
     Raises InvalidRequest where there is no such file, NotAnImage for what is none or is damaged, RecordError for one
     that does not say what made it.
@@ -113,19 +113,34 @@ def recalled_from(data: bytes, name: str) -> Recalled:
 
 
 def _recalled_from(data: bytes, name: str) -> Recalled:
-    nothing, damaged = RecordError("the image does not say what made it", _NOTHING), ""
+    damaged = None
     try:
         if carried := keepsake.read(data):
             return _of_record(carried, data, name)
     except RecordError as error:
-        nothing, damaged = error, error.message
-    found = metadata.read(data)
-    recipe = recipes.from_texts({**found.texts, "parameters": found.parameters})
+        damaged = error
+    words = metadata.read(data).words
+    recipe = recipes.from_texts(words)
     if recipe is None:
-        raise RecordError(f"{name}: {nothing.message}", nothing.hint)
+        nothing = damaged or RecordError(recipes.describe_unread(words) or _NOTHING, _READ_TOOLS)
+        raise RecordError(f"{name}: {nothing.message}", _LEFT_OUT if nothing.message == _NOTHING else nothing.hint)
     if not recipe.prompt.strip():
-        raise RecordError(f"{name}: {recipe.tool} made it, but its prompt is not in the file")
-    return _of_recipe(recipe, name, damaged)
+        raise RecordError(f"{name}: {_without_prompt(recipe)}", _known(recipe))
+    return _of_recipe(recipe, name, damaged.message if damaged else "")
+
+
+def _without_prompt(recipe: recipes.Recipe) -> str:
+    if recipe.doubt:
+        return f"{recipe.tool} made it, but we are not sure what its prompt was: {_printable(recipe.doubt)}"
+    return f"{recipe.tool} made it, but its prompt is not in the file"
+
+
+def _known(recipe: recipes.Recipe) -> str:
+    """Return the settings of an image without a prompt, for the user to go on with."""
+    size = f"{recipe.width}×{recipe.height}" if recipe.width and recipe.height else None
+    facts = {"seed": recipe.seed, "steps": recipe.steps, "size": size}
+    known = [f"{name} {value}" for name, value in facts.items() if value is not None]
+    return f"It was made with {', '.join(known)}: write a prompt of your own." if known else ""
 
 
 def recalled(generation: Generation, name: str) -> Recalled:
@@ -133,7 +148,11 @@ def recalled(generation: Generation, name: str) -> Recalled:
     return Recalled(name, _OURS, records.options_of(generation.record), (), generation.record, generation)
 
 
-_NOTHING: Final = "Whoever saved it may have left that out; a chat or a web site often does."
+_NOTHING: Final = "the image does not say what made it"
+_LEFT_OUT: Final = "Whoever saved it may have left that out; a chat or a web site often does."
+_READ_TOOLS: Final = (
+    "We read images of A1111, ComfyUI, InvokeAI, SwarmUI, Fooocus, NovelAI, Draw Things, Midjourney, mflux and Civitai."
+)
 
 
 def _read(name: str) -> tuple[Path, bytes]:

@@ -25,17 +25,29 @@ _NEGATIVE = re.compile(r"^[^\S\n]*Negative prompt:", re.MULTILINE)
 _TEMPLATE = re.compile(r"^(?:Negative )?Template:", re.MULTILINE)
 _JSON = ("Civitai resources: ", "Civitai metadata: ", "Hashes: ")
 
-_READ = {"Steps", "Seed", "Size", "Model", "Version", "Lora hashes", "TI hashes", "Created Date"}
+_EXTRAS = re.compile(r"^(?:Postprocess |GFPGAN |CodeFormer |Upscale: )[^\n]*\Z", re.MULTILINE)
+"""The line of the Extras tab, which says what was done to an image that was there before."""
+
+_TOOLS = ("ComfyUI", "RuinedFooocus", "Fooocus", "SwarmUI", "Draw Things", "Easy Diffusion", "InvokeAI")
+"""Tools that write this text, and name themselves as its version."""
+
+_READ = {"Steps", "Seed", "Size", "Model", "Version", "App", "Lora hashes", "TI hashes", "Created Date"}
 _OUR_MODEL = re.compile(r"flux[.-]1-schnell\Z", re.IGNORECASE)
 _OUR_CONSTANTS = {"Sampler", "Schedule type", "CFG scale"}
 """What a line of ours may hold for other readers' sake, the same for every image; none that is written now does."""
 
 
-def read(text: str) -> Recipe | None:
-    """The recipe in AUTOMATIC1111's text; None for an empty text and for JSON."""
+def read(text: str, *, whole: bool = False) -> Recipe | None:
+    """Return the recipe in AUTOMATIC1111's text; None for an empty text and for JSON.
+
+    If it has to be `whole`, also None for a text without the line of pairs: a person or a camera may have written it.
+    """
     if not text.strip() or json_object(text) is not None:
         return None
+    text, extras = _without_extras(text)
     body, line = _split(text)
+    if whole and not line and not extras:
+        return None
     line, resources = _without_json(line)
     pairs = {key: _unquoted(value) for key, value in _PAIR.findall(line)}
     if pairs.get("Version", "").startswith(OURS):
@@ -46,7 +58,23 @@ def read(text: str) -> Recipe | None:
     unmatched.named("model", pairs.get("Model"))
     prompt = unmatched.prompt(typed.strip())
     _name_networks(unmatched, pairs, resources)
-    return _recipe("ComfyUI" if pairs.get("Version") == "ComfyUI" else TOOL, prompt, pairs, unmatched)
+    unmatched.named("postprocessing", extras.replace("Postprocess ", ""))
+    return _recipe(_tool(pairs), prompt, pairs, unmatched)
+
+
+def _tool(pairs: dict[str, str]) -> str:
+    version = pairs.get("Version", "")
+    named = next((tool for tool in _TOOLS if version.startswith(tool)), TOOL)
+    return "SD.Next" if pairs.get("App") == "SD.Next" else named
+
+
+def _without_extras(text: str) -> tuple[str, str]:
+    """Return a text without the line of the Extras tab at its end, and that line."""
+    found = _EXTRAS.search(text.rstrip())
+    line = found[0] if found else ""
+    pairs = [key for key, _ in _PAIR.findall(line)]
+    whole = pairs and len(pairs) >= line.count(",") and _COMMON.isdisjoint(pairs)
+    return (text.rstrip()[: found.start()], line) if found and whole else (text, "")
 
 
 def _ours(body: str, pairs: dict[str, str]) -> Recipe:
@@ -65,6 +93,8 @@ def _split(text: str) -> tuple[str, str]:
     template = _TEMPLATE.search(text)
     for whole in [text, text[: template.start()]] if template else [text]:
         body, _, line = whole.rstrip().rpartition("\n")
+        if not any(f"{key}:" in line for key in _COMMON):
+            continue
         keys = [match[1] for match in _PAIR.finditer(line)]
         # A prompt may have three colons, too; none of those that write this line leaves out all of these.
         if len(keys) >= FEWEST_PAIRS and not _COMMON.isdisjoint(keys):

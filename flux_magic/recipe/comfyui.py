@@ -5,18 +5,23 @@ The sampler nearest to the saved picture counts; what is said about it is found 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
-from .graph import MOST_LINKS, TEXTS, Graph, Node, first
+from .graph import MOST_LINKS, Graph, Node, first
 from .values import Recipe, Unmatched, as_text, file_name, json_object
+from .wording import TEXTS, Wording
 
 TOOL: Final = "ComfyUI"
 NOTHING_FOUND: Final = "the workflow: no sampler is found in what the file holds of it"
 MOST_ENDS: Final = 10
 """So many nodes that save are looked behind for a sampler."""
+
+_LABELLED: Final = re.compile(r"\s{0,9}(prompt|workflow)\s{0,9}:\s{0,9}(?=\{)", re.IGNORECASE)
+_OBJECTS: Final = ("exif usercomment", "parameters", "comment", "exif imagedescription", "jpeg comment")
 
 _SAVERS = ("SaveImage", "PreviewImage")
 _HELPERS = ("noise", "guider", "sampler", "sigmas")
@@ -29,17 +34,38 @@ _PLAIN = ("Reroute", "Save", "Preview", "VAEDecode", "Guidance")
 """Nodes that change nothing, or whose value is named."""
 
 
-def read(prompt: str, workflow: str) -> Recipe | None:
-    """The recipe in ComfyUI's graph; an empty one where only its drawing (`workflow`) is there, or no sampler."""
-    graph = Graph(json_object(prompt) or {})
+def read(prompt: Mapping[str, Any], workflow: Mapping[str, Any]) -> Recipe | None:
+    """Return the recipe in ComfyUI's graph; an empty one if there is only its drawing (`workflow`), or no sampler."""
+    graph = Graph(prompt)
     samplers, way = _samplers(graph, _samples)
     if not samplers:
         samplers, way = _samplers(graph, _asks)
     if samplers:
         return _Reading(graph, samplers, way).recipe()
-    drawn = json_object(workflow) or {}
-    known = graph.nodes or isinstance(drawn.get("nodes"), list)
+    known = graph.nodes or isinstance(workflow.get("nodes"), list)
     return Recipe(TOOL, "", unmatched=(NOTHING_FOUND,)) if known else None
+
+
+def graphs_in(texts: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the graph that ran, and its drawing, from the texts of a PNG or the EXIF of ComfyUI's JPEG or WebP."""
+    found = {name: json_object(texts.get(name, "")) or {} for name in ("prompt", "workflow")}
+    for text in texts.values():
+        labelled = _LABELLED.match(text)
+        if labelled and not found[labelled[1].casefold()]:
+            found[labelled[1].casefold()] = json_object(text[labelled.end() :]) or {}
+    for place in _OBJECTS if not any(found.values()) else ():
+        whole = json_object(texts.get(place, "")) or {}
+        found = {name: _inner(whole.get(name)) for name in found}
+        if not any(found.values()) and any(isinstance(node, dict) and "class_type" in node for node in whole.values()):
+            found["prompt"] = whole
+        if any(found.values()):
+            break
+    return found["prompt"], found["workflow"]
+
+
+def _inner(value: object) -> dict[str, Any]:
+    """Return a graph within JSON, which some nodes write as a string."""
+    return value if isinstance(value, dict) else json_object(as_text(value)) or {}
 
 
 def _samples(node: Node) -> bool:
@@ -113,36 +139,42 @@ class _Reading:
         self.sampler = _Sampler.of(graph, self.node)
 
     def recipe(self) -> Recipe:
-        prompt = self.unmatched.prompt(self._prompt("positive", "conditioning", "prompt"))
-        self.unmatched.named("negative prompt", self._prompt("negative"))
+        typed, doubt = self._prompt("positive", "conditioning", "prompt")
+        prompt = self.unmatched.prompt(typed)
+        negative, unsure = self._prompt("negative")
+        self.unmatched.named("negative prompt", f"not sure: {unsure}" if unsure else negative)
         self._name_models()
         seed, steps = self._seed(), self.unmatched.count("steps", self.sampler.value("steps"))
         width, height = self._size()
         self._name_settings()
         self._name_nodes(self.way)
-        return Recipe(TOOL, prompt, seed, steps, width, height, self.unmatched.phrases())
+        return Recipe(TOOL, prompt, seed, steps, width, height, self.unmatched.phrases(), doubt)
 
-    def _prompt(self, *names: str) -> str:
-        """The text that a sampler's conditioning was made from; what it passes on its way is named."""
+    def _prompt(self, *names: str) -> Wording:
+        """Return the text that a sampler's conditioning was made from; what it passes on its way is named."""
         side, given = names[0], self.sampler.link(*names)
         if isinstance(given, str):
-            return given
+            return Wording(given)
+        last = None
         for node in self.graph.way(given, side, "conditioning", "conditioning_1", "conditioning_to"):
             self.unmatched.named("guidance", self.graph.value(node.inputs.get("guidance"), "guidance"))
             typed = node.inputs.get(side)
             if "ZeroOut" in node.kind or isinstance(typed, str):
-                return typed if isinstance(typed, str) else ""
-            if any(name in node.inputs for name in TEXTS):
+                return Wording(typed if isinstance(typed, str) else "")
+            if node.id in self.graph.open or any(name in node.inputs for name in TEXTS):
                 return self._encoded(node)
             self._name_nodes([node])
-        return ""
+            last = node
+        linked = last and any(self.graph.linked(last.inputs.get(name)) for name in (side, "conditioning"))
+        return self._encoded(last) if last and not linked else Wording("")
 
-    def _encoded(self, node: Node) -> str:
-        """An encoder's text; a second one for the smaller encoder is named where it differs."""
-        text = self.graph.text([node.id, 0])
+    def _encoded(self, node: Node) -> Wording:
+        """Return an encoder's text; a second one for the smaller encoder is named if it differs."""
+        encoder = node if _encodes(node) else None
+        text = self.graph.text([node.id, 0], encoder)
         for name in ("clip_l", "text_l"):
-            second = self.graph.text(node.inputs.get(name))
-            if second.strip() != text.strip():
+            second, _ = self.graph.text(node.inputs.get(name))
+            if second.strip() != text.text.strip():
                 self.unmatched.named("prompt for CLIP", second)
         return text
 
@@ -188,6 +220,11 @@ class _Reading:
         for node in nodes:
             if not any(plain in node.kind for plain in _PLAIN):
                 self.unmatched.named("node", node.kind)
+
+
+def _encodes(node: Node) -> bool:
+    """Return True if a node makes conditioning of its text, and so has images and seeds for settings."""
+    return "encode" in node.kind.casefold() or isinstance(node.inputs.get("clip"), list)
 
 
 def _size_names(node: Node) -> tuple[str, str] | None:

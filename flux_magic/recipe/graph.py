@@ -11,14 +11,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from .switches import choose
+from .wording import Unsure, Wording, check, pieces
+
 MOST_LINKS: Final = 200
 """No way that a person has laid is longer."""
 
-TEXTS: Final = ("populated_text", "text", "t5xxl", "text_g", "prompt", "value", "string", "clip_l", "text_l")
-"""The inputs that hold a text, in encoders of prompts and in nodes that only hold one; the fuller ones first."""
+_VALUES = ("value", "int", "integer", "number", "float", "string", "text", "boolean", "bool")
+_NEAR: Final = 10
+"""The value that decides a switch is not further away."""
 
-_VALUES = ("value", "int", "integer", "number", "float", "string", "text")
-_PARTS = re.compile(r"(?:string|text|prompt)_?[a-z0-9]{1,2}")
+_DRAWN_BY_LOT = re.compile(r"random(?!noise)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,19 @@ class Graph:
             if isinstance(kind, str):
                 inputs = node.get("inputs")
                 self.nodes[id_] = Node(id_, kind, inputs if isinstance(inputs, dict) else {})
+        self.open: set[str] = set()
+        self._settle_switches()
+
+    def _settle_switches(self) -> None:
+        """Make each switch a node with the one input that it passes on; those that are not decided are `open`."""
+        settled = {}
+        for node in self.nodes.values():
+            is_switch, kept = choose(node.kind, node.inputs, lambda given: self.value(given, most=_NEAR))
+            if kept:
+                settled[node.id] = Node(node.id, "Reroute", kept)
+            elif is_switch:
+                self.open.add(node.id)
+        self.nodes |= settled
 
     def linked(self, value: object) -> Node | None:
         """The node that an input is linked to; None for a plain value."""
@@ -74,29 +90,42 @@ class Graph:
             found = first(node, *names)
             node = self.linked(_only(node) if found is None else found)
 
-    def value(self, given: object, *names: str) -> object:
+    def value(self, given: object, *names: str, most: int = MOST_LINKS) -> object:
         """A plain value, or the one that a link leads to, by these names or those of a node that holds one value."""
-        for _ in range(MOST_LINKS):
+        for _ in range(most):
             node = self.linked(given)
             if node is None:
                 return given
+            if node.id in self.open or _DRAWN_BY_LOT.search(node.kind):
+                return None
             found = first(node, *names, *_VALUES)
             given = _only(node) if found is None else found
         return None
 
-    def text(self, given: object) -> str:
-        """A text, or the one that a link leads to, put together where a node joins some."""
+    def text(self, given: object, encoder: Node | None = None) -> Wording:
+        """Return a text, or the one that a link leads to, put together where a node joins some."""
         parts: list[str] = []
-        waiting, met = [given], set[str]()
-        while waiting:
-            value = waiting.pop()
-            node = self.linked(value)
-            if node is None:
-                parts += [value] if isinstance(value, str) else []
-            elif node.id not in met:
-                met.add(node.id)
-                waiting += reversed(_texts(node))
-        return "".join(parts)
+        waiting, met = [given], set[tuple[str, bool]]()
+        try:
+            while waiting:
+                value = waiting.pop()
+                node = self.linked(value)
+                if node is None:
+                    parts += [value] if isinstance(value, str) else []
+                    continue
+                slot = value[1] if isinstance(value, list) else 0
+                if (node.id, slot == 1) not in met:
+                    met.add((node.id, slot == 1))
+                    waiting += reversed(self._pieces(node, slot, encodes=node is encoder))
+        except Unsure as unsure:
+            return Wording("", str(unsure))
+        return Wording("".join(parts))
+
+    def _pieces(self, node: Node, slot: object, *, encodes: bool) -> list[Any]:
+        if node.id in self.open:
+            raise Unsure(f"the switch {node.kind} chose it during the run")
+        check(node.kind, node.inputs, encodes=encodes)
+        return pieces(node.kind, node.inputs, slot)
 
 
 def first(node: Node, *names: str) -> object:
@@ -107,14 +136,3 @@ def first(node: Node, *names: str) -> object:
 def _only(node: Node) -> object:
     """The value of a node's one input, as a reroute has it; None where there are more."""
     return next(iter(node.inputs.values())) if len(node.inputs) == 1 else None
-
-
-def _texts(node: Node) -> list[Any]:
-    """The inputs that make up a node's text, in their order."""
-    single = next((node.inputs[name] for name in TEXTS if node.inputs.get(name)), None)
-    if single is not None:
-        return [single]
-    between = node.inputs.get("delimiter", node.inputs.get("separator", ""))
-    parts = [value for name, value in node.inputs.items() if value and _PARTS.fullmatch(name)]
-    joined = [piece for value in parts for piece in (between, value)][1:]
-    return joined or [_only(node)]

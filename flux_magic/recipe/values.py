@@ -22,12 +22,13 @@ class Recipe:
     """How an image was made, as far as there is a counterpart here.
 
     Attributes:
-        tool: what made it: AUTOMATIC1111, ComfyUI, InvokeAI, SwarmUI or flux_magic.
+        tool: what made it: AUTOMATIC1111, ComfyUI, InvokeAI, SwarmUI, flux_magic …, or "unknown".
         prompt: the text, without the tags that its tool takes out; may be empty.
         seed: 0 to 2147483647.
         steps: inference steps.
         width, height: pixels.
         unmatched: what has no counterpart here, one short line each: "sampler: DPM++ 2M".
+        doubt: why it is not sure what the prompt was; then `prompt` is empty.
     """
 
     tool: str
@@ -37,6 +38,7 @@ class Recipe:
     width: int | None = None
     height: int | None = None
     unmatched: tuple[str, ...] = ()
+    doubt: str = ""
 
 
 _TAG = re.compile(r"<(lora|lyco|hypernet):([^<>:\n]+)(?::([^<>\n]*))?>")

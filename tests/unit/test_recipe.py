@@ -556,6 +556,7 @@ def test_the_json_of_invokeai_is_a_recipe() -> None:
             "model: Juggernaut XL v9",
             "LoRA: Ink (0.65)",
             "LoRA: Pencil (1)",
+            "LoRA: nothing",
             "CFG scale: 7.5",
             "scheduler: dpmpp_2m_k",
             "VAE: sdxl-vae-fp16-fix",
