@@ -60,7 +60,7 @@ def decode_any(value: bytes) -> str:
     if body.count(0) * 4 >= len(body) > 1:
         return decode_wide(value)
     plain = _utf8(body)
-    if plain is not None and len(_CONTROLS.findall(plain)) * 4 < max(len(plain), 1):
+    if plain is not None and len(_CONTROLS.findall(plain[:_SAMPLE])) * 4 < max(len(plain[:_SAMPLE]), 1):
         return plain
     candidates = [plain] if plain is not None else [body.decode("latin-1")]
     return min((*candidates, *_wide(value)), key=_cost)

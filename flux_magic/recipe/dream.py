@@ -9,7 +9,7 @@ from typing import Final
 from . import flat
 from .values import Recipe
 
-_COMMAND: Final = re.compile(r'\s*"((?:[^"\\]|\\.)*)"((?:\s.*)?)', re.DOTALL)
+_COMMAND: Final = re.compile(r'\s*"([^"\\]*(?:\\.[^"\\]*)*)"((?:\s.*)?)', re.DOTALL)
 _OPTION: Final = re.compile(r"(?:^|\s)-([A-Za-z])\s{0,3}([^\s-]\S{0,99}|-?[0-9.]{1,99})")
 _NAMES: Final = {
     "s": "steps",

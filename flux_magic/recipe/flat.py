@@ -145,7 +145,7 @@ def recipe(tool: str, given: Mapping[str, Any]) -> Recipe:
 def _without_brackets(prompt: str, unmatched: Unmatched) -> str:
     """Return a prompt of InvokeAI 2 without its negative part, which it has in brackets."""
     unmatched.named("negative prompt", ", ".join(re.findall(r"\[([^\[\]]*)\]", prompt)))
-    return re.sub(r"\s*\[[^\[\]]*\]", "", prompt).strip()
+    return re.sub(r" ?\[[^\[\]]*\]", "", prompt).strip()
 
 
 def _name_loras(unmatched: Unmatched, values: Mapping[str, tuple[str, Any]]) -> None:

@@ -18,6 +18,7 @@ MOST_LINKS: Final = 200
 """No way that a person has laid is longer."""
 
 _VALUES = ("value", "int", "integer", "number", "float", "string", "text", "boolean", "bool")
+_LONGEST_KIND: Final = 200
 _NEAR: Final = 10
 """The value that decides a switch is not further away."""
 
@@ -42,7 +43,7 @@ class Graph:
             kind = node.get("class_type") if isinstance(node, dict) else None
             if isinstance(kind, str):
                 inputs = node.get("inputs")
-                self.nodes[id_] = Node(id_, kind, inputs if isinstance(inputs, dict) else {})
+                self.nodes[id_] = Node(id_, kind[:_LONGEST_KIND], inputs if isinstance(inputs, dict) else {})
         self.open: set[str] = set()
         self._settle_switches()
 

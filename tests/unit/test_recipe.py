@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_magic.recipe import Recipe, from_texts
+from flux_magic.recipe import Recipe, describe_unread, from_texts
 from flux_magic.recipe.values import WEIGHTS
 from flux_magic.types import MAX_SEED
 from tests.support.growth import assert_linear
@@ -662,6 +662,16 @@ def _chain(count: int, kind: str, **inputs: Any) -> str:
     return json.dumps(nodes)
 
 
+KEYWORDS = (
+    "parameters",
+    "prompt",
+    "workflow",
+    "invokeai_metadata",
+    "sd-metadata",
+    "Dream",
+    "EXIF UserComment",
+    "Comment",
+)
 SETTINGS = "\nSteps: 1, Seed: 2, Size: 8x8"
 
 
@@ -690,6 +700,12 @@ SETTINGS = "\nSteps: 1, Seed: 2, Size: 8x8"
         pytest.param(lambda n: "Template:\n" * n + SETTINGS, id="templates"),
         pytest.param(lambda n: "\\" * n + SETTINGS + ", Version: flux_magic 1", id="escapes"),
         pytest.param(lambda n: SETTINGS.replace("2", "2" * n), id="digits"),
+        pytest.param(lambda n: '"' + "\\x" * n, id="an open command"),
+        pytest.param(lambda n: '"x"' + " -s" * n, id="options"),
+        pytest.param(lambda n: " --a" * n + " Job ID: 01234567-89ab-cdef-0123-456789abcdef", id="Midjourney's options"),
+        pytest.param(lambda n: json.dumps({"image": {"prompt": "[" * n + " " * n}}), id="negative parts"),
+        pytest.param(lambda n: json.dumps({"1": node("generat" * n, prompt="a", seed=["1", 0])}), id="a node's name"),
+        pytest.param(lambda n: _chain(n // 10, "Switch", index="NEXT", input0="NEXT", input1="NEXT"), id="switches"),
         pytest.param(lambda n: _chain(n // 10, "SaveImage", images="NEXT"), id="nodes that save"),
         pytest.param(
             lambda n: _chain(n // 10, "KSampler", positive="NEXT", latent_image="NEXT", model="NEXT", seed=1),
@@ -723,7 +739,7 @@ SETTINGS = "\nSteps: 1, Seed: 2, Size: 8x8"
 )
 def test_a_text_of_malice_takes_a_time_that_grows_with_its_length_alone(made: Callable[[int], str]) -> None:
     def read(text: str) -> None:
-        from_texts({"parameters": text, "prompt": text, "workflow": text, "invokeai_metadata": text})
+        from_texts(dict.fromkeys(KEYWORDS, text))
 
     assert_linear(made, read, 5_000)
 
@@ -757,6 +773,8 @@ WORDS = [
     ),
     *("sui_image_params", "prompt", "loras", "loraweights", "positive_prompt", "name", "weight", "on", "lora"),
 ]
+WORDS += ["image", "uc", "c", "size", "resolution", "software", "extraMetadata", "Comment", "populated_text", "select"]
+WORDS += ["input1", "input2", "on_true", "boolean", "ImpactSwitch", "any", "links", "widgets_values", "type", "id"]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(WORDS),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(WORDS) | st.text(), inner, max_size=6),
@@ -774,13 +792,22 @@ GRAPHS = st.dictionaries(
 @given(value=JSON | GRAPHS | st.fixed_dictionaries({"sui_image_params": JSON}))
 def test_whatever_json_a_file_holds_no_reader_raises(value: object) -> None:
     text = json.dumps(value)
-    for keyword in ("parameters", "prompt", "workflow", "invokeai_metadata"):
+    for keyword in KEYWORDS:
         assert _is_sound(from_texts({keyword: text}))
+        describe_unread({keyword: text})
 
 
 PIECES = st.sampled_from(
     [
         *("Steps: 4", "Seed: 42", "Size: 8x8", "Model: m", "Version: flux_magic 1", "Hires upscale: 2", "Note: "),
+        *(
+            "Postprocess upscale by: 4",
+            "Job ID: 01234567-89ab-cdef-0123-456789abcdef",
+            " --ar 16:9",
+            "-s 5",
+            "-S5",
+            "[",
+        ),
         *("Negative prompt: ", "Template: ", "<lora:a:1>", "<lora:", "(a:1)", '"', "\\", ", ", ": ", "\n", "\r\n"),
         *('Civitai resources: [{"modelName":"x"}]', "Hashes: {}", "{", "}", "\ud800", "\x00"),
     ]
@@ -790,4 +817,5 @@ PIECES = st.sampled_from(
 @given(pieces=st.lists(PIECES | st.text(max_size=6), max_size=30))
 def test_whatever_text_a_file_holds_no_reader_raises(pieces: list[str]) -> None:
     text = "".join(pieces)
-    assert _is_sound(from_texts({"parameters": text, "prompt": text, "workflow": text, "invokeai_metadata": text}))
+    assert _is_sound(from_texts(dict.fromkeys(KEYWORDS, text)))
+    assert "\n" not in describe_unread({"Comment": text, "Software": text})
