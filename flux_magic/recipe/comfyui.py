@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
+from .drawing import graph_of
 from .graph import MOST_LINKS, Graph, Node, first
 from .values import Recipe, Unmatched, as_text, file_name, json_object
 from .wording import TEXTS, Wording
@@ -35,14 +36,14 @@ _PLAIN = ("Reroute", "Save", "Preview", "VAEDecode", "Guidance")
 
 
 def read(prompt: Mapping[str, Any], workflow: Mapping[str, Any]) -> Recipe | None:
-    """Return the recipe in ComfyUI's graph; an empty one if there is only its drawing (`workflow`), or no sampler."""
-    graph = Graph(prompt)
-    samplers, way = _samplers(graph, _samples)
-    if not samplers:
-        samplers, way = _samplers(graph, _asks)
-    if samplers:
-        return _Reading(graph, samplers, way).recipe()
-    known = graph.nodes or isinstance(workflow.get("nodes"), list)
+    """Return the recipe in ComfyUI's graph, or in its drawing (`workflow`); an empty one if there is no sampler."""
+    for graph in (Graph(prompt), Graph(graph_of(workflow))):
+        samplers, way = _samplers(graph, _samples)
+        if not samplers:
+            samplers, way = _samplers(graph, _asks)
+        if samplers:
+            return _Reading(graph, samplers, way).recipe()
+    known = Graph(prompt).nodes or isinstance(workflow.get("nodes"), list)
     return Recipe(TOOL, "", unmatched=(NOTHING_FOUND,)) if known else None
 
 

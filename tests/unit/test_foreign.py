@@ -285,6 +285,43 @@ def test_a_graphs_prompt_is_the_one_that_its_links_and_switches_lead_to(nodes: d
     assert recalled(png({"prompt": json.dumps(nodes)})).options == OPTIONS
 
 
+def drawn(*, named: bool) -> dict[str, Any]:
+    """The drawing of a graph whose encoder has its text from a switch; with or without the names of values."""
+
+    def slots(*names: str, **links: int) -> list[dict[str, Any]]:
+        linked = [{"name": name, "link": link} for name, link in links.items()]
+        return linked + [{"name": name, "widget": {"name": name}, "link": None} for name in names if named]
+
+    def values(names: str, *values: Any) -> Any:
+        return list(values) if not named else dict(zip(names.split(), values, strict=True))
+
+    sampler = [7, "randomize", 6, 1, "euler", "simple", 1]
+    names = ["seed", "steps", "cfg", "sampler_name", "scheduler", "denoise"]
+    nodes = [
+        {"id": 1, "type": "KSampler", "inputs": slots(*names, positive=1, latent_image=2), "widgets_values": sampler},
+        {"id": 2, "type": "CLIPTextEncode", "inputs": slots(text=3), "widgets_values": ["old"]},
+        {"id": 3, "type": "EmptyLatentImage", "widgets_values": values("width height batch_size", 512, 384, 1)},
+        {"id": 4, "type": "Reroute", "mode": 4, "inputs": [{"name": "", "link": 4}], "widgets_values": []},
+        {"id": 5, "type": "Some Text", "inputs": slots("any"), "widgets_values": [KETTLE]},
+        {"id": 6, "type": "SaveImage", "inputs": slots(images=5), "widgets_values": ["x"]},
+        {"id": 7, "type": "KSampler", "mode": 2, "widgets_values": [8, "fixed", 9, 1, "euler", "simple", 1]},
+    ]
+    links = [
+        [1, 2, 0, 1, 1, "C"],
+        [2, 3, 0, 1, 3, "L"],
+        [3, 4, 0, 2, 1, "S"],
+        [4, 5, 0, 4, 0, "S"],
+        [5, 1, 0, 6, 0, "L"],
+    ]
+    objects = [{"id": link[0], "origin_id": link[1], "origin_slot": link[2]} for link in links]
+    return {"nodes": nodes, "links": objects if named else links}
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_drawing_is_read_where_the_graph_that_ran_is_not_there(*, named: bool) -> None:
+    assert recalled(png({"workflow": json.dumps(drawn(named=named))})).options == OPTIONS
+
+
 LLM = node("OllamaGenerate", prompt="Write WRONG", model="llama3")
 
 
