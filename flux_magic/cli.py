@@ -60,9 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--space", dest="named", metavar="SPACE", help="the same, as the magics have it")
     doctor.add_argument("--model", help="the model whose endpoint is looked for (default: flux)")
     info = commands.add_parser("info", help="show what made an image, and the cell that makes it again")
-    info.add_argument(
-        "image", help="a file or an http(s) URL: of flux_magic, A1111's web UI, ComfyUI, InvokeAI, SwarmUI"
-    )
+    info.add_argument("image", help="a file or an http(s) URL: of flux_magic, A1111's web UI, ComfyUI and other tools")
     info.add_argument("--json", action="store_true", help="as JSON")
     export = commands.add_parser(
         "export",

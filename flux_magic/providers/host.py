@@ -49,7 +49,7 @@ def _unwrapped(address: Address) -> Address:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host's name or address is this machine's own."""
+    """Return True if a host's name or address is this machine's own."""
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -58,7 +58,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_private(host: str) -> bool:
-    """Whether a host is an address that means something in one's own network alone."""
+    """Return True if a host is an address that means something in one's own network alone."""
     address = address_of(host)
     return is_loopback(host) or (address is not None and (not address.is_global or address.is_multicast))
 

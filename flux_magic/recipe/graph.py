@@ -22,7 +22,7 @@ _LONGEST_KIND: Final = 200
 _NEAR: Final = 10
 """The value that decides a switch is not further away."""
 
-_DRAWN_BY_LOT = re.compile(r"random(?!noise)", re.IGNORECASE)
+_DRAWN_BY_LOT = re.compile(r"random(?!\W?noise)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the text nodes of a ComfyUI graph say, as far as the file tells: a language model's answer is not in it."""
+"""What the text nodes of a ComfyUI graph say, as far as the file says: a language model's answer is not in it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _WRITES: Final = re.compile(
     r"|qwenvl|llava|moondream|joycaption|blip|vlm|vqa|caption|interrogat|tagger|wd14|describe|chat|img2txt|image.?to.?"
     r"(?:text|prompt)|image2(?:text|prompt)|(?:text|prompt)\W?gen|generat\w*\W?(?:text|prompt)|(?:prompt|text)\W?"
     r"(?:enhanc|expan|improv|upsampl|rewrit|refin|enrich|magic|complet)|(?:super|magic)\W?prompt|translat|wildcard|random"
-    r"|dynamic\W?prompt|dprandom|shuffle|api\b",
+    r"|dynamic\W?prompt|dprandom|shuffle|\bapi\b",
     re.IGNORECASE,
 )
 """Names of nodes that make up a text while they run."""
 
 _CHANGES: Final = re.compile(
-    r"replac|regex|substr|slice|split|trunc|format|template|styl|parse|json|extract|remove|strip|filter|lookup|load"
-    r"|file|csv|reader|eval|python|script|math|expression",
+    r"replac|regex|substr|slice|split|trunc|format(?!ion)|template|styl|parse|json|extract|remove|strip|filter|lookup|load"
+    r"|(?<!pro)file|csv|reader|eval|python|script\b|math|expression",
     re.IGNORECASE,
 )
 """Names of nodes whose text is not the one that they are given."""
