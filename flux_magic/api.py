@@ -11,6 +11,7 @@ from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import progress, runner
+from .calls import checked, path_text
 from .client import Client
 from .errors import NotInStore, Stopped, TimedOut, masked
 from .generation import ClientEvent, Generation
@@ -40,6 +41,7 @@ history: deque[Generation] = deque(maxlen=50)
 
 
 @interactable
+@checked
 def generate(
     prompt: str,
     *,
@@ -160,17 +162,20 @@ async def _bounds(settings: Settings) -> Mapping[str, tuple[int, int]] | None:
     return await shared.bounds(settings)
 
 
-def recall(image: str | os.PathLike[str]) -> Recalled:
+@checked
+def recall(image: str | os.PathLike[str] | Generation) -> Recalled:
     """What made an image, and the cell that makes it again.
 
     Args:
-        image: a file, or an http(s) URL, which is asked without any token.
+        image: a file, or an http(s) URL, which is asked without any token; or a Generation.
 
     Raises as `flux_magic.origin.recall` does, and as any request for a URL that cannot be read.
     """
     from . import origin
 
-    text = os.fspath(image)
+    if isinstance(image, Generation):
+        return origin.recalled(image, "this image")
+    text = path_text("image", image)
     if not re.match(r"https?://", text, re.IGNORECASE):
         return origin.recall(text)
     settings = resolve()
@@ -190,6 +195,7 @@ async def _fetched(url: str, settings: Settings) -> bytes:
             raise TimedOut(f"{masked(url)} was not there within {limit:g} s", "Save the image, and name it.") from exc
 
 
+@checked
 def verify(paths: Iterable[str | os.PathLike[str]], *, space: str | None = None, concurrency: int = 2) -> Report:
     """As `flux_magic.verify.check`, and waits for it under a progress bar; an interrupt ends the jobs."""
     from .verify.anew import checking
@@ -209,6 +215,7 @@ def verify(paths: Iterable[str | os.PathLike[str]], *, space: str | None = None,
     raise Stopped("the check was ended")
 
 
+@checked
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end from a cell or a script, and return its result; an interrupt cancels it."""
     with runner.interruptible():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from . import local
+from .calls import checked, checked_class
 from .destination import address_of, connection_for, is_local, space_of, token_for, why_unasked
 from .errors import HOPELESS, EmptyResult, FluxError, Incomplete, InvalidRequest, Stopped, shown
 from .generation import ClientEvent, Generation
@@ -41,6 +42,7 @@ class _Underway:
 _all_underway: set[_Underway] = set()
 
 
+@checked
 def cancel_all() -> int:
     """End every job of this process, from any thread; each raises Stopped where it is waited for.
 
@@ -79,6 +81,7 @@ class _Kept:
     users: int = 0
 
 
+@checked_class
 class Client:
     """Makes images on the caller's own event loop.
 

@@ -4,16 +4,19 @@
 
     FluxError
     ├── InvalidRequest (also ValueError)       cannot be asked for: a value out of its range, an empty prompt
+    │   └── InvalidArgument (also TypeError)   a call does not take this argument, or no value of this type
     ├── SaveError (also OSError)               a picture could not be written to where it was to go
     ├── StoreError (also OSError)              the store cannot be read or changed
     ├── RecordError (also ValueError)          no record, or one that cannot be read
     ├── NotInStore (also LookupError)          no such image, and with replay = "only" no Space is asked
     ├── NotInSweep (also LookupError)          a sweep has no such axis, value or image
+    │   └── OutOfRange (also IndexError)       a sequence has no image at this position
     ├── MissingExtra (also ImportError)        this needs a package that is not installed
     ├── LocalSpaceError                        the bundled Space is not installed, or does not start
     ├── ConnectionFailed (also ConnectionError)  no connection to the Space
     ├── TimedOut (also TimeoutError)           a limit was reached; the message says which
     ├── Stopped                                `cancel_all()` ended the job
+    ├── WouldDeadlock (also RuntimeError)      a blocking call on a thread that it would wait for
     ├── Incomplete                             some of several images failed; `failures` says which, and why
     └── ResponseError                          the Space answered, but not with an image
         ├── SpaceNotFound                      there is no such Space, or nothing of Gradio at the address
@@ -81,6 +84,10 @@ class InvalidRequest(FluxError, ValueError):
     """What was asked for cannot be sent; the message says what is allowed."""
 
 
+class InvalidArgument(InvalidRequest, TypeError):
+    """An argument that a call does not take, or a value of a type that it does not take."""
+
+
 class SaveError(FluxError, OSError):
     """A picture could not be written to where it was to go."""
 
@@ -101,6 +108,10 @@ class NotInSweep(FluxError, LookupError):
     """A sweep has no such axis, no such value, or no image there; the message says what it has."""
 
 
+class OutOfRange(NotInSweep, IndexError):
+    """A position in a sequence of images at which it has none."""
+
+
 class MissingExtra(FluxError, ImportError):
     """This needs a package that is not installed; the message says how to install it."""
 
@@ -119,6 +130,10 @@ class TimedOut(FluxError, TimeoutError):
 
 class Stopped(FluxError):
     """`cancel_all()` ended the job."""
+
+
+class WouldDeadlock(FluxError, RuntimeError):
+    """A blocking call on the thread that it would wait for."""
 
 
 class Incomplete(FluxError):

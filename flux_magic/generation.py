@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from . import display, file_names, keepsake, picture, prompt
 from .beside import place_beside, write_beside
+from .calls import checked_class, path_text
 from .errors import FluxError, InvalidRequest, NotAnImage, SaveError
 from .files import write_whole
 from .notes import note, once
@@ -80,6 +81,7 @@ def stored_files(stored: Stored) -> tuple[ImageFile, ...]:
     return tuple(ImageFile(file, path) for file, path in zip(stored.record.files, stored.files, strict=True))
 
 
+@checked_class
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Generation:
     """One job with one seed: what was asked for, what was recorded, and the files that came back.
@@ -270,7 +272,7 @@ def save_target(
     A pattern may name `axes` of a sweep. With `sheet` the error names the sheet that the pictures have. `delivered` has
     the pictures' media types, where they are known already.
     """
-    text = os.fspath(path)
+    text = path_text("path", path)
     if file_names.is_pattern(text):
         file_names.check(text, axes)
         if suffix := file_names.suffix_of(text):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import difflib
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, SupportsIndex, overload
 
 from . import file_names, picture
 from .axes import COLUMNS, MOST_NAMED, Axis, how_many, place_of, sides, values_at
+from .calls import checked_class
 from .display import Output
-from .errors import FluxError, MissingExtra, NotInSweep, few, shown
+from .errors import FluxError, InvalidArgument, InvalidRequest, MissingExtra, NotInSweep, OutOfRange, few, shown
 from .generation import Generation, save_target
 from .notes import once
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 INSTALL: Final = 'pip install "flux-magic[pandas]"'
 
 
+@checked_class
 class Generations(Sequence[Generation]):
     """Several generations, in the order of their requests.
 
@@ -42,7 +44,7 @@ class Generations(Sequence[Generation]):
     Attributes:
         axes: as given.
 
-    Raises ValueError for places that the axes do not have, or of which there are not as many as items.
+    Raises InvalidRequest for places that the axes do not have, or of which there are not as many as items.
     """
 
     def __init__(
@@ -55,13 +57,17 @@ class Generations(Sequence[Generation]):
         sheet: Sheet | None = None,
     ) -> None:
         self.axes = tuple(axes)
+        if not isinstance(items, Iterable):
+            raise InvalidArgument(f"the items are {shown(items)}: give a list of generations")
         self._items = tuple(items)
         self._places = tuple(range(len(self._items)) if places is None else places)
         self._troubles = dict(troubles or {})
         self._given = sheet
         self._sheet: Sheet | None = None
         if len(self._places) != len(self._items) or (self.axes and not set(self._places) <= set(range(self._every))):
-            raise ValueError(f"{len(self._items)} generations are not at {len(self._places)} of {self._every} places")
+            raise InvalidRequest(
+                f"{len(self._items)} generations are not at {len(self._places)} of {self._every} places"
+            )
 
     @property
     def _every(self) -> int:
@@ -93,13 +99,13 @@ class Generations(Sequence[Generation]):
         if isinstance(index, slice):
             return Generations(self._items[index])
         if not isinstance(index, SupportsIndex):
-            raise TypeError(
+            raise InvalidArgument(
                 f'{shown(index)} is no position and no slice; by what was varied it is foxes[{{"seed": 3}}]'
             )
         try:
             return self._items[index]
         except IndexError:
-            raise IndexError(f"there is no image {index}: there are {len(self)}, counted from 0") from None
+            raise OutOfRange(f"there is no image {index}: there are {len(self)}, counted from 0") from None
 
     def __len__(self) -> int:
         return len(self._items)
@@ -117,6 +123,8 @@ class Generations(Sequence[Generation]):
         Raises NotInSweep, which is a LookupError, for an axis or a value that the sweep does not have, and for an
         image that was not made.
         """
+        if not isinstance(chosen, Mapping | None):
+            raise InvalidArgument(f"{shown(chosen)} names no axis: give such as sel(seed=3)")
         return self._selected({**(chosen or {}), **values})
 
     def _selected(self, values: Mapping[str, object]) -> Generation | Generations:

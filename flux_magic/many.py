@@ -8,6 +8,7 @@ from contextlib import aclosing, closing
 from typing import Any
 
 from . import api, progress, runner
+from .calls import checked
 from .client import check_many
 from .errors import FluxError, Incomplete, few
 from .generation import ClientEvent, Generation
@@ -23,6 +24,7 @@ PlacedEvent = tuple[int, ClientEvent | FluxError]
 """What happened to one of several images: its request's place, from 0, and the event or the error it failed with."""
 
 
+@checked
 def generate_many(requests: Iterable[ImageRequest], **options: Any) -> Iterator[Generation]:
     """Make an image of each request, some at once, and give each as it is finished, in whatever order.
 
@@ -50,6 +52,7 @@ async def _generations(
             yield generation
 
 
+@checked
 def sweep(
     prompt: str,
     *,

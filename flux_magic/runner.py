@@ -17,6 +17,8 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iter
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, contextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
+from .errors import InvalidArgument, WouldDeadlock, shown
+
 T = TypeVar("T")
 
 SLICE = 0.2
@@ -59,15 +61,15 @@ class ThreadRunner:
         self._kept: set[int] = set()
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-        """Start the coroutine on the loop. Raises RuntimeError on the loop's own thread."""
+        """Start the coroutine on the loop. Raises WouldDeadlock on the loop's own thread."""
         if threading.current_thread() is self._thread:
             coroutine.close()
-            raise RuntimeError("a blocking call on flux_magic's own loop would wait for itself: await in its place")
+            raise WouldDeadlock("a blocking call on flux_magic's own loop would wait for itself: await in its place")
         return asyncio.run_coroutine_threadsafe(coroutine, self._started())
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         if not asyncio.iscoroutine(coroutine):
-            raise TypeError(f"{coroutine!r} is no coroutine: call the async function, as in run(main())")
+            raise InvalidArgument(f"{shown(coroutine)} is no coroutine: call the async function, as in run(main())")
         result: list[T] = []
 
         async def once() -> AsyncGenerator[None, None]:

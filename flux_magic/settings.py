@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from . import tokens
 from .addresses import is_on_hub
-from .errors import InvalidRequest, shown
+from .errors import InvalidArgument, InvalidRequest, shown
 from .types import Space
 
 DEFAULT_MODEL: Final = "flux"
@@ -107,8 +107,11 @@ class Settings:
         shared: object = self.shared_store
         if not isinstance(shared, str | os.PathLike | None):
             raise InvalidRequest(f"shared_store is {shown(shared)}: give a folder")
+        for name in ("proxy", "token"):
+            if not isinstance(getattr(self, name), str | None):
+                raise InvalidArgument(f"{name} is no string: give it in quotes")
         if self.token is not None:
-            token = tokens.checked(str(self.token), "the token", "give it as it was made")
+            token = tokens.checked(self.token, "the token", "give it as it was made")
             object.__setattr__(self, "token", token or None)
         timeout: object = self.timeout
         if timeout is not None and not _is_time(timeout):
@@ -194,7 +197,7 @@ def resolve(**options: Any) -> Settings:
     given: dict[str, Any] = {name: value for layer in layers for name, value in layer.items() if not _is_unset(value)}
     unknown = given.keys() - NAMES
     if unknown:
-        raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
+        raise InvalidArgument(f"unknown option: {', '.join(sorted(unknown))}")
     if not options.get("token") and not _is_at_home(given, options.get("space")):
         given.pop("token", None)
     return Settings(**given)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, SupportsIndex
 
 from .axes import OPTIONS, Axis, coordinates, distinct, sides, size_text
-from .errors import InvalidRequest, shown
+from .errors import InvalidArgument, InvalidRequest, shown
 from .plan import plan, whole
 from .settings import MOST_SWEPT, NAMES, Settings, resolve
 from .template import Template, escape, listed, template, varying
@@ -86,13 +86,13 @@ def sweep(
 def sweep_of(typed: str, options: Mapping[str, Any], count: int = 1) -> tuple[Sweep, Settings, Template]:
     """A sweep, its settings, and its prompt, by the names of `Settings`, of OPTIONS, and of values for the prompt.
 
-    Raises InvalidRequest where nothing is varied, or as `sweep` does; TypeError for an option that there is not.
+    Raises InvalidRequest where nothing is varied, or as `sweep` does; InvalidArgument for an option that there is not.
     """
     given = {name: value for name, value in options.items() if value is not None}
     names = {name: given.pop(name) for name in given.keys() - NAMES - {"size"}}
     made = template(_checked(typed), names)
     if unused := sorted(name for name in names if not re.search(rf"\{{{name}\}}", typed)):
-        raise TypeError(f"unknown option: {unused[0]}, and the prompt has no {{{unused[0]}}}")
+        raise InvalidArgument(f"unknown option: {unused[0]}, and the prompt has no {{{unused[0]}}}")
     varied, scalars = {}, {}
     for name, value in given.items():
         items = _sizes(value) if name == "size" else listed(value) if name in OPTIONS else None

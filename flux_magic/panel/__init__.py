@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .panel import Panel
+from .parameters import InvalidTrait
 
-__all__ = ["Panel"]
+__all__ = ["InvalidTrait", "Panel"]

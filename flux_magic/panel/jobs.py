@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from .. import api, many
+from ..errors import WouldDeadlock
 from ..generation import ClientEvent
 from ..runner import SLICE
 from ..settings import Settings
@@ -101,10 +102,12 @@ class Jobs:
     def wait(self, timeout: float | None) -> bool:
         """Wait until nothing is pending and all has been told of it; False where that took over `timeout` seconds.
 
-        Raises RuntimeError on the jobs' own thread.
+        Raises WouldDeadlock on the jobs' own thread.
         """
         if threading.current_thread() is self._thread:
-            raise RuntimeError("an observer of the panel would wait for itself: it is called on the panel's own thread")
+            raise WouldDeadlock(
+                "an observer of the panel would wait for itself: it is called on the panel's own thread"
+            )
         end = None if timeout is None else time.monotonic() + timeout
         with self._change:
             while self._alive:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -13,7 +14,8 @@ from traitlets import Bool, Instance, TraitError, observe
 from traitlets.utils.bunch import Bunch
 
 from .. import api, runner
-from ..errors import FluxError, InvalidRequest, TimedOut, shown
+from ..calls import checked_class
+from ..errors import FluxError, InvalidArgument, InvalidRequest, TimedOut, shown
 from ..generation import Generation
 from ..generations import Generations
 from ..origin import Recalled
@@ -39,6 +41,7 @@ While a kernel is busy, a browser keeps back all but the first change of a widge
 """
 
 
+@checked_class
 class Panel(Parameters, VBox):
     """Sliders and buttons for what `%%flux` says in words, and the result below them.
 
@@ -59,7 +62,8 @@ class Panel(Parameters, VBox):
         busy: whether a job is on its way or waits; not to be set. It begins on the thread that presses, and ends on
             the panel's own.
 
-    Raises TraitError for a value that is not allowed, TypeError for an option that there is not.
+    Raises InvalidTrait, which is a TraitError, for a value that is not allowed; InvalidArgument, which is a TypeError,
+    for an option that there is not.
     """
 
     generation = Instance(Generation, allow_none=True)
@@ -97,7 +101,7 @@ class Panel(Parameters, VBox):
         added = [name for name in cls.class_traits() if name not in Panel.class_traits()]
         allowed = [*Parameters.class_own_traits(), "layout", *added]
         if unknown := sorted(options.keys() - set(allowed)):
-            raise TypeError(f"a Panel has no option {unknown[0]}; there are {', '.join(allowed)}")
+            raise InvalidArgument(f"a Panel has no option {unknown[0]}; there are {', '.join(allowed)}")
         return {name: value for name, value in options.items() if value is not None or name == "seed"}
 
     def _make_buttons(self) -> None:
@@ -187,8 +191,10 @@ class Panel(Parameters, VBox):
         """Wait until this panel has nothing to do, for `timeout` seconds at most; an interrupt ends the wait alone.
 
         Returns what is on view: an image, or the Generations of a sheet. Raises the error that the last job met, if it
-        met one; TimedOut; RuntimeError in an observer of the panel, which would wait for itself.
+        met one; TimedOut; WouldDeadlock in an observer of the panel, which would wait for itself.
         """
+        if not isinstance(timeout, numbers.Real | None):
+            raise InvalidArgument(f"timeout is {shown(timeout)}: give seconds")
         with runner.interruptible():
             if not self._jobs.wait(timeout):
                 raise TimedOut(f"the panel is still busy after {timeout:g} s", "Wait longer, or cancel().")
@@ -313,7 +319,9 @@ def _one(given: object) -> Generation | None:
         given = given[-1]
     if given is None or isinstance(given, Generation):
         return given
-    raise TypeError(f"a Panel opens with a Generation, not with {shown(given)}; a prompt is given as Panel(prompt=…)")
+    raise InvalidArgument(
+        f"a Panel opens with a Generation, not with {shown(given)}; a prompt is given as Panel(prompt=…)"
+    )
 
 
 def _below(widgets: Iterable[Any]) -> Iterable[Any]:

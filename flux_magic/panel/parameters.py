@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
 from traitlets import HasTraits, Int, TraitError, Unicode, observe, validate
 from traitlets.utils.bunch import Bunch
 
+from ..calls import checked_class
 from ..destination import why_unasked
-from ..errors import InvalidRequest, shown
+from ..errors import FluxError, InvalidRequest, shown
 from ..plan import plan
 from ..prompt import Several, value_of
 from ..providers import get_provider
@@ -37,6 +39,11 @@ COMPARED: Final = {"seed": "Seeds", "steps": "Steps"}
 """What a comparison varies, in the order of its axes, and what a person calls the texts that say how."""
 
 
+class InvalidTrait(InvalidRequest, TraitError):
+    """A value that a panel's trait cannot have; the trait stays as it is."""
+
+
+@checked_class
 class Parameters(HasTraits):
     """The parameters of one press.
 
@@ -51,7 +58,8 @@ class Parameters(HasTraits):
         compare_seeds, compare_steps: what a comparison varies, as `--seed` and `--steps` take several values: `1..4`,
             `1,2,4,8`. Read at the press: any text can be set.
 
-    Each is a trait. A value that is not allowed raises TraitError, and the trait stays as it is.
+    Each is a trait. A value that is not allowed raises InvalidTrait, which is a TraitError, and the trait stays as it
+    is.
     """
 
     prompt = Unicode()
@@ -68,7 +76,18 @@ class Parameters(HasTraits):
     def __init__(self, **options: Any) -> None:
         self._told: dict[str, tuple[int, int]] = {}
         self._on_bounds: list[Callable[[], None]] = []
-        super().__init__(**options)
+        with _refused():
+            super().__init__(**options)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        with _refused():
+            super().__setattr__(name, value)
+
+    @contextmanager
+    def hold_trait_notifications(self) -> Iterator[None]:
+        """Do as traitlets does: check several traits together, as they are when the block ends."""
+        with _refused(), super().hold_trait_notifications():
+            yield
 
     @observe("space", "model")
     def _forget(self, _change: Bunch) -> None:
@@ -80,7 +99,7 @@ class Parameters(HasTraits):
         try:
             get_provider(model)
         except InvalidRequest as error:
-            raise TraitError(str(error)) from None
+            raise InvalidTrait(error.message, error.hint) from None
         return model
 
     @validate("width", "height", "steps", "seed", "count")
@@ -90,11 +109,11 @@ class Parameters(HasTraits):
             return None
         least, most = _ALLOWED[name]
         if isinstance(value, bool) or not least <= value <= (value if most is None else most):
-            raise TraitError(f"{name} is {shown(value)}: give a whole number from {least} {_to(most)}")
+            raise InvalidTrait(f"{name} is {shown(value)}: give a whole number from {least} {_to(most)}")
         if name in self._told:
             least, most = self._told[name]
             if not least <= value <= most:
-                raise TraitError(f"{name} is {value}: this Space takes {least} to {most}")
+                raise InvalidTrait(f"{name} is {value}: this Space takes {least} to {most}")
         return int(value)
 
     def range_of(self, name: str) -> tuple[int, int]:
@@ -186,6 +205,17 @@ class Parameters(HasTraits):
         with self.hold_trait_notifications():
             for name, value in options.items():
                 setattr(self, name, value)
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """Raise InvalidTrait in place of a TraitError: a notebook shows its one line, and no traceback."""
+    try:
+        yield
+    except FluxError:
+        raise
+    except TraitError as error:
+        raise InvalidTrait(str(error)) from None
 
 
 def trait_of(name: str) -> str:

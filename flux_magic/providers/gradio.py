@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, ClassVar, Final
 
-from ..errors import FluxError, NotAnImage, ProtocolError, ResponseError, SpaceAsleep, StreamLost
+from ..errors import FluxError, InvalidArgument, NotAnImage, ProtocolError, ResponseError, SpaceAsleep, StreamLost
 from ..formats import READ, media_type_of
 from ..picture import check_readable
 from ..types import Event, ImageRequest, ImageResponse, Preview, Waiting
@@ -46,7 +46,7 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
             named here gets the Space's own default.
         constants: values for inputs that a request knows nothing of, by their names.
 
-    Raises TypeError where a subclass names a field that a request has not.
+    Raises InvalidArgument where a subclass names a field that a request has not.
     """
 
     api_endpoint: ClassVar[str]
@@ -56,7 +56,9 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if wrong := sorted({*cls.__dict__.get("parameters", {}).values()} - {*FIELDS}):
-            raise TypeError(f"{cls.__name__}.parameters: no {', '.join(wrong)}; a request has {', '.join(FIELDS)}")
+            raise InvalidArgument(
+                f"{cls.__name__}.parameters: no {', '.join(wrong)}; a request has {', '.join(FIELDS)}"
+            )
         if "parameters" in cls.__dict__:
             cls.seeded = "seed" in cls.parameters.values()
         if "url" in cls.__dict__ and "space" not in cls.__dict__:
@@ -264,7 +266,7 @@ def _at_least(pixels: Any) -> Any:
 def _endpoint(api_endpoint: str) -> re.Match[str]:
     match = _ENDPOINT.fullmatch(api_endpoint)
     if match is None:
-        raise TypeError(f"api_endpoint is {api_endpoint!r}: it must read https://…/call/name")
+        raise InvalidArgument(f"api_endpoint is {api_endpoint!r}: it must read https://…/call/name")
     return match
 
 

@@ -8,9 +8,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import Final
 
+<<<<<<< HEAD
 from ..beside import records_beside
 from ..formats import READ
 from ..picture import SEALED, SUFFIXES
+=======
+from ..calls import path_text
+from ..errors import InvalidArgument, shown
+from ..picture import SUFFIXES
+>>>>>>> 62cf99f (A mistake in a Python call is one line in a notebook too: our errors are Python's kinds as well, and all are importable)
 from .notebooks import read_notebook
 from .subjects import NOTEBOOK, Found, Subject
 
@@ -56,8 +62,10 @@ def _trouble(path: Path) -> str:
 
 
 def _files(paths: Iterable[str | os.PathLike[str]], problems: list[str]) -> Iterator[Path]:
+    if not isinstance(paths, Iterable):
+        raise InvalidArgument(f"paths is {shown(paths)}: give the path of an image, a notebook or a folder, or several")
     for given in paths:
-        path = Path(given)
+        path = Path(path_text("path", given))
         try:
             folder, there = path.is_dir(), path.exists()
         except (OSError, ValueError):  # a name that no file system has: too long, or with a NUL

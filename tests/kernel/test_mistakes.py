@@ -69,6 +69,84 @@ def test_a_mistake_is_one_line_that_says_what_is_allowed(kernel: Kernel, code: s
     assert not cell.outputs
 
 
+OBJECTS = """
+import flux_magic
+from flux_magic.providers import BlackForestLabs_Flux1Schnell as Flux
+image = flux_magic.generate("a fox", seed=1, width=256, height=256, quiet=True)
+foxes = flux_magic.sweep("a fox", seed=[1, 2], width=256, height=256, quiet=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def at_work(kernel: Kernel) -> Kernel:
+    """The same kernel, with an image, a sweep and a panel that knows its Space's bounds."""
+    kernel.ok(OBJECTS)
+    kernel.ok("panel = flux_magic.Panel()\npanel.learn({'width': (256, 2048)})")
+    return kernel
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("panel.width = 10", "InvalidTrait: width is 10: this Space takes 256 to 2048"),
+        ("panel.width = 'x'", "InvalidTrait: The 'width' trait of a Panel instance expected an int"),
+        ("panel.prompt = 5", "InvalidTrait: The 'prompt' trait of a Panel instance expected a unicode string"),
+        ("panel.count = 99", "InvalidTrait: count is 99: give a whole number from 1 to 16"),
+        ("panel.model = 'flx'", "InvalidTrait: there is no model 'flx': choose one of"),
+        ("panel.generation = 3", "InvalidTrait: The 'generation' trait of a Panel instance expected a Generation"),
+        ("with panel.hold_trait_notifications(): panel.steps = 0", "InvalidTrait: steps is 0: give a whole number"),
+        ("import ipywidgets; ipywidgets.link((panel, 'count'), (ipywidgets.IntSlider(99), 'value')); panel.count = 0",
+         "InvalidTrait: count is 0"),
+        ("panel.wait('x')", "InvalidArgument: timeout is 'x': give seconds"),
+        ("panel.generate(3)", "InvalidArgument: Panel.generate() takes 1 positional argument"),
+        ("panel.compare()", "nothing to compare"),
+        ("flux_magic.Panel(prompts='x')", "InvalidArgument: a Panel has no option prompts"),
+        ("flux_magic.Panel('a fox')", "a prompt is given as Panel(prompt=…)"),
+        ("flux_magic.Panel(width=3)", "InvalidTrait: width is 3: give a whole number from 8 up"),
+        ("flux_magic.Panel(prompt=3)", "InvalidTrait: The 'prompt' trait"),
+        ("flux_magic.Panel(image, image)", "InvalidArgument: Panel() takes from 1 to 2 positional arguments"),
+        ("flux_magic.generate(stepz=3)", "InvalidArgument: generate() has no argument stepz: did you mean steps? It "),
+        ("flux_magic.generate()", "InvalidArgument: generate() missing 1 required positional argument: 'prompt'"),
+        ("flux_magic.generate('a fox', 4)", "InvalidArgument: generate() takes 1 positional argument"),
+        ("flux_magic.generate('a fox', proxy=3)", "InvalidArgument: proxy is no string"),
+        ("flux_magic.generate('a fox', token=3)", "InvalidArgument: token is no string"),
+        ("flux_magic.sweep('a fox', x=['a'])", "InvalidArgument: unknown option: x, and the prompt has no {x}"),
+        ("flux_magic.sweep(steps=[1, 2])", "InvalidArgument: sweep() missing 1 required positional argument: 'prompt'"),
+        ("flux_magic.generate_many([], foo=1)", "InvalidArgument: unknown option: foo"),
+        ("list(flux_magic.generate_many([3]))", "InvalidRequest: a request is 3"),
+        ("list(flux_magic.generate_many(3))", "InvalidRequest: the requests are 3"),
+        ("flux_magic.recall(5)", "InvalidArgument: image is 5: give the path of a file or a folder"),
+        ("flux_magic.recall()", "InvalidArgument: recall() missing 1 required positional argument: 'image'"),
+        ("flux_magic.run(3)", "InvalidArgument: 3 is no coroutine"),
+        ("flux_magic.cancel_all(3)", "InvalidArgument: cancel_all() takes 0 positional arguments"),
+        ("flux_magic.Client(foo=1)", "InvalidArgument: unknown option: foo"),
+        ("flux_magic.Client(3)", "InvalidArgument: Client() takes 1 positional argument"),
+        ("await flux_magic.Client().generate('a fox', foo=1)", "InvalidArgument: unknown option: foo"),
+        ("await flux_magic.Client().generate()", "InvalidArgument: Client.generate() missing 1 required"),
+        ("flux_magic.ImageRequest('')", "InvalidRequest: the prompt is empty"),
+        ("flux_magic.ImageRequest('a fox', sed=1)", "InvalidArgument: ImageRequest() has no argument sed: did you"),
+        ("foxes.sel(sed=3)", "NotInSweep: this sweep has no axis 'sed': did you mean seed?"),
+        ("foxes.sel(3)", "InvalidArgument: 3 names no axis: give such as sel(seed=3)"),
+        ("foxes[99]", "OutOfRange: there is no image 99: there are 2, counted from 0"),
+        ("foxes['x']", "InvalidArgument: 'x' is no position and no slice"),
+        ("foxes.save(3)", "InvalidArgument: path is 3: give the path of a file or a folder"),
+        ("flux_magic.Generations(3)", "InvalidArgument: the items are 3: give a list of generations"),
+        ("flux_magic.Generations([image], places=[])", "InvalidRequest: 1 generations are not at 0 of 1 places"),
+        ("image.save(3)", "InvalidArgument: path is 3: give the path of a file or a folder"),
+        ("image.save('x', overwrit=True)", "InvalidArgument: save() has no argument overwrit: did you mean over"),
+        ("from flux_magic.verify import check_static; check_static(5)", "InvalidArgument: paths is 5"),
+        ("from flux_magic.verify import check_static; check_static([5])", "InvalidArgument: path is 5"),
+        ("type('Mine', (Flux,), {'parameters': {'words': 'wrds'}})", "InvalidArgument: Mine.parameters: no wrds"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_call_is_one_to_three_lines_and_no_traceback(at_work: Kernel, call: str, said: str) -> None:
+    cell = at_work.run(call)
+    assert cell.status == "error"
+    lines = [line for line in (cell.stderr + cell.traceback).splitlines() if line.strip()]
+    assert len(lines) <= 3, lines
+    assert said in lines[0]
+
+
 def test_run_all_stops_at_a_mistake(kernel: Kernel) -> None:
     kernel.ok("reached = False")
     kernel.send("import time; time.sleep(1)")  # until both that follow are there

@@ -10,11 +10,13 @@ from flux_magic.errors import FluxError
 
 TREE = [
     pytest.param(errors.InvalidRequest, ValueError, id="InvalidRequest"),
+    pytest.param(errors.InvalidArgument, TypeError, id="InvalidArgument"),
     pytest.param(errors.SaveError, OSError, id="SaveError"),
     pytest.param(errors.StoreError, OSError, id="StoreError"),
     pytest.param(errors.RecordError, ValueError, id="RecordError"),
     pytest.param(errors.NotInStore, LookupError, id="NotInStore"),
     pytest.param(errors.NotInSweep, LookupError, id="NotInSweep"),
+    pytest.param(errors.OutOfRange, IndexError, id="OutOfRange"),
     pytest.param(errors.MissingExtra, ImportError, id="MissingExtra"),
     pytest.param(errors.LocalSpaceError, FluxError, id="LocalSpaceError"),
     pytest.param(errors.Incomplete, FluxError, id="Incomplete"),
@@ -39,6 +41,7 @@ TREE = [
     pytest.param(errors.QuotaExceeded, errors.SpaceError, id="QuotaExceeded"),
     pytest.param(errors.GpuTrouble, errors.SpaceError, id="GpuTrouble"),
     pytest.param(errors.Stopped, FluxError, id="Stopped"),
+    pytest.param(errors.WouldDeadlock, RuntimeError, id="WouldDeadlock"),
 ]
 
 

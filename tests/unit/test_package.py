@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -68,11 +70,19 @@ def test_an_unknown_name_is_no_attribute(name: str) -> None:
         getattr(flux_magic, name)
 
 
-def test_an_errors_import_is_that_of_its_room() -> None:
-    from flux_magic.errors import FluxError, InvalidRequest, ResponseError
+def test_every_error_is_to_be_had_from_the_package() -> None:
+    from flux_magic import errors
+    from flux_magic.panel import InvalidTrait
 
-    assert flux_magic.FluxError is FluxError
-    assert (flux_magic.InvalidRequest, flux_magic.ResponseError) == (InvalidRequest, ResponseError)
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.FluxError)]
+    assert [kind for kind in [*kinds, InvalidTrait] if getattr(flux_magic, kind.__name__, None) is not kind] == []
+
+
+def test_a_type_checker_sees_each_public_name_where_it_lives() -> None:
+    tree = ast.parse(Path(flux_magic.__file__).read_text())
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 1]
+    seen = {name.name: node.module for node in imports for name in node.names if name.name in flux_magic.__all__}
+    assert seen == flux_magic._HOMES
 
 
 def test_loading_the_extension_prints_nothing() -> None:
