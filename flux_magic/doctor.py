@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import platform
 import shutil
 import tempfile
@@ -54,14 +55,14 @@ async def examine(settings: Settings) -> Report:
 
 
 def _stores(settings: Settings) -> dict[str, str]:
-    """Whether images can be kept, and whether those of others can be read; of no folder its path."""
+    """Return where images are kept, and whether they can be; and the same of those of others."""
     try:
         own, others = store_folder(settings), shared_folders(settings)
     except FluxError as error:
         return {"store": error.message}
     rows = {"store": "off" if settings.store is False else _written(own) if own else store.UNKEPT}
     if others:
-        found = [store.trouble(folder) or "can be read" for folder in others]
+        found = [f"{_shown(folder)}: {store.trouble(folder) or 'can be read'}" for folder in others]
         rows["shared store"] = (
             found[0] if len(found) == 1 else "; ".join(f"{n}: {one}" for n, one in enumerate(found, 1))
         )
@@ -76,8 +77,16 @@ def _written(folder: Path) -> str:
             file.flush()
         free = shutil.disk_usage(there).free
     except OSError as error:
-        return f"cannot be written: {error.strerror}"
-    return f"can be written, {free / 2**30:.1f} GiB free"
+        return f"{_shown(folder)}: cannot be written: {error.strerror}"
+    return f"{_shown(folder)}: can be written, {free / 2**30:.1f} GiB free"
+
+
+def _shown(folder: Path) -> str:
+    """Return a folder's path, with ~ for the home folder: a saved notebook then holds no user's name."""
+    folder = folder.absolute()
+    with contextlib.suppress(ValueError, RuntimeError):  # elsewhere; the user has no home
+        return str(Path("~") / folder.relative_to(Path.home()))
+    return str(folder)
 
 
 def _version(package: str) -> str:

@@ -66,6 +66,16 @@ def history(settings: Settings, *, last: int = 20, search: str = "") -> History:
     return History(list(islice(_generations(found, store, settings), last)), store.skipped, search.strip())
 
 
+def find(settings: Settings, digest: str) -> Generation:
+    """Return the newest image of the store whose digest begins so; raise InvalidRequest if it has none."""
+    store = store_of(settings)
+    for generation in _generations(iter(store.with_digest(plain_digest(digest))), store, settings):
+        return generation
+    raise InvalidRequest(
+        f"there is no file {digest}, and no image in the store with that digest: %flux_history shows those there are"
+    )
+
+
 def delete(settings: Settings, digest: str) -> int:
     """Take an image out of the store by the first digits of its digest; returns how many jobs made it.
 

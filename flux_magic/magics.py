@@ -15,7 +15,7 @@ from traitlets import Bool, Enum, Float, Int, Unicode, Union, observe
 from . import caller, cell, file_names, prompt, settings
 from .errors import FluxError, Incomplete, InvalidRequest
 from .notes import note, once
-from .types import MAX_SEED
+from .types import MAX_SEED, Space
 from .usage import shows
 
 if TYPE_CHECKING:
@@ -146,12 +146,16 @@ class FluxMagics(Magics):
     flux.__doc__ = _help()
 
     @line_magic
+    @shows
     def flux_status(self, line: str) -> None:
-        """Show versions, whether the Space answers, and what it takes: `%flux_status`, `%flux_status local`."""
+        """Show versions, where the images are kept, whether the Space answers, and what it takes: `%flux_status`.
+
+        `%flux_status local`, or `%flux_status --space local`, looks at another Space than the configured one.
+        """
         from .api import run
         from .doctor import examine
 
-        print(run(examine(settings.resolve(space=line.strip() or None))))
+        print(run(examine(settings.resolve(space=_space_named(line)))))
 
     @no_var_expand
     @line_magic
@@ -260,6 +264,17 @@ def _noted() -> Iterator[None]:
         yield
     except FluxError as error:
         note(error.message)
+
+
+def _space_named(line: str) -> str | None:
+    """Return the Space on the line of `%flux_status`; raise InvalidRequest for several, or for none that can be."""
+    options, words = prompt.parse_around(line, prompt.STATUS_OPTIONS, "%flux_status")
+    named = [*words.split(), *options.values()]
+    if len(named) > 1:
+        raise InvalidRequest(f"%flux_status looks at one Space, not at {len(named)}: {' or '.join(named[:2])}?")
+    for space in named:
+        Space.parse(space)
+    return named[0] if named else None
 
 
 def _panel_options(line: str) -> dict[str, Any]:

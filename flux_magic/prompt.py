@@ -188,7 +188,7 @@ OPTIONS = (
 )
 
 HISTORY_OPTIONS = (
-    Option(("--last",), "how many, the newest first (default 20)", _whole(1), "50"),
+    Option(("--last", "-n"), "how many, the newest first (default 20)", _whole(1), "50"),
     Option(("--search",), "those whose prompt has all these words", _text, "fox"),
     Option(("--delete",), "delete the image of this digest from the store", _text, "1a2b3c4d5e6f"),
 )
@@ -200,6 +200,9 @@ PANEL_OPTIONS = tuple(
     if option.name in {"steps", "seed", "size", "width", "height", "count", "model", "space"}
 )
 """The options of `%flux_panel`."""
+
+STATUS_OPTIONS = tuple(option for option in OPTIONS if option.name == "space")
+"""The options of `%flux_status`."""
 
 RECALL_OPTIONS = (Option(("--panel",), "open the control panel with it, in place of a cell"),)
 """The options of `%flux_recall`."""
@@ -234,12 +237,30 @@ def parse_line(
     return options, ""
 
 
+def asks_for_help(line: str) -> bool:
+    """Return whether a magic's line begins with `--help` or `-h`."""
+    return line.split(maxsplit=1)[:1] in (["--help"], ["-h"])
+
+
+def parse_around(line: str, offered: Sequence[Option], magic: str) -> tuple[dict[str, Any], str]:
+    """Split a line as `parse_line` does, with options behind the words as well: no prompt follows."""
+    if re.match(r"\s*-\d", line):  # a number
+        return {}, line.strip()
+    options, words = parse_line(line, offered, magic)
+    kept: list[str] = []
+    while match := re.search(r"(?:\A|\s)(?=--?[^\W\d])", words):
+        kept.append(words[: match.start()])
+        more, words = parse_line(words[match.end() :], offered, magic)
+        options |= more
+    return options, " ".join([*kept, words]).strip()
+
+
 def _option(flag: str, offered: Sequence[Option], magic: str) -> Option:
     if found := next((option for option in offered if flag in option.flags), None):
         return found
     if other := _BY_FLAG.get(flag):
         raise InvalidRequest(f"{magic} takes no {other.flags[0]}: that is an option of %flux")
-    raise _unknown(flag, offered)
+    raise _unknown(flag, offered, magic)
 
 
 def _take_option(
@@ -281,9 +302,9 @@ def _unquoted(value: str) -> str:
     return re.sub(r"""(["'])(.*?)\1""", r"\2", value)
 
 
-def _unknown(flag: str, offered: Sequence[Option]) -> InvalidRequest:
+def _unknown(flag: str, offered: Sequence[Option], magic: str) -> InvalidRequest:
     if flag in {"--help", "-h"}:
-        return InvalidRequest("%flux? shows every option with an example")
+        return InvalidRequest(f"{magic}? shows every option with an example")
     close = difflib.get_close_matches(flag, [flag for option in offered for flag in option.flags], n=1)
     meant = f"did you mean {close[0]}? " if close else ""
     known = " ".join(option.flags[0] for option in offered)

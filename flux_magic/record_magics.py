@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 
-from . import prompt, settings
+from . import caller, prompt, settings
 from .errors import InvalidRequest
+from .next_cell import NextCell
+from .notes import note
 from .usage import shows
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from .generation import Generation
     from .history import History
     from .origin import Recalled
     from .panel import Panel
@@ -25,16 +31,21 @@ if TYPE_CHECKING:
 class RecordMagics(Magics):
     """The magics that look back."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._put: set[tuple[str, str]] = set()  # the cells that were put below another, by its id
+
     @no_var_expand
     @line_magic
     @shows
     def flux_history(self, line: str) -> History | None:
         """Show what is in the store, the newest first, each with its cell: `%flux_history`.
 
-        `--last 50` shows more than 20, `--search fox` those whose prompt has the word, and `--delete 1a2b3c4d5e6f`
-        takes one out of the store by its digest. The result is a sequence: `_[0]` is the newest.
+        `--last 50`, or 50 alone, shows more than 20; `--search fox`, or fox alone, those whose prompt has the word; and
+        `--delete 1a2b3c4d5e6f` takes one out of the store by its digest. The result is a sequence: `_[0]` is the
+        newest.
         """
-        return _history(line)
+        return _history(self._expanded(line))
 
     @no_var_expand
     @line_magic
@@ -42,11 +53,12 @@ class RecordMagics(Magics):
     def flux_recall(self, line: str) -> Panel | None:
         """Put the cell that makes an image into the next cell: `%flux_recall fox.png`.
 
-        It takes a file, an http(s) URL, or how many images of this session to count back: `%flux_recall 1` is the
-        most recent. A session ends when its kernel does. What has no counterpart here is named.
-        `%flux_recall --panel fox.png` opens the control panel with it.
+        It takes a file, an http(s) URL, an image's name in the notebook (`fox`), its digest, or how many images of this
+        session to count back: `%flux_recall 1` is the most recent. A session ends when its kernel does. What has no
+        counterpart here is named. A cell that runs again adds no second one. `%flux_recall --panel fox.png` opens the
+        control panel with it.
         """
-        return self._recall(line)
+        return self._recall(self._expanded(line))
 
     @no_var_expand
     @line_magic
@@ -58,27 +70,76 @@ class RecordMagics(Magics):
         those of their records; `--space SPACE` asks this one for all of them; `--concurrency 4` has more made at once;
         `--html FILE` and `--json FILE` write what was found. The result has `.passed`.
         """
-        return _verified(line)
+        return _verified(self._expanded(line))
+
+    @property
+    def _shell(self) -> InteractiveShell:
+        assert self.shell is not None  # noqa: S101 - IPython makes no magics without a shell
+        return self.shell
+
+    def _names(self) -> Mapping[str, Any]:
+        return caller.find_names(self._shell.user_ns)
+
+    def _expanded(self, line: str) -> str:
+        """Return the line with the values of the names there; an image stays as it is named."""
+        names = self._names()
+        return prompt.expand(line, {name: name if _is_image(value) else value for name, value in names.items()})[0]
+
+    def _found(self, image: str) -> Recalled:
+        """Return what made the image: a name of the notebook or a digest, unless there is a file of that name."""
+        from .origin import recalled
+
+        if re.fullmatch(r"-?\d+(\s+\d+)+|-\d+|\d+\s*(\.\.|-|,).*", image):
+            raise InvalidRequest(
+                f"%flux_recall {image}: give one number, how many to count back (1 is the most recent)"
+            )
+        if not Path(image).exists():
+            if _is_image(named := self._names().get(image)):
+                return recalled(named, image)
+            if re.fullmatch(r"(?=.*[a-f])[0-9a-f]{6,64}", image):
+                from . import history
+
+                return recalled(history.find(settings.resolve(), image), image)
+        return _recalled(image)
+
+    def _put_below(self, text: str) -> None:
+        """Put a cell below the one that runs, unless that was done before: Run All would add one each time."""
+        below = NextCell.of(self._shell)
+        if below is None or not (below.has(text) or (below.cell, text) in self._put):
+            self._shell.set_next_input(text)
+        else:
+            print("(This cell was put below when the cell above first ran.)")
+        if below is not None:
+            self._put.add((below.cell, text))
 
     def _recall(self, line: str) -> Panel | None:
-        options, image = prompt.parse_line(line, prompt.RECALL_OPTIONS, "%flux_recall")
-        found = _recalled(image.strip().strip("\"'"))
+        options, image = prompt.parse_around(line, prompt.RECALL_OPTIONS, "%flux_recall")
+        found = self._found(image.strip().strip("\"'"))
         if options.get("panel"):
             from .panel import Panel
 
             print(*(f"note: {one}" for one in found.unmatched), sep="\n", end="\n" if found.unmatched else "")
             return Panel(found)
         print(found)
-        shell: InteractiveShell | None = self.shell
-        assert shell is not None  # noqa: S101 - IPython makes no magics without a shell
-        shell.set_next_input(found.cell)
+        self._put_below(found.cell)
         return None
+
+
+def _is_image(value: object) -> TypeGuard[Generation]:
+    from .generation import Generation
+
+    return isinstance(value, Generation)
 
 
 def _history(line: str) -> History | None:
     from . import history
 
-    options, words = prompt.parse_line(line, prompt.HISTORY_OPTIONS, "%flux_history")
+    options, words = prompt.parse_around(line, prompt.HISTORY_OPTIONS, "%flux_history")
+    if re.fullmatch(r"-?\d+", words) and not options:
+        options, words = prompt.parse_line(f"--last {words.lstrip('-')}", prompt.HISTORY_OPTIONS)
+        note(f"the last {options['last']}; a prompt that has the number: %flux_history --search {options['last']}")
+    elif number := re.search(r"\s(\d+)$", words):
+        note(f"{number[1]} is searched for too; how many to show is --last {number[1]}")
     resolved = settings.resolve()
     if digest := options.get("delete"):
         jobs = history.delete(resolved, digest)
@@ -92,7 +153,7 @@ class _Parser(argparse.ArgumentParser):
     """A wrong option is an error, and not the end of the kernel."""
 
     def error(self, message: str) -> NoReturn:
-        raise InvalidRequest(f"%flux_verify: {message}")
+        raise InvalidRequest(f"%flux_verify: {message}; %flux_verify? shows every option with an example")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:  # noqa: ARG002 - argparse's
         raise InvalidRequest(message or "%flux_verify? shows every option with an example")
@@ -106,6 +167,8 @@ def _verified(line: str) -> Report:
     from .verify import add_arguments, check_static
     from .verify.command import refuse, write_files
 
+    if not line.strip():
+        raise InvalidRequest("name images, folders or saved notebooks, for example %flux_verify pictures/")
     parser = _Parser(prog="%flux_verify")
     add_arguments(parser)
     try:

@@ -8,11 +8,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-<<<<<<< HEAD
 from .addresses import HUB_ID, app_url, id_from_page, without_wrapping
-=======
 from .calls import checked_class
->>>>>>> 62cf99f (A mistake in a Python call is one line in a notebook too: our errors are Python's kinds as well, and all are importable)
 from .errors import InvalidRequest, shown
 
 MAX_SEED = 2**31 - 1
@@ -67,26 +64,7 @@ def _subdomain(hub_id: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", hub_id.lower()).strip("-")
 
 
-<<<<<<< HEAD
-=======
-def _checked_url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        usable = False
-    if "@" in text:
-        raise InvalidRequest("a Space's URL holds no user name or password: leave out what is before the @")
-    if not usable or re.search(r"""[\s"']""", text):
-        raise InvalidRequest(
-            f"{text!r} is no Space: give a Hugging Face id such as "
-            "black-forest-labs/FLUX.1-schnell, an http(s) URL, or local"
-        )
-    return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
-
-
 @checked_class
->>>>>>> 62cf99f (A mistake in a Python call is one line in a notebook too: our errors are Python's kinds as well, and all are importable)
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
     """One job for a Space.

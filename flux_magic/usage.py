@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ from IPython.core import error as ipython
 from IPython.display import display
 from traitlets import TraitError
 
+from . import prompt
 from .caller import Use, find_use
 from .errors import InvalidRequest
 
@@ -25,7 +27,7 @@ class UsageError(InvalidRequest, ipython.UsageError):
 
 
 def shows(magic: Callable[..., T]) -> Callable[..., T | None]:
-    """Make a magic show its result where the user's code drops it, and raise UsageError for a mistake.
+    """Make a magic show its result where the user's code drops it, and its help for `--help`; a mistake is a UsageError.
 
     An assigned result is not shown. Neither is that of a line with `;` at its end, which is taken off. The display hook
     shows a cell's last expression, so that one has its place in `Out`.
@@ -33,6 +35,9 @@ def shows(magic: Callable[..., T]) -> Callable[..., T | None]:
 
     @functools.wraps(magic)
     def run(self: object, line: str, cell: str | None = None) -> T | None:
+        if prompt.asks_for_help(line):
+            print(f"{inspect.getdoc(magic)}\n\n%{magic.__name__}? shows this too.")
+            return None
         typed = line.rstrip()
         is_silent = typed.endswith(";")
         arguments: tuple[Any, ...] = (typed[:-1].rstrip() if is_silent else line, *(() if cell is None else (cell,)))

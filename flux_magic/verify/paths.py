@@ -8,15 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import Final
 
-<<<<<<< HEAD
 from ..beside import records_beside
-from ..formats import READ
-from ..picture import SEALED, SUFFIXES
-=======
 from ..calls import path_text
 from ..errors import InvalidArgument, shown
-from ..picture import SUFFIXES
->>>>>>> 62cf99f (A mistake in a Python call is one line in a notebook too: our errors are Python's kinds as well, and all are importable)
+from ..formats import READ
+from ..picture import SEALED, SUFFIXES
 from .notebooks import read_notebook
 from .subjects import NOTEBOOK, Found, Subject
 

@@ -12,6 +12,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 from flux_magic import picture
@@ -219,6 +220,74 @@ def test_recall_counts_back_the_images_of_the_notebook(kernel: Kernel) -> None:
         assert recalled.stdout.startswith(f"image {count} from the last: made with flux_magic")
 
 
+def run_in(kernel: Kernel, code: str, cell: str) -> Cell:
+    """Run code as JupyterLab runs a cell of this id."""
+    content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
+    message = kernel.client.session.msg("execute_request", content, metadata={"cellId": cell})
+    kernel.client.shell_channel.send(message)
+    return kernel.wait(str(message["header"]["msg_id"]))
+
+
+def test_run_all_puts_a_recalled_cell_below_once(kernel: Kernel, folder: Path) -> None:
+    kernel.ok(f"red = %flux --quiet --seed 53 {SMALL} a red fox\nblue = %flux --quiet --seed 54 {SMALL} a blue fox")
+    assert next_cell(run_in(kernel, "%flux_recall red", "one"))
+    again = run_in(kernel, "%flux_recall red", "one")
+    assert (again.payload, again.stdout.count("--seed 53"), again.stdout.count("put below")) == ([], 1, 1)
+    for name, cell in (("blue", "one"), ("red", "two")):
+        assert next_cell(run_in(kernel, f"%flux_recall {name}", cell))
+    assert next_cell(kernel.ok("%flux_recall red")) == next_cell(kernel.ok("%flux_recall red")), "no id, no memory"
+    saved = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("%flux_recall red", id="three")])
+    saved.cells.append(nbformat.v4.new_code_cell(next_cell(kernel.ok("%flux_recall red"))))
+    nbformat.write(saved, folder / "saved.ipynb")
+    kernel.ok(f"import os\nos.environ['JPY_SESSION_NAME'] = {str(folder / 'saved.ipynb')!r}")
+    assert not run_in(kernel, "%flux_recall red", "three").payload, "it is in the saved notebook, after a restart too"
+    assert run_in(kernel, "%flux_recall blue", "three").payload
+    kernel.ok("del os.environ['JPY_SESSION_NAME']")
+
+
+def test_an_image_is_recalled_by_its_name_by_a_names_value_and_by_its_digest(kernel: Kernel) -> None:
+    kernel.ok(f"hare = %flux --quiet --seed 55 {SMALL} a hare\nhare.save('a hare.png')\nnamed = 'a hare.png'")
+    digest = kernel.ok("print(hare.digest[:12])").stdout.strip()
+    cells = [
+        next_cell(kernel.ok(f"%flux_recall {image}"))
+        for image in ("hare", "{hare}", "{named}", "a hare.png", "'a hare.png'", digest)
+    ]
+    assert set(cells) == {f"%%flux --steps 2 --seed 55 {SMALL} --space local\na hare"}
+    assert kernel.ok("%flux_recall 'a hare.png' --panel").shown("text/plain")[0].startswith("Panel(prompt='a hare'")
+    assert kernel.ok("report = %flux_verify --static '{named}'\nprint(report.passed)").stdout == "True\n"
+
+
+def test_a_number_alone_is_how_many_images_the_history_shows(kernel: Kernel) -> None:
+    kernel.ok(f"%flux --quiet --seed 56 {SMALL} route 66\n")
+    for seed in (57, 58):
+        kernel.ok(f"%flux --quiet --seed {seed} {SMALL} a heron")
+    seeds = "\nprint([one.seed for one in found])"
+    for line, shown in [("2", "[58, 57]"), ("-2", "[58, 57]"), ("-n 2", "[58, 57]"), ("heron --last 1", "[58]")]:
+        assert kernel.ok(f"found = %flux_history {line}{seeds}").stdout == f"{shown}\n", line
+    assert "note: the last 2; " in kernel.ok("%flux_history 2").stderr
+    assert kernel.ok(f"found = %flux_history --search 66{seeds}").stdout == "[56]\n"
+    searched = kernel.ok(f"found = %flux_history route 66{seeds}")
+    assert (searched.stdout, "--last 66" in searched.stderr) == ("[56]\n", True)
+
+
+@pytest.mark.parametrize(
+    ("magic", "own"),
+    [
+        ("flux", "--seed"),
+        ("flux_history", "--delete"),
+        ("flux_recall", "--panel"),
+        ("flux_verify", "--static"),
+        ("flux_panel", "Compare"),
+        ("flux_status", "--space"),
+    ],
+)
+def test_help_is_the_magics_own(kernel: Kernel, magic: str, own: str) -> None:
+    shown = [kernel.ok(f"%{magic} {flag}").stdout for flag in ("--help", "-h")]
+    assert shown[0] == shown[1]
+    assert own in shown[0]
+    assert f"%{magic}?" in shown[0]
+
+
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """The address of a server that gives out the files of a folder."""
@@ -272,6 +341,14 @@ def test_recall_opens_the_panel(kernel: Kernel) -> None:
             "%flux_recall --steps 4 x.png", "%flux_recall takes no --steps", id="an option of the other magic"
         ),
         pytest.param("%flux_recall --pannel x.png", "did you mean --panel?", id="misspelt"),
+        pytest.param("%flux_recall -1", "1 is the last", id="counting below 0"),
+        pytest.param("%flux_recall 1 2", "give one number", id="two numbers"),
+        pytest.param("%flux_recall 1..3", "give one number", id="several"),
+        pytest.param("%flux_recall abc123", "no file abc123, and no image in the store with", id="no such digest"),
+        pytest.param("%flux_verify", "for example %flux_verify pictures/", id="nothing to verify"),
+        pytest.param("%flux_status one two", "one Space, not at 2", id="two Spaces"),
+        pytest.param("%flux_status lcal", "'lcal' is no Space", id="no Space"),
+        pytest.param("%flux_history 0", "a whole number from 1", id="no images, by a number alone"),
         pytest.param("%flux_history --last 0", "a whole number from 1", id="no images"),
         pytest.param("%flux_history --last many", "a whole number from 1", id="no number"),
         pytest.param("%flux_history --delete", "--delete needs a value", id="nothing to delete"),
@@ -324,11 +401,9 @@ def test_verify_tells_whether_images_are_still_what_their_records_make(kernel: K
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        pytest.param("", "the following arguments are required: PATH", id="nothing"),
         pytest.param("--statik x.png", "unrecognized arguments", id="an unknown option"),
         pytest.param("--concurrency many x.png", "invalid int value", id="no number"),
         pytest.param("--concurrency 99 x.png", "concurrency is 99", id="too many"),
-        pytest.param("--help", "%flux_verify?", id="help"),
         pytest.param("'x.png", "No closing quotation", id="an open quote"),
         pytest.param("--static --space local x.png", "--static", id="two that do not go together"),
     ],
