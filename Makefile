@@ -11,7 +11,9 @@ DEMO := build/demo
 # An empty slot, where a bar was while the cell ran, is worth no warning.
 NO_SLOT := ignore:Your element with mimetype:UserWarning
 CONVERT := $(BIN)/python -W "$(NO_SLOT)" -m nbconvert --log-level=ERROR
-EXECUTE := $(CONVERT) --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.coalesce_streams=True
+# Without it, ipykernel warns of a connection that anybody on this machine could listen to.
+ENCRYPTED := transport_encryption=auto
+EXECUTE := $(CONVERT) --to notebook --execute --inplace --KernelManager.$(ENCRYPTED) --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.coalesce_streams=True
 NBVAL := pytest --nbval-cell-timeout=300 --override-ini=filterwarnings=default -q
 LAX := notebooks/03_when_things_go_wrong.ipynb notebooks/04_the_same_image_next_year.ipynb
 OFFLINE := FLUX_MAGIC_STORE=off FLUX_MAGIC_REPLAY=only $(BIN)/python scripts/offline.py $(BIN)/python -m $(NBVAL)
@@ -58,16 +60,17 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	@rm -rf $(DEMO)
 	@mkdir -p $(DEMO)
-	@cp notebooks/01_quickstart.ipynb $(DEMO)/
+	@cp -r notebooks/*.ipynb notebooks/images $(DEMO)/
 	@FLUX_MAGIC_STORE=$(abspath $(DEMO)/store) $(EXECUTE) $(DEMO)/01_quickstart.ipynb
-	@$(CONVERT) --to html --template classic $(DEMO)/01_quickstart.ipynb
+	@$(BIN)/python -W "$(NO_SLOT)" -m scripts.pages --beside $(DEMO)
 	@$(CONVERT) --to markdown $(DEMO)/01_quickstart.ipynb
 	@echo "the notebook, run:  $(DEMO)/01_quickstart.ipynb"
 	@echo "as a page:          $(DEMO)/01_quickstart.html"
 	@echo "its images:         $(DEMO)/01_quickstart_files/ and $(DEMO)/pictures/; with their records in $(DEMO)/store/"
+	@echo "the other tutorials are beside it, as they were saved"
 
 lab: $(READY)
-	FLUX_MAGIC_SPACE=local $(BIN)/jupyter lab $(shell [ `id -u` = 0 ] && echo --allow-root) notebooks
+	FLUX_MAGIC_SPACE=local $(BIN)/jupyter lab --MappingKernelManager.$(ENCRYPTED) $(shell [ `id -u` = 0 ] && echo --allow-root) notebooks
 
 check: style types
 

@@ -108,7 +108,7 @@ class RecordMagics(Magics):
         if below is None or not (below.has(text) or (below.cell, text) in self._put):
             self._shell.set_next_input(text)
         else:
-            print("(This cell was put below when the cell above first ran.)")
+            print("(It was put below when this cell first ran.)")
         if below is not None:
             self._put.add((below.cell, text))
 

@@ -3,6 +3,8 @@
 `python -m scripts.pages build/pages` renders them there, in the folders that they have in the repository: a link to a
 notebook or a Markdown file becomes one to its page, any other file that a page links to is copied. It fails with a line
 for each link that leads nowhere. What is on other hosts is listed, and not asked.
+
+`python -m scripts.pages --beside FOLDER` renders the notebooks of a folder alone, each beside itself.
 """
 
 from __future__ import annotations
@@ -45,13 +47,30 @@ main > nav { padding: 4px 14px; font: 14px var(--jp-content-font-family); }
 """
 
 
-def main(folder: Path) -> int:
+def main(arguments: list[str]) -> int:
+    *options, name = arguments
+    found = beside(Path(name)) if options == ["--beside"] else publish(Path(name))
+    print(*found, sep="\n", end="\n" if found else "")
+    return 1 if found else 0
+
+
+def publish(folder: Path) -> list[str]:
     shutil.rmtree(folder, ignore_errors=True)
     site = build(ROOT, folder)
     print("on other hosts, not asked:", *sorted(others(site)), sep="\n  ")
     found = broken(site, folder)
-    print(*found or [f"every link leads somewhere: {folder / INDEX}"], sep="\n")
-    return 1 if found else 0
+    if not found:
+        print(f"every link leads somewhere: {folder / INDEX}")
+    return found
+
+
+def beside(folder: Path) -> list[str]:
+    """Write the page of each notebook beside it; return a line for each link that leads nowhere."""
+    pages = {path.relative_to(folder): path.with_suffix(".html").relative_to(folder) for path in folder.glob("*.ipynb")}
+    site = {page: linked(rendered(opened(folder / source)), source, pages) for source, page in pages.items()}
+    for page, html in site.items():
+        (folder / page).write_text(str(html), encoding="utf-8")
+    return broken(site, folder)
 
 
 def build(root: Path, folder: Path) -> Site:
@@ -60,11 +79,10 @@ def build(root: Path, folder: Path) -> Site:
     pages = {path: path.with_suffix(".html") for path in (*map(Path, DOCUMENTS), *notebooks)}
     site = {}
     for source, page in pages.items():
-        site[page] = html = rendered(opened(root / source), up="../" * (len(source.parts) - 1) + INDEX)
+        html = rendered(opened(root / source), up="../" * (len(source.parts) - 1) + INDEX)
         if source.suffix == ".md":
             as_on_github(html)
-        for tag, name in addresses(html):
-            tag[name] = to_page(str(tag[name]), source, pages)
+        site[page] = linked(html, source, pages)
     site[Path(INDEX)] = rendered(index(root, notebooks))
     for page, html in site.items():
         write(html, root, folder, page)
@@ -155,6 +173,13 @@ def is_near(address: str) -> bool:
     return not parts.scheme and not parts.netloc
 
 
+def linked(html: BeautifulSoup, source: Path, pages: dict[Path, Path]) -> BeautifulSoup:
+    """The page of `source`, with links to pages in place of those to what they are made of."""
+    for tag, name in addresses(html):
+        tag[name] = to_page(str(tag[name]), source, pages)
+    return html
+
+
 def to_page(address: str, source: Path, pages: dict[Path, Path]) -> str:
     """The address, with the suffix of a page where it is that of a page's source."""
     parts = urlsplit(address)
@@ -209,4 +234,4 @@ def broken(site: Site, folder: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(sys.argv[1:]))

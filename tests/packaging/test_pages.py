@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -47,6 +48,18 @@ def test_a_page_needs_no_other_host_and_shows_a_widget_as_text(folder: Path) -> 
     assert "<script" not in panel
     assert "Panel(prompt=" in panel
     assert "widget-view" not in panel
+
+
+def test_the_demos_pages_lead_to_each_other_and_nowhere_else(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "notebooks", tmp_path, dirs_exist_ok=True)
+    assert pages.beside(tmp_path) == []
+    first = pages.soup((tmp_path / "01_quickstart.html").read_text(encoding="utf-8"))
+    near = {str(tag[name]) for tag, name in pages.addresses(first) if pages.is_near(str(tag[name]))}
+    assert near >= {f"{path.stem}.html" for path in NOTEBOOKS[1:]}
+    assert not [address for address in near if address.endswith(".ipynb")]
+    (tmp_path / "06_what_if.ipynb").unlink()
+    (tmp_path / "06_what_if.html").unlink()
+    assert "01_quickstart.html: 06_what_if.ipynb: there is no such file" in pages.beside(tmp_path)
 
 
 def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
