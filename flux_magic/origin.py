@@ -82,6 +82,10 @@ class Recalled:
             "credentials": self.credentials.as_dict() if self.credentials else None,
         }
 
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 - IPython's
+        """Show the cell where IPython shows a value."""
+        printer.text(str(self))
+
     def __str__(self) -> str:
         made_with = self.tool if self.record is None else f"{self.tool}, by {_printable(self.record.model)}"
         notes = "".join(f"\n  - {one}" for one in self.unmatched)

@@ -27,7 +27,7 @@ class UsageError(InvalidRequest, ipython.UsageError):
 
 
 def shows(magic: Callable[..., T]) -> Callable[..., T | None]:
-    """Make a magic show its result where the user's code drops it, and its help for `--help`; a mistake is a UsageError.
+    """Make a magic show its result where the user's code drops it, show its help, and raise UsageError for a mistake.
 
     An assigned result is not shown. Neither is that of a line with `;` at its end, which is taken off. The display hook
     shows a cell's last expression, so that one has its place in `Out`.

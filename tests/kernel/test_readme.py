@@ -81,8 +81,9 @@ def test_what_the_shell_is_told_is_there() -> None:
     targets = set(re.findall(r"(?m)^([\w-]+):", (ROOT / "Makefile").read_text()))
     assert {line.removeprefix("make ") for line in others if line.startswith("make ")} <= targets
     [install] = [line for line in others if line.startswith("pip install ")]
-    assert install == 'pip install -e ".[local,panel]"'
-    assert len(others) == 3
+    assert install == 'pip install -e ".[local,panel]" jupyterlab'
+    assert "jupyter lab" in others
+    assert len(others) == 4
 
 
 def script(code: str, folder: Path) -> str:
