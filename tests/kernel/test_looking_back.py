@@ -246,13 +246,16 @@ def test_run_all_puts_a_recalled_cell_below_once(kernel: Kernel, folder: Path) -
 
 
 def test_an_image_is_recalled_by_its_name_by_a_names_value_and_by_its_digest(kernel: Kernel) -> None:
-    kernel.ok(f"hare = %flux --quiet --seed 55 {SMALL} a hare\nhare.save('a hare.png')\nnamed = 'a hare.png'")
+    kernel.ok(
+        f"import flux_magic\nhare = %flux --quiet --seed 55 {SMALL} a hare\nhare.save('a hare.png')\nnamed = 'a hare.png'"
+    )
     digest = kernel.ok("print(hare.digest[:12])").stdout.strip()
     cells = [
         next_cell(kernel.ok(f"%flux_recall {image}"))
         for image in ("hare", "{hare}", "{named}", "a hare.png", "'a hare.png'", digest)
     ]
     assert set(cells) == {f"%%flux --steps 2 --seed 55 {SMALL} --space local\na hare"}
+    assert next_cell(kernel.ok("%flux_recall hare")) in kernel.ok("flux_magic.recall(hare)").shown("text/plain")[0]
     assert kernel.ok("%flux_recall 'a hare.png' --panel").shown("text/plain")[0].startswith("Panel(prompt='a hare'")
     assert kernel.ok("report = %flux_verify --static '{named}'\nprint(report.passed)").stdout == "True\n"
 
