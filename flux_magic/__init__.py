@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from .many import generate_many, sweep
     from .panel import InvalidTrait, Panel
     from .types import ImageRequest, ImageResponse
+    from .usage import UsageError
 
 _HOMES = {
     "CancelledByServer": "errors",
@@ -94,6 +95,7 @@ _HOMES = {
     "StreamLost": "errors",
     "TimedOut": "errors",
     "TokenRefused": "errors",
+    "UsageError": "usage",
     "WouldDeadlock": "errors",
     "cancel_all": "client",
     "generate": "api",
@@ -143,6 +145,7 @@ __all__ = [
     "StreamLost",
     "TimedOut",
     "TokenRefused",
+    "UsageError",
     "WouldDeadlock",
     "cancel_all",
     "generate",

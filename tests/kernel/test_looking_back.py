@@ -246,9 +246,8 @@ def test_run_all_puts_a_recalled_cell_below_once(kernel: Kernel, folder: Path) -
 
 
 def test_an_image_is_recalled_by_its_name_by_a_names_value_and_by_its_digest(kernel: Kernel) -> None:
-    kernel.ok(
-        f"import flux_magic\nhare = %flux --quiet --seed 55 {SMALL} a hare\nhare.save('a hare.png')\nnamed = 'a hare.png'"
-    )
+    kernel.ok(f"import flux_magic\nhare = %flux --quiet --seed 55 {SMALL} a hare")
+    kernel.ok("hare.save('a hare.png')\nnamed = 'a hare.png'")
     digest = kernel.ok("print(hare.digest[:12])").stdout.strip()
     cells = [
         next_cell(kernel.ok(f"%flux_recall {image}"))
@@ -344,7 +343,7 @@ def test_recall_opens_the_panel(kernel: Kernel) -> None:
             "%flux_recall --steps 4 x.png", "%flux_recall takes no --steps", id="an option of the other magic"
         ),
         pytest.param("%flux_recall --pannel x.png", "did you mean --panel?", id="misspelt"),
-        pytest.param("%flux_recall -1", "1 is the last", id="counting below 0"),
+        pytest.param("%flux_recall -1", "1 is the most recent", id="counting below 0"),
         pytest.param("%flux_recall 1 2", "give one number", id="two numbers"),
         pytest.param("%flux_recall 1..3", "give one number", id="several"),
         pytest.param("%flux_recall abc123", "no file abc123, and no image in the store with", id="no such digest"),

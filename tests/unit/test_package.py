@@ -73,9 +73,13 @@ def test_an_unknown_name_is_no_attribute(name: str) -> None:
 def test_every_error_is_to_be_had_from_the_package() -> None:
     from flux_magic import errors
     from flux_magic.panel import InvalidTrait
+    from flux_magic.usage import UsageError
 
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.FluxError)]
-    assert [kind for kind in [*kinds, InvalidTrait] if getattr(flux_magic, kind.__name__, None) is not kind] == []
+    kinds: list[type] = [InvalidTrait, UsageError]
+    kinds += [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.FluxError)]
+    assert [
+        kind for kind in [*kinds, InvalidTrait, UsageError] if getattr(flux_magic, kind.__name__, None) is not kind
+    ] == []
 
 
 def test_a_type_checker_sees_each_public_name_where_it_lives() -> None:
