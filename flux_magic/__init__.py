@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         StreamLost,
         TimedOut,
         TokenRefused,
+        UnreadableFormat,
         WouldDeadlock,
     )
     from .generation import Generation
@@ -95,6 +96,7 @@ _HOMES = {
     "StreamLost": "errors",
     "TimedOut": "errors",
     "TokenRefused": "errors",
+    "UnreadableFormat": "errors",
     "UsageError": "usage",
     "WouldDeadlock": "errors",
     "cancel_all": "client",
@@ -145,6 +147,7 @@ __all__ = [
     "StreamLost",
     "TimedOut",
     "TokenRefused",
+    "UnreadableFormat",
     "UsageError",
     "WouldDeadlock",
     "cancel_all",

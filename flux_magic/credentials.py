@@ -39,7 +39,7 @@ class Credentials:
 
     def __str__(self) -> str:
         if self.state == "unread":
-            return f"by content credentials (C2PA): {self.detail}"
+            return f"carries content credentials (C2PA): {self.detail}"
         said = {"intact": "unchanged since", "altered": "but altered since"}.get(self.state, "but not validly")
         name = "its certificate is on a trust list" if self.trusted else _NOT_VERIFIED
         return "; ".join(filter(None, (f"signed by {self.signer}, {said}", self.detail, name)))

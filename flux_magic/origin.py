@@ -66,7 +66,7 @@ class Recalled:
     def described(self) -> str:
         """All that is known, in lines of text: what `flux-magic info` prints."""
         facts = _facts(self.record) if self.record else {"made with": self.tool}
-        signed = [("signed", str(self.credentials))] if self.credentials else []
+        signed = [("C2PA", str(self.credentials))] if self.credentials else []
         notes = [("note", one) for one in self.unmatched]
         rows = "\n".join(f"{name:<10} {_printable(value)}" for name, value in [*facts.items(), *signed, *notes])
         return f"{self.name}\n{rows}\n\n{self.cell}"
@@ -88,7 +88,8 @@ class Recalled:
 
     def __str__(self) -> str:
         made_with = self.tool if self.record is None else f"{self.tool}, by {_printable(self.record.model)}"
-        notes = "".join(f"\n  - {one}" for one in self.unmatched)
+        signed = [str(self.credentials)] if self.credentials else []
+        notes = "".join(f"\n  - {one}" for one in [*signed, *self.unmatched])
         return f"{self.name}: made with {made_with}{notes}\n\n{self.cell}"
 
 
@@ -113,7 +114,8 @@ def recalled_from(data: bytes, name: str) -> Recalled:
     except RecordError as error:
         if signed is None:
             raise
-        raise RecordError(error.message, f"The file is signed: {signed}.") from error
+        verb = "" if signed.state == "unread" else "is "
+        raise RecordError(error.message, f"The file {verb}{signed}.") from error
 
 
 def _recalled_from(data: bytes, name: str) -> Recalled:

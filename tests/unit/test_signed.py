@@ -34,7 +34,7 @@ from tests.unit.signing import SIGNER, signed, state
 
 SUFFIX = {"png": "png", "jpeg": "jpg", "webp": "webp", "gif": "gif", "avif": "avif"}
 EMBEDDABLE = ("png", "jpeg", "webp")
-UNREADABLE = "by content credentials (C2PA): they cannot be read: "
+UNREADABLE = "carries content credentials (C2PA): they cannot be read: "
 NO_TRUST = "the name is not verified: no trust list here has its certificate"
 
 
@@ -77,7 +77,7 @@ def test_a_signed_image_is_saved_byte_for_byte_with_its_record_beside(
 
     assert made.save(path) == [path]  # the same once more is a success
     assert main(["info", str(path)]) == 0
-    assert f"signed     signed by {SIGNER}" in capsys.readouterr().out
+    assert f"C2PA       signed by {SIGNER}" in capsys.readouterr().out
     place = len(data) - 30
     altered = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
     assert str(credentials.read(altered)) == f"signed by {SIGNER}, but altered since; {NO_TRUST}"
@@ -239,7 +239,7 @@ def broken_by_an_older_version() -> bytes:
         pytest.param(in_webp(b"?" * 60)[:-20], None, id="a C2PA chunk in a RIFF that is cut"),
         pytest.param(
             signed(noise("webp"), "webp", "http://127.0.0.1:9/fox", embed=False),
-            "by content credentials (C2PA): they are on a server, which is not asked",
+            "carries content credentials (C2PA): they are on a server, which is not asked",
             id="elsewhere",
         ),
         pytest.param(broken_by_an_older_version(), f"signed by {SIGNER}, but altered since; {NO_TRUST}", id="embedded"),
@@ -260,7 +260,7 @@ def test_credentials_of_strangers_are_told_and_never_a_traceback(
     unread = credentials.read(data)
     assert (unread is None) == (found is None)
     if unread:
-        assert str(unread) == 'by content credentials (C2PA): pip install "flux-magic[sign]" reads who signed'
+        assert str(unread) == 'carries content credentials (C2PA): pip install "flux-magic[sign]" reads who signed'
 
 
 def test_what_an_older_version_embedded_into_a_signed_image_is_still_read(tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_an_image_without_a_record_says_at_least_who_signed(tmp_path: Path, caps
     assert main(["info", str(path)]) == 1
     said = capsys.readouterr().err
     assert "does not say what made it" in said
-    assert f"The file is signed: signed by {SIGNER}" in said
+    assert f"The file is signed by {SIGNER}" in said
 
 
 @pytest.mark.parametrize("kind", ["gif", "avif"])
