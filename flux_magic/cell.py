@@ -140,7 +140,7 @@ def _check_save(path: str | None, images: list[ImageRequest] | Sweep) -> None:
     save_target(path, len(requests), names, sheet=swept or len(requests) > 1)
     if file_names.is_pattern(path):
         rows = [
-            file_names.planned(request, place + 1) | (values_at(axes, place) if axes else {})
+            file_names.expect_values(request, place + 1) | (values_at(axes, place) if axes else {})
             for place, request in enumerate(requests)
         ]
         file_names.check_distinct(path, rows, names)

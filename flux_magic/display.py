@@ -16,7 +16,7 @@ from typing import Any
 
 from . import keepsake, picture, prompt
 from .record import Carried
-from .sent import in_words
+from .sent import format_values
 from .types import UNKNOWN, FileRecord, Record, markdown_text, printable
 
 TABLE = "border-collapse:collapse;text-align:left;margin:0"
@@ -121,7 +121,7 @@ def parameters(record: Record, more: Mapping[str, str] = MappingProxyType({})) -
 
 
 def _rows(record: Record) -> dict[str, str]:
-    return {"model": model(record), **facts(record), **also_sent(record)}
+    return {"model": model(record), **facts(record), **sent_values(record)}
 
 
 def facts(record: Record) -> dict[str, str]:
@@ -133,9 +133,9 @@ def facts(record: Record) -> dict[str, str]:
     }
 
 
-def also_sent(record: Record) -> dict[str, str]:
+def sent_values(record: Record) -> dict[str, str]:
     """Return what else went along, such as a Space's own guidance; empty if nothing did."""
-    shown = printable(in_words(record.sent))
+    shown = printable(format_values(record.sent))
     return {"sent": shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"} if shown else {}
 
 

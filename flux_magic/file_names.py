@@ -36,13 +36,13 @@ def _is_kept(character: str) -> bool:
     return unicodedata.category(character)[0] in "LMN"
 
 
-def of(record: Record, file: FileRecord, suffix: str) -> str:
+def name_file(record: Record, file: FileRecord, suffix: str) -> str:
     """Return the name of a file in a folder: `a-red-fox-42-1a2b3c4d5e6f.png`."""
-    parts = (slug(record.prompt), _seed(record.seed), file.digest[:_DIGITS])
+    parts = (slug(record.prompt), _format_seed(record.seed), file.digest[:_DIGITS])
     return "-".join(part for part in parts if part) + suffix
 
 
-def _seed(seed: int | None) -> str:
+def _format_seed(seed: int | None) -> str:
     return "noseed" if seed is None else str(seed)
 
 
@@ -52,7 +52,7 @@ def is_pattern(path: str | os.PathLike[str]) -> bool:
 
 
 def check(pattern: str, axes: Iterable[str] = ()) -> None:
-    """Raise InvalidRequest for a field that there is not, and name those that there are."""
+    """Raise InvalidRequest for an unknown field, and name the known ones."""
     known = list(dict.fromkeys([*FIELDS, *axes]))
     for match in _BRACES.finditer(pattern):
         if match[0] in {"{{", "}}"} or match[1] in known:
@@ -61,7 +61,7 @@ def check(pattern: str, axes: Iterable[str] = ()) -> None:
         raise InvalidRequest(f"cannot save as {pattern[:80]}: {match[0]} is no field. A name can have {listed}")
 
 
-def partly(pattern: str, values: Mapping[str, object]) -> str:
+def fill_some(pattern: str, values: Mapping[str, object]) -> str:
     """Return the pattern with these values in it, and its other fields as they are."""
 
     def value(match: re.Match[str]) -> str:
@@ -70,25 +70,25 @@ def partly(pattern: str, values: Mapping[str, object]) -> str:
     return _BRACES.sub(value, pattern)
 
 
-def filled(pattern: str, record: Record, file: FileRecord, suffix: str) -> Path:
+def fill(pattern: str, record: Record, file: FileRecord, suffix: str) -> Path:
     """Return the path of one image; one without a suffix gets that of the delivered file.
 
     A pattern that ends in a slash, or whose last part has no field and no suffix, is a folder.
     """
-    path = Path(_text(pattern, made_of(record, file))).expanduser()
+    path = Path(_fill_path(pattern, get_values(record, file))).expanduser()
     if is_folder(pattern):
-        return path / of(record, file, suffix)
+        return path / name_file(record, file, suffix)
     return path if suffix_of(pattern) else path.with_name(path.name + suffix)
 
 
-def made_of(record: Record, file: FileRecord, n: int = 1) -> dict[str, object]:
+def get_values(record: Record, file: FileRecord, n: int = 1) -> dict[str, object]:
     """Return the values of a pattern's fields for an image."""
     values = _values(record.prompt, record.seed, record.steps, record.width, record.height)
     return values | {"model": record.model, "digest": file.digest[:_DIGITS], "n": n}
 
 
-def planned(request: ImageRequest, n: int = 1) -> dict[str, object]:
-    """Return the same as far as it is known before the image is: each digest is another one."""
+def expect_values(request: ImageRequest, n: int = 1) -> dict[str, object]:
+    """Return the values that are known before the image is made; each image gets another digest."""
     values = _values(request.prompt, request.seed, request.steps, request.sent_width, request.sent_height)
     return values | {"model": "", "digest": n, "n": n}
 
@@ -106,22 +106,29 @@ def is_folder(pattern: str) -> bool:
 
 
 def _last(pattern: str) -> str:
-    """The last part of a path, which is empty behind a slash."""
+    """Return the last part of a path, which is empty behind a slash."""
     return re.split(r"[/\\]" if os.sep == "\\" else "/", pattern)[-1]
 
 
 def _values(prompt: str, seed: int | None, steps: int, width: int, height: int) -> dict[str, object]:
     size = f"{width}x{height}"
-    return {"prompt": prompt, "seed": _seed(seed), "steps": steps, "width": width, "height": height, "size": size}
+    return {
+        "prompt": prompt,
+        "seed": _format_seed(seed),
+        "steps": steps,
+        "width": width,
+        "height": height,
+        "size": size,
+    }
 
 
-def _text(pattern: str, values: Mapping[str, object]) -> str:
+def _fill_path(pattern: str, values: Mapping[str, object]) -> str:
     parts = re.split(r"([/\\])", pattern)
-    return "".join(_part(part, values) for part in parts)
+    return "".join(_fill_part(part, values) for part in parts)
 
 
-def _part(part: str, values: Mapping[str, object]) -> str:
-    """One name of the path, with its fields filled in; one that Windows keeps for a device gets a line before it."""
+def _fill_part(part: str, values: Mapping[str, object]) -> str:
+    """Fill in one name of the path; a name that Windows keeps for a device gets an underscore before it."""
 
     def value(match: re.Match[str]) -> str:
         if match[0] in {"{{", "}}"}:
@@ -139,7 +146,7 @@ def check_distinct(pattern: str, rows: Sequence[Mapping[str, object]], axes: Seq
     """
     taken: dict[str, object] = {}
     for row in () if is_folder(pattern) else rows:
-        name = _text(pattern, row)
+        name = _fill_path(pattern, row)
         if taken.setdefault(name.casefold(), row["digest"]) != row["digest"]:
             raise InvalidRequest(
                 f"cannot save {len(rows)} images as {pattern[:80]}: several would be {name[:80]}. "
@@ -148,7 +155,7 @@ def check_distinct(pattern: str, rows: Sequence[Mapping[str, object]], axes: Seq
 
 
 def _missing(pattern: str, rows: Sequence[Mapping[str, object]], axes: Sequence[str]) -> str:
-    """The fields that differ from image to image, and that the pattern does not have."""
+    """Return the fields that differ from image to image, and that the pattern does not have."""
     there = {match[1] for match in _BRACES.finditer(pattern)}
     there |= {"size"} if {"width", "height"} <= there else set()
     names = [name for name in axes or ("seed", "prompt", "steps", "size") if name not in there]

@@ -204,17 +204,17 @@ class Generation:
         return paths
 
     def _paths(self, path: str | os.PathLike[str]) -> list[Path]:
-        """Where each file is saved; by a pattern, the second of one name ends in `-2`."""
+        """Return the path of each file; of two with one name by a pattern, the second ends in `-2`."""
         target = save_target(path, len(self.files), delivered={file.media_type for file in self.files})
         named = [(file.record, picture.suffix_of(file.media_type)) for file in self.files]
         if file_names.is_pattern(path):
             paths: dict[Path, None] = {}
             for number, one in enumerate(named, 1):
-                wanted = file_names.filled(os.fspath(path), self.record, *one)
+                wanted = file_names.fill(os.fspath(path), self.record, *one)
                 paths[wanted if wanted not in paths else wanted.with_stem(f"{wanted.stem}-{number}")] = None
             return list(paths)
         if is_folder(target):
-            return [target / file_names.of(self.record, *one) for one in named]
+            return [target / file_names.name_file(self.record, *one) for one in named]
         return [target] * len(named)
 
     def outputs(self) -> list[display.Output]:

@@ -179,14 +179,14 @@ class Generations(Sequence[Generation]):
         ]
         pattern = os.fspath(path) if file_names.is_pattern(path) else ""
         if pattern:
-            rows = [file_names.made_of(item.record, item.record.files[0]) for item in self]
+            rows = [file_names.get_values(item.record, item.record.files[0]) for item in self]
             file_names.check_distinct(pattern, [row | own for row, own in zip(rows, values, strict=True)], axes)
         saved: list[Path] = []
         errors: list[FluxError] = []
         with once():
             for item, own in zip(self, values, strict=True):
                 try:
-                    target = file_names.partly(pattern, own) if pattern else path
+                    target = file_names.fill_some(pattern, own) if pattern else path
                     saved += item.save(
                         target, overwrite=overwrite, metadata=metadata, strip_credentials=strip_credentials
                     )
@@ -211,7 +211,7 @@ class Generations(Sequence[Generation]):
 
     @property
     def _carries(self) -> bool:
-        """Whether a file of the sheet carries the records of its images."""
+        """Return if a file of the sheet carries the records of its images."""
         return all(item.metadata for item in self)
 
     def to_pandas(self) -> pd.DataFrame:
@@ -245,7 +245,7 @@ class Generations(Sequence[Generation]):
         return [sheet, overview.table(self.axes, places)]
 
     def _shown(self) -> list[Place]:
-        """What a sheet shows in each place."""
+        """Return what a sheet shows in each place."""
         from .overview import Place
 
         there = dict(zip(self._places, self._items, strict=True))

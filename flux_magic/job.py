@@ -20,7 +20,7 @@ from .providers.base import AsyncGeneratorProvider, Limits
 from .providers.connection import Connection
 from .providers.host import is_loopback
 from .record import our_version, replay_key
-from .sent import recordable
+from .sent import sanitize
 from .settings import Settings, shared_folders
 from .store import SLOW, UNKEPT, Store, Stored, store_of
 from .types import (
@@ -121,10 +121,10 @@ class Job:
         if response is None:
             raise EmptyResult("the Space finished, but sent no image")
         fetched = [(await provider.fetch(address), address) for address in response.images]
-        told = await hub.told(self._to_the_hub(), Space.parse(self.settings.space or provider.own_space()))
+        info = await hub.look_up(self._to_the_hub(), Space.parse(self.settings.space or provider.own_space()))
         around: dict[str, Any] = dict(await provider.circumstances())
-        if told.commit:
-            around["space_commit"] = told.commit
+        if info.commit:
+            around["space_commit"] = info.commit
         circumstances = replace(clock.told(), **around)
         drawing = await provider.stand_in()
 
@@ -132,7 +132,7 @@ class Job:
             files = tuple(ImageFile(picture.describe(data), data, address) for data, address in fetched)
             decoder = picture.decoder(*(file.media_type for file in files))
             known = replace(circumstances, version=our_version(), decoder=decoder)
-            return self._made(self._record(provider, response, files, drawing, known, told.model), files)
+            return self._made(self._record(provider, response, files, drawing, known, info.model), files)
 
         # Decoding is the processor's work, and writing the disk's: both are a thread's.
         yield await self._kept(await asyncio.to_thread(made))
@@ -144,14 +144,14 @@ class Job:
         files: tuple[ImageFile, ...],
         drawing: str | None,
         circumstances: Circumstances,
-        told: str,
+        hub_model: str,
     ) -> Record:
-        """The record; `told` is the Hub's name for the model of the Space, or empty."""
+        """Return the record; `hub_model` is the Hub's name for the model of the Space, or empty."""
         identity, requested_space = identity_of(provider, self.settings.space, drawing)
         request, asked = self.request, str(response.options["model"])
         names: dict[str, Any] = {"model": STAND_IN if drawing else asked, "provider": provider.label}
         if requested_space is not None and not drawing:  # the provider's file speaks of its own Space alone
-            names = {"model": told or f"{UNKNOWN} (Space {requested_space})", "provider": ANY_SPACE}
+            names = {"model": hub_model or f"{UNKNOWN} (Space {requested_space})", "provider": ANY_SPACE}
             names |= {"key_model": asked, "key_provider": provider.label}
         seed = None if request.randomize_seed or not provider.seeded else request.seed
         return Record(
@@ -170,7 +170,7 @@ class Job:
             requested_height=request.height,
             files=tuple(file.record for file in files),
             circumstances=circumstances,
-            sent={} if drawing else recordable(provider.sent()),
+            sent={} if drawing else sanitize(provider.sent()),
         )
 
     def _to_the_hub(self) -> Connection:

@@ -202,7 +202,7 @@ class FluxMagics(Magics):
             for generation in generations(requests, resolved, quiet=bool(options.get("quiet"))):
                 made.append(generation)
                 if path := options.get("save"):
-                    path = file_names.partly(path, {"n": len(made)})
+                    path = file_names.fill_some(path, {"n": len(made)})
                     saved = generation.save(path, overwrite=bool(options.get("overwrite")))
                     with above():
                         print(*(f"saved {file}" for file in saved), sep="\n")

@@ -250,7 +250,7 @@ def _facts(record: Record) -> dict[str, str]:
         "seed": UNKNOWN if record.seed is None else str(record.seed),
         "size": display.made_size(record),
         "steps": str(record.steps),
-        **display.also_sent(record),
+        **display.sent_values(record),
         "digest": ", ".join(f"sha256:{file.digest}" for file in record.files),
         "started": around.started,
         "Gradio": around.gradio,

@@ -88,12 +88,12 @@ def sheet(axes: Sequence[Axis], places: Sequence[Place], encoded: bytes, *, meta
         encoded: the sheet as a JPEG.
         metadata: whether the picture carries the records inside as well.
     """
-    from .sheet_file import with_records
+    from .sheet_file import add_records
 
     inside = contents(axes, places)
     records = [dict(one) for one in inside.carried]
     if metadata:
-        encoded = with_records(encoded, inside)
+        encoded = add_records(encoded, inside)
     return Output(
         {"image/jpeg": base64.b64encode(encoded).decode(), "text/plain": line(axes, places)},
         {
@@ -153,7 +153,7 @@ def _shared(records: Sequence[Record], axes: Sequence[Axis]) -> dict[str, str]:
             "template": one.requested_prompt,
             "model": display.model(one),
             **display.facts(one),
-            **display.also_sent(one),
+            **display.sent_values(one),
         }
         for one in records
     ]

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from .errors import InvalidRequest, RecordError, shown
 from .formats import MEDIA_TYPES, READ
-from .sent import recordable
+from .sent import sanitize
 from .types import (
     RECORD_VERSION,
     SIZE_STEP,
@@ -125,7 +125,7 @@ def _from_version_1(value: Mapping[str, Any]) -> Record:
         requested_height=int(requested["height"]),
         files=tuple(_file(file) for file in value["files"]),
         circumstances=_circumstances({**around, "version": around.get("flux_magic", UNKNOWN)}),
-        sent=recordable(run.get("sent", {})),
+        sent=sanitize(run.get("sent", {})),
         key_provider=key.get("provider", ""),
         key_model=key.get("model", ""),
     )

@@ -28,9 +28,9 @@ _PATH: Final = re.compile(r"(/|\\\\|~[/\\]|[A-Za-z]:[/\\]|file:)\S")
 _FILE: Final = {"path", "url", "data", "orig_name", "mime_type"}
 
 
-def recordable(values: Mapping[str, object]) -> dict[str, Any]:
+def sanitize(values: Mapping[str, object]) -> dict[str, Any]:
     """Return the values as a record holds them: what is secret, a file, or too long is named in brackets instead."""
-    kept = {str(name)[:80]: _named(str(name), value) for name, value in list(values.items())[:_MOST_NAMES]}
+    kept = {str(name)[:80]: _keep(str(name), value) for name, value in list(values.items())[:_MOST_NAMES]}
     while len(json.dumps(kept)) > _MOST:
         longest = max(kept, key=lambda name: len(json.dumps(kept[name])))
         if kept[longest] == _LEFT_OUT:
@@ -42,32 +42,32 @@ def recordable(values: Mapping[str, object]) -> dict[str, Any]:
 _LEFT_OUT: Final = "(left out)"
 
 
-def _named(name: str, value: object, depth: int = _DEEPEST) -> Any:
+def _keep(name: str, value: object, depth: int = _DEEPEST) -> Any:
     """Return the value, masked if its name says that it is a secret; a number or a switch is none."""
     secret = bool(_SECRET_NAME.search(name)) and bool(value) and not isinstance(value, bool | int | float)
-    return "***" if secret else _plain(value, depth)
+    return "***" if secret else _shorten(value, depth)
 
 
-def _plain(value: object, depth: int) -> Any:
+def _shorten(value: object, depth: int) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else f"({value})"
     if isinstance(value, str):
-        return _text(value)
+        return _mask(value)
     if isinstance(value, list | tuple | dict):
-        return _held(value, depth) if depth and len(value) <= _MOST_ITEMS else _LEFT_OUT
+        return _shorten_all(value, depth) if depth and len(value) <= _MOST_ITEMS else _LEFT_OUT
     small = value is None or (isinstance(value, int) and abs(value) < 2**63)
     return value if small else _LEFT_OUT
 
 
-def _held(value: list[Any] | tuple[Any, ...] | dict[Any, Any], depth: int) -> Any:
+def _shorten_all(value: list[Any] | tuple[Any, ...] | dict[Any, Any], depth: int) -> Any:
     if not isinstance(value, dict):
-        return [_plain(one, depth - 1) for one in value]
+        return [_shorten(one, depth - 1) for one in value]
     if _FILE & value.keys():
         return "(a file)"
-    return {str(name)[:80]: _named(str(name), one, depth - 1) for name, one in value.items()}
+    return {str(name)[:80]: _keep(str(name), one, depth - 1) for name, one in value.items()}
 
 
-def _text(value: str) -> str:
+def _mask(value: str) -> str:
     if len(value) > _LONGEST:
         return f"({len(value):,} characters)"
     if value.startswith("data:"):
@@ -77,6 +77,6 @@ def _text(value: str) -> str:
     return _SECRET.sub("***", masked(_QUERY.sub(r"\1", value)))
 
 
-def in_words(values: Mapping[str, Any]) -> str:
+def format_values(values: Mapping[str, Any]) -> str:
     """Return the values on one line: `guidance_scale=3.5, randomize_seed=false`."""
     return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in values.items())

@@ -1,4 +1,4 @@
-"""A sheet as a file: it carries the records of its images, and what it was itself when it was written."""
+"""A sheet as a file: it carries the records of its images, and its own checksum."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class Contents:
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
-    """What a sheet's file says.
+class SheetRecord:
+    """The record that a sheet's file carries.
 
     Attributes:
-        images: what goes along with each image, as JSON.
+        images: one for each image, as JSON by the schema `carried-1`.
         axes: what varies.
         digest: of the sheet's pixels when it was written, 64 hex digits; empty if it was too large to be decoded.
         sha256: of its bytes without their metadata, likewise.
@@ -65,7 +65,7 @@ class Carried:
         return keepsake.bare_sha256(data) == self.sha256
 
 
-def with_records(data: bytes, contents: Contents) -> bytes:
+def add_records(data: bytes, contents: Contents) -> bytes:
     """Return a sheet's file with the records in it; as it is if there are none, or too many for a file's text."""
     if not contents.records:
         return data
@@ -84,8 +84,8 @@ def with_records(data: bytes, contents: Contents) -> bytes:
     return data
 
 
-def read(data: bytes) -> Carried | None:
-    """Return what a sheet's file says; None for any other picture. Raises RecordError if that is damaged."""
+def read(data: bytes) -> SheetRecord | None:
+    """Return what a sheet's file carries; None for any other image. Raises RecordError if that is damaged."""
     try:
         text = metadata.read(data).record
     except NotAnImage:
@@ -95,13 +95,13 @@ def read(data: bytes) -> Carried | None:
     known = checked("sheet-1", loads(text))
     copy, axes = known["copy"], known.get("axes", [])
     varied = [Axis(axis["name"], tuple(axis["values"])) for axis in axes]
-    return Carried(known["sheet"], varied, copy.get("digest", ""), copy["sha256"])
+    return SheetRecord(known["sheet"], varied, copy.get("digest", ""), copy["sha256"])
 
 
 class SheetImage(Image.Image):
     """A sheet as a Pillow image, whose PNG, JPEG or WebP carries the records of its images.
 
-    What Pillow makes of it, a crop or a copy, is an ordinary image; and one that was drawn on is saved as one.
+    A crop or a copy of it is an ordinary image, and one that was drawn on is saved as an ordinary image.
     """
 
     _contents: Contents | None = None
@@ -125,7 +125,7 @@ class SheetImage(Image.Image):
         assert self._contents is not None  # noqa: S101 - it is whole
         out = io.BytesIO()
         super().save(out, kind, **params)
-        data = with_records(out.getvalue(), self._contents)
+        data = add_records(out.getvalue(), self._contents)
         if hasattr(fp, "write"):
             fp.write(data)
         else:
@@ -138,7 +138,7 @@ class SheetImage(Image.Image):
 
 
 def _format_of(fp: Any) -> str:
-    """The format that Pillow chooses by a file's name; empty if it has none."""
+    """Return the format that Pillow chooses by a file's name; empty if it knows none."""
     name = fp if isinstance(fp, str | Path) else getattr(fp, "name", "")
     suffix = Path(name).suffix.lower() if isinstance(name, str | Path) else ""
     return Image.registered_extensions().get(suffix, "")

@@ -68,7 +68,7 @@ def tidy_sheet(output: Any) -> None:
     data = base64.b64decode(output.data["image/jpeg"])
     if inside := sheet_file.read(data):
         records, alt = [timeless(each.record) for each in carried], output.metadata["image/jpeg"]["alt"]
-        data = sheet_file.with_records(data, sheet_file.Contents(inside.axes, records, known["sheet"], alt))
+        data = sheet_file.add_records(data, sheet_file.Contents(inside.axes, records, known["sheet"], alt))
         known["sha256"] = keepsake.sha256(data)
         output.data["image/jpeg"] = base64.b64encode(data).decode()
 

@@ -45,8 +45,8 @@ _FAILED: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """An answer of the Hub's about a Space.
+class SpaceInfo:
+    """The Hub's answer about a Space.
 
     Attributes:
         commit: the one that the Space is at; empty if the Hub does not say.
@@ -57,40 +57,40 @@ class Told:
     model: str = ""
 
 
-_answers: dict[str, tuple[float, Told]] = {}
+_answers: dict[str, tuple[float, SpaceInfo]] = {}
 """By the URL that was asked for: until when an answer counts, and what it is."""
 
 
-async def told(connection: Connection, space: Space) -> Told:
+async def look_up(connection: Connection, space: Space) -> SpaceInfo:
     """Return what the Hub says of a Space, at most ten minutes ago; nothing if it does not answer in time."""
     path = _path_of(space)
     if not path:
-        return Told()
+        return SpaceInfo()
     key = f"{address()}/{path}"
-    until, known = _answers.get(key, (0.0, Told()))
+    until, known = _answers.get(key, (0.0, SpaceInfo()))
     if time.monotonic() < until:
         return known
     try:
         status, answer = await asyncio.wait_for(_asked(connection, path), PATIENCE)
     except asyncio.TimeoutError:
         status, answer = 0, {}
-    known = _told_by(answer, space.hub_id) if status == 200 else Told()
+    known = _read_info(answer, space.hub_id) if status == 200 else SpaceInfo()
     _answers[key] = time.monotonic() + (_KEPT if known.commit else _FAILED), known
     return known
 
 
 def _path_of(space: Space) -> str:
-    """The path of a Space in the Hub's API; empty for one that is not on the Hub."""
+    """Return the path of a Space in the Hub's API; empty for one that is not on the Hub."""
     subdomain = space.host.removesuffix(".hf.space")
     by_host = f"by-subdomain/{subdomain}" if re.fullmatch(r"[a-z0-9-]+", subdomain) and subdomain != space.host else ""
     return space.hub_id or by_host
 
 
-def _told_by(answer: dict[str, Any], space_id: str) -> Told:
+def _read_info(answer: dict[str, Any], space_id: str) -> SpaceInfo:
     sha, models, named = answer.get("sha"), answer.get("models"), answer.get("id")
     commit = sha if isinstance(sha, str) and re.fullmatch(r"[0-9a-f]{7,64}", sha) else ""
     known = [one for one in models if _is_id(one)] if isinstance(models, list) else []
-    return Told(commit, _main_of(list(dict.fromkeys(known)), space_id or str(named or "")))
+    return SpaceInfo(commit, _main_of(list(dict.fromkeys(known)), space_id or str(named or "")))
 
 
 def _is_id(value: object) -> bool:
@@ -98,7 +98,7 @@ def _is_id(value: object) -> bool:
 
 
 def _main_of(models: list[str], space_id: str) -> str:
-    """The model that a Space is about: its only one, else the only one with the name that the Space itself has."""
+    """Return the model that a Space is about: its only one, else the only one with the name of the Space."""
     if len(models) == 1:
         return models[0]
     namesakes = [one for one in models if _name(one) == _name(space_id)]

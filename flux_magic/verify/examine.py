@@ -109,7 +109,7 @@ def examine(subject: Subject) -> Examined:
     """Compare a picture with its record; raises Unreadable for a file that is none."""
     try:
         if sheet := _sheet_of(subject):
-            return _compared_sheet(sheet, subject.data or b"")
+            return _compare_sheet(sheet, subject.data or b"")
         seen = evidence.gather(subject)
     except RecordError as error:
         return Examined(Outcome.UNTOLD, reason_of_file(error), checkable=False)
@@ -123,7 +123,7 @@ def examine(subject: Subject) -> Examined:
     return _compared(seen, record)
 
 
-def _sheet_of(subject: Subject) -> sheet_file.Carried | None:
+def _sheet_of(subject: Subject) -> sheet_file.SheetRecord | None:
     """Return what a sheet's file carries; raises RecordError and OSError."""
     data = subject.data if subject.where == "file" and subject.told is None else None
     return sheet_file.read(data) if data else None
@@ -143,7 +143,7 @@ def _on_sheet(subject: Subject, problems: list[str]) -> list[Subject]:
     return images.subjects
 
 
-def _compared_sheet(sheet: sheet_file.Carried, data: bytes) -> Examined:
+def _compare_sheet(sheet: sheet_file.SheetRecord, data: bytes) -> Examined:
     """Return if a sheet's file is what was written; the images on it are compared one by one."""
     images = f"a sheet of {len(sheet.images)} image{'' if len(sheet.images) == 1 else 's'}"
     if sheet.is_whole(data):

@@ -74,7 +74,8 @@ def _read_cell(label: str, outputs: list[Any], beside: Path, found: Found) -> No
             found.problems.append(f"{which}: the sheet is not the picture that was shown: it was altered, or deleted")
 
 
-def _sheet_inside(picture: bytes | None) -> sheet_file.Carried | None:
+def _sheet_inside(picture: bytes | None) -> sheet_file.SheetRecord | None:
+    """Return what a sheet carries inside; None for any other image."""
     try:
         return sheet_file.read(picture) if picture else None
     except RecordError:

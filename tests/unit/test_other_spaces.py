@@ -18,7 +18,7 @@ from flux_magic.origin import recall
 from flux_magic.prompt import command
 from flux_magic.providers import hub
 from flux_magic.record import contradiction, from_dict, key_of, replay_key
-from flux_magic.sent import recordable
+from flux_magic.sent import sanitize
 from flux_magic.store import Store
 from flux_magic.types import STAND_IN, Record
 from flux_magic.verify.cause import differences
@@ -203,12 +203,12 @@ def deep(levels: int) -> Any:
     ],
 )
 def test_a_value_is_recorded_short_and_without_a_secret(name: str, value: object, kept: object) -> None:
-    assert recordable({name: value}) == {name: kept}
-    assert recordable({name: kept}) == {name: kept}, "a record that is read is as it was"
+    assert sanitize({name: value}) == {name: kept}
+    assert sanitize({name: kept}) == {name: kept}, "a record that is read is as it was"
 
 
 def test_many_values_take_no_more_than_8_kib() -> None:
-    kept = recordable({"guidance_scale": 3.5} | {f"text_{number}": "é" * 400 for number in range(200)})
+    kept = sanitize({"guidance_scale": 3.5} | {f"text_{number}": "é" * 400 for number in range(200)})
     assert len(json.dumps(kept)) <= 8192
     assert kept["guidance_scale"] == 3.5
-    assert recordable({f"{'x' * 300}{number}": "a" for number in range(99)}) != {}
+    assert sanitize({f"{'x' * 300}{number}": "a" for number in range(99)}) != {}

@@ -621,8 +621,8 @@ def test_save_writes_the_image_on_view(tmp_path: Path, monkeypatch: pytest.Monke
     panel.generate()
     made = image(panel)
     panel._keeper.save.click()
-    assert text(panel) == f"saved pictures/1-{made.digest[:12]}.png"
-    assert (tmp_path / "pictures" / f"1-{made.digest[:12]}.png").read_bytes() == keepsake.with_record(
+    assert text(panel) == f"saved pictures/a-fox-1-{made.digest[:12]}.png"
+    assert (tmp_path / "pictures" / f"a-fox-1-{made.digest[:12]}.png").read_bytes() == keepsake.with_record(
         made.data, made.record, 0
     )[0]
     panel._keeper.path.value = "fox.bmp"

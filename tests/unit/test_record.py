@@ -22,7 +22,7 @@ from flux_magic.client import Client
 from flux_magic.errors import FluxError, RecordError
 from flux_magic.generation import Generation
 from flux_magic.record import Carried, carried_from, from_dict, key_of, loads, replay_key
-from flux_magic.sent import recordable
+from flux_magic.sent import sanitize
 from flux_magic.types import MAX_SEED, UNKNOWN, Circumstances, Copy, FileRecord, Record
 from tests.unit.samples import FILE, RECORD, record
 from tests.unit.scripted import Scripted, answer, installed
@@ -91,7 +91,7 @@ RECORDS = st.builds(
     requested_height=PIXELS,
     files=st.lists(FILES, min_size=1, max_size=3).map(tuple),
     circumstances=st.builds(Circumstances, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TIMES, TIMES),
-    sent=st.dictionaries(st.text(max_size=80), st.text() | st.floats() | st.booleans()).map(recordable),
+    sent=st.dictionaries(st.text(max_size=80), st.text() | st.floats() | st.booleans()).map(sanitize),
 )
 
 

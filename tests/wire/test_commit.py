@@ -8,7 +8,7 @@ import pytest
 
 from flux_magic.providers import hub
 from flux_magic.providers.connection import Connection, open_session
-from flux_magic.providers.hub import Told
+from flux_magic.providers.hub import SpaceInfo
 from flux_magic.types import Space
 from tests.support.hostile import NO_ANSWER, Script, hostile, page, stream, told
 from tests.support.space import run
@@ -30,32 +30,34 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 @pytest.mark.parametrize(
     ("answer", "known"),
     [
-        pytest.param(told({"sha": SHA}), Told(SHA), id="a commit"),
-        pytest.param(told({"sha": SHA, "models": [DEV]}), Told(SHA, DEV), id="and a model"),
-        pytest.param(told({"models": [DEV, DEV]}), Told("", DEV), id="a model twice"),
-        pytest.param(told({"models": ["x/y", "c/B", "z/w"]}), Told("", "c/B"), id="several, one with the Space's name"),
-        pytest.param(told({"models": ["x/b", "a/B"]}), Told("", "a/B"), id="several, one with its whole name"),
-        pytest.param(told({"sha": SHA, "models": [DEV, "x/y"]}), Told(SHA), id="several models"),
-        pytest.param(told({"models": ["x/b", "y/b"]}), Told(), id="several with its name"),
-        pytest.param(told({"models": ["<b>", 3, "a", f"x/{'y' * 200}"]}), Told(), id="no models at all"),
-        pytest.param(told({"sha": SHA, "models": [DEV]}, status=404), Told(), id="no such Space"),
-        pytest.param(told({"sha": "<b>x</b>"}), Told(), id="no commit"),
-        pytest.param(told({"sha": None, "models": None}), Told(), id="nothing"),
-        pytest.param(told([1]), Told(), id="a list"),
-        pytest.param(page(), Told(), id="a page"),
-        pytest.param(NO_ANSWER, Told(), id="no answer"),
-        pytest.param(stream(then="silence"), Told(), id="silence"),
+        pytest.param(told({"sha": SHA}), SpaceInfo(SHA), id="a commit"),
+        pytest.param(told({"sha": SHA, "models": [DEV]}), SpaceInfo(SHA, DEV), id="and a model"),
+        pytest.param(told({"models": [DEV, DEV]}), SpaceInfo("", DEV), id="a model twice"),
+        pytest.param(
+            told({"models": ["x/y", "c/B", "z/w"]}), SpaceInfo("", "c/B"), id="several, one with the Space's name"
+        ),
+        pytest.param(told({"models": ["x/b", "a/B"]}), SpaceInfo("", "a/B"), id="several, one with its whole name"),
+        pytest.param(told({"sha": SHA, "models": [DEV, "x/y"]}), SpaceInfo(SHA), id="several models"),
+        pytest.param(told({"models": ["x/b", "y/b"]}), SpaceInfo(), id="several with its name"),
+        pytest.param(told({"models": ["<b>", 3, "a", f"x/{'y' * 200}"]}), SpaceInfo(), id="no models at all"),
+        pytest.param(told({"sha": SHA, "models": [DEV]}, status=404), SpaceInfo(), id="no such Space"),
+        pytest.param(told({"sha": "<b>x</b>"}), SpaceInfo(), id="no commit"),
+        pytest.param(told({"sha": None, "models": None}), SpaceInfo(), id="nothing"),
+        pytest.param(told([1]), SpaceInfo(), id="a list"),
+        pytest.param(page(), SpaceInfo(), id="a page"),
+        pytest.param(NO_ANSWER, SpaceInfo(), id="no answer"),
+        pytest.param(stream(then="silence"), SpaceInfo(), id="silence"),
     ],
 )
 def test_the_hubs_word_is_what_it_says_or_not_known(
-    answer: Script, known: Told, monkeypatch: pytest.MonkeyPatch
+    answer: Script, known: SpaceInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def work() -> tuple[Told, list[str]]:
+    async def work() -> tuple[SpaceInfo, list[str]]:
         async with hostile(prefix="/api/spaces", stage=answer) as server, open_session() as session:
             monkeypatch.setenv("HF_ENDPOINT", server.address)
-            first = await hub.told(Connection(session), Space.parse("a/b"))
+            first = await hub.look_up(Connection(session), Space.parse("a/b"))
             asked = list(server.seen)
-            assert await hub.told(Connection(session), Space.parse("a/b")) == first
+            assert await hub.look_up(Connection(session), Space.parse("a/b")) == first
             assert server.seen == asked, "asked once for several images"
             return first, server.tokens
 
@@ -73,7 +75,7 @@ def test_an_answer_counts_for_ten_minutes_and_a_missing_one_for_one(
             seen = []
             for seconds in (0, 599, 2, 59, 2):
                 clock.now += seconds
-                known = await hub.told(Connection(session), Space.parse("a/b"))
+                known = await hub.look_up(Connection(session), Space.parse("a/b"))
                 seen.append((known.commit, len(server.seen)))
             return seen
 
