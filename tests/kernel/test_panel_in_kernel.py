@@ -73,10 +73,10 @@ def test_a_panel_is_a_widget_with_two_empty_outputs_below(panel: Kernel) -> None
 
 
 def shown(output: dict[str, Any]) -> dict[str, Any]:
-    """What is on view, without the record inside a picture, which says when it was made."""
+    """What is on view, without the records inside an image, which say when it was made."""
     data = dict(output["data"])
-    if "image/png" in data:
-        data["image/png"] = metadata.bare(base64.b64decode(data["image/png"]))
+    for kind in {"image/png", "image/jpeg"} & data.keys():
+        data[kind] = metadata.bare(base64.b64decode(data[kind]))
     return data
 
 

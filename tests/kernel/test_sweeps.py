@@ -143,14 +143,14 @@ def test_one_image_that_fails_is_marked_and_the_cell_fails_at_the_end(kernel: Ke
 def test_a_sheet_is_shown_whatever_becomes_of_saving_it(kernel: Kernel) -> None:
     line = f"%flux --seed 1..3 --output foxes --save kept/ {SMALL} a red fox"
     kernel.ok(line)
-    kernel.ok("import glob\nwith open(glob.glob('kept/2-*')[0], 'wb') as file: file.write(b'mine')")
+    kernel.ok("import glob\nwith open(glob.glob('kept/*-2-*')[0], 'wb') as file: file.write(b'mine')")
     cell = kernel.run(line)
-    assert cell.error.startswith("SaveError: kept/2-")
+    assert cell.error.startswith("SaveError: kept/a-red-fox-2-")
     assert sheet_of(cell)["count"] == "3"
     assert told(kernel, "len(foxes)") == 3
     cell = kernel.run(line.replace("--seed 1..3", "--seed 1..3 --steps 2,60"))
     assert cell.error.startswith("Incomplete: ")
-    assert "note: kept/2-" in cell.stderr
+    assert "note: kept/a-red-fox-2-" in cell.stderr
     assert sheet_of(cell)["count"] == "3 of 6"
 
 
