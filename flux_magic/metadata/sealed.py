@@ -1,10 +1,12 @@
-"""GIF and AVIF: nothing is written into them, and what they hold as text is not read."""
+"""GIF and AVIF: nothing is written into them, and only the EXIF of an AVIF is read."""
 
 from __future__ import annotations
 
+import io
 from typing import Final
 
 from ..errors import NotAnImage
+from . import exif
 from .texts import Found, Written
 
 _CREDENTIALS: Final = (b"\x21\xff\x0bC2PA_GIF", bytes.fromhex("75756964d8fec3d61b0e483c92975828877ec481"))
@@ -21,9 +23,21 @@ def bare(data: bytes) -> bytes:
     return data
 
 
-def read(data: bytes) -> Found:  # noqa: ARG001 - as the other formats
-    """Return nothing."""
-    return Found()
+def read(data: bytes) -> Found:
+    """Return the strings in an AVIF's EXIF, if Pillow can open it."""
+    texts = exif.texts_in(_exif_of(data), "AVIF") if data[4:8] == b"ftyp" else {}
+    return Found(texts.get(exif.COMMENT, ""), texts=texts)
+
+
+def _exif_of(data: bytes) -> bytes:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(data), formats=("AVIF",)) as image:
+            found = image.info.get("exif", b"")
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError, Warning):
+        return b""
+    return found if isinstance(found, bytes) else b""
 
 
 def has_credentials(data: bytes) -> bool:

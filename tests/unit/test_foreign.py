@@ -8,7 +8,7 @@ import struct
 from typing import Any
 
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, PngImagePlugin, features
 
 from flux_magic import metadata
 from flux_magic.errors import RecordError
@@ -222,6 +222,13 @@ def test_an_image_is_read_wherever_its_tool_writes(data: bytes, tool: str, named
     found = recalled(data)
     assert (found.tool, found.options) == (tool, OPTIONS)
     assert named.casefold() in " ".join(found.unmatched).casefold()
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow before 11.3 has no AVIF")
+def test_an_avif_is_read_by_its_exif() -> None:
+    found = recalled(encoded("avif", exif=exif({0x0110: f"prompt:{GRAPH}", 0x010F: f"workflow:{DRAWN}"})))
+    assert (found.tool, found.options) == ("ComfyUI", OPTIONS)
+    assert metadata.read(encoded("avif")[:60]) == metadata.Found()
 
 
 def test_midjourneys_options_are_no_prompt() -> None:
