@@ -16,6 +16,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, contextmanager, suppress
 from typing import Any, Protocol, TypeVar
+from weakref import WeakSet
 
 from .errors import InvalidArgument, WouldDeadlock, shown
 
@@ -230,6 +231,10 @@ async def _anext(events: AsyncGenerator[T, None]) -> T:
     return await anext(events)
 
 
+_idle_loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+"""Loops of threads on which none ran; each is closed at the end."""
+
+
 def _own_loop() -> asyncio.AbstractEventLoop:
     try:
         return asyncio.get_running_loop()
@@ -237,10 +242,14 @@ def _own_loop() -> asyncio.AbstractEventLoop:
         pass
     policy = asyncio.get_event_loop_policy()
     try:
-        return policy.get_event_loop()
+        loop = policy.get_event_loop()
     except RuntimeError:
-        policy.set_event_loop(policy.new_event_loop())
-        return policy.get_event_loop()
+        loop = policy.new_event_loop()
+        policy.set_event_loop(loop)
+    if loop not in _idle_loops:
+        _idle_loops.add(loop)
+        atexit.register(loop.close)  # an open loop warns when Python ends
+    return loop
 
 
 def _end_task(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:

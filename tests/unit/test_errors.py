@@ -35,6 +35,7 @@ TREE = [
     pytest.param(errors.SpaceBroken, errors.ResponseError, id="SpaceBroken"),
     pytest.param(errors.SpaceChanged, errors.ResponseError, id="SpaceChanged"),
     pytest.param(errors.TokenRefused, errors.ResponseError, id="TokenRefused"),
+    pytest.param(errors.LoginRequired, errors.TokenRefused, id="LoginRequired"),
     pytest.param(errors.RateLimited, errors.ResponseError, id="RateLimited"),
     pytest.param(errors.QueueFull, errors.ResponseError, id="QueueFull"),
     pytest.param(errors.StreamLost, errors.ProtocolError, id="StreamLost"),
