@@ -73,6 +73,7 @@ _HOMES = {
     "InvalidRequest": "errors",
     "InvalidTrait": "panel",
     "LocalSpaceError": "errors",
+    "LoginRequired": "errors",
     "MissingExtra": "errors",
     "NotAnImage": "errors",
     "NotInStore": "errors",

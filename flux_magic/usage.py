@@ -36,7 +36,7 @@ def shows(magic: Callable[..., T]) -> Callable[..., T | None]:
     @functools.wraps(magic)
     def run(self: object, line: str, cell: str | None = None) -> T | None:
         if prompt.asks_for_help(line):
-            print(f"{inspect.getdoc(magic)}\n\n%{magic.__name__}? shows this too.")
+            print(f"{inspect.getdoc(getattr(self, magic.__name__))}\n\n%{magic.__name__}? shows this too.")
             return None
         typed = line.rstrip()
         is_silent = typed.endswith(";")
