@@ -49,6 +49,7 @@ def generate(
     seed: int | None = None,
     width: int | None = None,
     height: int | None = None,
+    size: str | tuple[int, int] | None = None,
     count: int = 1,
     model: str | None = None,
     space: str | None = None,
@@ -71,6 +72,7 @@ def generate(
         steps: inference steps, 1 or more (default 2).
         seed: 0 to 2147483647; a random one by default.
         width, height: pixels, rounded down to a multiple of 8 (default 768).
+        size: both at once, as `"1024x768"` or `(1024, 768)`.
         count: above 1, as many images with successive seeds.
         model: its name or alias (default "flux").
         space: a Hugging Face id, a URL, or `local`; by default the model's own.
@@ -93,6 +95,7 @@ def generate(
         seed=seed,
         width=width,
         height=height,
+        size=size,
         model=model,
         space=space,
         token=token,

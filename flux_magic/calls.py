@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import os
@@ -10,6 +9,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
+from .dialects import explain
 from .errors import InvalidArgument, shown
 
 Call = TypeVar("Call", bound=Callable[..., Any])
@@ -58,6 +58,6 @@ def _explained(call: Callable[..., Any], options: dict[str, Any], error: TypeErr
     unknown = [name for name in options if name not in known]
     if not unknown or inspect.Parameter.VAR_KEYWORD in {one.kind for one in parameters.values()}:
         return str(error).replace(".__init__()", "()")
-    close = difflib.get_close_matches(unknown[0], known, n=1)
-    meant = f"did you mean {close[0]}? " if close else ""
+    meant = explain(unknown[0], known)
+    meant = f"{meant}{'' if meant.endswith('?') else '.'} " if meant else ""
     return f"{called}() has no argument {unknown[0]}: {meant}It takes {', '.join(known) or 'none'}"

@@ -6,15 +6,16 @@ import json
 import keyword
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from . import prompt
+from . import prompt, slips
 from .axes import values_at
 from .errors import InvalidRequest
 from .plan import plan
 from .settings import MOST_IMAGES, MOST_SWEPT, NAMES, Settings, resolve
 from .sweeps import Sweep, check_number, sweep
-from .template import Template, template, varying
+from .template import Template, template, unread, varying
 from .types import ImageRequest, Space
 
 
@@ -53,13 +54,34 @@ def read(line: str, body: str | None, names: Mapping[str, object]) -> Cell:
     Raises InvalidRequest for whatever can be known to fail before anything is sent.
     """
     options, rest = prompt.parse_line(line, names=names)
-    typed = prompt.prompt_of(rest, body)
+    typed, quoted = _typed(line, rest, body, raw=bool(options.get("raw")))
     _check(options)
     settings = resolve(**settings_of(options))
     made, notes = _template(typed, options, names)
     images = _images(made, options, settings)
-    _check_save(options.get("save"), images)
-    return Cell(options, settings, images, notes)
+    _check_save(options, settings, images)
+    return Cell(options, settings, images, [*quoted, *notes])
+
+
+def _typed(line: str, rest: str, body: str | None, *, raw: bool) -> tuple[str, list[str]]:
+    """Return the prompt as typed, and a note about quotes around it.
+
+    Quotes around all of a line are the shell's habit, so they are left out. Those around a cell's body are sent: it is
+    the prompt to the character, and cells of earlier versions have to send what they always did.
+
+    Raises InvalidRequest for options in it, unless `raw` or `--` says that they are words of the prompt.
+    """
+    meant = raw or isinstance(rest, prompt.Verbatim)
+    if not meant:
+        prompt.check_options_first(rest, f"%flux {line[: len(line) - len(rest)]}".rstrip())
+        prompt.check_options_first(body or "", f"%%flux {line}".rstrip(), in_body=True)
+    typed = prompt.prompt_of(rest, body)
+    inside = None if meant else slips.unwrap(typed)
+    if inside is None:
+        return typed, []
+    if (body or "").strip():
+        return typed, ["the prompt is sent with the quotes around it: take them off if they are not part of it"]
+    return inside, [f"the prompt is sent without the quotes around it; to send them too: %flux -- {typed.strip()[:60]}"]
 
 
 def _images(made: Template, options: Mapping[str, Any], settings: Settings) -> list[ImageRequest] | Sweep:
@@ -96,6 +118,7 @@ def _template(typed: str, options: Mapping[str, Any], names: Mapping[str, object
         text, missing = prompt.expand(typed, names)
         made = Template(typed, (text,), missing=tuple(missing))
         notes = [f"{slot[:40]} sent as one text: --sweep makes an image of each" for slot in varying(typed, names)]
+        notes += unread(typed, names)
     notes += made.notes
     if made.missing:
         listed = ", ".join(f"{{{name}}}" for name in made.missing)
@@ -127,13 +150,14 @@ def _check(options: Mapping[str, Any]) -> None:
         raise InvalidRequest("--raw takes what is in braces as typed, and --sweep varies it: give one of them")
 
 
-def _check_save(path: str | None, images: list[ImageRequest] | Sweep) -> None:
+def _check_save(options: Mapping[str, Any], settings: Settings, images: list[ImageRequest] | Sweep) -> None:
     """Raise InvalidRequest if the images cannot be saved there, each under a name of its own."""
     from . import file_names
-    from .generation import save_target
+    from .generation import expanded, save_target
 
-    if not path:
+    if not options.get("save"):
         return
+    path = expanded(options["save"])
     swept = isinstance(images, Sweep)
     axes, requests = (images.axes, images.requests) if isinstance(images, Sweep) else ((), images)
     names = [axis.name for axis in axes]
@@ -144,3 +168,8 @@ def _check_save(path: str | None, images: list[ImageRequest] | Sweep) -> None:
             for place, request in enumerate(requests)
         ]
         file_names.check_distinct(path, rows, names)
+    # An image of a random seed is another one than that in the file.
+    elif settings.seed is None and not options.get("overwrite") and Path(path).is_file():
+        raise InvalidRequest(
+            f"--save {options['save']}: this file is there already; give another name, or add --overwrite"
+        )

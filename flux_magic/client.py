@@ -22,7 +22,7 @@ from .plan import plan
 from .providers import get_provider, hub
 from .providers.base import Limits, limited
 from .providers.connection import Connection, open_session
-from .settings import Settings, resolve
+from .settings import Settings, resolve, split_size
 from .types import ImageRequest
 
 if TYPE_CHECKING:
@@ -58,9 +58,10 @@ def cancel_all() -> int:
 
 def check_many(options: Mapping[str, Any]) -> None:
     """Raises InvalidRequest where an option of a call for several requests is each request's own."""
-    for name in ("seed", "steps", "width", "height", "model"):
+    for name in ("seed", "steps", "size", "width", "height", "model"):
         if options.get(name) is not None:
-            raise InvalidRequest(f"{name} is each request's own: give it there, as in ImageRequest(…, {name}=…)")
+            own = "width=…, height" if name == "size" else name
+            raise InvalidRequest(f"{name} is each request's own: give it there, as in ImageRequest(…, {own}=…)")
 
 
 def incomplete(
@@ -86,16 +87,18 @@ class Client:
     """Makes images on the caller's own event loop.
 
     Args:
-        options: the fields of `Settings` (`space`, `model`, `steps`, `width`, `height`, `seed`,
+        options: the fields of `Settings` (`space`, `model`, `steps`, `width`, `height` or `size`, `seed`,
             `inline`, `proxy`, `token`, `timeout`, `concurrency`, `store`, `shared_store`, `replay`, `metadata`) that
             its calls start from.
 
     Within `async with` its connection is kept between images; else each image has its own.
     """
 
+    __slots__ = ("__weakref__", "_kept", "_options")
+
     def __init__(self, **options: Any) -> None:
         resolve(**options)  # a mistake shows here, not at the first image
-        self._options = options
+        self._options = split_size(options)
         self._kept: WeakKeyDictionary[asyncio.AbstractEventLoop, _Kept] = WeakKeyDictionary()
 
     async def __aenter__(self) -> Self:
@@ -127,7 +130,7 @@ class Client:
 
         Raises InvalidRequest, LocalSpaceError, ConnectionFailed, TimedOut or ResponseError.
         """
-        settings = resolve(**{**self._options, **options})
+        settings = resolve(**{**self._options, **split_size(options)})
         made = [await self.make(request, settings) for request in plan(prompt, settings, count)]
         return made[0] if len(made) == 1 else Generations(made)
 
@@ -177,7 +180,7 @@ class Client:
         (no quota, no connection, no such Space: `flux_magic.errors.HOPELESS`).
         """
         check_many(options)
-        settings = resolve(**{**self._options, **options})
+        settings = resolve(**{**self._options, **split_size(options)})
         failures: dict[int, FluxError] = {}
         number = 0
         async with aclosing(self.stream_many(requests, settings)) as events:

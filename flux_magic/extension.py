@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +10,12 @@ from traitlets import TraitError
 from traitlets.config import Config
 
 from . import completion, settings
+from .dialects import explain
 from .errors import FluxError
 from .magics import FluxMagics
 from .notes import accept_any_text, note
 from .record_magics import RecordMagics
+from .traits import explained
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -85,12 +86,12 @@ def _tell(shell: InteractiveShell, text: str) -> None:
 def _refusal(name: str, value: object) -> str:
     known = FluxMagics.class_traits(config=True)
     if name not in known:
-        meant = difflib.get_close_matches(name, known, n=1)
-        return f"there is no such setting{''.join(f', did you mean {one}?' for one in meant)}"
+        meant = explain(name, list(known))
+        return f"there is no such setting{meant and f': {meant}'}"
     try:
         FluxMagics(config=Config({_SECTION: {name: value}}))
     except TraitError as error:
-        return str(error)
+        return explained(error, known[name], "***" if name in {"token", "proxy"} else value)
     return ""
 
 

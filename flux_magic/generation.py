@@ -13,7 +13,7 @@ from . import display, file_names, keepsake, picture, prompt
 from .beside import place_beside, write_beside
 from .calls import checked_class, path_text
 from .errors import FluxError, InvalidRequest, NotAnImage, SaveError
-from .files import write_whole
+from .files import check_writable, expand, write_whole
 from .notes import note, once
 from .store import Stored, read_picture
 from .types import FileRecord, ImageRequest, Log, Preview, Queued, Record, Running, Waiting
@@ -191,6 +191,8 @@ class Generation:
         are in a store no more; NotAnImage where they cannot be encoded anew; SaveError where it
         cannot be written.
         """
+        typed, path = path, expanded(path_text("path", path))
+        is_new = not file_names.is_pattern(path) and not path.endswith(("/", os.sep)) and is_new_folder(Path(path))
         paths = self._paths(path)
         strip = self.strip_credentials if strip_credentials is None else strip_credentials
         with once():
@@ -201,6 +203,8 @@ class Generation:
                 _save(keepsake.unsigned(data) if strip else data, record, place, wanted, overwrite=overwrite)
                 if lost := [] if data is delivered else keepsake.lost(delivered, strip=strip):
                     note(f"saved as {wanted.suffix}, another encoding, the image loses {' and '.join(lost)}")
+        if is_new:
+            note(f"{typed} is a new folder, with {paths[0].name} in it; a file's name ends in .png, .jpg or .webp")
         return paths
 
     def _paths(self, path: str | os.PathLike[str]) -> list[Path]:
@@ -259,6 +263,18 @@ def is_folder(path: Path) -> bool:
     return path.is_dir() or not path.suffix
 
 
+def is_new_folder(path: Path) -> bool:
+    """Return True if saving to a path makes a folder that is not there yet."""
+    with _saving_to(path):
+        return is_folder(path) and not path.exists()
+
+
+def expanded(path: str | os.PathLike[str]) -> str:
+    """Return a path to save to with `~` and `$HOME` replaced; raises SaveError if one is not known."""
+    with _saving_to(path):
+        return expand(path)
+
+
 def save_target(
     path: str | os.PathLike[str],
     count: int,
@@ -272,14 +288,17 @@ def save_target(
     A pattern may name `axes` of a sweep. With `sheet` the error names the sheet that the pictures have. `delivered` has
     the pictures' media types, where they are known already.
     """
-    text = path_text("path", path)
+    text = expanded(path_text("path", path))
     if file_names.is_pattern(text):
         file_names.check(text, axes)
+        with _saving_to(text):
+            check_writable(Path(os.path.dirname(text.partition("{")[0])), folder=True)  # noqa: PTH120 - "a/" is "a"
         if suffix := file_names.suffix_of(text):
             picture.checked_suffix(Path(f"image{suffix}"), next(iter(delivered), ""))
         return Path(text)
     with _saving_to(text):
-        target = Path(text).expanduser()
+        target = Path(text)
+        check_writable(target, folder=text.endswith(("/", os.sep)) or is_folder(target))
         if text.endswith(("/", os.sep)):
             # A trailing slash means a folder, whatever its name looks like.
             target.mkdir(parents=True, exist_ok=True)

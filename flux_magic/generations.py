@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, SupportsIndex, overload
 
 from . import file_names, picture
-from .axes import COLUMNS, MOST_NAMED, Axis, how_many, place_of, sides, values_at
-from .calls import checked_class
+from .axes import COLUMNS, MOST_NAMED, Axis, how_many, place_of, values_at
+from .calls import checked_class, path_text
 from .display import Output
 from .errors import FluxError, InvalidArgument, InvalidRequest, MissingExtra, NotInSweep, OutOfRange, few, shown
-from .generation import Generation, save_target
+from .generation import Generation, expanded, is_folder, save_target
 from .notes import once
+from .sizes import sides
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,15 +173,18 @@ class Generations(Sequence[Generation]):
 
         One that cannot be written does not keep the others from it; then its error is raised, the first of them.
         """
+        path = expanded(path_text("path", path))
         axes = [axis.name for axis in self.axes]
-        save_target(path, len(self), axes, sheet=True, delivered={one.files[0].media_type for one in self})
+        folder = save_target(path, len(self), axes, sheet=True, delivered={one.files[0].media_type for one in self})
         values: list[dict[str, object]] = [
             {"n": place + 1, **(values_at(self.axes, place) if self.axes else {})} for place in self._places
         ]
-        pattern = os.fspath(path) if file_names.is_pattern(path) else ""
+        pattern = path if file_names.is_pattern(path) else ""
         if pattern:
             rows = [file_names.get_values(item.record, item.record.files[0]) for item in self]
             file_names.check_distinct(pattern, [row | own for row, own in zip(rows, values, strict=True)], axes)
+        if len(self) > 1 and not pattern and is_folder(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         saved: list[Path] = []
         errors: list[FluxError] = []
         with once():

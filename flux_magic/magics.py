@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import display
-from traitlets import Bool, Enum, Float, Int, Unicode, Union, observe
+from traitlets import Bool, Enum, Float, TraitError, Unicode, Union, observe, validate
 
-from . import caller, cell, file_names, prompt, settings
+from . import caller, cell, file_names, prompt, settings, slips
+from .dialects import explain
 from .errors import FluxError, Incomplete, InvalidRequest
 from .notes import note, once
+from .sizes import sides, size_text
+from .traits import Size, Whole, check_sides, explained
 from .types import MAX_SEED, Space
 from .usage import shows
 
@@ -50,8 +53,8 @@ line with ; at its end. The ; is not sent: a prompt that ends with one goes into
 
 {{name}} in a prompt becomes the value of that name where the line runs, a function's own before the notebook's;
 {{{{name}}}} is a literal {{name}}.
-A number may be one as well: --seed {{seed}}. Nothing else in a prompt is changed. On the %flux line, -- ends the
-options.
+A number may be one as well: --seed {{seed}}. Nothing else in a prompt is changed, but for quotes around all of a %flux
+line, which are left out. Options come before the prompt. -- ends them: what follows, or the body, is sent as typed.
 
 --seed, --steps, --size, --width and --height take several values, 1,2,4 or 1..8: that makes every combination, shown
 as one sheet. With --sweep, {{red|blue}} and lists {{names}} in the prompt are varied too.
@@ -94,20 +97,21 @@ class FluxMagics(Magics):
 
     space = Unicode(None, allow_none=True, help="A Hugging Face id, a URL, or local.").tag(config=True)
     model = Unicode(None, allow_none=True, help="The model's name.").tag(config=True)
-    steps = Int(None, allow_none=True, min=1, help="Inference steps (2 where unset).").tag(config=True)
-    width = Int(None, allow_none=True, min=8, help="Pixels (768 where unset).").tag(config=True)
-    height = Int(None, allow_none=True, min=8, help="Pixels (768 where unset).").tag(config=True)
-    seed = Int(None, allow_none=True, min=0, max=MAX_SEED, help="Random where unset.").tag(config=True)
+    steps = Whole(None, allow_none=True, min=1, help="Inference steps (2 where unset).").tag(config=True)
+    width = Whole(None, allow_none=True, min=8, help="Pixels (768 where unset).").tag(config=True)
+    height = Whole(None, allow_none=True, min=8, help="Pixels (768 where unset).").tag(config=True)
+    size = Size(help="Width and height at once: 1024x768.").tag(config=True)
+    seed = Whole(None, allow_none=True, min=0, max=MAX_SEED, help="Random where unset.").tag(config=True)
     inline = Enum(settings.INLINE, None, allow_none=True, help="How a picture is embedded.").tag(config=True)
     token = SecretTrait(None, allow_none=True, help="A Hugging Face token for the Space.").tag(config=True)
     proxy = SecretTrait(None, allow_none=True, help="An http proxy's URL.").tag(config=True)
-    timeout = Float(None, allow_none=True, min=0, help="Seconds for a whole image.").tag(config=True)
+    timeout = Float(None, allow_none=True, help="Seconds for a whole image.").tag(config=True)
     store = Union(
         (Bool(), Unicode()), default_value=None, allow_none=True, help="The folder that keeps images; False keeps none."
     ).tag(config=True)
     shared_store = Unicode(None, allow_none=True, help="A folder of others, read before the store.").tag(config=True)
     replay = Enum(settings.REPLAY, None, allow_none=True, help="Whether images come from the store.").tag(config=True)
-    concurrency = Int(
+    concurrency = Whole(
         None, allow_none=True, min=1, max=settings.MOST_AT_ONCE, help="Images of a sweep at once (4 where unset)."
     ).tag(config=True)
     runner = Enum(
@@ -120,6 +124,57 @@ class FluxMagics(Magics):
         if change["new"] == "nest":
             _apply_nest()
 
+    def update_config(self, config: Any) -> None:
+        """Set what `%config` says.
+
+        Raises InvalidRequest, which `%config` shows as one line, for a setting that does not exist or a value that is
+        not allowed. The setting stays as it was.
+        """
+        known = sorted(self.class_trait_names(config=True))
+        for name, value in config.get(type(self).__name__, {}).items():
+            if name not in known:
+                meant = explain(name, known) or f"there are {', '.join(known)}"
+                raise InvalidRequest(f"FluxMagics has no setting {name}: {meant}")
+            try:
+                setattr(self, name, value)
+            except TraitError as error:
+                why = explained(error, self.traits()[name], "***" if name in {"token", "proxy"} else value)
+                raise InvalidRequest(f"FluxMagics.{name} stays {getattr(self, name)!r}: {why}") from None
+        super().update_config(config)
+
+    @validate("size")
+    def _check_size(self, proposal: Bunch) -> str:
+        if proposal["value"]:
+            check_sides(self, proposal["value"])
+        return str(proposal["value"])
+
+    @observe("size")
+    def _set_sides(self, change: Bunch) -> None:
+        if change["new"] != self._size_of_sides():
+            with self.hold_trait_notifications():
+                self.width, self.height = sides(change["new"]) if change["new"] else (None, None)
+
+    @observe("width", "height")
+    def _set_size(self, _change: Bunch) -> None:
+        self.size = self._size_of_sides()
+
+    def _size_of_sides(self) -> str:
+        return size_text(self.width, self.height) if self.width and self.height else ""
+
+    @validate("space", "model", "store", "shared_store", "proxy", "token", "timeout")
+    def _check_setting(self, proposal: Bunch) -> Any:
+        name, value = proposal["trait"].name, proposal["value"]
+        try:
+            if name == "model" and value:
+                from .providers import get_provider
+
+                get_provider(value)
+            else:
+                settings.check_setting(name, value)
+        except InvalidRequest as error:
+            raise TraitError(str(error)) from None
+        return value
+
     @observe("verbose_errors")
     def _apply_verbosity(self, change: Bunch) -> None:
         FluxError.verbose = change["new"]
@@ -131,7 +186,7 @@ class FluxMagics(Magics):
 
     def configured(self) -> Mapping[str, Any]:
         """The traits that are set and are settings of a call."""
-        names = set(self.class_trait_names(config=True)) - {"verbose_errors"}
+        names = set(self.class_trait_names(config=True)) - {"verbose_errors", "size"}  # width and height are the size
         return {name: getattr(self, name) for name in names}
 
     @no_var_expand
@@ -284,6 +339,9 @@ def _panel_options(line: str) -> dict[str, Any]:
     if refused := sorted(several.keys() - {"seed", "steps"}):
         raise InvalidRequest(f"--{refused[0]} has several values: the panel compares --seed and --steps alone")
     compared = {"compare_seeds": several.get("seed"), "compare_steps": several.get("steps")}
+    if not isinstance(typed, prompt.Verbatim):
+        prompt.check_options_first(typed, f"%flux_panel {line[: len(line) - len(typed)]}".rstrip())
+        typed = slips.unwrap(typed) or typed
     return {
         **cell.settings_of(options),
         **{name: values[0] for name, values in several.items()},

@@ -14,6 +14,7 @@ from . import record as records
 from .beside import carried_beside
 from .credentials import Credentials
 from .errors import FluxError, InvalidRequest, NotAnImage, RecordError
+from .files import expand
 from .generation import Generation, ImageFile
 from .record import Carried
 from .types import SIZE_STEP, UNKNOWN, Record
@@ -163,7 +164,7 @@ _READ_TOOLS: Final = (
 
 def _read(name: str) -> tuple[Path, bytes]:
     try:
-        path = Path(name).expanduser()
+        path = Path(expand(name))
         found = path.stat()
         if found.st_size > MOST_BYTES:
             mib = found.st_size // 2**20

@@ -2,7 +2,8 @@
 
 A line is options first (`--name value` or `--name=value`; quotes around a value with spaces), then the
 prompt, raw; `--` ends the options. In a prompt `{name}` is the value of a name of the notebook, and
-`{{name}}` is a literal `{name}`; everything else stays as it was typed.
+`{{name}}` is a literal `{name}`; everything else stays as it was typed. Options within a prompt are a mistake,
+unless `--` or `--raw` says that they are words of it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from . import slips
+from .axes import OPTIONS as SWEPT
+from .axes import is_many, kind_of, listed
+from .dialects import explain
 from .errors import InvalidRequest
 from .record import options_of
 from .settings import DEFAULT_MODEL, INLINE, MAX_SECONDS, MOST_AT_ONCE, MOST_SWEPT, SECONDS
+from .sizes import parse_size, size_text, suggest_size
 from .types import MAX_SEED, Record
 
 SIZES = ("512x512", "768x768", "1024x1024", "1024x768", "768x1024", "1344x768", "768x1344", "2048x1024")
@@ -61,10 +67,9 @@ def _seconds(flag: str, text: str) -> float:
 
 
 def _size(flag: str, text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([0-9]{1,6})[x×X]([0-9]{1,6})", text)
-    if match is None:
+    if (size := parse_size(text)) is None:
         raise InvalidRequest(f"{flag} {text}: give width x height in pixels, for example {flag} 1024x768")
-    return int(match[1]), int(match[2])
+    return size
 
 
 class Several(tuple[Any, ...]):
@@ -74,23 +79,58 @@ class Several(tuple[Any, ...]):
 
 
 def _several(read: Callable[[str, str], object], example: str = "1,2,4 or 1..8") -> Callable[[str, str], object]:
-    """Reads one value as `read` does, or several: `1,2,4`, `1..8`, `1..9..2`."""
+    """Return a reader of one value as `read` takes it, or of several: `1,2,4`, `1..8`, `1..9..2`."""
+    suggest = suggest_size if read is _size else slips.suggest_numbers
 
-    def read_all(flag: str, text: str) -> object:
-        if "" in (parts := text.split(",")):
-            raise InvalidRequest(f"{flag} {text[:40]}: a value is missing; several go without blanks: {flag} {example}")
-        texts = [one for part in parts for one in _counted(flag, part)]
+    def read_some(flag: str, text: str) -> object:
+        texts = _separated(flag, text, example)
         try:
             values = [read(flag, one) for one in texts]
         except InvalidRequest as error:
             if texts == [text] and ".." not in text:
                 raise
             raise InvalidRequest(f"{error.message}; several go without blanks: {flag} {example}") from None
-        if twice := [shown for shown, count in Counter(values).items() if count > 1]:
+        if twice := [one for one, count in Counter(values).items() if count > 1]:
             raise InvalidRequest(f"{flag} {text[:40]}: {_typed(twice[0])} is there twice")
         return values[0] if len(values) == 1 else Several(values)
 
+    def read_all(flag: str, text: str) -> object:
+        try:
+            return read_some(flag, text)
+        except InvalidRequest as error:
+            if more := _meant(read_some, flag, text, suggest(text)):
+                raise InvalidRequest(f"{error.message}; {more}") from None
+            raise
+
     return read_all
+
+
+def _separated(flag: str, text: str, example: str) -> list[str]:
+    """Return the single values of `1,2,4` or `1..8`, each as typed."""
+    parts = text.split(",")
+    if "" in parts:
+        raise InvalidRequest(f"{flag} {text[:40]}: a value is missing; several go without blanks: {flag} {example}")
+    if any(re.fullmatch(r"0[0-9]{2}", part) for part in parts[1:]):
+        raise InvalidRequest(f"{flag} {text[:40]}: write a number without commas in it; several are {example}")
+    if len(parts) > MOST_SWEPT:
+        raise InvalidRequest(f"{flag} {text[:40]}: {len(parts)} values are more than {MOST_SWEPT}")
+    return [one for part in parts for one in _counted(flag, part)]
+
+
+_NO_SEED = re.compile(r"[-\u2212\u2013]\s*\d+|rand(om)?|none|null|auto|any|\?", re.IGNORECASE)
+
+
+def _meant(read: Callable[[str, str], object], flag: str, text: str, suggested: str) -> str:
+    """Return what a value that cannot be read was probably meant as, in words, or ""."""
+    if flag in {"--seed", "Seeds"} and _NO_SEED.fullmatch(text.strip()):
+        return f"leave {flag} {'out' if flag == '--seed' else 'empty'} for a random one"
+    if not suggested or suggested == text:
+        return ""
+    try:
+        read(flag, suggested)
+    except InvalidRequest:
+        return ""
+    return f"did you mean {f'{flag} ' if flag.startswith('-') else ''}{suggested}?"
 
 
 def _counted(flag: str, part: str) -> Iterable[str]:
@@ -127,7 +167,7 @@ def written(values: Sequence[object]) -> str:
 
 
 def _typed(value: object) -> str:
-    return f"{value[0]}x{value[1]}" if isinstance(value, tuple) else str(value)
+    return size_text(*value) if isinstance(value, tuple) else str(value)
 
 
 def _choice(*choices: str) -> Callable[[str, str], object]:
@@ -140,6 +180,8 @@ def _choice(*choices: str) -> Callable[[str, str], object]:
 
 
 def _name(flag: str, text: str) -> str:
+    if re.search(r"[/\\]|\.\w+$", text):
+        raise InvalidRequest(f"{flag} {text[:70]}: that names the result in the notebook; --save writes a file")
     if not text.isidentifier():
         raise InvalidRequest(f"{flag} {text}: give a name that Python takes, for example {flag} fox")
     return text
@@ -211,7 +253,20 @@ _NUMBERS = frozenset({"steps", "seed", "size", "width", "height", "count", "conc
 """Options whose value may be a name: not where images go or come from, as a cell out of a picture may say that."""
 
 _BY_FLAG = {flag: option for option in OPTIONS for flag in option.flags}
-_WORD = re.compile(r"""\s*((?:"[^"]*"|'[^']*'|[^\s"'])(?:"[^"]*"|'[^']*'|[^\s"'])*|["'].*)""", re.DOTALL)
+_TAKES = {
+    flag: "" if option.read is None else "number" if option.name in _NUMBERS else "text"
+    for flag, option in _BY_FLAG.items()
+}
+_QUOTES = {'"': '"', "'": "'", "“": "”"}
+_WORD = re.compile(
+    r"""\s*((?:"[^"]*"|'[^']*'|“[^”]*”|[^\s"'“])(?:"[^"]*"|'[^']*'|“[^”]*”|[^\s"'“])*|["'“].*)""", re.DOTALL
+)
+
+
+class Verbatim(str):
+    """A prompt behind `--`: all that is in it was meant."""
+
+    __slots__ = ()
 
 
 def parse_line(
@@ -219,7 +274,8 @@ def parse_line(
 ) -> tuple[dict[str, Any], str]:
     """Split a magic's line into its options (by name) and the prompt that follows them, raw.
 
-    With `names`, those of the notebook, a number may be a `{name}`, and several a list's.
+    With `names`, those of the notebook, a number may be a `{name}`, and several a list's. A prompt behind `--` is
+    Verbatim.
 
     Raises InvalidRequest for an option that is none of those `offered`, and for a value that is missing or not allowed.
     """
@@ -231,8 +287,8 @@ def parse_line(
             return options, line[match.start(1) :]
         position = match.end()
         if word == "--":
-            return options, line[position:].removeprefix(" ")
-        option = _option(word.partition("=")[0], offered, magic)
+            return options, Verbatim(line[position:].removeprefix(" "))
+        option = _option(word, line[position:], offered, magic)
         position = _take_option(options, option, word, line, position, names)
     return options, ""
 
@@ -255,12 +311,14 @@ def parse_around(line: str, offered: Sequence[Option], magic: str) -> tuple[dict
     return options, " ".join([*kept, words]).strip()
 
 
-def _option(flag: str, offered: Sequence[Option], magic: str) -> Option:
+def _option(word: str, after: str, offered: Sequence[Option], magic: str) -> Option:
+    flag, _, value = word.partition("=")
     if found := next((option for option in offered if flag in option.flags), None):
         return found
     if other := _BY_FLAG.get(flag):
         raise InvalidRequest(f"{magic} takes no {other.flags[0]}: that is an option of %flux")
-    raise _unknown(flag, offered, magic)
+    following = _WORD.match(after)
+    raise _unknown(flag, value or (following[1] if following else ""), offered, magic)
 
 
 def _take_option(
@@ -277,13 +335,22 @@ def _take_option(
         if following is None or following[1].startswith("--") or following[1] in _BY_FLAG:
             raise InvalidRequest(f"{flag} needs a value, for example {flag} {option.metavar}")
         value, position = following[1], following.end()
-    if value[:1] in {"'", '"'} and not value.endswith(value[0], 1):
+    if value[:1] in _QUOTES and not value.endswith(_QUOTES[value[0]], 1):
         raise InvalidRequest(f"{flag} {value[:40]}: the quote is not closed")
+    if option.name in SWEPT and (more := slips.find_spread(value, line[position:], is_size=option.name == "size")):
+        _refuse_spread(flag, option, value + more)
     value = _unquoted(value)
     if names is not None and option.name in _NUMBERS:
         value = _named(flag, value, names)
     options[option.name] = option.read(flag, value)
     return position
+
+
+def _refuse_spread(flag: str, option: Option, typed: str) -> None:
+    """Raise InvalidRequest for a value with spaces in it: `1 2 3`, `1 - 4`, `1024 x 768`."""
+    suggested = suggest_size(typed) if option.name == "size" else slips.suggest_numbers(typed)
+    written = f"a value has no spaces, write {flag} {suggested or option.metavar}"
+    raise InvalidRequest(f"{flag} {typed}: {written}; a prompt that begins with a number comes after --")
 
 
 def _named(flag: str, text: str, names: Mapping[str, object]) -> str:
@@ -293,24 +360,48 @@ def _named(flag: str, text: str, names: Mapping[str, object]) -> str:
         if match[1] not in names:
             raise InvalidRequest(f"{flag} {text[:70]}: there is no {match[0]} in this notebook")
         found = names[match[1]]
-        return ",".join(map(_typed, found)) if isinstance(found, list | tuple | range) else _typed(found)
+        if flag == "--size" and isinstance(found, tuple) and len(found) == 2 and all(isinstance(n, int) for n in found):
+            return size_text(*found)
+        items = listed(found)
+        if items is None and is_many(found):
+            raise InvalidRequest(f"{flag} {text[:70]}: {match[0]} is a {kind_of(found)}; give a list of numbers")
+        return _typed(found) if items is None else ",".join(map(_typed, items))
 
     return re.sub(NAME, value, text)
 
 
 def _unquoted(value: str) -> str:
-    return re.sub(r"""(["'])(.*?)\1""", r"\2", value)
+    return re.sub(r"""(["'])(.*?)\1|“(.*?)”""", lambda match: match[2] or match[3] or "", value)
 
 
-def _unknown(flag: str, offered: Sequence[Option], magic: str) -> InvalidRequest:
+def _unknown(flag: str, value: str, offered: Sequence[Option], magic: str) -> InvalidRequest:
     if flag in {"--help", "-h"}:
         return InvalidRequest(f"{magic}? shows every option with an example")
-    close = difflib.get_close_matches(flag, [flag for option in offered for flag in option.flags], n=1)
-    meant = f"did you mean {close[0]}? " if close else ""
+    flags = [flag for option in offered for flag in option.flags]
+    explained = explain(flag, flags, value) if "--steps" in flags else _nearest(flag, flags)
+    if explained and not explained.endswith("?"):
+        return InvalidRequest(f"unknown option {flag}: {explained}")
     known = " ".join(option.flags[0] for option in offered)
     return InvalidRequest(
-        f"unknown option {flag}: {meant}There are {known}; a prompt that begins with a dash comes after --"
+        f"unknown option {flag}: {explained}{explained and ' '}There are {known}; "
+        "a prompt that begins with a dash comes after --"
     )
+
+
+def _nearest(flag: str, flags: Sequence[str]) -> str:
+    close = difflib.get_close_matches(flag, flags, n=1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def check_options_first(prompt: str, typed: str = "%flux", *, in_body: bool = False) -> None:
+    """Raise InvalidRequest for a prompt with options in it, unless it is Verbatim.
+
+    `typed` is the magic with the options that are in their place.
+    """
+    if isinstance(prompt, Verbatim):
+        return
+    if found := slips.find_slips(prompt, _TAKES):
+        raise InvalidRequest(slips.describe_slips(found, typed, prompt, in_body=in_body))
 
 
 def prompt_of(line: str, body: str | None) -> str:
@@ -391,8 +482,10 @@ def cell(text: str, **options: object) -> str:
         size = f"{given.pop('width')}x{given.pop('height')}"
         named: dict[str, object] = {name: given.pop(name) for name in ("steps", "seed") if name in given}
         given = {**named, "size": size, **given}
-    line = " ".join(["%%flux", *(f"--{name} {value}" for name, value in given.items())])
-    return f"{line}\n{escape(text)}"
+    body = escape(text)
+    # In words of the prompt that look like options, and in quotes around it, nothing but the prompt was meant.
+    end = ["--"] if slips.find_slips(body, _TAKES) or slips.unwrap(body) else []
+    return "\n".join([" ".join(["%%flux", *(f"--{name} {value}" for name, value in given.items()), *end]), body])
 
 
 def call(text: str, **options: object) -> str:

@@ -5,16 +5,22 @@ Resolved at the time of each call, so that a change takes effect with the next i
 
 from __future__ import annotations
 
+import difflib
 import numbers
+import operator
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, SupportsIndex
+from urllib.parse import urlsplit
 
 from . import tokens
 from .addresses import is_on_hub
+from .dialects import explain
 from .errors import InvalidArgument, InvalidRequest, shown
+from .files import check_writable, expand
+from .sizes import read_size
 from .types import Space
 
 DEFAULT_MODEL: Final = "flux"
@@ -151,9 +157,45 @@ def shared_folders(settings: Settings) -> tuple[Path, ...]:
 
 def _expanded(name: str, folder: str | os.PathLike[str]) -> Path:
     try:
-        return Path(folder).expanduser()
+        return Path(expand(folder))
     except RuntimeError as exc:
-        raise InvalidRequest(f"{name} is {shown(folder)}: no such home is known") from exc
+        raise InvalidRequest(f"{name} is {shown(folder)}: {exc}") from exc
+
+
+def check_folder(name: str, folder: str | os.PathLike[str]) -> None:
+    """Raise InvalidRequest if images cannot be kept in a folder; it is not made."""
+    path = _expanded(name, folder)
+    try:
+        check_writable(path, folder=True)
+    except (OSError, ValueError) as exc:
+        reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+        raise InvalidRequest(f"{name} is {shown(folder)}: {reason}; give a folder that can be written") from exc
+
+
+def check_setting(name: str, value: Any) -> None:
+    """Raise InvalidRequest if a setting cannot have this value; an unset one always passes."""
+    if _is_unset(value):
+        return
+    if name == "space":
+        check_space(value)
+    elif name == "proxy":
+        _check_proxy(value)
+    elif name == "store" and not isinstance(value, bool):
+        check_folder(name, value)
+    elif name == "shared_store":
+        shared_folders(Settings(shared_store=value))
+    else:
+        Settings(**{name: value})
+
+
+def _check_proxy(value: str) -> None:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InvalidRequest("the proxy is no http URL: give one such as http://proxy.example:3128")
 
 
 def is_offline() -> bool:
@@ -171,7 +213,8 @@ def why_unasked(url: str | None) -> str:
 
 def check_concurrency(value: object) -> None:
     """Raises InvalidRequest where this is no number of images that can be asked for at once."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_AT_ONCE:
+    number = operator.index(value) if isinstance(value, SupportsIndex) and not isinstance(value, bool) else 0
+    if not 1 <= number <= MOST_AT_ONCE:
         raise InvalidRequest(f"concurrency is {shown(value)}: give a whole number from 1 to {MOST_AT_ONCE}")
 
 
@@ -193,14 +236,61 @@ def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...])
 
 def resolve(**options: Any) -> Settings:
     """The settings of a call with these options; one of None, or an empty text, counts as not given."""
+    options = split_size(options)
     layers = (_environment(), _configured(), options)
     given: dict[str, Any] = {name: value for layer in layers for name, value in layer.items() if not _is_unset(value)}
     unknown = given.keys() - NAMES
     if unknown:
-        raise InvalidArgument(f"unknown option: {', '.join(sorted(unknown))}")
+        first = min(unknown)
+        why = explain(first, [*NAMES, "size"])
+        raise InvalidArgument(f"unknown option: {', '.join(sorted(unknown))}{why and f': {why}'}")
     if not options.get("token") and not _is_at_home(given, options.get("space")):
         given.pop("token", None)
+    _check_environment({name: value for name, value in layers[0].items() if given[name] == value}, layers[1:])
     return Settings(**given)
+
+
+def split_size(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options with the width and height of a `size` in its place.
+
+    Raises InvalidRequest if it is no size, or if a width or height is there as well.
+    """
+    check_one_size(options)
+    rest = {name: value for name, value in options.items() if name != "size"}
+    if _is_unset(options.get("size")):
+        return rest
+    rest["width"], rest["height"] = read_size(options["size"])
+    return rest
+
+
+def check_one_size(options: Mapping[str, Any]) -> None:
+    """Raise InvalidRequest if both a size and a width or height are given."""
+    if options.get("size") is None:
+        return
+    for name in ("width", "height"):
+        if options.get(name) is not None:
+            raise InvalidRequest(f"size and {name} say the same twice: give size alone, or width and height")
+
+
+def _check_environment(given: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> None:
+    """Raise InvalidRequest, which names the variable, for a value of the environment that counts and is not allowed."""
+    for name, value in given.items():
+        if any(not _is_unset(layer.get(name)) for layer in others):
+            continue
+        try:
+            check_space(value) if name == "space" else Settings(**{name: value})
+        except InvalidRequest as error:
+            raise InvalidRequest(f"{ENVIRONMENT[name]} of the environment: {error.message}") from None
+
+
+def check_space(value: object) -> None:
+    """Raise InvalidRequest for what is no Space, with a suggestion for a mistyped `local`."""
+    try:
+        Space.parse(value)  # type: ignore[arg-type]  # it says what is allowed
+    except InvalidRequest as error:
+        if difflib.get_close_matches(str(value).lower(), ["local", "localhost"], n=1, cutoff=0.75):
+            raise InvalidRequest(f"{error.message}; did you mean local?") from None
+        raise
 
 
 def _is_unset(value: object) -> bool:

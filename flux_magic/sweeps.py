@@ -13,11 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, SupportsIndex
 
-from .axes import OPTIONS, Axis, coordinates, distinct, sides, size_text
+from .axes import OPTIONS, Axis, coordinates, dimensions, distinct, listed
+from .dialects import explain
 from .errors import InvalidArgument, InvalidRequest, shown
 from .plan import plan, whole
-from .settings import MOST_SWEPT, NAMES, Settings, resolve
-from .template import Template, escape, listed, template, varying
+from .settings import MOST_SWEPT, NAMES, Settings, check_one_size, resolve
+from .sizes import read_size, sides, size_text
+from .template import Template, escape, template, varying
 from .types import ImageRequest, Space
 
 __all__ = [  # what a sweep is made of is to be had here as well
@@ -88,11 +90,13 @@ def sweep_of(typed: str, options: Mapping[str, Any], count: int = 1) -> tuple[Sw
 
     Raises InvalidRequest where nothing is varied, or as `sweep` does; InvalidArgument for an option that there is not.
     """
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: _items(value) for name, value in options.items() if value is not None}
+    check_one_size(given)
     names = {name: given.pop(name) for name in given.keys() - NAMES - {"size"}}
     made = template(_checked(typed), names)
     if unused := sorted(name for name in names if not re.search(rf"\{{{name}\}}", typed)):
-        raise InvalidArgument(f"unknown option: {unused[0]}, and the prompt has no {{{unused[0]}}}")
+        why = explain(unused[0], [*NAMES, "size", "count"]) or (made.notes[0] if made.notes else "")
+        raise InvalidArgument(f"unknown option: {unused[0]}, and the prompt has no {{{unused[0]}}}{why and f'; {why}'}")
     varied, scalars = {}, {}
     for name, value in given.items():
         items = _sizes(value) if name == "size" else listed(value) if name in OPTIONS else None
@@ -115,26 +119,23 @@ def sweep_of(typed: str, options: Mapping[str, Any], count: int = 1) -> tuple[Sw
     return sweep(made, settings, varied, count), settings, made
 
 
+def _items(value: object) -> object:
+    """Return the items of a generator, which can be read only once, as a list; anything else as it is."""
+    return list(itertools.islice(value, MOST_SWEPT + 1)) if isinstance(value, Iterator) else value
+
+
 def _checked(typed: object) -> str:
     if not isinstance(typed, str):
         raise InvalidRequest(f"the prompt is {shown(typed)}: give a text, with {{names}} for what you vary in it")
     return typed
 
 
-def _sizes(value: Any) -> list[tuple[Any, Any]]:
-    """A size, or several, as widths and heights in pixels: `"512x768"` or `(512, 768)` each."""
-    items = listed(value)
+def _sizes(value: Any) -> list[tuple[int, int]]:
+    """Return a size, or several, as widths and heights in pixels: `"512x768"` or `(512, 768)` each."""
+    items = listed(value.tolist() if dimensions(value) == 2 and hasattr(value, "tolist") else value)
     if items is None or (len(items) == 2 and not any(isinstance(item, str | Sequence) for item in items)):
         items = [value]
-    return [_size(item) for item in items]
-
-
-def _size(value: Any) -> tuple[int, int]:
-    if isinstance(value, str):
-        value = [int(side) if side.isdecimal() else side for side in re.split(r"\s*[x×X]\s*", value.strip())]
-    if not isinstance(value, Sequence) or len(value) != 2:
-        raise InvalidRequest(f"size is {shown(value)}: give width x height in pixels, for example '1024x768'")
-    return whole("width", value[0]), whole("height", value[1])
+    return [read_size(item) for item in items]
 
 
 def check_number(number: int, most: int) -> None:

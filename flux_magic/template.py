@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from . import prompt
-from .axes import TAKEN, WORD, Axis, distinct, is_word
+from .axes import TAKEN, WORD, Axis, distinct, is_many, is_word, listed
 from .errors import InvalidRequest
 
 _ITEM: Final = r"(?:\{\{\w+\}\}|\{\w+\}|[^{}|])*"
 _ALTERNATIVES: Final = rf"\{{({_ITEM}(?:\|{_ITEM})+)\}}"
 _NESTED: Final = re.compile(r"(?<!\{)\{[^{}]*\|[^{}]*\{[^{}]*\|[^{}]*\}[^{}]*\}")
-_SLOT: Final = re.compile(rf"\{{{_ALTERNATIVES}\}}|{_ALTERNATIVES}|\{{{prompt.NAME}\}}|{prompt.NAME}")
+_DYNAMIC: Final = r"\s*[\d-]*\$\$|\s*[\d.]+::|[^{}]*\|\s*[\d.]+::|[@~]"
+"""What begins the alternatives of sd-dynamic-prompts that are none here: `{2$$a|b}`, `{0.5::a|b}`, `{@a|b}`."""
+
+_SLOT: Final = re.compile(
+    rf"\{{{_ALTERNATIVES}\}}|(?!\{{(?:{_DYNAMIC})){_ALTERNATIVES}|\{{{prompt.NAME}\}}|{prompt.NAME}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ def template(typed: str, names: Mapping[str, object]) -> Template:
         made.take(match)
         position = match.end()
     made.expand(typed[position:])
-    missing, notes = dict.fromkeys(made.missing), dict.fromkeys(made.notes)
+    missing, notes = dict.fromkeys(made.missing), dict.fromkeys([*made.notes, *unread(typed, names)])
     return Template(typed, tuple(made.parts), tuple(made.axes), tuple(missing), tuple(notes))
 
 
@@ -76,6 +80,57 @@ def varying(typed: str, names: Mapping[str, object]) -> list[str]:
         if alternatives is not None or (name is not None and listed(names.get(name)) is not None):
             found.append(match[0])
     return list(dict.fromkeys(found))
+
+
+_EXPRESSION: Final = re.compile(
+    r"(?<!\{)\{\s*(?P<root>[^\W\d]\w*)(?P<rest>[^{}|\n\\]{0,60})\}(?!\})"
+)  # {animals[0]}, {a.name}, {x:.2f}, { x }
+_LATEX: Final = re.compile(r"(?:\\[a-zA-Z]+(?:\{[^{}]*\})*|[\^_])\Z")
+_SPEC: Final = re.compile(r"(?:![rsa])?(?::[^\s{}]?[<>=^]?[+\-]?#?\d*[,_]?(?:\.\d+)?[a-zA-Z%]?)?")
+_OTHER_SYNTAX: Final = (
+    (
+        re.compile(rf"(?<!\{{)\{{(?:{_DYNAMIC})[^{{}}]*\|[^{{}}]*\}}(?!\}})"),
+        "{{red|blue}} with --sweep makes an image of each",
+    ),
+    (
+        re.compile(r"(?<![\w_])__[a-z0-9][\w/ -]*__(?![\w_])"),
+        "there are no wildcards; a list {{name}} is varied with --sweep",
+    ),
+    (re.compile(r"<(?:lora|lyco|hypernet):[^<>\s]+>"), "this model takes no LoRA or embedding"),
+)
+_DOLLAR: Final = re.compile(r"\$(?:(?P<name>[^\W\d]\w*)|\{(?P<braced>[^\W\d]\w*)\})|%\((?P<percent>[^\W\d]\w*)\)s")
+
+
+def unread(typed: str, names: Mapping[str, object]) -> list[str]:
+    """Return a note on each part of a prompt that is sent as typed, and was probably meant to be replaced.
+
+    Braces of other kinds (JSON, LaTeX, CSS) are left alone.
+    """
+    notes = []
+    for match in _EXPRESSION.finditer(typed):
+        root, rest = match["root"], match["rest"]
+        if not _LATEX.search(typed[: match.start()]) and _is_expression(root, rest, names):
+            called = "x" if root != "x" else "y"
+            value = rest[:1] in set(".[(+-*/%") or rest.strip()[:1] in set("+-*/%")
+            advice = f"; write {called} = {root}{rest.rstrip()} and {{{called}}}" if value else f": {{{root}}}"
+            notes.append(f"{match[0][:60]} is sent as typed: in braces goes a name alone{advice}")
+    for pattern, advice in _OTHER_SYNTAX:
+        notes += [f"{found[0][:60]} is sent as typed: {advice.format()}" for found in pattern.finditer(typed)]
+    for match in _DOLLAR.finditer(typed):
+        name = match["name"] or match["braced"] or match["percent"]
+        if name in names:
+            sent = f"the $ of {match[0]} is sent too" if match["braced"] else f"{match[0]} is sent as typed"
+            notes.append(f"{sent}: a name is written {{{name}}}")
+    return list(dict.fromkeys(notes))
+
+
+def _is_expression(root: str, rest: str, names: Mapping[str, object]) -> bool:
+    """Return True if braces hold a Python expression or a format, rather than the words of another language."""
+    if root in names and re.match(r"[\[(!]|:\S|=?\s*\Z|\s*[%*/+-]|\.\w", rest):
+        return rest != ""
+    if re.fullmatch(r"\.[^\W\d]\w*|\[[^\]]*\]|\([^()]*\)", rest):
+        return True
+    return _SPEC.fullmatch(rest) is not None and re.search(r"\d|!", rest) is not None
 
 
 class _Making:
@@ -103,7 +158,7 @@ class _Making:
         elif name is not None and (items := listed(self.names.get(name))) is not None:
             self._vary(name, [str(item) for item in items], match[0])
         else:
-            if name is not None and _is_many(value := self.names.get(name)):
+            if name is not None and is_many(value := self.names.get(name)):
                 self.notes.append(f"{match[0]} is a {type(value).__name__}, which is not varied: give a list")
             self.expand(match[0])
 
@@ -125,17 +180,3 @@ class _Making:
             self.axes.append(Axis(name, distinct(typed, values, literal)))
             known = len(self.axes) - 1
         self.parts.append(known)
-
-
-def listed(value: object) -> list[Any] | None:
-    """The items of a list, a tuple, a range, a one-dimensional array or a column of a table; None of all else."""
-    if isinstance(value, list | tuple | range):
-        return list(value)
-    if getattr(value, "ndim", None) == 1 and hasattr(value, "tolist"):
-        return list(value.tolist())
-    return None
-
-
-def _is_many(value: object) -> bool:
-    """Whether this is a collection of another kind than a list."""
-    return isinstance(value, AbstractSet | Mapping | Iterator) or getattr(value, "ndim", 1) > 1

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, SupportsIndex
 from urllib.parse import quote, urlsplit
 
 from .addresses import HUB_ID, app_url, id_from_page, without_wrapping
@@ -103,7 +104,9 @@ class ImageRequest:
                 f"the prompt has half a letter, {half[0]!a} at {half.start()}, which no page can show: leave it out"
             )
         for name, least in (("width", SIZE_STEP), ("height", SIZE_STEP), ("steps", 1), ("seed", 0)):
-            _check_whole(name, getattr(self, name), least)
+            value = _index(getattr(self, name))
+            _check_whole(name, value, least)
+            object.__setattr__(self, name, value)
         if self.seed > MAX_SEED:
             raise InvalidRequest(f"seed {shown(self.seed)} is too large: a seed is a whole number from 0 to {MAX_SEED}")
 
@@ -121,6 +124,16 @@ class ImageRequest:
     def sent_height(self) -> int:
         """The height rounded down to a multiple of 8 pixels."""
         return self.height - self.height % SIZE_STEP
+
+
+def _index(value: object) -> object:
+    """Return an int for what counts as one, such as a NumPy integer; anything else as it is."""
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        return value
+    try:
+        return operator.index(value)
+    except TypeError:
+        return value
 
 
 def _check_whole(name: str, value: object, least: int) -> None:

@@ -10,13 +10,13 @@ from typing import Any, Final
 from ipywidgets import Button, HBox, Layout, Text
 
 from .. import prompt
-from ..axes import size_text
 from ..client import incomplete
 from ..display import Output
 from ..generation import Generation
 from ..generations import Generations
 from ..many import followed
 from ..progress import Screen, SheetBar, Status
+from ..sizes import size_text
 from ..sweeps import Sweep
 from ..tally import Tally
 from ..template import escape

@@ -25,10 +25,10 @@ from ipywidgets import (
 from traitlets import TraitError
 from traitlets.utils.bunch import Bunch
 
-from ..axes import sides
 from ..prompt import SIZES
 from ..providers import get_provider, model_names
 from ..settings import MOST_IMAGES, resolve
+from ..sizes import sides
 from ..types import MAX_SEED, SIZE_STEP
 from .parameters import Parameters
 

@@ -15,10 +15,12 @@ from traitlets.utils.bunch import Bunch
 
 from .. import api, runner
 from ..calls import checked_class
+from ..dialects import explain
 from ..errors import FluxError, InvalidArgument, InvalidRequest, TimedOut, shown
 from ..generation import Generation
 from ..generations import Generations
 from ..origin import Recalled
+from ..settings import check_one_size
 from .compare import CompareRow, seed_of, taken_from
 from .controls import Controls
 from .inquiry import Inquiry
@@ -47,7 +49,7 @@ class Panel(Parameters, VBox):
 
     Args:
         generation: opens with this image and what made it; or with what `flux_magic.recall` found.
-        options: `prompt`, `model`, `space`, `width`, `height`, `steps`, `seed`, `count`, `compare_seeds`,
+        options: `prompt`, `model`, `space`, `width`, `height` or `size`, `steps`, `seed`, `count`, `compare_seeds`,
             `compare_steps`: where the panel starts. What is left out is taken from `generation`, else from
             `%config FluxMagics`, the environment, the defaults. `layout` is ipywidgets'.
 
@@ -101,7 +103,9 @@ class Panel(Parameters, VBox):
         added = [name for name in cls.class_traits() if name not in Panel.class_traits()]
         allowed = [*Parameters.class_own_traits(), "layout", *added]
         if unknown := sorted(options.keys() - set(allowed)):
-            raise InvalidArgument(f"a Panel has no option {unknown[0]}; there are {', '.join(allowed)}")
+            meant = explain(unknown[0], allowed) or f"there are {', '.join(allowed)}"
+            raise InvalidArgument(f"a Panel has no option {unknown[0]}; {meant}")
+        check_one_size(options)
         return {name: value for name, value in options.items() if value is not None or name == "seed"}
 
     def _make_buttons(self) -> None:

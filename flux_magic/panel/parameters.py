@@ -8,32 +8,26 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
-from traitlets import HasTraits, Int, TraitError, Unicode, observe, validate
+from traitlets import HasTraits, TraitError, Unicode, default, observe, validate
 from traitlets.utils.bunch import Bunch
 
 from ..calls import checked_class
 from ..destination import why_unasked
-from ..errors import FluxError, InvalidRequest, shown
+from ..dialects import explain
+from ..errors import FluxError, InvalidRequest
 from ..plan import plan
 from ..prompt import Several, value_of
 from ..providers import get_provider
 from ..record import options_of
 from ..settings import DEFAULT_MODEL, MOST_IMAGES, Settings, resolve
+from ..sizes import sides, size_text
 from ..sweeps import Sweep, sweep
 from ..template import Template
+from ..traits import Size, Whole, check_sides
 from ..types import MAX_SEED, SIZE_STEP, ImageRequest, Record, Space
 
 UNTOLD: Final = {"width": (256, 2048), "height": (256, 2048), "steps": (1, 50)}
 """The ranges that sliders have while a Space has not told its own; no check."""
-
-_ALLOWED: Final[Mapping[str, tuple[int, int | None]]] = {
-    "width": (SIZE_STEP, None),
-    "height": (SIZE_STEP, None),
-    "steps": (1, None),
-    "seed": (0, MAX_SEED),
-    "count": (1, MOST_IMAGES),
-}
-"""What there can be at all, whatever a Space takes."""
 
 COMPARED: Final = {"seed": "Seeds", "steps": "Steps"}
 """What a comparison varies, in the order of its axes, and what a person calls the texts that say how."""
@@ -41,6 +35,10 @@ COMPARED: Final = {"seed": "Seeds", "steps": "Steps"}
 
 class InvalidTrait(InvalidRequest, TraitError):
     """A value that a panel's trait cannot have; the trait stays as it is."""
+
+
+class UnknownAttribute(InvalidRequest, AttributeError):
+    """An attribute that a panel does not have: it would be set and change nothing."""
 
 
 @checked_class
@@ -52,6 +50,7 @@ class Parameters(HasTraits):
         model: its name or alias.
         space: a Hugging Face id, a URL, or `local`; empty means what is configured, else the model's own.
         width, height: pixels, within the Space's bounds where it has told them, else 8 or more.
+        size: width and height at once, as `"1024x768"` or `(1024, 768)`; it follows them, and they follow it.
         steps: inference steps, likewise; 1 or more.
         seed: 0 to 2147483647; None chooses a random one for each press.
         count: images with successive seeds, 1 to 16.
@@ -65,21 +64,29 @@ class Parameters(HasTraits):
     prompt = Unicode()
     model = Unicode(DEFAULT_MODEL)
     space = Unicode()
-    width = Int(768)
-    height = Int(768)
-    steps = Int(2)
-    seed = Int(None, allow_none=True)
-    count = Int(1)
+    width = Whole(768, min=SIZE_STEP)
+    height = Whole(768, min=SIZE_STEP)
+    size = Size()
+    steps = Whole(2, min=1)
+    seed = Whole(None, allow_none=True, min=0, max=MAX_SEED)
+    count = Whole(1, min=1, max=MOST_IMAGES)
     compare_seeds = Unicode()
     compare_steps = Unicode()
 
     def __init__(self, **options: Any) -> None:
         self._told: dict[str, tuple[int, int]] = {}
         self._on_bounds: list[Callable[[], None]] = []
+        if options.get("size"):  # in place of where the sides would start
+            options = {name: value for name, value in options.items() if name not in {"width", "height"}}
         with _refused():
             super().__init__(**options)
 
     def __setattr__(self, name: str, value: object) -> None:
+        # What is no parameter would be set and change nothing. A subclass may have attributes of its own.
+        if not name.startswith("_") and type(self).__module__.startswith(__package__) and not hasattr(type(self), name):
+            known = [trait for trait in Parameters.class_own_traits() if not trait.startswith("_")]
+            meant = explain(name, known) or f"there are {', '.join(known)}"
+            raise UnknownAttribute(f"a {type(self).__name__} has no {name}: {meant}")
         with _refused():
             super().__setattr__(name, value)
 
@@ -88,6 +95,27 @@ class Parameters(HasTraits):
         """Do as traitlets does: check several traits together, as they are when the block ends."""
         with _refused(), super().hold_trait_notifications():
             yield
+
+    @default("size")
+    def _size_of_sides(self) -> str:
+        return size_text(self.width, self.height)
+
+    @validate("size")
+    def _check_size(self, proposal: Bunch) -> str:
+        if not proposal["value"]:
+            return self._size_of_sides()
+        check_sides(self, proposal["value"])
+        return str(proposal["value"])
+
+    @observe("size")
+    def _set_sides(self, change: Bunch) -> None:
+        if change["new"] != self._size_of_sides():
+            with self.hold_trait_notifications():
+                self.width, self.height = sides(change["new"])
+
+    @observe("width", "height")
+    def _set_size(self, _change: Bunch) -> None:
+        self.size = self._size_of_sides()
 
     @observe("space", "model")
     def _forget(self, _change: Bunch) -> None:
@@ -102,19 +130,14 @@ class Parameters(HasTraits):
             raise InvalidTrait(error.message, error.hint) from None
         return model
 
-    @validate("width", "height", "steps", "seed", "count")
-    def _within_bounds(self, proposal: Bunch) -> int | None:
-        name, value = proposal["trait"].name, proposal["value"]
-        if name == "seed" and value is None:
-            return None
-        least, most = _ALLOWED[name]
-        if isinstance(value, bool) or not least <= value <= (value if most is None else most):
-            raise InvalidTrait(f"{name} is {shown(value)}: give a whole number from {least} {_to(most)}")
+    @validate("width", "height", "steps")
+    def _within_bounds(self, proposal: Bunch) -> int:
+        name, value = proposal["trait"].name, int(proposal["value"])
         if name in self._told:
             least, most = self._told[name]
             if not least <= value <= most:
                 raise InvalidTrait(f"{name} is {value}: this Space takes {least} to {most}")
-        return int(value)
+        return value
 
     def range_of(self, name: str) -> tuple[int, int]:
         """What a slider for this trait has to offer: the Space's bounds, or while they are not known a usual range."""
@@ -242,10 +265,6 @@ def configured() -> dict[str, Any]:
         "steps": settings.steps,
         "seed": settings.seed,
     }
-
-
-def _to(most: int | None) -> str:
-    return "up" if most is None else f"to {most}"
 
 
 def _stepped(name: str, least: int, most: int) -> tuple[int, int]:

@@ -24,20 +24,44 @@ def test_config_counts_for_generate_as_well(kernel: Kernel) -> None:
 
 
 @pytest.mark.parametrize(
-    "setting",
+    ("setting", "words"),
     [
-        pytest.param("steps = 0", id="steps"),
-        pytest.param("seed = -1", id="seed"),
-        pytest.param("inline = 'gif'", id="inline"),
-        pytest.param("runner = 'threads'", id="runner"),
+        pytest.param("steps = 0", "stays None: steps is 0: give a whole number from 1 up", id="steps"),
+        pytest.param("seed = -1", "from 0 to 2147483647, or None for a random one", id="seed"),
+        pytest.param("inline = 'gif'", "inline is 'gif': give any of ", id="inline"),
+        pytest.param("runner = 'threads'", "stays 'thread': runner is 'threads': give any of ", id="runner"),
+        pytest.param("store = '/proc/x'", "no file can be made in /proc", id="store"),
+        pytest.param("shared_store = '$NOPE'", "the environment has no variable NOPE", id="shared store"),
+        pytest.param("space = 'lcal'", "did you mean local?", id="space"),
+        pytest.param("model = 'fluxx'", "there is no model 'fluxx': choose one of", id="model"),
+        pytest.param("size = '16:9'", "did you mean '1344x768'?", id="size"),
+        pytest.param("token = 'hf_canary two'", "FluxMagics.token stays None: the token holds a blank", id="token"),
+        pytest.param("proxy = 'nowhere'", "give one such as http://proxy.example:3128", id="proxy"),
+        pytest.param("timeout = 0", "timeout is 0.0: give seconds above 0", id="timeout"),
     ],
 )
-def test_a_value_that_is_not_allowed_is_refused_and_changes_nothing(kernel: Kernel, setting: str) -> None:
+def test_a_value_that_is_not_allowed_is_refused_and_changes_nothing(kernel: Kernel, setting: str, words: str) -> None:
     name = setting.split(maxsplit=1)[0]
     before = kernel.ok(f"%config FluxMagics.{name}").shown("text/plain")
-    kernel.run(f"%config FluxMagics.{setting}")
+    told = kernel.run(f"%config FluxMagics.{setting}").stderr
+    assert words in told
+    assert told.count("\n") == 1
+    assert "canary" not in told
     assert kernel.ok(f"%config FluxMagics.{name}").shown("text/plain") == before
     assert kernel.ok("%reload_ext flux_magic").stderr == ""
+
+
+def test_a_setting_that_does_not_exist_is_told_and_a_size_is_both_sides(kernel: Kernel) -> None:
+    assert "has no setting sise: did you mean size?" in kernel.run("%config FluxMagics.sise = '1x1'").stderr
+    assert "this model has no guidance" in kernel.run("%config FluxMagics.guidance = 3").stderr
+    assert kernel.ok("%config FluxMagics.size = '320x256'\n%config FluxMagics.height = 264").stderr == ""
+    try:
+        assert kernel.ok("%config FluxMagics.size").shown("text/plain") == ["'320x264'"]
+        kernel.ok("%flux --output fox --quiet a fox")
+        assert kernel.ok("print(fox.width, fox.height)").stdout == "320 264\n"
+    finally:
+        kernel.ok("%config FluxMagics.size = None")
+    assert kernel.ok("%config FluxMagics.width").shown("text/plain") == []
 
 
 def test_a_reload_keeps_the_configuration_and_leaves_one_instance(kernel: Kernel) -> None:

@@ -48,7 +48,10 @@ def kept(kernel: Kernel) -> Iterator[None]:
         pytest.param("%%flux --inline gif\nx", "png, jpeg, link", id="inline"),
         pytest.param("%%flux --save fox.gif\nx", ".png, .jpg, .jpeg, .webp", id="save-suffix"),
         pytest.param("%%flux -n 2 --save fox.png\nx", "give a folder", id="save-two-as-one"),
+        pytest.param("%%flux --save /proc/x.png\nx", "no file can be made in /proc", id="save-nowhere"),
         pytest.param("%%flux --timeout 0\nx", "seconds above 0", id="timeout"),
+        pytest.param("%flux a fox --steps 4", "options come first, %flux --steps 4 a fox", id="options-behind"),
+        pytest.param("%flux_panel a fox --steps 4", "first, %flux_panel --steps 4 a fox", id="panel-behind"),
         pytest.param("%flux_panel --step 4", "UsageError: unknown option --step: did you mean --steps?", id="panel"),
         pytest.param(
             "%flux_panel --bogus", f"UsageError: unknown option --bogus: There are {PANEL_TAKES};", id="panel-bogus"

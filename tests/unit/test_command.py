@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 
-from flux_magic.prompt import command, expand, parse_line, prompt_of
+from flux_magic import cell
+from flux_magic.prompt import command
 from tests.unit.samples import record
 
 
-def asked_by(cell: str) -> dict[str, Any]:
+def asked_by(code: str) -> dict[str, Any]:
     """What a cell asks for, as `flux` or `generate` receives it; every name in it is defined as X."""
-    called = ast.parse(TransformerManager().transform_cell(cell)).body[-1]
+    called = ast.parse(TransformerManager().transform_cell(code)).body[-1]
     assert isinstance(called, ast.Expr)
     assert isinstance(called.value, ast.Call)
     assert isinstance(called.value.func, ast.Attribute)
@@ -27,10 +28,11 @@ def asked_by(cell: str) -> dict[str, Any]:
             str(word.arg): ast.literal_eval(word.value) for word in called.value.keywords
         }
     assert (called.value.func.attr, arguments[0]) == ("run_cell_magic", "flux")
-    options, rest = parse_line(arguments[1])
-    typed = prompt_of(rest, arguments[2])
-    options["width"], options["height"] = options.pop("size")
-    return {"prompt": expand(typed, dict.fromkeys(re.findall(r"[^\W\d]\w*", typed), "X"))[0]} | options
+    read = cell.read(arguments[1], arguments[2], dict.fromkeys(re.findall(r"[^\W\d]\w*", arguments[2]), "X"))
+    assert isinstance(read.images, list)
+    (asked,) = read.images
+    sent = {name: getattr(asked, name) for name in ("prompt", "steps", "seed", "width", "height")}
+    return sent | {name: read.options[name] for name in ("model", "space") if name in read.options}
 
 
 def asked_for(text: str) -> dict[str, Any]:
@@ -39,7 +41,7 @@ def asked_for(text: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("changes", "cell"),
+    ("changes", "code"),
     [
         pytest.param({}, "%%flux --steps 4 --seed 42 --size 256x192\na red fox", id="a plain record"),
         pytest.param(
@@ -63,8 +65,8 @@ def asked_for(text: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_records_command(changes: dict[str, Any], cell: str) -> None:
-    assert command(record(**changes)) == cell
+def test_a_records_command(changes: dict[str, Any], code: str) -> None:
+    assert command(record(**changes)) == code
 
 
 TRICKY = [
@@ -84,6 +86,11 @@ TRICKY = [
     pytest.param("fox \\\nhen", id="a backslash before a line end"),
     pytest.param("'''\"\"\"\\'", id="quotes"),
     pytest.param("--seed 1", id="an option"),
+    pytest.param("a fox --steps 4 —seed 3 -n 4 seed=3", id="options of ours"),
+    pytest.param("a fox --ar 16:9 --no people", id="options of others"),
+    pytest.param('"a red fox"', id="in quotes"),
+    pytest.param(" “a red fox”\n", id="in other quotes"),
+    pytest.param("{2$$a|b} {a[0]} {a:.2f} ${a}", id="templates of others"),
     pytest.param("{seed} {{seed}} {a.b} {", id="braces"),
 ]
 
@@ -115,6 +122,15 @@ MARKS = [
     "?",
     '"""',
     "\\",
+    "a --steps 4",
+    "-n 4 ",
+    "– — ‑seed 3",
+    "—seed 3",
+    "--ar 16:9",
+    "--size=1x1 --frob 3",
+    "seed=3",
+    " -- ",
+    "--",
 ]
 LINES = st.builds(
     "{}{}{}".format,
@@ -123,8 +139,11 @@ LINES = st.builds(
     st.one_of(st.just(""), st.text(max_size=4), st.text(st.characters(codec=None), max_size=2)),
 )
 ENDS = st.sampled_from(["\n", "\n", "\n", "\r\n", "\r", "\x0b", "\x1c", "\u2028", "\\\n"])
+QUOTED = st.builds("{}{}{}".format, *(st.sampled_from(["", '"', "'", "“", "”", "«", "f'"]) for _ in range(3)))
 PROMPTS = st.one_of(
-    st.text(min_size=1), st.lists(st.builds("{}{}".format, LINES, ENDS), min_size=1, max_size=6).map("".join)
+    st.text(min_size=1),
+    st.lists(st.builds("{}{}".format, LINES, ENDS), min_size=1, max_size=6).map("".join),
+    st.builds("{0}{2}{1}".format, QUOTED, QUOTED, LINES),
 )
 
 

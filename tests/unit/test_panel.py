@@ -121,7 +121,7 @@ def test_it_opens_with_an_image_and_what_made_it() -> None:
     ("given", "options", "says"),
     [
         pytest.param(("a fox",), {}, "opens with a Generation, not with 'a fox'; a prompt is given as", id="a text"),
-        pytest.param((), {"step": 4}, "a Panel has no option step; there are", id="misspelt"),
+        pytest.param((), {"step": 4}, "a Panel has no option step; did you mean steps", id="misspelt"),
         pytest.param((), {"generation": 4}, "opens with a Generation, not with 4", id="no image"),
     ],
 )

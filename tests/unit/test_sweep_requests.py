@@ -314,7 +314,7 @@ def test_a_size_in_a_call_is_a_text_or_a_pair(size: object, sizes: list[tuple[in
             {"steps": [1, "2"]}, InvalidRequest, "steps is '2': give a whole number", id="a text for a number"
         ),
         pytest.param({"steps": [1, 1]}, InvalidRequest, "steps: 1 is there twice", id="the same twice"),
-        pytest.param({"size": ["1024"]}, InvalidRequest, "size is [1024]", id="half a size"),
+        pytest.param({"size": ["1024"]}, InvalidRequest, "size is '1024': did you mean '1024x1024'?", id="half a size"),
         pytest.param({"size": 1024}, InvalidRequest, "size is 1024", id="a number for a size"),
         pytest.param({"seed": []}, InvalidRequest, "seed is empty", id="an empty list"),
         pytest.param({"concurrency": 0, "seed": [1, 2]}, InvalidRequest, "concurrency is 0", id="none at once"),
