@@ -35,7 +35,7 @@ def test_config_counts_for_generate_as_well(kernel: Kernel) -> None:
         pytest.param("space = 'lcal'", "did you mean local?", id="space"),
         pytest.param("model = 'fluxx'", "there is no model 'fluxx': choose one of", id="model"),
         pytest.param("size = '16:9'", "did you mean '1344x768'?", id="size"),
-        pytest.param("token = 'hf_canary two'", "FluxMagics.token stays None: the token holds a blank", id="token"),
+        pytest.param("token = 'hf_canary two'", "FluxMagics.token stays None: the token holds a space", id="token"),
         pytest.param("proxy = 'nowhere'", "give one such as http://proxy.example:3128", id="proxy"),
         pytest.param("timeout = 0", "timeout is 0.0: give seconds above 0", id="timeout"),
     ],

@@ -191,7 +191,7 @@ def test_tab_completes_options_and_their_values(kernel: Kernel, typed: str, offe
 def test_a_result_that_could_not_be_saved_is_kept_under_its_name(kernel: Kernel) -> None:
     kernel.ok("late = 'old'\nfrom pathlib import Path\nPath('late.png').write_bytes(b'another file')")
     cell = kernel.run("%flux --output late --save late.png --seed 5 --size 256x256 --quiet a fox")
-    assert "SaveError: cannot write late.png" in cell.traceback
+    assert "SaveError: late.png is there already" in cell.traceback
     assert kernel.ok("print(late.seed)").stdout == "5\n"
 
 
