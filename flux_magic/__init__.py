@@ -97,7 +97,6 @@ _HOMES = {
     "StoreError": "errors",
     "StreamLost": "errors",
     "TimedOut": "errors",
-    "LoginRequired": "errors",
     "TokenRefused": "errors",
     "UnreadableFormat": "errors",
     "UsageError": "usage",

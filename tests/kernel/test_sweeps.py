@@ -143,7 +143,7 @@ def test_one_image_that_fails_is_marked_and_the_cell_fails_at_the_end(kernel: Ke
 def test_a_sheet_is_shown_whatever_becomes_of_saving_it(kernel: Kernel) -> None:
     line = f"%flux --seed 1..3 --output foxes --save kept/ {SMALL} a red fox"
     kernel.ok(line)
-    kernel.ok("import glob\nwith open(glob.glob('kept/*-2-*')[0], 'wb') as file: file.write(b'mine')")
+    kernel.ok("import glob\nwith open(glob.glob('kept/a-red-fox-2-*')[0], 'wb') as file: file.write(b'mine')")
     cell = kernel.run(line)
     assert cell.error.startswith("SaveError: kept/a-red-fox-2-")
     assert sheet_of(cell)["count"] == "3"
