@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from . import local, tokens
 from .providers.base import AsyncGeneratorProvider, Limits
 from .providers.connection import Connection
-from .settings import Settings
+from .settings import Settings, hub_offline
 from .settings import why_unasked as why_url_unasked
 from .tokens import Token
 from .types import Space
@@ -59,8 +59,11 @@ def token_for(provider: type[AsyncGeneratorProvider], url: str | None, settings:
 
 def why_unasked(provider: type[AsyncGeneratorProvider], settings: Settings) -> str:
     """Return why a call's Space is not asked, as in `HF_HUB_OFFLINE=1`; "" if it may be."""
-    url = Space.parse(settings.space).url if settings.space else provider.url
-    return 'replay = "only"' if settings.replay == "only" else why_url_unasked(url)
+    if settings.replay == "only":
+        return 'replay = "only"'
+    if not hub_offline():
+        return ""
+    return why_url_unasked(Space.parse(settings.space).url if settings.space else provider.url)
 
 
 def space_of(provider: type[AsyncGeneratorProvider], settings: Settings) -> Space:

@@ -207,8 +207,13 @@ def why_unasked(url: str | None) -> str:
     """Return the variable that keeps what is at `url` from being asked, as in `HF_HUB_OFFLINE=1`; "" if none does."""
     if is_offline():
         return f"{ENVIRONMENT['replay']}=only"
+    return hub_offline() if url and is_on_hub(url) else ""
+
+
+def hub_offline() -> str:
+    """Return the setting that keeps the Hub from being asked, as in `HF_HUB_OFFLINE=1`; "" if it may be."""
     value = os.environ.get("HF_HUB_OFFLINE", "")
-    return f"HF_HUB_OFFLINE={value}" if value.upper() in tokens.TRUE and url and is_on_hub(url) else ""
+    return f"HF_HUB_OFFLINE={value}" if value.upper() in tokens.TRUE else ""
 
 
 def check_concurrency(value: object) -> None:
