@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
@@ -74,6 +75,10 @@ def encoded(suffix: str = "png", mode: str = "RGB", **options: Any) -> bytes:
     out = io.BytesIO()
     drawing(mode, **made).save(out, suffix.upper(), **options)
     return out.getvalue()
+
+
+NO_AVIF = pytest.mark.skipif(not picture.reads_avif(), reason="this Pillow reads no AVIF")
+"""Skips what needs AVIF, where the oldest Pillow that is allowed is tried."""
 
 
 def opened(data: bytes) -> Image.Image:

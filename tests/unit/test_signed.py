@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import io
 import json
 import struct
 import sys
-import warnings
 import zlib
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from flux_magic import beside, credentials, keepsake, metadata, picture
 from flux_magic.cli import main
@@ -28,11 +25,12 @@ from flux_magic.origin import recall
 from flux_magic.record import Carried
 from flux_magic.store import Store
 from flux_magic.verify import check, check_static
-from tests.unit.samples import digest_of, drawing, encoded, generation, opened
+from tests.unit.samples import NO_AVIF, digest_of, drawing, encoded, generation, opened
 from tests.unit.scripted import ADDRESS, installed
 from tests.unit.signing import SIGNER, signed, state
 
 SUFFIX = {"png": "png", "jpeg": "jpg", "webp": "webp", "gif": "gif", "avif": "avif"}
+KINDS = [pytest.param(kind, marks=NO_AVIF if kind == "avif" else ()) for kind in SUFFIX]
 EMBEDDABLE = ("png", "jpeg", "webp")
 UNREADABLE = "carries content credentials (C2PA): they cannot be read: "
 NO_TRUST = "the name is not verified: no trust list here has its certificate"
@@ -56,7 +54,7 @@ def notebook_of(path: Path, made: Generation) -> Path:
     return path
 
 
-@pytest.mark.parametrize("kind", SUFFIX)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_signed_image_is_saved_byte_for_byte_with_its_record_beside(
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -151,7 +149,13 @@ def test_the_magic_strips_what_it_embeds_and_saves(tmp_path: Path, monkeypatch: 
     [
         pytest.param("png", "fox.jpg", "saved as .jpg, another encoding, the image loses its content cred", id="JPEG"),
         pytest.param("webp", "fox.png", "saved as .png, another encoding, the image loses its content cred", id="PNG"),
-        pytest.param("avif", "fox.webp", "saved as .webp, another encoding, the image loses its content", id="WebP"),
+        pytest.param(
+            "avif",
+            "fox.webp",
+            "saved as .webp, another encoding, the image loses its content",
+            id="WebP",
+            marks=NO_AVIF,
+        ),
     ],
 )
 def test_another_encoding_says_that_it_loses_the_credentials(
@@ -287,7 +291,7 @@ def test_an_image_without_a_record_says_at_least_who_signed(tmp_path: Path, caps
     assert f"The file is signed by {SIGNER}" in said
 
 
-@pytest.mark.parametrize("kind", ["gif", "avif"])
+@pytest.mark.parametrize("kind", KINDS[3:])
 def test_a_gif_and_an_avif_are_kept_shown_saved_recalled_and_verified(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -339,10 +343,8 @@ def test_a_gif_and_an_avif_are_kept_shown_saved_recalled_and_verified(
 
 
 def test_a_pillow_without_avif_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = b"\0\0\0\x1cftypavif" + bytes(40)
     monkeypatch.setattr(picture, "reads_avif", lambda: False)
     with pytest.raises(NotAnImage, match="is AVIF, which this Pillow cannot read") as error:
-        picture.decode(noise("avif"))
+        picture.decode(data)
     assert error.value.hint == "Upgrade Pillow: pip install --upgrade pillow."
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert Image.open(io.BytesIO(noise("avif"))).format == "AVIF"
