@@ -50,7 +50,7 @@ def _may_end(thread: threading.Thread) -> bool:
 def left(before: State) -> list[str]:
     """Return what is not as it was, a line each, once what is about to end has ended."""
     for thread in set(threading.enumerate()) - set(before["a thread"]):
-        if not thread.daemon:
+        if not thread.daemon and _may_end(thread):
             thread.join(PATIENCE)
     end = time.monotonic() + 5
     while (found := list(_differences(before, state()))) and time.monotonic() < end and _is_ending(found):
