@@ -116,7 +116,8 @@ def recalled_from(data: bytes, name: str) -> Recalled:
         if signed is None:
             raise
         verb = "" if signed.state == "unread" else "is "
-        raise RecordError(error.message, f"The file {verb}{signed}.") from error
+        hint = "" if error.hint == _LEFT_OUT else f"{error.hint} "
+        raise RecordError(error.message, f"{hint}The file {verb}{signed}.".lstrip()) from error
 
 
 def _recalled_from(data: bytes, name: str) -> Recalled:
