@@ -218,7 +218,7 @@ ANSWERS = {
     "where the Space runs": "--device --dtype",
     "--fresh": "--no-cache --force",
     "verbose_errors": "--verbose",
-    "%flux? shows": "--help -h",
+    "? shows every option": "--help -h",
     "did you mean --steps?": "--step -steps --Steps --stpes",
     "did you mean --dry-run?": "--dry_run --dryrun",
 }
