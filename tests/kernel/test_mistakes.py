@@ -92,7 +92,7 @@ def at_work(kernel: Kernel) -> Kernel:
     ("call", "said"),
     [
         ("panel.width = 10", "InvalidTrait: width is 10: this Space takes 256 to 2048"),
-        ("panel.width = 'x'", "InvalidTrait: The 'width' trait of a Panel instance expected an int"),
+        ("panel.width = 'x'", "InvalidTrait: width is 'x': give a whole number from 8 up"),
         ("panel.prompt = 5", "InvalidTrait: The 'prompt' trait of a Panel instance expected a unicode string"),
         ("panel.count = 99", "InvalidTrait: count is 99: give a whole number from 1 to 16"),
         ("panel.model = 'flx'", "InvalidTrait: there is no model 'flx': choose one of"),
