@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         StreamLost,
         TimedOut,
         TokenRefused,
+        UnknownAttribute,
         UnreadableFormat,
         WouldDeadlock,
     )
@@ -98,6 +99,7 @@ _HOMES = {
     "StreamLost": "errors",
     "TimedOut": "errors",
     "TokenRefused": "errors",
+    "UnknownAttribute": "errors",
     "UnreadableFormat": "errors",
     "UsageError": "usage",
     "WouldDeadlock": "errors",
@@ -150,6 +152,7 @@ __all__ = [
     "StreamLost",
     "TimedOut",
     "TokenRefused",
+    "UnknownAttribute",
     "UnreadableFormat",
     "UsageError",
     "WouldDeadlock",
@@ -170,8 +173,21 @@ def __getattr__(name: str) -> Any:
 
         return version("flux-magic")
     if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise _unknown(name)
     return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def _unknown(name: str) -> AttributeError:
+    """Return the error for a name that the package does not have; Python itself looks for those with underscores."""
+    missing = f"module {__name__!r} has no attribute {name!r}"
+    if name.startswith("_"):
+        return AttributeError(missing)
+    import difflib
+
+    from .errors import UnknownAttribute
+
+    close = difflib.get_close_matches(name, __all__, n=1)
+    return UnknownAttribute(missing + "".join(f": did you mean {one}?" for one in close))
 
 
 def __dir__() -> list[str]:

@@ -4,6 +4,7 @@
 
     FluxError
     ├── InvalidRequest (also ValueError)       cannot be asked for: a value out of its range, an empty prompt
+    │   ├── UnknownAttribute (also AttributeError)  there is no such name in the package, or in a panel
     │   └── InvalidArgument (also TypeError)   a call does not take this argument, or no value of this type
     ├── SaveError (also OSError)               a picture could not be written to where it was to go
     ├── StoreError (also OSError)              the store cannot be read or changed
@@ -82,6 +83,10 @@ class FluxError(Exception):
 
 class InvalidRequest(FluxError, ValueError):
     """What was asked for cannot be sent; the message says what is allowed."""
+
+
+class UnknownAttribute(InvalidRequest, AttributeError):
+    """A name that the package does not have, or one that a panel does not have and that would change nothing."""
 
 
 class InvalidArgument(InvalidRequest, TypeError):

@@ -14,7 +14,7 @@ from traitlets.utils.bunch import Bunch
 from ..calls import checked_class
 from ..destination import why_unasked
 from ..dialects import explain
-from ..errors import FluxError, InvalidRequest
+from ..errors import FluxError, InvalidRequest, UnknownAttribute
 from ..plan import plan
 from ..prompt import Several, value_of
 from ..providers import get_provider
@@ -35,10 +35,6 @@ COMPARED: Final = {"seed": "Seeds", "steps": "Steps"}
 
 class InvalidTrait(InvalidRequest, TraitError):
     """A value that a panel's trait cannot have; the trait stays as it is."""
-
-
-class UnknownAttribute(InvalidRequest, AttributeError):
-    """An attribute that a panel does not have: it would be set and change nothing."""
 
 
 @checked_class
@@ -89,6 +85,11 @@ class Parameters(HasTraits):
             raise UnknownAttribute(f"a {type(self).__name__} has no {name}: {meant}")
         with _refused():
             super().__setattr__(name, value)
+
+    def set_trait(self, name: str, value: object) -> None:
+        """Set a trait by its name; raise InvalidTrait for a value that it cannot have."""
+        with _refused():
+            super().set_trait(name, value)
 
     @contextmanager
     def hold_trait_notifications(self) -> Iterator[None]:

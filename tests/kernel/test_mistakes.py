@@ -100,6 +100,8 @@ def at_work(kernel: Kernel) -> Kernel:
         ("with panel.hold_trait_notifications(): panel.steps = 0", "InvalidTrait: steps is 0: give a whole number"),
         ("import ipywidgets; ipywidgets.link((panel, 'count'), (ipywidgets.IntSlider(99), 'value')); panel.count = 0",
          "InvalidTrait: count is 0"),
+        ("panel.set_trait('width', 3)", "InvalidTrait: width is 3: give a whole number from 8 up"),
+        ("flux_magic.genrate('x')", "UnknownAttribute: module 'flux_magic' has no attribute 'genrate': did you"),
         ("panel.wait('x')", "InvalidArgument: timeout is 'x': give seconds"),
         ("panel.generate(3)", "InvalidArgument: Panel.generate() takes 1 positional argument"),
         ("panel.compare()", "nothing to compare"),

@@ -10,6 +10,7 @@ from flux_magic.errors import FluxError
 
 TREE = [
     pytest.param(errors.InvalidRequest, ValueError, id="InvalidRequest"),
+    pytest.param(errors.UnknownAttribute, AttributeError, id="UnknownAttribute"),
     pytest.param(errors.InvalidArgument, TypeError, id="InvalidArgument"),
     pytest.param(errors.SaveError, OSError, id="SaveError"),
     pytest.param(errors.StoreError, OSError, id="StoreError"),
