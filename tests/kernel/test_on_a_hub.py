@@ -43,11 +43,12 @@ def test_a_class_replays_the_teachers_images_with_the_defaults_of_its_hub(
     assert "/srv/flux" in readme
     site = configured(
         tmp_path,
-        readme.replace("/srv/flux", str(teachers))
-        + f"c.FluxMagics.space = {space!r}\nc.FluxMagics.store = '/proc/no/store'\nc.FluxMagics.replay = 'only'\n",
+        readme.replace("/srv/flux", str(teachers)) + f"c.FluxMagics.space = {space!r}\nc.FluxMagics.replay = 'only'\n",
     )
     before = sorted(teachers.rglob("*"))
-    with running_kernel(Path("/proc"), IPYTHONDIR=site, FLUX_MAGIC_REPLAY="") as pupil:
+    with running_kernel(
+        Path("/proc"), IPYTHONDIR=site, FLUX_MAGIC_REPLAY="", FLUX_MAGIC_STORE="/proc/no/store"
+    ) as pupil:
         cell = pupil.ok(CELL)
         assert len(cell.shown("image/png")) == 1
         assert shown(pupil, "fox.replayed") == "True"
@@ -78,7 +79,7 @@ def test_what_a_user_configures_goes_before_what_the_hub_does(tmp_path: Path, sp
         assert noted.count("\n") == noted.count("note: FluxMagics.") == 2, (
             "what a kernel says as it starts, nobody sees"
         )
-        assert "seed is left out of the configuration: The 'seed' trait" in noted
+        assert "seed is left out of the configuration: seed is '4': give a whole number" in noted
         assert "sharedstore is left out of the configuration: there is no such setting, did you mean shared" in noted
         assert kernel.ok("1").stderr == ""
         kernel.ok("%flux --output fox --height 256 a red fox")
