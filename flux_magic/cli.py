@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     accept_any_text()
     try:
         return _run(arguments)
+    except BrokenPipeError:  # the reader of --help has gone; argparse of Python 3.10 and 3.11 minds
+        return 0
     finally:
         answer("", end="")  # flush here, where a reader that has gone is no error
 

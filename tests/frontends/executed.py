@@ -17,10 +17,21 @@ async def papermill(room: Room) -> str:
     source = room.notebook("01_quickstart")
     (cell,) = (cell for cell in source.cells if cell.source.startswith("place ="))
     cell.metadata["tags"] = ["parameters"]
-    nbformat.write(source, room.folder / "tagged.ipynb")
+    folder = room.folder / "papermill"  # beside the images of no other front end
+    folder.mkdir()
+    nbformat.write(source, folder / "tagged.ipynb")
     made = room.pictures / "papermill.ipynb"
     given = [word for name, value in GIVEN.items() for word in ("-p", name, value)]
-    run(sys.executable, "-m", "papermill", "--no-progress-bar", "tagged.ipynb", str(made), *given, folder=room.folder)
+    run(
+        sys.executable,
+        "-m",
+        "papermill",
+        "--no-progress-bar",
+        "tagged.ipynb",
+        str(made.resolve()),
+        *given,
+        folder=folder,
+    )
     notebook = nbformat.read(made, as_version=4)
     assert "a red fox in the sea, dawn" in made.read_text(encoding="utf-8")
     page = room.folder / "papermill.html"

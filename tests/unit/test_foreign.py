@@ -8,13 +8,13 @@ import struct
 from typing import Any
 
 import pytest
-from PIL import Image, PngImagePlugin, features
+from PIL import Image, PngImagePlugin
 
 from flux_magic import metadata
 from flux_magic.errors import RecordError
 from flux_magic.metadata.codings import decode_comment
 from flux_magic.origin import Recalled, recalled_from
-from tests.unit.samples import encoded
+from tests.unit.samples import NO_AVIF, encoded
 
 PAIRS = "\nSteps: 6, Sampler: Euler, CFG scale: 1, Seed: 7, Size: 512x384"
 KETTLE = "a copper kettle"
@@ -224,7 +224,7 @@ def test_an_image_is_read_wherever_its_tool_writes(data: bytes, tool: str, named
     assert named.casefold() in " ".join(found.unmatched).casefold()
 
 
-@pytest.mark.skipif(not features.check("avif"), reason="Pillow before 11.3 has no AVIF")
+@NO_AVIF
 def test_an_avif_is_read_by_its_exif() -> None:
     found = recalled(encoded("avif", exif=exif({0x0110: f"prompt:{GRAPH}", 0x010F: f"workflow:{DRAWN}"})))
     assert (found.tool, found.options) == ("ComfyUI", OPTIONS)
