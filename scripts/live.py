@@ -68,7 +68,7 @@ class Live:
         async with aclosing(Client().stream(plan(PROMPT, settings)[0], settings)) as stream:
             async for event in stream:
                 if isinstance(event, Generation):
-                    event.save(self.folder / "images", overwrite=True)
+                    event.save(f"{self.folder}/images/", overwrite=True)
                     return {"events": events, "record": event.record.as_dict()}
                 events.append(str(event))
         return {"events": events}
