@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import keyword
 from collections.abc import Mapping
@@ -76,6 +77,8 @@ def _typed(line: str, rest: str, body: str | None, *, raw: bool) -> tuple[str, l
         prompt.check_options_first(rest, f"%flux {line[: len(line) - len(rest)]}".rstrip())
         prompt.check_options_first(body or "", f"%%flux {line}".rstrip(), in_body=True)
     typed = prompt.prompt_of(rest, body)
+    if not meant and not typed.strip(" \n\t\"'“”‘’"):
+        raise InvalidRequest("the prompt is empty, but for quotes: say in words what the image shows")
     inside = None if meant else slips.unwrap(typed)
     if inside is None:
         return typed, []
@@ -144,7 +147,7 @@ def settings_of(options: Mapping[str, Any]) -> dict[str, Any]:
 def _check(options: Mapping[str, Any]) -> None:
     """What can be known to fail is known before anything is sent."""
     name = options.get("output", "")
-    if keyword.iskeyword(name):
+    if keyword.iskeyword(name) or hasattr(builtins, name):
         raise InvalidRequest(f"--output {name}: this is a word of Python's own, give another name")
     if options.get("raw") and options.get("sweep"):
         raise InvalidRequest("--raw takes what is in braces as typed, and --sweep varies it: give one of them")

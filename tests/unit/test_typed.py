@@ -65,6 +65,8 @@ def refused(line: str, body: str | None = None, names: dict[str, Any] | None = N
         pytest.param("a fox --steps 4", "x", "options come first, %flux --steps 4 a fox", id="first line"),
         pytest.param("--seed 1", "a fox\n--steps 4\n", "%%flux --seed 1 --steps 4; with -- at the end", id="last line"),
         pytest.param("", "--steps 4\na fox", "options come first, %%flux --steps 4;", id="first line of a body"),
+        pytest.param('""', None, "the prompt is empty, but for quotes", id="quotes around nothing"),
+        pytest.param("--output print a fox", None, "a word of Python's own", id="a builtin's name"),
     ],
 )
 def test_an_option_in_a_prompt_is_told_and_where_it_goes(line: str, body: str | None, words: str) -> None:
