@@ -77,7 +77,7 @@ def _typed(line: str, rest: str, body: str | None, *, raw: bool) -> tuple[str, l
         prompt.check_options_first(rest, f"%flux {line[: len(line) - len(rest)]}".rstrip())
         prompt.check_options_first(body or "", f"%%flux {line}".rstrip(), in_body=True)
     typed = prompt.prompt_of(rest, body)
-    if not meant and not typed.strip(" \n\t\"'“”‘’"):
+    if not meant and not (body or "").strip() and not typed.strip(" \n\t\"'“”‘’"):
         raise InvalidRequest("the prompt is empty, but for quotes: say in words what the image shows")
     inside = None if meant else slips.unwrap(typed)
     if inside is None:
