@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from . import local
 from .calls import checked, checked_class
 from .destination import address_of, connection_for, is_local, space_of, token_for, why_unasked
-from .errors import HOPELESS, EmptyResult, FluxError, Incomplete, InvalidRequest, Stopped, shown
+from .errors import EmptyResult, FluxError, Incomplete, InvalidRequest, Stopped, is_hopeless, shown
 from .generation import ClientEvent, Generation
 from .generations import Generations
 from .job import Job
@@ -219,9 +219,9 @@ class Client:
             async with aclosing(self.stream(request, settings)) as events:
                 async for event in events:
                     yield event
-        except (*HOPELESS, Stopped):
-            raise
         except FluxError as error:
+            if is_hopeless(error) or isinstance(error, Stopped):
+                raise
             yield error
 
     async def bounds(self, settings: Settings) -> Mapping[str, tuple[int, int]] | None:

@@ -15,6 +15,7 @@
     ├── MissingExtra (also ImportError)        this needs a package that is not installed
     ├── LocalSpaceError                        the bundled Space is not installed, or does not start
     ├── ConnectionFailed (also ConnectionError)  no connection to the Space
+    │   └── ConnectionLost                     a connection that was there broke before the answer was whole
     ├── TimedOut (also TimeoutError)           a limit was reached; the message says which
     ├── Stopped                                `cancel_all()` ended the job
     ├── WouldDeadlock (also RuntimeError)      a blocking call on a thread that it would wait for
@@ -127,6 +128,10 @@ class LocalSpaceError(FluxError):
 
 class ConnectionFailed(FluxError, ConnectionError):
     """No connection to the Space could be made."""
+
+
+class ConnectionLost(ConnectionFailed):
+    """A connection broke before the answer was whole; the next one may hold."""
 
 
 class TimedOut(FluxError, TimeoutError):
@@ -271,6 +276,11 @@ HOPELESS: Final = (
     UnreadableFormat,
 )
 """What a Space would answer, or not answer, for the next image as well: it is not asked for that."""
+
+
+def is_hopeless(error: BaseException) -> bool:
+    """Return whether the next image would meet this error as well: one of HOPELESS, but no lost connection."""
+    return isinstance(error, HOPELESS) and not isinstance(error, ConnectionLost)
 
 
 def few(texts: Sequence[str], most: int) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -17,6 +17,7 @@ from yarl import URL
 
 from ..errors import (
     ConnectionFailed,
+    ConnectionLost,
     FluxError,
     InvalidRequest,
     NotInStore,
@@ -28,6 +29,11 @@ from .answer import Answer, http_error, seconds_to_wait
 from .base import Limits
 from .guard import Guard, GuardedResolver, guarding
 from .host import is_loopback, is_private, shown_host
+
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection as AiohttpConnection
+
+T = TypeVar("T")
 
 KEEP_ALIVE = 4.0
 """Seconds that an idle connection is kept: uvicorn, which serves Gradio, closes it after 5."""
@@ -45,7 +51,27 @@ def open_session() -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE, resolver=GuardedResolver(), use_dns_cache=False)
     # A Space of several replicas is known by a cookie; "unsafe" takes one of a host without a name as well.
     cookies = aiohttp.CookieJar(unsafe=True)
-    return aiohttp.ClientSession(connector=connector, cookie_jar=cookies, headers={"User-Agent": "flux_magic"})
+    return aiohttp.ClientSession(
+        connector=connector, cookie_jar=cookies, headers={"User-Agent": "flux_magic"}, response_class=_SentOnce
+    )
+
+
+class _SentOnce(aiohttp.ClientResponse):
+    """A response whose request aiohttp does not repeat by itself.
+
+    aiohttp sends a GET a second time if the connection breaks before the headers. Gradio forgets a job once its events
+    were read, so that the second reader of a stream waits for ten minutes.
+    """
+
+    async def start(self, connection: AiohttpConnection) -> aiohttp.ClientResponse:
+        try:
+            return await super().start(connection)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as exc:
+            raise _Reset("the connection was closed before the headers") from exc
+
+
+class _Reset(aiohttp.ClientConnectionError, ConnectionResetError):
+    """A connection that the server closed before it answered."""
 
 
 @asynccontextmanager
@@ -140,26 +166,19 @@ class Connection:
             raise ProtocolError("the Space points to an address of your own network, which is not followed")
 
     async def get_text(self, url: str) -> Answer:
-        """What is at `url`."""
-        async with self.request("GET", url) as response:
-            answer = await self._answer(response)
-            return replace(answer, redirected=response.url != URL(url, encoded=True))
+        """What is at `url`; asked once more as `post_json` is."""
+        return await _twice(lambda: self._send("GET", url))
 
     async def post_json(self, url: str, payload: object) -> Answer:
         """What answers a POST of `payload`.
 
         A POST that meets a kept connection just as the server closes it is sent once more.
         """
-        try:
-            return await self._post(url, payload)
-        except ConnectionFailed as failed:
-            if not isinstance(failed.__cause__, aiohttp.ServerDisconnectedError | ConnectionResetError):
-                raise
-        return await self._post(url, payload)
+        return await _twice(lambda: self._send("POST", url, json=payload))
 
-    async def _post(self, url: str, payload: object) -> Answer:
-        async with self.request("POST", url, json=payload) as response:
-            return await self._answer(response)
+    async def _send(self, method: str, url: str, **options: Any) -> Answer:
+        async with self.request(method, url, **options) as response:
+            return replace(await self._answer(response), redirected=response.url != URL(url, encoded=True))
 
     async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
         text = (await self._body(response)).decode(errors="replace")
@@ -179,7 +198,10 @@ class Connection:
                 yield chunk
 
     async def get_bytes(self, url: str, most: int | None = None) -> bytes:
-        """The body at `url`, or its first `most` bytes."""
+        """The body at `url`, or its first `most` bytes; asked once more as `post_json` is."""
+        return await _twice(lambda: self._get_bytes(url, most))
+
+    async def _get_bytes(self, url: str, most: int | None) -> bytes:
         async with self.request("GET", url) as response:
             if response.status != 200:
                 raise http_error(await self._answer(response))
@@ -200,7 +222,8 @@ class Connection:
         if proxy and (of_proxy or (isinstance(exc, aiohttp.ClientConnectorError) and exc.host == proxy.host)):
             hint = f"{self._check_proxy(url)}{self._offer_local(url)}"
             return ConnectionFailed(f"no connection to the proxy: {_reason(exc)}", hint)
-        return ConnectionFailed(f"no connection to {shown_host(url)}: {_reason(exc)}", self._check_network(url))
+        kind = ConnectionLost if _was_there(exc) else ConnectionFailed
+        return kind(f"no connection to {shown_host(url)}: {_reason(exc)}", self._check_network(url))
 
     def _check_network(self, url: str) -> str:
         return f"{_ONLINE}{self._offer_local(url)}"
@@ -242,15 +265,31 @@ class Connection:
             raise self._unreachable(url, exc) from exc
 
 
+def _was_there(exc: Exception) -> bool:
+    """Return if a connection had been made when this happened to it."""
+    lost = (ConnectionResetError, aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)
+    return isinstance(exc, lost) and not isinstance(exc, aiohttp.ClientConnectorError)
+
+
 def _reason(exc: Exception) -> str:
-    if isinstance(exc, aiohttp.ServerDisconnectedError):
+    if isinstance(exc, aiohttp.ServerDisconnectedError | _Reset):
         return "it closed the connection"
     strerror = exc.strerror if isinstance(exc, OSError) else None
     return (strerror or type(exc).__name__).removeprefix("Cannot connect to ")
 
 
-class BrokenOff(ProtocolError):
-    """The connection was lost in the middle of an answer."""
+class BrokenOff(ConnectionLost, ProtocolError):
+    """A connection that broke in the middle of an answer."""
+
+
+async def _twice(send: Callable[[], Awaitable[T]]) -> T:
+    """Return what `send` gives, which is called again if the server closed the connection before it answered."""
+    try:
+        return await send()
+    except ConnectionLost as lost:
+        if not isinstance(lost.__cause__, ConnectionResetError):
+            raise
+    return await send()
 
 
 def _checked_proxy(proxy: str, source: str = "") -> URL:

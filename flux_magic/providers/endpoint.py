@@ -15,7 +15,7 @@ from typing import ClassVar
 from ..errors import ConnectionFailed, FluxError, ProtocolError, SpaceNotFound, StreamLost, TimedOut
 from . import hub, wire
 from .answer import Answer, StatusError, check_login, http_error
-from .connection import BrokenOff, Connection
+from .connection import Connection
 from .contract import Contract, contract_from, named
 from .sse import Decoder, ServerSentEvent
 
@@ -200,7 +200,7 @@ class Endpoint:
                         yield event
                     if decoder.held > self._connection.limits.body:
                         raise ProtocolError("the Space's stream has an event without end")
-        except (BrokenOff, ConnectionFailed) as error:
+        except ConnectionFailed as error:
             raise StreamLost(error.message, error.hint) from error
         for event in decoder.finish():
             yield event

@@ -18,7 +18,7 @@ from .base import AsyncGeneratorProvider, AsyncResult, Messages, ProviderModelMi
 from .connection import Connection, open_connection
 from .contract import Contract
 from .endpoint import Endpoint
-from .patience import Patience
+from .patience import Patience, retried
 
 _ENDPOINT = re.compile(r"(?P<base>https?://.+?)(?P<prefix>/gradio_api)?/call/(?:v2/)?(?P<name>[^/]+)/?")
 _SMALLEST = 32
@@ -143,7 +143,7 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
         return {name: field.removeprefix("sent_") for name, field in cls.parameters.items()}
 
     async def fetch(self, url: str) -> bytes:
-        data = await self._connection.get_bytes(url)
+        data = await retried(lambda: self._connection.get_bytes(url), self._connection.limits)
         _check_readable(data, url)
         return data
 

@@ -1,12 +1,17 @@
-"""When to try again, and how long to wait before: a policy, which waits for nothing itself."""
+"""When to try again, and how long to wait before."""
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-from ..errors import ConnectionFailed, FluxError, QueueFull, RateLimited, SpaceAsleep
+from ..errors import ConnectionFailed, ConnectionLost, FluxError, QueueFull, RateLimited, SpaceAsleep
 from .answer import StatusError
 from .base import Limits
+
+T = TypeVar("T")
 
 _UNHEARD = 2
 """How often it is tried again where no connection can be made."""
@@ -15,8 +20,8 @@ _UNHEARD = 2
 class Patience:
     """Counts one job's tries before a Space has accepted it.
 
-    Tried again are: no connection, too many requests (429), a full queue or a Space that is busy (502 to 504),
-    each with jittered back-off; and a Space that sleeps, until it is awake or `limits.wake` seconds are over.
+    Tried again are: no connection, one that broke, too many requests (429), a full queue or a Space that is busy
+    (502 to 504), each with jittered back-off; and a Space that sleeps, until it is awake or `limits.wake` seconds are over.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -30,7 +35,7 @@ class Patience:
             waited = time.monotonic() - self._begin
             return 3 * self._limits.backoff if waited < self._limits.wake else None
         most = self._limits.retries
-        if isinstance(error, ConnectionFailed):
+        if isinstance(error, ConnectionFailed) and not isinstance(error, ConnectionLost):
             most = min(most, _UNHEARD)  # who does not hear us at all is seldom there a little later
         if not _is_passing(error) or self._tries > most:
             return None
@@ -45,6 +50,19 @@ class Patience:
         state.attempt_number = self._tries
         wait = wait_exponential(multiplier=self._limits.backoff, max=30) + wait_random(0, self._limits.backoff)
         return wait(state)
+
+
+async def retried(work: Callable[[], Awaitable[T]], limits: Limits) -> T:
+    """Return what `work` gives, which is called again after each temporary failure; raises the last one."""
+    patience = Patience(limits)
+    while True:
+        try:
+            return await work()
+        except FluxError as error:
+            delay = patience.delay(error)
+            if delay is None:
+                raise
+        await asyncio.sleep(delay)
 
 
 def _is_passing(error: FluxError) -> bool:

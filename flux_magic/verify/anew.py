@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from ..client import Client
-from ..errors import HOPELESS, FluxError, InvalidRequest, Stopped
+from ..errors import FluxError, InvalidRequest, Stopped, is_hopeless
 from ..generation import Generation
 from ..merge import merged
 from ..record import request_of
@@ -141,7 +141,7 @@ class _Run:
             raise
         except (FluxError, OSError) as error:
             why = reason(error)
-            if isinstance(error, HOPELESS):
+            if is_hopeless(error):
                 self.hopeless[settings.space] = why
         return unmade(subject, seen, why, keep=self.keep)
 

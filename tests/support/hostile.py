@@ -21,7 +21,7 @@ from flux_magic.providers.base import Limits
 from flux_magic.providers.connection import open_connection
 from flux_magic.types import FileRecord, ImageResponse
 from tests.support.limits import PATIENCE
-from tests.support.space import events, run, schnell
+from tests.support.space import events, hasty, run, schnell
 
 SPACE_PATH = "/tmp/gradio/1a2b/image.png"
 FILE = {"path": SPACE_PATH, "url": None, "meta": {"_type": "gradio.FileData"}}
@@ -236,6 +236,6 @@ async def _made(address: str, *, progress: bool, limits: Limits | None) -> tuple
     provider = schnell(address)
     *_, response = await events(provider, progress=progress, limits=limits)
     assert isinstance(response, ImageResponse)
-    async with open_connection(limits=limits) as connection:
+    async with open_connection(limits=hasty(limits)) as connection:
         data = [await provider(connection).fetch(url) for url in response.images]
     return response, [picture.describe(item) for item in data]

@@ -71,6 +71,11 @@ def request(prompt: str = "a red fox", **changes: Any) -> ImageRequest:
     return ImageRequest(prompt, **{"width": 256, "height": 256, "seed": 42, **changes})
 
 
+def hasty(limits: Limits | None) -> Limits:
+    """The limits, or the usual ones, with hardly a wait between tries: a test waits for no Space."""
+    return replace(limits or Limits(), backoff=0.01, wake=0.2)
+
+
 async def events(
     provider: type[GradioProvider],
     asked: ImageRequest | None = None,
@@ -81,8 +86,7 @@ async def events(
 ) -> list[Event]:
     """What `provider.stream` yields for a small job, or for `asked`; each event is shown to `seen` as it comes."""
     collected = []
-    hasty = replace(limits or Limits(), backoff=0.01, wake=0.2)  # a test waits for no Space
-    async with open_connection(limits=hasty) as connection:
+    async with open_connection(limits=hasty(limits)) as connection:
         stream = provider(connection).stream(asked or request(), progress=progress)
         async with aclosing(limited(stream, connection.limits)) as coming:
             async for event in coming:

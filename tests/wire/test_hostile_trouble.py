@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from tests.support.hostile import (
     COMPLETED,
     FILE,
     NO_ANSWER,
+    PICTURE,
     Answer,
     asked,
     configuration,
@@ -40,6 +42,25 @@ from tests.support.space import events, request, run, schnell
 STEP = message("progress", progress_data=[{"index": 1, "length": 4, "unit": "steps"}])
 RANK = message("estimation", rank=0, queue_size=1, rank_eta=None)
 FULL = told({"detail": "Queue is full. Max size is 1 and size is 1."}, 503)
+
+
+CUT = Answer(b'{"event', then="cut")
+
+
+def cut_short(answer: Answer) -> Answer:
+    return replace(answer, body=answer.body[:100], then="cut")
+
+
+def test_a_stream_that_breaks_before_its_headers_is_read_once_and_the_job_is_submitted_again() -> None:
+    """Gradio has forgotten a job whose events were read once: whoever reads again waits for ten minutes."""
+    forgotten = [NO_ANSWER, stream(then="heartbeats"), stream(COMPLETED)]
+
+    async def work() -> list[str]:
+        async with hostile(post=[told({"event_id": "abc"})] * 2, queue=[forgotten[0], forgotten[2]]) as server:
+            await events(schnell(server.address))
+            return server.seen
+
+    assert [route for route in run(work()) if route in {"post", "queue"}] == ["post", "queue", "post", "queue"]
 
 
 def says(words: str) -> Answer:
@@ -60,6 +81,11 @@ BUSY: list[Any] = [
     pytest.param({"queue": [stream(), stream(message("close_stream")), stream(COMPLETED)]}, id="two lost streams"),
     pytest.param({"queue": [NO_ANSWER, NO_ANSWER, stream(COMPLETED)]}, id="no answer for the stream"),
     pytest.param({"queue": stream(then="silence")}, id="a silent queue stream"),
+    pytest.param({"post": [CUT, told({"event_id": "abc"})]}, id="an answer to the job that is cut"),
+    pytest.param({"config": [CUT, configuration("/gradio_api")]}, id="a cut configuration"),
+    pytest.param({"file": [page(502), PICTURE]}, id="502 for the image"),
+    pytest.param({"file": [cut_short(PICTURE), PICTURE]}, id="an image that is cut in the middle"),
+    pytest.param({"file": [NO_ANSWER, NO_ANSWER, NO_ANSWER, PICTURE]}, id="no answer for the image, three times"),
     pytest.param({"queue": stream(message("process_starts") * 3, COMPLETED, COMPLETED)}, id="all of it twice"),
     pytest.param({"queue": stream(STEP, RANK, message("process_starts"), COMPLETED)}, id="out of order"),
     pytest.param({"queue": stream("data: garbled\n\n", ": a comment\n", "id: 7\n\n", COMPLETED)}, id="garbled"),
