@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .errors import (
         CancelledByServer,
         ConnectionFailed,
+        ConnectionLost,
         EmptyResult,
         FluxError,
         GpuTrouble,
@@ -62,6 +63,7 @@ _HOMES = {
     "CancelledByServer": "errors",
     "Client": "client",
     "ConnectionFailed": "errors",
+    "ConnectionLost": "errors",
     "EmptyResult": "errors",
     "FluxError": "errors",
     "Generation": "generation",
@@ -115,6 +117,7 @@ __all__ = [
     "CancelledByServer",
     "Client",
     "ConnectionFailed",
+    "ConnectionLost",
     "EmptyResult",
     "FluxError",
     "Generation",

@@ -61,6 +61,15 @@ def masked(text: str) -> str:
     return _SECRET.sub("***", text)
 
 
+# C0 and C1 controls but for a line's end and a tab, the controls that reorder text, and halves of a character.
+_STEERING = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def cleaned(text: str) -> str:
+    """Return the text with no secret in it, and U+FFFD in place of what steers a terminal or cannot be encoded."""
+    return _STEERING.sub("\ufffd", masked(text))
+
+
 class FluxError(Exception):
     """The root of the tree; `message` says what happened and `hint` what to do next (may be empty)."""
 
@@ -68,7 +77,7 @@ class FluxError(Exception):
     """Whether a notebook shows the traceback as well (`%config FluxMagics.verbose_errors = True`)."""
 
     def __init__(self, message: str, hint: str = "") -> None:
-        self.message, self.hint = masked(message), masked(hint)
+        self.message, self.hint = cleaned(message), cleaned(hint)
         super().__init__(self.message)
 
     def __str__(self) -> str:

@@ -21,7 +21,8 @@ class Patience:
     """Counts one job's tries before a Space has accepted it.
 
     Tried again are: no connection, one that broke, too many requests (429), a full queue or a Space that is busy
-    (502 to 504), each with jittered back-off; and a Space that sleeps, until it is awake or `limits.wake` seconds are over.
+    (502 to 504), each with jittered back-off; and a Space that sleeps, until it is awake or `limits.wake` seconds are
+    over.
     """
 
     def __init__(self, limits: Limits) -> None:

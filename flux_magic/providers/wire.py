@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote, urljoin, urlsplit
 
 from ..errors import (
@@ -22,12 +22,18 @@ from ..errors import (
     QueueFull,
     QuotaExceeded,
     SpaceError,
-    masked,
+    cleaned,
 )
 from ..types import MAX_SEED, Log, Queued, Running
 from .sse import ServerSentEvent
 
-_WAIT = re.compile(r"[Tt]ry again in (\d+):(\d\d):(\d\d)")
+_LONGEST = 64 * 2**10
+"""Characters of a Space's words that are looked at; 500 of them are shown."""
+
+_MOST: Final = 10**9
+"""A number above this is none that a person waits for."""
+
+_WAIT = re.compile(r"[Tt]ry again in ([0-9]{1,4}):([0-9]{2}):([0-9]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +67,19 @@ def queue_event(event: ServerSentEvent) -> WireEvent | None:
 
 
 def _queued(message: dict[str, Any]) -> Queued | None:
-    rank, size, eta = message.get("rank"), message.get("queue_size"), message.get("rank_eta")
-    if not isinstance(rank, int):
-        return None
-    return Queued(rank + 1, size if isinstance(size, int) else None, eta if isinstance(eta, int | float) else None)
+    rank, size, eta = _count(message.get("rank")), _count(message.get("queue_size")), message.get("rank_eta")
+    known = isinstance(eta, int | float) and 0 <= eta <= _MOST
+    return None if rank is None else Queued(rank + 1, size, eta if known else None)
+
+
+def _count(value: object) -> int | None:
+    """Return a number of jobs or steps; None for anything else, and for a number that is out of all bounds."""
+    return value if isinstance(value, int) and 0 <= value <= _MOST else None
 
 
 def _log(message: dict[str, Any]) -> Log | None:
     words = plain(message.get("log"))
-    return Log(words, str(message.get("level") or "info")) if words else None
+    return Log(words, plain(message.get("level")) or "info") if words else None
 
 
 def _given_up(message: dict[str, Any]) -> None:
@@ -85,11 +95,10 @@ def _queue_full(_message: dict[str, Any]) -> None:
 def _running(progress: object) -> Running | None:
     """The innermost of Gradio's nested progress bars."""
     last = progress[-1] if isinstance(progress, list) and progress else None
-    if not isinstance(last, dict) or not isinstance(last.get("index"), int):
+    if not isinstance(last, dict) or (index := _count(last.get("index"))) is None:
         return None
-    total = last.get("length")
     unit, description = plain(last.get("unit")) or "steps", plain(last.get("desc"))
-    return Running(last["index"], total if isinstance(total, int) else None, unit, description)
+    return Running(index, _count(last.get("length")), unit, description)
 
 
 def _partial(output: object) -> Partial | None:
@@ -172,7 +181,7 @@ def plain(text: object) -> str:
     """A Space's words on one line, without HTML, 500 characters at most."""
     if not isinstance(text, str):
         return ""
-    return masked(" ".join(html.unescape(re.sub(r"<[^<>]*>", "", text)).split())[:500])
+    return cleaned(" ".join(html.unescape(re.sub(r"<[^<>]*>", "", text[:_LONGEST])).split())[:500])
 
 
 def parse(data: str) -> Any:
@@ -208,15 +217,17 @@ def files_from(data: list[Any], routes: str) -> list[str]:
 
 
 def _file_data(value: object) -> Iterator[dict[str, Any]]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _file_data(item)
-    elif isinstance(value, dict):
-        if isinstance(value.get("path"), str) or isinstance(value.get("url"), str):
-            if value.get("path") or value.get("url"):
-                yield value
-        else:
-            yield from _file_data(list(value.values()))
+    """The files in a result, however deep they are nested, in their order."""
+    left = [value]
+    while left:
+        found = left.pop()
+        if isinstance(found, list):
+            left.extend(reversed(found))
+        elif isinstance(found, dict):
+            if not isinstance(found.get("path"), str) and not isinstance(found.get("url"), str):
+                left.extend(reversed(found.values()))
+            elif found.get("path") or found.get("url"):
+                yield found
 
 
 def _address(found: dict[str, Any], routes: str) -> str:

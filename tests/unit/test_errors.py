@@ -22,6 +22,7 @@ TREE = [
     pytest.param(errors.LocalSpaceError, FluxError, id="LocalSpaceError"),
     pytest.param(errors.Incomplete, FluxError, id="Incomplete"),
     pytest.param(errors.ConnectionFailed, ConnectionError, id="ConnectionFailed"),
+    pytest.param(errors.ConnectionLost, errors.ConnectionFailed, id="ConnectionLost"),
     pytest.param(errors.TimedOut, TimeoutError, id="TimedOut"),
     pytest.param(errors.ResponseError, FluxError, id="ResponseError"),
     pytest.param(errors.SpaceError, errors.ResponseError, id="SpaceError"),

@@ -221,7 +221,10 @@ def test_in_a_notebook_it_is_a_part_of_a_page_with_small_pictures() -> None:
 
 
 def test_words_of_others_are_on_one_line_without_secrets() -> None:
-    assert one_line("a\n b\x1b[0m\u202e https://me:word@x.example hf_abc123") == "a b[0m https://***@x.example ***"
+    assert (
+        one_line("a\n b\x1b[0m\u202e https://me:word@x.example hf_abc123")
+        == "a b\ufffd[0m\ufffd https://***@x.example ***"
+    )
     assert one_line("abcdefghij", 8) == "abcde..."
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from flux_magic.errors import (
     CancelledByServer,
+    FluxError,
     GpuTrouble,
     ProtocolError,
     QueueFull,
@@ -23,6 +25,7 @@ from flux_magic.providers.wire import (
     StreamNotFound,
     WireEvent,
     call_event,
+    files_from,
     plain,
     queue_event,
     space_error,
@@ -237,3 +240,40 @@ def test_a_wait_is_told_in_minutes() -> None:
 def test_a_full_queue_is_told_apart() -> None:
     with pytest.raises(QueueFull):
         queue_event(message("queue_full"))
+
+
+HUGE = "9" * 4000
+STEERING = "a \x1b[2Jred\x07 \x9d fox\u202e \ud800 hf_secret"
+
+
+@pytest.mark.parametrize(
+    ("told", "event"),
+    [
+        pytest.param(f'{{"msg":"estimation","rank":{HUGE}}}', None, id="a rank"),
+        pytest.param(f'{{"msg":"estimation","rank":0,"queue_size":{HUGE},"rank_eta":{HUGE}}}', Queued(1), id="a queue"),
+        pytest.param('{"msg":"estimation","rank":0,"rank_eta":1e999}', Queued(1), id="a time without end"),
+        pytest.param(f'{{"msg":"progress","progress_data":[{{"index":{HUGE}}}]}}', None, id="a step"),
+        pytest.param(
+            f'{{"msg":"progress","progress_data":[{{"index":1,"length":-{HUGE}}}]}}', Running(1), id="a number of steps"
+        ),
+    ],
+)
+def test_a_number_out_of_all_bounds_is_not_known(told: str, event: object) -> None:
+    assert queue_event(ServerSentEvent("message", told)) == event
+
+
+def test_a_file_is_found_however_deep_it_is_nested() -> None:
+    """Deeper than Python recurses: JSON is read to a greater depth than a generator may nest."""
+    data: list[object] = [{"path": "/tmp/a.png"}]
+    for _ in range(5000):
+        data = [{"more": data}]
+    assert files_from(data, "http://h") == ["http://h/file=/tmp/a.png"]
+
+
+def test_a_spaces_words_steer_nothing_wherever_they_go() -> None:
+    """A terminal obeys escapes and controls, a direction override reorders a line, and half a character is no UTF-8."""
+    log = queue_event(ServerSentEvent("message", json.dumps({"msg": "log", "log": STEERING, "level": STEERING})))
+    assert isinstance(log, Log)
+    for shown in (log.message, log.level, str(space_error({"error": STEERING})), str(FluxError(STEERING, STEERING))):
+        assert not re.search("[\x1b\x07\x9d\u202e\ud800]|secret", shown)
+        assert "a \ufffd[2Jred\ufffd" in shown
