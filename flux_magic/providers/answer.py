@@ -17,6 +17,10 @@ _REFUSED = (
     "%flux_status says which is sent."
 )
 _LOGIN = "flux_magic cannot log in: ask the app's owner for an address without a login, or choose another Space."
+PAGE_READ = 64 * 2**10
+"""Characters of a page that are read: the Hub's own pages, and those that ask for a login, are shorter."""
+
+_PASSWORD = re.compile(r"""\btype\s*=\s*["']?password\b""")
 _SIGN_IN = re.compile(r"\b(log|sign)[ -]?(in|on)\b|single sign-on|authenticat", re.IGNORECASE)
 
 
@@ -62,10 +66,12 @@ def check_login(answer: Answer) -> None:
 
 
 def _is_login_page(answer: Answer) -> bool:
-    if re.search(r"""<input\b[^>]*\btype\s*=\s*["']?password\b""", answer.text, re.IGNORECASE):
+    page = answer.text[:PAGE_READ].lower()
+    tags = (part.partition(">")[0] for part in page.split("<") if part.startswith("input"))
+    if any(_PASSWORD.search(tag) for tag in tags):
         return True
-    title = re.search(r"<title\b[^>]*>(.*?)</title>", answer.text, re.IGNORECASE | re.DOTALL)
-    return (answer.redirected or answer.status == 401) and title is not None and bool(_SIGN_IN.search(title[1]))
+    title = page.partition("<title")[2].partition(">")[2].partition("</title>")[0]
+    return (answer.redirected or answer.status == 401) and bool(_SIGN_IN.search(title))
 
 
 class StatusError(ProtocolError):

@@ -15,6 +15,7 @@ from typing import Any, Final
 from .. import addresses
 from ..errors import FluxError, SpaceAsleep, SpaceBroken, SpaceNotFound, SpacePaused
 from ..types import Space
+from .answer import PAGE_READ
 from .connection import Connection
 from .wire import parse, plain
 
@@ -161,16 +162,12 @@ _PAGES = (
 )
 
 
-_PAGE_READ = 64 * 2**10
-"""Characters of a page that are read: the Hub's own pages are shorter."""
-
-
 def read_page(text: str) -> str:
     """Return the words of the first 64 Ki characters of an HTML page, without its scripts and styles.
 
     Takes time linear in the length, whatever the page holds; `html.parser` does not.
     """
-    before, *parts = text[:_PAGE_READ].split("<")
+    before, *parts = text[:PAGE_READ].split("<")
     words, hidden = [before], ""
     for part in parts:
         tag, _, after = part.partition(">")

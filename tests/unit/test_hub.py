@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from flux_magic.errors import ResponseError, SpaceAsleep, SpaceBroken, SpaceNotFound, SpacePaused
+from flux_magic.providers.answer import Answer, check_login
 from flux_magic.providers.hub import address, check_page, check_stage
+from tests.support.growth import assert_linear
 
 
 @pytest.mark.parametrize(
@@ -56,3 +58,13 @@ def test_the_hub_may_be_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert address() == "http://127.0.0.1:9"
     monkeypatch.delenv("HF_ENDPOINT")
     assert address() == "https://huggingface.co"
+
+
+@pytest.mark.parametrize("part", ["<script ", "<script>", "<!--", "<a ", "<", "<a b='", "&#1;", "<title>", " < "])
+def test_a_page_of_malice_takes_a_time_that_grows_with_its_length_alone(part: str) -> None:
+    def look(page: str) -> None:
+        with pytest.raises(ResponseError):
+            check_page(page)
+        check_login(Answer(200, page, redirected=True))
+
+    assert_linear(lambda size: f"<!doctype html>{part * (size // len(part))}", look, 250_000)

@@ -381,7 +381,7 @@ def test_a_records_space_is_asked_where_the_person_has_named_it(
             "not asked: it was made by http://x.example/$(id);id; to ask it, add --space 'http://x.example/$(id);id'",
             id="made for a shell",
         ),
-        pytest.param("\x1b[31mno\nSpace", None, "not asked: it was made by [31mno Space", id="no Space"),
+        pytest.param("\x1b[31mno\nSpace", None, "not asked: it was made by \ufffd[31mno Space", id="no Space"),
         pytest.param(
             "https://me:secret@x.example", None, "not asked: it was made by https://***@x.example", id="with a password"
         ),
