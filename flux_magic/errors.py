@@ -65,9 +65,14 @@ def masked(text: str) -> str:
 _STEERING = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+def without_controls(text: str) -> str:
+    """Return the text with U+FFFD in place of what steers a terminal or cannot be encoded."""
+    return _STEERING.sub("\ufffd", text)
+
+
 def cleaned(text: str) -> str:
-    """Return the text with no secret in it, and U+FFFD in place of what steers a terminal or cannot be encoded."""
-    return _STEERING.sub("\ufffd", masked(text))
+    """Return the text as by `without_controls`, with no secret in it."""
+    return without_controls(masked(text))
 
 
 class FluxError(Exception):

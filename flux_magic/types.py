@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from .addresses import HUB_ID, app_url, id_from_page, without_wrapping
 from .calls import checked_class
-from .errors import InvalidRequest, cleaned, shown
+from .errors import InvalidRequest, shown, without_controls
 
 MAX_SEED = 2**31 - 1
 """The largest seed that the public Space takes; the smallest is 0."""
@@ -213,13 +213,13 @@ _URL_SAFE = "%/:=&?~#+!$,;'@[]*"
 
 
 def printable(text: str) -> str:
-    """Return `text` on one line, with nothing in it that steers a terminal and no secret."""
-    return cleaned(" ".join(text.split()))
+    """Return `text` on one line, with nothing in it that steers a terminal."""
+    return without_controls(" ".join(text.split()))
 
 
 def markdown_text(text: str) -> str:
     """`text` on one line, with everything escaped that Markdown, HTML or MathJax would read as markup."""
-    return re.sub(r"([\\`*_{}\[\]<>()#|!$~&])", r"\\\1", printable(text))
+    return re.sub(r"([\\`*_{}\[\]<>()#|!$~&])", r"\\\1", " ".join(text.split()))
 
 
 Event = Waiting | Queued | Running | Log | Preview | ImageResponse

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..errors import FluxError
+from ..errors import FluxError, masked
 from ..types import printable
 
 
 def one_line(text: str, most: int = 300) -> str:
     """`text` on one line of at most this many letters, with nothing in it that steers a terminal, and no secret."""
-    kept = printable(text)
+    kept = masked(printable(text))
     return kept if len(kept) <= most else f"{kept[: most - 3].rstrip()}..."
 
 

@@ -13,5 +13,5 @@ from tests.support.kernel import Kernel, running_kernel
 def kernel(space: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     """A kernel in an empty folder, with the extension loaded and the local Space as its Space."""
     with running_kernel(tmp_path_factory.mktemp("notebooks"), FLUX_MAGIC_SPACE=space) as running:
-        running.ok("%load_ext flux_magic")
+        running.ok("import flux_magic\n%load_ext flux_magic")
         yield running
