@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
 from . import keepsake, picture
 from . import record as records
 from .errors import NotAnImage, RecordError, SaveError
-from .files import write_whole
+from .files import MOST_RECORD, read_file, write_whole
 from .record import Carried
 from .types import Record
-
-_MOST_JSON: Final = 2**20
-"""A file beside an image that has more bytes than this is no record."""
 
 
 def record_text(record: Record) -> str:
@@ -49,7 +44,7 @@ def carried_beside(path: Path, data: bytes) -> Carried | None:
                 return Carried(record, keepsake.copy_of(data, record, place, same_pixels=True))
     if len(found) > 1:
         with suppress(NotAnImage):
-            digest = picture.pixel_digest(picture.decode(data))
+            digest = picture.digest_of(data)
             found.sort(key=lambda record: all(file.digest != digest for file in record.files))
     return Carried(found[0]) if found else None
 
@@ -82,16 +77,14 @@ def write_beside(place: Path, record: Record, *, overwrite: bool) -> None:
 def _read(place: Path) -> Record | None:
     """Return the record in a file; None for a file that is not there, cannot be read or holds none."""
     with suppress(OSError, RecordError):
-        facts = place.stat()
-        if stat.S_ISREG(facts.st_mode) and facts.st_size <= _MOST_JSON:
-            return records.from_dict(records.loads(place.read_bytes()))
+        return records.from_dict(records.loads(read_file(place, MOST_RECORD, within=place.parent)))
     return None
 
 
 def _is_of(record: Record, path: Path) -> bool:
     """Return if a record is of the image that is at `path` now."""
     with suppress(OSError):
-        data = path.read_bytes()
+        data = read_file(path)
         hashes = {keepsake.sha256(one) for one in keepsake.readings(data)}
         return any(file.sha256 in hashes for file in record.files)
     return False

@@ -6,12 +6,12 @@ They are read by `c2pa-python`, which the extra `sign` installs; nothing is fetc
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from . import keepsake
+from .bounded_json import parse_json
 from .formats import media_type_of
 from .types import printable
 
@@ -66,10 +66,10 @@ def _read(data: bytes) -> Credentials:
             c2pa.Context.from_dict(_OFFLINE) as context,
             c2pa.Reader(media_type_of(data), io.BytesIO(data), context=context) as reader,
         ):
-            return _credentials(json.loads(reader.json()))
+            return _credentials(parse_json(reader.json()))
     except AttributeError:
         return Credentials("unread", detail=f"this c2pa-python is too old: {INSTALL} --upgrade")
-    except (c2pa.C2paError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (c2pa.C2paError, OSError, ValueError, KeyError, TypeError) as error:
         if str(error).startswith("Remote"):
             return Credentials("unread", detail="they are on a server, which is not asked")
         return Credentials("unread", detail=f"they cannot be read: {_short(error)}")

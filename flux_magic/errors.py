@@ -309,4 +309,6 @@ def shown(value: object) -> str:
         text = repr(value)
     except ValueError:  # Python writes no number of over 4300 digits
         return "a number of very many digits"
+    except RecursionError:
+        return "a value of very deep nesting"
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 import zlib
 from typing import Final
 
+from .bounded_json import parse_json
 from .errors import NotAnImage, UnreadableFormat
 
 MEDIA_TYPES: Final = {
@@ -180,7 +180,7 @@ def _is_json(text: str, *, whole: bool) -> bool:
     if not whole:
         return bool(re.match(r'[\[{]\s*["\[{\d]', text))
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+        parse_json(text)
+    except ValueError:
         return False
     return True

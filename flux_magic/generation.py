@@ -13,7 +13,7 @@ from . import display, file_names, keepsake, picture, prompt
 from .beside import place_beside, write_beside
 from .calls import checked_class, path_text
 from .errors import FluxError, InvalidRequest, NotAnImage, SaveError
-from .files import check_writable, expand, write_whole
+from .files import check_writable, expand, read_file, write_whole
 from .notes import note, once
 from .store import Stored, read_picture
 from .types import FileRecord, ImageRequest, Log, Preview, Queued, Record, Running, Waiting
@@ -356,7 +356,7 @@ def _write(encoded: bytes, path: Path, *, overwrite: bool) -> None:
 def _difference(encoded: bytes, path: Path) -> str:
     """What is there in place of the same picture; empty where it is the same: of one that is signed, all its bytes."""
     try:
-        there = path.read_bytes()
+        there = read_file(path)
         if there == encoded:
             return ""
         if picture.describe(there).digest != picture.describe(encoded).digest:

@@ -28,7 +28,7 @@ def copy_of(data: bytes, record: Record, place: int, *, same_pixels: bool = Fals
     return Copy(
         file=place,
         media_type=formats.media_type_of(data) or "",
-        digest=delivered.digest if same_pixels else picture.pixel_digest(picture.decode(data)),
+        digest=delivered.digest if same_pixels else picture.digest_of(data),
         sha256=bare_sha256(data),
     )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .bounded_json import parse_json
+from .files import read_file
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -36,7 +38,7 @@ class NextCell:
     def has(self, text: str) -> bool:
         """Return whether the saved notebook has such a cell there."""
         try:
-            cells = json.loads(Path(self.notebook).read_bytes())["cells"] if self.notebook else []
+            cells = parse_json(read_file(Path(self.notebook)))["cells"] if self.notebook else []
             sources = [(one.get("id"), "".join(one["source"])) for one in cells]
         except (OSError, ValueError, KeyError, TypeError, AttributeError):  # not saved yet, or of an older format
             return False

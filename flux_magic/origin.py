@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,13 +13,10 @@ from . import record as records
 from .beside import carried_beside
 from .credentials import Credentials
 from .errors import FluxError, InvalidRequest, NotAnImage, RecordError
-from .files import expand
+from .files import expand, read_file
 from .generation import Generation, ImageFile
 from .record import Carried
 from .types import SIZE_STEP, UNKNOWN, Record
-
-MOST_BYTES: Final = 256 * 2**20
-"""A file of more bytes than this is not read."""
 
 _OURS: Final = "flux_magic"
 
@@ -166,15 +162,7 @@ _READ_TOOLS: Final = (
 def _read(name: str) -> tuple[Path, bytes]:
     try:
         path = Path(expand(name))
-        found = path.stat()
-        if found.st_size > MOST_BYTES:
-            mib = found.st_size // 2**20
-            raise NotAnImage(f"{name} has {mib} MiB: no image of over {MOST_BYTES // 2**20} MiB is read")
-        if not stat.S_ISREG(found.st_mode):  # a device may have no end, and a pipe no beginning
-            raise InvalidRequest(f"cannot read {name}: it is no file")
-        data = path.read_bytes()
-    except FluxError:
-        raise
+        data = read_file(path)
     except (OSError, ValueError, RuntimeError) as exc:  # of a NUL; of a home that is not known
         reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
         raise InvalidRequest(f"cannot read {name}: {reason}") from exc
@@ -191,7 +179,7 @@ def _beside(path: Path, data: bytes) -> Carried | None:
     if carried is None or carried.copy is not None:
         return carried
     with contextlib.suppress(NotAnImage):
-        digest = picture.pixel_digest(picture.decode(data))
+        digest = picture.digest_of(data)
         for place, file in enumerate(carried.record.files):
             if file.digest == digest:
                 return Carried(carried.record, keepsake.copy_of(data, carried.record, place, same_pixels=True))
@@ -214,7 +202,7 @@ def _is_what_it_was(carried: Carried, data: bytes) -> bool:
     if carried.copy is None or keepsake.is_untouched(data, carried):
         return True
     try:
-        return picture.pixel_digest(picture.decode(data)) == carried.copy.digest
+        return picture.digest_of(data) == carried.copy.digest
     except NotAnImage:
         return False
 

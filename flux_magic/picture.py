@@ -8,10 +8,12 @@ import importlib.util
 import io
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
-from . import formats
+from . import formats, pixels
 from .errors import InvalidRequest, NotAnImage, UnreadableFormat
 from .types import FileRecord
 
@@ -36,8 +38,8 @@ SEALED: Final = frozenset({"image/gif", "image/avif"})
 
 media_type_of = formats.media_type_of
 
-MOST_PIXELS: Final = 64_000_000
-"""A picture with more pixels than this is not decoded."""
+MOST_SIDES: Final = {"image/jpeg": 65_500, "image/webp": 16_383}
+"""The longest side that an encoder takes, in pixels."""
 
 _MOVING: Final = SEALED | {"image/png", "image/webp"}
 _DIGEST_TAG: Final = b"flux_magic pixels 1\n"
@@ -85,20 +87,62 @@ def decode(data: bytes) -> Image:
 
     Raises NotAnImage for what is no PNG, JPEG, WebP, GIF or AVIF, is damaged, or has over 64 million pixels.
     """
-    from PIL import Image, UnidentifiedImageError
+    with decoded(data) as image:
+        return image
 
+
+@contextmanager
+def decoded(data: bytes) -> Iterator[Image]:
+    """Decode an image as `decode` does, and keep other threads from decoding more than there is memory for.
+
+    The block should end with the last use of the image.
+    """
     load()
     name = check_readable("the picture that the Space sent", data)
-    try:
-        image = Image.open(io.BytesIO(data), formats=(name.upper(),))
-        if image.width * image.height > MOST_PIXELS:
-            raise NotAnImage(f"the picture has {image.width}×{image.height} pixels: more than {MOST_PIXELS:,}")
-        image.load()
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, struct.error) as exc:
-        raise NotAnImage(f"the picture that the Space sent is damaged: {exc}", "Run the cell again.") from exc
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
-        raise NotAnImage(f"the picture that the Space sent is too large to be decoded: {exc}") from exc
+    image = opened(data, name)
+    with pixels.budget.taking(image.width * image.height):
+        with _translated():
+            image.load()
+        yield image
+
+
+def opened(data: bytes, name: str) -> Image:
+    """Return an image of the format with this name, of which nothing is decoded yet; raises NotAnImage.
+
+    `Image.open` warns of large images; here they are refused.
+    """
+    from PIL import Image
+
+    from .metadata.parts import check_parts, told_size
+
+    check_parts(data)
+    _check_pixels(*told_size(data))
+    with _translated():
+        image = Image.OPEN[name.upper()][0](io.BytesIO(data), "")
+    _check_pixels(image.width, image.height)
     return image
+
+
+def _check_pixels(width: int, height: int) -> None:
+    if width * height > pixels.MOST:
+        raise NotAnImage(f"the picture has {width}×{height} pixels: more than {pixels.MOST:,}")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn into NotAnImage whatever Pillow raises for bytes that are no image."""
+    from PIL.Image import DecompressionBombError, DecompressionBombWarning
+
+    try:
+        yield
+    except (*_OF_PILLOW, DecompressionBombError, DecompressionBombWarning) as exc:
+        raise NotAnImage(f"the picture that the Space sent is damaged: {exc}", "Run the cell again.") from exc
+
+
+_OF_PILLOW: Final = (
+    *(OSError, ValueError, SyntaxError, LookupError, TypeError, EOFError, ArithmeticError, RuntimeError),
+    *(struct.error, zlib.error, MemoryError),
+)
 
 
 def decoder(*media_types: str) -> str:
@@ -123,26 +167,46 @@ def _decoder(*, avif: bool) -> str:
 
 def frames(data: bytes) -> int:
     """The number of frames of an animation, 1 of any other image; raises NotAnImage as `decode` does."""
-    return int(getattr(decode(data), "n_frames", 1)) if media_type_of(data) in _MOVING else 1
+    if media_type_of(data) not in _MOVING:
+        return 1
+    load()
+    image = opened(data, check_readable("the picture that the Space sent", data))
+    with _translated():
+        return int(getattr(image, "n_frames", 1))
+
+
+def is_animated(data: bytes) -> bool:
+    """Return if an image has more than one frame, or a JPEG more than one image; raises NotAnImage as `decode` does."""
+    load()
+    image = opened(data, check_readable("the picture that the Space sent", data))
+    with _translated():
+        return bool(getattr(image, "is_animated", False))
 
 
 def pixel_digest(image: Image) -> str:
     """sha256 over a version tag, width and height (4 bytes each, big-endian) and the RGBA8 pixels."""
     digest = hashlib.sha256(_DIGEST_TAG + struct.pack(">II", image.width, image.height))
-    digest.update(image.convert("RGBA").tobytes())
+    for band in pixels.bands(image):
+        digest.update(band.convert("RGBA").tobytes())
     return digest.hexdigest()
+
+
+def digest_of(data: bytes) -> str:
+    """Return the digest of a file's pixels; raises NotAnImage as `decode` does."""
+    with decoded(data) as image:
+        return pixel_digest(image)
 
 
 def describe(data: bytes) -> FileRecord:
     """What a delivered file is; raises NotAnImage as `decode` does."""
-    image = decode(data)
-    return FileRecord(
-        media_type=media_type_of(data) or "",
-        width=image.width,
-        height=image.height,
-        digest=pixel_digest(image),
-        sha256=hashlib.sha256(data).hexdigest(),
-    )
+    with decoded(data) as image:
+        return FileRecord(
+            media_type=media_type_of(data) or "",
+            width=image.width,
+            height=image.height,
+            digest=pixel_digest(image),
+            sha256=hashlib.sha256(data).hexdigest(),
+        )
 
 
 def for_notebook(data: bytes, inline: str | None) -> tuple[str, bytes]:
@@ -152,13 +216,18 @@ def for_notebook(data: bytes, inline: str | None) -> tuple[str, bytes]:
     lossy WebP as JPEG (its losses are there already), lossless WebP and whatever has alpha as PNG, and so the first
     frame of a GIF and AVIF, which not every front end shows.
 
-    Raises NotAnImage as `decode` does, where it has to be encoded anew.
+    An image that is too long for its encoding is PNG. Raises NotAnImage as `decode` does, if it has to be encoded.
     """
     media_type = media_type_of(data)
     if inline is None:
         inline = "jpeg" if media_type == "image/jpeg" or _is_lossy_webp(data) else "png"
     wanted = f"image/{inline}"
-    return wanted, as_type(data, wanted)
+    if media_type == wanted:
+        return wanted, data
+    with decoded(data) as image:
+        if max(image.size) > MOST_SIDES.get(wanted, max(image.size)):
+            wanted = "image/png"
+        return wanted, _encode(image, wanted)
 
 
 def is_exact(delivered: str, media_type: str | None) -> bool:
@@ -176,19 +245,23 @@ def keeps_pixels(data: bytes, media_type: str) -> bool:
 
 def thumbnail(data: bytes, longest: int) -> bytes:
     """The picture as a small JPEG, `longest` pixels wide or high at most; raises NotAnImage as `decode` does."""
-    image = _on_white(decode(data))
-    image.thumbnail((longest, longest))
+    with decoded(data) as image:
+        small = _on_white(image)
+        small.thumbnail((longest, longest))
     out = io.BytesIO()
-    image.save(out, "JPEG", quality=80)
+    small.save(out, "JPEG", quality=80)
     return out.getvalue()
 
 
 def as_type(data: bytes, media_type: str) -> bytes:
     """The picture in the encoding of this media type: as it is where that fits, whose pixels are not looked at.
 
-    Raises NotAnImage as `decode` does.
+    Raises NotAnImage as `decode` does, InvalidRequest if the encoding takes no image of this size.
     """
-    return data if media_type_of(data) == media_type else _encode(decode(data), media_type)
+    if media_type_of(data) == media_type:
+        return data
+    with decoded(data) as image:
+        return _encode(image, media_type)
 
 
 def as_suffix(data: bytes, path: PurePath) -> bytes:
@@ -209,7 +282,18 @@ def checked_suffix(path: PurePath, delivered: str = "") -> str:
     return media_type
 
 
+def check_sides(size: tuple[int, int], media_type: str) -> None:
+    """Raise InvalidRequest if an image of this size cannot be encoded as this media type."""
+    most = MOST_SIDES.get(media_type)
+    if most is not None and max(size) > most:
+        kind = next(name for name, known in formats.MEDIA_TYPES.items() if known == media_type)
+        raise InvalidRequest(
+            f"cannot save {size[0]}×{size[1]} pixels as {kind}, which has at most {most:,} on a side: save as .png"
+        )
+
+
 def _encode(image: Image, media_type: str) -> bytes:
+    check_sides(image.size, media_type)
     out = io.BytesIO()
     if media_type == "image/png":
         if image.mode in _COLOUR_TYPES and not image.info.keys() & {"icc_profile", "transparency"}:
@@ -233,12 +317,14 @@ def _png(image: Image) -> bytes:
     """
     from PIL import Image, ImageChops
 
-    left = Image.new(image.mode, image.size, 0)
-    left.paste(image, (1, 0))
-    raw = ImageChops.subtract_modulo(image, left).tobytes()
-    row = len(raw) // image.height
     coder = zlib.compressobj(strategy=zlib.Z_RLE)
-    body = [coder.compress(b"\1" + raw[start : start + row]) for start in range(0, len(raw), row)]  # 1 is Sub
+    body = []
+    for band in pixels.bands(image):
+        left = Image.new(band.mode, band.size, 0)
+        left.paste(band, (1, 0))
+        raw = ImageChops.subtract_modulo(band, left).tobytes()
+        row = len(raw) // band.height
+        body += [coder.compress(b"\1" + raw[start : start + row]) for start in range(0, len(raw), row)]  # 1 is Sub
     header = struct.pack(">IIBBBBB", *image.size, 8, _COLOUR_TYPES[image.mode], 0, 0, 0)
     chunks = {b"IHDR": header, b"IDAT": b"".join([*body, coder.flush()]), b"IEND": b""}
     return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(name, data) for name, data in chunks.items())
@@ -254,9 +340,13 @@ def _on_white(image: Image) -> Image:
     from PIL import Image
 
     if not image.has_transparency_data:
-        return image.convert("RGB")
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
+    whole, top = Image.new("RGB", image.size), 0
+    for band in pixels.bands(image):
+        white = Image.new("RGBA", band.size, "white")
+        whole.paste(Image.alpha_composite(white, band.convert("RGBA")), (0, top))
+        top += band.height
+    return whole
 
 
 def _is_lossy_webp(data: bytes) -> bool:

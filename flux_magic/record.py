@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from .bounded_json import parse_json
 from .errors import InvalidRequest, RecordError, shown
 from .formats import MEDIA_TYPES, READ
 from .sent import sanitize
@@ -93,11 +94,9 @@ def carried_from(value: object) -> Carried:
 def loads(text: str | bytes) -> Any:
     """JSON as values; raises RecordError where it is none."""
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return parse_json(text, parse_constant=_no_constant)
     except ValueError as exc:
         raise RecordError(f"the record is no JSON: {exc}") from exc
-    except RecursionError as exc:
-        raise RecordError("the record is no JSON: it is nested too deeply") from exc
 
 
 def _no_constant(name: str) -> None:

@@ -71,7 +71,7 @@ def add_records(data: bytes, contents: Contents) -> bytes:
         return data
     copy = {"media_type": picture.media_type_of(data) or "", "sha256": keepsake.bare_sha256(data)}
     with suppress(NotAnImage):  # a very large sheet is not decoded
-        copy["digest"] = picture.pixel_digest(picture.decode(data))
+        copy["digest"] = picture.digest_of(data)
     axes = [{"name": axis.name, "values": list(axis.values)} for axis in contents.axes]
     text = json.dumps({"sheet": list(contents.carried), "axes": axes, "copy": copy}, separators=(",", ":"))
     if len(text) > MOST_TEXT:
@@ -123,6 +123,7 @@ class SheetImage(Image.Image):
             super().save(fp, format, **params)
             return
         assert self._contents is not None  # noqa: S101 - it is whole
+        picture.check_sides(self.size, f"image/{kind.lower()}")
         out = io.BytesIO()
         super().save(out, kind, **params)
         data = add_records(out.getvalue(), self._contents)

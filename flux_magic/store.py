@@ -28,7 +28,7 @@ from . import keepsake, picture
 from . import record as records
 from .beside import record_text
 from .errors import InvalidRequest, RecordError, StoreError
-from .files import write_whole
+from .files import MOST_RECORD, locate_file, read_file, write_whole
 from .settings import Settings, shared_folders, store_folder
 from .types import UNKNOWN, Record
 
@@ -58,6 +58,15 @@ class Stored:
     def files(self) -> list[Path]:
         """The pictures, in the record's order."""
         return _pictures(self.path, self.record)
+
+    @property
+    def has_image(self) -> bool:
+        """True if the first image's file is there and can be read."""
+        try:
+            locate_file(self.files[0], within=_root(self.path))
+        except OSError:
+            return False
+        return True
 
     def read(self, place: int = 0) -> bytes:
         """The bytes of one of the pictures, as delivered; raises StoreError where they are not there any more."""
@@ -164,7 +173,8 @@ class Store:
     def _opened(self, paths: Iterable[Path]) -> Iterator[Stored]:
         for path in paths:
             try:
-                yield Stored(records.from_dict(records.loads(path.read_bytes())), path)
+                data = read_file(path, MOST_RECORD, within=_root(path))
+                yield Stored(records.from_dict(records.loads(data)), path)
             except FileNotFoundError:  # somebody deleted it just now
                 continue
             except RecordError as error:
@@ -222,15 +232,23 @@ def read_picture(path: Path, sha256: str) -> bytes:
     Raises StoreError where they are not there any more, or others.
     """
     try:
-        data = path.read_bytes()
-    except OSError as exc:
+        data = read_file(path, within=_root(path))
+    except FileNotFoundError as exc:
         raise StoreError(f"the image {path.name} is not in the store any more: {exc.strerror}", _AGAIN) from exc
+    except OSError as exc:
+        raise StoreError(f"the image {path.name} in the store cannot be read: {exc.strerror}", _AGAIN) from exc
     for found in keepsake.readings(data):
         if keepsake.sha256(found) == sha256:
             return found
     raise StoreError(f"the image {path.name} in the store is not what was delivered: it is damaged", _AGAIN)
 
 
+def _root(path: Path) -> Path:
+    """Return the store's folder in which a file is, by itself or in the folder of a month."""
+    return path.parent.parent if _MONTH.fullmatch(path.parent.name) else path.parent
+
+
+_MONTH: Final = re.compile(r"\d{4}-\d\d")
 _AGAIN = "The cell makes it again, with --fresh."
 
 
@@ -258,7 +276,7 @@ def _months(folder: Path) -> list[str]:
     """The folders of a store, the newest first."""
     try:
         with os.scandir(folder) as entries:
-            months = [entry.name for entry in entries if re.fullmatch(r"\d{4}-\d\d", entry.name) and entry.is_dir()]
+            months = [entry.name for entry in entries if _MONTH.fullmatch(entry.name) and entry.is_dir()]
     except (OSError, ValueError):
         return []
     return sorted(months, reverse=True)

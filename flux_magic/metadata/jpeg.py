@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from . import exif, xmp
 from .codings import decode_any
+from .parts import ALONE, check_parts, find_marker
 from .texts import MOST_TEXT, Found, Written, damaged, too_long
 
 _EXIF: Final = b"Exif\0\0"
@@ -22,8 +23,6 @@ _MOST: Final = 65533
 """What a segment holds: its length, in two bytes, counts these two as well."""
 
 _APP0, _APP1, _APP11, _SOS, _EOI, _COM = 0xE0, 0xE1, 0xEB, 0xDA, 0xD9, 0xFE
-_ALONE: Final = {0x01, *range(0xD0, 0xD9)}
-"""The markers that have no length after them."""
 
 
 class _Segment(NamedTuple):
@@ -94,22 +93,21 @@ def _names_credentials(segments: Iterable[_Segment]) -> bool:
 
 def _segments(data: bytes) -> tuple[list[_Segment], bytes]:
     """What comes before the first scan, and the rest from there on. Fill bytes belong to what they precede."""
+    check_parts(data)
     segments: list[_Segment] = []
     position = 2
     while True:
         marker, start = _marker(data, position)
         if marker in {_SOS, _EOI}:
             return segments, data[position:]
-        end = start if marker in _ALONE else _end(data, marker, start)
+        end = start if marker in ALONE else _end(data, marker, start)
         segments.append(_Segment(marker, data[position:end], data[start + 2 : end]))
         position = end
 
 
 def _marker(data: bytes, position: int) -> tuple[int, int]:
     """The marker that stands here, behind fill bytes if there are any, and where it ends."""
-    after = position
-    while data[after : after + 1] == b"\xff":
-        after += 1
+    after = find_marker(data, position)
     if after >= len(data):
         raise damaged("JPEG", "it ends before its first scan")
     if after == position or not data[after]:

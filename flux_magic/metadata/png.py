@@ -13,6 +13,7 @@ from ..errors import NotAnImage, shown
 from ..picture import png_chunk
 from . import exif, xmp
 from .codings import decode_latin
+from .parts import check_parts
 from .texts import MOST_TEXT, Found, Written, damaged, four, speakable, too_long
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
@@ -114,6 +115,7 @@ def _signs(chunk: _Chunk) -> bool:
 
 def _chunks(data: bytes) -> tuple[list[_Chunk], bytes]:
     """The chunks from `IHDR` to `IEND`, and whatever follows them."""
+    check_parts(data)
     chunks: list[_Chunk] = []
     position = len(_SIGNATURE)
     while not chunks or chunks[-1].name != b"IEND":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from typing import Final
 
+from .. import picture
 from ..errors import NotAnImage
 from . import exif
 from .texts import Found, Written
@@ -30,12 +30,11 @@ def read(data: bytes) -> Found:
 
 
 def _exif_of(data: bytes) -> bytes:
-    from PIL import Image, UnidentifiedImageError
-
+    if not picture.reads_avif():
+        return b""
     try:
-        with Image.open(io.BytesIO(data), formats=("AVIF",)) as image:
-            found = image.info.get("exif", b"")
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError, Warning):
+        found = picture.opened(data, "AVIF").info.get("exif", b"")
+    except NotAnImage:
         return b""
     return found if isinstance(found, bytes) else b""
 

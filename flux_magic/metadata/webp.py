@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from . import exif, xmp
+from .parts import check_parts
 from .texts import MOST_TEXT, Found, Written, damaged, four, too_long
 
 _PICTURES: Final = {b"VP8 ", b"VP8L", b"ANMF"}
@@ -80,6 +81,7 @@ def _chunks(data: bytes) -> tuple[list[_Chunk], bytes]:
     whole = 8 + int.from_bytes(data[4:8], "little")
     if whole > len(data):
         raise damaged("WebP", f"it says that it has {whole} bytes, and has {len(data)}")
+    check_parts(data)
     chunks: list[_Chunk] = []
     position = 12
     while position < whole:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from ..bounded_json import parse_json
 from ..errors import LoginRequired, ProtocolError, QueueFull, RateLimited, ResponseError, TokenRefused
 from ..types import printable
 
@@ -107,8 +107,8 @@ def http_error(answer: Answer) -> ResponseError:
 
 def _json_or_none(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parse_json(text)
+    except ValueError:
         return None
 
 

@@ -7,6 +7,7 @@ stream's end cuts off before its blank line is still given out (`finish`), since
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from dataclasses import dataclass
 
@@ -26,15 +27,15 @@ class Decoder:
 
     def __init__(self) -> None:
         self._utf8 = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
-        self._pending: list[str] = []
+        self._pending = io.StringIO()
         self._after_cr = False
         self._name = ""
-        self._data: list[str] = []
+        self._data = io.StringIO()
 
     @property
     def held(self) -> int:
         """The characters of the event that is not whole yet."""
-        return sum(len(part) for part in (*self._pending, *self._data))
+        return self._pending.tell() + self._data.tell()
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """The events that this chunk completes."""
@@ -43,8 +44,7 @@ class Decoder:
     def finish(self) -> list[ServerSentEvent]:
         """The events that the end of the stream completes."""
         events = self._take(self._utf8.decode(b"", final=True))
-        last = self._line("".join(self._pending))
-        self._pending = []
+        last = self._line(_taken(self._pending))
         return [*events, *last, *self._line("")]
 
     def _take(self, text: str) -> list[ServerSentEvent]:
@@ -56,10 +56,8 @@ class Decoder:
         *lines, rest = _LINE_END.split(text)
         events: list[ServerSentEvent] = []
         for line in lines:
-            events += self._line("".join([*self._pending, line]))
-            self._pending = []
-        if rest:
-            self._pending.append(rest)
+            events += self._line(_taken(self._pending) + line if self._pending.tell() else line)
+        self._pending.write(rest)
         return events
 
     def _line(self, line: str) -> list[ServerSentEvent]:
@@ -68,12 +66,20 @@ class Decoder:
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if field == "data":
-            self._data.append(value)
+            self._data.write(f"{value}\n")
         elif field == "event":
             self._name = value
         return []
 
     def _dispatch(self) -> list[ServerSentEvent]:
-        name, data = self._name or "message", self._data
-        self._name, self._data = "", []
-        return [ServerSentEvent(name, "\n".join(data))] if data else []
+        name, data = self._name or "message", _taken(self._data)
+        self._name = ""
+        return [ServerSentEvent(name, data[:-1])] if data else []
+
+
+def _taken(buffer: io.StringIO) -> str:
+    """Return what is in a buffer, which is empty then."""
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text

@@ -6,13 +6,13 @@ Measured against Gradio 4.44, 5.50 and 6.31; Gradio's own sources are the only s
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urljoin, urlsplit
 
+from ..bounded_json import parse_json
 from ..errors import (
     CancelledByServer,
     EmptyResult,
@@ -187,8 +187,8 @@ def plain(text: object) -> str:
 def parse(data: str) -> Any:
     """JSON, or the text itself where it is none."""
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
+        return parse_json(data)
+    except ValueError:
         return data
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ..bounded_json import check_count
 from ..metadata import unescaped
 from .values import Recipe, Unmatched, as_text, json_object
 
@@ -108,6 +109,7 @@ def _without_json(line: str) -> tuple[str, list[Any]]:
     for key in _JSON:
         start = line.find(key)
         try:
+            check_count(line)
             found, end = json.JSONDecoder().raw_decode(line, start + len(key)) if start >= 0 else (None, 0)
         except (ValueError, RecursionError):
             continue

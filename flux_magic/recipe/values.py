@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..bounded_json import parse_json
 from ..types import MAX_SEED
 
 MOST_PHRASES: Final = 20
@@ -117,8 +117,8 @@ _SUFFIX = re.compile(r"\.(?:safetensors|sft|ckpt|gguf|pth?|bin)\Z", re.IGNORECAS
 def json_object(text: str) -> dict[str, Any] | None:
     """The JSON object that a text is; None for everything else."""
     try:
-        found = json.loads(text, parse_int=_number, strict=False)
-    except (ValueError, RecursionError):
+        found = parse_json(text, parse_int=_number, strict=False)
+    except ValueError:
         return None
     return found if isinstance(found, dict) else None
 

@@ -132,7 +132,7 @@ def _place(carried: Carried, line: str | None, data: bytes | None) -> int:
     digest = line or ""
     if not line and data is not None and len(digests) > 1:
         with suppress(NotAnImage):
-            digest = picture.pixel_digest(picture.decode(data))
+            digest = picture.digest_of(data)
     return next((place for place, known in enumerate(digests) if digest and known.startswith(digest)), 0)
 
 

@@ -149,7 +149,7 @@ def _compare_sheet(sheet: sheet_file.SheetRecord, data: bytes) -> Examined:
     if sheet.is_whole(data):
         return Examined(Outcome.INTACT, images, checkable=False, sheet=True)
     with suppress(NotAnImage):
-        if picture.pixel_digest(picture.decode(data)) == sheet.digest:
+        if picture.digest_of(data) == sheet.digest:
             return Examined(Outcome.REENCODED, f"{images}, the same pixels", checkable=False, sheet=True)
     return Examined(Outcome.ALTERED, f"{images}, {_ALTERED}", checkable=False, sheet=True)
 
@@ -183,13 +183,12 @@ _ALTERED: Final = "altered since it was made"
 def _of_bytes(seen: Evidence, data: bytes) -> tuple[Outcome, str]:
     """What became of the picture's bytes; raises NotAnImage where they are none any more."""
     carried = seen.carried
-    image = picture.decode(data)
-    digest = picture.pixel_digest(image)
+    digest = picture.digest_of(data)
     if carried.copy is not None and keepsake.is_untouched(data, carried):
         if digest != carried.copy.digest and _decodes_alike(carried.record, carried.copy):
             return Outcome.EDITED, "the record was edited: its digest is not that of these pixels"
         return Outcome.INTACT, ""
-    if getattr(image, "n_frames", 1) > 1:  # of which a digest is that of the first
+    if picture.is_animated(data):  # of which a digest is that of the first
         return Outcome.ALTERED, f"{_ALTERED}: it has more than one frame"
     if carried.copy is not None:
         if digest == carried.copy.digest:

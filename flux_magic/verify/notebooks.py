@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from .. import keepsake, sheet_file
+from ..bounded_json import parse_json
 from ..errors import RecordError
+from ..files import read_file
 from ..record import carried_from
 from ..settings import MOST_SWEPT, resolve
 from ..store import BESIDE, Store, store_of
@@ -26,12 +27,13 @@ def read_notebook(path: Path, found: Found) -> None:
     """Add a notebook's pictures to what was found; one that cannot be read is a problem."""
     label = path.as_posix()
     try:
-        notebook = json.loads(path.read_bytes())
+        notebook = parse_json(read_file(path))
     except OSError as error:
         found.problems.append(f"{label}: cannot be read: {error.strerror}")
         return
-    except (ValueError, RecursionError):
-        found.problems.append(f"{label}: no notebook: it is no JSON")
+    except ValueError as error:
+        why = str(error) if error.args[0].startswith("it ") else "it is no JSON"
+        found.problems.append(f"{label}: no notebook: {why}")
         return
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         found.problems.append(f"{label}: no notebook of format 4: it has no cells")
@@ -107,7 +109,7 @@ def _kept(told: Any, known: Store) -> Path | None:
         record = carried_from(told).record
     except RecordError:  # told with the image itself
         return None
-    return next((stored.files[0] for stored in known.of(record) if stored.files[0].is_file()), None)
+    return next((stored.files[0] for stored in known.of(record) if stored.has_image), None)
 
 
 def _mapping(value: Any, name: str) -> Mapping[str, Any]:

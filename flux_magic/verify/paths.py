@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
-from typing import Final
 
 from ..beside import records_beside
 from ..calls import path_text
 from ..errors import InvalidArgument, shown
+from ..files import locate_file
 from ..formats import READ
 from ..picture import SEALED, SUFFIXES
 from .notebooks import read_notebook
@@ -18,10 +17,6 @@ from .subjects import NOTEBOOK, Found, Subject
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 """One path or several, as they were given: labels show them so, and nothing of the machine's that nobody typed."""
-
-
-_MOST_BYTES: Final = 256 * 2**20
-"""A file of more bytes than this is not read."""
 
 
 def find_subjects(paths: Paths) -> Found:
@@ -32,12 +27,12 @@ def find_subjects(paths: Paths) -> Found:
     What cannot be read is one of the `problems`, and nothing is raised. What is named twice is there once.
     """
     found, seen = Found(), set()
-    for path in _files([paths] if isinstance(paths, str | os.PathLike) else paths, found.problems):
+    for path, folder in _files([paths] if isinstance(paths, str | os.PathLike) else paths, found.problems):
         known = os.path.realpath(path)  # as `Path.resolve`, which fails where links go in circles
         if known in seen:
             continue
         seen.add(known)
-        if trouble := _trouble(path):
+        if trouble := _trouble(path, folder):
             found.problems.append(f"{path.as_posix()}: cannot be read: {trouble}")
         elif path.suffix.lower() == NOTEBOOK:
             read_notebook(path, found)
@@ -46,34 +41,33 @@ def find_subjects(paths: Paths) -> Found:
     return found
 
 
-def _trouble(path: Path) -> str:
-    """Why a file is not to be read; empty where it is."""
+def _trouble(path: Path, folder: Path | None) -> str:
+    """Return why a file is not to be read; empty if it is. A link in a `folder` may not lead out of it."""
     try:
-        facts = path.stat()
+        locate_file(path, within=folder)
     except OSError as error:
         return error.strerror or type(error).__name__
-    if not stat.S_ISREG(facts.st_mode):
-        return "it is no regular file"
-    return f"it has over {_MOST_BYTES // 2**20} MiB" if facts.st_size > _MOST_BYTES else ""
+    return ""
 
 
-def _files(paths: Iterable[str | os.PathLike[str]], problems: list[str]) -> Iterator[Path]:
+def _files(paths: Iterable[str | os.PathLike[str]], problems: list[str]) -> Iterator[tuple[Path, Path | None]]:
+    """Yield each file, with the folder in which it was found if that was named."""
     if not isinstance(paths, Iterable):
         raise InvalidArgument(f"paths is {shown(paths)}: give the path of an image, a notebook or a folder, or several")
     for given in paths:
         path = Path(path_text("path", given))
         try:
-            folder, there = path.is_dir(), path.exists()
+            folder, there = path.is_dir(), os.path.lexists(path)
         except (OSError, ValueError):  # a name that no file system has: too long, or with a NUL
             folder = there = False
         if folder:
-            yield from _files_in(path, problems)
+            yield from ((one, path) for one in _files_in(path, problems))
         elif not there:
             problems.append(f"{path.as_posix()}: there is no such file or folder")
         elif not _is_ours(path.name):
             problems.append(f"{path.as_posix()}: neither a notebook, nor a {READ}, nor a folder")
         else:
-            yield path
+            yield path, None
 
 
 def _files_in(folder: Path, problems: list[str]) -> Iterator[Path]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from ..files import read_file
+
 NOTEBOOK: Final = ".ipynb"
 """The suffix of a notebook."""
 
@@ -34,7 +36,7 @@ class Subject:
     @property
     def data(self) -> bytes | None:
         """The picture's bytes, read anew at each call where they are in a file; raises OSError."""
-        return self.source.read_bytes() if isinstance(self.source, Path) else self.source
+        return read_file(self.source) if isinstance(self.source, Path) else self.source
 
     def kept(self, keep: bool) -> bytes | None:  # noqa: FBT001 - as a verdict's maker was told
         """The same to be shown later; None where nothing is to be kept, or the file is gone."""

@@ -240,7 +240,7 @@ SPOILED: list[Any] = [
         id="a pointer of Git LFS",
     ),
     pytest.param(Path.unlink, "is not in the store any more: No such file", id="missing"),
-    pytest.param(become_a_folder, "is not in the store any more: Is a directory", id="a folder"),
+    pytest.param(become_a_folder, "in the store cannot be read: it is a folder, not a file", id="a folder"),
 ]
 
 
@@ -304,17 +304,17 @@ def test_a_record_that_cannot_be_read_is_skipped_without_telling_the_way_to_it(o
     stored = own.put(*job())
     become_a_folder(stored.path)
     assert list(own) == []
-    assert own.skipped == [f"{stored.path.name} is skipped: Is a directory"]
+    assert own.skipped == [f"{stored.path.name} is skipped: it is a folder, not a file"]
 
 
 def test_a_record_that_is_deleted_as_it_is_read_is_no_trouble(own: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    stored, real = own.put(*job()), Path.read_bytes
+    stored, real = own.put(*job()), os.open
 
-    def read(path: Path) -> bytes:
+    def opened(path: str, *options: Any) -> int:
         stored.path.unlink(missing_ok=True)
-        return real(path)
+        return real(path, *options)
 
-    monkeypatch.setattr(Path, "read_bytes", read)
+    monkeypatch.setattr(os, "open", opened)
     assert list(own) == []
     assert own.skipped == []
 

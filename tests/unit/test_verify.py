@@ -503,7 +503,7 @@ def test_a_picture_and_the_record_beside_it_have_to_say_the_same(tmp_path: Path)
     assert [one.why for one in verdicts(tmp_path)] == [
         "the record was edited: the picture says seed 42, the file beside it 43"
     ]
-    (tmp_path / "fox.json").write_text(json.dumps(beside | {"more": "a" * 2**20}))
+    (tmp_path / "fox.json").write_text(json.dumps(beside | {"more": "a" * 2**24}))
     assert [one.static for one in verdicts(tmp_path)] == [Outcome.INTACT], "nothing of this size is a record"
 
 
@@ -599,7 +599,7 @@ def test_folders_are_read_to_their_depth_without_what_is_hidden_and_nothing_twic
 BROKEN = [
     pytest.param(b"{", "broken.ipynb: no notebook: it is no JSON", id="no JSON"),
     pytest.param(b"\xff\xfe\xff", "broken.ipynb: no notebook: it is no JSON", id="no text"),
-    pytest.param(b"[" * 200_000, "broken.ipynb: no notebook: it is no JSON", id="nested too deeply"),
+    pytest.param(b"[" * 200_000, "broken.ipynb: no notebook: it is nested too deeply", id="nested too deeply"),
     pytest.param(b"[]", "broken.ipynb: no notebook of format 4: it has no cells", id="a list"),
     pytest.param(b'{"worksheets": []}', "broken.ipynb: no notebook of format 4: it has no cells", id="of format 3"),
 ]
@@ -659,10 +659,10 @@ def test_what_goes_away_while_it_is_read_is_a_line(tmp_path: Path, monkeypatch: 
     written(tmp_path / "fox.ipynb")
     generation().save(tmp_path / "fox.png")
 
-    def gone(path: Path) -> bytes:
-        raise OSError(5, "Input/output error", str(path))
+    def gone(path: str, *_options: int) -> int:
+        raise OSError(5, "Input/output error", path)
 
-    monkeypatch.setattr(Path, "read_bytes", gone)
+    monkeypatch.setattr(os, "open", gone)
     assert check_static(["fox.ipynb", "fox.png"]).problems == (
         "fox.ipynb: cannot be read: Input/output error",
         "fox.png: cannot be read: Input/output error",
@@ -678,22 +678,22 @@ def test_a_folder_that_cannot_be_listed_is_a_line(tmp_path: Path, monkeypatch: p
     assert check_static(["closed"]).problems == ("closed: cannot be read: Permission denied",)
 
 
-def test_what_is_no_file_or_too_large_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flux_magic.verify import paths
-
+def test_what_is_no_file_or_too_large_is_a_line(tmp_path: Path) -> None:
     os.mkfifo("fifo.png")
     Path("gone.png").symlink_to("nowhere.png")
     Path("round.png").symlink_to("round.png")
-    Path("large.png").write_bytes(bytes(100))
+    Path("large.png").touch()
+    os.truncate("large.png", 300 * 2**20)
+    Path("outside.png").symlink_to(tmp_path.parent / "fox.png")
+    (tmp_path.parent / "fox.png").write_bytes(encoded())
     generation().save("pictures/fox.png")
     Path("pictures", "again.png").symlink_to("fox.png")
-    monkeypatch.setattr(paths, "_MOST_BYTES", 99)
     assert check_static(Path()).problems == (
-        "fifo.png: cannot be read: it is no regular file",
+        "fifo.png: cannot be read: it is a device, a pipe or a socket, not a file",
         "gone.png: cannot be read: No such file or directory",
-        "large.png: cannot be read: it has over 0 MiB",
+        "large.png: cannot be read: it has over 256 MiB",
+        "outside.png: cannot be read: it is a link to a place outside of its folder",
         "round.png: cannot be read: Too many levels of symbolic links",
-        "pictures/again.png: cannot be read: it has over 0 MiB",
     )
 
 
