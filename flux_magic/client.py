@@ -22,7 +22,7 @@ from .plan import plan
 from .providers import get_provider, hub
 from .providers.base import Limits, limited
 from .providers.connection import Connection, open_session
-from .settings import Settings, resolve, split_size
+from .settings import Settings, check_folders, resolve, split_size
 from .types import ImageRequest
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Client:
     __slots__ = ("__weakref__", "_kept", "_options")
 
     def __init__(self, **options: Any) -> None:
-        resolve(**options)  # a mistake shows here, not at the first image
+        check_folders(resolve(**options))  # a mistake shows here, not at the first image
         self._options = split_size(options)
         self._kept: WeakKeyDictionary[asyncio.AbstractEventLoop, _Kept] = WeakKeyDictionary()
 
@@ -147,6 +147,7 @@ class Client:
     ) -> AsyncGenerator[ClientEvent, None]:
         """The events of one request; the last is its Generation. Raises as `generate` does."""
         settings = settings or resolve(**self._options)
+        check_folders(settings)
         limits = Limits(total=settings.timeout)
         if is_local(settings):
             limits = replace(limits, retries=0, resubmissions=0)  # if it died, it is started again

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import display, file_names, keepsake, picture, prompt
+from . import display, file_names, in_hand, keepsake, picture, prompt
 from .beside import place_beside, write_beside
 from .calls import checked_class, path_text
-from .errors import FluxError, InvalidRequest, NotAnImage, SaveError
+from .errors import FluxError, InvalidRequest, NotAnImage, SaveError, StoreError
 from .files import check_writable, expand, read_file, write_whole
 from .notes import note, once
 from .store import Stored, read_picture
@@ -38,8 +38,15 @@ class ImageFile:
 
     @property
     def data(self) -> bytes:
-        """The bytes as delivered; raises StoreError where the store has them no more."""
-        return self.source if isinstance(self.source, bytes) else read_picture(self.source, self.record.sha256)
+        """The bytes as delivered; raises StoreError if the store has them no more, and they are not the last ones."""
+        if isinstance(self.source, bytes):
+            return self.source
+        try:
+            return read_picture(self.source, self.record.sha256)
+        except StoreError:
+            if (data := in_hand.find(self.source)) is None:
+                raise
+            return data
 
     @property
     def path(self) -> Path | None:

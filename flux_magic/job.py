@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from . import local, picture
+from . import in_hand, local, picture
 from .destination import address_of, connection_for, identity_of, is_local, why_unasked
 from .errors import ConnectionFailed, EmptyResult, FluxError, NotInStore, ProtocolError, StoreError
 from .generation import ClientEvent, Generation, ImageFile, stored_files
@@ -120,7 +120,7 @@ class Job:
                     yield event
         if response is None:
             raise EmptyResult("the Space finished, but sent no image")
-        fetched = [(await provider.fetch(address), address) for address in response.images]
+        fetched = await self._fetched(provider, response.images)
         info = await hub.look_up(self._to_the_hub(), Space.parse(self.settings.space or provider.own_space()))
         around: dict[str, Any] = dict(await provider.circumstances())
         if info.commit:
@@ -132,10 +132,30 @@ class Job:
             files = tuple(ImageFile(picture.describe(data), data, address) for data, address in fetched)
             decoder = picture.decoder(*(file.media_type for file in files))
             known = replace(circumstances, version=our_version(), decoder=decoder)
-            return self._made(self._record(provider, response, files, drawing, known, info.model), files)
+            made = self._made(self._record(provider, response, files, drawing, known, info.model), files)
+            return _noted(made, self._left_out(len(fetched), len(response.images)))
 
         # Decoding is the processor's work, and writing the disk's: both are a thread's.
         yield await self._kept(await asyncio.to_thread(made))
+
+    async def _fetched(self, provider: AsyncGeneratorProvider, addresses: list[str]) -> list[tuple[bytes, str]]:
+        """Return the files of an answer, each with its address: no more than the limits allow, and at least one."""
+        fetched: list[tuple[bytes, str]] = []
+        room = self.limits.sum
+        for address in addresses[: self.limits.files]:
+            data = await provider.fetch(address)
+            room -= len(data)
+            if fetched and room < 0:
+                break
+            fetched.append((data, address))
+        return fetched
+
+    def _left_out(self, kept: int, sent: int) -> str:
+        """Return what a person should know of files that were not fetched; empty if there are none."""
+        if kept == sent:
+            return ""
+        most = f"{self.limits.files} files and {self.limits.sum // 2**20} MiB"
+        return f"the Space sent {sent:,} files, of which the first {kept} are kept: at most {most} of an answer are"
 
     def _record(
         self,
@@ -301,6 +321,7 @@ class Job:
 def _put(store: Store, made: Generation) -> Generation:
     try:
         stored = store.put(made.record, [file.data for file in made.files])
+        in_hand.hold(dict(zip(stored.files, (file.data for file in made.files), strict=True)))
     except StoreError as error:
         return _noted(made, error.message)
     return replace(made, files=tuple(file.at(path) for file, path in zip(made.files, stored.files, strict=True)))

@@ -155,6 +155,12 @@ def shared_folders(settings: Settings) -> tuple[Path, ...]:
     return tuple(_expanded("shared_store", one) for one in named.split(os.pathsep) if one)
 
 
+def check_folders(settings: Settings) -> None:
+    """Raise InvalidRequest if the store, or one that is read before it, can be no folder."""
+    store_folder(settings)
+    shared_folders(settings)
+
+
 def _expanded(name: str, folder: str | os.PathLike[str]) -> Path:
     try:
         return Path(expand(folder))

@@ -24,7 +24,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import Final
 
-from . import keepsake, picture
+from . import in_hand, keepsake, picture
 from . import record as records
 from .beside import record_text
 from .errors import InvalidRequest, RecordError, StoreError
@@ -150,6 +150,7 @@ class Store:
             files = stored.files
             stored.path.unlink(missing_ok=True)
             for file in files:
+                in_hand.drop(file)
                 file.unlink(missing_ok=True)
         except OSError as exc:
             raise StoreError(f"cannot delete {stored.path}: {exc.strerror}") from exc
@@ -184,10 +185,12 @@ class Store:
 
     def _is_whole(self, stored: Stored) -> bool:
         try:
-            stored.read_all()
+            files = stored.read_all()
         except StoreError as error:
-            self._skip(stored.path, error.message)
+            if stored.path.exists():  # else somebody deleted it just now
+                self._skip(stored.path, error.message)
             return False
+        in_hand.hold(dict(zip(stored.files, files, strict=True)))
         return True
 
     def _skip(self, path: Path, reason: str) -> None:

@@ -37,6 +37,8 @@ class Limits:
         longest_wait: that a Space may ask for (Retry-After) before it counts as an error.
         wake: for a sleeping Space to wake.
         body: the largest file that is read.
+        files: how many files of an answer are fetched.
+        sum: that they may have together, in bytes.
         disk: for an image to be written to the store, before it is shown without waiting for that.
     """
 
@@ -50,6 +52,8 @@ class Limits:
     longest_wait: float = 120
     wake: float = 300
     body: int = 64 * 2**20
+    files: int = 32
+    sum: int = 128 * 2**20
     disk: float = 5
 
 

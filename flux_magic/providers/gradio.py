@@ -14,7 +14,7 @@ from ..formats import READ, media_type_of
 from ..picture import check_readable
 from ..types import Event, ImageRequest, ImageResponse, Preview, Waiting
 from . import wire
-from .base import AsyncGeneratorProvider, AsyncResult, Messages, ProviderModelMixin, limited, prompt_from
+from .base import AsyncGeneratorProvider, AsyncResult, Limits, Messages, ProviderModelMixin, limited, prompt_from
 from .connection import Connection, open_connection
 from .contract import Contract
 from .endpoint import Endpoint
@@ -229,6 +229,7 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
                 *_, response = [event async for event in events]
             if not isinstance(response, ImageResponse):
                 raise ProtocolError("the Space's stream ended without an image")
+            del response.images[connection.limits.files :]
             for url in response.images:
                 _check_readable(await connection.get_bytes(url, most=_MOST_HEAD), url, shown=False)
             return response
@@ -242,7 +243,7 @@ def _told(event: wire.WireEvent, routes: str, request: ImageRequest, model: str)
         return ImageResponse(files, request.prompt, seed, _options(request, model))
     if isinstance(event, wire.Partial):
         try:
-            return Preview(wire.files_from(event.data, routes))
+            return Preview(wire.files_from(event.data, routes)[: Limits().files])
         except ResponseError:
             return None
     return event

@@ -44,7 +44,8 @@ class Decoder:
     def finish(self) -> list[ServerSentEvent]:
         """The events that the end of the stream completes."""
         events = self._take(self._utf8.decode(b"", final=True))
-        last = self._line(_taken(self._pending))
+        last = self._line(self._pending.getvalue())
+        self._pending = io.StringIO()
         return [*events, *last, *self._line("")]
 
     def _take(self, text: str) -> list[ServerSentEvent]:
@@ -56,7 +57,10 @@ class Decoder:
         *lines, rest = _LINE_END.split(text)
         events: list[ServerSentEvent] = []
         for line in lines:
-            events += self._line(_taken(self._pending) + line if self._pending.tell() else line)
+            if self._pending.tell():
+                line = self._pending.getvalue() + line
+                self._pending = io.StringIO()
+            events += self._line(line)
         self._pending.write(rest)
         return events
 
@@ -72,14 +76,9 @@ class Decoder:
         return []
 
     def _dispatch(self) -> list[ServerSentEvent]:
-        name, data = self._name or "message", _taken(self._data)
+        name, data = self._name or "message", self._data.getvalue()
         self._name = ""
-        return [ServerSentEvent(name, data[:-1])] if data else []
-
-
-def _taken(buffer: io.StringIO) -> str:
-    """Return what is in a buffer, which is empty then."""
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text
+        if not data:
+            return []
+        self._data = io.StringIO()
+        return [ServerSentEvent(name, data[:-1])]

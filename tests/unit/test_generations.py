@@ -243,14 +243,14 @@ def test_generations_of_no_sweep_have_a_grid_by_their_seeds() -> None:
 
 def test_a_grid_is_a_copy_and_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[bytes] = []
-    decode = picture.decode
+    opening = picture.opened
     made = sweep()
 
-    def counted(data: bytes) -> Image.Image:
+    def counted(data: bytes, name: str) -> Image.Image:
         decoded.append(data)
-        return decode(data)
+        return opening(data, name)
 
-    monkeypatch.setattr(picture, "decode", counted)
+    monkeypatch.setattr(picture, "opened", counted)
     made.grid().paste("red", (0, 0, 500, 500))
     assert made.grid().getpixel((0, 0)) == (255, 255, 255)
     made.outputs()

@@ -21,7 +21,7 @@ from ipywidgets import Widget
 from PIL import Image, PngImagePlugin
 
 import flux_magic
-from flux_magic import api, keepsake, metadata, origin, picture, settings
+from flux_magic import api, keepsake, metadata, picture, settings
 from flux_magic.errors import FluxError, InvalidRequest, NotAnImage, RecordError
 from flux_magic.generation import Generation
 from flux_magic.origin import Recalled, recall, recalled, recalled_from

@@ -332,7 +332,7 @@ def test_an_integer_of_any_kind_is_one(kind: type[Any]) -> None:
         pytest.param("${NOPE}/x.png", "the environment has no variable NOPE", id="no variable in braces"),
         pytest.param("~nobody9/x.png", "cannot write ~nobody9/x.png: no such home is known", id="no user"),
         pytest.param(f"{'x' * 300}.png", "File name too long", id="too long"),
-        pytest.param("a\0b.png", "null", id="a null"),
+        pytest.param("a\0b.png", "NUL", id="a null"),
         pytest.param("fox.gif", ".png, .jpg, .jpeg, .webp", id="a suffix"),
         pytest.param("there.png", "this file is there already", id="another image is there"),
     ],
