@@ -131,17 +131,17 @@ def _check_pixels(width: int, height: int) -> None:
 @contextmanager
 def _translated() -> Iterator[None]:
     """Turn into NotAnImage whatever Pillow raises for bytes that are no image."""
-    from PIL.Image import DecompressionBombError, DecompressionBombWarning
+    from PIL.Image import DecompressionBombError
 
     try:
         yield
-    except (*_OF_PILLOW, DecompressionBombError, DecompressionBombWarning) as exc:
+    except (*_OF_PILLOW, DecompressionBombError) as exc:
         raise NotAnImage(f"the picture that the Space sent is damaged: {exc}", "Run the cell again.") from exc
 
 
 _OF_PILLOW: Final = (
     *(OSError, ValueError, SyntaxError, LookupError, TypeError, EOFError, ArithmeticError, RuntimeError),
-    *(struct.error, zlib.error, MemoryError),
+    *(struct.error, zlib.error, MemoryError, Warning),
 )
 
 
@@ -227,7 +227,7 @@ def for_notebook(data: bytes, inline: str | None) -> tuple[str, bytes]:
     with decoded(data) as image:
         if max(image.size) > MOST_SIDES.get(wanted, max(image.size)):
             wanted = "image/png"
-        return wanted, _encode(image, wanted)
+        return wanted, data if media_type == wanted else _encode(image, wanted)
 
 
 def is_exact(delivered: str, media_type: str | None) -> bool:

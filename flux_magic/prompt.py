@@ -449,8 +449,10 @@ def escape(text: str) -> str:
 # IPython takes interpreter prompts off a pasted cell and empties lines of blanks before a magic sees it,
 # a lone surrogate or a NUL does not survive the way to a kernel, and a CR, a no-break space or a line end at the
 # end that over the clipboard; a terminal obeys control characters: such a text goes into a Python string.
+# White space is looked at from its beginning alone: from each of its line ends it would be read to its end again.
 _NO_CELL = re.compile(
-    r"(?:\A|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])\s*(?:>>>|\.\.\.|(?:\[(?:ins|nav)\] ?)?In ?\[)"
+    r"(?<!\s)(?:\A|[^\S\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])\s*"
+    r"(?:>>>|\.\.\.|(?:\[(?:ins|nav)\] ?)?In ?\[)"
     r"|^[^\S\n]+$|[\0-\x08\r\x0e-\x1f\x7f-\xa0\ud800-\udfff]|\n\Z",
     re.MULTILINE,
 )

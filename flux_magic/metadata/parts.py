@@ -48,12 +48,14 @@ def _png_chunks(data: bytes) -> Iterator[int]:
     place = 8
     while place + 12 <= len(data):
         yield 1
+        if data[place + 4 : place + 8] == b"IEND":
+            return
         place += 12 + int.from_bytes(data[place : place + 4], "big")
 
 
 def _webp_chunks(data: bytes) -> Iterator[int]:
-    place = 12
-    while place + 8 <= len(data):
+    place, end = 12, min(len(data), 8 + int.from_bytes(data[4:8], "little"))
+    while place + 8 <= end:
         yield 1
         size = int.from_bytes(data[place + 4 : place + 8], "little")
         place += 8 + size + size % 2

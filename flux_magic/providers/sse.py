@@ -57,10 +57,9 @@ class Decoder:
         *lines, rest = _LINE_END.split(text)
         events: list[ServerSentEvent] = []
         for line in lines:
-            if self._pending.tell():
-                line = self._pending.getvalue() + line
-                self._pending = io.StringIO()
-            events += self._line(line)
+            self._pending.write(line)
+            events += self._line(self._pending.getvalue())
+            self._pending = io.StringIO()
         self._pending.write(rest)
         return events
 
