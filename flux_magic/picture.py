@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from . import formats, pixels
 from .errors import InvalidRequest, NotAnImage, UnreadableFormat
+from .parts import check_parts, told_size
 from .types import FileRecord
 
 if TYPE_CHECKING:
@@ -112,8 +113,6 @@ def opened(data: bytes, name: str) -> Image:
     `Image.open` warns of large images; here they are refused.
     """
     from PIL import Image
-
-    from .metadata.parts import check_parts, told_size
 
     check_parts(data)
     _check_pixels(*told_size(data))

@@ -10,9 +10,9 @@ import struct
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from ..parts import ALONE, check_parts, find_marker
 from . import exif, xmp
 from .codings import decode_any
-from .parts import ALONE, check_parts, find_marker
 from .texts import MOST_TEXT, Found, Written, damaged, too_long
 
 _EXIF: Final = b"Exif\0\0"

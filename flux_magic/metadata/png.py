@@ -10,10 +10,10 @@ import zlib
 from typing import Final, NamedTuple
 
 from ..errors import NotAnImage, shown
+from ..parts import check_parts
 from ..picture import png_chunk
 from . import exif, xmp
 from .codings import decode_latin
-from .parts import check_parts
 from .texts import MOST_TEXT, Found, Written, damaged, four, speakable, too_long
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"

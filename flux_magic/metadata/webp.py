@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from ..parts import check_parts
 from . import exif, xmp
-from .parts import check_parts
 from .texts import MOST_TEXT, Found, Written, damaged, four, too_long
 
 _PICTURES: Final = {b"VP8 ", b"VP8L", b"ANMF"}

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
-from ..errors import NotAnImage
+from .errors import NotAnImage
 
 MOST_PARTS: Final = 100_000
 """A file of more chunks, segments or blocks than this is not read."""
