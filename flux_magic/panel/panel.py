@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 GRACE: Final = 0.1
 """Seconds from a press to the reading of what is set.
 
-While a kernel is busy, a browser keeps back all but the first change of a widget, and sends the rest after a press.
+While a kernel is busy, a browser keeps back all but the first change of a widget, and sends the rest after a press. A
+page with Extras is asked for the rest; any other has this long.
 """
 
 
@@ -223,6 +224,8 @@ class Panel(Parameters, VBox):
         cancels = self._cancels
 
         def press() -> None:
+            if self._extras is not None:
+                self._extras.settle()
             if cancels == self._cancels:
                 with suppress(FluxError):  # it is in the status line
                     ask()

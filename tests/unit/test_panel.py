@@ -254,6 +254,22 @@ def test_a_press_that_was_cancelled_at_once_is_not_made(provider: type[Scripted]
     image(panel)
 
 
+def test_a_press_waits_for_what_the_page_still_has_to_send(
+    provider: type[Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = make(prompt="a")
+    assert panel._extras is not None
+    sent = threading.Event()
+    monkeypatch.setattr(panel._extras, "send", lambda _message: sent.set())
+    panel._extras._handle_custom_msg("there", [])
+    panel._generate.click()
+    assert sent.wait(PATIENCE)
+    panel._controls.prompt.value = "a lighthouse in a storm"
+    panel._extras._handle_custom_msg("settled", [])
+    until(lambda: len(requests(provider)) == 1)
+    assert image(panel).prompt == "a lighthouse in a storm"
+
+
 def test_another_panel_is_not_disturbed(provider: type[Scripted]) -> None:
     provider.script = [Running(1, 50), LONG, answer()]
     panel, other = make(), make()
