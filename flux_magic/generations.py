@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, SupportsIndex, overload
+from weakref import ref
 
 from . import file_names, picture
 from .axes import COLUMNS, MOST_NAMED, Axis, how_many, place_of, values_at
@@ -63,8 +64,7 @@ class Generations(Sequence[Generation]):
         self._items = tuple(items)
         self._places = tuple(range(len(self._items)) if places is None else places)
         self._troubles = dict(troubles or {})
-        self._given = sheet
-        self._sheet: Sheet | None = None
+        self._sheet = sheet and _kept(sheet)
         if len(self._places) != len(self._items) or (self.axes and not set(self._places) <= set(range(self._every))):
             raise InvalidRequest(
                 f"{len(self._items)} generations are not at {len(self._places)} of {self._every} places"
@@ -201,7 +201,7 @@ class Generations(Sequence[Generation]):
         return saved
 
     def grid(self) -> Image:
-        """All images on one sheet with labels (Pillow, RGB, at most 60,000 pixels on a side), drawn once.
+        """All images on one sheet with labels (Pillow, RGB, at most 60,000 pixels on a side).
 
         Those of no sweep are labelled by their seeds. An image whose file is gone has a note in its place. What
         `save` of it writes carries the records of the images, and `flux-magic verify` checks it.
@@ -260,13 +260,16 @@ class Generations(Sequence[Generation]):
         ]
 
     def _drawn(self) -> Sheet:
-        """The sheet, with a note where an image is missing."""
-        if self._sheet is None:
-            sheet = self._given or self._new_sheet()
-            for place, why in self.missing.items():
-                sheet.mark(place, why)
-            self._sheet = sheet
-        return self._sheet
+        """Return the sheet, with a note if an image is missing; draw it again if it is not the last that was drawn."""
+        sheet = (self._sheet and self._sheet()) or self._new_sheet()
+        for place, why in self.missing.items():
+            sheet.mark(place, why)
+        self._sheet = _kept(sheet)
+        return sheet
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the sheet, which a copy draws again."""
+        return {**vars(self), "_sheet": None}
 
     def _new_sheet(self) -> Sheet:
         from .sheet import Sheet
@@ -317,6 +320,16 @@ class Generations(Sequence[Generation]):
 
         for output in self.outputs():
             show(output.data, metadata=output.metadata, raw=True)
+
+
+_latest: list[Sheet] = []
+"""The last sheet, the only one that is kept: it takes some MB, and is drawn again from its images."""
+
+
+def _kept(sheet: Sheet) -> ref[Sheet]:
+    """Keep this sheet in place of the last one."""
+    _latest[:] = [sheet]
+    return ref(sheet)
 
 
 def _outputs_of(item: Generation) -> list[Output]:
