@@ -326,6 +326,11 @@ _latest: list[Sheet] = []
 """The last sheet, the only one that is kept: it takes some MB, and is drawn again from its images."""
 
 
+def forget_sheet() -> None:
+    """Free the memory of the last sheet, as another one begins."""
+    _latest.clear()
+
+
 def _kept(sheet: Sheet) -> ref[Sheet]:
     """Keep this sheet in place of the last one."""
     _latest[:] = [sheet]
