@@ -16,7 +16,7 @@ from .calls import checked_class, path_text
 from .display import Output
 from .errors import FluxError, InvalidArgument, InvalidRequest, MissingExtra, NotInSweep, OutOfRange, few, shown
 from .generation import Generation, expanded, is_folder, save_target
-from .notes import once
+from .notes import once, without_controls
 from .sizes import sides
 
 if TYPE_CHECKING:
@@ -348,5 +348,6 @@ def _outputs_of(item: Generation) -> list[Output]:
 def _facts(item: Generation) -> dict[str, Any]:
     """What a table says of every image, by column."""
     path = None if item.path is None else str(item.path)
-    told = (item.prompt, item.seed, item.steps, item.width, item.height, item.record.model, item.digest, path)
+    prompt, model = without_controls(item.prompt), without_controls(item.record.model)
+    told = (prompt, item.seed, item.steps, item.width, item.height, model, item.digest, path)
     return dict(zip(COLUMNS, (*told, item.replayed, item.record.circumstances.seconds), strict=True))

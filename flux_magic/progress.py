@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextvars
-import html
 import sys
 import threading
 import time
@@ -14,9 +13,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .display import escaped, html_text
 from .errors import FluxError
 from .generation import ClientEvent, Generation
-from .notes import is_watched, writable
+from .notes import is_watched, without_controls, writable
 from .types import Log, Preview, Queued, Running, Waiting
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ class Status:
     text: str
     done: int | None = None
     total: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", without_controls(self.text))
 
 
 def status_of(event: ClientEvent) -> Status:
@@ -117,7 +120,7 @@ class Bar:
     """Follows the events of `count` images; nothing is drawn in the first half second, or `patience` seconds."""
 
     def __init__(self, screen: Screen | None, count: int, patience: float | None = None) -> None:
-        self._screen = screen and _Pace(screen)
+        self._screen = None if screen is None else _Pace(screen)
         self._count = count
         self._patience = PATIENCE if patience is None else patience
         self._finished = 0
@@ -175,7 +178,7 @@ class SheetBar:
     def __init__(
         self, screen: Screen | None, slot: PictureScreen | None, count: int, sheet: Callable[[], bytes]
     ) -> None:
-        self._screen, self._slot, self._sheet = screen and _Pace(screen), slot, sheet
+        self._screen, self._slot, self._sheet = None if screen is None else _Pace(screen), slot, sheet
         self._count, self._done = count, 0
         self._text = "connecting"
         self._sheet_is_new = True
@@ -218,7 +221,7 @@ def sheet(count: int, encoded: Callable[[], bytes], *, quiet: bool = False) -> I
 def counting(what: str) -> Iterator[Callable[[int, int, str], None]]:
     """Gives what is told how many are done, of how many, and of which one; it is shown, and gone at the end."""
     screen = _screen()
-    pace = screen and _Pace(screen)
+    pace = None if screen is None else _Pace(screen)
 
     def told(done: int, total: int, label: str) -> None:
         if pace is not None:
@@ -290,7 +293,7 @@ class NotebookSlot:
             return
         self._open()
         self._put(
-            {"text/html": html_of(status) if bar else html.escape(status.text), "text/plain": status.text}, update=True
+            {"text/html": html_of(status) if bar else html_text(status.text), "text/plain": status.text}, update=True
         )
         self._shown = status
 
@@ -317,8 +320,8 @@ class NotebookSlot:
 def html_of(status: Status) -> str:
     """A status as HTML: a bar, and the text beside it."""
     value = f' value="{status.done}" max="{status.total}"' if status.total else ""
-    text = html.escape(status.text)
-    return f'<progress{value} aria-label="{text}"></progress> <span role="status">{text}</span>'
+    text = html_text(status.text)
+    return f'<progress{value} aria-label="{escaped(status.text)}"></progress> <span role="status">{text}</span>'
 
 
 class Terminal:

@@ -20,6 +20,7 @@ from .axes import OPTIONS as SWEPT
 from .axes import is_many, kind_of, listed
 from .dialects import explain
 from .errors import InvalidRequest
+from .notes import STEERING
 from .record import options_of
 from .settings import DEFAULT_MODEL, INLINE, MAX_SECONDS, MOST_AT_ONCE, MOST_SWEPT, SECONDS
 from .sizes import parse_size, size_text, suggest_size
@@ -449,14 +450,15 @@ def escape(text: str) -> str:
 # IPython takes interpreter prompts off a pasted cell and empties lines of blanks before a magic sees it,
 # a lone surrogate or a NUL does not survive the way to a kernel, and a CR, a no-break space or a line end at the
 # end that over the clipboard; a terminal obeys control characters: such a text goes into a Python string.
+_LINE_ENDS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 _NO_CELL = re.compile(
-    r"(?:\A|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])\s*(?:>>>|\.\.\.|(?:\[(?:ins|nav)\] ?)?In ?\[)"
-    r"|^[^\S\n]+$|[\0-\x08\r\x0e-\x1f\x7f-\xa0\ud800-\udfff]|\n\Z",
+    rf"(?:\A|[{_LINE_ENDS}])[^\S{_LINE_ENDS}]*(?:>>>|\.\.\.|(?:\[(?:ins|nav)\] ?)?In ?\[)"
+    rf"|^[^\S\n]+$|[{STEERING}\xa0]|\n\Z",
     re.MULTILINE,
 )
 
 # A Space or a model that a stranger's picture names may hold blanks, and behind them options of its own.
-_WORD_ALONE = re.compile(r"""[^\s"'\0-\x1f\x7f-\x9f-][^\s"'\0-\x1f\x7f-\x9f]*""")
+_WORD_ALONE = re.compile(rf"""[^\s"'{STEERING}-][^\s"'{STEERING}]*""")
 
 
 def command(record: Record) -> str:
