@@ -214,5 +214,5 @@ def fenced(text: str) -> str:
 
 
 def _text(record: Record, rows: dict[str, str], command: str) -> str:
-    cells = {"prompt": printable(record.prompt)} | rows
-    return "\n".join([*(f"{name:<7} {value}" for name, value in cells.items()), "", command])
+    cells = {"prompt": record.prompt} | rows
+    return "\n".join([*(f"{name:<7} {printable(value)}" for name, value in cells.items()), "", command])

@@ -305,7 +305,7 @@ class Generations(Sequence[Generation]):
         return int(values.get("width", width)), int(values.get("height", height))
 
     def __repr__(self) -> str:
-        return "\n".join([*map(repr, self), *self._told()])
+        return without_controls("\n".join([*map(repr, self), *self._told()]))
 
     def _told(self) -> list[str]:
         """What is missing, in one line."""

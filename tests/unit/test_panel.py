@@ -25,6 +25,7 @@ from flux_magic.errors import InvalidRequest, QuotaExceeded, SpaceError, TimedOu
 from flux_magic.generation import Generation
 from flux_magic.generations import Generations
 from flux_magic.panel import Panel, strip
+from flux_magic.settings import Settings
 from flux_magic.types import MAX_SEED, ImageRequest, Queued, Running, Waiting
 from tests.support.limits import PATIENCE
 from tests.unit.samples import encoded, generation
@@ -268,6 +269,31 @@ def test_a_press_waits_for_what_the_page_still_has_to_send(
     panel._extras._handle_custom_msg("settled", [])
     until(lambda: len(requests(provider)) == 1)
     assert image(panel).prompt == "a lighthouse in a storm"
+
+
+@pytest.mark.parametrize("press", [False, True])
+def test_the_space_of_a_strangers_image_is_not_asked_before_a_press(
+    provider: type[Scripted], monkeypatch: pytest.MonkeyPatch, *, press: bool
+) -> None:
+    asked: list[str | None] = []
+
+    def bounds(settings: Settings) -> dict[str, tuple[int, int]]:
+        asked.append(settings.space)
+        return {"steps": (1, 10**308)}
+
+    monkeypatch.setattr(api, "bounds", bounds)
+    stranger = make(generation(encoded(), requested_space="stranger/space"))
+    make(generation(encoded(), requested_space="stranger/space"), space="stranger/space")
+    until(lambda: len(asked) == 1)
+    stranger.model = "black-forest-labs-flux-1-schnell"
+    if press:
+        stranger.generate()
+        stranger.wait(PATIENCE)
+    elif provider is not None:
+        stranger.space = "mine/space"
+    until(lambda: len(asked) == 2)
+    assert asked == ["stranger/space", "stranger/space" if press else "mine/space"]
+    until(lambda: stranger._controls.steps.max == 10_000)
 
 
 def test_another_panel_is_not_disturbed(provider: type[Scripted]) -> None:
