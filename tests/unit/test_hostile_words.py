@@ -34,7 +34,9 @@ OWN = "\u05e9\u05dc\u05d5\u05dd\u200f \U0001f469\u200d\U0001f680\tand\n\u0645\u0
 
 
 def stranger(**changes: Any) -> Record:
-    texts = dict.fromkeys(("prompt", "model", "provider", "space", "requested_prompt", "requested_space"), NASTY)
+    texts: dict[str, Any] = dict.fromkeys(
+        ("prompt", "model", "provider", "space", "requested_prompt", "requested_space"), NASTY
+    )
     around = replace(record().circumstances, gradio=NASTY, decoder=NASTY, started=NASTY)
     return replace(record(), **texts, circumstances=around, sent={NASTY: NASTY}, **changes)
 
