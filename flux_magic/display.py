@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from . import keepsake, picture, prompt
+from .notes import without_controls
 from .record import Carried
 from .sent import format_values
 from .types import UNKNOWN, FileRecord, Record, markdown_text, printable
@@ -26,6 +27,8 @@ COMMAND = (
     "margin:4px 0 0;padding:8px;border:1px solid rgba(128,128,128,.45);border-radius:4px;font-family:monospace;"
     "white-space:pre-wrap;overflow-wrap:anywhere;max-width:80ch;user-select:all"
 )
+
+_PLAIN = "margin:0;padding:0;font:inherit;color:inherit;background:none;white-space:pre-wrap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +79,13 @@ def image(
     facts = Carried(record, copy).as_dict() | ({"replayed": True} if replayed else {})
     return Output(
         {media_type: base64.b64encode(embedded).decode(), "text/plain": line(record, record.files[place])},
-        {media_type: {"alt": record.prompt}, "flux_magic": facts},
+        {media_type: {"alt": without_controls(record.prompt)}, "flux_magic": facts},
     )
 
 
 def link(record: Record, place: int, url: str) -> Output:
     """The output that shows a picture from the Space's own address, for as long as that lives."""
-    address, alt = html.escape(url), html.escape(record.prompt)
+    address, alt = escaped(url), escaped(record.prompt)
     return Output(
         {
             "text/html": f'<a href="{address}"><img src="{address}" alt="{alt}"></a>',
@@ -145,7 +148,8 @@ _LONGEST = 300
 
 def model(record: Record) -> str:
     """What made it, and that it is not FLUX where the local Space drew it."""
-    return f"{record.model} (the local Space's drawing, not FLUX)" if record.stand_in else record.model
+    name = printable(record.model)
+    return f"{name} (the local Space's drawing, not FLUX)" if record.stand_in else name
 
 
 def seed(record: Record) -> str:
@@ -170,7 +174,7 @@ def _html(record: Record, rows: dict[str, str], command: str) -> str:
     """`pre` keeps the prompt's lines, and keeps MathJax from reading what stands between dollars."""
     free = {"prompt": record.prompt} | {name: value for name, value in rows.items() if name == "sent"}
     shown = {name: f'<pre style="{PROMPT}">{lines(text)}</pre>' for name, text in free.items()}
-    cells = {"prompt": ""} | {name: html.escape(value) for name, value in rows.items()} | shown
+    cells = {"prompt": ""} | {name: html_text(value) for name, value in rows.items()} | shown
     body = "".join(row(name, value) for name, value in cells.items())
     again = f'<pre style="{COMMAND}" title="makes this image again">{lines(command)}</pre>'
     return f'<table style="{TABLE}"><tbody>{body}</tbody></table>{again}'
@@ -188,7 +192,12 @@ def lines(text: str) -> str:
 
 def escaped(text: str) -> str:
     """Line ends are written as references: within Markdown, a blank line would end the HTML."""
-    return html.escape(text).replace("\n", "&#10;")
+    return html.escape(without_controls(text)).replace("\n", "&#10;")
+
+
+def html_text(text: str) -> str:
+    """Return a string as HTML in which MathJax, which reads no `code`, finds nothing to set."""
+    return f'<code style="{_PLAIN}">{escaped(text)}</code>' if re.search(r"[$\\]", text) else escaped(text)
 
 
 def _markdown(record: Record, rows: dict[str, str], command: str) -> str:
@@ -205,5 +214,5 @@ def fenced(text: str) -> str:
 
 
 def _text(record: Record, rows: dict[str, str], command: str) -> str:
-    cells = {"prompt": printable(record.prompt)} | rows
-    return "\n".join([*(f"{name:<7} {value}" for name, value in cells.items()), "", command])
+    cells = {"prompt": record.prompt} | rows
+    return "\n".join([*(f"{name:<7} {printable(value)}" for name, value in cells.items()), "", command])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import local, store, tokens
 from .destination import space_of, token_for, why_unasked
-from .errors import FluxError
+from .errors import FluxError, cleaned
 from .providers import get_provider, hub
 from .providers.base import AsyncGeneratorProvider
 from .providers.connection import Connection, open_session
@@ -35,6 +35,10 @@ class Report:
 
     rows: dict[str, str]
     healthy: bool
+
+    def __post_init__(self) -> None:
+        for name, value in self.rows.items():
+            self.rows[name] = cleaned(value)
 
     def __str__(self) -> str:
         width = max(len(name) for name in self.rows)

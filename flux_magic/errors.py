@@ -50,6 +50,8 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from .notes import without_controls
+
 if TYPE_CHECKING:
     from .generation import Generation
 
@@ -59,15 +61,6 @@ _SECRET = re.compile(r"(?<=//)[^/@\s]+(?=@)|\bhf_\w+")
 def masked(text: str) -> str:
     """The text without what looks like a token of Hugging Face's, or a password in an address."""
     return _SECRET.sub("***", text)
-
-
-# C0 and C1 controls but for a line's end and a tab, the controls that reorder text, and halves of a character.
-_STEERING = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def without_controls(text: str) -> str:
-    """Return the text with U+FFFD in place of what steers a terminal or cannot be encoded."""
-    return _STEERING.sub("\ufffd", text)
 
 
 def cleaned(text: str) -> str:
@@ -92,7 +85,7 @@ class FluxError(Exception):
         """The lines that IPython shows in place of a traceback."""
         if FluxError.verbose:
             # The lines of a cell are among them, with what was typed there.
-            return [masked(line) for line in traceback.format_exception(self)]
+            return [cleaned(line) for line in traceback.format_exception(self)]
         return [f"{type(self).__name__}: {self}"]
 
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, SupportsIndex, overload
+from weakref import ref
 
 from . import file_names, picture
 from .axes import COLUMNS, MOST_NAMED, Axis, how_many, place_of, values_at
@@ -15,7 +16,7 @@ from .calls import checked_class, path_text
 from .display import Output
 from .errors import FluxError, InvalidArgument, InvalidRequest, MissingExtra, NotInSweep, OutOfRange, few, shown
 from .generation import Generation, expanded, is_folder, save_target
-from .notes import once
+from .notes import once, without_controls
 from .sizes import sides
 
 if TYPE_CHECKING:
@@ -63,8 +64,7 @@ class Generations(Sequence[Generation]):
         self._items = tuple(items)
         self._places = tuple(range(len(self._items)) if places is None else places)
         self._troubles = dict(troubles or {})
-        self._given = sheet
-        self._sheet: Sheet | None = None
+        self._sheet = sheet and _kept(sheet)
         if len(self._places) != len(self._items) or (self.axes and not set(self._places) <= set(range(self._every))):
             raise InvalidRequest(
                 f"{len(self._items)} generations are not at {len(self._places)} of {self._every} places"
@@ -201,7 +201,7 @@ class Generations(Sequence[Generation]):
         return saved
 
     def grid(self) -> Image:
-        """All images on one sheet with labels (Pillow, RGB, at most 60,000 pixels on a side), drawn once.
+        """All images on one sheet with labels (Pillow, RGB, at most 60,000 pixels on a side).
 
         Those of no sweep are labelled by their seeds. An image whose file is gone has a note in its place. What
         `save` of it writes carries the records of the images, and `flux-magic verify` checks it.
@@ -260,13 +260,16 @@ class Generations(Sequence[Generation]):
         ]
 
     def _drawn(self) -> Sheet:
-        """The sheet, with a note where an image is missing."""
-        if self._sheet is None:
-            sheet = self._given or self._new_sheet()
-            for place, why in self.missing.items():
-                sheet.mark(place, why)
-            self._sheet = sheet
-        return self._sheet
+        """Return the sheet, with a note if an image is missing; draw it again if it is not the last that was drawn."""
+        sheet = (self._sheet and self._sheet()) or self._new_sheet()
+        for place, why in self.missing.items():
+            sheet.mark(place, why)
+        self._sheet = _kept(sheet)
+        return sheet
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the sheet, which a copy draws again."""
+        return {**vars(self), "_sheet": None}
 
     def _new_sheet(self) -> Sheet:
         from .sheet import Sheet
@@ -302,7 +305,7 @@ class Generations(Sequence[Generation]):
         return int(values.get("width", width)), int(values.get("height", height))
 
     def __repr__(self) -> str:
-        return "\n".join([*map(repr, self), *self._told()])
+        return without_controls("\n".join([*map(repr, self), *self._told()]))
 
     def _told(self) -> list[str]:
         """What is missing, in one line."""
@@ -319,6 +322,21 @@ class Generations(Sequence[Generation]):
             show(output.data, metadata=output.metadata, raw=True)
 
 
+_latest: list[Sheet] = []
+"""The last sheet, the only one that is kept: it takes some MB, and is drawn again from its images."""
+
+
+def forget_sheet() -> None:
+    """Free the memory of the last sheet, as another one begins."""
+    _latest.clear()
+
+
+def _kept(sheet: Sheet) -> ref[Sheet]:
+    """Keep this sheet in place of the last one."""
+    _latest[:] = [sheet]
+    return ref(sheet)
+
+
 def _outputs_of(item: Generation) -> list[Output]:
     """What a notebook shows of one of several; of one whose file is gone, its line and why."""
     try:
@@ -330,5 +348,6 @@ def _outputs_of(item: Generation) -> list[Output]:
 def _facts(item: Generation) -> dict[str, Any]:
     """What a table says of every image, by column."""
     path = None if item.path is None else str(item.path)
-    told = (item.prompt, item.seed, item.steps, item.width, item.height, item.record.model, item.digest, path)
+    prompt, model = without_controls(item.prompt), without_controls(item.record.model)
+    told = (prompt, item.seed, item.steps, item.width, item.height, model, item.digest, path)
     return dict(zip(COLUMNS, (*told, item.replayed, item.record.circumstances.seconds), strict=True))

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import base64
-import html
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
 
 from . import picture
-from .display import escaped, lines
+from .display import escaped, html_text, lines
 from .errors import FluxError, InvalidRequest, few
 from .generation import Generation, stored_files
 from .generations import Generations
-from .notes import MOST_NOTES
+from .notes import MOST_NOTES, without_controls
 from .record import request_of
 from .settings import Settings
 from .store import Store, Stored, plain_digest, store_of
-from .types import UNKNOWN
+from .types import UNKNOWN, printable
 
 LONGEST: Final = 160
 """Pixels of a small picture's longer side."""
@@ -39,18 +38,19 @@ class History(Generations):
 
     def __init__(self, items: Sequence[Generation], notes: Sequence[str] = (), searched: str = "") -> None:
         super().__init__(items)
-        self.notes = tuple(notes)
+        self.notes = tuple(map(without_controls, notes))
+        searched = without_controls(searched)
         self._nothing = f"no image in the store with {searched!r}" if searched else "no images in the store"
 
     def __repr__(self) -> str:
-        listed = [f"{one!r} {' '.join(one.prompt.split())[:60]}" for one in self]
+        listed = [f"{one!r} {printable(one.prompt)[:60]}" for one in self]
         return "\n".join([*(listed or [self._nothing]), *few(self.notes, MOST_NOTES)])
 
     def _repr_html_(self) -> str:
         if not self:
-            return "".join(f"<p>{html.escape(line)}</p>" for line in repr(self).split("\n"))
+            return "".join(f"<p>{html_text(line)}</p>" for line in repr(self).split("\n"))
         items = "".join(_item(one) for one in self)
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in few(self.notes, MOST_NOTES))
+        notes = "".join(f"<p>{html_text(note)}</p>" for note in few(self.notes, MOST_NOTES))
         return f'<ul style="{_LIST}">{items}</ul>{notes}'
 
     def _ipython_display_(self) -> None:
@@ -135,5 +135,5 @@ def _image(generation: Generation, alt: str) -> str:
     try:
         small = base64.b64encode(picture.thumbnail(generation.data, LONGEST)).decode()
     except FluxError as error:
-        return f"<p>{html.escape(error.message)}</p>"
+        return f"<p>{html_text(error.message)}</p>"
     return f'<img src="data:image/jpeg;base64,{small}" alt="{alt}">'

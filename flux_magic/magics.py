@@ -15,7 +15,7 @@ from traitlets import Bool, Enum, Float, TraitError, Unicode, Union, observe, va
 from . import caller, cell, file_names, prompt, settings, slips
 from .dialects import explain
 from .errors import FluxError, Incomplete, InvalidRequest
-from .notes import note, once
+from .notes import note, once, without_controls
 from .sizes import sides, size_text
 from .traits import Size, Whole, check_sides, explained
 from .types import MAX_SEED, Space
@@ -233,7 +233,7 @@ class FluxMagics(Magics):
         for one in asked.notes:
             note(one)
         if asked.options.get("dry_run"):
-            print(asked.described())
+            print(without_controls(asked.described()))
             return None
         if isinstance(asked.images, list):
             return self._made(asked.images, asked.settings, asked.options)
@@ -278,7 +278,7 @@ class FluxMagics(Magics):
         from .many import announced, gather
         from .tally import Tally
 
-        print(announced(asked, resolved))
+        print(without_controls(announced(asked, resolved)))
         tally = Tally(asked, resolved)
         try:
             gather(tally, resolved, quiet=bool(options.get("quiet")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,18 @@ MOST_NOTES: Final = 5
 
 _GONE: Final = (errno.EPIPE, errno.EINVAL)
 """Errors of a pipe that nothing reads any more; Windows has the second."""
+
+
+# C0 and C1 controls but for a line's end and a tab, the controls that reorder text, and halves of a character.
+STEERING: Final = "\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u206a-\u206f\ud800-\udfff"
+"""The characters that steer a terminal, reorder text, or cannot be encoded, for a set of a regular expression."""
+
+_STEERING: Final = re.compile(f"[{STEERING}]")
+
+
+def without_controls(text: str) -> str:
+    """Return the text with U+FFFD in place of what steers a terminal or cannot be encoded."""
+    return _STEERING.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
 def accept_any_text() -> None:
@@ -37,7 +50,7 @@ def answer(text: str, end: str = "\n") -> None:
     Raises SystemExit, with one line and exit code 1, if the answer cannot be written.
     """
     try:
-        print(text, end=end, flush=True)
+        print(without_controls(text), end=end, flush=True)
     except OSError as error:
         # Python writes the rest once more as it ends, and would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -62,7 +75,8 @@ def once() -> Iterator[None]:
 
 
 def note(text: str) -> None:
-    """Tell a person this."""
+    """Tell a person this, with nothing in it that steers a terminal."""
+    text = without_controls(text)
     told = _told.get()
     if told is not None:
         if text in told:

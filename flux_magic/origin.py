@@ -16,7 +16,7 @@ from .errors import FluxError, InvalidRequest, NotAnImage, RecordError
 from .files import expand, read_file
 from .generation import Generation, ImageFile
 from .record import Carried
-from .types import SIZE_STEP, UNKNOWN, Record
+from .types import SIZE_STEP, UNKNOWN, Record, printable
 
 _OURS: Final = "flux_magic"
 
@@ -65,8 +65,8 @@ class Recalled:
         facts = _facts(self.record) if self.record else {"made with": self.tool}
         signed = [("C2PA", str(self.credentials))] if self.credentials else []
         notes = [("note", one) for one in self.unmatched]
-        rows = "\n".join(f"{name:<10} {_printable(value)}" for name, value in [*facts.items(), *signed, *notes])
-        return f"{self.name}\n{rows}\n\n{self.cell}"
+        rows = "\n".join(f"{name:<10} {printable(value)}" for name, value in [*facts.items(), *signed, *notes])
+        return f"{printable(self.name)}\n{rows}\n\n{self.cell}"
 
     def as_dict(self) -> dict[str, Any]:
         """The same as JSON-ready values: `tool`, `options`, `unmatched`, `cell`, `record` and `credentials` or null."""
@@ -84,10 +84,10 @@ class Recalled:
         printer.text(str(self))
 
     def __str__(self) -> str:
-        made_with = self.tool if self.record is None else f"{self.tool}, by {_printable(self.record.model)}"
+        made_with = printable(self.tool) if self.record is None else f"{self.tool}, by {printable(self.record.model)}"
         signed = [str(self.credentials)] if self.credentials else []
-        notes = "".join(f"\n  - {one}" for one in [*signed, *self.unmatched])
-        return f"{self.name}: made with {made_with}{notes}\n\n{self.cell}"
+        notes = "".join(f"\n  - {printable(one)}" for one in [*signed, *self.unmatched])
+        return f"{printable(self.name)}: made with {made_with}{notes}\n\n{self.cell}"
 
 
 def recall(image: str | Path) -> Recalled:
@@ -135,7 +135,7 @@ def _recalled_from(data: bytes, name: str) -> Recalled:
 
 def _without_prompt(recipe: recipes.Recipe) -> str:
     if recipe.doubt:
-        return f"{recipe.tool} made it, but we are not sure what its prompt was: {_printable(recipe.doubt)}"
+        return f"{recipe.tool} made it, but we are not sure what its prompt was: {printable(recipe.doubt)}"
     return f"{recipe.tool} made it, but its prompt is not in the file"
 
 
@@ -222,11 +222,6 @@ def _generation(carried: Carried, data: bytes) -> Generation | None:
     except FluxError:
         return None
     return Generation(request, alone, (ImageFile(file, delivered),), replayed=True)
-
-
-def _printable(text: str) -> str:
-    """A stranger's text on one line that a terminal shows, and does not obey."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def _facts(record: Record) -> dict[str, str]:

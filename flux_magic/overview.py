@@ -19,6 +19,7 @@ from . import display, prompt
 from .axes import Axis
 from .display import Output
 from .layout import numbered
+from .notes import without_controls
 from .record import Carried
 from .types import Record, markdown_text, printable
 
@@ -129,7 +130,7 @@ def _alt(axes: Sequence[Axis], places: Sequence[Place]) -> str:
         shown = f"{_in_words(axes)}, one after the other"
     else:
         shown = f"{_in_words(axes[:-1])} from top to bottom, {_in_words(axes[-1:])} from left to right"
-    return f"{prompts}: {_counted(places)}, {shown}" if prompts else f"{_counted(places)}, {shown}"
+    return without_controls(f"{prompts}: {_counted(places)}, {shown}" if prompts else f"{_counted(places)}, {shown}")
 
 
 def _in_words(axes: Sequence[Axis]) -> str:
@@ -252,7 +253,7 @@ def _html(whole: _Table) -> str:
 def _html_facts(shared: dict[str, str]) -> Iterator[str]:
     for name, value in shared.items():
         text = f'<pre style="{display.PROMPT}">{display.lines(value)}</pre>'
-        shown = text if name in {"prompt", "template", "sent"} else html.escape(value)
+        shown = text if name in {"prompt", "template", "sent"} else display.html_text(value)
         yield display.row(name, shown)
 
 

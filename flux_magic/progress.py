@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextvars
-import html
 import sys
 import threading
 import time
@@ -14,9 +13,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .display import escaped, html_text
 from .errors import FluxError
 from .generation import ClientEvent, Generation
-from .notes import is_watched, writable
+from .notes import is_watched, without_controls, writable
 from .types import Log, Preview, Queued, Running, Waiting
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 PATIENCE = 0.5
 """Seconds without a bar: what is done by then shows none."""
+
+PAUSE = 0.1
+"""Seconds between two statuses that are drawn, at the least: a Space may send thousands a second."""
 
 SHEET_PAUSE = 0.5
 """Seconds between two drawings of a sheet, at the least."""
@@ -39,6 +42,9 @@ class Status:
     text: str
     done: int | None = None
     total: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", without_controls(self.text))
 
 
 def status_of(event: ClientEvent) -> Status:
@@ -93,11 +99,28 @@ class PictureScreen(Protocol):
         """Show a picture in place of the last, with a text for who cannot see it."""
 
 
+class _Pace:
+    """A screen that gets a status ten times a second at most, and the last of a job in any case.
+
+    Callers draw the status again while nothing happens, so none is missing for long.
+    """
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._next = 0.0
+
+    def draw(self, status: Status, *, is_last: bool = False) -> None:
+        now = time.monotonic()
+        if is_last or now >= self._next:
+            self._next = now + PAUSE
+            self._screen.draw(status)
+
+
 class Bar:
     """Follows the events of `count` images; nothing is drawn in the first half second, or `patience` seconds."""
 
     def __init__(self, screen: Screen | None, count: int, patience: float | None = None) -> None:
-        self._screen = screen
+        self._screen = None if screen is None else _Pace(screen)
         self._count = count
         self._patience = PATIENCE if patience is None else patience
         self._finished = 0
@@ -109,7 +132,8 @@ class Bar:
         if event is not None:
             self._status = status_of(event)
         if self._screen is not None and time.monotonic() - self._begin >= self._patience:
-            self._screen.draw(self._labelled())
+            is_last = isinstance(event, Generation) and self._finished + 1 >= self._count
+            self._screen.draw(self._labelled(), is_last=is_last)
         self._finished += isinstance(event, Generation)
 
     def _labelled(self) -> Status:
@@ -154,7 +178,7 @@ class SheetBar:
     def __init__(
         self, screen: Screen | None, slot: PictureScreen | None, count: int, sheet: Callable[[], bytes]
     ) -> None:
-        self._screen, self._slot, self._sheet = screen, slot, sheet
+        self._screen, self._slot, self._sheet = None if screen is None else _Pace(screen), slot, sheet
         self._count, self._done = count, 0
         self._text = "connecting"
         self._sheet_is_new = True
@@ -175,7 +199,8 @@ class SheetBar:
         now = time.monotonic()
         if self._screen is None or now - self._begin < PATIENCE:
             return
-        self._screen.draw(Status(f"{self._done} of {self._count} images; {self._text}", self._done, self._count))
+        status = Status(f"{self._done} of {self._count} images; {self._text}", self._done, self._count)
+        self._screen.draw(status, is_last=self._done >= self._count)
         if self._slot is not None and self._sheet_is_new and now >= self._next_sheet:
             self._slot.draw_picture(self._sheet(), f"{self._done} of {self._count} images")
             self._sheet_is_new = False
@@ -196,10 +221,11 @@ def sheet(count: int, encoded: Callable[[], bytes], *, quiet: bool = False) -> I
 def counting(what: str) -> Iterator[Callable[[int, int, str], None]]:
     """Gives what is told how many are done, of how many, and of which one; it is shown, and gone at the end."""
     screen = _screen()
+    pace = None if screen is None else _Pace(screen)
 
     def told(done: int, total: int, label: str) -> None:
-        if screen is not None:
-            screen.draw(Status(f"{done} of {total} {what}  {label}".rstrip(), done, total))
+        if pace is not None:
+            pace.draw(Status(f"{done} of {total} {what}  {label}".rstrip(), done, total), is_last=done >= total)
 
     with _cleared(screen):
         yield told
@@ -267,7 +293,7 @@ class NotebookSlot:
             return
         self._open()
         self._put(
-            {"text/html": html_of(status) if bar else html.escape(status.text), "text/plain": status.text}, update=True
+            {"text/html": html_of(status) if bar else html_text(status.text), "text/plain": status.text}, update=True
         )
         self._shown = status
 
@@ -294,8 +320,8 @@ class NotebookSlot:
 def html_of(status: Status) -> str:
     """A status as HTML: a bar, and the text beside it."""
     value = f' value="{status.done}" max="{status.total}"' if status.total else ""
-    text = html.escape(status.text)
-    return f'<progress{value} aria-label="{text}"></progress> <span role="status">{text}</span>'
+    text = html_text(status.text)
+    return f'<progress{value} aria-label="{escaped(status.text)}"></progress> <span role="status">{text}</span>'
 
 
 class Terminal:

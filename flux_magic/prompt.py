@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from .axes import OPTIONS as SWEPT
 from .axes import is_many, kind_of, listed
 from .dialects import explain
 from .errors import InvalidRequest
+from .notes import STEERING
 from .record import options_of
 from .settings import DEFAULT_MODEL, INLINE, MAX_SECONDS, MOST_AT_ONCE, MOST_SWEPT, SECONDS
 from .sizes import parse_size, size_text, suggest_size
@@ -50,7 +51,7 @@ def _whole(least: int, most: int | None = None) -> Callable[[str, str], object]:
 
     def read(flag: str, text: str) -> int:
         if not re.fullmatch(r"[+-]?[0-9]{1,18}", text) or not least <= int(text) <= (most or int(text)):
-            raise InvalidRequest(f"{flag} {text}: give {allowed}")
+            raise InvalidRequest(f"{flag} {text[:70]}: give {allowed}")
         return int(text)
 
     return read
@@ -114,7 +115,10 @@ def _separated(flag: str, text: str, example: str) -> list[str]:
         raise InvalidRequest(f"{flag} {text[:40]}: write a number without commas in it; several are {example}")
     if len(parts) > MOST_SWEPT:
         raise InvalidRequest(f"{flag} {text[:40]}: {len(parts)} values are more than {MOST_SWEPT}")
-    return [one for part in parts for one in _counted(flag, part)]
+    counted = [_counted(flag, part) for part in parts]
+    if (number := sum(map(len, counted))) > MOST_SWEPT:
+        raise InvalidRequest(f"{flag} {text[:40]}: {number} values are more than {MOST_SWEPT}")
+    return [str(one) for part in counted for one in part]
 
 
 _NO_SEED = re.compile(r"[-\u2212\u2013]\s*\d+|rand(om)?|none|null|auto|any|\?", re.IGNORECASE)
@@ -133,8 +137,8 @@ def _meant(read: Callable[[str, str], object], flag: str, text: str, suggested: 
     return f"did you mean {f'{flag} ' if flag.startswith('-') else ''}{suggested}?"
 
 
-def _counted(flag: str, part: str) -> Iterable[str]:
-    """The texts of the whole numbers that a range counts, up or down; of what is no range that text alone."""
+def _counted(flag: str, part: str) -> Sequence[object]:
+    """Return the integers that a range counts, up or down; what is no range alone."""
     match = re.fullmatch(r"([0-9]{1,10})\.\.([0-9]{1,10})(?:\.\.([0-9]{1,10}))?", part)
     if match is None:
         return [part]
@@ -144,7 +148,7 @@ def _counted(flag: str, part: str) -> Iterable[str]:
     numbers = range(first, last + 1, step) if first <= last else range(first, last - 1, -step)
     if len(numbers) > MOST_SWEPT:
         raise InvalidRequest(f"{flag} {part}: {len(numbers)} values are more than {MOST_SWEPT}")
-    return map(str, numbers)
+    return numbers
 
 
 def value_of(name: str, text: str, called: str) -> object:
@@ -263,6 +267,10 @@ _WORD = re.compile(
 )
 
 
+_MOST_LOOKED_AT = 1000
+"""Characters behind an option in which a message looks for what belongs to it."""
+
+
 class Verbatim(str):
     """A prompt behind `--`: all that is in it was meant."""
 
@@ -288,7 +296,7 @@ def parse_line(
         position = match.end()
         if word == "--":
             return options, Verbatim(line[position:].removeprefix(" "))
-        option = _option(word, line[position:], offered, magic)
+        option = _option(word, line[position : position + _MOST_LOOKED_AT], offered, magic)
         position = _take_option(options, option, word, line, position, names)
     return options, ""
 
@@ -337,7 +345,9 @@ def _take_option(
         value, position = following[1], following.end()
     if value[:1] in _QUOTES and not value.endswith(_QUOTES[value[0]], 1):
         raise InvalidRequest(f"{flag} {value[:40]}: the quote is not closed")
-    if option.name in SWEPT and (more := slips.find_spread(value, line[position:], is_size=option.name == "size")):
+    if option.name in SWEPT and (
+        more := slips.find_spread(value, line[position : position + _MOST_LOOKED_AT], is_size=option.name == "size")
+    ):
         _refuse_spread(flag, option, value + more)
     value = _unquoted(value)
     if names is not None and option.name in _NUMBERS:
@@ -449,16 +459,15 @@ def escape(text: str) -> str:
 # IPython takes interpreter prompts off a pasted cell and empties lines of blanks before a magic sees it,
 # a lone surrogate or a NUL does not survive the way to a kernel, and a CR, a no-break space or a line end at the
 # end that over the clipboard; a terminal obeys control characters: such a text goes into a Python string.
-# White space is looked at from its beginning alone: from each of its line ends it would be read to its end again.
+_LINE_ENDS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 _NO_CELL = re.compile(
-    r"(?<!\s)(?:\A|[^\S\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])\s*"
-    r"(?:>>>|\.\.\.|(?:\[(?:ins|nav)\] ?)?In ?\[)"
-    r"|^[^\S\n]+$|[\0-\x08\r\x0e-\x1f\x7f-\xa0\ud800-\udfff]|\n\Z",
+    rf"(?:\A|[{_LINE_ENDS}])[^\S{_LINE_ENDS}]*(?:>>>|\.\.\.|(?:\[(?:ins|nav)\] ?)?In ?\[)"
+    rf"|^[^\S\n]+$|[{STEERING}\xa0]|\n\Z",
     re.MULTILINE,
 )
 
 # A Space or a model that a stranger's picture names may hold blanks, and behind them options of its own.
-_WORD_ALONE = re.compile(r"""[^\s"'\0-\x1f\x7f-\x9f-][^\s"'\0-\x1f\x7f-\x9f]*""")
+_WORD_ALONE = re.compile(rf"""[^\s"'{STEERING}-][^\s"'{STEERING}]*""")
 
 
 def command(record: Record) -> str:

@@ -14,7 +14,7 @@ from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 from . import caller, prompt, settings
 from .errors import InvalidRequest
 from .next_cell import NextCell
-from .notes import note
+from .notes import note, without_controls
 from .usage import shows
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ class RecordMagics(Magics):
         if options.get("panel"):
             from .panel import Panel
 
-            print(*(f"note: {one}" for one in found.unmatched), sep="\n", end="\n" if found.unmatched else "")
+            notes = [f"note: {without_controls(one)}" for one in found.unmatched]
+            print(*notes, sep="\n", end="\n" if notes else "")
             return Panel(found)
         print(found)
         self._put_below(found.cell)

@@ -18,7 +18,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, co
 from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
-from .errors import InvalidArgument, WouldDeadlock, shown
+from .errors import InvalidArgument, Stopped, WouldDeadlock, shown
 
 T = TypeVar("T")
 
@@ -66,7 +66,12 @@ class ThreadRunner:
         if threading.current_thread() is self._thread:
             coroutine.close()
             raise WouldDeadlock("a blocking call on flux_magic's own loop would wait for itself: await in its place")
-        return asyncio.run_coroutine_threadsafe(coroutine, self._started())
+        try:
+            loop = self._started()
+        except RuntimeError:
+            coroutine.close()
+            raise
+        return asyncio.run_coroutine_threadsafe(coroutine, loop)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         if not asyncio.iscoroutine(coroutine):
@@ -103,7 +108,8 @@ class ThreadRunner:
                 unwound.set()
                 inbox.put(_END)
 
-        future, loop = self.submit(pump()), self._started()
+        with _unless_python_ends():
+            future, loop = self.submit(pump()), self._started()
         try:
             while True:
                 # Not in the loop's condition, where CPython 3.13.0 lets an interrupt past the `finally`.
@@ -114,7 +120,8 @@ class ThreadRunner:
                 if event is _END:
                     break
                 yield event
-            future.result()
+            with _unless_python_ends():
+                future.result()
         finally:
             if not future.done():
                 future.cancel()
@@ -129,10 +136,14 @@ class ThreadRunner:
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
-                self._loop = _new_loop()
-                self._thread = threading.Thread(target=self._serve, args=(self._loop,), daemon=True)
-                self._thread.name = "flux_magic"
-                self._thread.start()
+                loop = _new_loop()
+                thread = threading.Thread(target=self._serve, args=(loop,), name="flux_magic", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # Python is ending
+                    loop.close()
+                    raise
+                self._loop, self._thread = loop, thread
             return self._loop
 
     @staticmethod
@@ -215,6 +226,17 @@ class NestRunner:
             if task is not None:
                 _end_task(loop, task)
             loop.run_until_complete(events.aclose())
+
+
+@contextmanager
+def _unless_python_ends() -> Iterator[None]:
+    """Raise Stopped in place of the RuntimeError of a thread that cannot be had any more, as in an exit handler."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "shutdown" not in str(error):
+            raise
+        raise Stopped("Python is ending: no image can be made any more", "Make it before the program ends.") from error
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

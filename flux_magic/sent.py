@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .errors import masked
+from .errors import cleaned
+from .notes import without_controls
 
 _MOST: Final = 8192
 """The JSON of all values together has at most this many characters."""
@@ -30,7 +31,9 @@ _FILE: Final = {"path", "url", "data", "orig_name", "mime_type"}
 
 def sanitize(values: Mapping[str, object]) -> dict[str, Any]:
     """Return the values as a record holds them: what is secret, a file, or too long is named in brackets instead."""
-    kept = {str(name)[:80]: _keep(str(name), value) for name, value in list(values.items())[:_MOST_NAMES]}
+    kept = {
+        without_controls(str(name)[:80]): _keep(str(name), value) for name, value in list(values.items())[:_MOST_NAMES]
+    }
     while len(json.dumps(kept)) > _MOST:
         longest = max(kept, key=lambda name: len(json.dumps(kept[name])))
         if kept[longest] == _LEFT_OUT:
@@ -64,7 +67,7 @@ def _shorten_all(value: list[Any] | tuple[Any, ...] | dict[Any, Any], depth: int
         return [_shorten(one, depth - 1) for one in value]
     if _FILE & value.keys():
         return "(a file)"
-    return {str(name)[:80]: _keep(str(name), one, depth - 1) for name, one in value.items()}
+    return {without_controls(str(name)[:80]): _keep(str(name), one, depth - 1) for name, one in value.items()}
 
 
 def _mask(value: str) -> str:
@@ -74,7 +77,7 @@ def _mask(value: str) -> str:
         return "(a file)"
     if _PATH.match(value):
         return "(a path)"
-    return _SECRET.sub("***", masked(_QUERY.sub(r"\1", value)))
+    return _SECRET.sub("***", cleaned(_QUERY.sub(r"\1", value)))
 
 
 def format_values(values: Mapping[str, Any]) -> str:

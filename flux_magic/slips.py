@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +18,7 @@ _WORD: Final = re.compile(
 _ASSIGNED: Final = re.compile(
     r"(?<!\S)[,(]?(?P<name>steps|seed|size|width|height)=(?P<value>[\"']?\d[\dx.,\"']*)\)?(?!\S)"
 )
-_QUOTED: Final = re.compile(r"(?<!\S)\(?(?:\"[^\"\n]*\"|“[^”\n]*”|„[^“”\n]*[“”]|«[^»\n]*»)")
+_QUOTED: Final = re.compile(r"(?<!\S)\(?(?:\"[^\"\n]*\"|“[^“”\n]*”|„[^„“”\n]*[“”]|«[^«»\n]*»)")
 _VALUE: Final = re.compile(r"\s+(?P<value>[“\"']?\d\S*|\{\w+\}|random\b|none\b)", re.IGNORECASE)
 _ANY_VALUE: Final = re.compile(r"""\s+(?P<value>"[^"]*"|'[^']*'|“[^”]*”|[^\s"'“-]\S*)""")
 
@@ -49,8 +50,13 @@ def find_slips(prompt: str, flags: Mapping[str, str]) -> list[Slip]:
     """
     quoted = [match.span() for match in _QUOTED.finditer(prompt)]
     found = [*_dashed(prompt, flags), *_assigned(prompt)]
-    free = [slip for slip in found if not any(start <= slip.place < end for start, end in quoted)]
-    return sorted(free, key=lambda slip: slip.place)
+    starts = [start for start, _ in quoted]
+
+    def is_free(slip: Slip) -> bool:
+        before = bisect_right(starts, slip.place) - 1
+        return before < 0 or slip.place >= quoted[before][1]
+
+    return sorted(filter(is_free, found), key=lambda slip: slip.place)
 
 
 def _dashed(prompt: str, flags: Mapping[str, str]) -> Iterator[Slip]:
@@ -101,11 +107,16 @@ def _typed(match: re.Match[str], value: str) -> str:
     return word if not value or match["value"] else f"{word} {value}"
 
 
+_MOST_NAMED: Final = 20
+"""Options in a prompt that its message puts in their place."""
+
+
 def describe_slips(slips: Sequence[Slip], typed: str, prompt: str, *, in_body: bool) -> str:
     """Return the message for the options in a prompt: what they are, where they go, how to send them all the same.
 
     `typed` is the magic with the options that are in their place.
     """
+    slips = slips[:_MOST_NAMED]
     first, magic = slips[0], typed.split(maxsplit=1)[0]
     as_typed = f"with -- at the end of the {magic} line" if in_body else f"after {magic} --"
     as_typed = f"{as_typed} the prompt is sent as typed"

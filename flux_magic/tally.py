@@ -5,7 +5,7 @@ from __future__ import annotations
 from .client import incomplete
 from .errors import FluxError, Incomplete
 from .generation import ClientEvent, Generation
-from .generations import Generations
+from .generations import Generations, forget_sheet
 from .settings import Settings, store_folder
 from .sheet import Sheet
 from .sweeps import Sweep
@@ -25,6 +25,7 @@ class Tally:
         self._settings, self._option = settings, option
         self._made: dict[int, Generation] = {}
         self._failures: dict[int, FluxError] = {}
+        forget_sheet()
         self._sheet = Sheet(sweep.axes, [(one.sent_width, one.sent_height) for one in sweep.requests])
 
     def take(self, place: int, event: ClientEvent | FluxError) -> None:

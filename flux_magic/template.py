@@ -11,9 +11,12 @@ from . import prompt
 from .axes import TAKEN, WORD, Axis, distinct, is_many, is_word, listed
 from .errors import InvalidRequest
 
+_MOST_AXES: Final = 32
+"""Axes of a prompt; of two values each they are many more images than a sweep may have."""
+
 _ITEM: Final = r"(?:\{\{\w+\}\}|\{\w+\}|[^{}|])*"
 _ALTERNATIVES: Final = rf"\{{({_ITEM}(?:\|{_ITEM})+)\}}"
-_NESTED: Final = re.compile(r"(?<!\{)\{[^{}]*\|[^{}]*\{[^{}]*\|[^{}]*\}[^{}]*\}")
+_NESTED: Final = re.compile(r"(?<!\{)\{[^{}|]*\|[^{}]*\{[^{}|]*\|[^{}]*\}[^{}]*\}")
 _DYNAMIC: Final = r"\s*[\d-]*\$\$|\s*[\d.]+::|[^{}]*\|\s*[\d.]+::|[@~]"
 """What begins the alternatives of sd-dynamic-prompts that are none here: `{2$$a|b}`, `{0.5::a|b}`, `{@a|b}`."""
 
@@ -86,14 +89,16 @@ _EXPRESSION: Final = re.compile(
     r"(?<!\{)\{\s*(?P<root>[^\W\d]\w*)(?P<rest>[^{}|\n\\]{0,60})\}(?!\})"
 )  # {animals[0]}, {a.name}, {x:.2f}, { x }
 _LATEX: Final = re.compile(r"(?:\\[a-zA-Z]+(?:\{[^{}]*\})*|[\^_])\Z")
+_BEFORE: Final = 200
+"""Characters before a brace in which a command of LaTeX is looked for."""
 _SPEC: Final = re.compile(r"(?:![rsa])?(?::[^\s{}]?[<>=^]?[+\-]?#?\d*[,_]?(?:\.\d+)?[a-zA-Z%]?)?")
 _OTHER_SYNTAX: Final = (
     (
-        re.compile(rf"(?<!\{{)\{{(?:{_DYNAMIC})[^{{}}]*\|[^{{}}]*\}}(?!\}})"),
+        re.compile(rf"(?<!\{{)\{{(?:{_DYNAMIC})[^{{}}|]*\|[^{{}}]*\}}(?!\}})"),
         "{{red|blue}} with --sweep makes an image of each",
     ),
     (
-        re.compile(r"(?<![\w_])__[a-z0-9][\w/ -]*__(?![\w_])"),
+        re.compile(r"(?<![\w_])__[a-z0-9][\w/ -]{0,60}?__(?![\w_])"),
         "there are no wildcards; a list {{name}} is varied with --sweep",
     ),
     (re.compile(r"<(?:lora|lyco|hypernet):[^<>\s]+>"), "this model takes no LoRA or embedding"),
@@ -109,7 +114,9 @@ def unread(typed: str, names: Mapping[str, object]) -> list[str]:
     notes = []
     for match in _EXPRESSION.finditer(typed):
         root, rest = match["root"], match["rest"]
-        if not _LATEX.search(typed[: match.start()]) and _is_expression(root, rest, names):
+        if not _LATEX.search(typed, max(0, match.start() - _BEFORE), match.start()) and _is_expression(
+            root, rest, names
+        ):
             called = "x" if root != "x" else "y"
             value = rest[:1] in set(".[(+-*/%") or rest.strip()[:1] in set("+-*/%")
             advice = f"; write {called} = {root}{rest.rstrip()} and {{{called}}}" if value else f": {{{root}}}"
@@ -174,6 +181,8 @@ class _Making:
     def _vary(self, name: str, values: list[str], typed: str) -> None:
         known = next((number for number, axis in enumerate(self.axes) if axis.name == name), None)
         if known is None:
+            if len(self.axes) >= _MOST_AXES:
+                raise InvalidRequest(f"{typed[:40]} is one thing too many to vary: a prompt has at most {_MOST_AXES}")
             if name in TAKEN or (is_word(name) and "|" not in typed):
                 raise InvalidRequest(f"{typed}: a sweep has a {name} of its own: give the list another name")
             literal = f"; {{{typed}}} is taken as typed" if "|" in typed else ""

@@ -11,7 +11,8 @@ from urllib.parse import quote, urlsplit
 
 from .addresses import HUB_ID, app_url, id_from_page, without_wrapping
 from .calls import checked_class
-from .errors import InvalidRequest, shown, without_controls
+from .errors import InvalidRequest, shown
+from .notes import without_controls
 
 MAX_SEED = 2**31 - 1
 """The largest seed that the public Space takes; the smallest is 0."""
@@ -202,7 +203,7 @@ class ImageResponse:
     options: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        alt = markdown_text(self.alt)
+        alt = re.sub(r"([\\`*_{}\[\]<>()#|!$~&])", r"\\\1", printable(self.alt))
         return "\n".join(f"![{alt}]({quote(url, safe=_URL_SAFE)})" for url in self.images)
 
     def _repr_markdown_(self) -> str:
@@ -217,9 +218,19 @@ def printable(text: str) -> str:
     return without_controls(" ".join(text.split()))
 
 
+_MARKUP = re.compile(r"(?P<tex>[$\\])|[`*_{}\[\]<>()#|!~&]|:(?=//)|(?<=[wW]{3})\.|(?<=\S)@(?=\S)")
+
+
 def markdown_text(text: str) -> str:
-    """`text` on one line, with everything escaped that Markdown, HTML or MathJax would read as markup."""
-    return re.sub(r"([\\`*_{}\[\]<>()#|!$~&])", r"\\\1", " ".join(text.split()))
+    """Return `text` on one line, with all escaped that Markdown, HTML or MathJax would read as markup or as a link.
+
+    MathJax reads the page after Markdown has taken the backslashes away, but not across elements.
+    """
+
+    def escaped(match: re.Match[str]) -> str:
+        return f"<span>&#{ord(match[0])};</span>" if match["tex"] else f"\\{match[0]}"
+
+    return _MARKUP.sub(escaped, printable(text))
 
 
 Event = Waiting | Queued | Running | Log | Preview | ImageResponse

@@ -105,4 +105,13 @@ function render({ model, el }) {
   return () => ending.abort();
 }
 
-export default { render };
+/** The kernel asks before it reads what is set: a busy one gets what was typed last only after it was idle,
+ *  and the page sends that before it answers. */
+function initialize({ model }) {
+  model.on("msg:custom", (message) => {
+    if (message === "settle") model.send("settled");
+  });
+  model.send("there");
+}
+
+export default { initialize, render };

@@ -6,11 +6,16 @@ but for these.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import anywidget
 from traitlets import Unicode
+
+ANSWER: Final = 5.0
+"""Seconds that a page has to send what was typed before a press."""
 
 
 class Extras(anywidget.AnyWidget):
@@ -38,5 +43,17 @@ class Extras(anywidget.AnyWidget):
         nested: Callable[[], None],
     ) -> None:
         super().__init__()
+        self._has_page, self._settled = threading.Event(), threading.Event()
         does = {"pressed": pressed, "compared": compared, "copied": copied, "nested": nested}
+        does |= {"there": self._has_page.set, "settled": self._settled.set}
         self.on_msg(lambda _, message, __: does[message]())
+
+    def settle(self) -> None:
+        """Wait until the page has sent all that was typed before a press; not on the thread that its messages are for.
+
+        Returns at once if no page has loaded this, and after 5 s if the page does not answer.
+        """
+        if self._has_page.is_set():
+            self._settled.clear()
+            self.send("settle")
+            self._settled.wait(ANSWER)

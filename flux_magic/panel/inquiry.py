@@ -20,20 +20,24 @@ class Inquiry:
         parameters: whose Space it is.
         status: where it is told that the Space does not answer, or that it takes less than what was set.
         busy: whether the status line is a job's.
+        unnamed: a Space that an image names and the user has not: it is not asked before a job was; empty for none.
     """
 
-    def __init__(self, parameters: Parameters, status: StatusLine, busy: Callable[[], bool]) -> None:
+    def __init__(self, parameters: Parameters, status: StatusLine, busy: Callable[[], bool], unnamed: str = "") -> None:
+        self._unnamed = unnamed
         self._parameters, self._status, self._busy = parameters, status, busy
         self._unreachable: FluxError | None = None
         self._closed = self._answered = False
         parameters.observe(lambda _: self.begin(), ["space", "model"])
 
     def begin(self) -> None:
-        """Ask, without waiting for it."""
-        started(self._ask)
+        """Ask, without waiting for it, unless the user has not named this Space."""
+        if not self._unnamed or self._parameters.space != self._unnamed:
+            started(self._ask)
 
     def ask_again(self) -> None:
-        """Ask where there was no answer: the local Space gives one once it runs."""
+        """Ask if there was no answer: the local Space gives one once it runs; this follows a press."""
+        self._unnamed = ""
         if not self._answered:
             self._ask()
 

@@ -20,6 +20,7 @@ from ..errors import FluxError, InvalidArgument, InvalidRequest, TimedOut, shown
 from ..generation import Generation
 from ..generations import Generations
 from ..origin import Recalled
+from ..providers import get_provider
 from ..settings import check_one_size
 from .compare import CompareRow, seed_of, taken_from
 from .controls import Controls
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
 GRACE: Final = 0.1
 """Seconds from a press to the reading of what is set.
 
-While a kernel is busy, a browser keeps back all but the first change of a widget, and sends the rest after a press.
+While a kernel is busy, a browser keeps back all but the first change of a widget, and sends the rest after a press. A
+page with Extras is asked for the rest; any other has this long.
 """
 
 
@@ -80,7 +82,7 @@ class Panel(Parameters, VBox):
         self._closed = False
         self._cancels = 0
         self._status = StatusLine(lambda: self._jobs.waiting)
-        self._inquiry = Inquiry(self, self._status, lambda: self.busy)
+        self._inquiry = Inquiry(self, self._status, lambda: self.busy, self._unnamed(shown_first, options))
         self._controls, self._keeper = Controls(self, keep=self._keep_seed), Keeper(self._status)
         self._row = CompareRow(self, pressed=lambda: self._pressed(self.compare))
         self._view, self._strip = View(), Strip(self._bring_back)
@@ -96,6 +98,12 @@ class Panel(Parameters, VBox):
         self.generation = shown_first
         started(lambda: self._strip.fill(earlier))
         self._inquiry.begin()
+
+    def _unnamed(self, opened_with: Generation | None, options: dict[str, Any]) -> str:
+        """Return the Space that only the image names; empty if the user, `%config` or the model has it too."""
+        own = {configured()["space"], get_provider(self.model).own_space(), "local", options.get("space") or ""}
+        made_here = any(one is opened_with for one in api.history)
+        return "" if made_here or self.space in own else self.space
 
     @classmethod
     def _checked(cls, options: dict[str, Any]) -> dict[str, Any]:
@@ -223,6 +231,8 @@ class Panel(Parameters, VBox):
         cancels = self._cancels
 
         def press() -> None:
+            if self._extras is not None:
+                self._extras.settle()
             if cancels == self._cancels:
                 with suppress(FluxError):  # it is in the status line
                     ask()

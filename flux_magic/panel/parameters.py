@@ -29,6 +29,9 @@ from ..types import MAX_SEED, SIZE_STEP, ImageRequest, Record, Space
 UNTOLD: Final = {"width": (256, 2048), "height": (256, 2048), "steps": (1, 50)}
 """The ranges that sliders have while a Space has not told its own; no check."""
 
+MOST: Final = {"width": 65_536, "height": 65_536, "steps": 10_000}
+"""A larger bound that a Space gives is taken for this one."""
+
 COMPARED: Final = {"seed": "Seeds", "steps": "Steps"}
 """What a comparison varies, in the order of its axes, and what a person calls the texts that say how."""
 
@@ -269,7 +272,8 @@ def configured() -> dict[str, Any]:
 
 
 def _stepped(name: str, least: int, most: int) -> tuple[int, int]:
-    """Bounds that a size can have, which is a multiple of 8."""
+    """Return bounds that a size can have, which is a multiple of 8, and a slider."""
+    least, most = min(least, MOST[name] + 1), min(most, MOST[name])
     if name == "steps":
         return max(least, 1), max(most, 1)
     return max(-(-least // SIZE_STEP) * SIZE_STEP, SIZE_STEP), max(most // SIZE_STEP * SIZE_STEP, SIZE_STEP)

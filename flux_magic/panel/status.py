@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from dataclasses import replace
 
 from ipywidgets import HTML
 from traitlets import TraitError
 
-from ..errors import FluxError, InvalidRequest, masked
+from ..display import html_text
+from ..errors import FluxError, InvalidRequest, cleaned
 from ..progress import Status, html_of
 
 
@@ -45,7 +45,7 @@ class StatusLine:
 
     def note(self, text: str) -> None:
         """What came of a job."""
-        self._put(text, f'<span role="status">{html.escape(text)}</span>')
+        self._put(text, f'<span role="status">{html_text(text)}</span>')
 
     def say(self, text: str) -> None:
         """What came of a press."""
@@ -65,12 +65,12 @@ class StatusLine:
     def _put(self, text: str, markup: str) -> None:
         self._text = text
         if self._trouble:
-            markup += f'<div class="flux-magic-error" role="alert">{html.escape(self._trouble)}</div>'
+            markup += f'<div class="flux-magic-error" role="alert">{html_text(self._trouble)}</div>'
         self.widget.value = markup
 
 
 def words(error: BaseException) -> str:
     """An error as a cell shows it."""
     if isinstance(error, InvalidRequest | TraitError):
-        return str(error)
-    return f"{type(error).__name__}: {error if isinstance(error, FluxError) else masked(str(error))}"
+        return cleaned(str(error))
+    return f"{type(error).__name__}: {error if isinstance(error, FluxError) else cleaned(str(error))}"

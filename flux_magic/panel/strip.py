@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
 import threading
 from collections.abc import Callable, Sequence
@@ -12,9 +11,11 @@ from contextlib import suppress
 from ipywidgets import HTML, Box, Button, Layout, VBox
 
 from .. import picture
+from ..display import escaped
 from ..errors import FluxError
 from ..generation import Generation
 from ..generations import Generations
+from ..notes import without_controls
 
 MOST = 50
 """Results that a strip holds; the oldest go."""
@@ -94,7 +95,7 @@ class Strip:
 
     def _item(self, result: Result, called: str = "") -> VBox:
         first = result if isinstance(result, Generation) else result[0]
-        said = html.escape(first.prompt, quote=True)
+        said = escaped(first.prompt)
         small = base64.b64encode(_small(result)).decode()
         image = HTML(
             f'<img src="data:image/jpeg;base64,{small}" alt="{said}">',
@@ -103,7 +104,7 @@ class Strip:
         )
         button = Button(
             description=called or f"seed {first.seed}",
-            tooltip=first.prompt,
+            tooltip=without_controls(first.prompt),
             layout=self._button.layout,
             style=self._button.style,
         )

@@ -8,7 +8,6 @@ ids).
 
 from __future__ import annotations
 
-import html
 import os
 import threading
 import uuid
@@ -18,7 +17,7 @@ from typing import Any, Final, Protocol
 from IPython.core.interactiveshell import InteractiveShell
 from ipywidgets import HTML, Layout
 
-from ..display import Output
+from ..display import Output, escaped
 
 NOTHING: Final = Output({}, {})
 """An output that shows nothing."""
@@ -115,5 +114,5 @@ def _image(picture: Output) -> str:
     if "text/html" in picture.data:
         return picture.data["text/html"]
     media_type = next(kind for kind in picture.data if kind.startswith("image/"))
-    alt = html.escape(picture.metadata[media_type]["alt"])
+    alt = escaped(picture.metadata[media_type]["alt"])
     return f'<img src="data:{media_type};base64,{picture.data[media_type]}" alt="{alt}">'

@@ -7,6 +7,7 @@ import html
 from typing import Final
 
 from .. import picture
+from ..display import html_text
 from ..errors import NotAnImage
 from ..formats import media_type_of
 from .report import Report
@@ -47,8 +48,8 @@ def report_html(report: Report) -> str:
 
 def fragment(report: Report, *, small: bool = False) -> str:
     """What a report says, as HTML for within a page or a notebook, where its pictures are `small`."""
-    notes = "".join(f"<li>{html.escape(note)}</li>" for note in report.notes)
-    parts = [f"<p><strong>{html.escape(report.summary)}</strong></p>", f"<ul>{notes}</ul>" if notes else ""]
+    notes = "".join(f"<li>{html_text(note)}</li>" for note in report.notes)
+    parts = [f"<p><strong>{html_text(report.summary)}</strong></p>", f"<ul>{notes}</ul>" if notes else ""]
     if report.verdicts:
         columns = ("image", "called", "as it is here", *(("made anew",) if report.live else ()), "made from", "why")
         head = "".join(f'<th scope="col" {_LEFT}>{column}</th>' for column in columns)
@@ -60,12 +61,12 @@ def fragment(report: Report, *, small: bool = False) -> str:
 def _row(one: Verdict, *, live: bool, small: bool) -> str:
     mark = {Status.PASS: "✓", Status.FAIL: "✗", Status.UNCHECKED: "?"}[one.status]
     figure = f"<br>distance {one.figure}" if one.figure else ""
-    cells = [f"{mark} {html.escape(one.called)}{figure}", _image(one, one.embedded, "as it is here", small=small)]
+    cells = [f"{mark} {html_text(one.called)}{figure}", _image(one, one.embedded, "as it is here", small=small)]
     if live:
         cells.append(_image(one, one.remade, "made anew", small=small))
-    cells += [_made_from(one), html.escape(one_line(one.why, 1000))]
+    cells += [_made_from(one), html_text(one_line(one.why, 1000))]
     row = "".join(f"<td {_LEFT}>{cell}</td>" for cell in cells)
-    return f'<tr><th scope="row" {_LEFT}>{html.escape(one_line(one.label))}</th>{row}</tr>'
+    return f'<tr><th scope="row" {_LEFT}>{html_text(one_line(one.label))}</th>{row}</tr>'
 
 
 def _made_from(one: Verdict) -> str:
@@ -73,7 +74,7 @@ def _made_from(one: Verdict) -> str:
     if record is None:
         return "no record"
     facts = f"seed {record.seed}, {record.steps} steps, {record.width}×{record.height}, {record.model}, {record.space}"
-    return f"{html.escape(one_line(record.prompt, 400))}<br>{html.escape(one_line(facts))}"
+    return f"{html_text(one_line(record.prompt, 400))}<br>{html_text(one_line(facts))}"
 
 
 def _image(one: Verdict, data: bytes | None, which: str, *, small: bool) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterable, Iterator
 from contextlib import aclosing
 from datetime import datetime, timedelta
@@ -347,6 +348,20 @@ def test_all_of_them_can_be_stopped_from_elsewhere(painter: type[Painter]) -> No
 
     run(stop())
     assert painter.at_work == 0
+
+
+def test_a_reader_that_breaks_off_leaves_no_complaint(painter: type[Painter]) -> None:
+    complaints: list[str] = []
+
+    async def broken_off() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(str(context)))
+        async for _ in Client().generate_many(ImageRequest("a fox", seed=seed) for seed in range(30)):
+            break
+
+    painter.pause = 0.01
+    asyncio.run(broken_off())
+    gc.collect()
+    assert complaints == []
 
 
 def test_requests_are_taken_as_there_is_room(painter: type[Painter]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import gc
 import itertools
 import pickle
 import sys
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -255,6 +257,22 @@ def test_a_grid_is_a_copy_and_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert made.grid().getpixel((0, 0)) == (255, 255, 255)
     made.outputs()
     assert [opened(one).format for one in decoded] == ["PNG"] * 12 + ["JPEG"], "each once, and the sheet that is shown"
+
+
+def test_no_sheet_is_kept_but_the_last_which_is_drawn_again_as_it_was() -> None:
+    def filled(number: int) -> tuple[Generations, weakref.ref[Sheet]]:
+        sheet = Sheet(AXES, [(64, 48)] * 12)
+        for place, item in enumerate(items()):
+            sheet.put(place, item.files[0].image)
+        made = sweep(number, sheet=sheet)
+        shown.append(made.outputs()[0].data)
+        return made, weakref.ref(sheet)
+
+    shown: list[dict[str, str]] = []
+    kept = [filled(number) for number in range(3)]
+    gc.collect()
+    assert [sheet() is not None for _, sheet in kept] == [False, False, True]
+    assert [made.outputs()[0].data for made, _ in kept] == shown
 
 
 def test_a_sheet_that_is_filled_already_is_taken_and_what_is_missing_marked_in_it() -> None:

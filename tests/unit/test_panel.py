@@ -25,6 +25,7 @@ from flux_magic.errors import InvalidRequest, QuotaExceeded, SpaceError, TimedOu
 from flux_magic.generation import Generation
 from flux_magic.generations import Generations
 from flux_magic.panel import Panel, strip
+from flux_magic.settings import Settings
 from flux_magic.types import MAX_SEED, ImageRequest, Queued, Running, Waiting
 from tests.support.limits import PATIENCE
 from tests.unit.samples import encoded, generation
@@ -252,6 +253,47 @@ def test_a_press_that_was_cancelled_at_once_is_not_made(provider: type[Scripted]
     panel._pressed(panel.generate)
     until(lambda: len(requests(provider)) == 1)
     image(panel)
+
+
+def test_a_press_waits_for_what_the_page_still_has_to_send(
+    provider: type[Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = make(prompt="a")
+    assert panel._extras is not None
+    sent = threading.Event()
+    monkeypatch.setattr(panel._extras, "send", lambda _message: sent.set())
+    panel._extras._handle_custom_msg("there", [])
+    panel._generate.click()
+    assert sent.wait(PATIENCE)
+    panel._controls.prompt.value = "a lighthouse in a storm"
+    panel._extras._handle_custom_msg("settled", [])
+    until(lambda: len(requests(provider)) == 1)
+    assert image(panel).prompt == "a lighthouse in a storm"
+
+
+@pytest.mark.parametrize("press", [False, True])
+def test_the_space_of_a_strangers_image_is_not_asked_before_a_press(
+    provider: type[Scripted], monkeypatch: pytest.MonkeyPatch, *, press: bool
+) -> None:
+    asked: list[str | None] = []
+
+    def bounds(settings: Settings) -> dict[str, tuple[int, int]]:
+        asked.append(settings.space)
+        return {"steps": (1, 10**308)}
+
+    monkeypatch.setattr(api, "bounds", bounds)
+    stranger = make(generation(encoded(), requested_space="stranger/space"))
+    make(generation(encoded(), requested_space="stranger/space"), space="stranger/space")
+    until(lambda: len(asked) == 1)
+    stranger.model = "black-forest-labs-flux-1-schnell"
+    if press:
+        stranger.generate()
+        stranger.wait(PATIENCE)
+    elif provider is not None:
+        stranger.space = "mine/space"
+    until(lambda: len(asked) == 2)
+    assert asked == ["stranger/space", "stranger/space" if press else "mine/space"]
+    until(lambda: stranger._controls.steps.max == 10_000)
 
 
 def test_another_panel_is_not_disturbed(provider: type[Scripted]) -> None:

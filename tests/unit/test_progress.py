@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import io
+import itertools
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from IPython.core.getipython import get_ipython
@@ -12,6 +16,7 @@ from IPython.core.getipython import get_ipython
 from flux_magic import progress
 from flux_magic.errors import SpaceError
 from flux_magic.job import ClientEvent
+from flux_magic.panel.status import StatusLine
 from flux_magic.progress import Bar, NotebookSlot, SheetBar, Status, Terminal, above, bar, status_of
 from flux_magic.types import Log, Preview, Queued, Running, Waiting
 from tests.support import limits
@@ -46,6 +51,7 @@ class Screenless(io.StringIO):
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "PATIENCE", 0)
+    monkeypatch.setattr(progress, "PAUSE", 0)
 
 
 @pytest.mark.parametrize(
@@ -162,6 +168,40 @@ def test_a_notebooks_slot_is_one_output_that_begins_and_ends_empty(tmp_path: Pat
     assert updates[-1]["data"] == {}
 
 
+@pytest.mark.parametrize(
+    ("screen", "follow"),
+    [
+        pytest.param(NotebookSlot, lambda screen: Bar(screen, 1).show, id="one image"),
+        pytest.param(NotebookSlot, lambda screen: partial(sheet_bar(1, Slot(), screen).show, "seed 1"), id="a sheet"),
+        pytest.param(lambda: StatusLine(lambda: 0), lambda screen: Bar(screen, 1).show, id="a panel"),
+    ],
+)
+@pytest.mark.parametrize("last", [generation(), Log("the last")], ids=["an image", "a word, and time that passes"])
+def test_thousands_of_words_are_some_messages_and_the_last_is_shown(
+    screen: Callable[[], Any], follow: Callable[[Any], Callable[[Any], None]], last: ClientEvent,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    with notebook(tmp_path) as shown:
+        where, drawn = screen(), []
+        if isinstance(where, StatusLine):
+            where.widget.observe(lambda _: drawn.append(where.text), "value")
+        ticks = itertools.count(time.monotonic())
+        monkeypatch.setattr(time, "monotonic", lambda: next(ticks) / 1000)
+        show = follow(where)
+        for number in range(30_000):
+            show(Log(f"word {number}"))
+        show(last)
+        if isinstance(last, Log):
+            next(itertools.islice(ticks, 100, None))
+            show(last)
+        monkeypatch.undo()
+        drawn += [item["data"].get("text/plain", "") for item in shown]
+    assert 200 < len(drawn) < 700, "ten a second; a clock that is looked at twice ticks twice"
+    assert drawn[-1].endswith(progress.status_of(last).text)
+    if isinstance(where, StatusLine):
+        where.widget.close()
+
+
 def test_a_notebooks_slot_that_was_never_drawn_leaves_nothing(tmp_path: Path) -> None:
     with notebook(tmp_path) as shown:
         NotebookSlot().clear()
@@ -188,13 +228,14 @@ def test_a_shell_without_a_kernel_is_a_terminal(tmp_path: Path, monkeypatch: pyt
 def test_a_shell_with_a_kernel_is_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with notebook(tmp_path) as shown:
         monkeypatch.setattr(get_ipython(), "kernel", object(), raising=False)
-        with bar(1) as following:
-            assert isinstance(following._screen, NotebookSlot)
+        assert isinstance(progress._screen(), NotebookSlot)
+        with bar(1):
+            pass
     assert shown == []
 
 
-def test_the_first_of_two_that_is_done_is_still_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "PATIENCE", 0)
+@pytest.mark.usefixtures("impatient")
+def test_the_first_of_two_that_is_done_is_still_the_first() -> None:
     texts: list[str] = []
 
     class Screen:

@@ -57,6 +57,21 @@ def interrupt_after(seconds: float) -> threading.Timer:
     return timer
 
 
+def test_a_call_as_python_ends_is_one_clear_line() -> None:
+    late = """import asyncio, atexit
+from flux_magic import runner
+async def work(): return await asyncio.to_thread(int)
+def late():
+    try:
+        runner.background.run(work())
+    except Exception as error:
+        print(type(error).__name__, error.message)
+atexit.register(late)
+runner.background.run(work())
+"""
+    assert python(late) == "Stopped Python is ending: no image can be made any more\n"
+
+
 def test_a_coroutine_gives_its_result(thread: ThreadRunner) -> None:
     assert [thread.run(doubled(number)) for number in (1, 2)] == [2, 4]
 

@@ -217,9 +217,11 @@ def test_a_response_reads_as_markdown() -> None:
         pytest.param("a  red\n\tfox ", "a red fox", id="one line"),
         pytest.param("a|b", r"a\|b", id="a table's bar"),
         pytest.param("<b>&amp;</b>", r"\<b\>\&amp;\</b\>", id="HTML"),
-        pytest.param("$x_1$", r"\$x\_1\$", id="MathJax"),
-        pytest.param(r"\*a* ~b~ `c` !d", r"\\\*a\* \~b\~ \`c\` \!d", id="emphasis and code"),
+        pytest.param("$x_1$", r"<span>&#36;</span>x\_1<span>&#36;</span>", id="MathJax"),
+        pytest.param(r"\*a* ~b~ `c` !d", r"<span>&#92;</span>\*a\* \~b\~ \`c\` \!d", id="emphasis and code"),
         pytest.param("# {a} [b](c)", r"\# \{a\} \[b\]\(c\)", id="headings and links"),
+        pytest.param("http://a.b www.c.d e@f", r"http\://a.b www\.c.d e\@f", id="autolinks"),
+        pytest.param("a\x1b]0;b\x07\u202e", r"a\ufffd\]0;b\ufffd\ufffd".replace(r"\ufffd", "\ufffd"), id="controls"),
         pytest.param("", "", id="nothing"),
     ],
 )

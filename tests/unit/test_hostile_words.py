@@ -1,0 +1,153 @@
+"""A stranger's words on every surface: nothing in them steers a terminal, reorders a line, or loses the output."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flux_magic import display, doctor, generation, notes, origin, overview, prompt, sent
+from flux_magic.axes import Axis
+from flux_magic.errors import FluxError, Incomplete, SpaceError
+from flux_magic.generations import Generations
+from flux_magic.history import History
+from flux_magic.panel.status import StatusLine
+from flux_magic.progress import Status, Terminal, html_of, status_of
+from flux_magic.providers import wire
+from flux_magic.providers.contract import contract_from
+from flux_magic.types import ImageResponse, Log, Record, Running, Waiting, markdown_text
+from flux_magic.verify import report
+from flux_magic.verify.page import report_html
+from flux_magic.verify.verdict import Outcome, Verdict
+from flux_magic.verify.verdict import Status as Judged
+from tests.unit.samples import encoded, record
+from tests.unit.samples import generation as made_of
+
+STEERING = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+NASTY = "fox\x1b]52;c;aGk=\x07\x1b[2J\x1b]0;owned\x1b\\\r\x08\0\x9b31m\u202eevil\u2066x\u2069\ud800 $\\href{j}{b}$"
+OWN = "\u05e9\u05dc\u05d5\u05dd\u200f \U0001f469\u200d\U0001f680\tand\n\u0645\u06cc\u200c\u062e"
+"""A prompt of a user's own, with the marks that its languages need."""
+
+
+def stranger(**changes: Any) -> Record:
+    texts: dict[str, Any] = dict.fromkeys(
+        ("prompt", "model", "provider", "space", "requested_prompt", "requested_space"), NASTY
+    )
+    around = replace(record().circumstances, gradio=NASTY, decoder=NASTY, started=NASTY)
+    return replace(record(), **texts, circumstances=around, sent={NASTY: NASTY}, **changes)
+
+
+def an_image() -> generation.Generation:
+    made = made_of(encoded())
+    return replace(made, record=replace(stranger(), files=made.record.files), note=NASTY)
+
+
+def bundles(outputs: list[display.Output]) -> list[str]:
+    alt = [one["alt"] for output in outputs for kind, one in output.metadata.items() if kind.startswith("image/")]
+    return [text for output in outputs for kind, text in output.data.items() if kind.startswith("text/")] + alt
+
+
+def a_sweep() -> Generations:
+    return Generations([an_image()], [Axis("seed", (1, 2))], troubles={1: NASTY})
+
+
+def a_report() -> report.Report:
+    one = Verdict(NASTY, Judged.UNCHECKED, Outcome.EDITED, why=NASTY, record=stranger())
+    return report.Report((one,), problems=(NASTY,))
+
+
+def recalled() -> origin.Recalled:
+    return origin.Recalled(NASTY, NASTY, {"prompt": NASTY, "space": NASTY}, (NASTY,))
+
+
+def recalled_of_ours() -> origin.Recalled:
+    return replace(recalled(), record=stranger(), tool="flux_magic")
+
+
+def of_the_wire() -> list[str]:
+    config = {"version": NASTY, "title": NASTY, "dependencies": [{"api_name": "infer", "inputs": []}]}
+    known = contract_from(config, "infer")
+    return [known.title, known.version, wire.plain(NASTY), str(wire.space_error({"error": NASTY, "title": NASTY}))]
+
+
+def of_a_terminal() -> str:
+    screen = Terminal()
+    screen.draw(Status(NASTY))
+    screen.clear()
+    return ""
+
+
+SURFACES: list[Any] = [
+    pytest.param(lambda: str(FluxError(NASTY, NASTY)) + repr(FluxError(NASTY)), id="an error"),
+    pytest.param(lambda: "".join(SpaceError(NASTY)._render_traceback_()), id="an error in a notebook"),
+    pytest.param(lambda: str(Incomplete(NASTY, NASTY, {0: SpaceError(NASTY)})), id="an error of several"),
+    pytest.param(of_the_wire, id="a Space's own words"),
+    pytest.param(lambda: [status_of(one).text for one in (Waiting(NASTY), Log(NASTY), Running(description=NASTY))],
+                 id="progress"),
+    pytest.param(of_a_terminal, id="tqdm"),
+    pytest.param(lambda: notes.note(NASTY), id="a note"),
+    pytest.param(lambda: notes.answer(NASTY), id="a command's answer"),
+    pytest.param(lambda: str(doctor.Report({"title": NASTY, "Space": NASTY}, healthy=True)), id="the doctor"),
+    pytest.param(lambda: str(ImageResponse(["http://h/a.png"], NASTY)), id="a response"),
+    pytest.param(lambda: markdown_text(NASTY), id="Markdown"),
+    pytest.param(lambda: bundles([display.parameters(stranger(), {"more": NASTY})]), id="parameters"),
+    pytest.param(lambda: bundles([display.link(stranger(), 0, NASTY)]), id="a link"),
+    pytest.param(lambda: [*bundles(an_image().outputs()), repr(an_image())], id="an image"),
+    pytest.param(lambda: [*bundles(a_sweep().outputs()), repr(a_sweep())], id="a sweep"),
+    pytest.param(lambda: [*bundles(Generations([an_image()]).outputs())], id="images"),
+    pytest.param(lambda: [repr(one := History([an_image()], [NASTY], NASTY)), one._repr_html_()], id="the history"),
+    pytest.param(lambda: [repr(one := History([], [NASTY], NASTY)), one._repr_html_()], id="no history"),
+    pytest.param(lambda: [repr(one := a_report()), one._repr_html_(), report_html(one), one.as_json()], id="verify"),
+    pytest.param(lambda: [str(one := recalled()), one.described(), one.cell, one.call], id="a stranger's recipe"),
+    pytest.param(lambda: [str(one := recalled_of_ours()), one.described(), one.cell, one.call], id="its record"),
+    pytest.param(lambda: json.dumps(recalled_of_ours().as_dict(), indent=1), id="info --json"),
+    pytest.param(lambda: [prompt.command(stranger()), prompt.cell("fox", space="a/b\u202e")], id="a cell"),
+    pytest.param(lambda: json.dumps(sent.sanitize({NASTY: [NASTY, {NASTY: NASTY}]}), ensure_ascii=False), id="sent"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_a_strangers_words_steer_nothing(surface: Callable[[], Any], capsys: pytest.CaptureFixture[str]) -> None:
+    found = surface()
+    texts = [*([found] if isinstance(found, str) else found or []), *capsys.readouterr()]
+    seen = "\n".join(texts)
+    assert STEERING.search(re.sub("\r|\x1b\\[A", "", seen)) is None, "but for tqdm's own"
+    assert seen.encode()
+    assert "fox" in seen, "the words are there"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(lambda: display.parameters(stranger(), {"more": NASTY}).data["text/html"], id="parameters"),
+        pytest.param(lambda: a_report()._repr_html_(), id="verify"),
+        pytest.param(lambda: overview.table(a_sweep().axes, a_sweep()._shown()).data["text/html"], id="a sweep"),
+        pytest.param(lambda: History([an_image()], [NASTY])._repr_html_(), id="the history"),
+        pytest.param(lambda: html_of(Status(NASTY)), id="progress"),
+    ],
+)
+def test_mathjax_finds_nothing_outside_of_what_it_skips(page: Callable[[], str]) -> None:
+    outside = re.sub(r"<(pre|code)\b.*?</\1>", "", page(), flags=re.DOTALL)
+    assert not re.search(r"[$\\]", re.sub(r"<[^>]*>", "", outside))
+
+
+def test_a_prompt_of_ones_own_language_is_shown_as_it_is() -> None:
+    made = record(prompt=OWN)
+    assert OWN in notes.without_controls(OWN)
+    assert OWN in prompt.command(made)
+    for kind in ("text/html", "text/markdown", "text/plain"):
+        assert " ".join(OWN.split())[:7] in display.parameters(made).data[kind]
+
+
+def test_a_panels_status_holds_no_controls() -> None:
+    line = StatusLine(lambda: 0)
+    try:
+        line.draw(Status(NASTY))
+        line.fail(RuntimeError(NASTY))
+        assert STEERING.search(line.widget.value + line.text) is None
+    finally:
+        line.widget.close()
