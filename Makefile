@@ -28,7 +28,7 @@ QUIET_PIP := --quiet --disable-pip-version-check
 EVERYTHING := --constraint constraints.txt --editable '.[test]'
 
 .PHONY: help demo lab test test-thorough ends in-another-order check style types nbval nbval-offline pytest shuffled needs \
-	unit notebooks pages screenshot frontends bench live test-matrix clean
+	unit notebooks pages screenshot frontends bench soak live test-matrix clean
 
 help:
 	@echo "make demo         make images in a notebook, on the local Space; the results are files"
@@ -41,6 +41,7 @@ help:
 	@echo "make screenshot   the README's pictures anew"
 	@echo "make frontends    the tutorials in each front end: pictures in build/frontends, to be looked at; 8 minutes"
 	@echo "make bench        what a person waits for, and how quick it is beside other clients; 20 minutes"
+	@echo "make soak         2,000 images in one call over a line that breaks, and 60 sweeps in one kernel; 6 minutes"
 	@echo "make test-matrix  the stacks of Colab and Binder, other Pythons, the oldest and the newest of everything"
 	@echo "make live         five requests to the public Space; needs the internet"
 
@@ -156,6 +157,11 @@ bench: $(READY)
 	@$(BIN)/python -m tests.benchmarks.startup
 	@$(BIN)/python -m tests.benchmarks.store
 	@$(BIN)/python -m tests.benchmarks.speed
+
+# IMAGES=200 RATES="0 10" for others; the rates are percent.
+soak: $(READY)
+	@$(BIN)/python -m tests.soak $(if $(IMAGES),--images $(IMAGES)) $(if $(RATES),--rates $(RATES))
+	@$(BIN)/python -m tests.soak.sweeps
 
 live: $(READY)
 	@$(BIN)/python scripts/live.py

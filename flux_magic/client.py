@@ -150,7 +150,7 @@ class Client:
         check_folders(settings)
         limits = Limits(total=settings.timeout)
         if is_local(settings):
-            limits = replace(limits, retries=0, resubmissions=0)  # if it died, it is started again
+            limits = replace(limits, retries=0, resubmissions=0, reconnections=0)  # if it died, it is started again
         underway = _Underway(asyncio.get_running_loop(), asyncio.current_task())
         _all_underway.add(underway)
         try:

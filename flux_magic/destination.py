@@ -38,8 +38,11 @@ def connection_for(
 ) -> Connection:
     """A connection to the provider's Space, or to that at `url`, with the token that is meant for it.
 
-    A token that the user gave goes to the Space that is asked; the environment's to the model's own Space alone.
+    A token that the user gave goes to the Space that is asked; the environment's to the model's own Space alone. The
+    local Space is asked with its own secret, and through no proxy.
     """
+    if is_local(settings):
+        return Connection(session, limits=limits, token=local.shared.secret or None, space=url or "")
     base, token = url or provider.url, token_for(provider, url, settings)
     return Connection(session, proxy=settings.proxy, limits=limits, token=token.value if token else None, space=base)
 

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from . import local, store, tokens
-from .destination import space_of, token_for, why_unasked
+from .destination import connection_for, is_local, space_of, token_for, why_unasked
 from .errors import FluxError, cleaned
 from .providers import get_provider, hub
 from .providers.base import AsyncGeneratorProvider
@@ -110,6 +110,8 @@ async def _space(settings: Settings) -> dict[str, str]:
     token, rows["token"] = _token(provider, url, settings)
     async with open_session() as session:
         connection = Connection(session, proxy=settings.proxy, token=token, space=url)
+        if is_local(settings):
+            connection = connection_for(provider, url, settings, session)
         begin = time.monotonic()
         try:
             contract = await asyncio.wait_for(provider(connection, url).contract(), PATIENCE)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import importlib.util
 import os
 import re
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -16,6 +18,8 @@ from pathlib import Path
 from typing import IO
 
 from .errors import LocalSpaceError
+from .space.space_environment import needed
+from .space.space_folder import remove_dead
 
 APP = Path(__file__).with_name("space") / "app.py"
 """The Gradio app; it runs alone."""
@@ -25,7 +29,6 @@ PATIENCE = 60.0
 """Seconds that the Space may take to start."""
 
 _READY = re.compile(r"^flux-magic space: ready at (http://\S+)$", re.MULTILINE)
-_PRIVATE = re.compile(r"TOKEN|SECRET|PASSWORD|API_KEY|_PROXY$|^GRADIO_", re.IGNORECASE)
 
 
 def drawing() -> str:
@@ -35,11 +38,8 @@ def drawing() -> str:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment without what is none of the local Space's business.
-
-    That are tokens, proxies, and settings of Gradio's for other applications.
-    """
-    return {name: value for name, value in os.environ.items() if not _PRIVATE.search(name)}
+    """Return what the local Space needs of this process's environment."""
+    return needed(os.environ)
 
 
 def check_installed() -> None:
@@ -55,14 +55,22 @@ class LocalSpace:
         python: the interpreter that runs it; Gradio is installed there.
         arguments: more of the app's own options.
         patience: seconds that it may take to start.
+        private: make it answer this process alone, which sends its `secret` as a bearer token.
 
     It reads its standard input, and ends when that closes: at `close`, and also when this process is killed.
     """
 
     def __init__(
-        self, *, python: str = sys.executable, arguments: tuple[str, ...] = (), patience: float = PATIENCE
+        self,
+        *,
+        python: str = sys.executable,
+        arguments: tuple[str, ...] = (),
+        patience: float = PATIENCE,
+        private: bool = False,
     ) -> None:
-        self._command = [python, str(APP), "--port", "0", "--until-stdin-closes", *arguments]
+        self.secret = secrets.token_urlsafe(32) if private else ""
+        own = ("--secret",) if private else ()
+        self._command = [python, str(APP), "--port", "0", "--until-stdin-closes", *own, *arguments]
         self._patience = patience
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -124,7 +132,7 @@ class LocalSpace:
         # It has no name, so nothing of it is left, whoever is killed.
         self._log = tempfile.TemporaryFile("ab+")  # noqa: SIM115 - closed in _forget
         try:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=self._log,
@@ -136,6 +144,15 @@ class LocalSpace:
         except OSError as exc:
             self._forget()
             raise LocalSpaceError(f"the local Space cannot be started: {exc.strerror}: {self._command[0]}") from exc
+        self._tell_secret(process)
+        return process
+
+    def _tell_secret(self, process: subprocess.Popen[bytes]) -> None:
+        """Write the secret to the standard input: other users can read a command line."""
+        if self.secret and process.stdin is not None:
+            with contextlib.suppress(OSError):  # it has ended, which is told where it is waited for
+                process.stdin.write(f"{self.secret}\n".encode())
+                process.stdin.flush()
 
     def _said(self) -> str:
         if self._log is None:
@@ -164,8 +181,11 @@ class LocalSpace:
             self._forget()
 
     def _forget(self) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
+        if self._process is not None:
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+            if self._process.poll() not in {None, 0}:  # killed, it has left its images
+                remove_dead()
         if self._log is not None:
             self._log.close()
         self._process, self._log = None, None
@@ -173,6 +193,7 @@ class LocalSpace:
     def let_go(self) -> None:
         """After a fork: the process is the parent's. Only this copy of the pipe is closed."""
         process, self._process, self._log = self._process, None, None
+        self.secret = self.secret and secrets.token_urlsafe(32)
         self._lock = threading.Lock()
         if process is not None:
             process.returncode = 0  # else its destructor warns of a child that runs
@@ -180,7 +201,7 @@ class LocalSpace:
                 process.stdin.close()
 
 
-shared = LocalSpace()
+shared = LocalSpace(private=True)
 """The one that `space = "local"` means, in this process."""
 
 atexit.register(shared.close)

@@ -34,6 +34,7 @@ class Limits:
         retries: how often a request that met a passing trouble is sent again.
         backoff: before the first of them, about; the time doubles with each.
         resubmissions: how often a job is submitted again whose stream was lost.
+        reconnections: the same for both of these after a connection that broke, which the next may not.
         longest_wait: that a Space may ask for (Retry-After) before it counts as an error.
         wake: for a sleeping Space to wake.
         body: the largest file that is read.
@@ -49,6 +50,7 @@ class Limits:
     retries: int = 4
     backoff: float = 1
     resubmissions: int = 2
+    reconnections: int = 8
     longest_wait: float = 120
     wake: float = 300
     body: int = 64 * 2**20

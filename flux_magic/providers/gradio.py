@@ -9,7 +9,16 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, ClassVar, Final
 
-from ..errors import FluxError, InvalidArgument, NotAnImage, ProtocolError, ResponseError, SpaceAsleep, StreamLost
+from ..errors import (
+    ConnectionLost,
+    FluxError,
+    InvalidArgument,
+    NotAnImage,
+    ProtocolError,
+    ResponseError,
+    SpaceAsleep,
+    StreamLost,
+)
 from ..formats import READ, media_type_of
 from ..picture import check_readable
 from ..types import Event, ImageRequest, ImageResponse, Preview, Waiting
@@ -84,16 +93,19 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
 
     async def stream(self, request: ImageRequest, *, progress: bool = True) -> AsyncGenerator[Event, None]:
         model = self.get_model(request.model)
-        resubmissions = 0 if request.randomize_seed else self._connection.limits.resubmissions
-        for left in reversed(range(resubmissions + 1)):
+        limits, lost_streams, lost_connections = self._connection.limits, 0, 0
+        while True:
             async with aclosing(self._once(request, model, progress=progress)) as events:
                 try:
                     async for event in events:
                         yield event
                     return
                 except StreamLost as lost:
-                    # With a seed of ours the same job makes the same image; of another one nobody would know.
-                    if not left:
+                    is_line = isinstance(lost.__cause__, ConnectionLost)
+                    lost_connections, lost_streams = lost_connections + is_line, lost_streams + (not is_line)
+                    spent = lost_connections > limits.reconnections or lost_streams > limits.resubmissions
+                    # If we chose the seed, the same job gives the same image. If the Space chose it, it would not.
+                    if spent or request.randomize_seed:
                         raise
                     yield Waiting(f"asking again with the same seed: {lost.message}")
 

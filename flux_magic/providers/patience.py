@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 _UNHEARD = 2
 """How often it is tried again where no connection can be made."""
+_SOON = 4
+"""The longest wait after a connection that broke, in units of `Limits.backoff`: the next one may hold."""
 
 
 class Patience:
@@ -36,20 +38,23 @@ class Patience:
             waited = time.monotonic() - self._begin
             return 3 * self._limits.backoff if waited < self._limits.wake else None
         most = self._limits.retries
-        if isinstance(error, ConnectionFailed) and not isinstance(error, ConnectionLost):
+        if isinstance(error, ConnectionLost):
+            most = self._limits.reconnections
+        elif isinstance(error, ConnectionFailed):
             most = min(most, _UNHEARD)  # who does not hear us at all is seldom there a little later
         if not _is_passing(error) or self._tries > most:
             return None
-        delay = getattr(error, "retry_after", None) or self._backed_off()
+        longest = _SOON * self._limits.backoff if isinstance(error, ConnectionLost) else 30
+        delay = getattr(error, "retry_after", None) or self._backed_off(longest)
         self._tries += 1
         return float(delay) if delay <= self._limits.longest_wait else None
 
-    def _backed_off(self) -> float:
+    def _backed_off(self, longest: float) -> float:
         from tenacity import RetryCallState, Retrying, wait_exponential, wait_random
 
         state = RetryCallState(Retrying(), None, (), {})
         state.attempt_number = self._tries
-        wait = wait_exponential(multiplier=self._limits.backoff, max=30) + wait_random(0, self._limits.backoff)
+        wait = wait_exponential(multiplier=self._limits.backoff, max=longest) + wait_random(0, self._limits.backoff)
         return wait(state)
 
 

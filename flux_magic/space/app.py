@@ -1,8 +1,8 @@
 """A Gradio app with the public FLUX.1-schnell Space's interface that draws landscapes by rule, without a model.
 
-It runs alone, under Gradio 4.44, 5.50 and 6.31: `python app.py --port 7860`. The same prompt, seed, steps
-and size give the same pixels on every machine: all arithmetic is on whole numbers, the letters are in this
-file, and the WebP is lossless. More steps show more detail. Every picture says that it is a stand-in.
+With the files beside it, it runs alone, under Gradio 4.44, 5.50 and 6.31: `python app.py --port 7860`. The same
+prompt, seed, steps and size give the same pixels on every machine: all arithmetic is on whole numbers, the letters are
+in this file, and the WebP is lossless. More steps show more detail. Every image says that it is a stand-in.
 
 Endpoint: `infer(prompt, seed, randomize_seed, width, height, num_inference_steps) -> [image, seed]`, after
 https://huggingface.co/spaces/black-forest-labs/FLUX.1-schnell
@@ -16,11 +16,10 @@ import inspect
 import os
 import random
 import re
-import shutil
+import secrets
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 import unicodedata
@@ -33,9 +32,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from .space_environment import needed
+    from .space_folder import own_folder, remove_dead
+    from .space_gate import Gate
+
     Picture = NDArray[np.uint8]
     """Height × width × 3 (red, green, blue)."""
     Whole = NDArray[np.int64]
+else:
+    # A script beside them, not a part of the package: the interpreter that runs it may not have that.
+    sys.path.append(str(Path(__file__).parent))
+    from space_environment import needed
+    from space_folder import own_folder, remove_dead
+    from space_gate import Gate
 
 DRAWING = 1
 """The version of the drawing: it rises with every change of a single pixel."""
@@ -285,8 +294,8 @@ def build(step_seconds: float, folder: Path) -> gr.Blocks:
             time.sleep(step_seconds)
             progress((step, steps), unit="steps")
         picture = draw(str(prompt or ""), int(seed), int(width), int(height), steps)
-        # A path is delivered as it is; an array would be encoded anew, with losses.
-        path = Path(tempfile.mkdtemp(dir=folder)) / "image.webp"
+        # A path is delivered as it is; an array would be encoded again, with losses. The name is all that a page needs.
+        path = folder / f"{secrets.token_hex(16)}.webp"
         Image.fromarray(picture).save(path, "WEBP", lossless=True, quality=20, method=1)
         return str(path), int(seed)
 
@@ -312,31 +321,18 @@ def _layout(gr: Any, infer: Any) -> None:
     gr.on([run.click, prompt.submit], infer, inputs, [result, seed], api_name="infer")
 
 
-class NothingOutside:
-    """ASGI middleware: the page of the app, in a browser, loads nothing from other hosts."""
+def serve(app: gr.Blocks, host: str, port: int, secret: str, folder: Path) -> str:
+    """Start the server on a thread, and return its address. Raises OSError if the port is taken.
 
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        async def with_policy(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                policy = b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
-                message = {**message, "headers": [*message["headers"], (b"content-security-policy", policy)]}
-            await send(message)
-
-        await self.app(scope, receive, with_policy)
-
-
-def serve(app: gr.Blocks, host: str, port: int) -> str:
-    """Start the server on a thread, and return its address; raises OSError where the port is taken."""
+    With a `secret` it answers those alone who send it as a bearer token.
+    """
     import gradio as gr
     from starlette.middleware import Middleware
 
     options: dict[str, Any] = {
         "theme": gr.themes.Default(font=("system-ui", "sans-serif"), font_mono=("monospace",)),
         "show_api": True,
-        "app_kwargs": {"middleware": [Middleware(NothingOutside)]},
+        "app_kwargs": {"middleware": [Middleware(Gate, host=host, port=port, secret=secret, folder=folder)]},
     }
     known = inspect.signature(app.launch).parameters
     app.queue(max_size=100)
@@ -370,10 +366,10 @@ def port_of(host: str, port: int) -> int:
 
 
 def shut_in(folder: Path) -> None:
-    """Nothing of this process goes outside: no analytics, no proxy, no token to give away, and no stray setting."""
-    for name in list(os.environ):
-        if re.search(r"TOKEN|SECRET|PASSWORD|API_KEY|_PROXY$|^GRADIO_", name, re.IGNORECASE):
-            del os.environ[name]
+    """Keep in the environment what is needed; no analytics, and no look-up at the Hub."""
+    kept = needed(os.environ)
+    os.environ.clear()
+    os.environ |= kept
     os.environ |= {
         "GRADIO_ANALYTICS_ENABLED": "False",
         "GRADIO_SSR_MODE": "False",
@@ -414,6 +410,9 @@ def options_from(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", default=7860, type=port, help="the port, 0 for any free one (default %(default)s)")
     parser.add_argument("--step-seconds", default=0.0, type=float, help="how long each step takes (default 0)")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when the standard input does")
+    parser.add_argument(
+        "--secret", action="store_true", help="answer those alone who send the standard input's first line"
+    )
     return parser.parse_args(arguments)
 
 
@@ -434,23 +433,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         port_of(options.host, options.port)  # before Gradio, which takes seconds to import
     except OSError:
         return _unheard(options)
+    secret = _first_line() if options.secret else ""
     stop = stop_requests(until_stdin_closes=options.until_stdin_closes)
-    folder = Path(tempfile.mkdtemp(prefix="flux-magic-space-"))
     try:
-        shut_in(folder)
-        app = build(options.step_seconds, folder)
-        address = serve(app, options.host, port_of(options.host, options.port))
-        print(f"flux-magic space: ready at {address}", flush=True)
-        while not stop.wait(1):
-            pass
-        app.close(verbose=False)
+        remove_dead()
+        with own_folder() as folder:
+            shut_in(folder)
+            app = build(options.step_seconds, folder)
+            address = serve(app, options.host, port_of(options.host, options.port), secret, folder)
+            print(f"flux-magic space: ready at {address}", flush=True)
+            while not stop.wait(1):
+                pass
+            app.close(verbose=False)
     except ModuleNotFoundError as error:
         return _failed(f'{error.name} is missing; install it: pip install "flux-magic[local]"')
     except OSError:
         return _unheard(options)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return 0
+
+
+def _first_line() -> str:
+    """Return the first line of the standard input, and read no further."""
+    line = bytearray()
+    while (character := os.read(0, 1)) not in {b"", b"\n"}:
+        line += character
+    return line.decode()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import socket
 import time
@@ -170,3 +171,16 @@ def test_the_status_of_a_space_is_shown(kernel: Kernel, space: str) -> None:
     assert re.search(r"Gradio +\d+\.\d+", shown)
     assert "width (256 to 2048)" in shown
     assert "no: ConnectionFailed" in kernel.ok("%flux_status http://127.0.0.1:9").stdout
+
+
+@pytest.mark.thorough
+def test_an_interrupt_at_any_moment_ends_the_cell_at_once(kernel: Kernel, slow_space: str) -> None:
+    """24 moments, from the parsing of the line to the third image: each is a KeyboardInterrupt, and leaves nothing."""
+    chance = random.Random(16)
+    code = f"%flux -n 9 --steps 2 --size 256x256 --space {slow_space} a fox"
+    usual = interrupted(kernel, "import time; time.sleep(600)", 0.1)
+    seconds = sorted(interrupted(kernel, code, chance.uniform(0, 2)) for _ in range(24))
+    assert seconds[12] < 2 * usual + 0.6  # on a busy machine one of them may be late
+    assert seconds[-1] < 5 * usual + UNWIND + 1
+    assert kernel.ok("print(flux_magic.cancel_all())").stdout == "0\n"
+    assert kernel.ok("%flux --size 256x256 a fox").shown("image/png")

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from flux_magic.errors import ConnectionFailed, FluxError, QueueFull, RateLimited, SpaceAsleep, SpaceError, TokenRefused
+from flux_magic.errors import (
+    ConnectionFailed,
+    ConnectionLost,
+    FluxError,
+    QueueFull,
+    RateLimited,
+    SpaceAsleep,
+    SpaceError,
+    TokenRefused,
+)
 from flux_magic.providers.answer import StatusError
 from flux_magic.providers.base import Limits
 from flux_magic.providers.patience import Patience
@@ -54,3 +63,12 @@ def test_a_sleeping_space_is_waited_for_until_it_should_be_awake() -> None:
 def test_where_nobody_hears_it_is_tried_twice_again() -> None:
     patience = Patience(Limits(retries=4))
     assert [patience.delay(ConnectionFailed("no")) is not None for _ in range(3)] == [True, True, False]
+
+
+def test_a_broken_connection_is_tried_again_more_often_and_sooner() -> None:
+    patience = Patience(Limits(retries=1, reconnections=6, backoff=1))
+    delays = [patience.delay(ConnectionLost("no")) for _ in range(7)]
+    assert delays[-1] is None
+    assert all(
+        delay is not None and low <= delay <= low + 1 for delay, low in zip(delays, (1, 2, 4, 4, 4, 4), strict=False)
+    )

@@ -79,7 +79,9 @@ BUSY: list[Any] = [
     pytest.param({"queue": [stream(then="cut"), stream(COMPLETED)]}, id="a stream that is cut at once"),
     pytest.param({"queue": [stream(message("process_starts"), then="cut"), stream(COMPLETED)]}, id="a cut stream"),
     pytest.param({"queue": [stream(), stream(message("close_stream")), stream(COMPLETED)]}, id="two lost streams"),
-    pytest.param({"queue": [NO_ANSWER, NO_ANSWER, stream(COMPLETED)]}, id="no answer for the stream"),
+    pytest.param(
+        {"queue": [*[NO_ANSWER] * 8, stream(), stream(COMPLETED)]}, id="no answer for the stream, eight times"
+    ),
     pytest.param({"queue": stream(then="silence")}, id="a silent queue stream"),
     pytest.param({"post": [CUT, told({"event_id": "abc"})]}, id="an answer to the job that is cut"),
     pytest.param({"config": [CUT, configuration("/gradio_api")]}, id="a cut configuration"),
@@ -181,14 +183,22 @@ def test_two_replicas_are_told_apart_by_their_cookie() -> None:
     assert run(work()) == ["", "", "replica=two"]
 
 
-def test_a_stream_that_is_always_lost_is_an_error_after_two_more_jobs() -> None:
+@pytest.mark.parametrize(
+    ("lost", "jobs"),
+    [
+        pytest.param(stream(), 3, id="by the Space"),
+        pytest.param(NO_ANSWER, 9, id="with the connection"),
+        pytest.param(stream(message("process_starts"), then="cut"), 9, id="with the connection, in the middle"),
+    ],
+)
+def test_a_stream_that_is_always_lost_is_an_error_in_the_end(lost: Answer, jobs: int) -> None:
     async def work() -> list[str]:
-        async with hostile(queue=NO_ANSWER) as server:
+        async with hostile(queue=lost) as server:
             with pytest.raises(StreamLost):
                 await events(schnell(server.address))
             return server.seen
 
-    assert run(work()).count("post") == 3
+    assert run(work()).count("post") == jobs
 
 
 @pytest.mark.parametrize(

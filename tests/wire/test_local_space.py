@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 import subprocess
@@ -12,21 +13,26 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
 from flux_magic import local
 from flux_magic.client import Client
-from flux_magic.errors import ConnectionFailed, LocalSpaceError, ProtocolError
+from flux_magic.doctor import examine
+from flux_magic.errors import ConnectionFailed, LocalSpaceError, ProtocolError, TokenRefused
 from flux_magic.generation import Generation
 from flux_magic.job import ClientEvent
 from flux_magic.local import LocalSpace
+from flux_magic.settings import resolve
+from flux_magic.space.space_folder import LOCK, PREFIX, own_folder, remove_dead
 from flux_magic.types import Running, Waiting
 from tests.support.limits import PATIENCE
 from tests.support.space import PYTHON, digest, image, request, run
 
 READY = "echo flux-magic space: ready at http://127.0.0.1:1\ncat > /dev/null"
-SECRETS = ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "OPENAI_API_KEY", "DB_PASSWORD", "http_proxy", "HTTPS_PROXY"]
+SECRETS = ["HF_TOKEN", "GITHUB_PAT", "DATABASE_URL", "DB_PASSWORD", "http_proxy", "HTTPS_PROXY"]
 
 Launch = Callable[..., LocalSpace]
 
@@ -46,11 +52,11 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
     """Makes a LocalSpace whose interpreter is a shell script; it is closed at the end."""
     made: list[LocalSpace] = []
 
-    def launched(script: str = READY, patience: float = PATIENCE) -> LocalSpace:
+    def launched(script: str = READY, patience: float = PATIENCE, *, private: bool = False) -> LocalSpace:
         program = tmp_path / f"python{len(made)}"
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
-        made.append(LocalSpace(python=str(program), patience=patience))
+        made.append(LocalSpace(python=str(program), patience=patience, private=private))
         return made[-1]
 
     yield launched
@@ -131,12 +137,24 @@ def test_an_interpreter_that_is_not_there_is_named() -> None:
 def test_tokens_and_proxies_stay_here(launch: Launch, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in SECRETS:
         monkeypatch.setenv(name, "http://s3cr3t:1")
-    monkeypatch.setenv("FLUX_MAGIC_HARMLESS", "yes")
+    monkeypatch.setenv("LC_TIME", "C")
     space = launch()
     run(space.address())
     environment = Path(f"/proc/{space.pid}/environ").read_text().split("\0")
     assert "s3cr3t" not in str(environment)
-    assert "FLUX_MAGIC_HARMLESS=yes" in environment
+    assert "LC_TIME=C" in environment
+
+
+def test_the_secret_is_the_first_line_of_its_input_and_nowhere_else(launch: Launch) -> None:
+    space = launch('read -r secret; echo "$secret" > "$0.secret"\n' + READY, private=True)
+    assert run(space.address()) == "http://127.0.0.1:1"
+    assert Path(f"{space._command[0]}.secret").read_text() == f"{space.secret}\n"
+    assert len(space.secret) >= 32
+    for name in ("cmdline", "environ"):
+        assert space.secret not in Path(f"/proc/{space.pid}/{name}").read_text()
+    assert space.secret not in repr(space)
+    assert launch(private=True).secret != space.secret
+    assert launch().secret == ""
 
 
 def test_an_app_that_fails_is_tried_again_and_shows_the_end_of_its_log(launch: Launch, folder: Path) -> None:
@@ -194,7 +212,7 @@ def test_it_ends_when_its_parent_is_killed(folder: Path) -> None:
 @pytest.fixture
 def shared() -> Iterator[LocalSpace]:
     """What `space="local"` means here: a Space that takes 0.2 s for each step."""
-    space = LocalSpace(python=PYTHON, arguments=("--step-seconds", "0.2"))
+    space = LocalSpace(python=PYTHON, arguments=("--step-seconds", "0.2"), private=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(local, "shared", space)
         yield space
@@ -218,12 +236,111 @@ def test_local_is_started_when_it_is_first_needed(shared: LocalSpace, space: str
     assert made.digest == digest(space, steps=3)
 
 
-@pytest.mark.thorough
-def test_a_local_space_that_was_killed_is_started_again(shared: LocalSpace, space: str) -> None:
-    run(shared.address())
+def test_a_private_space_answers_the_process_that_started_it_alone(
+    shared: LocalSpace, space: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a real Gradio, with a proxy set that nothing of this may reach; and killed, nothing of it is left."""
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    made = run(image("local", steps=1, proxy="http://127.0.0.1:1"))
+    assert made.digest == digest(space, steps=1)
+    assert (made.record.space, made.record.requested_space) == ("local:1", "local")
+    address = run(shared.address())
+    assert shared.secret not in f"{made!r}{made.url}{made.record}{address}{run(examine(resolve(space='local')))}"
+    with pytest.raises(TokenRefused, match="it answers the program that started it"):
+        run(image(address, steps=1))
+
+    async def statuses() -> list[int]:
+        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {shared.secret}"}) as session:
+            job, form = (
+                {"data": ["a fox", 1, False, 256, 256, 1]},
+                aiohttp.FormData({"files": io.BytesIO(bytes(5_000_000))}),
+            )
+            asked: list[tuple[str, str, dict[str, Any]]] = [
+                ("GET", "/config", {}),
+                ("GET", "/config", {"headers": {"Authorization": ""}}),
+                ("GET", "/config", {"headers": {"Host": "evil.example"}}),
+                ("POST", "/gradio_api/call/infer", {"headers": {"Origin": "http://evil.example"}, "json": job}),
+                ("POST", "/gradio_api/upload", {"data": form}),
+            ]
+            found = []
+            for method, path, options in asked:
+                async with session.request(method, f"{address}{path}", **options) as response:
+                    assert response.headers["X-Frame-Options"] == "DENY"
+                    found.append(response.status)
+            async with session.get(made.url or "", headers={"Authorization": ""}) as response:
+                assert await response.read() == made.data  # so that `--inline link` shows it
+            return found
+
+    assert run(statuses()) == [200, 401, 421, 403, 403]
+    left = list(folder.iterdir())
+    assert len(left) == 1
+    assert sum(path.stat().st_size for path in left[0].rglob("*") if path.is_file()) == len(made.data)  # no upload
     pid = killed(shared)
-    assert run(image("local", steps=3)).digest == digest(space, steps=3)
+    wait_until(lambda: ended(pid))
+    assert run(image("local", steps=1)).digest == made.digest
     assert shared.pid != pid
+    assert not left[0].exists()
+    assert len(list(folder.iterdir())) == 1
+    killed(shared)
+    shared.close()
+    assert list(folder.iterdir()) == []
+
+
+FOLDER_OF_ONE_THAT_IS_KILLED = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[1])
+from space_folder import own_folder
+with own_folder() as folder:
+    (folder / "of an image").mkdir()
+    (folder / "of an image" / "image.webp").write_bytes(b"x")
+    print(folder, flush=True)
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_folders_of_killed_spaces_are_removed_and_no_others(folder: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FOLDER_OF_ONE_THAT_IS_KILLED, str(local.APP.parent)]
+
+    def started() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    with started() as dead, started() as alive:
+        assert dead.stdout
+        assert alive.stdout
+        of_dead, of_alive = (Path(line.readline().decode().strip()) for line in (dead.stdout, alive.stdout))
+        dead.communicate()
+        foreign = tmp_path / "foreign"
+        foreign.mkdir()
+        (foreign / LOCK).touch()
+        (folder / f"{PREFIX}link").symlink_to(foreign)
+        (folder / f"{PREFIX}of-an-older-version").mkdir()
+        (folder / f"{PREFIX}with-a-link").mkdir()
+        (folder / f"{PREFIX}with-a-link" / LOCK).symlink_to(foreign / LOCK)
+        (folder / f"{PREFIX}file").touch()
+        kept = {*folder.iterdir()} - {of_dead}
+        with own_folder():  # this process's own, too
+            assert of_dead.exists()
+            remove_dead()
+            assert len({*folder.iterdir()} - kept) == 1
+        assert {*folder.iterdir()} == kept
+        assert (of_alive / "of an image" / "image.webp").exists()
+        assert (foreign / LOCK).exists()
+        alive.communicate()
+    remove_dead()
+    assert not of_alive.exists()
+
+
+def test_the_folder_of_another_user_is_left_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = folder / f"{PREFIX}theirs"
+    theirs.mkdir()
+    (theirs / LOCK).touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: theirs.stat().st_uid + 1)
+        remove_dead()
+    assert theirs.exists()
+    remove_dead()
+    assert not theirs.exists()
 
 
 def test_a_local_space_that_is_killed_at_work_is_started_again_for_the_same_image(
