@@ -10,6 +10,7 @@ from typing import Final
 
 from . import lettering
 from .axes import Axis
+from .errors import few
 
 WIDE: Final = 1280
 """Pixels that the columns share."""
@@ -126,6 +127,21 @@ def numbered(axis: Axis, number: int, place: int) -> str:
         return ""
     name = axis.name if lettering.can_draw(axis.name) else f"list {number} no."
     return f"{name} {place + 1}"
+
+
+def undrawn(axes: Sequence[Axis]) -> str:
+    """Return a note on the values that a sheet numbers, because no font here can draw them; "" if there are none."""
+    values = [
+        str(value)
+        for axis in axes
+        for place, value in enumerate(axis.values)
+        if str(value).isprintable()
+        and str(value).strip()
+        and not lettering.can_draw(lettering.plain(axis.label(place)))
+    ]
+    if not values:
+        return ""
+    return f"no font here draws {', '.join(few(values, 3))}, so the sheet has numbers: a font such as Noto Sans helps"
 
 
 def planned(axes: Sequence[Axis], sizes: Sequence[tuple[int, int]]) -> Plan:

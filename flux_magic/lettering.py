@@ -1,16 +1,18 @@
-"""Words in a picture, in the letters that come with Pillow: which there are, what room they take, and how they break.
+"""Words in an image: which of them can be drawn, how wide they are, and how they break into lines.
 
-No font of the system is used, so the same words look the same on every machine. Sizes and rooms are in pixels.
+The font is DejaVu Sans (`fonts/`), so that Latin, Greek, Cyrillic and Vietnamese look the same on every machine. Arabic
+and Hebrew need Pillow's Raqm layout. For other scripts, such as Chinese, a font of the system is looked for. Sizes and
+lengths are in pixels.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import unicodedata
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, cast
-
-from . import accents
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -18,56 +20,125 @@ if TYPE_CHECKING:
 
 SMALLEST: Final = 10
 LARGEST: Final = 18
-"""Sizes of labels: none smaller can be read, none larger is needed."""
+"""Sizes of labels: a smaller one cannot be read, a larger one is not needed."""
 
 MOST_LINES: Final = 3
 CUT: Final = "…"
 
-_NOBODYS: Final = "\U0010ffff"
-"""No font has a letter for this one, and none will: it is no character."""
+_NO_CHARACTER: Final = "\U0010ffff"
+"""A code point that no font has a glyph for."""
 
-_ALIKE: Final = str.maketrans(
-    {"×": "x", **dict.fromkeys("‐‑‒–—―−", "-"), "\u00ad": "", "\u200b": "", "ß": "ss", "æ": "ae", "œ": "oe"}
-)
-"""What these letters do not have, and what is read as the same."""
+_IGNORED: Final = dict.fromkeys("\u00ad\u200b\ufeff", "")
+_ALIKE: Final = str.maketrans({"×": "x", **dict.fromkeys("‐‑‒–—―−", "-"), **_IGNORED})
+"""Characters that are read as another one, or not at all."""
+
+_BUNDLED: Final = Path(__file__).with_name("fonts") / "DejaVuSans.ttf"
+_SYSTEM: Final = (
+    "NotoSansCJK-Regular.ttc", "NotoSansCJKsc-Regular.otf", "NotoSansCJK-VF.otf.ttc", "NotoSansSC-Regular.otf",
+    "SourceHanSansSC-Regular.otf", "wqy-microhei.ttc", "wqy-zenhei.ttc", "DroidSansFallbackFull.ttf", "uming.ttc",
+    "PingFang.ttc", "Hiragino Sans GB.ttc", "STHeiti Light.ttc", "AppleSDGothicNeo.ttc", "Arial Unicode.ttf",
+    "msyh.ttc", "simsun.ttc", "YuGothM.ttc", "msgothic.ttc", "malgun.ttf", "Nirmala.ttf", "LeelawUI.ttf", "unifont.otf",
+    "NotoSansDevanagari-Regular.ttf", "NotoSansBengali-Regular.ttf", "NotoSansTamil-Regular.ttf",
+    "NotoSansThai-Regular.ttf", "NotoSansEthiopic-Regular.ttf",
+)  # fmt: skip
+"""Files of fonts that the systems bring or that people install, for scripts that the bundled font lacks."""
+
+_SHAPED: Final = {"R", "AL", "AN", "NSM"}
+"""Bidirectional classes (Unicode, UAX #9) of characters that are joined, turned or put over others."""
 
 
 def plain(text: str) -> str:
-    """`text` on one line, with what cannot be drawn but is read as the same written in another way."""
+    """Return a string on one line, with some characters replaced by others that are read as the same."""
     return " ".join(unicodedata.normalize("NFC", text).translate(_ALIKE).split())
 
 
 def can_draw(text: str) -> bool:
-    """Whether there is a letter for each of its characters, perhaps with accents; and one at all."""
-    return bool(text) and all(map(_is_there, text))
+    """Return True if a string is not empty, and each of its characters can be drawn here."""
+    return bool(text) and all(map(_font_of, text))
 
 
 def readable(text: str) -> str:
-    """`text` on one line, with a question mark for each character that cannot be drawn."""
-    return "".join(letter if _is_there(letter) else "?" for letter in plain(text))
+    """Return a string on one line, with a question mark for each character that cannot be drawn."""
+    return "".join(one if _font_of(one) else "?" for one in plain(text))
 
 
 @functools.lru_cache(4096)
-def _is_there(letter: str) -> bool:
-    """Whether the letter is drawn as something else than the box that stands for a missing one.
-
-    The widths alone would not do, since letters may be as wide as the box; and drawn large, no letter looks like it.
-    """
-    base, marks = accents.parts(letter)
-    return accents.are_known(marks) and _drawn(base) != _drawn(_NOBODYS)
+def _font_of(character: str) -> str:
+    """Return the file of the first font that has a glyph for a character; "" if none has."""
+    if _needs_shaping(character) and not _shapes():
+        return ""
+    return next((file for file in _files() if _has(file, character)), "")
 
 
-def _drawn(letter: str) -> tuple[tuple[int, int], bytes]:
-    mask = font(32).getmask(letter)
-    return mask.size, bytes(mask)
+def _files() -> Iterator[str]:
+    """Yield the files of the fonts that are there, the bundled one first; the system is searched only after it."""
+    yield str(_BUNDLED)
+    yield from _installed()
 
 
 @functools.cache
-def font(size: int) -> FreeTypeFont:
-    """Pillow's own letters."""
+def _installed() -> tuple[str, ...]:
+    return tuple(filter(None, map(_path_of, _SYSTEM)))
+
+
+def _path_of(name: str) -> str:
+    """Return the path of a font of the system, which Pillow looks for in the system's folders, or ""."""
     from PIL import ImageFont
 
-    return cast("FreeTypeFont", ImageFont.load_default(size))
+    try:
+        return str(ImageFont.truetype(name, SMALLEST).path)
+    except OSError:
+        return ""
+
+
+@functools.lru_cache(4096)
+def _has(file: str, character: str) -> bool:
+    """Return True if a font draws a character as something else than its box for a missing one.
+
+    The widths alone would not do, since a glyph may be as wide as the box; and drawn large, no glyph looks like it.
+    """
+    if character.isspace():
+        return file == str(_BUNDLED)
+    return _drawn(file, character) not in (_drawn(file, _NO_CHARACTER), b"")
+
+
+@functools.lru_cache(4096)
+def _drawn(file: str, character: str) -> bytes:
+    mask = _load(file, 32, shaped=False).getmask(character)
+    return b"%d %d " % mask.size + bytes(mask) if any(bytes(mask)) else b""
+
+
+@functools.cache
+def _shapes() -> bool:
+    """Return True if Pillow can join, turn and place the characters of Arabic, Hebrew and other such scripts."""
+    from PIL import features
+
+    return bool(features.check("raqm"))
+
+
+def _needs_shaping(text: str) -> bool:
+    return any(unicodedata.bidirectional(one) in _SHAPED for one in text)
+
+
+@functools.lru_cache(256)
+def _load(file: str, size: int, *, shaped: bool) -> FreeTypeFont:
+    """Load a font; the basic layout is the same on every machine, with Raqm or without."""
+    from PIL import ImageFont
+
+    engine = ImageFont.Layout.RAQM if shaped else ImageFont.Layout.BASIC
+    return ImageFont.truetype(file, size, layout_engine=engine)
+
+
+def _runs(text: str, size: int) -> list[tuple[FreeTypeFont, str]]:
+    """Return a string in parts that have one font each; a space has the font of what is before it."""
+    runs: list[tuple[str, str]] = []
+    for file, characters in itertools.groupby(text, lambda one: _font_of(one) or str(_BUNDLED)):
+        part = "".join(characters)
+        if runs and (runs[-1][0] == file or part.isspace()):
+            runs[-1] = runs[-1][0], runs[-1][1] + part
+        else:
+            runs.append((file, part))
+    return [(_load(file, size, shaped=_needs_shaping(part) and _shapes()), part) for file, part in runs]
 
 
 def line_height(size: int) -> int:
@@ -126,8 +197,8 @@ def _beginning(text: str, size: int, room: int, end: str = "") -> str:
 
 @functools.lru_cache(4096)
 def width(text: str, size: int) -> float:
-    """Pixels that a text takes on one line."""
-    return font(size).getlength(accents.without(text))
+    """Return the pixels that a string takes on one line."""
+    return sum(font.getlength(part) for font, part in _runs(text, size))
 
 
 def largest(labels: Sequence[str], room: int, height: int) -> int | None:
@@ -157,9 +228,7 @@ def write(
     foot = first + size * 0.34
     for number, line in enumerate(lines):
         y = foot + number * line_height(size)
-        if accents.without(line) == line:
-            draw.text((x, y), line, fill=colour, font=font(size), anchor=f"{anchor}s")
-            continue
-        mask, left, base = accents.mask(line, font(size))
-        aside = {"l": 0.0, "m": 0.5, "r": 1.0}[anchor] * width(line, size)
-        draw.bitmap((round(x - aside) - left, round(y) - base), mask, fill=colour)
+        left = x - {"l": 0.0, "m": 0.5, "r": 1.0}[anchor] * width(line, size)
+        for font, part in _runs(line, size):
+            draw.text((left, y), part, fill=colour, font=font, anchor="ls")
+            left += font.getlength(part)

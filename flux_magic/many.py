@@ -13,6 +13,7 @@ from .client import check_many
 from .errors import FluxError, Incomplete, few
 from .generation import ClientEvent, Generation
 from .generations import Generations
+from .layout import undrawn
 from .notes import MOST_NOTES, note
 from .providers import get_provider
 from .settings import Settings, resolve
@@ -124,7 +125,7 @@ def gather(tally: Tally, settings: Settings, *, quiet: bool = False) -> None:
             for _, image in followed(coming, tally, bar):
                 replays.see(image)
     finally:
-        for line in few(tally.notes, MOST_NOTES):
+        for line in few([*filter(None, [undrawn(asked.axes)]), *tally.notes], MOST_NOTES):
             note(line)
     if error := tally.failure():
         raise error

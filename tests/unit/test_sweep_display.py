@@ -174,11 +174,11 @@ def test_a_size_says_what_came_back_and_what_was_asked_for() -> None:
 
 
 def test_a_value_that_the_sheet_calls_by_a_number_is_told_with_it() -> None:
-    axes = [Axis("word", ("red", "狐"))]
-    output = overview.table(axes, [made(0, prompt="red"), made(1, prompt="狐")])
-    assert r"| 狐 \(word 2\) |" in output.data["text/markdown"]
-    assert "狐 (word 2)" in output.data["text/html"]
-    assert "word=狐 " in output.data["text/plain"]
+    axes = [Axis("word", ("red", "\U0010a7f5"))]
+    output = overview.table(axes, [made(0, prompt="red"), made(1, prompt="\U0010a7f5")])
+    assert "| \U0010a7f5 \\(word 2\\) |" in output.data["text/markdown"]
+    assert "\U0010a7f5 (word 2)" in output.data["text/html"]
+    assert 'word="\\udbe9\\udff5" ' in output.data["text/plain"]
     assert "(word 1)" not in output.data["text/html"]
 
 
