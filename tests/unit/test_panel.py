@@ -20,7 +20,7 @@ from ipywidgets import IntSlider, Widget
 from traitlets import Int, TraitError, link
 
 import flux_magic
-from flux_magic import api, keepsake, settings
+from flux_magic import api, in_hand, keepsake, settings
 from flux_magic.errors import InvalidRequest, QuotaExceeded, SpaceError, TimedOut
 from flux_magic.generation import Generation
 from flux_magic.generations import Generations
@@ -716,6 +716,7 @@ def test_a_strip_leaves_out_what_the_store_has_no_more(tmp_path: Path, monkeypat
     assert isinstance(there, flux_magic.Generation)
     assert gone.path is not None
     gone.path.unlink()
+    in_hand.drop(gone.path)
     monkeypatch.setattr(api, "history", deque([gone, there]))
     panel, end = make(), time.monotonic() + PATIENCE
     while not len(panel._strip) and time.monotonic() < end:
