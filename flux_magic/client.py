@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from . import local
 from .calls import checked, checked_class
-from .destination import address_of, connection_for, is_local, space_of, token_for, why_unasked
+from .destination import address_of, connection_for, is_local, space_of, why_unasked
 from .errors import EmptyResult, FluxError, Incomplete, InvalidRequest, Stopped, is_hopeless, shown
 from .generation import ClientEvent, Generation
 from .generations import Generations
@@ -21,7 +21,7 @@ from .merge import merged
 from .plan import plan
 from .providers import get_provider, hub
 from .providers.base import Limits, limited
-from .providers.connection import Connection, open_session
+from .providers.connection import open_session
 from .settings import Settings, check_folders, resolve, split_size
 from .types import ImageRequest
 
@@ -247,11 +247,12 @@ class Client:
         """
         provider = get_provider(settings.model)
         space = space_of(provider, settings)
-        token = token_for(provider, space.url, settings)
-        if why_unasked(provider, settings) or not token or not space.hub_id:
+        if why_unasked(provider, settings) or not space.hub_id:
             return ""
         async with self._session() as session:
-            connection = Connection(session, proxy=settings.proxy, token=token.value, space=hub.address())
+            connection, has_token = hub_connection(provider, settings, session)
+            if not has_token:
+                return ""
             try:
                 return await asyncio.wait_for(hub.quota(connection), hub.PATIENCE)
             except asyncio.TimeoutError:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from . import local, tokens
+from .providers import hub
 from .providers.base import AsyncGeneratorProvider, Limits
 from .providers.connection import Connection
 from .settings import Settings, hub_offline
@@ -45,6 +46,18 @@ def connection_for(
         return Connection(session, limits=limits, token=local.shared.secret or None, space=url or "")
     base, token = url or provider.url, token_for(provider, url, settings)
     return Connection(session, proxy=settings.proxy, limits=limits, token=token.value if token else None, space=base)
+
+
+def hub_connection(
+    provider: type[AsyncGeneratorProvider],
+    settings: Settings,
+    session: aiohttp.ClientSession,
+) -> tuple[Connection, bool]:
+    """Return a connection to the Hub, and if it has a token: only that of a Space which is on the Hub goes there."""
+    space = space_of(provider, settings)
+    token = token_for(provider, space.url, settings) if space.hub_id else None
+    value = token.value if token else None
+    return Connection(session, proxy=settings.proxy, token=value, space=hub.address()), token is not None
 
 
 def token_for(provider: type[AsyncGeneratorProvider], url: str | None, settings: Settings) -> Token | None:

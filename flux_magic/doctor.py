@@ -13,11 +13,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from . import local, store, tokens
-from .destination import connection_for, is_local, space_of, token_for, why_unasked
+from .destination import connection_for, hub_connection, space_of, token_for, why_unasked
 from .errors import FluxError, cleaned
 from .providers import get_provider, hub
 from .providers.base import AsyncGeneratorProvider
-from .providers.connection import Connection, open_session
+from .providers.connection import open_session
 from .providers.contract import Contract, Parameter
 from .settings import Settings, shared_folders, store_folder
 
@@ -107,11 +107,9 @@ async def _space(settings: Settings) -> dict[str, str]:
     space = space_of(provider, settings)
     url = await local.shared.address() if space.url is None else space.url
     rows = {"Space": space.identity, "address": url}
-    token, rows["token"] = _token(provider, url, settings)
+    rows["token"] = _describe_token(provider, url, settings)
     async with open_session() as session:
-        connection = Connection(session, proxy=settings.proxy, token=token, space=url)
-        if is_local(settings):
-            connection = connection_for(provider, url, settings, session)
+        connection = connection_for(provider, url, settings, session)
         begin = time.monotonic()
         try:
             contract = await asyncio.wait_for(provider(connection, url).contract(), PATIENCE)
@@ -124,22 +122,22 @@ async def _space(settings: Settings) -> dict[str, str]:
             rows["answers"] = f"no: nothing whole within {PATIENCE} s"
         if space.hub_id:
             rows["stage"] = await hub.stage(connection, space.hub_id) or "not known: the Hub does not answer"
-        to_the_hub = Connection(session, proxy=settings.proxy, token=token, space=hub.address())
-        if token and (left := await hub.quota(to_the_hub)):
+        to_the_hub, has_token = hub_connection(provider, settings, session)
+        if has_token and (left := await hub.quota(to_the_hub)):
             rows["quota"] = left
     return rows
 
 
-def _token(provider: type[AsyncGeneratorProvider], url: str, settings: Settings) -> tuple[str | None, str]:
-    """Return the token that goes to the Space at `url`, and words for it: where it is from, or why none goes."""
+def _describe_token(provider: type[AsyncGeneratorProvider], url: str, settings: Settings) -> str:
+    """Return where the token is from that goes to the Space at `url`, or why none goes."""
     try:
         if token := token_for(provider, url, settings):
-            return token.value, token.source if token.source == "given" else f"of {token.source}"
+            return token.source if token.source == "given" else f"of {token.source}"
         if other := token_for(provider, None, settings):
-            return None, f"none for this Space: that of {other.source} is for the model's own"
+            return f"none for this Space: that of {other.source} is for the model's own"
     except FluxError as error:
-        return None, f"none: {error}"
-    return None, f"none: {trouble}" if (trouble := tokens.stored_trouble()) else "none"
+        return f"none: {error}"
+    return f"none: {trouble}" if (trouble := tokens.stored_trouble()) else "none"
 
 
 def _facts(contract: Contract) -> dict[str, str]:

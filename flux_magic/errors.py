@@ -55,7 +55,9 @@ from .notes import without_controls
 if TYPE_CHECKING:
     from .generation import Generation
 
-_SECRET = re.compile(r"(?<=//)[^/@\s]+(?=@)|\bhf_\w+")
+_SECRET = re.compile(
+    r"""(?<=//)[^/\s"']+(?=@)|\bhf_\w+|(?<=token=)(?P<quote>["'])[^"'\n]+(?P=quote)|(?<=token\s=\s)(?P<other>["'])[^"'\n]+(?P=other)"""
+)
 
 
 def masked(text: str) -> str:

@@ -17,7 +17,6 @@ from .errors import ConnectionFailed, EmptyResult, FluxError, NotInStore, Protoc
 from .generation import ClientEvent, Generation, ImageFile, stored_files
 from .providers import get_provider, hub
 from .providers.base import AsyncGeneratorProvider, Limits
-from .providers.connection import Connection
 from .providers.host import is_loopback
 from .record import our_version, replay_key
 from .sent import sanitize
@@ -121,7 +120,8 @@ class Job:
         if response is None:
             raise EmptyResult("the Space finished, but sent no image")
         fetched = await self._fetched(provider, response.images)
-        info = await hub.look_up(self._to_the_hub(), Space.parse(self.settings.space or provider.own_space()))
+        to_the_hub = Connection(self.session, proxy=self.settings.proxy, limits=self.limits, space=hub.address())
+        info = await hub.look_up(to_the_hub, Space.parse(self.settings.space or provider.own_space()))
         around: dict[str, Any] = dict(await provider.circumstances())
         if info.commit:
             around["space_commit"] = info.commit
@@ -192,9 +192,6 @@ class Job:
             circumstances=circumstances,
             sent={} if drawing else sanitize(provider.sent()),
         )
-
-    def _to_the_hub(self) -> Connection:
-        return Connection(self.session, proxy=self.settings.proxy, limits=self.limits)
 
     def _made(self, record: Record, files: tuple[ImageFile, ...]) -> Generation:
         notes, metadata, strip = "; ".join(self.skipped), self.settings.metadata, self.settings.strip_credentials

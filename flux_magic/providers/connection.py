@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -38,6 +39,7 @@ T = TypeVar("T")
 KEEP_ALIVE = 4.0
 """Seconds that an idle connection is kept: uvicorn, which serves Gradio, closes it after 5."""
 
+_NOWHERE = URL()
 _REDIRECTED = {301, 302, 303, 307, 308}
 _REDIRECTS = 6
 
@@ -49,11 +51,38 @@ def open_session() -> aiohttp.ClientSession:
     """A session for the running loop; whoever opens it closes it."""
     # Without a cache of names, each connection's addresses pass the guard of its own request.
     connector = aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE, resolver=GuardedResolver(), use_dns_cache=False)
-    # A Space of several replicas is known by a cookie; "unsafe" takes one of a host without a name as well.
-    cookies = aiohttp.CookieJar(unsafe=True)
-    return aiohttp.ClientSession(
-        connector=connector, cookie_jar=cookies, headers={"User-Agent": "flux_magic"}, response_class=_SentOnce
-    )
+    cookies, headers = _Cookies(unsafe=True), {"User-Agent": "flux_magic"}  # "unsafe" takes those of an address as well
+    return aiohttp.ClientSession(connector=connector, cookie_jar=cookies, headers=headers, response_class=_SentOnce)
+
+
+class _Cookies(aiohttp.CookieJar):
+    """Cookies that go back to the very origin that set them, whatever domain they ask for.
+
+    A replica of a Space is known by its cookie, and all Spaces of the Hub are hosts of one domain.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._options = options
+        self._origins: dict[str, aiohttp.CookieJar] = {}
+
+    def update_cookies(self, cookies: Any, response_url: URL = _NOWHERE) -> None:
+        """Keep cookies that an answer of this address sets."""
+        jar = self._origins.setdefault(_origin(response_url), aiohttp.CookieJar(**self._options))
+        named = SimpleCookie()
+        for name, value in cookies.items() if isinstance(cookies, Mapping) else cookies:
+            named[name] = value
+            named[name]["domain"] = ""
+        jar.update_cookies(named, response_url)
+
+    def filter_cookies(self, request_url: URL = _NOWHERE) -> Any:
+        """Return the cookies for a request to this address."""
+        jar = self._origins.get(_origin(request_url))
+        return jar.filter_cookies(request_url) if jar else SimpleCookie()
+
+
+def _origin(url: URL) -> str:
+    return f"{url.scheme}://{url.authority}"
 
 
 class _SentOnce(aiohttp.ClientResponse):
@@ -93,7 +122,7 @@ class Connection:
         limits: how long things may take, and how large files may be.
         token: for the Space; sent to no other host.
         space: the Space's base URL.
-        guard: keeps redirects out of the user's own network.
+        guard: keeps requests out of the user's own network; by default the Space's.
 
     Every method raises ConnectionFailed, TimedOut, or ProtocolError for an HTTP error.
     """
@@ -108,10 +137,10 @@ class Connection:
         space: str = "",
         guard: Guard | None = None,
     ) -> None:
-        self._guard = guard
+        self._guard = guard or (Guard(space, is_space=True) if space else None)
         self.limits = limits or Limits()
         self._home = urlsplit(space).hostname or ""
-        self._token, self._token_host = token, urlsplit(space).netloc
+        self._token, self._token_host, self._scheme = token, urlsplit(space).netloc, urlsplit(space).scheme
         self._session = session
         self._proxy = _checked_proxy(proxy) if proxy else None
         self._timeout = aiohttp.ClientTimeout(
@@ -124,16 +153,16 @@ class Connection:
 
         A redirect is followed with the method and the body kept, and with no token for another host.
         """
+        url = self._secured(url)
         options |= {"timeout": self._timeout, "allow_redirects": False}
         for hop in range(_REDIRECTS):
             if why := why_unasked(url):
                 hint = f"Unset {why.partition('=')[0]} to ask it."
                 raise NotInStore(f"{why}: nothing is asked of {shown_host(url)}", hint)
             with self._translated(url):
-                self._check_target(url)
-                if self._guard and hop:
+                if self._guard and (hop or (self._home and urlsplit(url).hostname != self._home)):
                     self._guard.check_url(url)
-                proxied = _proxy_options(self._proxy or _environment_proxy(url))
+                proxied = _proxy_options(self._proxy_of(url))
                 guarding.set(None if proxied else self._guard)  # a proxy resolves names by itself
                 headers = {**options.get("headers", {}), **self._authorization(url)}
                 sent = self._session.request(
@@ -146,7 +175,10 @@ class Connection:
                     if target is None:
                         yield response
                         return
-            url = _joined(url, target)
+            target = _joined(url, target)
+            if self._guard:
+                self._guard.follow(url, target)
+            url = target
         raise ProtocolError(f"{shown_host(url)} redirects without end")
 
     def _authorization(self, url: str) -> dict[str, str]:
@@ -159,11 +191,17 @@ class Connection:
         # The Hub's proxy in front of a Space is said to strip the usual header before the application sees it.
         return {"Authorization": f"Bearer {self._token}", "X-HF-Authorization": f"Bearer {self._token}"}
 
-    def _check_target(self, url: str) -> None:
-        """A Space out there may not point this machine at its own network."""
-        host = urlsplit(url).hostname or ""
-        if self._home and not is_private(self._home) and is_private(host):
-            raise ProtocolError("the Space points to an address of your own network, which is not followed")
+    def _secured(self, url: str) -> str:
+        """Return an address with https if the Space itself, which is asked by https, calls its own files http."""
+        own = urlsplit(url).netloc == self._token_host and self._scheme == "https"
+        return re.sub(r"^http:", "https:", url, flags=re.IGNORECASE) if own else url
+
+    def _proxy_of(self, url: str) -> URL | None:
+        """Return the proxy of a request; this machine is asked through none, but for one that runs on it as well."""
+        proxy = self._proxy or _environment_proxy(url)
+        if proxy and is_loopback(urlsplit(url).hostname or "") and not is_loopback(proxy.host or ""):
+            return None
+        return proxy
 
     async def get_text(self, url: str) -> Answer:
         """What is at `url`; asked once more as `post_json` is."""
@@ -217,7 +255,7 @@ class Connection:
 
     def _unreachable(self, url: str, exc: Exception) -> ConnectionFailed:
         """Return the error for a connection that could not be made, to the host or to the proxy before it."""
-        proxy = self._proxy or _environment_proxy(url)
+        proxy = self._proxy_of(url)
         of_proxy = isinstance(exc, aiohttp.ClientProxyConnectionError)
         if proxy and (of_proxy or (isinstance(exc, aiohttp.ClientConnectorError) and exc.host == proxy.host)):
             hint = f"{self._check_proxy(url)}{self._offer_local(url)}"
@@ -260,7 +298,8 @@ class Connection:
         except aiohttp.ClientPayloadError as exc:
             raise BrokenOff(f"{host} broke off in the middle of its answer", "Run the cell again.") from exc
         except aiohttp.ClientResponseError as exc:
-            raise ProtocolError(f"{host} does not answer as HTTP: {type(exc).__name__}") from exc
+            # Not `from exc`: it holds the request, with the token.
+            raise ProtocolError(f"{host} does not answer as HTTP: {type(exc).__name__}") from None
         except (aiohttp.ClientError, ConnectionResetError) as exc:
             raise self._unreachable(url, exc) from exc
 

@@ -1,4 +1,4 @@
-"""A guard against redirects from the network out there to this machine or its own network.
+"""A guard against redirects and addresses that lead from the network out there to this machine or its own network.
 
 A host name says nothing about where it leads, so the check is made where a connection is: at the resolver, on the very
 addresses that are connected to. Addresses that are written as numbers reach no resolver; they are checked before.
@@ -14,31 +14,44 @@ from aiohttp import ThreadedResolver
 from yarl import URL
 
 from ..errors import ProtocolError
-from .host import is_loopback, is_private
+from .host import is_loopback, is_private, shown_host
 
 guarding: ContextVar[Guard | None] = ContextVar("guard", default=None)
 """The guard of the request that is being sent, if it has one; the resolver asks it."""
 
 
 class Guard:
-    """Keeps the redirects of one request away from private addresses, but for the server that the user named.
+    """Keeps requests away from private addresses, but for the server that the user named.
 
     Args:
-        url: the address that the user named. If it is private itself, redirects may stay at its host and port, or go
-            from http to https there.
+        url: the address that the user named, of an image or a Space. If it is private itself, an image's redirects may
+            stay at its host and port, or go from http to https there, and a Space may use any port of its host.
+        is_space: True if the address is a Space's.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, is_space: bool = False) -> None:
         self._named = _parsed(url)
         self._host = _plain(self._named.host)
+        self._is_space = is_space
         self._is_private = is_private(self._host)
-        self._resolved = False
+        self._is_resolved = False
+
+    def follow(self, url: str, target: str) -> None:
+        """Raise ProtocolError if a redirect from `url` to `target` may not be followed."""
+        if self._is_space and url.startswith("https:") and not target.startswith("https:"):
+            raise ProtocolError(
+                f"{self._host[:100]} redirects to {shown_host(target)[:100]} by http, which others can read: not followed",
+                "Give the address that the Space has now.",
+            )
+        self.check_url(target)
 
     def check_url(self, url: str) -> None:
-        """Raise ProtocolError if the target of a redirect is a private address, or a name of this machine."""
+        """Raise ProtocolError if an address that a server named is private, or a name of this machine."""
         target = _parsed(url)
         host = _plain(target.host)
         if self._is_named(host):
+            if self._is_space:
+                return
             secured = target.scheme == "https" and self._named.is_default_port() and target.is_default_port()
             if target.port != self._named.port and not secured:
                 raise self._refused(f"{host}:{target.port}")
@@ -46,11 +59,10 @@ class Guard:
             raise self._refused(host)
 
     def check_addresses(self, host: str, addresses: list[str]) -> None:
-        """Raise ProtocolError if a name leads to a private address; the first look-up is of the user's own name."""
+        """Raise ProtocolError if a name leads to a private address; the first answer for the user's own name counts."""
         private = any(map(is_private, addresses))
-        first, self._resolved = not self._resolved, True
-        if first and _plain(host) == self._host:
-            self._is_private = private
+        if _plain(host) == self._host and not self._is_resolved:
+            self._is_private, self._is_resolved = private, True
         elif private and not self._is_named(_plain(host)):
             raise self._refused(host)
 
@@ -59,6 +71,9 @@ class Guard:
         return self._is_private and (host == self._host or (is_loopback(host) and is_loopback(self._host)))
 
     def _refused(self, host: str) -> ProtocolError:
+        if self._is_space:
+            said = f"the Space points to {host[:100]}, an address of your own network, which is not followed"
+            return ProtocolError(said)
         return ProtocolError(
             f"{self._host[:100]} redirects to {host[:100]}, an address of your own network, which is not followed",
             "Save the image, and name the file.",
