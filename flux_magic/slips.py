@@ -60,7 +60,7 @@ def find_slips(prompt: str, flags: Mapping[str, str]) -> list[Slip]:
 
 
 def _dashed(prompt: str, flags: Mapping[str, str]) -> Iterator[Slip]:
-    own = {dialects.plain(flag): flag for flag in flags}
+    own, end = {dialects.plain(flag): flag for flag in flags}, len(prompt.rstrip())
     for match in _WORD.finditer(prompt):
         name = re.sub(rf"[{_LONG_DASHES}]", "-", match["name"])
         flag = own.get(name) or own.get(dialects.plain(name).lower() if len(name) > 1 else name)
@@ -69,7 +69,7 @@ def _dashed(prompt: str, flags: Mapping[str, str]) -> Iterator[Slip]:
             any_value = number or (_value(_ANY_VALUE, prompt, match.end()) if flags[flag] == "text" else "")
             value = any_value if flags[flag] else ""
             yield Slip(_typed(match, value), match.start(), f"{flag} {value}".rstrip())
-        elif not flag and (answer := _foreign(match["dashes"], name, number, prompt[match.end() :], list(flags))):
+        elif not flag and (answer := _foreign(match["dashes"], name, number, list(flags), is_last=match.end() >= end)):
             yield Slip(match[0].rstrip(",;"), match.start(), answer=answer)
 
 
@@ -82,11 +82,11 @@ def _means_option(dashes: str, flag: str, number: str, *, takes_value: bool) -> 
     return True
 
 
-def _foreign(dashes: str, name: str, number: str, after: str, flags: list[str]) -> str:
+def _foreign(dashes: str, name: str, number: str, flags: list[str], *, is_last: bool) -> str:
     """Return the answer to another tool's option, or "" if it may be a word of the prompt."""
     if dashes == "--" and number:
         return dialects.explain(name, flags, number)
-    if number or (dashes == "--" and (len(name) > 1 or not after.strip())):
+    if number or (dashes == "--" and (len(name) > 1 or is_last)):
         return dialects.answer(name, number)
     return ""
 

@@ -94,7 +94,7 @@ TEXTS = [
         for keyword, units in OTHERS.items()
         for unit in units
     ),
-    *(pytest.param(prompt.cell, unit, id=f"a cell of {unit!r}") for unit in ("\n", " \n", "{", '"')),
+    *(pytest.param(prompt.cell, unit, id=f"a cell of {unit!r}") for unit in ("\n", " \n", "{", "--a ", '"')),
     pytest.param(unescaped, "\n  \\", id="unescaped"),
     pytest.param(tolerant(loads), '[{"', id="a record"),
 ]
