@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from . import local
 from .calls import checked, checked_class
-from .destination import address_of, connection_for, is_local, space_of, why_unasked
+from .destination import address_of, connection_for, hub_connection, is_local, space_of, why_unasked
 from .errors import EmptyResult, FluxError, Incomplete, InvalidRequest, Stopped, is_hopeless, shown
 from .generation import ClientEvent, Generation
 from .generations import Generations

@@ -17,6 +17,7 @@ from .errors import ConnectionFailed, EmptyResult, FluxError, NotInStore, Protoc
 from .generation import ClientEvent, Generation, ImageFile, stored_files
 from .providers import get_provider, hub
 from .providers.base import AsyncGeneratorProvider, Limits
+from .providers.connection import Connection
 from .providers.host import is_loopback
 from .record import our_version, replay_key
 from .sent import sanitize

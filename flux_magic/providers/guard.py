@@ -40,7 +40,7 @@ class Guard:
         """Raise ProtocolError if a redirect from `url` to `target` may not be followed."""
         if self._is_space and url.startswith("https:") and not target.startswith("https:"):
             raise ProtocolError(
-                f"{self._host[:100]} redirects to {shown_host(target)[:100]} by http, which others can read: not followed",
+                f"{self._host[:100]} redirects to {shown_host(target)[:100]} by plain http, and is not followed",
                 "Give the address that the Space has now.",
             )
         self.check_url(target)
