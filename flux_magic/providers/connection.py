@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -66,23 +65,24 @@ class _Cookies(aiohttp.CookieJar):
         self._options = options
         self._origins: dict[str, aiohttp.CookieJar] = {}
 
+    def _of(self, url: URL) -> aiohttp.CookieJar:
+        """Return the jar of one origin; there are few: a Space, and perhaps where it keeps its images."""
+        origin = f"{url.scheme}://{url.authority}"
+        if origin not in self._origins:
+            self._origins[origin] = aiohttp.CookieJar(**self._options)
+        return self._origins[origin]
+
     def update_cookies(self, cookies: Any, response_url: URL = _NOWHERE) -> None:
         """Keep cookies that an answer of this address sets."""
-        jar = self._origins.setdefault(_origin(response_url), aiohttp.CookieJar(**self._options))
-        named = SimpleCookie()
-        for name, value in cookies.items() if isinstance(cookies, Mapping) else cookies:
-            named[name] = value
-            named[name]["domain"] = ""
-        jar.update_cookies(named, response_url)
+        self._of(response_url).update_cookies(cookies, response_url)
+
+    def update_cookies_from_headers(self, headers: Any, response_url: URL) -> None:
+        """Keep the cookies of an answer's headers; aiohttp calls this from version 3.12 on."""
+        self._of(response_url).update_cookies_from_headers(headers, response_url)
 
     def filter_cookies(self, request_url: URL = _NOWHERE) -> Any:
         """Return the cookies for a request to this address."""
-        jar = self._origins.get(_origin(request_url))
-        return jar.filter_cookies(request_url) if jar else SimpleCookie()
-
-
-def _origin(url: URL) -> str:
-    return f"{url.scheme}://{url.authority}"
+        return self._of(request_url).filter_cookies(request_url)
 
 
 class _SentOnce(aiohttp.ClientResponse):

@@ -125,7 +125,7 @@ def test_a_post_on_a_connection_that_closes_is_sent_once_more_and_no_oftener() -
     async def work() -> list[str]:
         async with hostile(post=NO_ANSWER) as server:
             with pytest.raises(ConnectionFailed, match="it closed the connection"):
-                await events(schnell(server.address), limits=Limits(retries=0))
+                await events(schnell(server.address), limits=Limits(retries=0, reconnections=0))
             return server.seen
 
     assert run(work()) == ["config", "post", "post"]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
+from yarl import URL
 
 from flux_magic.errors import (
     ProtocolError,
@@ -21,6 +23,7 @@ from flux_magic.errors import (
     TokenRefused,
 )
 from flux_magic.providers.base import Limits
+from flux_magic.providers.connection import open_session
 from flux_magic.types import Waiting
 from tests.support.hostile import (
     COMPLETED,
@@ -181,6 +184,18 @@ def test_two_replicas_are_told_apart_by_their_cookie() -> None:
             return server.cookies
 
     assert run(work()) == ["", "", "replica=two"]
+
+
+def test_a_cookie_stays_with_the_origin_that_set_it_whatever_domain_it_names() -> None:
+    async def work() -> list[str]:
+        async with open_session() as session:
+            for name in ("a", "b"):
+                cookie = SimpleCookie(f"{name}=1; Domain=hf.space; Path=/")
+                session.cookie_jar.update_cookies(cookie, URL(f"https://{name}.hf.space/"))
+            asked = ("https://a.hf.space/x", "https://c.hf.space/", "http://a.hf.space/", "https://a.hf.space:8443/")
+            return [session.cookie_jar.filter_cookies(URL(url)).output(header="") for url in asked]
+
+    assert run(work()) == [" a=1", "", "", ""]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from aiohttp import web
 import flux_magic
 from flux_magic import keepsake
 from flux_magic.errors import ProtocolError
+from flux_magic.providers.connection import Connection, open_session
 from flux_magic.providers.guard import Guard
 from tests.support.space import run
 from tests.unit.samples import encoded, record
@@ -145,3 +146,70 @@ def test_a_public_name_that_leads_here_the_second_time_is_refused() -> None:
     guard.check_addresses("public.example", ["93.184.216.34"])
     with pytest.raises(ProtocolError, match=r"public\.example redirects to public\.example"):
         guard.check_addresses("public.example", ["93.184.216.34", "::1"])
+
+
+PRIVATE = [
+    "0x7f000001", "0x7f.1", "2130706433", "0177.0.0.1", "127.0.0.1.", "localhost.", "0xa9fea9fe", "169.254.169.254",
+    "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[::1]", "inside.example",
+]  # fmt: skip
+"""Names of this machine and its network; `inside.example` resolves to 127.0.0.1 here."""
+
+
+@pytest.mark.parametrize("host", PRIVATE)
+@pytest.mark.parametrize("by", ["an image's address", "a redirect of the POST"])
+def test_a_space_out_there_leads_to_no_address_of_ones_own_network(
+    monkeypatch: pytest.MonkeyPatch, host: str, by: str
+) -> None:
+    """The Space is asked through a proxy, which answers for it; what it leads to would be asked directly."""
+
+    async def work() -> list[str]:
+        async with running() as server:
+            monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.port}")
+            target = f"http://{host}:{server.other}/x"
+            guarded = Connection(session := open_session(), space="http://out.example")
+            async with session:
+                redirecting = f"http://out.example/call?to={quote(target, safe='')}"
+                request = guarded.get_bytes(target) if by.startswith("an image") else guarded.post_json(redirecting, {})
+                with pytest.raises(ProtocolError, match="an address of your own network, which is not followed"):
+                    await request
+            return [path for path in server.asked if "out.example" not in path]
+
+    assert run(work()) == []
+
+
+@pytest.mark.parametrize(
+    ("space", "target", "is_followed"),
+    [
+        pytest.param("http://127.0.0.1:7860", "http://localhost:7861/x", True, id="another port of this machine"),
+        pytest.param("http://127.0.0.1:7860", "http://169.254.169.254/x", False, id="from this machine to its network"),
+        pytest.param("http://10.0.0.5:7860", "http://10.0.0.5/x", True, id="the Space's own host"),
+        pytest.param("http://10.0.0.5:7860", "http://10.0.0.6/x", False, id="another host of the same network"),
+        pytest.param("http://10.0.0.5:7860", "http://127.0.0.1/x", False, id="this machine"),
+        pytest.param("https://a.example", "https://b.example/x", True, id="elsewhere by https"),
+        pytest.param("https://a.example", "http://b.example/x", False, id="elsewhere in the clear"),
+        pytest.param("http://a.example", "http://b.example/x", True, id="in the clear as before"),
+    ],
+)
+def test_where_a_space_may_redirect_to(space: str, target: str, *, is_followed: bool) -> None:
+    guard = Guard(space, is_space=True)
+    if is_followed:
+        guard.follow(f"{space}/call", target)
+    else:
+        with pytest.raises(ProtocolError, match="not followed"):
+            guard.follow(f"{space}/call", target)
+
+
+def test_a_name_that_leads_elsewhere_the_next_time_is_not_followed_to_this_machine() -> None:
+    guard = Guard("http://a.example", is_space=True)
+    guard.check_addresses("a.example", ["93.184.216.34"])
+    with pytest.raises(ProtocolError, match="own network"):
+        guard.check_addresses("a.example", ["127.0.0.1"])
+
+
+def test_a_secured_space_that_calls_its_own_files_http_is_asked_by_https() -> None:
+    async def work() -> list[str]:
+        async with open_session() as session:
+            connection = Connection(session, space="https://a.example")
+            return [connection._secured(url) for url in ("http://a.example/f.png", "http://b.example/f.png")]
+
+    assert run(work()) == ["https://a.example/f.png", "http://b.example/f.png"]
