@@ -7,10 +7,10 @@ A job is a POST to `/call/{endpoint}`, answered with an event id; its events are
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..errors import ConnectionFailed, FluxError, ProtocolError, SpaceNotFound, StreamLost, TimedOut
 from . import hub, wire
@@ -22,6 +22,8 @@ from .sse import Decoder, ServerSentEvent
 _NO_ROUTE = {404, 405}
 _CANCEL = 3
 """Seconds for a Space to answer that a job is cancelled."""
+_WAIT_FOR_CANCEL = 0.5
+"""Seconds of these that the caller waits; a cancellation that takes longer goes on without it."""
 _END = 0.05
 """Seconds for a stream to end after its last event, so that its connection can be used again."""
 
@@ -33,6 +35,22 @@ class Job:
     routes: str
     event_id: str
     function: int | None
+
+
+_finishing: set[asyncio.Task[None]] = set()
+
+
+async def _finish_soon(work: Coroutine[Any, Any, None]) -> None:
+    """Let work that may fail go on for 3 s at most, and wait for a part of them."""
+    task = asyncio.ensure_future(_quietly(work))
+    _finishing.add(task)
+    task.add_done_callback(_finishing.discard)
+    await asyncio.wait({task}, timeout=_WAIT_FOR_CANCEL)
+
+
+async def _quietly(work: Coroutine[Any, Any, None]) -> None:
+    with suppress(FluxError, asyncio.TimeoutError):
+        await asyncio.wait_for(work, _CANCEL)
 
 
 class Endpoint:
@@ -106,11 +124,8 @@ class Endpoint:
             return await asyncio.shield(posting)
         except asyncio.CancelledError:
             # Its id comes with the answer: without that the Space would do for nobody what it has taken.
-            with suppress(FluxError, asyncio.TimeoutError):
-                await self._cancel(await asyncio.wait_for(posting, _CANCEL))
+            await _finish_soon(self._cancel_posted(posting))
             raise
-        finally:
-            posting.cancel()
 
     async def _posted(self, contract: Contract, values: list[object]) -> Job:
         """The job that the Space has taken; where its routes are is remembered."""
@@ -141,16 +156,21 @@ class Endpoint:
                 async for event in events:
                     yield event
         except (asyncio.CancelledError, GeneratorExit, TimedOut):
-            await self._cancel(job)
+            await _finish_soon(self._cancel(job))
             raise
+
+    async def _cancel_posted(self, posting: asyncio.Task[Job]) -> None:
+        try:
+            await self._cancel(await posting)
+        finally:
+            posting.cancel()
 
     async def _cancel(self, job: Job) -> None:
         """Free the Space for others. Whatever it answers, the job is of no more use to us."""
         if job.function is None:
             return
         payload = {"session_hash": job.event_id, "event_id": job.event_id, "fn_index": job.function}
-        with suppress(FluxError, asyncio.TimeoutError):
-            await asyncio.wait_for(self._connection.post_json(f"{job.routes}/cancel", payload), _CANCEL)
+        await self._connection.post_json(f"{job.routes}/cancel", payload)
 
     async def _both_routes(self, job: Job, *, progress: bool) -> AsyncGenerator[wire.WireEvent, None]:
         """From the queue stream, else (where that knows nothing of the job, or stays silent) from the simple route."""

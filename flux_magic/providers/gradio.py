@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar, Final
 
@@ -18,6 +18,7 @@ from ..errors import (
     ResponseError,
     SpaceAsleep,
     StreamLost,
+    TimedOut,
 )
 from ..formats import READ, media_type_of
 from ..picture import check_readable
@@ -242,9 +243,20 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
             if not isinstance(response, ImageResponse):
                 raise ProtocolError("the Space's stream ended without an image")
             del response.images[connection.limits.files :]
-            for url in response.images:
-                _check_readable(await connection.get_bytes(url, most=_MOST_HEAD), url, shown=False)
+            try:
+                await asyncio.wait_for(_look_at(connection, response.images), connection.limits.silence)
+            except TimedOut:
+                raise
+            except asyncio.TimeoutError:
+                limit = f"{connection.limits.silence:g} s"
+                raise TimedOut(f"the images' addresses did not answer within {limit}", "Run the cell again.") from None
             return response
+
+
+async def _look_at(connection: Connection, addresses: Sequence[str]) -> None:
+    """Raise an error if there is no image that can be read behind one of the addresses."""
+    for url in addresses:
+        _check_readable(await connection.get_bytes(url, most=_MOST_HEAD), url, shown=False)
 
 
 def _told(event: wire.WireEvent, routes: str, request: ImageRequest, model: str) -> Event | None:
