@@ -130,7 +130,7 @@ def test_the_doctor_asks_the_hub_through_the_proxy_too(space: str, monkeypatch: 
 
     async def work() -> list[str]:
         async with running_proxy(space) as proxy:
-            await examine(resolve(space=OUTSIDE, proxy=proxy.url(), token="hf_any"))
+            await examine(resolve(space="a/b", proxy=proxy.url(), token="hf_any"))
             return proxy.seen
 
     assert run(work())[-1] == "GET http://hub.example/api/spaces/zero-gpu/quota"
