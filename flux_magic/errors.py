@@ -56,8 +56,14 @@ if TYPE_CHECKING:
     from .generation import Generation
 
 _SECRET = re.compile(
-    r"""(?<=//)[^/\s"']+(?=@)|\bhf_\w+|(?<=token=)(?P<quote>["'])[^"'\n]+(?P=quote)|(?<=token\s=\s)(?P<other>["'])[^"'\n]+(?P=other)"""
+    r"(?<=//)[^/\s\"']+(?=@)|(?<=//)[^\s/@:\[\]]*:(?!\d{1,5}(?:[/?#\s]|$))[^\s\"']{0,300}(?=@)|\bhf_\w+"
 )
+"""A password in an address, which may hold @ and /, or a token."""
+
+_TYPED = re.compile(
+    r"""(\b\w*(?:token|proxy|password|secret|api_key)\w*["']?\s*[=:]\s*[rbuf]{0,2})("[^"]*"?|'[^']*'?)""", re.IGNORECASE
+)
+"""A string in a line of code, by a name that secrets have."""
 
 
 def masked(text: str) -> str:
@@ -87,7 +93,7 @@ class FluxError(Exception):
         """The lines that IPython shows in place of a traceback."""
         if FluxError.verbose:
             # The lines of a cell are among them, with what was typed there.
-            return [cleaned(line) for line in traceback.format_exception(self)]
+            return [_TYPED.sub(r'\1"***"', cleaned(line)) for line in traceback.format_exception(self)]
         return [f"{type(self).__name__}: {self}"]
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from ..errors import (
@@ -27,8 +28,9 @@ from ..errors import (
 from ..settings import why_unasked
 from .answer import Answer, http_error, seconds_to_wait
 from .base import Limits
-from .guard import Guard, GuardedResolver, guarding
-from .host import is_loopback, is_private, shown_host
+from .cookies import HostCookies
+from .guard import Guard, GuardedConnector, GuardedResolver, guarding
+from .host import is_loopback, is_meant_for, is_private, shown_host
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection as AiohttpConnection
@@ -38,7 +40,6 @@ T = TypeVar("T")
 KEEP_ALIVE = 4.0
 """Seconds that an idle connection is kept: uvicorn, which serves Gradio, closes it after 5."""
 
-_NOWHERE = URL()
 _REDIRECTED = {301, 302, 303, 307, 308}
 _REDIRECTS = 6
 
@@ -49,40 +50,11 @@ _LOCAL = "Without a network, --space local draws stand-in images on this machine
 def open_session() -> aiohttp.ClientSession:
     """A session for the running loop; whoever opens it closes it."""
     # Without a cache of names, each connection's addresses pass the guard of its own request.
-    connector = aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE, resolver=GuardedResolver(), use_dns_cache=False)
-    cookies, headers = _Cookies(unsafe=True), {"User-Agent": "flux_magic"}  # "unsafe" takes those of an address as well
-    return aiohttp.ClientSession(connector=connector, cookie_jar=cookies, headers=headers, response_class=_SentOnce)
-
-
-class _Cookies(aiohttp.CookieJar):
-    """Cookies that go back to the very origin that set them, whatever domain they ask for.
-
-    A replica of a Space is known by its cookie, and all Spaces of the Hub are hosts of one domain.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._options = options
-        self._origins: dict[str, aiohttp.CookieJar] = {}
-
-    def _of(self, url: URL) -> aiohttp.CookieJar:
-        """Return the jar of one origin; there are few: a Space, and perhaps where it keeps its images."""
-        origin = f"{url.scheme}://{url.authority}"
-        if origin not in self._origins:
-            self._origins[origin] = aiohttp.CookieJar(**self._options)
-        return self._origins[origin]
-
-    def update_cookies(self, cookies: Any, response_url: URL = _NOWHERE) -> None:
-        """Keep cookies that an answer of this address sets."""
-        self._of(response_url).update_cookies(cookies, response_url)
-
-    def update_cookies_from_headers(self, headers: Any, response_url: URL) -> None:
-        """Keep the cookies of an answer's headers; aiohttp calls this from version 3.12 on."""
-        self._of(response_url).update_cookies_from_headers(headers, response_url)
-
-    def filter_cookies(self, request_url: URL = _NOWHERE) -> Any:
-        """Return the cookies for a request to this address."""
-        return self._of(request_url).filter_cookies(request_url)
+    connector = GuardedConnector(keepalive_timeout=KEEP_ALIVE, resolver=GuardedResolver(), use_dns_cache=False)
+    headers = {"User-Agent": "flux_magic"}
+    return aiohttp.ClientSession(
+        connector=connector, cookie_jar=HostCookies(), headers=headers, response_class=_SentOnce
+    )
 
 
 class _SentOnce(aiohttp.ClientResponse):
@@ -140,7 +112,7 @@ class Connection:
         self._guard = guard or (Guard(space, is_space=True) if space else None)
         self.limits = limits or Limits()
         self._home = urlsplit(space).hostname or ""
-        self._token, self._token_host, self._scheme = token, urlsplit(space).netloc, urlsplit(space).scheme
+        self._token, self._space = token, space
         self._session = session
         self._proxy = _checked_proxy(proxy) if proxy else None
         self._timeout = aiohttp.ClientTimeout(
@@ -155,12 +127,12 @@ class Connection:
         """
         url = self._secured(url)
         options |= {"timeout": self._timeout, "allow_redirects": False}
-        for hop in range(_REDIRECTS):
+        for _ in range(_REDIRECTS):
             if why := why_unasked(url):
                 hint = f"Unset {why.partition('=')[0]} to ask it."
                 raise NotInStore(f"{why}: nothing is asked of {shown_host(url)}", hint)
             with self._translated(url):
-                if self._guard and (hop or (self._home and urlsplit(url).hostname != self._home)):
+                if self._guard:
                     self._guard.check_url(url)
                 proxied = _proxy_options(self._proxy_of(url))
                 guarding.set(None if proxied else self._guard)  # a proxy resolves names by itself
@@ -182,26 +154,31 @@ class Connection:
         raise ProtocolError(f"{shown_host(url)} redirects without end")
 
     def _authorization(self, url: str) -> dict[str, str]:
-        """The token's headers: for the one host that it is meant for, and never in the clear over a network."""
-        parts = urlsplit(url)
-        if not self._token or parts.netloc != self._token_host:
-            return {}
-        if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        """Return the token's headers for a request; none for an address that the token is not meant for."""
+        if not self._token or not is_meant_for(url, self._space):
             return {}
         # The Hub's proxy in front of a Space is said to strip the usual header before the application sees it.
         return {"Authorization": f"Bearer {self._token}", "X-HF-Authorization": f"Bearer {self._token}"}
 
     def _secured(self, url: str) -> str:
         """Return an address with https if the Space itself, which is asked by https, calls its own files http."""
-        own = urlsplit(url).netloc == self._token_host and self._scheme == "https"
+        space = urlsplit(self._space)
+        own = space.scheme == "https" and urlsplit(url).netloc == space.netloc
         return re.sub(r"^http:", "https:", url, flags=re.IGNORECASE) if own else url
 
     def _proxy_of(self, url: str) -> URL | None:
-        """Return the proxy of a request; this machine is asked through none, but for one that runs on it as well."""
-        proxy = self._proxy or _environment_proxy(url)
-        if proxy and is_loopback(urlsplit(url).hostname or "") and not is_loopback(proxy.host or ""):
+        """Return the proxy of a request; this machine is asked through none, as a proxy may send it on elsewhere."""
+        if is_loopback(urlsplit(url).hostname or ""):
             return None
-        return proxy
+        return self._proxy or _environment_proxy(url)
+
+    def is_to(self, base: str) -> bool:
+        """Return if this is a connection to the server at `base`."""
+        return self._space == base
+
+    def to_server(self, url: str) -> Connection:
+        """Return a connection to another server that the user named, such as the Hub; without the token."""
+        return Connection(self._session, proxy=str(self._proxy) if self._proxy else None, limits=self.limits, space=url)
 
     async def get_text(self, url: str) -> Answer:
         """What is at `url`; asked once more as `post_json` is."""
@@ -298,10 +275,18 @@ class Connection:
         except aiohttp.ClientPayloadError as exc:
             raise BrokenOff(f"{host} broke off in the middle of its answer", "Run the cell again.") from exc
         except aiohttp.ClientResponseError as exc:
-            # Not `from exc`: it holds the request, with the token.
-            raise ProtocolError(f"{host} does not answer as HTTP: {type(exc).__name__}") from None
+            _remove_headers(exc)
+            raise ProtocolError(f"{host} does not answer as HTTP: {type(exc).__name__}") from exc
         except (aiohttp.ClientError, ConnectionResetError) as exc:
             raise self._unreachable(url, exc) from exc
+
+
+def _remove_headers(exc: aiohttp.ClientResponseError) -> None:
+    """Remove the headers from an error: its repr, which debuggers print, would show the token and cookies."""
+    asked = exc.request_info
+    bare = aiohttp.RequestInfo(asked.url.with_user(None), asked.method, CIMultiDictProxy(CIMultiDict()))
+    exc.request_info, exc.history, exc.headers = bare, (), None
+    exc.args = (bare, ())
 
 
 def _was_there(exc: Exception) -> bool:

@@ -10,7 +10,7 @@ import socket
 from contextvars import ContextVar
 from typing import Any
 
-from aiohttp import ThreadedResolver
+from aiohttp import TCPConnector, ThreadedResolver
 from yarl import URL
 
 from ..errors import ProtocolError
@@ -38,12 +38,11 @@ class Guard:
 
     def follow(self, url: str, target: str) -> None:
         """Raise ProtocolError if a redirect from `url` to `target` may not be followed."""
-        if self._is_space and url.startswith("https:") and not target.startswith("https:"):
+        if self._is_space and _parsed(url).scheme == "https" and _parsed(target).scheme != "https":
             raise ProtocolError(
                 f"{self._host[:100]} redirects to {shown_host(target)[:100]} by plain http, and is not followed",
                 "Give the address that the Space has now.",
             )
-        self.check_url(target)
 
     def check_url(self, url: str) -> None:
         """Raise ProtocolError if an address that a server named is private, or a name of this machine."""
@@ -89,6 +88,23 @@ class GuardedResolver(ThreadedResolver):
         if guard := guarding.get():
             guard.check_addresses(host, [str(one["host"]) for one in found])
         return list(found)
+
+
+class GuardedConnector(TCPConnector):
+    """A connector whose every connection passes the guard of the request, one that was kept as well."""
+
+    async def connect(self, req: Any, *args: Any, **options: Any) -> Any:
+        """Return a connection to the host of a request, if the guard lets its address pass."""
+        connection = await super().connect(req, *args, **options)
+        guard = guarding.get()
+        peer = connection.transport.get_extra_info("peername") if guard and connection.transport else None
+        if guard and peer:
+            try:
+                guard.check_addresses(req.url.host or "", [str(peer[0])])
+            except ProtocolError:
+                connection.close()
+                raise
+        return connection
 
 
 def _parsed(url: str) -> URL:

@@ -7,7 +7,7 @@ import re
 import socket
 import unicodedata
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -60,7 +60,13 @@ def is_loopback(host: str) -> bool:
 def is_private(host: str) -> bool:
     """Return True if a host is an address that means something in one's own network alone."""
     address = address_of(host)
-    return is_loopback(host) or (address is not None and (not address.is_global or address.is_multicast))
+    if address is None:
+        return is_loopback(host)
+    return is_loopback(host) or not address.is_global or address.is_multicast or _is_site_local(address)
+
+
+def _is_site_local(address: Address) -> bool:
+    return isinstance(address, ipaddress.IPv6Address) and address.is_site_local
 
 
 def shown_host(url: str) -> str:
@@ -69,3 +75,27 @@ def shown_host(url: str) -> str:
         return urlsplit(url).netloc.rpartition("@")[2][:200]
     except ValueError:
         return "an unreadable one"
+
+
+def is_meant_for(url: str, base: str) -> bool:
+    """Return if the token of the server at `base` may go with a request to `url`.
+
+    This decides for every request. The token goes to that server's own scheme, host and port, or from http to https
+    there, and never in the clear over a network.
+    """
+    try:
+        asked, named = urlsplit(url), urlsplit(base)
+        host, known = _host(asked), _host(named)
+        same = (asked.scheme, asked.port or _PORTS[asked.scheme]) == (named.scheme, named.port or _PORTS[named.scheme])
+        secured = asked.scheme == "https" and named.scheme == "http" and (asked.port, named.port) in _SECURED
+    except (ValueError, KeyError):
+        return False
+    return bool(host) and host == known and (same or secured) and (asked.scheme == "https" or is_loopback(host))
+
+
+def _host(parts: SplitResult) -> str:
+    return (parts.hostname or "").rstrip(".")
+
+
+_PORTS: Final = {"https": 443, "http": 80}
+_SECURED: Final = tuple((https, http) for https in (None, 443) for http in (None, 80))

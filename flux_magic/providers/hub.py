@@ -123,7 +123,9 @@ async def quota(connection: Connection) -> str:
 async def _asked(connection: Connection, path: str) -> tuple[int, dict[str, Any]]:
     """The status that the Hub's API of Spaces answers with, and the JSON object; 0 and nothing where it does not."""
     try:
-        answer = await connection.get_text(f"{address()}/api/spaces/{path}")
+        # A Space's connection may not go where the Hub may be, nor does the Space's token go there.
+        to_hub = connection if connection.is_to(address()) else connection.to_server(address())
+        answer = await to_hub.get_text(f"{address()}/api/spaces/{path}")
     except FluxError:
         return 0, {}
     told = parse(answer.text)
