@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from yarl import URL
 
+from flux_magic.client import Client
 from flux_magic.errors import (
     ProtocolError,
     RateLimited,
@@ -231,13 +232,18 @@ def test_the_seed_that_was_sent_is_told_from_other_numbers() -> None:
 def test_a_job_that_is_given_up_while_it_is_posted_is_taken_off_the_space() -> None:
     async def work() -> tuple[list[str], list[str]]:
         late = Answer(told({"event_id": "abc"}).body, after=2)
-        async with hostile(post=late, cancel=told({"success": True})) as server:
-            task = asyncio.create_task(events(schnell(server.address)))
+        async with (
+            hostile(post=late, cancel=told({"success": True})) as server,
+            Client(space=server.address, store=False) as client,
+        ):
+            task = asyncio.create_task(client.generate("a fox", seed=1))
             while "post" not in server.seen:  # noqa: ASYNC110 - the answer comes 2 s later
                 await asyncio.sleep(0.01)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
+            while "cancel" not in server.seen:  # noqa: ASYNC110 - it goes on behind the caller's back
+                await asyncio.sleep(0.01)
             return server.seen, server.bodies
 
     seen, bodies = run(work())

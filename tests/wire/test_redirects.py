@@ -192,11 +192,16 @@ def test_a_space_out_there_leads_to_no_address_of_ones_own_network(
 )
 def test_where_a_space_may_redirect_to(space: str, target: str, *, is_followed: bool) -> None:
     guard = Guard(space, is_space=True)
-    if is_followed:
+
+    def go() -> None:
         guard.follow(f"{space}/call", target)
+        guard.check_url(target)
+
+    if is_followed:
+        go()
     else:
         with pytest.raises(ProtocolError, match="not followed"):
-            guard.follow(f"{space}/call", target)
+            go()
 
 
 def test_a_name_that_leads_elsewhere_the_next_time_is_not_followed_to_this_machine() -> None:
