@@ -185,6 +185,8 @@ def test_a_space_out_there_leads_to_no_address_of_ones_own_network(
         pytest.param("http://10.0.0.5:7860", "http://10.0.0.5/x", True, id="the Space's own host"),
         pytest.param("http://10.0.0.5:7860", "http://10.0.0.6/x", False, id="another host of the same network"),
         pytest.param("http://10.0.0.5:7860", "http://127.0.0.1/x", False, id="this machine"),
+        pytest.param("http://10.0.0.5:7860", "http://[::ffff:10.0.0.5]/x", True, id="the Space's own host, as IPv6"),
+        pytest.param("http://a.example", "http://[fec0::1]/x", False, id="an address of a site"),
         pytest.param("https://a.example", "https://b.example/x", True, id="elsewhere by https"),
         pytest.param("https://a.example", "http://b.example/x", False, id="elsewhere in the clear"),
         pytest.param("http://a.example", "http://b.example/x", True, id="in the clear as before"),
@@ -204,11 +206,34 @@ def test_where_a_space_may_redirect_to(space: str, target: str, *, is_followed: 
             go()
 
 
-def test_a_name_that_leads_elsewhere_the_next_time_is_not_followed_to_this_machine() -> None:
+OUT, IN, METADATA = "93.184.216.34", "10.0.0.5", "169.254.169.254"
+REBOUND: list[Any] = [
+    pytest.param([OUT], OUT, [IN], "a.example", False, id="from out there to the own network"),
+    pytest.param([OUT], OUT, [OUT, "::1"], "a.example", False, id="and still out there as well"),
+    pytest.param([IN], IN, [METADATA], "a.example", False, id="from one private address to another"),
+    pytest.param([IN], IN, ["127.0.0.1"], "a.example", False, id="from a private address to this machine"),
+    pytest.param([IN], IN, [IN], "a.example", True, id="a private name that stays"),
+    pytest.param([IN], IN, [IN], "b.example", True, id="another name of the same private host"),
+    pytest.param([IN], IN, [OUT], "b.example", True, id="from a private host out"),
+    pytest.param([OUT, IN], OUT, [IN], "a.example", False, id="both, and first out there"),
+    pytest.param([OUT, IN], OUT, [OUT, IN], "a.example", True, id="both, and still both"),
+    pytest.param([OUT, IN], IN, [IN], "a.example", True, id="both, and first in here"),
+    pytest.param([OUT], OUT, [OUT], "localhost", False, id="this machine's name for another one"),
+]
+
+
+@pytest.mark.parametrize(("first", "peer", "then", "host", "is_asked"), REBOUND)
+def test_a_name_leads_where_it_led_first(
+    first: list[str], peer: str, then: list[str], host: str, *, is_asked: bool
+) -> None:
     guard = Guard("http://a.example", is_space=True)
-    guard.check_addresses("a.example", ["93.184.216.34"])
-    with pytest.raises(ProtocolError, match="own network"):
-        guard.check_addresses("a.example", ["127.0.0.1"])
+    assert guard.check_addresses("a.example", first) == first
+    guard.check_addresses("a.example", [peer], connected=True)
+    if is_asked:
+        assert set(guard.check_addresses(host, then)) <= {OUT if peer == OUT else IN, OUT}
+    else:
+        with pytest.raises(ProtocolError, match=r"own network|another machine"):
+            guard.check_addresses(host, then)
 
 
 def test_a_secured_space_that_calls_its_own_files_http_is_asked_by_https() -> None:
