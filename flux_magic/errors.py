@@ -79,6 +79,9 @@ def cleaned(text: str) -> str:
 class FluxError(Exception):
     """The root of the tree; `message` says what happened and `hint` what to do next (may be empty)."""
 
+    is_of_file: bool = False
+    """Whether one image's file could not be fetched: another image's may be there."""
+
     verbose: ClassVar[bool] = False
     """Whether a notebook shows the traceback as well (`%config FluxMagics.verbose_errors = True`)."""
 
@@ -294,8 +297,12 @@ HOPELESS: Final = (
 
 
 def is_hopeless(error: BaseException) -> bool:
-    """Return whether the next image would meet this error as well: one of HOPELESS, but no lost connection."""
-    return isinstance(error, HOPELESS) and not isinstance(error, ConnectionLost)
+    """Return True if the next image would meet this error as well.
+
+    Those are the errors of HOPELESS, but for a lost connection and for the file of one image.
+    """
+    is_passing = isinstance(error, ConnectionLost) or (isinstance(error, FluxError) and error.is_of_file)
+    return isinstance(error, HOPELESS) and not is_passing
 
 
 def few(texts: Sequence[str], most: int) -> list[str]:

@@ -156,9 +156,16 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
         return {name: field.removeprefix("sent_") for name, field in cls.parameters.items()}
 
     async def fetch(self, url: str) -> bytes:
-        data = await retried(lambda: self._connection.get_bytes(url), self._connection.limits)
+        data = await self._read(url)
         _check_readable(data, url)
         return data
+
+    async def _read(self, url: str, most: int | None = None) -> bytes:
+        try:
+            return await retried(lambda: self._connection.get_bytes(url, most), self._connection.limits)
+        except FluxError as error:
+            error.is_of_file = True
+            raise
 
     async def contract(self) -> Contract:
         """What the Space says of itself; raises ResponseError where it does not answer."""

@@ -32,7 +32,7 @@ async def stage(connection: Connection, space_id: str) -> str:
     if status in {401, 404}:  # the Hub says 401 of what is not there or private
         return "NOT_FOUND"
     runtime = told.get("runtime")
-    return str(runtime.get("stage") or "") if isinstance(runtime, dict) else ""
+    return plain(runtime.get("stage")) if isinstance(runtime, dict) else ""
 
 
 PATIENCE = 3
@@ -40,6 +40,8 @@ PATIENCE = 3
 
 _KEPT: Final = 600
 """Seconds that an answer counts: a Space may get another commit on any day."""
+
+_MOST_SECONDS: Final = 10**9
 
 _FAILED: Final = 60
 """Seconds that a missing answer counts: not every image waits for a Hub that is down."""
@@ -114,10 +116,17 @@ def _name(hub_id: str) -> str:
 async def quota(connection: Connection) -> str:
     """The GPU time that is left for the connection's token, in words; empty where the Hub does not tell."""
     status, told = await _asked(connection, "zero-gpu/quota")
-    if status != 200 or not isinstance(told.get("current"), int | float):
+    left, base = _seconds(told.get("current")), _seconds(told.get("base"))
+    if status != 200 or not left:
         return ""
     resets = f", resets {plain(told['resetsAt'])}" if isinstance(told.get("resetsAt"), str) else ""
-    return f"{told['current']:g} of {told.get('base', '?')} s of GPU time left{resets}"
+    return f"{left} of {base or '?'} s of GPU time left{resets}"
+
+
+def _seconds(told: object) -> str:
+    """Return a number of seconds; "" for anything else, and for one that is out of all bounds."""
+    known = isinstance(told, int | float) and not isinstance(told, bool) and abs(told) <= _MOST_SECONDS
+    return f"{told:g}" if known else ""
 
 
 async def _asked(connection: Connection, path: str) -> tuple[int, dict[str, Any]]:

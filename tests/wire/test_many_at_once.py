@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from flux_magic.errors import Incomplete
 from flux_magic.generation import Generation
 from flux_magic.settings import resolve
 from flux_magic.types import ImageRequest
-from tests.support.hostile import Answer, hostile, told
+from tests.support.hasty import hasten
+from tests.support.hostile import COMPLETED, NO_ANSWER, PICTURE, Answer, finished, hostile, page, stream, told
 from tests.support.limits import PATIENCE
 from tests.support.space import image, run
 
@@ -46,6 +48,39 @@ def test_one_that_the_space_refuses_does_not_stop_the_others(space: str) -> None
     assert list(failed.value.failures) == [3]
 
 
+BAD_FILES: list[Any] = [
+    pytest.param(page(404), "HTTP status 404", id="404"),
+    pytest.param(page(502), "HTTP status 502", id="502"),
+    pytest.param(page(403), "refused the request", id="403"),
+    pytest.param(Answer(status=429, headers={"Retry-After": "0"}), "too many requests", id="429"),
+    pytest.param(NO_ANSWER, "closed the connection", id="closed"),
+    pytest.param(replace(PICTURE, body=PICTURE.body[:100], then="cut"), "broke off", id="cut"),
+    pytest.param(Answer(b"words", kind="image/png"), "the Space's file is", id="no image"),
+    pytest.param(Answer(status=302, headers={"Location": "http://no.such.invalid/x"}), "no connection", id="no host"),
+    pytest.param(Answer(status=302, headers={"Location": "http://127.0.0.1:9/x"}), "no connection", id="no server"),
+]
+
+
+@pytest.mark.parametrize(("bad", "words"), BAD_FILES)
+def test_a_file_that_cannot_be_fetched_ends_no_other_image_of_the_run(
+    bad: Answer, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasten(monkeypatch)
+
+    async def work() -> int:
+        async with hostile(file=bad) as other:
+            file = {"path": None, "url": f"{other.address}/gradio_api/file=/x.png"}
+            jobs = [*[stream(COMPLETED)] * 20, stream(finished({"data": [file, 42]})), stream(COMPLETED)]
+            async with hostile(queue=jobs) as server:
+                coming = Client(space=server.address, store=False).generate_many(requests(40))
+                seeds = {(await anext(coming)).request.seed for _ in range(39)}
+                with pytest.raises(Incomplete, match=rf"^1 of 40 images failed; .*{words}"):
+                    await anext(coming)
+                return len(seeds)
+
+    assert run(work()) == 39
+
+
 def test_the_connections_of_a_client_serve_them_all(space: str) -> None:
     async def several() -> int:
         async with Client(space=space) as client:
@@ -71,6 +106,14 @@ async def quota(address: str, monkeypatch: pytest.MonkeyPatch, **options: Any) -
     ("options", "answer", "words", "asked"),
     [
         pytest.param({"space": "a/b", "token": "hf_mine"}, told(LEFT), "240 of 1500 s of GPU time left", 1, id="known"),
+        pytest.param(
+            {"space": "a/b", "token": "hf_mine"},
+            told({"current": 1.5, "base": "\x1b]0;x\x07", "resetsAt": "\x1b[2J"}),
+            "1.5 of ? s of GPU time left, resets \ufffd[2J",
+            1,
+            id="controls",
+        ),
+        pytest.param({"space": "a/b", "token": "hf_mine"}, told({"current": 10**4000}), "", 1, id="a huge number"),
         pytest.param({"space": "a/b"}, told(LEFT), "", 0, id="no token"),
         pytest.param({"space": "https://a.example", "token": "hf_mine"}, told(LEFT), "", 0, id="no Space of the Hub's"),
         pytest.param({"space": "local", "token": "hf_mine"}, told(LEFT), "", 0, id="the local Space"),
