@@ -335,7 +335,7 @@ def test_recall_opens_the_panel(kernel: Kernel) -> None:
     [
         pytest.param("%flux_recall", "name an image: a file, a URL, or how many to count back", id="nothing"),
         pytest.param("%flux_recall missing.png", "cannot read missing.png: No such file", id="missing"),
-        pytest.param("%flux_recall .", "cannot read .: it is no file", id="a folder"),
+        pytest.param("%flux_recall .", "cannot read .: it is a folder, not a file", id="a folder"),
         pytest.param("%flux_recall 0", "1 is the most recent", id="counting from 0"),
         pytest.param("%flux_recall 999", "1 is the most recent", id="more than there are"),
         pytest.param("%flux_recall 99999999999999999999", "1 is the most recent", id="far more"),
