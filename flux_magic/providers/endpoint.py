@@ -49,7 +49,8 @@ async def _finish_soon(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _quietly(work: Coroutine[Any, Any, None]) -> None:
-    with suppress(FluxError, asyncio.TimeoutError):
+    # RuntimeError: the session was closed meanwhile.
+    with suppress(FluxError, asyncio.TimeoutError, RuntimeError):
         await asyncio.wait_for(work, _CANCEL)
 
 
