@@ -250,8 +250,8 @@ class Client:
         if why_unasked(provider, settings) or not space.hub_id:
             return ""
         async with self._session() as session:
-            connection, has_token = hub_connection(provider, settings, session)
-            if not has_token:
+            connection = hub_connection(provider, settings, session)
+            if not connection.has_token:
                 return ""
             try:
                 return await asyncio.wait_for(hub.quota(connection), hub.PATIENCE)

@@ -52,12 +52,11 @@ def hub_connection(
     provider: type[AsyncGeneratorProvider],
     settings: Settings,
     session: aiohttp.ClientSession,
-) -> tuple[Connection, bool]:
-    """Return a connection to the Hub, and if it has a token: only that of a Space which is on the Hub goes there."""
+) -> Connection:
+    """Return a connection to the Hub; only the token of a Space that is on the Hub goes there."""
     space = space_of(provider, settings)
     token = token_for(provider, space.url, settings) if space.hub_id else None
-    value = token.value if token else None
-    return Connection(session, proxy=settings.proxy, token=value, space=hub.address()), token is not None
+    return Connection(session, proxy=settings.proxy, token=token.value if token else None, space=hub.address())
 
 
 def token_for(provider: type[AsyncGeneratorProvider], url: str | None, settings: Settings) -> Token | None:

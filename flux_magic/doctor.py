@@ -122,8 +122,8 @@ async def _space(settings: Settings) -> dict[str, str]:
             rows["answers"] = f"no: nothing whole within {PATIENCE} s"
         if space.hub_id:
             rows["stage"] = await hub.stage(connection, space.hub_id) or "not known: the Hub does not answer"
-        to_the_hub, has_token = hub_connection(provider, settings, session)
-        if has_token and (left := await hub.quota(to_the_hub)):
+        to_the_hub = hub_connection(provider, settings, session)
+        if to_the_hub.has_token and (left := await hub.quota(to_the_hub)):
             rows["quota"] = left
     return rows
 

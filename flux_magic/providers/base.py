@@ -224,7 +224,7 @@ async def limited(events: AsyncGenerator[T, None], limits: Limits) -> AsyncGener
         while True:
             left = limits.progress if end is None else min(limits.progress, end - now())
             coming = asyncio.ensure_future(anext(events))
-            # Where the reader has gone, nobody else asks what became of it.
+            # If the reader has left, asyncio would complain that no one took its error.
             coming.add_done_callback(lambda done: done.cancelled() or done.exception())
             try:
                 # Not `wait_for`: before Python 3.12 it loses a cancellation that comes together with an event.

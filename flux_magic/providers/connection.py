@@ -153,6 +153,11 @@ class Connection:
             url = target
         raise ProtocolError(f"{shown_host(url)} redirects without end")
 
+    @property
+    def has_token(self) -> bool:
+        """True if requests to its own server carry a token."""
+        return bool(self._token)
+
     def _authorization(self, url: str) -> dict[str, str]:
         """Return the token's headers for a request; none for an address that the token is not meant for."""
         if not self._token or not is_meant_for(url, self._space):

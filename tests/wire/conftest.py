@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from typing import Any
+
 import pytest
 
 from flux_magic.providers.endpoint import Endpoint
@@ -16,3 +19,14 @@ def _clean_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FLUX_MAGIC_SPACE", raising=False)
     monkeypatch.setattr(Endpoint, "_contracts", {})
     monkeypatch.setattr(Endpoint, "_prefixes", {})
+
+
+@pytest.fixture
+def inside_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no network here: `inside.example` is a name that somebody has let lead to this machine."""
+    real = socket.getaddrinfo
+
+    def looked_up(host: Any, *args: Any, **options: Any) -> Any:
+        return real("127.0.0.1" if host == "inside.example" else host, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)

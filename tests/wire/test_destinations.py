@@ -96,7 +96,7 @@ def test_the_hub_gets_the_token_of_its_own_spaces_alone(
     async def work() -> bool:
         async with open_session() as session:
             asked = resolve(space=space, token=token)
-            return hub_connection(BlackForestLabs_Flux1Schnell, asked, session)[1]
+            return hub_connection(BlackForestLabs_Flux1Schnell, asked, session).has_token
 
     assert run(work()) is goes
 
@@ -176,15 +176,8 @@ def test_no_space_leads_to_a_clouds_metadata(space: str, host: str) -> None:
         Guard(space, is_space=True).check_url(f"http://{host}/latest")
 
 
+@pytest.mark.usefixtures("inside_example")
 def test_a_kept_connection_to_this_machine_is_not_used_for_a_space_out_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    import socket
-
-    real = socket.getaddrinfo
-
-    def looked_up(host: Any, *args: Any, **options: Any) -> Any:
-        return real("127.0.0.1" if host == "inside.example" else host, *args, **options)
-
-    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
     monkeypatch.setenv("no_proxy", "*")
 
     async def work() -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -55,14 +54,7 @@ async def running() -> AsyncIterator[Server]:
 
 
 @pytest.fixture(autouse=True)
-def _names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no network here: `inside.example` is a name that somebody has let lead to this machine."""
-    real = socket.getaddrinfo
-
-    def looked_up(host: Any, *args: Any, **options: Any) -> Any:
-        return real("127.0.0.1" if host == "inside.example" else host, *args, **options)
-
-    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+def _names(monkeypatch: pytest.MonkeyPatch, inside_example: None) -> None:  # noqa: ARG001 - a name of this machine
     monkeypatch.setenv("FLUX_MAGIC_REPLAY", "auto")
     monkeypatch.setenv("no_proxy", "inside.example")
 
