@@ -146,9 +146,9 @@ def test_it_turns_to_no_other_host_and_starts_no_program(found: Found) -> None:
 
 @pytest.mark.thorough
 def test_its_page_may_load_nothing_from_another_host(found: Found) -> None:
-    directive, *sources = found.policy.split()
-    assert directive == "default-src"
-    assert set(sources) <= {"'self'", "'unsafe-inline'", "'unsafe-eval'", "data:", "blob:"}
+    policy = dict(part.split(maxsplit=1) for part in found.policy.split(";"))
+    assert set(policy["default-src"].split()) <= {"'self'", "'unsafe-inline'", "'unsafe-eval'", "data:", "blob:"}
+    assert policy == {"default-src": policy["default-src"], "frame-ancestors": "'none'"}
 
 
 @pytest.mark.thorough
