@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from . import local
 from .calls import checked, checked_class
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class _Underway:
     """A job on its way: the task that waits for it, and whether `cancel_all` has ended it."""
 
@@ -39,7 +39,8 @@ class _Underway:
     stopped: bool = False
 
 
-_all_underway: set[_Underway] = set()
+_all_underway: WeakSet[_Underway] = WeakSet()
+"""Weak: of a loop that was closed under its jobs nothing is kept open."""
 
 
 @checked
@@ -78,6 +79,7 @@ def incomplete(
 class _Kept:
     """A session that is kept on one loop, and how many `async with` blocks of that loop use it."""
 
+    opened: AbstractAsyncContextManager[aiohttp.ClientSession]
     session: aiohttp.ClientSession
     users: int = 0
 
@@ -103,7 +105,10 @@ class Client:
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        kept = self._kept.get(loop) or _Kept(open_session())
+        kept = self._kept.get(loop)
+        if kept is None:
+            opened = open_session()
+            kept = _Kept(opened, await opened.__aenter__())
         kept.users += 1
         self._kept[loop] = kept
         return self
@@ -118,7 +123,7 @@ class Client:
         kept.users -= 1
         if kept.users == 0:
             del self._kept[loop]
-            await kept.session.close()
+            await kept.opened.__aexit__(None, None, None)
 
     async def generate(self, prompt: str, *, count: int = 1, **options: Any) -> Generation | Generations:
         """Make one image, or `count` with successive seeds, one after the other.

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Final
 
 from ..bounded_json import parse_json
 from ..errors import LoginRequired, ProtocolError, QueueFull, RateLimited, ResponseError, TokenRefused
@@ -19,6 +19,12 @@ _REFUSED = (
 _LOGIN = "flux_magic cannot log in: ask the app's owner for an address without a login, or choose another Space."
 PAGE_READ = 64 * 2**10
 """Characters of a page that are read: the Hub's own pages, and those that ask for a login, are shorter."""
+
+BUSY: Final = frozenset({502, 503, 504})
+"""The statuses of a gateway or a server that may answer a moment later."""
+
+ERROR_READ: Final = 256 * 2**10
+"""Bytes that are read of an answer of another status than 200; no longer one is a login."""
 
 _PASSWORD = re.compile(r"""\btype\s*=\s*["']?password\b""")
 _SIGN_IN = re.compile(r"\b(log|sign)[ -]?(in|on)\b|single sign-on|authenticat", re.IGNORECASE)
@@ -50,7 +56,7 @@ class Answer:
 
 def check_login(answer: Answer) -> None:
     """Raise LoginRequired if the answer is a login, of Gradio's, of HTTP or of a page."""
-    told = _json_or_none(answer.text)
+    told = _json_or_none(answer.text) if len(answer.text) <= ERROR_READ else None
     told = told if isinstance(told, dict) else {}
     detail = told.get("detail")
     found = detail if isinstance(detail, dict) else told
@@ -101,7 +107,7 @@ def http_error(answer: Answer) -> ResponseError:
         return RateLimited(f"too many requests for the Space{said}", "Try again in a minute.", retry_after)
     if status == 503 and "queue" in words.lower():
         return QueueFull(f"the Space's queue is full{said}", "Try again in a minute.")
-    hint = "Try again in a moment." if status in {502, 503, 504} else ""
+    hint = "Try again in a moment." if status in BUSY else ""
     return StatusError(f"the Space answered with HTTP status {status}{said}", hint, status, retry_after)
 
 

@@ -30,6 +30,8 @@ class Limits:
         connect: for a connection to be made.
         silence: without a byte on a stream: over two of Gradio's heartbeats (15 s each).
         progress: without an event, heartbeats apart.
+        unheard: of heartbeats alone at the begin of a stream, before the job counts as lost.
+        answer: for an answer that is no image: to be whole.
         total: for a whole image; None for no limit.
         retries: how often a request that met a passing trouble is sent again.
         backoff: before the first of them, about; the time doubles with each.
@@ -38,6 +40,9 @@ class Limits:
         longest_wait: that a Space may ask for (Retry-After) before it counts as an error.
         wake: for a sleeping Space to wake.
         body: the largest file that is read.
+        document: the largest answer that is no image, or event of a stream.
+        events: how many events of a stream are read.
+        stream: the bytes of a stream that are read.
         files: how many files of an answer are fetched.
         sum: that they may have together, in bytes.
         disk: for an image to be written to the store, before it is shown without waiting for that.
@@ -46,6 +51,8 @@ class Limits:
     connect: float = 30
     silence: float = 35
     progress: float = 600
+    unheard: float = 60
+    answer: float = 120
     total: float | None = None
     retries: int = 4
     backoff: float = 1
@@ -54,6 +61,9 @@ class Limits:
     longest_wait: float = 120
     wake: float = 300
     body: int = 64 * 2**20
+    document: int = 16 * 2**20
+    events: int = 500_000
+    stream: int = 256 * 2**20
     files: int = 32
     sum: int = 128 * 2**20
     disk: float = 5

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,7 +27,8 @@ from ..errors import (
     TimedOut,
 )
 from ..settings import why_unasked
-from .answer import Answer, http_error, seconds_to_wait
+from . import behind
+from .answer import ERROR_READ, Answer, http_error, seconds_to_wait
 from .base import Limits
 from .cookies import HostCookies
 from .guard import Guard, GuardedConnector, GuardedResolver, guarding
@@ -47,8 +49,20 @@ _ONLINE = "Check the address and your connection; behind a proxy give --proxy."
 _LOCAL = "Without a network, --space local draws stand-in images on this machine."
 
 
-def open_session() -> aiohttp.ClientSession:
-    """A session for the running loop; whoever opens it closes it."""
+@asynccontextmanager
+async def open_session() -> AsyncIterator[aiohttp.ClientSession]:
+    """A session for the running loop, closed at the end: of the block, of work over it, or of the loop."""
+    session, is_ending = _new_session(), False
+    try:
+        yield session
+    except GeneratorExit:
+        is_ending = True
+        raise
+    finally:
+        await behind.close(session, at_once=is_ending)
+
+
+def _new_session() -> aiohttp.ClientSession:
     # Without a cache of names, each connection's addresses pass the guard of its own request.
     connector = GuardedConnector(keepalive_timeout=KEEP_ALIVE, resolver=GuardedResolver(), use_dns_cache=False)
     headers = {"User-Agent": "flux_magic"}
@@ -126,7 +140,7 @@ class Connection:
         A redirect is followed with the method and the body kept, and with no token for another host.
         """
         url = self._secured(url)
-        options |= {"timeout": self._timeout, "allow_redirects": False}
+        options = {"timeout": self._timeout, **options, "allow_redirects": False}
         for _ in range(_REDIRECTS):
             if why := why_unasked(url):
                 hint = f"Unset {why.partition('=')[0]} to ask it."
@@ -196,15 +210,25 @@ class Connection:
         """
         return await _twice(lambda: self._send("POST", url, json=payload))
 
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start work over this connection that goes on if its caller does not."""
+        return behind.start(self._session, work)
+
+    def _within(self, total: float) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(total, sock_connect=self.limits.connect, sock_read=self.limits.silence)
+
     async def _send(self, method: str, url: str, **options: Any) -> Answer:
-        async with self.request(method, url, **options) as response:
+        async with self.request(method, url, timeout=self._within(self.limits.answer), **options) as response:
             return replace(await self._answer(response), redirected=response.url != URL(url, encoded=True))
 
     async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
-        text = (await self._body(response)).decode(errors="replace")
+        if response.status == 200:
+            body = await self._body(response, self.limits.document)
+        else:
+            body = await _head(response, ERROR_READ)
         return Answer(
             response.status,
-            text,
+            body.decode(errors="replace"),
             retry_after=seconds_to_wait(response.headers.get("Retry-After", "")),
             challenge=response.headers.get("WWW-Authenticate", ""),
         )
@@ -222,17 +246,19 @@ class Connection:
         return await _twice(lambda: self._get_bytes(url, most))
 
     async def _get_bytes(self, url: str, most: int | None) -> bytes:
-        async with self.request("GET", url) as response:
+        limits = self.limits
+        within = self._within(limits.progress if most is None else limits.answer)
+        async with self.request("GET", url, timeout=within) as response:
             if response.status != 200:
                 raise http_error(await self._answer(response))
-            return await self._body(response) if most is None else await response.content.read(most)
+            return await self._body(response, limits.body) if most is None else await _head(response, most)
 
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _body(self, response: aiohttp.ClientResponse, most: int) -> bytes:
         body = bytearray()
         async for chunk in response.content.iter_any():
             body += chunk
-            if len(body) > self.limits.body:
-                raise ProtocolError(f"the Space's answer is larger than {self.limits.body // 2**20} MiB")
+            if len(body) > most:
+                raise TooLarge(f"the Space's answer is larger than {most / 2**20:.3g} MiB")
         return bytes(body)
 
     def _unreachable(self, url: str, exc: Exception) -> ConnectionFailed:
@@ -277,6 +303,8 @@ class Connection:
         except aiohttp.ClientHttpProxyError as exc:
             # Not `from exc`: it holds the request, with the password.
             raise ConnectionFailed(f"the proxy refused: HTTP status {exc.status}", self._check_proxy(url)) from None
+        except asyncio.TimeoutError as exc:
+            raise TimedOut(f"the answer of {host} did not come to its end in time", "Run the cell again.") from exc
         except aiohttp.ClientPayloadError as exc:
             raise BrokenOff(f"{host} broke off in the middle of its answer", "Run the cell again.") from exc
         except aiohttp.ClientResponseError as exc:
@@ -305,6 +333,17 @@ def _reason(exc: Exception) -> str:
         return "it closed the connection"
     strerror = exc.strerror if isinstance(exc, OSError) else None
     return (strerror or type(exc).__name__).removeprefix("Cannot connect to ")
+
+
+async def _head(response: aiohttp.ClientResponse, most: int) -> bytes:
+    head = bytearray()
+    while len(head) < most and (chunk := await response.content.read(most - len(head))):
+        head += chunk
+    return bytes(head)
+
+
+class TooLarge(ProtocolError):
+    """An answer that is larger than the limits allow."""
 
 
 class BrokenOff(ConnectionLost, ProtocolError):

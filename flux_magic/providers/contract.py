@@ -189,7 +189,8 @@ def named(contract: Contract, info: object, api_name: str, order: Sequence[str])
 
 
 def _is_named(told: object) -> bool:
-    return isinstance(told, dict) and bool(re.fullmatch(r"\w{1,80}", str(told.get("parameter_name"))))
+    name = told.get("parameter_name") if isinstance(told, dict) else None
+    return isinstance(name, str) and bool(re.fullmatch(r"\w{1,80}", name))
 
 
 def _with_name(parameter: Parameter, told: dict[str, Any]) -> Parameter:

@@ -7,23 +7,26 @@ A job is a POST to `/call/{endpoint}`, answered with an event id; its events are
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+import math
+import time
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ..errors import ConnectionFailed, FluxError, ProtocolError, SpaceNotFound, StreamLost, TimedOut
 from . import hub, wire
-from .answer import Answer, StatusError, check_login, http_error
-from .connection import Connection
+from .answer import BUSY, Answer, StatusError, check_login, http_error
+from .behind import wait_a_moment
+from .connection import Connection, TooLarge
 from .contract import Contract, contract_from, named
 from .sse import Decoder, ServerSentEvent
 
 _NO_ROUTE = {404, 405}
 _CANCEL = 3
 """Seconds for a Space to answer that a job is cancelled."""
-_WAIT_FOR_CANCEL = 0.5
-"""Seconds of these that the caller waits; a cancellation that takes longer goes on without it."""
+_PART = 4096
+"""Bytes of a stream that are read without a pause for other work on the loop."""
 _END = 0.05
 """Seconds for a stream to end after its last event, so that its connection can be used again."""
 
@@ -35,23 +38,6 @@ class Job:
     routes: str
     event_id: str
     function: int | None
-
-
-_finishing: set[asyncio.Task[None]] = set()
-
-
-async def _finish_soon(work: Coroutine[Any, Any, None]) -> None:
-    """Let work that may fail go on for 3 s at most, and wait for a part of them."""
-    task = asyncio.ensure_future(_quietly(work))
-    _finishing.add(task)
-    task.add_done_callback(_finishing.discard)
-    await asyncio.wait({task}, timeout=_WAIT_FOR_CANCEL)
-
-
-async def _quietly(work: Coroutine[Any, Any, None]) -> None:
-    # RuntimeError: the session was closed meanwhile.
-    with suppress(FluxError, asyncio.TimeoutError, RuntimeError):
-        await asyncio.wait_for(work, _CANCEL)
 
 
 class Endpoint:
@@ -92,17 +78,26 @@ class Endpoint:
 
     async def _asked(self) -> Contract:
         self._trouble = None
-        answer = await self._connection.get_text(f"{self._base}/config")
+        try:
+            answer = await self._connection.get_text(f"{self._base}/config")
+        except TooLarge as error:
+            self._trouble = error
+            return Contract()
         config = wire.parse(answer.text)
         check_login(answer)
         if answer.status != 200 or not isinstance(config, dict):
             self._trouble = await self._why(answer)
             return Contract()
-        contract = contract_from(config, self._name)
+        # A long one takes long to be read, which other jobs on this loop should not wait for.
+        contract = await asyncio.to_thread(contract_from, config, self._name)
         if not contract.parameters:
             return contract
-        answer = await self._connection.get_text(f"{self._base}{contract.prefix}/info")
-        return named(contract, wire.parse(answer.text) if answer.status == 200 else None, self._name, self._order)
+        try:
+            answer = await self._connection.get_text(f"{self._base}{contract.prefix}/info")
+        except TooLarge:
+            answer = Answer(0, "")
+        info = wire.parse(answer.text) if answer.status == 200 else None
+        return await asyncio.to_thread(named, contract, info, self._name, self._order)
 
     async def _why(self, answer: Answer) -> FluxError | None:
         """What may be the matter with a Space that does not tell its configuration. It counts if no job is taken."""
@@ -120,13 +115,17 @@ class Endpoint:
 
         Raises ResponseError where it is not taken: what is known of why the Space does not answer, else its own words.
         """
-        posting = asyncio.ensure_future(self._posted(contract, values))
+        posting = self._connection.start(self._posted(contract, values))
         try:
             return await asyncio.shield(posting)
         except asyncio.CancelledError:
-            # Its id comes with the answer: without that the Space would do for nobody what it has taken.
-            await _finish_soon(self._cancel_posted(posting))
+            await wait_a_moment(self._connection.start(self._withdraw(posting)))
             raise
+
+    async def _withdraw(self, posting: asyncio.Task[Job]) -> None:
+        """Take a job off whose id comes with the answer: without that the Space would do it for nobody."""
+        with suppress(FluxError, asyncio.TimeoutError):
+            await self._send_cancel(await asyncio.wait_for(posting, _CANCEL))
 
     async def _posted(self, contract: Contract, values: list[object]) -> Job:
         """The job that the Space has taken; where its routes are is remembered."""
@@ -150,28 +149,26 @@ class Endpoint:
     async def events(self, job: Job, *, progress: bool) -> AsyncGenerator[wire.WireEvent, None]:
         """The job's events, the last of which is Finished. Who stops reading before takes the job off the Space.
 
-        Raises StreamLost where the stream ends before the job does.
+        Raises StreamLost if the stream ends before the job does, or if the Space does not know the job.
         """
+        is_done = False
         try:
             async with aclosing(self._both_routes(job, progress=progress)) as events:
                 async for event in events:
+                    is_done = isinstance(event, wire.Finished)
                     yield event
-        except (asyncio.CancelledError, GeneratorExit, TimedOut):
-            await _finish_soon(self._cancel(job))
+        except (asyncio.CancelledError, GeneratorExit, TimedOut, StreamLost):
+            if not is_done:
+                await wait_a_moment(self._connection.start(self._send_cancel(job)))
             raise
 
-    async def _cancel_posted(self, posting: asyncio.Task[Job]) -> None:
-        try:
-            await self._cancel(await posting)
-        finally:
-            posting.cancel()
-
-    async def _cancel(self, job: Job) -> None:
+    async def _send_cancel(self, job: Job) -> None:
         """Free the Space for others. Whatever it answers, the job is of no more use to us."""
         if job.function is None:
             return
         payload = {"session_hash": job.event_id, "event_id": job.event_id, "fn_index": job.function}
-        await self._connection.post_json(f"{job.routes}/cancel", payload)
+        with suppress(FluxError, asyncio.TimeoutError):
+            await asyncio.wait_for(self._connection.post_json(f"{job.routes}/cancel", payload), _CANCEL)
 
     async def _both_routes(self, job: Job, *, progress: bool) -> AsyncGenerator[wire.WireEvent, None]:
         """From the queue stream, else (where that knows nothing of the job, or stays silent) from the simple route."""
@@ -179,12 +176,12 @@ class Endpoint:
             heard = False
             try:
                 url = f"{job.routes}/queue/data?session_hash={job.event_id}"
-                async with aclosing(self._read(url, wire.queue_event)) as events:
+                async with aclosing(self._read(url, wire.queue_event, self._connection.limits.unheard)) as events:
                     async for event in events:
                         heard = True
                         yield event
                 return
-            except wire.StreamNotFound:
+            except wire.JobUnknown:
                 pass
             except TimedOut:
                 if heard:
@@ -192,18 +189,37 @@ class Endpoint:
             except StatusError as error:
                 if error.status not in _NO_ROUTE:
                     raise
-        url = f"{job.routes}/call/{self._name}/{job.event_id}"
-        async with aclosing(self._read(url, wire.call_event)) as events:
+        async with aclosing(self._simple_route(job)) as events:
             async for event in events:
                 yield event
 
+    async def _simple_route(self, job: Job) -> AsyncGenerator[wire.WireEvent, None]:
+        try:
+            async with aclosing(
+                self._read(f"{job.routes}/call/{self._name}/{job.event_id}", wire.call_event)
+            ) as events:
+                async for event in events:
+                    yield event
+        except StatusError as error:
+            if error.status not in _NO_ROUTE:
+                raise
+            raise wire.unknown() from error
+
     async def _read(
-        self, url: str, decode: Callable[[ServerSentEvent], wire.WireEvent | None]
+        self,
+        url: str,
+        decode: Callable[[ServerSentEvent], wire.WireEvent | None],
+        unheard: float = math.inf,
     ) -> AsyncGenerator[wire.WireEvent, None]:
-        """The decoded events of one stream, up to Finished."""
+        """The decoded events of one stream, up to Finished; raises StreamLost after `unheard` seconds of heartbeats."""
+        begin = time.monotonic()
         async with aclosing(self._server_sent(url)) as events:
             async for event in events:
                 decoded = decode(event)
+                if decoded is not None:
+                    unheard = math.inf
+                elif time.monotonic() - begin > unheard:
+                    raise StreamLost(f"the Space told nothing of the job for {unheard:g} s", "Run the cell again.")
                 if isinstance(decoded, wire.Finished):
                     await _read_to_the_end(events)
                 if decoded is not None:
@@ -213,18 +229,34 @@ class Endpoint:
         raise StreamLost("the Space's stream ended before the image was done", "Run the cell again.")
 
     async def _server_sent(self, url: str) -> AsyncGenerator[ServerSentEvent, None]:
-        decoder = Decoder()
+        decoder, limits, number, size, begin = Decoder(), self._connection.limits, 0, 0, 0
         try:
             async with aclosing(self._connection.stream(url)) as chunks:
-                async for chunk in chunks:
-                    for event in decoder.feed(chunk):
+                async for part in _parted(chunks):
+                    size += len(part)
+                    for event in decoder.feed(part):
+                        number, begin = number + 1, size
                         yield event
-                    if decoder.held > self._connection.limits.body:
+                    if size - begin > limits.document:
                         raise ProtocolError("the Space's stream has an event without end")
+                    if number > limits.events or size > limits.stream:
+                        raise ProtocolError("the Space's stream has no end")
         except ConnectionFailed as error:
+            raise StreamLost(error.message, error.hint) from error
+        except StatusError as error:
+            if error.status not in BUSY:
+                raise
             raise StreamLost(error.message, error.hint) from error
         for event in decoder.finish():
             yield event
+
+
+async def _parted(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Yield the chunks of a stream in small parts; other work on the loop gets its turn between any two."""
+    async for chunk in chunks:
+        for place in range(0, len(chunk), _PART):
+            yield chunk[place : place + _PART]
+            await asyncio.sleep(0)
 
 
 async def _read_to_the_end(events: AsyncGenerator[ServerSentEvent, None]) -> None:

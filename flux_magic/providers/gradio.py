@@ -109,6 +109,8 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
                     if spent or request.randomize_seed:
                         raise
                     yield Waiting(f"asking again with the same seed: {lost.message}")
+                    if not is_line:
+                        await asyncio.sleep(limits.backoff)
 
     async def _once(self, request: ImageRequest, model: str, *, progress: bool) -> AsyncGenerator[Event, None]:
         """One job: submitted with patience, and its events."""
@@ -245,25 +247,32 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
     async def _answer(cls, request: ImageRequest, proxy: str | None) -> ImageResponse:
         async with open_connection(proxy, space=_endpoint(cls.api_endpoint)["base"]) as connection:
             provider = cls(connection)
-            async with aclosing(limited(provider.stream(request, progress=False), connection.limits)) as events:
-                *_, response = [event async for event in events]
-            if not isinstance(response, ImageResponse):
-                raise ProtocolError("the Space's stream ended without an image")
-            del response.images[connection.limits.files :]
-            try:
-                await asyncio.wait_for(_look_at(connection, response.images), connection.limits.silence)
-            except TimedOut:
-                raise
-            except asyncio.TimeoutError:
-                limit = f"{connection.limits.silence:g} s"
-                raise TimedOut(f"the images' addresses did not answer within {limit}", "Run the cell again.") from None
-            return response
+            async with aclosing(limited(provider._looked_at(request), connection.limits)) as events:
+                async for event in events:
+                    if isinstance(event, ImageResponse):
+                        return event
+            raise ProtocolError("the Space's stream ended without an image")
 
+    async def _looked_at(self, request: ImageRequest) -> AsyncGenerator[Event, None]:
+        """The events of a job, whose images have been seen to be some."""
+        limits = self._connection.limits
+        async with aclosing(self.stream(request, progress=False)) as events:
+            async for event in events:
+                if isinstance(event, ImageResponse):
+                    del event.images[limits.files :]
+                    try:
+                        await asyncio.wait_for(self._look_at(event.images), limits.silence)
+                    except TimedOut:
+                        raise
+                    except asyncio.TimeoutError:
+                        said = f"the image's address did not answer within {limits.silence:g} s"
+                        raise TimedOut(said, "Run the cell again.") from None
+                yield event
 
-async def _look_at(connection: Connection, addresses: Sequence[str]) -> None:
-    """Raise an error if there is no image that can be read behind one of the addresses."""
-    for url in addresses:
-        _check_readable(await connection.get_bytes(url, most=_MOST_HEAD), url, shown=False)
+    async def _look_at(self, addresses: Sequence[str]) -> None:
+        """Raise an error if there is no image that can be read behind one of the addresses."""
+        for url in addresses:
+            _check_readable(await self._read(url, _MOST_HEAD), url, shown=False)
 
 
 def _told(event: wire.WireEvent, routes: str, request: ImageRequest, model: str) -> Event | None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from ..errors import ConnectionFailed, ConnectionLost, FluxError, QueueFull, RateLimited, SpaceAsleep
-from .answer import StatusError
+from .answer import BUSY, StatusError
 from .base import Limits
 
 T = TypeVar("T")
@@ -73,5 +73,5 @@ async def retried(work: Callable[[], Awaitable[T]], limits: Limits) -> T:
 
 def _is_passing(error: FluxError) -> bool:
     if isinstance(error, StatusError):
-        return error.status in {502, 503, 504}
+        return error.status in BUSY
     return isinstance(error, ConnectionFailed | RateLimited | QueueFull)

@@ -22,6 +22,7 @@ from ..errors import (
     QueueFull,
     QuotaExceeded,
     SpaceError,
+    StreamLost,
     cleaned,
 )
 from ..types import MAX_SEED, Log, Queued, Running
@@ -30,8 +31,13 @@ from .sse import ServerSentEvent
 _LONGEST = 64 * 2**10
 """Characters of a Space's words that are looked at; 500 of them are shown."""
 
+_UNKNOWN: Final = "404: Not Found"
+"""The words of Gradio for a job that it does not know, within a stream."""
+
 _MOST: Final = 10**9
 """A number above this is none that a person waits for."""
+
+_MOST_VALUES: Final = 250_000
 
 _WAIT = re.compile(r"[Tt]ry again in ([0-9]{1,4}):([0-9]{2}):([0-9]{2})")
 
@@ -50,8 +56,8 @@ class Partial:
     data: list[Any]
 
 
-class StreamNotFound(ProtocolError):
-    """The queue stream does not know the job; the simple route may."""
+class JobUnknown(StreamLost):
+    """The Space does not know the job, or no longer."""
 
 
 WireEvent = Queued | Running | Log | Partial | Finished
@@ -68,13 +74,15 @@ def queue_event(event: ServerSentEvent) -> WireEvent | None:
 
 def _queued(message: dict[str, Any]) -> Queued | None:
     rank, size, eta = _count(message.get("rank")), _count(message.get("queue_size")), message.get("rank_eta")
-    known = isinstance(eta, int | float) and 0 <= eta <= _MOST
+    known = isinstance(eta, int | float) and not isinstance(eta, bool) and 0 <= eta <= _MOST
     return None if rank is None else Queued(rank + 1, size, eta if known else None)
 
 
 def _count(value: object) -> int | None:
     """Return a number of jobs or steps; None for anything else, and for a number that is out of all bounds."""
-    return value if isinstance(value, int) and 0 <= value <= _MOST else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= _MOST else None
 
 
 def _log(message: dict[str, Any]) -> Log | None:
@@ -83,9 +91,15 @@ def _log(message: dict[str, Any]) -> Log | None:
 
 
 def _given_up(message: dict[str, Any]) -> None:
-    if message.get("session_not_found"):
-        raise StreamNotFound("the Space does not know the job")
-    raise ProtocolError(f"the Space gave up the job: {plain(message.get('message')) or 'no reason given'}")
+    words = plain(message.get("message"))
+    if message.get("session_not_found") or words == _UNKNOWN:
+        raise unknown()
+    raise ProtocolError(f"the Space gave up the job: {words or 'no reason given'}")
+
+
+def unknown() -> JobUnknown:
+    """Return the error for a job that the Space does not know."""
+    return JobUnknown("the Space does not know the job any more", "Run the cell again.")
 
 
 def _queue_full(_message: dict[str, Any]) -> None:
@@ -132,7 +146,8 @@ _MESSAGES: dict[str, Callable[[dict[str, Any]], WireEvent | None]] = {
 def call_event(event: ServerSentEvent) -> WireEvent | None:
     """One event of `GET /call/{endpoint}/{event_id}`; None for a heartbeat."""
     if event.name == "error":
-        raise space_error(parse(event.data))
+        said = parse(event.data)
+        raise unknown() if said == _UNKNOWN else space_error(said)
     if event.name == "generating":
         return _partial({"data": parse(event.data)})
     return _finished(parse(event.data)) if event.name == "complete" else None
@@ -185,7 +200,9 @@ def plain(text: object) -> str:
 
 
 def parse(data: str) -> Any:
-    """JSON, or the text itself where it is none."""
+    """JSON, or the text itself where it is none, or one of over a quarter of a million values."""
+    if sum(map(data.count, ",[{")) > _MOST_VALUES:  # no thread helps: Python's parser holds all others up
+        return data
     try:
         return parse_json(data)
     except ValueError:

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
-import aiohttp
 import pytest
 
 from flux_magic import client
@@ -28,7 +27,6 @@ from flux_magic.errors import (
 from flux_magic.generation import Generation
 from flux_magic.generations import Generations
 from flux_magic.job import ClientEvent
-from flux_magic.providers.connection import open_session
 from flux_magic.settings import Settings
 from flux_magic.types import Event, ImageRequest, Queued, Running, Waiting
 from tests.support.limits import PATIENCE
@@ -240,26 +238,18 @@ def test_a_mistake_in_the_clients_options_shows_at_once() -> None:
         Client(inline="gif")
 
 
-def test_a_client_that_is_entered_twice_keeps_one_connection_until_the_last_leaves(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    opened = []
-
-    def counted() -> aiohttp.ClientSession:
-        opened.append(open_session())
-        return opened[-1]
-
+def test_a_client_that_is_entered_twice_keeps_one_connection_until_the_last_leaves() -> None:
     async def main() -> None:
         made = Client()
         async with made:
+            (first,) = made._kept.values()
             async with made:
-                pass
-            assert not opened[0].closed
-        assert opened[0].closed
+                (kept,) = made._kept.values()
+                assert kept.session is first.session
+            assert not kept.session.closed
+        assert kept.session.closed
 
-    monkeypatch.setattr("flux_magic.client.open_session", counted)
     asyncio.run(main())
-    assert len(opened) == 1
 
 
 # Several at once

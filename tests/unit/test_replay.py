@@ -566,8 +566,8 @@ def test_who_has_no_home_is_told_that_nothing_is_kept(
 
 async def made_on(disk: float, **options: Any) -> Generation:
     """A generation, where the store's disk has this many seconds."""
-    settings_, session = settings.resolve(width=256, height=256, **options), open_session()
-    async with session:
+    settings_ = settings.resolve(width=256, height=256, **options)
+    async with open_session() as session:
         job = Job(ImageRequest("a fox", seed=1, width=256, height=256), settings_, session, Limits(disk=disk))
         *_, generation = [event async for event in job.events()]
     assert isinstance(generation, Generation)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from flux_magic.errors import (
     CancelledByServer,
@@ -18,16 +23,22 @@ from flux_magic.errors import (
     ResponseError,
     SpaceError,
 )
+from flux_magic.providers import wire
+from flux_magic.providers.answer import Answer, check_login, http_error
+from flux_magic.providers.contract import contract_from, named
 from flux_magic.providers.sse import ServerSentEvent
 from flux_magic.providers.wire import (
     Finished,
+    JobUnknown,
     Partial,
-    StreamNotFound,
     WireEvent,
     call_event,
+    event_id_from,
     files_from,
+    parse,
     plain,
     queue_event,
+    seed_from,
     space_error,
 )
 from flux_magic.types import Log, Queued, Running
@@ -113,7 +124,7 @@ def test_the_queue_stream_tells_where_a_job_stands(event: ServerSentEvent, decod
         pytest.param(completed({"data": "x"}), ProtocolError, "not a list of outputs", id="no list"),
         pytest.param(
             message("unexpected_error", message="404: Not Found", session_not_found=True, success=False),
-            StreamNotFound,
+            JobUnknown,
             "does not know the job",
             id="an unknown session",
         ),
@@ -122,6 +133,9 @@ def test_the_queue_stream_tells_where_a_job_stands(event: ServerSentEvent, decod
             ProtocolError,
             "the Space gave up the job: out of memory",
             id="an unexpected error",
+        ),
+        pytest.param(
+            message("unexpected_error", message="404: Not Found"), JobUnknown, "not know", id="without a flag"
         ),
         pytest.param(message("unexpected_error"), ProtocolError, "no reason given", id="an error without a message"),
         pytest.param(message("server_stopped"), ProtocolError, "the Space gave up the job", id="the server stops"),
@@ -159,7 +173,7 @@ def test_the_simple_route_tells_the_end_alone(event: ServerSentEvent, decoded: W
         ),
         pytest.param(called("error", None), SpaceError, "gave no reason", id="Gradio 4 and 5"),
         pytest.param(called("error", {"error": None}), SpaceError, "gave no reason", id="an exception"),
-        pytest.param(called("error", "404: Not Found"), SpaceError, "says: 404: Not Found", id="an unknown event"),
+        pytest.param(called("error", "404: Not Found"), JobUnknown, "does not know the job", id="an unknown event"),
         pytest.param(ServerSentEvent("error", "broken"), SpaceError, "says: broken", id="no JSON"),
         pytest.param(called("complete", None), CancelledByServer, "cancelled the job", id="cancelled"),
         pytest.param(called("complete", {"data": []}), ProtocolError, "not a list of outputs", id="no list"),
@@ -277,3 +291,116 @@ def test_a_spaces_words_steer_nothing_wherever_they_go() -> None:
     for shown in (log.message, log.level, str(space_error({"error": STEERING})), str(FluxError(STEERING, STEERING))):
         assert not re.search("[\x1b\x07\x9d\u202e\ud800]|secret", shown)
         assert "a \ufffd[2Jred\ufffd" in shown
+
+
+def nested(depth: int) -> Any:
+    value: Any = FILE
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+NASTY: Any = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.sampled_from([10**9, 10**9 + 1, -1, 10**4000, -(10**4000), 2**63, 1e308, 1e400, -0.0]),
+        st.floats(),
+        st.text(max_size=20),
+        st.sampled_from(["\ud800", "\x1b]52;c;x\x07", "\u202e", "a" * 600, "404: Not Found", "http://[", "\x00"]),
+        st.integers(1, 700).map(nested),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(
+            st.sampled_from(["path", "url", "image", "data", "index", "error", "", "x"]), inner, max_size=4
+        ),
+    ),
+    max_leaves=12,
+)
+PLACES = ["rank", "queue_size", "rank_eta", "log", "level", "title", "message", "session_not_found", "success"]
+MESSAGE = st.fixed_dictionaries(
+    {"msg": st.sampled_from([*wire._MESSAGES, "heartbeat"])},
+    optional={
+        **dict.fromkeys(PLACES, NASTY),
+        "progress_data": st.one_of(
+            NASTY, st.lists(st.dictionaries(st.sampled_from(["index", "length", "unit", "desc"]), NASTY))
+        ),
+        "output": st.one_of(NASTY, st.dictionaries(st.sampled_from(["data", "error", "title"]), NASTY)),
+    },
+)
+CONFIGURATION = st.fixed_dictionaries(
+    {
+        "dependencies": st.one_of(
+            NASTY,
+            st.lists(
+                st.dictionaries(st.sampled_from(["id", "api_name", "inputs"]), st.one_of(NASTY, st.just("infer")))
+            ),
+        )
+    },
+    optional={
+        **dict.fromkeys(["api_prefix", "version", "title"], NASTY),
+        "components": st.one_of(
+            NASTY,
+            st.lists(
+                st.fixed_dictionaries(
+                    {
+                        "id": NASTY,
+                        "type": NASTY,
+                        "props": st.one_of(NASTY, st.fixed_dictionaries({"minimum": NASTY, "maximum": NASTY})),
+                    }
+                )
+            ),
+        ),
+    },
+)
+PARAMETER = st.dictionaries(
+    st.sampled_from(["parameter_name", "type", "parameter_has_default", "parameter_default"]),
+    st.one_of(NASTY, st.sampled_from(["prompt", "seed"])),
+)
+INFO = st.one_of(
+    NASTY, st.lists(PARAMETER, max_size=3).map(lambda listed: {"named_endpoints": {"/infer": {"parameters": listed}}})
+)
+
+
+def shown_of(decoded: object) -> None:
+    """Show a decoded event as whoever gets it may: none of it is an error."""
+    repr(decoded)
+    if isinstance(decoded, Finished | Partial):
+        files_from(decoded.data, "http://h/gradio_api")
+    if isinstance(decoded, Finished):
+        seed_from(decoded.data, 42)
+    if isinstance(decoded, Running | Queued | Log):
+        json.dumps(dataclasses.asdict(decoded)).encode()
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+def test_whatever_a_space_says_is_an_event_or_an_error_of_ours(data: st.DataObject) -> None:
+    """Each place of an event, a configuration and an answer takes any value of JSON, as a Space may send it."""
+    value, said = data.draw(st.one_of(NASTY, MESSAGE, CONFIGURATION)), json.dumps
+    texts = [said(value), said({"data": value}), said(data.draw(MESSAGE)), said(data.draw(CONFIGURATION))]
+    works: list[Callable[[str], object]] = [
+        *(
+            lambda text, name=name: shown_of(call_event(ServerSentEvent(name, text)))
+            for name in ("error", "generating", "complete")
+        ),
+        lambda text: shown_of(queue_event(ServerSentEvent("message", text))),
+        event_id_from,
+        lambda text: check_login(Answer(200, text)),
+        lambda text: str(http_error(Answer(503, text))),
+        lambda text: named(contract_from(parse(text), "infer"), data.draw(INFO), "infer", ["prompt"]).place(
+            {"prompt": "x"}
+        ),
+    ]
+    for text in texts:
+        for work in works:
+            with suppress(FluxError):
+                work(text)
+
+
+def test_json_of_very_many_values_is_not_read() -> None:
+    """Python's parser holds the whole process up: a quarter of a million values take a tenth of a second."""
+    assert parse("[" + "[1]," * 20_000 + "1]")[0] == [1]
+    assert isinstance(parse("[" + "[1]," * 200_000 + "1]"), str)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import time
+import weakref
 from dataclasses import replace
+from functools import partial
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -21,21 +25,29 @@ from flux_magic.errors import (
     SpaceNotFound,
     SpacePaused,
     StreamLost,
+    TimedOut,
     TokenRefused,
 )
+from flux_magic.providers import behind, connection, endpoint
 from flux_magic.providers.base import Limits
 from flux_magic.providers.connection import open_session
-from flux_magic.types import Waiting
+from flux_magic.types import ImageResponse, Waiting
+from tests.support.hasty import hasten
 from tests.support.hostile import (
+    COMPLETE,
     COMPLETED,
     FILE,
     NO_ANSWER,
+    NO_SESSION,
     PICTURE,
     Answer,
+    Hostile,
     asked,
     configuration,
+    event,
     finished,
     hostile,
+    hostile_beside,
     message,
     page,
     stream,
@@ -45,26 +57,65 @@ from tests.support.space import events, request, run, schnell
 
 STEP = message("progress", progress_data=[{"index": 1, "length": 4, "unit": "steps"}])
 RANK = message("estimation", rank=0, queue_size=1, rank_eta=None)
+WORKING = stream(message("process_starts"), then="heartbeats")
 FULL = told({"detail": "Queue is full. Max size is 1 and size is 1."}, 503)
 
 
 CUT = Answer(b'{"event', then="cut")
+UNKNOWN = stream(event("error", "404: Not Found"))
+"""Gradio's answer of the simple route for a job that it does not know."""
 
 
 def cut_short(answer: Answer) -> Answer:
     return replace(answer, body=answer.body[:100], then="cut")
 
 
-def test_a_stream_that_breaks_before_its_headers_is_read_once_and_the_job_is_submitted_again() -> None:
+@pytest.mark.parametrize(
+    ("progress", "script", "routes"),
+    [
+        pytest.param(True, {"queue": [NO_ANSWER, stream(COMPLETED)]}, "post queue post queue", id="once"),
+        pytest.param(
+            False, {"call": [NO_ANSWER, stream(COMPLETE)]}, "post call post call", id="once, the simple route"
+        ),
+        pytest.param(
+            True,
+            {"queue": [NO_SESSION, stream(COMPLETED)], "call": UNKNOWN},
+            "post queue call post queue",
+            id="a proxy read it twice, and the job is unknown",
+        ),
+        pytest.param(
+            True,
+            {"queue": [NO_SESSION, stream(COMPLETED)], "call": Answer(status=404)},
+            "post queue call post queue",
+            id="unknown, by a status",
+        ),
+        pytest.param(
+            False, {"call": [UNKNOWN, stream(COMPLETE)]}, "post call post call", id="unknown, the simple route"
+        ),
+        pytest.param(
+            True,
+            {"queue": [stream(then="heartbeats"), stream(COMPLETED)]},
+            "post queue post queue",
+            id="a proxy read it twice, and heartbeats come",
+        ),
+        pytest.param(True, {"queue": [page(502), stream(COMPLETED)]}, "post queue post queue", id="a gateway's 502"),
+    ],
+)
+def test_a_job_that_the_space_has_forgotten_is_submitted_again_with_the_same_seed(
+    progress: bool,  # noqa: FBT001 - a table's column
+    script: dict[str, Any],
+    routes: str,
+) -> None:
     """Gradio has forgotten a job whose events were read once: whoever reads again waits for ten minutes."""
-    forgotten = [NO_ANSWER, stream(then="heartbeats"), stream(COMPLETED)]
 
-    async def work() -> list[str]:
-        async with hostile(post=[told({"event_id": "abc"})] * 2, queue=[forgotten[0], forgotten[2]]) as server:
-            await events(schnell(server.address))
-            return server.seen
+    async def work() -> tuple[list[str], list[str]]:
+        async with hostile(cancel=told({"success": True}), **script) as server:
+            await events(schnell(server.address), progress=progress, limits=Limits(unheard=0.2))
+            return server.seen, server.bodies
 
-    assert [route for route in run(work()) if route in {"post", "queue"}] == ["post", "queue", "post", "queue"]
+    seen, bodies = run(work())
+    assert [route for route in seen if route in {"post", "queue", "call"}] == routes.split()
+    assert [json.loads(body)["data"][1] for body in bodies if "data" in body] == [42, 42]
 
 
 def says(words: str) -> Answer:
@@ -169,10 +220,107 @@ def test_a_redirect_to_what_is_not_http_is_not_followed() -> None:
         asked(post=Answer(status=307, headers={"Location": "file:///etc/passwd"}))
 
 
-def test_an_event_without_end_is_not_read_to_its_end() -> None:
-    endless = stream(b"data: " + b"x" * 300_000, then="silence")
-    with pytest.raises(ProtocolError, match="an event without end"):
-        asked(queue=endless, limits=Limits(body=100_000, silence=5))
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        pytest.param({"queue": stream(b"data: " + b"x" * 300_000, then="silence")}, "an event without end", id="event"),
+        pytest.param({"queue": stream(b"data:\n" * 50_000, then="silence")}, "an event without end", id="empty lines"),
+        pytest.param({"queue": stream(b": x\n\n" * 50_000, then="silence")}, "without end", id="comments"),
+        pytest.param({"queue": stream(b"data: 1\n\n" * 2000, then="silence")}, "stream has no end", id="many events"),
+        pytest.param(
+            {"queue": stream((b"data: " + b"1" * 90_000 + b"\n\n") * 5, then="silence")},
+            "has no end",
+            id="large events",
+        ),
+        pytest.param({"post": Answer(b" " * 300_000, then="silence")}, "larger than 0.0954 MiB", id="answer to a job"),
+        pytest.param({"post": Answer(b"no " * 300_000, 500, then="silence")}, "status 500: no no", id="an error"),
+    ],
+)
+def test_what_is_no_image_has_bounds_of_its_own(script: dict[str, Any], words: str) -> None:
+    """An image may have 64 MiB; JSON and pages are read on the loop, which a long one would hold up."""
+    assert Limits().document < Limits().body
+    with pytest.raises(ResponseError, match=words):
+        asked(limits=Limits(document=100_000, events=1000, stream=400_000, retries=0), **script)
+
+
+def test_a_configuration_that_is_too_large_counts_as_none() -> None:
+    for large in (Answer(b" " * 300_000), Answer(b"[" + b"[1]," * 70_000 + b"1]")):
+        assert asked(limits=Limits(document=299_000), config=large).seed == 42
+    with pytest.raises(ResponseError, match="larger than"):
+        asked(limits=Limits(document=1000, retries=0), config=Answer(b" " * 300_000), post=Answer(status=404))
+
+
+@pytest.mark.parametrize("script", [[page(502), PICTURE], [cut_short(PICTURE), PICTURE], [NO_ANSWER] * 3 + [PICTURE]])
+def test_the_originals_interface_looks_at_a_file_again_too(
+    script: list[Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasten(monkeypatch)
+    assert len(run(first_of(file=script)).images) == 1
+
+
+async def first_of(**script: Any) -> ImageResponse:
+    async with hostile(**script) as server:
+        return await anext(schnell(server.address).create_async_generator("", [], prompt="a fox", randomize_seed=False))
+
+
+def test_the_originals_interface_has_a_limit_on_its_last_look_at_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "Limits", partial(Limits, silence=1))
+    with pytest.raises(TimedOut, match="the image's address did not answer within 1 s"):
+        run(first_of(file=Answer(PICTURE.body[:1], then="heartbeats")))
+
+
+@pytest.mark.parametrize("cancel", [told({"success": True}), Answer(then="silence")], ids=["heard", "unheard"])
+def test_a_time_limit_is_no_longer_for_the_cancel_and_leaves_nothing(
+    cancel: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint, "_CANCEL", 60)
+    with hostile_beside(queue=WORKING, cancel=cancel) as server:
+        begin = time.monotonic()
+        with pytest.raises(TimedOut, match="no image within 1 s"):
+            asyncio.run(Client(space=server.address, store=False, timeout=1).generate("a fox", seed=1))
+        assert time.monotonic() - begin < 30
+        assert server.seen[-1] == "cancel"
+    gc.collect()  # what was left open warns now, and a warning is an error
+
+
+async def until_it_works(server: Hostile) -> None:
+    while "queue" not in server.seen:  # noqa: ASYNC110 - it is on a thread of its own
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["a session of the job's own", "a session that is kept"])
+@pytest.mark.parametrize("cancel", [told({"success": True}), Answer(then="silence")], ids=["heard", "unheard"])
+def test_a_loop_that_ends_takes_the_job_under_way_off_the_space_and_leaves_nothing(
+    kept: bool,  # noqa: FBT001 - a table's column
+    cancel: Answer,
+) -> None:
+    with hostile_beside(queue=WORKING, cancel=cancel) as server:
+
+        async def work() -> None:
+            client = Client(space=server.address, store=False)
+            if kept:
+                await client.__aenter__()
+            under_way = asyncio.ensure_future(client.generate("a fox", seed=1))
+            await until_it_works(server)
+            assert not under_way.done()
+
+        asyncio.run(work())
+        assert server.seen[-1] == "cancel"
+    gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_of_a_loop_that_is_closed_under_a_job_nothing_is_kept() -> None:
+    """Python warns of the pending task and its connection; that they are forgotten closes them."""
+    with hostile_beside(queue=WORKING) as server:
+        loop = asyncio.new_event_loop()
+        under_way = loop.create_task(Client(space=server.address, store=False).generate("a fox", seed=1))
+        loop.run_until_complete(until_it_works(server))
+        loop.close()
+        job = weakref.ref(under_way)
+        del under_way, loop
+        gc.collect()
+        assert job() is None
 
 
 def test_two_replicas_are_told_apart_by_their_cookie() -> None:
@@ -234,9 +382,8 @@ def test_a_job_that_is_given_up_while_it_is_posted_is_taken_off_the_space() -> N
         late = Answer(told({"event_id": "abc"}).body, after=2)
         async with (
             hostile(post=late, cancel=told({"success": True})) as server,
-            Client(space=server.address, store=False) as client,
         ):
-            task = asyncio.create_task(client.generate("a fox", seed=1))
+            task = asyncio.create_task(events(schnell(server.address)))
             while "post" not in server.seen:  # noqa: ASYNC110 - the answer comes 2 s later
                 await asyncio.sleep(0.01)
             task.cancel()
@@ -244,6 +391,7 @@ def test_a_job_that_is_given_up_while_it_is_posted_is_taken_off_the_space() -> N
                 await task
             while "cancel" not in server.seen:  # noqa: ASYNC110 - it goes on behind the caller's back
                 await asyncio.sleep(0.01)
+            await asyncio.gather(*behind._closing)
             return server.seen, server.bodies
 
     seen, bodies = run(work())

@@ -158,8 +158,8 @@ def test_a_space_out_there_leads_to_no_address_of_ones_own_network(
         async with running() as server:
             monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.port}")
             target = f"http://{host}:{server.other}/x"
-            guarded = Connection(session := open_session(), space="http://out.example")
-            async with session:
+            async with open_session() as session:
+                guarded = Connection(session, space="http://out.example")
                 redirecting = f"http://out.example/call?to={quote(target, safe='')}"
                 request = guarded.get_bytes(target) if by.startswith("an image") else guarded.post_json(redirecting, {})
                 with pytest.raises(ProtocolError, match="an address of your own network, which is not followed"):
