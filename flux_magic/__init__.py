@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .api import generate, recall, run
-    from .client import Client, cancel_all
+    from .client.blocking import generate, recall, run
+    from .client.client import Client, cancel_all
+    from .client.many import generate_many, sweep
     from .errors import (
         CancelledByServer,
         ConnectionFailed,
@@ -52,29 +53,28 @@ if TYPE_CHECKING:
         UnreadableFormat,
         WouldDeadlock,
     )
-    from .generation import Generation
-    from .generations import Generations
-    from .many import generate_many, sweep
-    from .panel import InvalidTrait, Panel
+    from .jupyter.panel import InvalidTrait, Panel
+    from .jupyter.usage import UsageError
+    from .results.generation import Generation
+    from .results.generations import Generations
     from .types import ImageRequest, ImageResponse
-    from .usage import UsageError
 
 _HOMES = {
     "CancelledByServer": "errors",
-    "Client": "client",
+    "Client": "client.client",
     "ConnectionFailed": "errors",
     "ConnectionLost": "errors",
     "EmptyResult": "errors",
     "FluxError": "errors",
-    "Generation": "generation",
-    "Generations": "generations",
+    "Generation": "results.generation",
+    "Generations": "results.generations",
     "GpuTrouble": "errors",
     "ImageRequest": "types",
     "ImageResponse": "types",
     "Incomplete": "errors",
     "InvalidArgument": "errors",
     "InvalidRequest": "errors",
-    "InvalidTrait": "panel",
+    "InvalidTrait": "jupyter.panel",
     "LocalSpaceError": "errors",
     "LoginRequired": "errors",
     "MissingExtra": "errors",
@@ -82,7 +82,7 @@ _HOMES = {
     "NotInStore": "errors",
     "NotInSweep": "errors",
     "OutOfRange": "errors",
-    "Panel": "panel",
+    "Panel": "jupyter.panel",
     "ProtocolError": "errors",
     "QueueFull": "errors",
     "QuotaExceeded": "errors",
@@ -103,14 +103,14 @@ _HOMES = {
     "TokenRefused": "errors",
     "UnknownAttribute": "errors",
     "UnreadableFormat": "errors",
-    "UsageError": "usage",
+    "UsageError": "jupyter.usage",
     "WouldDeadlock": "errors",
-    "cancel_all": "client",
-    "generate": "api",
-    "generate_many": "many",
-    "recall": "api",
-    "run": "api",
-    "sweep": "many",
+    "cancel_all": "client.client",
+    "generate": "client.blocking",
+    "generate_many": "client.many",
+    "recall": "client.blocking",
+    "run": "client.blocking",
+    "sweep": "client.many",
 }
 
 __all__ = [
@@ -199,7 +199,7 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """What `%load_ext flux_magic` calls."""
-    from .extension import load
+    from .jupyter.extension import load
 
     load(shell, keep_config=not _unloaded)
 
@@ -207,7 +207,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """What `%unload_ext flux_magic` calls."""
     global _unloaded  # noqa: PLW0603 - tells a reload from an unload
-    from .extension import unload
+    from .jupyter.extension import unload
 
     unload(shell)
     _unloaded = True

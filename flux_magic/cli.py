@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from . import local
 from .errors import FluxError, LocalSpaceError
-from .notes import accept_any_text, answer, writable
+from .providers import local
+from .results.notes import accept_any_text, answer, writable
 
 if TYPE_CHECKING:
-    from .origin import Recalled
+    from .results.recall import Recalled
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,7 +83,7 @@ def _verify_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _info(image: str, *, as_json: bool) -> int:
-    from .api import recall
+    from .client.blocking import recall
 
     try:
         found = recall(image)
@@ -100,7 +100,7 @@ def _described(found: Recalled) -> str:
 
 
 def _export(notebooks: Sequence[str]) -> int:
-    from .export import export
+    from .verify.export import export
 
     code = 0
     for notebook in notebooks:
@@ -120,8 +120,8 @@ def _failed(error: FluxError) -> int:
 
 
 def _doctor(space: str | None, model: str | None) -> int:
-    from .doctor import examine
-    from .settings import resolve
+    from .client.doctor import examine
+    from .parameters.settings import resolve
 
     report = asyncio.run(examine(resolve(space=space, model=model)))
     answer(str(report))

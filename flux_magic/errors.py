@@ -48,12 +48,7 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Final
-
-from .notes import without_controls
-
-if TYPE_CHECKING:
-    from .generation import Generation
+from typing import Any, ClassVar, Final
 
 _SECRET = re.compile(
     r"(?<=//)[^/\s\"']+(?=@)|(?<=//)[^\s/@:\[\]]*:(?!\d{1,5}(?:[/?#\s]|$))[^\s\"']{0,300}(?=@)|\bhf_\w+"
@@ -176,7 +171,7 @@ class Incomplete(FluxError):
         message: str,
         hint: str = "",
         failures: Mapping[int, FluxError] | None = None,
-        made: Sequence[Generation] = (),
+        made: Sequence[Any] = (),
     ) -> None:
         super().__init__(message, hint)
         self.failures = dict(failures or {})
@@ -320,3 +315,16 @@ def shown(value: object) -> str:
     except RecursionError:
         return "a value of very deep nesting"
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+# C0 and C1 controls but for a line's end and a tab, the controls that reorder text, and halves of a character.
+STEERING: Final = "\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u206a-\u206f\ud800-\udfff"
+"""The characters that steer a terminal, reorder text, or cannot be encoded, for a set of a regular expression."""
+
+
+_STEERING: Final = re.compile(f"[{STEERING}]")
+
+
+def without_controls(text: str) -> str:
+    """Return the text with U+FFFD in place of what steers a terminal or cannot be encoded."""
+    return _STEERING.sub("\ufffd", text.replace("\r\n", "\n"))

@@ -7,63 +7,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, SupportsIndex
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from .addresses import HUB_ID, app_url, id_from_page, without_wrapping
-from .calls import checked_class
-from .errors import InvalidRequest, shown
-from .notes import without_controls
-
-MAX_SEED = 2**31 - 1
-"""The largest seed that the public Space takes; the smallest is 0."""
+from .errors import InvalidRequest, masked, shown, without_controls
+from .parameters.calls import checked_class
+from .parameters.settings import MAX_SEED
 
 SIZE_STEP = 8
 """Widths and heights are rounded down to a multiple of this many pixels before they are sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Space:
-    """Where images are made. `url` is None for `local`, whose address is known once it runs."""
-
-    name: str
-    url: str | None
-
-    @classmethod
-    def parse(cls, text: str) -> Space:
-        """Read a Hugging Face id (`owner/name`), its page on the Hub, an app's http(s) URL, or `local`.
-
-        Raises InvalidRequest for anything else, and for a URL that holds a user name or password.
-        """
-        given: object = text
-        if not isinstance(given, str):
-            raise InvalidRequest(f"the Space is {shown(given)}: give a Hugging Face id, an http(s) URL, or local")
-        name = without_wrapping(text)
-        if name.rstrip("/").lower() == "local":
-            return cls("local", None)
-        if HUB_ID.fullmatch(name.rstrip("/")) or (name := id_from_page(name)):
-            hub_id = name.rstrip("/")
-            return cls(hub_id, f"https://{_subdomain(hub_id)}.hf.space")
-        url = app_url(without_wrapping(text))
-        return cls(url, url)
-
-    @property
-    def identity(self) -> str:
-        """What names this Space in a record: `hf:owner/name`, or scheme, host and path of its URL."""
-        return f"hf:{self.hub_id}" if self.hub_id else self.url or self.name
-
-    @property
-    def hub_id(self) -> str:
-        """Its id on the Hub, `owner/name`; empty for `local`, and for one that is known by its URL alone."""
-        return self.name if HUB_ID.fullmatch(self.name) else ""
-
-    @property
-    def host(self) -> str:
-        """The host of its URL, empty for `local`."""
-        return urlsplit(self.url or "").hostname or ""
-
-
-def _subdomain(hub_id: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", hub_id.lower()).strip("-")
 
 
 @checked_class
@@ -244,7 +195,7 @@ class FileRecord:
     Attributes:
         media_type: `image/png`, `image/jpeg`, `image/webp`, `image/gif` or `image/avif`.
         width, height: pixels, as decoded.
-        digest: sha256 of the pixels, 64 hex digits (`flux_magic.picture` says over what).
+        digest: sha256 of the pixels, 64 hex digits (`flux_magic.images.codecs` says over what).
         sha256: of the bytes as delivered, 64 hex digits.
     """
 
@@ -301,7 +252,7 @@ ANY_SPACE = "Gradio Space"
 class Record:
     """All that is needed to make an image again, and to tell whether it is the same.
 
-    It holds no address or path of the machine, no proxy and no secret. As JSON it is what `flux_magic/schemas` says.
+    It holds no address or path of the machine, no proxy and no secret. `flux_magic/records/schemas` defines its JSON.
 
     Attributes:
         prompt: the text as sent.
@@ -350,7 +301,7 @@ class Record:
         return self.space.startswith("local:")
 
     def as_dict(self) -> dict[str, Any]:
-        """The record as JSON-ready values, by the schema `flux_magic/schemas/record-1.json`."""
+        """The record as JSON-ready values, by the schema `flux_magic/records/schemas/record-1.json`."""
         circumstances = asdict(self.circumstances)
         sent = {"sent": dict(self.sent)} if self.sent else {}
         key = {"provider": self.key_provider, "model": self.key_model}
@@ -389,10 +340,16 @@ class Copy:
         file: its place among the record's files, from 0.
         media_type: of the copy.
         digest: sha256 of the copy's pixels, 64 hex digits.
-        sha256: of the copy's bytes without their metadata, as `flux_magic.metadata.bare` leaves them, 64 hex digits.
+        sha256: of the copy's bytes without their metadata (`flux_magic.images.metadata.bare`), 64 hex digits.
     """
 
     file: int
     media_type: str
     digest: str
     sha256: str
+
+
+def one_line(text: str, most: int = 300) -> str:
+    """`text` on one line of at most this many letters, with nothing in it that steers a terminal, and no secret."""
+    kept = masked(printable(text))
+    return kept if len(kept) <= most else f"{kept[: most - 3].rstrip()}..."

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import flux_magic
-from flux_magic.client import Client
-from flux_magic.generation import Generation
-from flux_magic.plan import plan
+from flux_magic.client.client import Client
+from flux_magic.parameters.addresses import Space
+from flux_magic.parameters.settings import resolve
 from flux_magic.providers import BlackForestLabs_Flux1Schnell
-from flux_magic.settings import resolve
-from flux_magic.types import Space
+from flux_magic.results.generation import Generation
+from flux_magic.sweeps.requests import plan
 
 PROMPT = "a red fox in the morning mist"
 Seen = dict[str, Any]

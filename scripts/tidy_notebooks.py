@@ -12,8 +12,9 @@ from typing import Any
 
 import nbformat
 
-from flux_magic import keepsake, sheet_file
-from flux_magic.record import Carried, carried_from, from_dict
+from flux_magic.records import embedding
+from flux_magic.records.record import Carried, carried_from, from_dict
+from flux_magic.sweeps import sheet_file
 from flux_magic.types import UNKNOWN, Record
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -52,8 +53,8 @@ def tidy_output(output: Any) -> None:
     record = timeless(carried.record)
     output.metadata["flux_magic"] = {**known, **Carried(record, carried.copy).as_dict()}
     media_type = carried.copy.media_type if carried.copy else ""
-    if carried.copy and keepsake.read(data := base64.b64decode(output.data[media_type])):
-        data, _ = keepsake.with_record(data, record, carried.copy.file)
+    if carried.copy and embedding.read(data := base64.b64decode(output.data[media_type])):
+        data, _ = embedding.with_record(data, record, carried.copy.file)
         output.data[media_type] = base64.b64encode(data).decode()
 
 
@@ -69,7 +70,7 @@ def tidy_sheet(output: Any) -> None:
     if inside := sheet_file.read(data):
         records, alt = [timeless(each.record) for each in carried], output.metadata["image/jpeg"]["alt"]
         data = sheet_file.add_records(data, sheet_file.Contents(inside.axes, records, known["sheet"], alt))
-        known["sha256"] = keepsake.sha256(data)
+        known["sha256"] = embedding.sha256(data)
         output.data["image/jpeg"] = base64.b64encode(data).decode()
 
 
@@ -79,8 +80,8 @@ def tidy_folder(folder: Path) -> None:
         record = timeless(from_dict(json.loads(path.read_text())))
         path.write_text(json.dumps(record.as_dict(), indent=1) + "\n")
     for path in folder.iterdir():
-        if path.suffix != ".json" and (carried := keepsake.read(path.read_bytes())) and carried.copy:
-            data, _ = keepsake.with_record(path.read_bytes(), timeless(carried.record), carried.copy.file)
+        if path.suffix != ".json" and (carried := embedding.read(path.read_bytes())) and carried.copy:
+            data, _ = embedding.with_record(path.read_bytes(), timeless(carried.record), carried.copy.file)
             path.write_bytes(data)
 
 

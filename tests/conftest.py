@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from flux_magic import api, runner
-from flux_magic.providers import hub
+from flux_magic.client import blocking, runner
+from flux_magic.providers.gradio import hub
 from tests.support.state import left, state
 
 # A shell that starts a program in the background has it ignore Ctrl-C, and so would every kernel that a test
@@ -70,7 +70,7 @@ def _leaves_the_process_as_it_found_it() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _begins_afresh(_leaves_the_process_as_it_found_it: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give a test a history and answers of the Hub of its own, and end the background loop that it began."""
-    monkeypatch.setattr(api, "history", deque(maxlen=api.history.maxlen))
+    monkeypatch.setattr(blocking, "history", deque(maxlen=blocking.history.maxlen))
     monkeypatch.setattr(hub, "_answers", {})
     yield
     runner.background.close()

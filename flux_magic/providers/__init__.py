@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .base import unknown_model
 from .flux1_schnell import BlackForestLabs_Flux1Schnell
-from .gradio import GradioProvider
+from .gradio.provider import GradioProvider
 
 PROVIDERS: tuple[type[GradioProvider], ...] = (BlackForestLabs_Flux1Schnell,)
 """The registry. The first is the one for an empty model."""

@@ -14,7 +14,7 @@ from ..errors import InvalidRequest, TimedOut
 from ..types import Event, ImageRequest, ImageResponse
 
 if TYPE_CHECKING:
-    from .connection import Connection
+    from .http.connection import Connection
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .gradio import GradioProvider
+from .gradio.provider import GradioProvider
 
 
 class BlackForestLabs_Flux1Schnell(GradioProvider):  # noqa: N801 - the name that the original gave it

@@ -9,12 +9,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .anew import check
+    from ..verify.discover import find_subjects
     from .command import add_arguments, main
-    from .examine import check_static
-    from .page import report_html
-    from .paths import find_subjects
+    from .html import report_html
+    from .live import check
     from .report import Report
+    from .static import check_static
     from .verdict import Grade, Outcome, Status, Verdict
 
 _HOMES = {
@@ -24,11 +24,11 @@ _HOMES = {
     "Status": "verdict",
     "Verdict": "verdict",
     "add_arguments": "command",
-    "check": "anew",
-    "check_static": "examine",
-    "find_subjects": "paths",
+    "check": "live",
+    "check_static": "static",
+    "find_subjects": "discover",
     "main": "command",
-    "report_html": "page",
+    "report_html": "html",
 }
 
 __all__ = [

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..errors import FluxError, InvalidRequest, SaveError
-from ..files import write_whole
-from ..notes import answer, is_watched
-from ..types import Space
-from .words import one_line
+from ..parameters.addresses import Space
+from ..records.files import write_whole
+from ..results.notes import answer, is_watched
+from ..types import one_line
 
 if TYPE_CHECKING:
-    from .anew import Told
+    from .live import Told
     from .report import Report
 
 WRONG_USAGE: Final = 2
@@ -82,10 +82,10 @@ def _files(options: argparse.Namespace) -> list[Path]:
 def _checked(options: argparse.Namespace) -> Report:
     keep = options.html is not None
     if options.static:
-        from .examine import check_static
+        from .static import check_static
 
         return check_static(options.paths, keep=keep)
-    from .anew import check
+    from .live import check
 
     with _progress() as told:
         return asyncio.run(
@@ -108,7 +108,7 @@ def write_files(report: Report, options: argparse.Namespace) -> None:
     """Write the page and the JSON that the options ask for; raises SaveError."""
     try:
         if options.html:
-            from .page import report_html
+            from .html import report_html
 
             write_whole(options.html, report_html(report).encode())
         if options.json and options.json != "-":

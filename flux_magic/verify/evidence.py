@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from .. import keepsake, metadata, picture
-from .. import record as records
-from ..beside import carried_beside
 from ..errors import NotAnImage, RecordError
-from ..record import Carried, carried_from, loads
-from ..types import Circumstances, Record
-from .subjects import Subject
-from .words import one_line
+from ..images import codecs, metadata
+from ..records import embedding
+from ..records import record as records
+from ..records.record import Carried, carried_from, loads
+from ..records.sidecar import carried_beside
+from ..types import Circumstances, Record, one_line
+from .discover import Subject
 
 _LINE: Final = re.compile(r"<flux \d+×\d+ seed=(?P<seed>\d+) steps=(?P<steps>\d+) sha256:(?P<digest>[0-9a-f]{6,64})>")
 _PARAMETERS: Final = re.compile(r"Steps: (?P<steps>\d+), .*?\bSeed: (?P<seed>\d+)")
@@ -104,9 +104,9 @@ def _told(value: Any, line: str | None, data: bytes | None) -> Carried:
     """What a notebook's metadata hold; where version 0 was written, no more than a checksum tells of the copy."""
     carried = _read(value)
     old = value.get("embedded")
-    if data is not None and isinstance(old, dict) and old.get("sha256") == keepsake.sha256(data):
+    if data is not None and isinstance(old, dict) and old.get("sha256") == embedding.sha256(data):
         with suppress(NotAnImage):
-            return Carried(carried.record, keepsake.copy_of(data, carried.record, _place(carried, line, data)))
+            return Carried(carried.record, embedding.copy_of(data, carried.record, _place(carried, line, data)))
     return carried
 
 
@@ -132,7 +132,7 @@ def _place(carried: Carried, line: str | None, data: bytes | None) -> int:
     digest = line or ""
     if not line and data is not None and len(digests) > 1:
         with suppress(NotAnImage):
-            digest = picture.digest_of(data)
+            digest = codecs.digest_of(data)
     return next((place for place, known in enumerate(digests) if digest and known.startswith(digest)), 0)
 
 
@@ -156,7 +156,7 @@ def is_another(seen: Evidence) -> bool:
     """Whether the picture carries a record of its own, and is still what that one says."""
     if seen.other is None or seen.data is None:
         return False
-    return bool(keepsake.is_untouched(seen.data, seen.other))
+    return bool(embedding.is_untouched(seen.data, seen.other))
 
 
 def _difference(one: Record, other: Record) -> list[str]:
@@ -186,4 +186,4 @@ def _copy_is_another(carried: Carried) -> bool:
     if copy is None:
         return False
     delivered = carried.record.files[copy.file]
-    return copy.digest != delivered.digest and picture.is_exact(delivered.media_type, copy.media_type)
+    return copy.digest != delivered.digest and codecs.is_exact(delivered.media_type, copy.media_type)

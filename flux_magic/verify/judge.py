@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from ..generation import Generation
-from .cause import differences
-from .examine import Examined
-from .grade import Comparison, as_form, compare, compare_records
-from .subjects import Subject
-from .verdict import Grade, Outcome, Status, Verdict
+from ..results.generation import Generation
+from .discover import Subject
+from .static import Examined
+from .verdict import Comparison, Grade, Outcome, Status, Verdict, as_form, compare, compare_records, differences
 
 
 def unmade(subject: Subject, seen: Examined, why: str, *, keep: bool) -> Verdict:

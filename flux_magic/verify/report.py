@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any, Final
 
+from ..types import one_line
 from .verdict import Grade, Outcome, Status, Verdict
-from .words import one_line
 
 WIDE: Final = 100
 """Columns of the table, where labels leave it the room."""
@@ -80,7 +80,7 @@ class Report:
         return "\n".join([*_table(self.verdicts), *self.notes, self.summary])
 
     def _repr_html_(self) -> str:
-        from .page import fragment
+        from .html import fragment
 
         return fragment(self, small=True)
 

@@ -29,9 +29,9 @@ OVERHEAD = 40.0
 PARTS = """
 import time as _time
 _marks, _begin = {}, _time.perf_counter()
-import flux_magic.api
-from flux_magic.generation import Generation as _Generation
-from flux_magic.providers.endpoint import Endpoint as _Endpoint
+import flux_magic.client.blocking
+from flux_magic.results.generation import Generation as _Generation
+from flux_magic.providers.gradio.endpoint import Endpoint as _Endpoint
 _marks["import"] = _time.perf_counter() - _begin
 
 def _contract(wrapped):
@@ -55,7 +55,7 @@ _Generation._ipython_display_ = _display(_Generation._ipython_display_)
 """A cell that has the parts of the next one timed."""
 
 DURATIONS = """
-from flux_magic.providers import wire as _wire
+from flux_magic.providers.gradio import decoding as _wire
 _durations = []
 
 def _noted(decode):

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from flux_magic.local import LocalSpace
+from flux_magic.providers.local import LocalSpace
 
 Told = dict[str, Any]
 """What a client said of one command."""

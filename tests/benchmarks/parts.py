@@ -16,9 +16,9 @@ from unittest import mock
 import psutil
 from PIL import Image
 
-from flux_magic.client import Client
-from flux_magic.providers.gradio import GradioProvider
-from flux_magic.settings import Settings
+from flux_magic.client.client import Client
+from flux_magic.parameters.settings import Settings
+from flux_magic.providers.gradio.provider import GradioProvider
 from flux_magic.types import ImageRequest
 
 TICK = 0.005

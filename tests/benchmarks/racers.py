@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
-    from flux_magic.generation import Generation
+    from flux_magic.results.generation import Generation
     from flux_magic.types import ImageRequest
 
 T = TypeVar("T")
@@ -193,14 +193,14 @@ class OurWire(OnALoop):
 
     @staticmethod
     async def _opened() -> Any:
-        from flux_magic.providers.connection import open_session
+        from flux_magic.providers.http.connection import open_session
 
         return open_session()
 
     async def made(self, size: int, seed: int) -> bytes:
         from flux_magic.providers import BlackForestLabs_Flux1Schnell
         from flux_magic.providers.base import limited
-        from flux_magic.providers.connection import Connection
+        from flux_magic.providers.http.connection import Connection
         from flux_magic.types import ImageResponse
 
         connection = Connection(self._session, space=self.address)
@@ -222,8 +222,8 @@ class Ours(OnALoop):
 
     def __init__(self, address: str) -> None:
         super().__init__(address)
-        from flux_magic.client import Client
-        from flux_magic.settings import resolve
+        from flux_magic.client.client import Client
+        from flux_magic.parameters.settings import resolve
 
         self._folder = Path(tempfile.mkdtemp())
         options = {"space": address, "store": self._folder / "store", "replay": "off"}

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from flux_magic.local import LocalSpace
+from flux_magic.providers.local import LocalSpace
 from tests.support.kernel import running_kernel
 
 ROUNDS = 9

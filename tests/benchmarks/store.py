@@ -22,10 +22,10 @@ import nbformat
 from PIL import Image
 
 import flux_magic
-from flux_magic.generation import Generation
-from flux_magic.local import LocalSpace
-from flux_magic.record import key_of
-from flux_magic.store import Store
+from flux_magic.providers.local import LocalSpace
+from flux_magic.records.record import key_of
+from flux_magic.records.store import Store
+from flux_magic.results.generation import Generation
 from tests.unit.samples import generation
 
 ROUNDS = 15

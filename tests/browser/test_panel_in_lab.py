@@ -16,7 +16,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
-from flux_magic import metadata
+from flux_magic.images import metadata
 from tests.browser.test_lab import PICTURES, keep
 from tests.support.hostile import finished, hostile, stream
 from tests.support.lab import DARK, RUN_ALL, SAVE, Lab
@@ -331,7 +331,7 @@ NAME_OF_FOCUS = """() => {
 @pytest.mark.thorough
 async def test_fifty_results_are_kept_and_the_oldest_comes_back(lab: Lab, slow_space: str) -> None:
     fill = (
-        "import flux_magic\nfrom flux_magic import api\n"
+        "import flux_magic\nfrom flux_magic.client import blocking as api\\n"
         f"made = flux_magic.generate('x', space='{slow_space}', width=256, height=256, steps=1)\n"
         "api.history.extend([made] * 50)\n"
     )

@@ -39,7 +39,7 @@ def test_a_script_makes_an_image_and_prints_nothing_at_its_end(space: str) -> No
 def test_the_local_space_ends_with_its_script() -> None:
     code = f"""
         import flux_magic
-        from flux_magic import local
+        from flux_magic.providers import local
         flux_magic.generate('x', space='local', {SMALL})
         print(local.shared.pid)
     """
@@ -90,7 +90,7 @@ def test_a_forked_child_makes_images_of_its_own_and_so_does_its_parent(space: st
 def test_a_forked_childs_end_leaves_the_parents_local_space_alone() -> None:
     code = f"""
         import os, sys, flux_magic
-        from flux_magic import local
+        from flux_magic.providers import local
         make = lambda: flux_magic.generate('x', space='local', {SMALL}).digest
         first, pid = make(), local.shared.pid
         child = os.fork()

@@ -15,7 +15,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from flux_magic import picture
+from flux_magic.images import codecs
 from tests.support.kernel import Cell, Kernel, running_kernel
 from tests.unit.samples import generation
 
@@ -58,7 +58,7 @@ def digest_in(cell: Cell) -> str:
 
 def pixels_in(cell: Cell) -> str:
     """The digest of the picture that is embedded."""
-    return picture.describe(base64.b64decode(cell.shown("image/png")[0])).digest
+    return codecs.describe(base64.b64decode(cell.shown("image/png")[0])).digest
 
 
 def compared(cell: Cell) -> list[Any]:

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import IPython
 import pytest
 
-from flux_magic import picture
+from flux_magic.images import codecs
 from tests.support.kernel import Cell, Kernel, running_kernel
 
 LINE = re.compile(r"<flux (\d+)×(\d+) seed=(\d+) steps=(\d+) sha256:([0-9a-f]{12})>")
@@ -52,7 +52,7 @@ def test_a_cell_shows_the_image_and_then_the_parameters(kernel: Kernel) -> None:
     match = LINE.fullmatch(first["data"]["text/plain"])
     assert match is not None
     assert match.groups()[:4] == ("768", "768", "42", "4")
-    assert picture.describe(embedded(cell)).digest.startswith(match[5])
+    assert codecs.describe(embedded(cell)).digest.startswith(match[5])
 
 
 def test_the_image_has_alternative_text_and_its_record_beside_it(kernel: Kernel) -> None:
@@ -126,7 +126,7 @@ def test_a_count_makes_successive_seeds_each_with_its_own_cell(kernel: Kernel) -
 )
 def test_inline_chooses_how_the_picture_is_kept(kernel: Kernel, inline: str, mime: str) -> None:
     cell = kernel.ok(f"%flux --inline {inline} --size 256x256 --quiet a fox")
-    assert picture.media_type_of(embedded(cell, mime)) == mime
+    assert codecs.media_type_of(embedded(cell, mime)) == mime
 
 
 def test_a_link_keeps_the_address_alone(kernel: Kernel, space: str) -> None:
@@ -166,7 +166,7 @@ def test_a_dry_run_shows_what_would_be_sent(kernel: Kernel, space: str) -> None:
 
 
 def test_the_help_names_every_option_with_an_example(kernel: Kernel) -> None:
-    kernel.ok("from flux_magic import prompt")
+    kernel.ok("from flux_magic.parameters import grammar as prompt")
     options = kernel.ok("print(*(flag for option in prompt.OPTIONS for flag in option.flags))").stdout.split()
     shown = kernel.ok("print(get_ipython().find_line_magic('flux').__doc__)").stdout
     assert len(options) > 15

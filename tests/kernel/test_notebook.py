@@ -14,8 +14,9 @@ import pytest
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter, MarkdownExporter
 
-from flux_magic import local, picture
-from flux_magic.local import LocalSpace
+from flux_magic.images import codecs
+from flux_magic.providers import local
+from flux_magic.providers.local import LocalSpace
 from tests.support.limits import PROGRAM
 
 PROMPT = "a red fox & <b>two</b> cubs\n\n    four *stars*"
@@ -88,7 +89,7 @@ def test_the_saved_bytes_are_the_pixels_that_the_text_names(notebook: Any) -> No
     import base64
 
     shown = next(output for output in notebook.cells[1].outputs if "image/png" in output.get("data", {}))
-    digest = picture.describe(base64.b64decode(shown.data["image/png"])).digest
+    digest = codecs.describe(base64.b64decode(shown.data["image/png"])).digest
     assert f"sha256:{digest[:12]}>" in shown.data["text/plain"]
 
 
@@ -133,6 +134,6 @@ def test_as_html_it_has_the_image_and_the_parameters(notebook: Any, template: st
 
 def test_as_markdown_it_has_the_image_and_the_parameters(notebook: Any) -> None:
     text, resources = MarkdownExporter().from_notebook_node(notebook)
-    assert [data for data in resources["outputs"].values() if picture.media_type_of(data) == "image/png"]
+    assert [data for data in resources["outputs"].values() if codecs.media_type_of(data) == "image/png"]
     assert "--steps 2 --seed 42 --size 256x256" in text
     assert "cubs&#10;&#10;    four *stars*</pre>" in text, "a blank line would end the HTML"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flux_magic.client import Client
+from flux_magic.client.client import Client
 from tests.support.kernel import Kernel, running_kernel
 
 README = Path(__file__).parents[2] / "README.md"

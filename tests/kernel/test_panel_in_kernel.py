@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from flux_magic import metadata
+from flux_magic.images import metadata
 from tests.support import hasty
 from tests.support.kernel import Cell, Kernel, running_kernel
 from tests.support.limits import PATIENCE

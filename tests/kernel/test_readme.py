@@ -13,8 +13,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from flux_magic import local
 from flux_magic.cli import main
+from flux_magic.providers import local
 from tests.support.kernel import Kernel, running_kernel
 from tests.support.limits import PROGRAM
 

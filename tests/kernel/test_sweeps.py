@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flux_magic import picture
+from flux_magic.images import codecs
 from tests.support.hostile import COMPLETED, finished, hostile_beside, stream
 from tests.support.kernel import Cell, Kernel, running_kernel
 
@@ -40,7 +40,7 @@ def test_several_values_give_one_sheet_and_a_table_that_is_folded(kernel: Kernel
     assert sheet_of(cell)["axes"] == "steps×seed"
     assert sheet_of(cell)["shape"] == "2×3"
     assert sheet_of(cell)["count"] == "6"
-    image = picture.decode(base64.b64decode(sheet["data"]["image/jpeg"]))
+    image = codecs.decode(base64.b64decode(sheet["data"]["image/jpeg"]))
     assert image.width > image.height > 300
     assert "<details>" in table["data"]["text/html"]
     assert table["data"]["text/html"].count("%%flux") == 6

@@ -14,7 +14,7 @@ from importlib.metadata import version
 import pytest
 
 from flux_magic import Client
-from flux_magic.runner import UNWIND
+from flux_magic.client.runner import UNWIND
 from tests.support.hostile import PICTURE, Answer, hostile_beside
 from tests.support.kernel import Kernel, running_kernel
 

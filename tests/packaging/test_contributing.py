@@ -34,7 +34,9 @@ def changed(tmp_path: Path) -> Path:
     (package / "providers" / "nocturne.py").write_text(provider)
     importing, registering = registry.strip().split("\n\n")
     known = (package / "providers" / "__init__.py").read_text()
-    known = known.replace("from .gradio import GradioProvider\n", f"from .gradio import GradioProvider\n{importing}\n")
+    known = known.replace(
+        "from .gradio.provider import GradioProvider\n", f"from .gradio.provider import GradioProvider\n{importing}\n"
+    )
     (package / "providers" / "__init__.py").write_text(re.sub(r"(?m)^PROVIDERS: .*", registering, known))
     return tmp_path
 
@@ -58,9 +60,16 @@ def test_its_provider_answers_for_its_model_and_passes_ruff(changed: Path) -> No
     assert run(changed, "-c", ASKED) == f"Nocturne {values | {'guidance': 3.5}}\n"
 
 
-def test_its_table_has_every_room_and_no_other() -> None:
-    rows = re.findall(r"(?m)^\| ([^|]*`[^|]*) \|", CONTRIBUTING.split("| module | what it holds |")[1].split("\n\n")[0])
-    named = {name.rstrip("/") for row in rows for name in re.findall(r"`([\w/]+)`", row)}
-    package = ROOT / "flux_magic"
-    rooms = {path.stem for path in package.glob("*.py")} | {path.parent.name for path in package.glob("*/*.py")}
-    assert named == rooms - {"__init__"}
+def test_its_table_has_every_room_and_each_of_its_modules() -> None:
+    rows = re.findall(r"(?m)^\| `(\w+)/?` \| (.*) \|$", CONTRIBUTING.split("## The rooms")[1].split("\n## ")[0])
+    named = {room: set(re.findall(r"`(\w+)/?`", words)) for room, words in rows}
+    assert set(named) == modules_of(ROOT / "flux_magic")
+    for room, names in named.items():
+        assert modules_of(ROOT / "flux_magic" / room) <= names, room
+
+
+def modules_of(folder: Path) -> set[str]:
+    """Names of the modules and packages in a folder; none if it is no folder."""
+    return {path.stem for path in folder.glob("*.py")} - {"__init__"} | {
+        path.parent.name for path in folder.glob("*/*.py")
+    }

@@ -6,16 +6,16 @@ from functools import partial
 
 import pytest
 
-from flux_magic import client
-from flux_magic.providers import connection
+from flux_magic.client import client
 from flux_magic.providers.base import Limits
+from flux_magic.providers.http import connection
 
 BACKOFF = 0.01
 
 CODE = f"""
 from functools import partial as _partial
-from flux_magic import client as _client
-from flux_magic.providers import connection as _connection
+from flux_magic.client import client as _client
+from flux_magic.providers.http import connection as _connection
 from flux_magic.providers.base import Limits as _Limits
 _client.Limits = _connection.Limits = _partial(_Limits, backoff={BACKOFF})
 """

@@ -16,9 +16,9 @@ from typing import Any, Literal
 from aiohttp import web
 from PIL import Image
 
-from flux_magic import picture
+from flux_magic.images import codecs
 from flux_magic.providers.base import Limits
-from flux_magic.providers.connection import open_connection
+from flux_magic.providers.http.connection import open_connection
 from flux_magic.types import FileRecord, ImageResponse
 from tests.support.limits import PATIENCE
 from tests.support.space import events, hasty, run, schnell
@@ -238,4 +238,4 @@ async def _made(address: str, *, progress: bool, limits: Limits | None) -> tuple
     assert isinstance(response, ImageResponse)
     async with open_connection(limits=hasty(limits)) as connection:
         data = [await provider(connection).fetch(url) for url in response.images]
-    return response, [picture.describe(item) for item in data]
+    return response, [codecs.describe(item) for item in data]

@@ -14,13 +14,12 @@ from typing import Any, TypeVar
 
 import pytest
 
-from flux_magic import local
-from flux_magic.client import Client
-from flux_magic.generation import Generation
-from flux_magic.local import LocalSpace
-from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider
+from flux_magic.client.client import Client
+from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, local
 from flux_magic.providers.base import Limits, limited
-from flux_magic.providers.connection import open_connection
+from flux_magic.providers.http.connection import open_connection
+from flux_magic.providers.local import LocalSpace
+from flux_magic.results.generation import Generation
 from flux_magic.types import Event, ImageRequest
 from tests.support.limits import PATIENCE
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from flux_magic import local
+from flux_magic.providers import local
 from tests.support.limits import PATIENCE
 
 State = Mapping[str, Mapping[Any, object]]
@@ -94,21 +94,21 @@ def _package() -> Iterator[tuple[str, object]]:
     modules = sys.modules
     yield "local.shared", local.shared
     yield "the shared Space's process", _SHARED.pid  # a fixture's own may start at its first use
-    if runner := modules.get("flux_magic.runner"):
+    if runner := modules.get("flux_magic.client.runner"):
         thread = runner.background._thread
         yield "the runner's thread", thread and thread.is_alive() and "alive"
         yield "what the runner keeps", len(runner.background._kept)
-    if client := modules.get("flux_magic.client"):
+    if client := modules.get("flux_magic.client.client"):
         yield "jobs under way", len(client._all_underway)
-    if settings := modules.get("flux_magic.settings"):
+    if settings := modules.get("flux_magic.parameters.settings"):
         yield "settings._configured", settings._configured
     if errors := modules.get("flux_magic.errors"):
         yield "FluxError.verbose", errors.FluxError.verbose
-    if api := modules.get("flux_magic.api"):
+    if api := modules.get("flux_magic.client.blocking"):
         yield "the history's length", len(api.history)
-    if extension := modules.get("flux_magic.extension"):
+    if extension := modules.get("flux_magic.jupyter.extension"):
         yield "loaded extensions", len(extension._loaded)
-    if hub := modules.get("flux_magic.providers.hub"):
+    if hub := modules.get("flux_magic.providers.gradio.hub"):
         yield "what the Hub said", dict(hub._answers)
     if shell := modules.get("IPython.core.interactiveshell"):
         yield "IPython's shell", shell.InteractiveShell._instance

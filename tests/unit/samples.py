@@ -20,8 +20,8 @@ from IPython.utils.capture import capture_output
 from PIL import Image
 from traitlets.config import Config
 
-from flux_magic import picture
-from flux_magic.generation import Generation, ImageFile
+from flux_magic.images import codecs
+from flux_magic.results.generation import Generation, ImageFile
 from flux_magic.types import Circumstances, FileRecord, ImageRequest, Record
 from tests.support.limits import PROGRAM
 
@@ -77,7 +77,7 @@ def encoded(suffix: str = "png", mode: str = "RGB", **options: Any) -> bytes:
     return out.getvalue()
 
 
-NO_AVIF = pytest.mark.skipif(not picture.reads_avif(), reason="this Pillow reads no AVIF")
+NO_AVIF = pytest.mark.skipif(not codecs.reads_avif(), reason="this Pillow reads no AVIF")
 """Skips what needs AVIF, where the oldest Pillow that is allowed is tried."""
 
 
@@ -96,7 +96,7 @@ def digest_of(image: Image.Image) -> str:
 def generation(*data: bytes, inline: str | None = None, **changes: Any) -> Generation:
     """A generation of these pictures, or of one PNG."""
     files = tuple(
-        ImageFile(picture.describe(item), item, f"http://space.example/file={number}")
+        ImageFile(codecs.describe(item), item, f"http://space.example/file={number}")
         for number, item in enumerate(data or (encoded(),))
     )
     made = record(files=tuple(file.record for file in files), **changes)

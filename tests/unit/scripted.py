@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 import pytest
 
-from flux_magic import client, job
-from flux_magic.panel import Panel
-from flux_magic.providers import hub
+from flux_magic.client import client, job
+from flux_magic.jupyter.panel import Panel
 from flux_magic.providers.base import AsyncGeneratorProvider, AsyncResult, Messages, ProviderModelMixin
-from flux_magic.providers.connection import Connection
+from flux_magic.providers.gradio import hub
+from flux_magic.providers.http.connection import Connection
 from flux_magic.types import Event, ImageRequest, ImageResponse, Running
 from tests.support.limits import PATIENCE
 from tests.unit.samples import encoded

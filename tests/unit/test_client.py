@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from flux_magic import client
-from flux_magic.client import Client
+from flux_magic.client import client
+from flux_magic.client.client import Client
+from flux_magic.client.job import ClientEvent
 from flux_magic.errors import (
     ConnectionFailed,
     EmptyResult,
@@ -24,10 +25,9 @@ from flux_magic.errors import (
     Stopped,
     TimedOut,
 )
-from flux_magic.generation import Generation
-from flux_magic.generations import Generations
-from flux_magic.job import ClientEvent
-from flux_magic.settings import Settings
+from flux_magic.parameters.settings import Settings
+from flux_magic.results.generation import Generation
+from flux_magic.results.generations import Generations
 from flux_magic.types import Event, ImageRequest, Queued, Running, Waiting
 from tests.support.limits import PATIENCE
 from tests.support.space import run

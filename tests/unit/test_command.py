@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 
-from flux_magic import cell
-from flux_magic.prompt import command
+from flux_magic.jupyter import cell
+from flux_magic.records.command import write_command
 from tests.unit.samples import record
 
 
@@ -66,7 +66,7 @@ def asked_for(text: str) -> dict[str, Any]:
     ],
 )
 def test_a_records_command(changes: dict[str, Any], code: str) -> None:
-    assert command(record(**changes)) == code
+    assert write_command(record(**changes)) == code
 
 
 TRICKY = [
@@ -97,14 +97,14 @@ TRICKY = [
 
 @pytest.mark.parametrize("text", TRICKY)
 def test_the_command_asks_for_the_same_image_again(text: str) -> None:
-    assert asked_by(command(record(prompt=text))) == asked_for(text)
+    assert asked_by(write_command(record(prompt=text))) == asked_for(text)
 
 
 @pytest.mark.parametrize("text", ["a fox", ">>> a fox"], ids=["a cell", "a call"])
 def test_the_command_names_what_is_not_the_default(text: str) -> None:
     made = record(prompt=text, requested_model="flux-schnell", requested_space="http://127.0.0.1:7860/a?b=c")
     unusual = {"model": "flux-schnell", "space": "http://127.0.0.1:7860/a?b=c"}
-    assert asked_by(command(made)) == asked_for(text) | unusual
+    assert asked_by(write_command(made)) == asked_for(text) | unusual
 
 
 MARKS = [
@@ -162,11 +162,11 @@ PROMPTS = st.one_of(
     ],
 )
 def test_what_ipython_would_change_in_a_cell_is_asked_for_in_python(text: str) -> None:
-    made = command(record(prompt=text))
+    made = write_command(record(prompt=text))
     assert made.startswith("import flux_magic")
     assert asked_by(made) == asked_for(text)
 
 
 @given(text=PROMPTS.filter(str.strip))
 def test_whatever_the_prompt_the_command_asks_for_the_same_image_again(text: str) -> None:
-    assert asked_by(command(record(prompt=text))) == asked_for(text)
+    assert asked_by(write_command(record(prompt=text))) == asked_for(text)

@@ -10,9 +10,9 @@ import pickle
 import pytest
 
 from flux_magic.errors import ConnectionFailed, FluxError, InvalidRequest, QueueFull, RateLimited, TokenRefused
-from flux_magic.providers.answer import Answer, StatusError, http_error, seconds_to_wait
-from flux_magic.providers.connection import _checked_proxy, _environment_proxy, _proxy_options, open_connection
-from flux_magic.providers.host import is_loopback, is_private
+from flux_magic.providers.http.connection import _checked_proxy, _environment_proxy, _proxy_options, open_connection
+from flux_magic.providers.http.hosts import is_loopback, is_private
+from flux_magic.providers.http.response import Answer, StatusError, http_error, seconds_to_wait
 
 PROXY = "http://ann:secret@proxy.example:3128"
 

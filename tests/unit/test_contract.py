@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flux_magic.errors import InvalidRequest, SpaceChanged
-from flux_magic.providers.contract import Contract, Parameter, contract_from, named
+from flux_magic.providers.gradio.schema import Contract, Parameter, contract_from, named
 
 ORDER = ["prompt", "seed", "randomize_seed", "width", "height", "num_inference_steps"]
 KINDS = ["string", "number", "boolean", "number", "number", "number"]

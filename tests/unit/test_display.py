@@ -11,9 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_magic import display, keepsake, metadata, picture, prompt
-from flux_magic import record as records
-from flux_magic.notes import without_controls
+from flux_magic.errors import without_controls
+from flux_magic.images import codecs, metadata
+from flux_magic.records import embedding
+from flux_magic.records import record as records
+from flux_magic.records.command import write_command
+from flux_magic.results import output as display
 from flux_magic.types import Record, markdown_text, printable
 from tests.unit.samples import FILE, encoded, record
 
@@ -77,17 +80,17 @@ def test_the_metadata_hold_the_alternative_text_the_record_and_what_was_embedded
     assert there["flux_magic"]["copy"] == {
         "file": 0,
         "media_type": "image/jpeg",
-        "digest": picture.describe(embedded).digest,
+        "digest": codecs.describe(embedded).digest,
         "sha256": hashlib.sha256(metadata.bare(embedded)).hexdigest(),
     }
     assert there["flux_magic"]["record"]["run"]["seed"] == 42
-    assert keepsake.read(embedded) == records.carried_from(there["flux_magic"])
+    assert embedding.read(embedded) == records.carried_from(there["flux_magic"])
 
 
 @pytest.mark.parametrize("inline", ["png", "jpeg"])
 def test_inline_chooses_what_is_embedded(inline: str) -> None:
     output = display.image(record(), 0, encoded("webp"), inline)
-    assert picture.media_type_of(base64.b64decode(output.data[f"image/{inline}"])) == f"image/{inline}"
+    assert codecs.media_type_of(base64.b64decode(output.data[f"image/{inline}"])) == f"image/{inline}"
 
 
 def test_a_link_shows_the_spaces_own_address() -> None:
@@ -119,7 +122,7 @@ def test_the_html_has_its_tags_alone_and_the_prompt_as_text(text: str) -> None:
     shown = [there for tag, there in zip(read.tags, read.texts, strict=True) if tag == "pre"]
     # What is no character of HTML is shown as another one, by html.unescape and by a browser alike.
     shown = [part.removeprefix("\n") for part in shown]  # as a browser does
-    assert shown == [html.unescape(html.escape(part)) for part in (without_controls(text), prompt.command(made))]
+    assert shown == [html.unescape(html.escape(part)) for part in (without_controls(text), write_command(made))]
     assert [there for tag, there in zip(read.tags, read.texts, strict=True) if tag == "th"] == ROWS
 
 
@@ -139,9 +142,9 @@ def test_the_markdowns_fence_is_longer_than_any_in_the_command(text: str) -> Non
     made = record(prompt=text)
     _, _, block = display.parameters(made).data["text/markdown"].partition("\n\n")
     fence = "`" * (len(block) - len(block.lstrip("`")))
-    assert block == f"{fence}text\n{prompt.command(made)}\n{fence}"
+    assert block == f"{fence}text\n{write_command(made)}\n{fence}"
     assert len(fence) >= 3
-    assert fence not in prompt.command(made)
+    assert fence not in write_command(made)
 
 
 @given(text=PROMPTS)
@@ -150,7 +153,7 @@ def test_the_text_has_one_line_for_each_parameter_and_the_command(text: str) -> 
     shown, _, command = display.parameters(made).data["text/plain"].partition("\n\n")
     assert [row.split(" ")[0] for row in shown.split("\n")] == ROWS
     assert shown.startswith(f"prompt  {printable(text)}\n")
-    assert command == prompt.command(made)
+    assert command == write_command(made)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from flux_magic.doctor import examine
-from flux_magic.settings import resolve
+from flux_magic.client.doctor import examine
+from flux_magic.parameters.settings import resolve
 
 
 def found(**options: Any) -> dict[str, str]:

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_magic import cell
 from flux_magic.errors import InvalidRequest
-from flux_magic.file_names import slug
-from flux_magic.generations import Generations
-from flux_magic.sweeps import Axis
+from flux_magic.jupyter import cell
+from flux_magic.results.file_names import slug
+from flux_magic.results.generations import Generations
+from flux_magic.sweeps.requests import Axis
 from tests.unit.samples import encoded, generation
 
 

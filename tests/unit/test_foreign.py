@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from PIL import Image, PngImagePlugin
 
-from flux_magic import metadata
 from flux_magic.errors import RecordError
-from flux_magic.metadata.codings import decode_comment
-from flux_magic.origin import Recalled, recalled_from
+from flux_magic.images import metadata
+from flux_magic.images.metadata.codings import decode_comment
+from flux_magic.results.recall import Recalled, recalled_from
 from tests.unit.samples import NO_AVIF, encoded
 
 PAIRS = "\nSteps: 6, Sampler: Euler, CFG scale: 1, Seed: 7, Size: 512x384"

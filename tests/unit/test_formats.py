@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from flux_magic.errors import HOPELESS, NotAnImage
-from flux_magic.formats import MEDIA_TYPES, media_type_of, name_of, refusal
+from flux_magic.images.formats import MEDIA_TYPES, media_type_of, name_of, refusal
 from tests.unit.samples import encoded
 
 

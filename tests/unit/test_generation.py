@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from flux_magic import keepsake, metadata, picture
 from flux_magic.errors import InvalidRequest, NotAnImage, SaveError
-from flux_magic.generation import Generation, ImageFile, save_target
-from flux_magic.generations import Generations
+from flux_magic.images import codecs, metadata
+from flux_magic.records import embedding
+from flux_magic.results.generation import Generation, ImageFile, save_target
+from flux_magic.results.generations import Generations
 from tests.unit.samples import drawing, encoded, generation, notebook
 
 OTHER = encoded(colour=99)
 
 
 def pixels(path: Path) -> str:
-    return picture.describe(path.read_bytes()).digest
+    return codecs.describe(path.read_bytes()).digest
 
 
 def files_in(folder: Path) -> list[str]:
@@ -29,7 +30,7 @@ def files_in(folder: Path) -> list[str]:
 def test_a_generation_says_what_its_first_file_is() -> None:
     made = generation(encoded(), OTHER)
     assert made.data == encoded()
-    assert made.digest == made.files[0].digest == picture.describe(encoded()).digest
+    assert made.digest == made.files[0].digest == codecs.describe(encoded()).digest
     assert (made.width, made.height, made.url) == (8, 6, "http://space.example/file=0")
     assert made.files[1].media_type == "image/png"
 
@@ -99,7 +100,7 @@ def test_no_metadata_leaves_the_bytes_as_they_were_delivered(tmp_path: Path) -> 
     made.save(tmp_path / "with.png", metadata=True)
     generation().save(tmp_path / "told.png", metadata=False)
     assert (tmp_path / "without.png").read_bytes() == (tmp_path / "told.png").read_bytes() == encoded()
-    assert keepsake.read((tmp_path / "with.png").read_bytes()) is not None
+    assert embedding.read((tmp_path / "with.png").read_bytes()) is not None
     [shown, _] = made.outputs()
     assert base64.b64decode(shown.data["image/png"]) == encoded()
 
@@ -107,17 +108,17 @@ def test_no_metadata_leaves_the_bytes_as_they_were_delivered(tmp_path: Path) -> 
 def test_a_saved_file_says_what_made_it_and_what_it_is(tmp_path: Path) -> None:
     made = generation(encoded(), OTHER)
     for place, path in enumerate(made.save(tmp_path)):
-        carried = keepsake.read(path.read_bytes())
+        carried = embedding.read(path.read_bytes())
         assert carried is not None
         assert carried.copy is not None
         assert (carried.record, carried.copy.file) == (made.record, place)
         assert carried.copy.digest == made.files[place].digest
-        assert keepsake.is_untouched(path.read_bytes(), carried)
+        assert embedding.is_untouched(path.read_bytes(), carried)
 
 
 def test_another_encoding_says_what_it_is_itself(tmp_path: Path) -> None:
     [path] = generation().save(tmp_path / "fox.jpg")
-    carried = keepsake.read(path.read_bytes())
+    carried = embedding.read(path.read_bytes())
     assert carried is not None
     assert carried.copy is not None
     assert (carried.copy.media_type, carried.copy.digest) == ("image/jpeg", pixels(path))
@@ -126,7 +127,7 @@ def test_another_encoding_says_what_it_is_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("suffix", "kind"), [("jpg", "image/jpeg"), ("jpeg", "image/jpeg"), ("WEBP", "image/webp")])
 def test_another_suffix_gets_the_picture_in_its_encoding(tmp_path: Path, suffix: str, kind: str) -> None:
     [path] = generation().save(tmp_path / f"fox.{suffix}")
-    assert picture.media_type_of(path.read_bytes()) == kind
+    assert codecs.media_type_of(path.read_bytes()) == kind
 
 
 @pytest.mark.parametrize("name", ["pictures", "pictures/", "v1.5/", "a/b"])

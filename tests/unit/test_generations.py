@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from flux_magic import picture, sheet_file
 from flux_magic.errors import FluxError, MissingExtra, NotInSweep
-from flux_magic.generation import Generation, ImageFile
-from flux_magic.generations import Generations
-from flux_magic.sheet import Sheet
-from flux_magic.sweeps import Axis
+from flux_magic.images import codecs
+from flux_magic.results.generation import Generation, ImageFile
+from flux_magic.results.generations import Generations
+from flux_magic.sweeps import sheet_file
+from flux_magic.sweeps.requests import Axis
+from flux_magic.sweeps.sheet import Sheet
 from tests.unit.samples import encoded, generation, notebook, opened
 
 STEPS = Axis("steps", (1, 2, 4))
@@ -245,14 +246,14 @@ def test_generations_of_no_sweep_have_a_grid_by_their_seeds() -> None:
 
 def test_a_grid_is_a_copy_and_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[bytes] = []
-    opening = picture.opened
+    opening = codecs.opened
     made = sweep()
 
     def counted(data: bytes, name: str) -> Image.Image:
         decoded.append(data)
         return opening(data, name)
 
-    monkeypatch.setattr(picture, "opened", counted)
+    monkeypatch.setattr(codecs, "opened", counted)
     made.grid().paste("red", (0, 0, 500, 500))
     assert made.grid().getpixel((0, 0)) == (255, 255, 255)
     made.outputs()

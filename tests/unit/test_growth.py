@@ -6,8 +6,10 @@ from contextlib import suppress
 
 import pytest
 
-from flux_magic import cell, prompt
 from flux_magic.errors import InvalidRequest
+from flux_magic.jupyter import cell
+from flux_magic.parameters import grammar
+from flux_magic.records.command import write_cell
 from tests.support.growth import assert_linear
 
 SIZE = 20_000
@@ -35,7 +37,7 @@ def test_a_prompt_is_read_in_linear_time(shape: object) -> None:
         for line in ("--sweep", ""):
             with suppress(InvalidRequest):
                 cell.read(line, text, {"a": 1})
-        prompt.cell(text)
+        write_cell(text)
 
     assert_linear(shape, read, SIZE)  # type: ignore[arg-type]
 
@@ -43,4 +45,4 @@ def test_a_prompt_is_read_in_linear_time(shape: object) -> None:
 def test_a_list_of_ranges_is_counted_before_it_is_made() -> None:
     typed = ",".join(["0..9999"] * 1000)
     with pytest.raises(InvalidRequest, match=r"^--seed 0.*: 10000000 values are more than 10000"):
-        prompt.parse_line(f"--seed {typed}")
+        grammar.parse_line(f"--seed {typed}")

@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from flux_magic import history, keepsake, picture
-from flux_magic.errors import InvalidRequest
-from flux_magic.generation import Generation
-from flux_magic.generations import Generations
-from flux_magic.history import LONGEST, History
-from flux_magic.notes import without_controls
-from flux_magic.settings import Settings
-from flux_magic.store import BESIDE, Store, Stored, exported_path, write
+from flux_magic.errors import InvalidRequest, without_controls
+from flux_magic.images import codecs
+from flux_magic.parameters.settings import Settings
+from flux_magic.records import embedding
+from flux_magic.records.store import BESIDE, Store, Stored, exported_path, write
+from flux_magic.results import history
+from flux_magic.results.generation import Generation
+from flux_magic.results.generations import Generations
+from flux_magic.results.history import LONGEST, History
 from tests.unit.samples import encoded, generation, opened
 
 VOID = {"img", "br"}
@@ -167,7 +168,7 @@ def test_a_picture_that_cannot_be_decoded_is_said_in_its_place(folder: Path, set
     stored = put(folder)
     made = json.loads(stored.path.read_text())
     broken = encoded()[:40]
-    made["files"][0]["sha256"] = keepsake.sha256(broken)
+    made["files"][0]["sha256"] = embedding.sha256(broken)
     stored.path.write_text(json.dumps(made))
     stored.files[0].write_bytes(broken)
     assert "damaged" in " ".join(page(history.history(settings)).texts["p"])
@@ -204,7 +205,7 @@ def test_it_is_a_sequence_of_generations(folder: Path, settings: Settings) -> No
     assert [one.seed for one in shown[:2]] == [3, 2]
     with pytest.raises(IndexError):
         shown[3]
-    digest = picture.describe(encoded()).digest[:12]
+    digest = codecs.describe(encoded()).digest[:12]
     assert repr(shown).split("\n") == [
         f"<flux 8×6 seed={seed} steps=4 sha256:{digest}> fox {seed}" for seed in (3, 2, 1)
     ]
@@ -283,7 +284,7 @@ def test_an_image_goes_by_the_digest_that_is_shown(folder: Path, settings: Setti
 def test_all_jobs_that_made_the_same_picture_go_with_it(folder: Path, settings: Settings) -> None:
     for seed in (1, 2):
         put(folder, seed=seed)
-    assert history.delete(settings, picture.describe(encoded()).digest) == 2
+    assert history.delete(settings, codecs.describe(encoded()).digest) == 2
     assert not [path for path in folder.rglob("*") if path.is_file()]
 
 

@@ -10,18 +10,22 @@ from typing import Any
 
 import pytest
 
-from flux_magic import display, doctor, generation, notes, origin, overview, prompt, sent
-from flux_magic.axes import Axis
-from flux_magic.errors import FluxError, Incomplete, SpaceError
-from flux_magic.generations import Generations
-from flux_magic.history import History
-from flux_magic.panel.status import StatusLine
-from flux_magic.progress import Status, Terminal, html_of, status_of
-from flux_magic.providers import wire
-from flux_magic.providers.contract import contract_from
+from flux_magic.client import doctor
+from flux_magic.client.progress import ProgressLine, Terminal, html_of, status_of
+from flux_magic.errors import FluxError, Incomplete, SpaceError, without_controls
+from flux_magic.jupyter.panel.status import StatusLine
+from flux_magic.providers.gradio import decoding
+from flux_magic.providers.gradio.schema import contract_from
+from flux_magic.records import sent
+from flux_magic.records.command import write_cell, write_command
+from flux_magic.results import generation, notes, recall, sheet_output
+from flux_magic.results import output as display
+from flux_magic.results.generations import Generations
+from flux_magic.results.history import History
+from flux_magic.sweeps.axes import Axis
 from flux_magic.types import ImageResponse, Log, Record, Running, Waiting, markdown_text
 from flux_magic.verify import report
-from flux_magic.verify.page import report_html
+from flux_magic.verify.html import report_html
 from flux_magic.verify.verdict import Outcome, Verdict
 from flux_magic.verify.verdict import Status as Judged
 from tests.unit.samples import encoded, record
@@ -60,23 +64,28 @@ def a_report() -> report.Report:
     return report.Report((one,), problems=(NASTY,))
 
 
-def recalled() -> origin.Recalled:
-    return origin.Recalled(NASTY, NASTY, {"prompt": NASTY, "space": NASTY}, (NASTY,))
+def recalled() -> recall.Recalled:
+    return recall.Recalled(NASTY, NASTY, {"prompt": NASTY, "space": NASTY}, (NASTY,))
 
 
-def recalled_of_ours() -> origin.Recalled:
+def recalled_of_ours() -> recall.Recalled:
     return replace(recalled(), record=stranger(), tool="flux_magic")
 
 
 def of_the_wire() -> list[str]:
     config = {"version": NASTY, "title": NASTY, "dependencies": [{"api_name": "infer", "inputs": []}]}
     known = contract_from(config, "infer")
-    return [known.title, known.version, wire.plain(NASTY), str(wire.space_error({"error": NASTY, "title": NASTY}))]
+    return [
+        known.title,
+        known.version,
+        decoding.plain(NASTY),
+        str(decoding.space_error({"error": NASTY, "title": NASTY})),
+    ]
 
 
 def of_a_terminal() -> str:
     screen = Terminal()
-    screen.draw(Status(NASTY))
+    screen.draw(ProgressLine(NASTY))
     screen.clear()
     return ""
 
@@ -91,7 +100,7 @@ SURFACES: list[Any] = [
     pytest.param(of_a_terminal, id="tqdm"),
     pytest.param(lambda: notes.note(NASTY), id="a note"),
     pytest.param(lambda: notes.answer(NASTY), id="a command's answer"),
-    pytest.param(lambda: str(doctor.Report({"title": NASTY, "Space": NASTY}, healthy=True)), id="the doctor"),
+    pytest.param(lambda: str(doctor.Diagnosis({"title": NASTY, "Space": NASTY}, healthy=True)), id="the doctor"),
     pytest.param(lambda: str(ImageResponse(["http://h/a.png"], NASTY)), id="a response"),
     pytest.param(lambda: markdown_text(NASTY), id="Markdown"),
     pytest.param(lambda: bundles([display.parameters(stranger(), {"more": NASTY})]), id="parameters"),
@@ -105,7 +114,7 @@ SURFACES: list[Any] = [
     pytest.param(lambda: [str(one := recalled()), one.described(), one.cell, one.call], id="a stranger's recipe"),
     pytest.param(lambda: [str(one := recalled_of_ours()), one.described(), one.cell, one.call], id="its record"),
     pytest.param(lambda: json.dumps(recalled_of_ours().as_dict(), indent=1), id="info --json"),
-    pytest.param(lambda: [prompt.command(stranger()), prompt.cell("fox", space="a/b\u202e")], id="a cell"),
+    pytest.param(lambda: [write_command(stranger()), write_cell("fox", space="a/b\u202e")], id="a cell"),
     pytest.param(lambda: json.dumps(sent.sanitize({NASTY: [NASTY, {NASTY: NASTY}]}), ensure_ascii=False), id="sent"),
 ]  # fmt: skip
 
@@ -125,9 +134,9 @@ def test_a_strangers_words_steer_nothing(surface: Callable[[], Any], capsys: pyt
     [
         pytest.param(lambda: display.parameters(stranger(), {"more": NASTY}).data["text/html"], id="parameters"),
         pytest.param(lambda: a_report()._repr_html_(), id="verify"),
-        pytest.param(lambda: overview.table(a_sweep().axes, a_sweep()._shown()).data["text/html"], id="a sweep"),
+        pytest.param(lambda: sheet_output.table(a_sweep().axes, a_sweep()._shown()).data["text/html"], id="a sweep"),
         pytest.param(lambda: History([an_image()], [NASTY])._repr_html_(), id="the history"),
-        pytest.param(lambda: html_of(Status(NASTY)), id="progress"),
+        pytest.param(lambda: html_of(ProgressLine(NASTY)), id="progress"),
     ],
 )
 def test_mathjax_finds_nothing_outside_of_what_it_skips(page: Callable[[], str]) -> None:
@@ -137,8 +146,8 @@ def test_mathjax_finds_nothing_outside_of_what_it_skips(page: Callable[[], str])
 
 def test_a_prompt_of_ones_own_language_is_shown_as_it_is() -> None:
     made = record(prompt=OWN)
-    assert OWN in notes.without_controls(OWN)
-    assert OWN in prompt.command(made)
+    assert OWN in without_controls(OWN)
+    assert OWN in write_command(made)
     for kind in ("text/html", "text/markdown", "text/plain"):
         assert " ".join(OWN.split())[:7] in display.parameters(made).data[kind]
 
@@ -146,7 +155,7 @@ def test_a_prompt_of_ones_own_language_is_shown_as_it_is() -> None:
 def test_a_panels_status_holds_no_controls() -> None:
     line = StatusLine(lambda: 0)
     try:
-        line.draw(Status(NASTY))
+        line.draw(ProgressLine(NASTY))
         line.fail(RuntimeError(NASTY))
         assert STEERING.search(line.widget.value + line.text) is None
     finally:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flux_magic.errors import ResponseError, SpaceAsleep, SpaceBroken, SpaceNotFound, SpacePaused
-from flux_magic.providers.answer import Answer, check_login
-from flux_magic.providers.hub import address, check_page, check_stage
+from flux_magic.providers.gradio.hub import address, check_page, check_stage
+from flux_magic.providers.http.response import Answer, check_login
 from tests.support.growth import assert_linear
 
 

@@ -7,7 +7,7 @@ import inspect
 import pytest
 from ipywidgets import Checkbox, IntSlider, interactive
 
-from flux_magic.interact import interactable
+from flux_magic.client.interact import interactable
 from tests.unit.samples import python
 
 SIGNATURE = "import inspect, flux_magic; print(inspect.signature(flux_magic.generate))"

@@ -7,7 +7,7 @@ import tempfile
 
 import pytest
 
-from flux_magic.local import LocalSpace
+from flux_magic.providers.local import LocalSpace
 
 
 def test_reading_what_it_says_does_not_move_where_it_writes() -> None:

@@ -1,4 +1,4 @@
-"""The blocking calls for several images: `flux_magic.many`, and what a tally makes of them."""
+"""The blocking calls for several images: `flux_magic.client.many`, and what a tally makes of them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from flux_magic import api, many, progress, settings
+from flux_magic.client import blocking, many, progress
+from flux_magic.client.batch import Tally
 from flux_magic.errors import Incomplete, InvalidRequest, QuotaExceeded, SpaceError, StoreError
-from flux_magic.generation import ImageFile
-from flux_magic.generations import Generations
-from flux_magic.settings import Settings
-from flux_magic.sweeps import sweep, template
-from flux_magic.tally import Tally
+from flux_magic.parameters import settings
+from flux_magic.parameters.settings import Settings
+from flux_magic.results.generation import ImageFile
+from flux_magic.results.generations import Generations
+from flux_magic.sweeps.requests import sweep, template
 from flux_magic.types import ImageRequest, Running
 from tests.support.limits import PATIENCE
 from tests.unit.samples import generation, opened
@@ -49,10 +50,10 @@ def requests(count: int) -> Iterator[ImageRequest]:
 
 @pytest.mark.usefixtures("painter")
 def test_many_are_given_as_they_finish_and_are_in_the_history() -> None:
-    api.history.clear()
+    blocking.history.clear()
     made = list(many.generate_many(requests(9)))
     assert sorted(one.request.seed for one in made) == list(range(9))
-    assert list(api.history) == made
+    assert list(blocking.history) == made
 
 
 def test_a_slow_caller_holds_the_others_up(painter: type[Painter]) -> None:
@@ -168,7 +169,7 @@ def test_the_bar_sees_every_event_and_the_sheet(monkeypatch: pytest.MonkeyPatch)
             super().__init__()
             papers.append(self)
 
-    monkeypatch.setattr(progress, "PATIENCE", 0)
+    monkeypatch.setattr(progress, "BAR_DELAY", 0)
     monkeypatch.setattr(progress, "_screen", Kept)
     many.sweep("a fox", seed=[1, 2], steps=[3])
     (paper,) = papers

@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from flux_magic.merge import merged
+from flux_magic.client.merge import merged
 from tests.support.space import run
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from flux_magic import metadata, picture
 from flux_magic.errors import NotAnImage
-from flux_magic.metadata import Written
+from flux_magic.images import codecs, metadata
+from flux_magic.images.metadata import Written
 from tests.unit.samples import drawing, encoded, python
 
 NATIVE = {
@@ -92,7 +92,7 @@ def carried(prompt: str, **changes: Any) -> Written:
 
 def fits(data: bytes, prompt: str) -> bool:
     """Whether A1111's text finds room: in a JPEG it has 64 KiB."""
-    return picture.media_type_of(data) != "image/jpeg" or len(text_of(prompt).encode("utf-16-be")) < 65_000
+    return codecs.media_type_of(data) != "image/jpeg" or len(text_of(prompt).encode("utf-16-be")) < 65_000
 
 
 every_file = pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, data in FILES.items()])
@@ -116,7 +116,7 @@ def test_what_is_embedded_is_read_back_and_no_pixel_changes(data: bytes, prompt:
     found = metadata.read(made)
     assert found.record == carried(prompt).record
     assert found.parameters == (text_of(prompt) if fits(data, prompt) else "")
-    assert picture.describe(made).digest == picture.describe(data).digest
+    assert codecs.describe(made).digest == codecs.describe(data).digest
 
 
 @given(files, carrieds())
@@ -145,7 +145,7 @@ def test_a_bare_file_carries_nothing_and_shows_the_same(data: bytes) -> None:
     comment = {"JPEG comment": "a comment"} if b"a comment" in data else {}
     assert metadata.read(bare) == metadata.Found(texts=comment)
     assert not opened(bare).getexif()
-    assert picture.describe(bare).digest == picture.describe(data).digest
+    assert codecs.describe(bare).digest == codecs.describe(data).digest
 
 
 @pytest.mark.parametrize("rest", [pytest.param(b"behind the end", id="even"), pytest.param(b"\0PK", id="odd")])
@@ -210,7 +210,7 @@ def test_what_is_no_picture_is_named() -> None:
 
 
 def test_the_package_is_imported_without_pillow() -> None:
-    assert python("import sys, flux_magic.metadata; print('PIL' in sys.modules, 'pyexpat' in sys.modules)") == (
+    assert python("import sys, flux_magic.images.metadata; print('PIL' in sys.modules, 'pyexpat' in sys.modules)") == (
         "False False\n"
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from PIL import Image, PngImagePlugin
 
-from flux_magic import metadata, picture
+from flux_magic.images import codecs, metadata
 from tests.unit.samples import drawing, encoded
 from tests.unit.test_metadata import FILES, NATIVE, carried, exif, opened, text_of
 
@@ -172,7 +172,7 @@ def test_a_jpeg_without_its_usual_head_begins_with_the_texts() -> None:
     data = b"\xff\xd8" + NATIVE["JPEG"][20:]
     made = metadata.embed(data, carried("a red fox"))
     assert [marker for marker, _body in segments_of_jpeg(made)][:2] == [0xE1, 0xE1]
-    assert picture.describe(made).digest == picture.describe(data).digest
+    assert codecs.describe(made).digest == codecs.describe(data).digest
 
 
 def test_fill_bytes_before_a_jpegs_segments_stay() -> None:

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from flux_magic import metadata
 from flux_magic.errors import NotAnImage
+from flux_magic.images import metadata
 from tests.support.growth import assert_linear
 from tests.unit.samples import encoded
 from tests.unit.test_metadata import FILES, NATIVE, carried

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_magic import metadata
+from flux_magic.images import metadata
 from tests.support.limits import PROGRAM
 from tests.unit.test_metadata import NATIVE, PROMPTS, WITH_EXIF, carried, every_prompt, fits, prompts, text_of
 

@@ -8,7 +8,7 @@ from tests.unit.samples import python
 
 HEAD = """
 import asyncio, signal, threading
-from flux_magic import runner
+from flux_magic.client import runner
 nest = runner.get("nest")
 async def twice(number):
     await asyncio.sleep(0)

@@ -21,13 +21,16 @@ from ipywidgets import Widget
 from PIL import Image, PngImagePlugin
 
 import flux_magic
-from flux_magic import api, keepsake, metadata, picture, settings
+from flux_magic.client import blocking
 from flux_magic.errors import FluxError, InvalidRequest, NotAnImage, RecordError
-from flux_magic.generation import Generation
-from flux_magic.origin import Recalled, recall, recalled, recalled_from
-from flux_magic.panel import Panel
-from flux_magic.record import Carried
-from flux_magic.store import Store, exported_path, write
+from flux_magic.images import codecs, metadata
+from flux_magic.jupyter.panel import Panel
+from flux_magic.parameters import settings
+from flux_magic.records import embedding
+from flux_magic.records.record import Carried
+from flux_magic.records.store import Store, exported_path, write
+from flux_magic.results.generation import Generation
+from flux_magic.results.recall import Recalled, recall, recalled, recalled_from
 from flux_magic.types import Record
 from tests.unit.samples import drawing, encoded, generation, record
 from tests.unit.scripted import close, installed
@@ -122,7 +125,7 @@ def test_a_record_beside_a_file_that_is_not_its_own_tells_nothing(tmp_path: Path
 
 def test_a_file_in_the_folder_beside_a_notebook_is_known(tmp_path: Path) -> None:
     made = generation(*NATIVE.values())
-    inside = [keepsake.restorable(file.data, made.record, place) for place, file in enumerate(made.files)]
+    inside = [embedding.restorable(file.data, made.record, place) for place, file in enumerate(made.files)]
     stored = write(exported_path(tmp_path, made.record), made.record, inside)
     for path, data in zip(stored.files, NATIVE.values(), strict=True):
         found = recall(path)
@@ -180,7 +183,7 @@ def carrying(data: bytes, record_text: str, parameters: str = "") -> bytes:
 
 def test_a_picture_that_cannot_be_decoded_any_more_is_called_altered() -> None:
     made = generation()
-    carried = Carried(made.record, keepsake.copy_of(made.data, made.record, 0))
+    carried = Carried(made.record, embedding.copy_of(made.data, made.record, 0))
     broken = made.data.replace(b"IDAT", b"IDAX")
     found = recalled_from(carrying(broken, json.dumps(carried.as_dict())), "fox.png")
     assert "altered" in found.unmatched[0]
@@ -203,7 +206,7 @@ def test_an_unknown_seed_is_said_and_left_out_of_the_cell(tmp_path: Path) -> Non
 
 def test_a_record_that_no_request_can_have_made_still_gives_its_cell() -> None:
     made = replace(generation().record, prompt=" ")
-    inside, _ = keepsake.with_record(encoded(), made, 0)
+    inside, _ = embedding.with_record(encoded(), made, 0)
     found = recalled_from(inside, "fox.png")
     assert (found.record, found.generation) == (made, None)
     assert asked_by(found.cell) == requested(made)
@@ -454,7 +457,7 @@ def test_a_text_of_100_mb_is_refused_in_one_clear_line(tmp_path: Path, *, packed
 
 def test_a_bomb_with_a_record_is_called_altered_and_never_decoded() -> None:
     made = generation()
-    carried = Carried(made.record, keepsake.copy_of(made.data, made.record, 0))
+    carried = Carried(made.record, embedding.copy_of(made.data, made.record, 0))
     found = recalled_from(carrying(bomb(), json.dumps(carried.as_dict())), "bomb.png")
     assert "altered" in found.unmatched[0]
 
@@ -500,9 +503,9 @@ def test_an_image_behind_a_url_is_fetched_and_a_password_there_is_not_shown(monk
 
     async def fetched(url: str, _settings: settings.Settings) -> bytes:
         asked.append(url)
-        return keepsake.with_record(encoded(), generation().record, 0)[0]
+        return embedding.with_record(encoded(), generation().record, 0)[0]
 
-    monkeypatch.setattr(api, "_fetched", fetched)
+    monkeypatch.setattr(blocking, "_fetched", fetched)
     monkeypatch.setenv("FLUX_MAGIC_REPLAY", "auto")
     found = flux_magic.recall("HTTPS://user:password@space.example/fox.png")
     assert asked == ["HTTPS://user:password@space.example/fox.png"]
@@ -523,7 +526,7 @@ def opened(what: Recalled, **options: Any) -> Iterator[Panel]:
 @pytest.fixture
 def _panels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     installed(monkeypatch)
-    api.history.clear()
+    blocking.history.clear()
     before = set(Widget.get_manager_state()["state"])
     yield
     assert set(Widget.get_manager_state()["state"]) == before
@@ -558,15 +561,15 @@ def test_a_recalled_image_is_asked_for_by_its_cell_and_gives_the_same_request(
     again = asyncio.run(flux_magic.Client().generate(**asked_by(recall(path).cell), store=False))
     assert isinstance(again, Generation)
     assert again.request == replace(first.request, typed=None)
-    assert again.digest == first.digest == picture.describe(path.read_bytes()).digest
+    assert again.digest == first.digest == codecs.describe(path.read_bytes()).digest
 
 
 def test_nobody_can_say_of_a_link_whether_it_was_altered() -> None:
-    assert keepsake.is_untouched(encoded(), Carried(record())) is None
+    assert embedding.is_untouched(encoded(), Carried(record())) is None
 
 
 def test_what_is_known_is_told_in_lines_and_as_json() -> None:
-    inside, _ = keepsake.with_record(encoded(), record(requested_space="local", space="local:1", seed=None), 0)
+    inside, _ = embedding.with_record(encoded(), record(requested_space="local", space="local:1", seed=None), 0)
     found = recalled_from(inside, "fox.png")
     lines = found.described().split("\n")
     assert lines[0] == "fox.png"

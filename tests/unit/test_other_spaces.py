@@ -11,17 +11,19 @@ from typing import Any, ClassVar
 
 import pytest
 
-from flux_magic import keepsake, metadata, settings
-from flux_magic.client import Client
-from flux_magic.generation import Generation
-from flux_magic.origin import recall
-from flux_magic.prompt import command
-from flux_magic.providers import hub
-from flux_magic.record import contradiction, from_dict, key_of, replay_key
-from flux_magic.sent import sanitize
-from flux_magic.store import Store
+from flux_magic.client.client import Client
+from flux_magic.images import metadata
+from flux_magic.parameters import settings
+from flux_magic.providers.gradio import hub
+from flux_magic.records import embedding
+from flux_magic.records.command import write_command
+from flux_magic.records.record import contradiction, from_dict, key_of, replay_key
+from flux_magic.records.sent import sanitize
+from flux_magic.records.store import Store
+from flux_magic.results.generation import Generation
+from flux_magic.results.recall import recall
 from flux_magic.types import STAND_IN, Record
-from flux_magic.verify.cause import differences
+from flux_magic.verify.verdict import differences
 from tests.support.hostile import Script, hostile_beside, told
 from tests.unit.samples import encoded, record
 from tests.unit.scripted import Scripted, installed
@@ -46,7 +48,7 @@ def provider(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Scripted]:
         def sent(self) -> Mapping[str, object]:
             return self.extra
 
-    for asker in ("client", "job"):
+    for asker in ("client.client", "client.job"):
         monkeypatch.setattr(f"flux_magic.{asker}.get_provider", lambda _model: Mine)
     return Mine
 
@@ -134,11 +136,11 @@ def test_what_is_shown_and_embedded_says_the_same(tmp_path: Path) -> None:
     assert "Model: unknown (Space a/b)," in inside.parameters
     assert "AISystemUsed>unknown (Space a/b)<" in inside.xmp
     assert "trainedAlgorithmicMedia" in inside.xmp, "that a machine made it is known"
-    carried = keepsake.read(path.read_bytes())
+    carried = embedding.read(path.read_bytes())
     assert carried is not None
     assert carried.record == fox.record
     said = recall(path)
-    assert said.cell == command(fox.record) == "%%flux --steps 2 --seed 1 --size 768x768 --space a/b\na fox"
+    assert said.cell == write_command(fox.record) == "%%flux --steps 2 --seed 1 --size 768x768 --space a/b\na fox"
     assert "guidance_scale=3.5" in said.described()
 
 

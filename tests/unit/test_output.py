@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from flux_magic import prompt
 from flux_magic.cli import main
-from flux_magic.extension import load, unload
-from flux_magic.notes import note
-from flux_magic.progress import Status, Terminal
+from flux_magic.client.progress import ProgressLine, Terminal
+from flux_magic.jupyter.extension import load, unload
+from flux_magic.records.command import write_command
+from flux_magic.results.notes import note
 from tests.unit.samples import encoded, generation, notebook, python, record
 
 PROMPT = "画 of a café, 🦊"
@@ -65,7 +65,7 @@ def test_every_encoding_takes_what_made_an_image(monkeypatch: pytest.MonkeyPatch
         code, text = said(monkeypatch, encoding, "info", image)
         assert code == 0
         if encoding.startswith("utf"):
-            assert text.endswith(f"\n{prompt.command(record(prompt=PROMPT))}\n")
+            assert text.endswith(f"\n{write_command(record(prompt=PROMPT))}\n")
         else:  # a cell with escapes would ask for another prompt: Python does not
             call = ast.parse(text[text.index("import flux_magic") :]).body[-1]
             assert isinstance(call, ast.Expr)
@@ -124,7 +124,7 @@ def test_a_note_and_a_bar_lose_no_image_to_an_encoding(monkeypatch: pytest.Monke
     monkeypatch.setattr(sys, "stderr", stream)
     note(f"{PROMPT} sent")
     bar = Terminal()
-    bar.draw(Status(f"the Space says: {PROMPT}"))
+    bar.draw(ProgressLine(f"the Space says: {PROMPT}"))
     bar.clear()
     written: Any = stream.buffer
     assert written.getvalue().startswith(rb"note: \u753b of a caf\xe9, \U0001f98a sent")
@@ -132,7 +132,9 @@ def test_a_note_and_a_bar_lose_no_image_to_an_encoding(monkeypatch: pytest.Monke
 
 
 def test_without_stderr_nothing_is_lost() -> None:
-    assert python("import sys; sys.stderr = None; from flux_magic.progress import bar\nwith bar(1): print('made')")
+    assert python(
+        "import sys; sys.stderr = None; from flux_magic.client.progress import bar\nwith bar(1): print('made')"
+    )
 
 
 def test_in_a_terminal_the_extension_lets_every_text_be_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -72,8 +72,8 @@ def test_an_unknown_name_is_no_attribute(name: str) -> None:
 
 def test_every_error_is_to_be_had_from_the_package() -> None:
     from flux_magic import errors
-    from flux_magic.panel import InvalidTrait
-    from flux_magic.usage import UsageError
+    from flux_magic.jupyter.panel import InvalidTrait
+    from flux_magic.jupyter.usage import UsageError
 
     kinds: list[type] = [InvalidTrait, UsageError]
     kinds += [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.FluxError)]

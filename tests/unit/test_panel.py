@@ -20,13 +20,15 @@ from ipywidgets import IntSlider, Widget
 from traitlets import Int, TraitError, link
 
 import flux_magic
-from flux_magic import api, in_hand, keepsake, settings
+from flux_magic.client import blocking
 from flux_magic.errors import InvalidRequest, QuotaExceeded, SpaceError, TimedOut
-from flux_magic.generation import Generation
-from flux_magic.generations import Generations
-from flux_magic.panel import Panel, strip
-from flux_magic.settings import Settings
-from flux_magic.types import MAX_SEED, ImageRequest, Queued, Running, Waiting
+from flux_magic.jupyter.panel import Panel, thumbnails
+from flux_magic.parameters import settings
+from flux_magic.parameters.settings import MAX_SEED, Settings
+from flux_magic.records import embedding, in_hand
+from flux_magic.results.generation import Generation
+from flux_magic.results.generations import Generations
+from flux_magic.types import ImageRequest, Queued, Running, Waiting
 from tests.support.limits import PATIENCE
 from tests.unit.samples import encoded, generation
 from tests.unit.scripted import Scripted, answer, close, installed
@@ -166,7 +168,7 @@ def test_a_press_makes_an_image_and_tells_how_it_went(provider: type[Scripted]) 
     panel.generate()
     made = image(panel)
     assert requests(provider)[0].seed == made.seed == 5
-    assert list(api.history) == [made]
+    assert list(blocking.history) == [made]
     assert busy == [False, True, False]
     assert cancel == [True, False, True]
     assert any("2nd of 3 in the queue" in said for said in seen)
@@ -281,7 +283,7 @@ def test_the_space_of_a_strangers_image_is_not_asked_before_a_press(
         asked.append(settings.space)
         return {"steps": (1, 10**308)}
 
-    monkeypatch.setattr(api, "bounds", bounds)
+    monkeypatch.setattr(blocking, "bounds", bounds)
     stranger = make(generation(encoded(), requested_space="stranger/space"))
     make(generation(encoded(), requested_space="stranger/space"), space="stranger/space")
     until(lambda: len(asked) == 1)
@@ -509,7 +511,7 @@ def test_a_spaces_bounds_are_the_sliders(monkeypatch: pytest.MonkeyPatch) -> Non
             asked.append(resolved.space)
         return {"width": (250, 1030), "height": (250, 1030), "steps": (1, 8), "seed": (0, 9)}
 
-    monkeypatch.setattr(api, "bounds", bounds)
+    monkeypatch.setattr(blocking, "bounds", bounds)
     panel = make(width=2048, steps=20, space="c/d")
     until(lambda: panel._controls.steps.max == 8)
     assert (panel._controls.width.min, panel._controls.width.max) == (256, 1024)
@@ -530,7 +532,7 @@ def test_what_was_wrong_with_a_space_is_gone_with_another_one(monkeypatch: pytes
             raise SpaceError("it is not there")
         return {"width": (300, 301), "height": (256, 1024), "steps": (5, 1)}
 
-    monkeypatch.setattr(api, "bounds", bounds)
+    monkeypatch.setattr(blocking, "bounds", bounds)
     panel = make(space="gone/one")
     until(lambda: text(panel) == "SpaceError: it is not there")
     panel.space = "a/b"
@@ -547,7 +549,7 @@ def test_an_observer_that_fails_keeps_no_slider_from_its_bounds(monkeypatch: pyt
         go.wait(PATIENCE)
         return {"steps": (1, 8)}
 
-    monkeypatch.setattr(api, "bounds", bounds)
+    monkeypatch.setattr(blocking, "bounds", bounds)
     panel = make(steps=20)
     panel.observe(lambda _: 1 / 0, "steps")
     go.set()
@@ -588,10 +590,10 @@ def test_a_result_whose_model_is_gone_is_shown_all_the_same() -> None:
 
 
 def test_a_strip_starts_with_the_sessions_images_and_holds_fifty() -> None:
-    for number in range(strip.MOST + 5):
+    for number in range(thumbnails.MOST + 5):
         flux_magic.generate("a hen", seed=number, quiet=True)
     panel = make(seed=7)
-    until(lambda: len(panel._strip) == strip.MOST == 50)
+    until(lambda: len(panel._strip) == thumbnails.MOST == 50)
     seeds = [item.children[1].description for item in panel._strip.widget.children]
     assert (seeds[0], seeds[-1]) == ("seed 54", "seed 5")
     models = len(Widget.get_manager_state()["state"])
@@ -608,7 +610,7 @@ def test_no_panel_is_kept_once_it_is_closed() -> None:
     panel.close()
     gone = weakref.ref(panel)
     del panel
-    api.history.clear()
+    blocking.history.clear()
 
     def collected() -> bool:
         gc.collect()
@@ -621,7 +623,7 @@ def test_a_panel_that_is_closed_while_its_strip_fills_leaves_nothing() -> None:
     made = flux_magic.generate("a hen", quiet=True)
     assert isinstance(made, Generation)
     for _ in range(10):
-        api.history.extend([made] * 20)
+        blocking.history.extend([made] * 20)
         Panel(prompt="a fox").close()
 
 
@@ -664,7 +666,7 @@ def test_save_writes_the_image_on_view(tmp_path: Path, monkeypatch: pytest.Monke
     made = image(panel)
     panel._keeper.save.click()
     assert text(panel) == f"saved pictures/a-fox-1-{made.digest[:12]}.png"
-    assert (tmp_path / "pictures" / f"a-fox-1-{made.digest[:12]}.png").read_bytes() == keepsake.with_record(
+    assert (tmp_path / "pictures" / f"a-fox-1-{made.digest[:12]}.png").read_bytes() == embedding.with_record(
         made.data, made.record, 0
     )[0]
     panel._keeper.path.value = "fox.bmp"
@@ -700,7 +702,7 @@ def test_an_error_of_a_space_that_is_no_more_asked_is_not_told(monkeypatch: pyte
             raise SpaceError("too late")
         return {}
 
-    monkeypatch.setattr(api, "bounds", bounds)
+    monkeypatch.setattr(blocking, "bounds", bounds)
     panel = make(space="slow/one")
     assert asked.wait(PATIENCE)
     panel.space = "other/one"
@@ -717,7 +719,7 @@ def test_a_strip_leaves_out_what_the_store_has_no_more(tmp_path: Path, monkeypat
     assert gone.path is not None
     gone.path.unlink()
     in_hand.drop(gone.path)
-    monkeypatch.setattr(api, "history", deque([gone, there]))
+    monkeypatch.setattr(blocking, "history", deque([gone, there]))
     panel, end = make(), time.monotonic() + PATIENCE
     while not len(panel._strip) and time.monotonic() < end:
         time.sleep(0.01)

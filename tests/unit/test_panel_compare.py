@@ -12,14 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_magic import api, cell, progress, prompt, settings
+from flux_magic.client import blocking, progress
 from flux_magic.errors import Incomplete, InvalidRequest, NotInStore, QuotaExceeded, SpaceError
-from flux_magic.generation import Generation
-from flux_magic.generations import Generations
-from flux_magic.magics import _panel_options
-from flux_magic.panel import Panel
-from flux_magic.panel.compare import cell_of
-from flux_magic.sweeps import Axis, Template, sweep
+from flux_magic.jupyter import cell
+from flux_magic.jupyter.magics import _panel_options
+from flux_magic.jupyter.panel import Panel
+from flux_magic.jupyter.panel.compare import cell_of
+from flux_magic.parameters import grammar, settings
+from flux_magic.results.generation import Generation
+from flux_magic.results.generations import Generations
+from flux_magic.sweeps.requests import Axis, Template, sweep
 from flux_magic.types import ImageRequest, Running
 from tests.support.limits import PATIENCE
 from tests.unit import test_panel
@@ -85,7 +87,7 @@ def test_every_combination_is_made_and_the_rest_is_as_the_sliders_say(provider: 
     assert {one.record.requested_space for one in made} == {"a/b"}
     assert made.axes == (Axis("seed", (1, 2, 3)), Axis("steps", (1, 4)))
     assert made.missing == {}
-    assert sorted(one.digest for one in api.history) == sorted(one.digest for one in made)
+    assert sorted(one.digest for one in blocking.history) == sorted(one.digest for one in made)
     assert re.fullmatch(r"done in \d\.\d s", text(panel))
     assert panel.generation is None
 
@@ -148,7 +150,7 @@ def test_what_cannot_be_asked_for_is_told_at_once() -> None:
 
 
 def test_steps_that_the_space_does_not_take_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "bounds", lambda _settings: {"steps": (1, 8)})
+    monkeypatch.setattr(blocking, "bounds", lambda _settings: {"steps": (1, 8)})
     panel = make(compare_steps="4,8,12,16")
     until(lambda: panel._controls.steps.max == 8)
     with pytest.raises(InvalidRequest, match=r"^Steps 12: this Space takes 1 to 8$"):
@@ -177,7 +179,7 @@ def test_the_fields_and_the_traits_follow_each_other_and_a_press_compares(provid
 def test_as_many_are_made_at_once_as_is_configured_and_the_status_line_tells_of_them(
     provider: type[Scripted], scripted: Callable[[Script], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "PATIENCE", 0)
+    monkeypatch.setattr(progress, "BAR_DELAY", 0)
     running: set[int] = set()
     most: list[int] = []
 
@@ -270,7 +272,7 @@ def test_what_would_fail_for_all_ends_the_comparison(provider: type[Scripted]) -
 def test_cancel_keeps_what_is_finished_on_the_sheet(
     provider: type[Scripted], scripted: Callable[[Script], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "PATIENCE", 0)
+    monkeypatch.setattr(progress, "BAR_DELAY", 0)
     scripted(lambda asked: [answer()] if asked.seed < 3 else [Running(1, 50), LONG, answer()])
     panel = make(compare_seeds="1..4")
     panel.compare()
@@ -287,7 +289,7 @@ def test_cancel_keeps_what_is_finished_on_the_sheet(
 def test_a_sheet_that_was_cancelled_before_it_had_an_image_leaves_what_was_there(
     scripted: Callable[[Script], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "PATIENCE", 0)
+    monkeypatch.setattr(progress, "BAR_DELAY", 0)
     scripted(lambda _asked: [Running(1, 50), LONG, answer()])
     before = generation(encoded(), prompt="a hen")
     panel = make(before, compare_seeds="1..4")
@@ -304,7 +306,7 @@ def test_a_sheet_that_was_cancelled_before_it_had_an_image_leaves_what_was_there
 def test_closing_ends_a_comparison_and_leaves_nothing(
     provider: type[Scripted], scripted: Callable[[Script], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "PATIENCE", 0)
+    monkeypatch.setattr(progress, "BAR_DELAY", 0)
     scripted(lambda asked: [answer()] if asked.seed == 1 else [Running(1, 50), LONG, answer()])
     panel = make(compare_seeds="1..4")
     panel.compare()
@@ -318,7 +320,7 @@ def test_closing_ends_a_comparison_and_leaves_nothing(
 def test_the_sheet_fills_in_until_something_else_is_brought_back(
     scripted: Callable[[Script], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "PATIENCE", 0)
+    monkeypatch.setattr(progress, "BAR_DELAY", 0)
     monkeypatch.setattr(progress, "SHEET_PAUSE", 0)
     go = threading.Event()
 
@@ -514,7 +516,7 @@ def test_the_magics_line_fills_the_fields() -> None:
 
 @given(st.lists(st.integers(0, 99), min_size=2, max_size=9, unique=True))
 def test_several_values_are_read_as_they_are_written(values: list[int]) -> None:
-    assert prompt.value_of("seed", prompt.written(values), "Seeds") == tuple(values)
+    assert grammar.value_of("seed", grammar.written(values), "Seeds") == tuple(values)
 
 
 @pytest.mark.parametrize(
@@ -529,4 +531,4 @@ def test_several_values_are_read_as_they_are_written(values: list[int]) -> None:
     ],
 )
 def test_several_values_are_written_short(values: tuple[Any, ...], text: str) -> None:
-    assert prompt.written(values) == text
+    assert grammar.written(values) == text

@@ -14,9 +14,9 @@ from flux_magic.errors import (
     SpaceError,
     TokenRefused,
 )
-from flux_magic.providers.answer import StatusError
 from flux_magic.providers.base import Limits
-from flux_magic.providers.patience import Patience
+from flux_magic.providers.http.response import StatusError
+from flux_magic.providers.http.retry import Patience
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops, ImageCms, ImageStat
 
-from flux_magic import picture
 from flux_magic.errors import InvalidRequest, NotAnImage
+from flux_magic.images import codecs
 from tests.unit.samples import NO_AVIF, digest_of, drawing, encoded, opened
 
 
@@ -43,46 +43,46 @@ def distance(one: Image.Image, other: Image.Image) -> float:
     ],
 )
 def test_the_first_bytes_tell_the_media_type(data: bytes, media_type: str | None) -> None:
-    assert picture.media_type_of(data) == media_type
-    assert picture.media_type_of(data[:12]) == media_type
+    assert codecs.media_type_of(data) == media_type
+    assert codecs.media_type_of(data[:12]) == media_type
 
 
 @pytest.mark.parametrize(
     ("media_type", "suffix"), [("image/png", ".png"), ("image/jpeg", ".jpg"), ("image/webp", ".webp")]
 )
 def test_a_media_type_has_its_usual_suffix(media_type: str, suffix: str) -> None:
-    assert picture.suffix_of(media_type) == suffix
+    assert codecs.suffix_of(media_type) == suffix
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1"])
 def test_the_digest_is_over_a_tag_the_size_and_the_rgba_pixels(mode: str) -> None:
-    found = picture.describe(encoded("png", mode))
+    found = codecs.describe(encoded("png", mode))
     assert found.digest == digest_of(opened(encoded("png", mode)))
     assert (found.width, found.height, found.media_type) == (8, 6, "image/png")
 
 
 def test_the_digest_of_one_white_pixel_is_as_written_down() -> None:
     whole = b"flux_magic pixels 1\n" + bytes([0, 0, 0, 1, 0, 0, 0, 1]) + b"\xff\xff\xff\xff"
-    assert picture.pixel_digest(Image.new("L", (1, 1), 255)) == hashlib.sha256(whole).hexdigest()
+    assert codecs.pixel_digest(Image.new("L", (1, 1), 255)) == hashlib.sha256(whole).hexdigest()
 
 
 def test_the_digest_is_of_the_pixels_and_not_of_their_encoding() -> None:
     small, large = encoded("png"), encoded("png", compress_level=0)
     lossless = encoded("webp", lossless=True)
     assert small != large
-    assert len({picture.describe(data).digest for data in (small, large, lossless)}) == 1
-    assert picture.describe(small).sha256 == hashlib.sha256(small).hexdigest()
+    assert len({codecs.describe(data).digest for data in (small, large, lossless)}) == 1
+    assert codecs.describe(small).sha256 == hashlib.sha256(small).hexdigest()
 
 
 def test_other_pixels_and_another_shape_have_another_digest() -> None:
     plain = [Image.new("RGB", size) for size in ((2, 3), (3, 2), (6, 1))]
-    assert len({picture.pixel_digest(image) for image in [*plain, drawing(), drawing(colour=1)]}) == 5
+    assert len({codecs.pixel_digest(image) for image in [*plain, drawing(), drawing(colour=1)]}) == 5
 
 
 def test_only_the_first_frame_counts() -> None:
     frames = [drawing(colour=200), drawing(colour=90)]
     moving = encoded("webp", save_all=True, append_images=frames, lossless=True)
-    assert picture.describe(moving).digest == digest_of(drawing())
+    assert codecs.describe(moving).digest == digest_of(drawing())
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_only_the_first_frame_counts() -> None:
 )
 def test_what_cannot_be_decoded_is_not_an_image(data: bytes, words: str) -> None:
     with pytest.raises(NotAnImage, match=words):
-        picture.describe(data)
+        codecs.describe(data)
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpeg", "webp"])
@@ -114,7 +114,7 @@ def test_a_picture_damaged_anywhere_is_decoded_or_not_an_image(suffix: str) -> N
     for place in range(12, len(whole)):
         damaged = whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]
         try:
-            assert len(picture.describe(damaged).digest) == 64
+            assert len(codecs.describe(damaged).digest) == 64
         except NotAnImage as error:
             assert len(str(error).splitlines()) <= 3  # noqa: PT017 - either end is right
 
@@ -128,7 +128,7 @@ def test_a_picture_damaged_anywhere_is_decoded_or_not_an_image(suffix: str) -> N
     ],
 )
 def test_png_and_jpeg_are_embedded_as_delivered(data: bytes, media_type: str) -> None:
-    assert picture.for_notebook(data, None) == (media_type, data)
+    assert codecs.for_notebook(data, None) == (media_type, data)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +143,8 @@ def test_png_and_jpeg_are_embedded_as_delivered(data: bytes, media_type: str) ->
     ],
 )
 def test_webp_is_embedded_as_jpeg_where_it_is_lossy_and_else_as_png(data: bytes, media_type: str) -> None:
-    found, embedded = picture.for_notebook(data, None)
-    assert found == picture.media_type_of(embedded) == media_type
+    found, embedded = codecs.for_notebook(data, None)
+    assert found == codecs.media_type_of(embedded) == media_type
     assert distance(opened(embedded), opened(data)) < 3
     if media_type == "image/png":
         assert digest_of(opened(embedded)) == digest_of(opened(data))
@@ -156,15 +156,15 @@ def test_a_png_has_the_very_pixels_of_the_lossless_webp(size: tuple[int, int], m
     for made in (drawing(mode, size=size), Image.effect_noise(size, 200).convert(mode)):
         out = io.BytesIO()
         made.save(out, "WEBP", lossless=True, exact=True)
-        assert picture.keeps_pixels(out.getvalue(), "image/png")
-        _, embedded = picture.for_notebook(out.getvalue(), None)
+        assert codecs.keeps_pixels(out.getvalue(), "image/png")
+        _, embedded = codecs.for_notebook(out.getvalue(), None)
         assert opened(embedded).mode == opened(out.getvalue()).mode
         assert opened(embedded).tobytes() == opened(out.getvalue()).tobytes()
 
 
 def test_a_colour_profile_goes_along_into_a_png() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    _, embedded = picture.for_notebook(encoded("webp", lossless=True, icc_profile=profile), None)
+    _, embedded = codecs.for_notebook(encoded("webp", lossless=True, icc_profile=profile), None)
     assert opened(embedded).info["icc_profile"] == profile
 
 
@@ -173,7 +173,7 @@ def test_a_colour_profile_goes_along_into_a_png() -> None:
 )
 def test_a_webp_without_a_picture_is_not_taken_for_a_lossy_one(data: bytes) -> None:
     with pytest.raises(NotAnImage):
-        picture.for_notebook(data, None)
+        codecs.for_notebook(data, None)
 
 
 @pytest.mark.parametrize(
@@ -181,13 +181,13 @@ def test_a_webp_without_a_picture_is_not_taken_for_a_lossy_one(data: bytes) -> N
 )
 @pytest.mark.parametrize("inline", ["png", "jpeg"])
 def test_inline_chooses_the_encoding(data: bytes, inline: str) -> None:
-    media_type, embedded = picture.for_notebook(data, inline)
-    assert media_type == picture.media_type_of(embedded) == f"image/{inline}"
+    media_type, embedded = codecs.for_notebook(data, inline)
+    assert media_type == codecs.media_type_of(embedded) == f"image/{inline}"
     assert opened(embedded).size == (8, 6)
 
 
 def test_jpeg_lays_what_is_transparent_on_white() -> None:
-    _, embedded = picture.for_notebook(encoded("png", "RGBA", size=(64, 64)), "jpeg")
+    _, embedded = codecs.for_notebook(encoded("png", "RGBA", size=(64, 64)), "jpeg")
     corner = opened(embedded).getpixel((0, 0))
     assert isinstance(corner, tuple)
     assert min(corner) > 200
@@ -196,32 +196,32 @@ def test_jpeg_lays_what_is_transparent_on_white() -> None:
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp"])
 def test_a_suffix_asks_for_its_encoding(suffix: str) -> None:
     data = encoded("webp")
-    found = picture.as_suffix(data, Path(f"fox{suffix}"))
-    assert picture.media_type_of(found) == picture.SUFFIXES[suffix.lower()]
+    found = codecs.as_suffix(data, Path(f"fox{suffix}"))
+    assert codecs.media_type_of(found) == codecs.SUFFIXES[suffix.lower()]
     assert (found == data) is (suffix == ".webp")
 
 
 def test_a_png_becomes_a_webp_without_loss() -> None:
-    found = picture.as_suffix(encoded("png"), Path("fox.webp"))
-    assert picture.describe(found).digest == picture.describe(encoded("png")).digest
+    found = codecs.as_suffix(encoded("png"), Path("fox.webp"))
+    assert codecs.describe(found).digest == codecs.describe(encoded("png")).digest
 
 
 @pytest.mark.parametrize("name", ["fox.gif", "fox", "fox.png.txt", ".png"])
 def test_another_suffix_is_refused_and_the_known_ones_are_named(name: str) -> None:
     with pytest.raises(InvalidRequest, match=r"\.png, \.jpg, \.jpeg, \.webp"):
-        picture.checked_suffix(Path(name))
+        codecs.checked_suffix(Path(name))
 
 
 def test_a_cmyk_jpeg_becomes_a_png() -> None:
-    assert picture.for_notebook(encoded("jpeg", "CMYK"), "png")[0] == "image/png"
+    assert codecs.for_notebook(encoded("jpeg", "CMYK"), "png")[0] == "image/png"
 
 
 def test_a_webp_that_ends_after_its_first_header_is_damaged() -> None:
     with pytest.raises(NotAnImage):
-        picture.for_notebook(b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0", None)
+        codecs.for_notebook(b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0", None)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "CMYK"])
 def test_a_thumbnail_is_a_small_jpeg_of_the_same_shape(mode: str) -> None:
-    small = opened(picture.thumbnail(encoded("jpeg" if mode == "CMYK" else "png", mode, size=(400, 100)), 96))
+    small = opened(codecs.thumbnail(encoded("jpeg" if mode == "CMYK" else "png", mode, size=(400, 100)), 96))
     assert (small.format, small.size) == ("JPEG", (96, 24))

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from flux_magic.errors import InvalidRequest
-from flux_magic.plan import plan
-from flux_magic.settings import Settings
-from flux_magic.types import MAX_SEED, ImageRequest
+from flux_magic.parameters.settings import MAX_SEED, Settings
+from flux_magic.sweeps.requests import plan
+from flux_magic.types import ImageRequest
 
 
 class Seven:

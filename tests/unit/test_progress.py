@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from IPython.core.getipython import get_ipython
 
-from flux_magic import progress
+from flux_magic.client import progress
+from flux_magic.client.job import ClientEvent
+from flux_magic.client.progress import Bar, NotebookSlot, ProgressLine, SheetBar, Terminal, above, bar, status_of
 from flux_magic.errors import SpaceError
-from flux_magic.job import ClientEvent
-from flux_magic.panel.status import StatusLine
-from flux_magic.progress import Bar, NotebookSlot, SheetBar, Status, Terminal, above, bar, status_of
+from flux_magic.jupyter.panel.status import StatusLine
 from flux_magic.types import Log, Preview, Queued, Running, Waiting
 from tests.support import limits
 from tests.unit.samples import generation, notebook
@@ -27,10 +27,10 @@ class Paper:
     """A screen that keeps what was drawn on it."""
 
     def __init__(self) -> None:
-        self.drawn: list[Status] = []
+        self.drawn: list[ProgressLine] = []
         self.cleared = 0
 
-    def draw(self, status: Status) -> None:
+    def draw(self, status: ProgressLine) -> None:
         self.drawn.append(status)
 
     def clear(self) -> None:
@@ -50,30 +50,30 @@ class Screenless(io.StringIO):
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "PATIENCE", 0)
+    monkeypatch.setattr(progress, "BAR_DELAY", 0)
     monkeypatch.setattr(progress, "PAUSE", 0)
 
 
 @pytest.mark.parametrize(
     ("event", "status"),
     [
-        pytest.param(Waiting("starting the local Space"), Status("starting the local Space"), id="waiting"),
-        pytest.param(Queued(3), Status("3rd in the queue"), id="queued"),
-        pytest.param(Queued(3, 7, 20.6), Status("3rd of 7 in the queue, about 21 s"), id="queued with an eta"),
-        pytest.param(Queued(1, 1, 0.0), Status("1st of 1 in the queue"), id="an eta of 0"),
-        pytest.param(Running(), Status("started"), id="started"),
-        pytest.param(Running(3, None, "tiles"), Status("tile 3", 3), id="a step of unknown many"),
-        pytest.param(Queued(111), Status("111th in the queue"), id="an eleventh"),
-        pytest.param(Running(1, 4, "steps", "denoising"), Status("denoising: step 1 of 4", 1, 4), id="described"),
-        pytest.param(Running(description="loading"), Status("loading"), id="described without steps"),
-        pytest.param(Log("waiting for a GPU"), Status("the Space says: waiting for a GPU"), id="log"),
-        pytest.param(Preview(["http://h/a.png"]), Status("the first of the picture is there"), id="preview"),
-        pytest.param(Running(1, 4), Status("step 1 of 4", 1, 4), id="a step"),
-        pytest.param(Running(0, 4), Status("step 0 of 4", 0, 4), id="the first step"),
-        pytest.param(generation(), Status("done"), id="done"),
+        pytest.param(Waiting("starting the local Space"), ProgressLine("starting the local Space"), id="waiting"),
+        pytest.param(Queued(3), ProgressLine("3rd in the queue"), id="queued"),
+        pytest.param(Queued(3, 7, 20.6), ProgressLine("3rd of 7 in the queue, about 21 s"), id="queued with an eta"),
+        pytest.param(Queued(1, 1, 0.0), ProgressLine("1st of 1 in the queue"), id="an eta of 0"),
+        pytest.param(Running(), ProgressLine("started"), id="started"),
+        pytest.param(Running(3, None, "tiles"), ProgressLine("tile 3", 3), id="a step of unknown many"),
+        pytest.param(Queued(111), ProgressLine("111th in the queue"), id="an eleventh"),
+        pytest.param(Running(1, 4, "steps", "denoising"), ProgressLine("denoising: step 1 of 4", 1, 4), id="described"),
+        pytest.param(Running(description="loading"), ProgressLine("loading"), id="described without steps"),
+        pytest.param(Log("waiting for a GPU"), ProgressLine("the Space says: waiting for a GPU"), id="log"),
+        pytest.param(Preview(["http://h/a.png"]), ProgressLine("the first of the picture is there"), id="preview"),
+        pytest.param(Running(1, 4), ProgressLine("step 1 of 4", 1, 4), id="a step"),
+        pytest.param(Running(0, 4), ProgressLine("step 0 of 4", 0, 4), id="the first step"),
+        pytest.param(generation(), ProgressLine("done"), id="done"),
     ],
 )
-def test_an_event_is_told_as_a_person_would(event: ClientEvent, status: Status) -> None:
+def test_an_event_is_told_as_a_person_would(event: ClientEvent, status: ProgressLine) -> None:
     assert status_of(event) == status
 
 
@@ -90,7 +90,7 @@ def test_a_bar_follows_the_events_and_stays_while_there_is_none() -> None:
     for event in (None, Queued(2), None, Running(1, 4), generation()):
         following.show(event)
     assert paper.texts == ["connecting", "2nd in the queue", "2nd in the queue", "step 1 of 4", "done"]
-    assert paper.drawn[3] == Status("step 1 of 4", 1, 4)
+    assert paper.drawn[3] == ProgressLine("step 1 of 4", 1, 4)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -99,8 +99,8 @@ def test_a_bar_for_several_images_counts_them() -> None:
     following = Bar(paper, 2)
     for event in (Running(1, 4), generation(), Running(2, 4), generation(), None):
         following.show(event)
-    assert paper.drawn[0] == Status("image 1 of 2: step 1 of 4", 1, 4)
-    assert paper.drawn[2] == Status("image 2 of 2: step 2 of 4", 2, 4)
+    assert paper.drawn[0] == ProgressLine("image 1 of 2: step 1 of 4", 1, 4)
+    assert paper.drawn[2] == ProgressLine("image 2 of 2: step 2 of 4", 2, 4)
     assert paper.texts[-1] == "image 2 of 2: done"
 
 
@@ -158,7 +158,7 @@ def test_the_bar_is_cleared_also_after_an_error(monkeypatch: pytest.MonkeyPatch)
 def test_a_notebooks_slot_is_one_output_that_begins_and_ends_empty(tmp_path: Path) -> None:
     with notebook(tmp_path) as shown:
         slot = NotebookSlot()
-        for status in (Status("<b>"), Status("<b>"), Status("step 1 of 4", 1, 4)):
+        for status in (ProgressLine("<b>"), ProgressLine("<b>"), ProgressLine("step 1 of 4", 1, 4)):
             slot.draw(status)
         slot.clear()
     first, *updates = shown
@@ -211,8 +211,8 @@ def test_a_notebooks_slot_that_was_never_drawn_leaves_nothing(tmp_path: Path) ->
 def test_a_notebook_shows_a_bar_that_a_screen_reader_can_tell(tmp_path: Path) -> None:
     with notebook(tmp_path) as shown:
         slot = NotebookSlot()
-        slot.draw(Status("<b>"))
-        slot.draw(Status("1 of 4", 1, 4))
+        slot.draw(ProgressLine("<b>"))
+        slot.draw(ProgressLine("1 of 4", 1, 4))
     assert shown[1]["data"]["text/html"] == (
         '<progress aria-label="&lt;b&gt;"></progress> <span role="status">&lt;b&gt;</span>'
     )
@@ -239,7 +239,7 @@ def test_the_first_of_two_that_is_done_is_still_the_first() -> None:
     texts: list[str] = []
 
     class Screen:
-        def draw(self, status: progress.Status) -> None:
+        def draw(self, status: progress.ProgressLine) -> None:
             texts.append(status.text)
 
         def clear(self) -> None:
@@ -321,10 +321,10 @@ def test_the_bar_counts_what_is_done_and_names_what_is_at_work() -> None:
     bar.show("seed 1", generation())
     bar.show("seed 2", SpaceError("no"))
     assert paper.drawn == [
-        Status("0 of 3 images; connecting", 0, 3),
-        Status("0 of 3 images; seed 1: step 1 of 4", 0, 3),
-        Status("1 of 3 images; seed 1: done", 1, 3),
-        Status("2 of 3 images; seed 2: failed: no", 2, 3),
+        ProgressLine("0 of 3 images; connecting", 0, 3),
+        ProgressLine("0 of 3 images; seed 1: step 1 of 4", 0, 3),
+        ProgressLine("1 of 3 images; seed 1: done", 1, 3),
+        ProgressLine("2 of 3 images; seed 2: failed: no", 2, 3),
     ]
 
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_magic import prompt
-from flux_magic.completion import completions
 from flux_magic.errors import InvalidRequest
-from flux_magic.prompt import OPTIONS, escape, expand, parse_line, prompt_of
+from flux_magic.jupyter.completion import completions
+from flux_magic.parameters import grammar
+from flux_magic.parameters.grammar import OPTIONS, parse_line, prompt_of
+from flux_magic.parameters.placeholders import escape, expand
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ def test_what_cannot_be_meant_is_refused_and_says_what_can(line: str, words: str
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
-def test_every_options_example_is_read(option: prompt.Option) -> None:
+def test_every_options_example_is_read(option: grammar.Option) -> None:
     for flag in option.flags:
         options, rest = parse_line(f"{flag} {option.metavar} a fox")
         assert list(options) == [option.name]
@@ -242,4 +243,4 @@ def test_seconds_may_be_written_as_any_number() -> None:
 def test_tab_offers_what_the_panel_takes_and_nothing_that_it_refuses() -> None:
     assert completions("%flux_panel --s") == ("--s", ["--steps", "--seed", "--size", "--space"])
     with pytest.raises(InvalidRequest, match="%flux_panel takes no --save: that is an option of %flux"):
-        parse_line("--save fox.png", prompt.PANEL_OPTIONS, "%flux_panel")
+        parse_line("--save fox.png", grammar.PANEL_OPTIONS, "%flux_panel")

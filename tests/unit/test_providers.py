@@ -10,7 +10,7 @@ from flux_magic import providers
 from flux_magic.errors import InvalidRequest
 from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, get_provider
 from flux_magic.providers.base import AsyncGeneratorProvider, AsyncResult, ProviderModelMixin, prompt_from
-from flux_magic.providers.connection import Connection, open_connection, open_session
+from flux_magic.providers.http.connection import Connection, open_connection, open_session
 from flux_magic.types import ImageRequest
 
 FLUX = BlackForestLabs_Flux1Schnell

@@ -18,17 +18,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import flux_magic
-from flux_magic.client import Client
+from flux_magic.client.client import Client
 from flux_magic.errors import FluxError, RecordError
-from flux_magic.generation import Generation
-from flux_magic.record import Carried, carried_from, from_dict, key_of, loads, replay_key
-from flux_magic.sent import sanitize
-from flux_magic.types import MAX_SEED, UNKNOWN, Circumstances, Copy, FileRecord, Record
+from flux_magic.parameters.settings import MAX_SEED
+from flux_magic.records.record import Carried, carried_from, from_dict, key_of, loads, replay_key
+from flux_magic.records.sent import sanitize
+from flux_magic.results.generation import Generation
+from flux_magic.types import UNKNOWN, Circumstances, Copy, FileRecord, Record
 from tests.unit.samples import FILE, RECORD, record
 from tests.unit.scripted import Scripted, answer, installed
 
 SAMPLES = Path(__file__).parents[1] / "data" / "records"
-SCHEMAS = Path(flux_magic.__file__).parent / "schemas"
+SCHEMAS = Path(flux_magic.__file__).parent / "records" / "schemas"
 GONE = object()
 
 

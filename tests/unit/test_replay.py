@@ -15,16 +15,19 @@ from typing import Any, ClassVar
 
 import pytest
 
-from flux_magic import api, in_hand, keepsake, local, progress, settings
-from flux_magic.client import Client
+from flux_magic.client import blocking, progress
+from flux_magic.client.client import Client
+from flux_magic.client.job import Job
 from flux_magic.errors import InvalidRequest, LocalSpaceError, NotInStore, SpaceError, StoreError
-from flux_magic.generation import Generation
-from flux_magic.generations import Generations
-from flux_magic.job import Job
+from flux_magic.parameters import settings
+from flux_magic.parameters.settings import Settings
+from flux_magic.providers import local
 from flux_magic.providers.base import Limits
-from flux_magic.providers.connection import open_session
-from flux_magic.settings import Settings
-from flux_magic.store import BESIDE, Store, exported_path, write
+from flux_magic.providers.http.connection import open_session
+from flux_magic.records import embedding, in_hand
+from flux_magic.records.store import BESIDE, Store, exported_path, write
+from flux_magic.results.generation import Generation
+from flux_magic.results.generations import Generations
 from flux_magic.types import ImageRequest, Queued, Running
 from tests.support.limits import PATIENCE
 from tests.unit.samples import encoded
@@ -43,7 +46,7 @@ def _own_layers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     settings.configure_by(dict)
     yield
     settings.configure_by(dict)
-    api.history.clear()
+    blocking.history.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -117,10 +120,10 @@ def test_who_says_whether_to_replay(
 
 
 def test_fresh_asks_again_and_the_newest_is_replayed_from_then_on(provider: type[Scripted]) -> None:
-    api.generate("a fox", seed=1)
+    blocking.generate("a fox", seed=1)
     provider.pictures = {ADDRESS: OTHER}
-    fresh = api.generate("a fox", seed=1, fresh=True)
-    last = api.generate("a fox", seed=1)
+    fresh = blocking.generate("a fox", seed=1, fresh=True)
+    last = blocking.generate("a fox", seed=1)
     assert isinstance(fresh, Generation)
     assert isinstance(last, Generation)
     assert (fresh.replayed, last.replayed) == (False, True)
@@ -154,7 +157,7 @@ def test_only_never_opens_a_connection_and_names_what_is_not_there(
     monkeypatch.setenv("FLUX_MAGIC_REPLAY", "only")
     nothing_is_opened(monkeypatch)
     with pytest.raises(NotInStore) as caught:
-        api.generate("a red fox", seed=7, steps=3, width=1025, height=64, **options)
+        blocking.generate("a red fox", seed=7, steps=3, width=1025, height=64, **options)
     assert "'a red fox', seed 7, 3 steps, 1025x64" in caught.value.message
     assert "not in flux_images, nor in the store" in caught.value.message
     assert caught.value.hint == "Run the cell where there is a network, then: flux-magic export NOTEBOOK"
@@ -201,7 +204,7 @@ def test_only_asks_no_url_for_an_image_and_no_space_for_its_bounds(monkeypatch: 
     monkeypatch.setenv("FLUX_MAGIC_REPLAY", "only")
     nothing_is_opened(monkeypatch)
     with pytest.raises(NotInStore, match='with replay = "only" no URL is asked'):
-        api.recall("https://space.example/fox.png")
+        blocking.recall("https://space.example/fox.png")
     assert asyncio.run(Client().bounds(settings.resolve(space="c/d"))) is None
 
 
@@ -292,7 +295,7 @@ def test_without_a_store_nothing_is_kept_and_nothing_replayed(provider: type[Scr
 
 def test_without_a_store_what_is_beside_the_notebook_is_replayed(provider: type[Scripted]) -> None:
     first = made(seed=1, store=False)
-    inside, _ = keepsake.with_record(first.data, first.record, 0)
+    inside, _ = embedding.with_record(first.data, first.record, 0)
     write(exported_path(BESIDE, first.record), first.record, [inside])
     second = made(seed=1, store=False)
     assert second.replayed
@@ -374,7 +377,7 @@ def test_an_image_that_is_damaged_is_asked_for_again_and_that_is_noted(
     first = made(seed=1)
     assert first.path is not None
     first.path.write_bytes(b"")
-    second = api.generate("a fox", seed=1)
+    second = blocking.generate("a fox", seed=1)
     assert isinstance(second, Generation)
     assert not second.replayed
     assert second.note.startswith(f"{first.path.stem}.json is skipped: ")
@@ -398,11 +401,11 @@ def test_of_several_images_those_in_the_store_are_replayed(provider: type[Script
 def test_it_is_said_once_for_a_moment_and_not_where_quiet_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(progress, "moment", said.append)
-    api.generate("a fox", seed=1, count=3)
+    blocking.generate("a fox", seed=1, count=3)
     assert said == []
-    api.generate("a fox", seed=1, count=3)
+    blocking.generate("a fox", seed=1, count=3)
     assert said == ["from the store; --fresh asks the Space"]
-    api.generate("a fox", seed=1, count=3, quiet=True)
+    blocking.generate("a fox", seed=1, count=3, quiet=True)
     assert len(said) == 1
 
 

@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from flux_magic import runner
-from flux_magic.runner import ThreadRunner
+from flux_magic.client import runner
+from flux_magic.client.runner import ThreadRunner
 from tests.support.limits import PATIENCE
 from tests.unit.samples import python
 
@@ -59,7 +59,7 @@ def interrupt_after(seconds: float) -> threading.Timer:
 
 def test_a_call_as_python_ends_is_one_clear_line() -> None:
     late = """import asyncio, atexit
-from flux_magic import runner
+from flux_magic.client import runner
 async def work(): return await asyncio.to_thread(int)
 def late():
     try:
@@ -248,7 +248,7 @@ def test_the_thread_runner_is_the_one_of_the_process() -> None:
 
 FORK = """
 import os, sys
-from flux_magic import runner
+from flux_magic.client import runner
 async def twice(number):
     return number * 2
 first = runner.background.run(twice(1))

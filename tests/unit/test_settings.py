@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flux_magic import settings
 from flux_magic.errors import InvalidRequest
-from flux_magic.magics import SecretTrait
-from flux_magic.settings import Settings, configure_by, resolve
+from flux_magic.jupyter.magics import SecretTrait
+from flux_magic.parameters import settings
+from flux_magic.parameters.settings import Settings, configure_by, resolve
 
 
 @pytest.fixture(autouse=True)

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw
 
-from flux_magic import lettering
-from flux_magic.layout import MOST, MOST_CELL, labels, undrawn
-from flux_magic.sheet import Sheet
-from flux_magic.sweeps import Axis
+from flux_magic.sweeps import lettering
+from flux_magic.sweeps.layout import MOST, MOST_CELL, labels, undrawn
+from flux_magic.sweeps.requests import Axis
+from flux_magic.sweeps.sheet import Sheet
 from tests.unit.samples import opened
 
 Colour = tuple[int, int, int]

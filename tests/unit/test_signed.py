@@ -14,17 +14,18 @@ from typing import Any
 
 import pytest
 
-from flux_magic import beside, credentials, keepsake, metadata, picture
 from flux_magic.cli import main
 from flux_magic.errors import InvalidRequest, NotAnImage, SaveError
-from flux_magic.export import export
-from flux_magic.generation import Generation
-from flux_magic.generations import Generations
-from flux_magic.metadata import Written
-from flux_magic.origin import recall
-from flux_magic.record import Carried
-from flux_magic.store import Store
+from flux_magic.images import codecs, metadata
+from flux_magic.images.metadata import Written
+from flux_magic.records import embedding, sidecar, signing
+from flux_magic.records.record import Carried
+from flux_magic.records.store import Store
+from flux_magic.results.generation import Generation
+from flux_magic.results.generations import Generations
+from flux_magic.results.recall import recall
 from flux_magic.verify import check, check_static
+from flux_magic.verify.export import export
 from tests.unit.samples import NO_AVIF, digest_of, drawing, encoded, generation, opened
 from tests.unit.scripted import ADDRESS, installed
 from tests.unit.signing import SIGNER, signed, state
@@ -78,7 +79,7 @@ def test_a_signed_image_is_saved_byte_for_byte_with_its_record_beside(
     assert f"C2PA       signed by {SIGNER}" in capsys.readouterr().out
     place = len(data) - 30
     altered = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
-    assert str(credentials.read(altered)) == f"signed by {SIGNER}, but altered since; {NO_TRUST}"
+    assert str(signing.read(altered)) == f"signed by {SIGNER}, but altered since; {NO_TRUST}"
 
 
 @pytest.mark.parametrize("kind", EMBEDDABLE)
@@ -99,7 +100,7 @@ def test_a_signed_image_leaves_store_notebook_and_export_as_it_came(
     shown = outputs_bytes(made)
     said = made.outputs()[1].data["text/plain"]
     if kind == "webp":  # shown as JPEG
-        assert keepsake.read(shown) is not None
+        assert embedding.read(shown) is not None
         assert "signed  by content credentials (C2PA), in the delivered file; this copy has none" in said
     else:
         assert shown == data
@@ -113,24 +114,24 @@ def test_a_signed_image_leaves_store_notebook_and_export_as_it_came(
 def test_stripped_the_record_goes_inside_and_no_credentials_are_left(kind: str, remote: str, tmp_path: Path) -> None:
     data = signed(noise(kind), kind, remote, embed=not remote)
     made, path = generation(data), tmp_path / f"fox.{SUFFIX[kind]}"
-    assert keepsake.is_signed(data)
+    assert embedding.is_signed(data)
     made.save(path, strip_credentials=True)
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
     left = path.read_bytes()
-    assert (state(left, kind), keepsake.is_signed(left)) == ("none", False)
+    assert (state(left, kind), embedding.is_signed(left)) == ("none", False)
     assert opened(left).tobytes() == opened(data).tobytes()
     assert recall(path).record == made.record
     assert check_static(path).passed
     made.save(path, overwrite=True, strip_credentials=True, metadata=False)
-    assert (state(path.read_bytes(), kind), keepsake.read(path.read_bytes())) == ("none", None)
+    assert (state(path.read_bytes(), kind), embedding.read(path.read_bytes())) == ("none", None)
     with pytest.raises(SaveError, match="another file of the same picture"):
         made.save(path)
     assert "this copy has none" in generation(data).outputs()[1].data["text/plain"] or kind != "webp"
 
 
 def test_the_magic_strips_what_it_embeds_and_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flux_magic.cell import read
-    from flux_magic.client import Client
+    from flux_magic.client.client import Client
+    from flux_magic.jupyter.cell import read
 
     data = signed(noise("png"), "png")
     installed(monkeypatch).pictures = {ADDRESS: data}
@@ -138,8 +139,8 @@ def test_the_magic_strips_what_it_embeds_and_saves(tmp_path: Path, monkeypatch: 
     assert isinstance(asked.images, list)
     made = asyncio.run(Client(store=False).make(asked.images[0], asked.settings))
     assert made.data == data
-    copy = keepsake.copy_of(keepsake.unsigned(data), made.record, 0, same_pixels=True)
-    assert keepsake.read(outputs_bytes(made)) == Carried(made.record, copy)
+    copy = embedding.copy_of(embedding.unsigned(data), made.record, 0, same_pixels=True)
+    assert embedding.read(outputs_bytes(made)) == Carried(made.record, copy)
     made.save(tmp_path / "fox.png")
     assert state((tmp_path / "fox.png").read_bytes(), "png") == "none"
 
@@ -223,7 +224,7 @@ BOX = b"JP\0\1\0\0\0\1" + b"\0\0\0\x26jumb" + b"\0\0\0\x1ejumdc2pa\0\x11\0\x10\x
 def broken_by_an_older_version() -> bytes:
     data = signed(noise("png"), "png")
     made = generation(data)
-    text = json.dumps(Carried(made.record, keepsake.copy_of(data, made.record, 0)).as_dict())
+    text = json.dumps(Carried(made.record, embedding.copy_of(data, made.record, 0)).as_dict())
     return metadata.embed(data, Written("a red fox\nSteps: 4, Seed: 42, Size: 8x6", text, "a red fox", "m", "", False))
 
 
@@ -252,16 +253,16 @@ def broken_by_an_older_version() -> bytes:
 def test_credentials_of_strangers_are_told_and_never_a_traceback(
     data: bytes, said: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = credentials.read(data)
+    found = signing.read(data)
     assert str(found).startswith(said) if said else found is None
     with contextlib.suppress(NotAnImage):  # but for one that cannot be decoded, it is saved, and found again
         made = generation(data)
         made.save(tmp_path / "fox", overwrite=True)
         (path,) = (one for one in (tmp_path / "fox").iterdir() if one.suffix != ".json")
-        assert (recall(path).record == made.record) == (keepsake.read(data) is None)
+        assert (recall(path).record == made.record) == (embedding.read(data) is None)
         assert (path.read_bytes() == data) == (path.with_suffix(".json").exists())
     monkeypatch.setitem(sys.modules, "c2pa", None)  # not installed
-    unread = credentials.read(data)
+    unread = signing.read(data)
     assert (unread is None) == (found is None)
     if unread:
         assert str(unread) == 'carries content credentials (C2PA): pip install "flux-magic[sign]" reads who signed'
@@ -295,7 +296,7 @@ def test_an_image_without_a_record_says_at_least_who_signed(tmp_path: Path, caps
 def test_a_gif_and_an_avif_are_kept_shown_saved_recalled_and_verified(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from flux_magic.client import Client
+    from flux_magic.client.client import Client
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FLUX_MAGIC_STORE", str(tmp_path / "store"))
@@ -317,7 +318,7 @@ def test_a_gif_and_an_avif_are_kept_shown_saved_recalled_and_verified(
     assert list(image.data) == ["image/png", "text/plain"]
     assert digest_of(opened(outputs_bytes(made))) == made.digest
     assert "frames  3, of which the first is shown" in table.data["text/plain"]
-    assert opened(picture.thumbnail(data, 16)).size == (16, 12)
+    assert opened(codecs.thumbnail(data, 16)).size == (16, 12)
     assert Generations([made, again]).grid().size[0] > 32
 
     folder = tmp_path / "saved"
@@ -327,7 +328,7 @@ def test_a_gif_and_an_avif_are_kept_shown_saved_recalled_and_verified(
     assert recall(saved).record == made.record
     made.save(folder / "fox.png")
     assert "loses all but the first of its 3 frames" in capsys.readouterr().err
-    assert keepsake.read((folder / "fox.png").read_bytes()) is not None
+    assert embedding.read((folder / "fox.png").read_bytes()) is not None
     made.save(folder / f"again.{kind}")
     with pytest.raises(InvalidRequest, match=rf"\.{kind} is for an image that came as such"):
         generation().save(folder / f"other.{kind}")
@@ -338,13 +339,13 @@ def test_a_gif_and_an_avif_are_kept_shown_saved_recalled_and_verified(
     assert export(notebook).written == 1
     live = asyncio.run(check([saved, notebook, folder / "fox.png"], space=mine.url))
     assert live.counts in ({"same bytes": 3}, {"same bytes": 1, "same pixels": 2})
-    (folder / f"stray.{kind}").with_suffix(".json").write_text(beside.record_text(generation().record))
+    (folder / f"stray.{kind}").with_suffix(".json").write_text(sidecar.record_text(generation().record))
     assert not check_static(folder).passed
 
 
 def test_a_pillow_without_avif_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     data = b"\0\0\0\x1cftypavif" + bytes(40)
-    monkeypatch.setattr(picture, "reads_avif", lambda: False)
+    monkeypatch.setattr(codecs, "reads_avif", lambda: False)
     with pytest.raises(NotAnImage, match="is AVIF, which this Pillow cannot read") as error:
-        picture.decode(data)
+        codecs.decode(data)
     assert error.value.hint == "Upgrade Pillow: pip install --upgrade pillow."

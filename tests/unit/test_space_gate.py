@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from flux_magic.space.space_environment import needed
-from flux_magic.space.space_gate import MOST_BODY, Gate
+from flux_magic.providers.stand_in.space_environment import needed
+from flux_magic.providers.stand_in.space_gate import MOST_BODY, Gate
 
 FOLDER = Path("/tmp/flux-magic-space-x")
 IMAGE = f"/gradio_api/file={FOLDER}/{'0a' * 16}.webp"

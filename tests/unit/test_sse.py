@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_magic.providers.sse import Decoder, ServerSentEvent
+from flux_magic.providers.http.sse import Decoder, ServerSentEvent
 
 HEARTBEAT = ServerSentEvent("heartbeat", "null")
 

@@ -20,12 +20,13 @@ from typing import Any
 import pytest
 from PIL import PngImagePlugin
 
-from flux_magic import files, keepsake, picture, store
-from flux_magic.client import Client
+from flux_magic.client.client import Client
 from flux_magic.errors import InvalidRequest, StoreError
-from flux_magic.generation import Generation
-from flux_magic.record import key_of
-from flux_magic.store import Store, Stored, exported_path, write
+from flux_magic.images import codecs
+from flux_magic.records import embedding, files, store
+from flux_magic.records.record import key_of
+from flux_magic.records.store import Store, Stored, exported_path, write
+from flux_magic.results.generation import Generation
 from flux_magic.types import Record
 from tests.unit.samples import encoded, record
 from tests.unit.scripted import installed
@@ -36,7 +37,7 @@ PNG, WEBP, JPEG = encoded(), encoded("webp", colour=7, lossless=True), encoded("
 def job(*pictures: bytes, **changes: Any) -> tuple[Record, list[bytes]]:
     """A record and the pictures that it speaks of."""
     data = list(pictures or (PNG,))
-    return record(files=tuple(picture.describe(one) for one in data), **changes), data
+    return record(files=tuple(codecs.describe(one) for one in data), **changes), data
 
 
 def key(made: Record) -> str:
@@ -368,7 +369,7 @@ def test_a_store_that_is_turned_off_keeps_nothing() -> None:
 
 def exported(made: Record, data: list[bytes], folder: Path) -> Stored:
     """What an export writes: the pictures have their record inside."""
-    inside = [keepsake.restorable(one, made, place) for place, one in enumerate(data)]
+    inside = [embedding.restorable(one, made, place) for place, one in enumerate(data)]
     return write(exported_path(folder, made), made, inside)
 
 
@@ -610,7 +611,7 @@ def test_a_store_that_may_only_be_read_still_replays_and_says_why_nothing_is_kep
 def settled(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """A clock for the listings that a test turns on."""
     now = [1000.0]
-    monkeypatch.setattr("flux_magic.store.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("flux_magic.records.store.time.monotonic", lambda: now[0])
 
     def pass_by(seconds: float) -> None:
         now[0] += seconds
@@ -627,7 +628,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         read.append(Path(path).name)
         return real(path)
 
-    monkeypatch.setattr("flux_magic.store.os.listdir", listdir)
+    monkeypatch.setattr("flux_magic.records.store.os.listdir", listdir)
     return read
 
 

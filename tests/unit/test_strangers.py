@@ -18,19 +18,25 @@ from typing import Any
 
 import pytest
 
-from flux_magic import api, export, history, in_hand, metadata, picture, pixels, prompt, settings
-from flux_magic.bounded_json import parse_json
-from flux_magic.client import Client
+from flux_magic.client import blocking
+from flux_magic.client.client import Client
 from flux_magic.errors import FluxError, InvalidRequest, NotAnImage, RecordError
-from flux_magic.generation import Generation
-from flux_magic.metadata import codings, unescaped
-from flux_magic.next_cell import NextCell
-from flux_magic.origin import recall, recalled_from
+from flux_magic.images import codecs, metadata, pixels
+from flux_magic.images.bounded_json import parse_json
+from flux_magic.images.metadata import codings, unescaped
+from flux_magic.jupyter.next_cell import NextCell
+from flux_magic.parameters import settings
 from flux_magic.providers.base import Limits
-from flux_magic.providers.sse import Decoder
-from flux_magic.record import carried_from, from_dict, loads
-from flux_magic.store import Store
-from flux_magic.verify.examine import check_static
+from flux_magic.providers.http.sse import Decoder
+from flux_magic.records import in_hand
+from flux_magic.records.command import write_cell
+from flux_magic.records.record import carried_from, from_dict, loads
+from flux_magic.records.store import Store
+from flux_magic.results import history
+from flux_magic.results.generation import Generation
+from flux_magic.results.recall import recall, recalled_from
+from flux_magic.verify import export
+from flux_magic.verify.static import check_static
 from tests.support.growth import assert_linear
 from tests.unit.samples import encoded, generation, record
 from tests.unit.scripted import ADDRESS, answer, installed
@@ -94,7 +100,7 @@ TEXTS = [
         for keyword, units in OTHERS.items()
         for unit in units
     ),
-    *(pytest.param(prompt.cell, unit, id=f"a cell of {unit!r}") for unit in ("\n", " \n", "{", "--a ", '"')),
+    *(pytest.param(write_cell, unit, id=f"a cell of {unit!r}") for unit in ("\n", " \n", "{", "--a ", '"')),
     pytest.param(unescaped, "\n  \\", id="unescaped"),
     pytest.param(tolerant(loads), '[{"', id="a record"),
 ]
@@ -109,7 +115,7 @@ MADE: list[Any] = [
     ]),
     *(pytest.param(tolerant(work), made, id=f"{name}, {how}") for how, work in [
         ("read", metadata.read), ("bare", metadata.bare), ("signed", metadata.has_credentials),
-        ("described", picture.describe),
+        ("described", codecs.describe),
     ] for name, made in {
         "PNG chunks": lambda size: png_with(chunk(b"tEXt", b"a\0b") * (size // 15)),
         "PNG keywords": lambda size: png_with(*(chunk(b"tEXt", b"%d\0" % n) for n in range(size // 16))),
@@ -139,9 +145,9 @@ def test_the_time_for_a_file_or_a_stream_grows_as_its_length(
 
 SCRIPT = r"""
 import resource, struct, sys, threading, zlib
-from flux_magic import picture, metadata
+from flux_magic.images import codecs, metadata
 from flux_magic.errors import NotAnImage
-from flux_magic.verify.notebooks import parse_json
+from flux_magic.images.bounded_json import parse_json
 
 def chunk(name, body): return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 def png():
@@ -150,19 +156,19 @@ def png():
     head = struct.pack(">IIBBBBB", 8000, 7999, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 def four(data):
-    threads = [threading.Thread(target=picture.describe, args=(data,)) for _ in range(4)]
+    threads = [threading.Thread(target=codecs.describe, args=(data,)) for _ in range(4)]
     for one in threads: one.start()
     for one in threads: one.join()
 works = {
     "a large PNG four times at once": (png, four),
-    "a large PNG as JPEG": (png, lambda data: picture.for_notebook(data, "jpeg")),
+    "a large PNG as JPEG": (png, lambda data: codecs.for_notebook(data, "jpeg")),
     "a JPEG of 8 million markers": (lambda: b"\xff\xd8" + b"\xff\xe5\0\2" * 8_000_000, metadata.bare),
     "a PNG of 2 million chunks": (lambda: b"\x89PNG\r\n\x1a\n" + chunk(b"abCd", b"") * 2_000_000, metadata.read),
-    "a WebP of 4 million chunks": (lambda: b"RIFF\xff\xff\xff\x7fWEBP" + b"abcd\0\0\0\0" * 4_000_000, picture.describe),
+    "a WebP of 4 million chunks": (lambda: b"RIFF\xff\xff\xff\x7fWEBP" + b"abcd\0\0\0\0" * 4_000_000, codecs.describe),
     "JSON of 20 million lists": (lambda: "[" + "[]," * 20_000_000 + "0]", parse_json),
 }
 make, work = works[sys.argv[1]]
-picture.load()
+codecs.load()
 data = make()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
@@ -200,7 +206,7 @@ def test_an_answer_of_many_files_gives_the_first_and_says_so(monkeypatch: pytest
         return encoded()
 
     monkeypatch.setattr(kind, "fetch", fetch)
-    made = api.generate("a fox", seed=1, store=tmp_path)
+    made = blocking.generate("a fox", seed=1, store=tmp_path)
     assert isinstance(made, Generation)
     assert (len(made.files), len(fetched)) == (limits.files, limits.files)
     assert made.note == (
@@ -208,7 +214,7 @@ def test_an_answer_of_many_files_gives_the_first_and_says_so(monkeypatch: pytest
     )
     large = encoded() + bytes(50 * 2**20)
     monkeypatch.setattr(kind, "fetch", lambda _self, _url: _done(large))
-    made = api.generate("a fox", seed=2, store=False)
+    made = blocking.generate("a fox", seed=2, store=False)
     assert isinstance(made, Generation)
     assert len(made.files) == 2
     assert "3,000 files, of which the first 2 are kept" in made.note
@@ -256,7 +262,7 @@ def test_what_is_no_file_is_not_read_by_any_command(
     kind = installed(monkeypatch)
     monkeypatch.setenv("FLUX_MAGIC_SHARED_STORE", "store")
     monkeypatch.setenv("FLUX_MAGIC_REPLAY", "auto")
-    first = api.generate("a fox", seed=1, store="store")
+    first = blocking.generate("a fox", seed=1, store="store")
     assert isinstance(first, Generation)
     assert first.path
     for strange in (first.path, first.path.with_suffix(".json")):
@@ -264,7 +270,7 @@ def test_what_is_no_file_is_not_read_by_any_command(
         strange.unlink()
         make(strange)
         in_hand.drop(first.path)
-        again = api.generate("a fox", seed=1, store=False)
+        again = blocking.generate("a fox", seed=1, store=False)
         assert isinstance(again, Generation)
         assert not again.replayed
         assert [one.record.seed for one in history.history(settings.resolve(store="store"))] in ([], [1])
@@ -321,14 +327,14 @@ def wide(width: int, height: int = 1) -> bytes:
 
 def test_an_image_too_long_for_an_encoding_is_png_in_a_notebook_and_told_when_saved(tmp_path: Path) -> None:
     data = wide(65535)
-    assert picture.for_notebook(data, "jpeg") == ("image/png", data)
+    assert codecs.for_notebook(data, "jpeg") == ("image/png", data)
     for suffix, kind, most in (("jpg", "JPEG", "65,500"), ("webp", "WebP", "16,383")):
         says = f"cannot save 65535×1 pixels as {kind}, which has at most {most} on a side: save as .png"
         with pytest.raises(InvalidRequest) as caught:
             generation(data).save(tmp_path / f"fox.{suffix}")
         assert caught.value.message == says
     assert list(tmp_path.iterdir()) == []
-    assert picture.thumbnail(data, 100)
+    assert codecs.thumbnail(data, 100)
 
 
 def test_pillow_warns_of_no_image(recwarn: pytest.WarningsRecorder) -> None:
@@ -337,18 +343,18 @@ def test_pillow_warns_of_no_image(recwarn: pytest.WarningsRecorder) -> None:
     canvas = b"VP8X" + struct.pack("<I", 10) + bytes(4) + b"\xff\xff\xff" * 2
     for data in (wide(9_500, 9_500), gif, b"RIFF" + struct.pack("<I", 22) + b"WEBP" + canvas):
         with pytest.raises(NotAnImage):
-            picture.describe(data)
+            codecs.describe(data)
         with pytest.raises(NotAnImage):
-            picture.frames(data)
+            codecs.frames(data)
     assert [str(one.message) for one in recwarn] == []
 
 
 def test_the_budget_of_pixels_is_given_back_also_by_what_fails() -> None:
     for _ in range(5):
         with pytest.raises(NotAnImage):
-            picture.describe(wide(8000, 7000)[:-40])
+            codecs.describe(wide(8000, 7000)[:-40])
     with pixels.budget.taking(pixels.MOST), pixels.budget.taking(pixels.MOST):
-        assert picture.describe(encoded()).width == 8
+        assert codecs.describe(encoded()).width == 8
 
 
 @pytest.mark.parametrize("name", ["store", "shared_store"])
@@ -377,7 +383,7 @@ def test_what_was_made_or_found_is_shown_though_the_store_has_lost_it(
     kind = installed(monkeypatch)
     monkeypatch.setenv("FLUX_MAGIC_REPLAY", "auto")
     for replayed in (False, True):
-        made = api.generate("a fox", seed=1, store=tmp_path)
+        made = blocking.generate("a fox", seed=1, store=tmp_path)
         assert isinstance(made, Generation)
         assert made.path
         assert made.replayed is replayed

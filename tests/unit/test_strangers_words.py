@@ -11,7 +11,7 @@ from pathlib import Path
 import mistune
 import pytest
 
-from flux_magic.file_names import slug
+from flux_magic.results.file_names import slug
 from flux_magic.types import ImageResponse
 from tests.unit.samples import encoded, generation
 

@@ -1,4 +1,4 @@
-"""From a prompt with places and options with several values to requests: `flux_magic.sweeps`."""
+"""From a prompt with places and options with several values to requests: `flux_magic.sweeps.requests`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_magic.errors import InvalidRequest
-from flux_magic.plan import plan
-from flux_magic.prompt import Several, parse_line
-from flux_magic.settings import Settings
-from flux_magic.sweeps import Axis, Sweep, coordinates, escape, listed, sweep, sweep_of, template, varying
-from flux_magic.types import MAX_SEED
+from flux_magic.parameters.grammar import Several, parse_line
+from flux_magic.parameters.settings import MAX_SEED, Settings
+from flux_magic.sweeps.requests import (
+    Axis,
+    Sweep,
+    coordinates,
+    escape,
+    listed,
+    plan,
+    sweep,
+    sweep_of,
+    template,
+    varying,
+)
 
 SEEDED = Settings(seed=42, width=256, height=192, steps=3)
 

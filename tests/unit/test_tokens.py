@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from flux_magic import tokens
-from flux_magic.client import Client
-from flux_magic.destination import token_for
-from flux_magic.doctor import examine
+from flux_magic.client.client import Client
+from flux_magic.client.doctor import examine
+from flux_magic.client.target import token_for
 from flux_magic.errors import InvalidRequest, NotInStore
-from flux_magic.local import drawing
+from flux_magic.parameters import tokens
+from flux_magic.parameters.addresses import Space
+from flux_magic.parameters.settings import resolve
 from flux_magic.providers import BlackForestLabs_Flux1Schnell
-from flux_magic.providers.connection import open_connection
-from flux_magic.settings import resolve
-from flux_magic.types import Space
-from flux_magic.verify.route import settings_for
+from flux_magic.providers.http.connection import open_connection
+from flux_magic.providers.local import drawing
+from flux_magic.verify.live import settings_for
 from tests.unit.samples import record
 
 OWN = "https://black-forest-labs-flux-1-schnell.hf.space"

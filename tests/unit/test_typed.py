@@ -11,17 +11,17 @@ import pandas as pd
 import pytest
 from traitlets import TraitError
 
-from flux_magic import cell, errors
-from flux_magic.client import Client
+from flux_magic import errors
+from flux_magic.client.client import Client
 from flux_magic.errors import InvalidRequest, SaveError
-from flux_magic.generation import save_target
-from flux_magic.generations import Generations
-from flux_magic.panel import Panel
-from flux_magic.panel.parameters import Parameters
-from flux_magic.plan import plan
-from flux_magic.prompt import PANEL_OPTIONS, parse_line
-from flux_magic.settings import resolve
-from flux_magic.sweeps import Sweep, sweep_of
+from flux_magic.jupyter import cell
+from flux_magic.jupyter.panel import Panel
+from flux_magic.jupyter.panel.parameters import Parameters
+from flux_magic.parameters.grammar import PANEL_OPTIONS, parse_line
+from flux_magic.parameters.settings import resolve
+from flux_magic.results.generation import save_target
+from flux_magic.results.generations import Generations
+from flux_magic.sweeps.requests import Sweep, plan, sweep_of
 from flux_magic.types import ImageRequest
 from tests.unit.samples import generation
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from flux_magic.errors import InvalidRequest
-from flux_magic.types import ImageRequest, ImageResponse, Queued, Running, Space, Waiting, markdown_text
+from flux_magic.parameters.addresses import Space
+from flux_magic.types import ImageRequest, ImageResponse, Queued, Running, Waiting, markdown_text
 from tests.unit.samples import FILE, record
 
 

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from flux_magic import keepsake, metadata, picture
-from flux_magic.display import Output, parameters
-from flux_magic.generation import Generation
+from flux_magic.images import codecs, metadata
+from flux_magic.records import embedding as keepsake
+from flux_magic.results.generation import Generation
+from flux_magic.results.output import Output, parameters
 from flux_magic.types import Circumstances, Record
 from flux_magic.verify import Outcome, Report, Status, Verdict, check_static, find_subjects
 from tests.unit.samples import encoded, generation, opened, record
@@ -724,11 +725,11 @@ def test_pictures_are_kept_for_the_page_alone(tmp_path: Path) -> None:
 
 
 def test_a_picture_in_the_form_of_its_copy_is_what_was_embedded() -> None:
-    from flux_magic.verify.grade import as_form
+    from flux_magic.verify.verdict import as_form
 
     delivered = encoded("webp")
     for inline in ("png", "jpeg"):
-        kind, data = picture.for_notebook(delivered, inline)
+        kind, data = codecs.for_notebook(delivered, inline)
         assert as_form(delivered, kind) == data
     assert as_form(delivered, "image/webp") == delivered
 

@@ -13,16 +13,17 @@ from typing import Any
 
 import pytest
 
-from flux_magic import picture
-from flux_magic.client import cancel_all
+from flux_magic.client.client import cancel_all
 from flux_magic.errors import ConnectionFailed, FluxError, InvalidRequest, QuotaExceeded, SpaceError, Stopped
-from flux_magic.generation import Generation
-from flux_magic.generations import Generations
-from flux_magic.settings import configure_by
-from flux_magic.sweeps import Axis
+from flux_magic.images import codecs
+from flux_magic.parameters.settings import configure_by
+from flux_magic.results.generation import Generation
+from flux_magic.results.generations import Generations
+from flux_magic.sweeps.requests import Axis
 from flux_magic.types import Circumstances, Event, ImageRequest, Record
-from flux_magic.verify import Grade, Outcome, Report, Status, Verdict, check, route
-from flux_magic.verify.cause import differences
+from flux_magic.verify import Grade, Outcome, Report, Status, Verdict, check, live
+from flux_magic.verify.live import settings_for
+from flux_magic.verify.verdict import differences
 from tests.support.space import run
 from tests.unit.samples import drawing, encoded, generation, record
 from tests.unit.scripted import ADDRESS, Scripted, answer, installed
@@ -56,7 +57,7 @@ def _at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def provider(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
     """For every model; its own Space is at `OWN`."""
     mine = installed(monkeypatch)
-    monkeypatch.setattr(route, "get_provider", lambda _model: mine)
+    monkeypatch.setattr(live, "get_provider", lambda _model: mine)
     return mine
 
 
@@ -95,7 +96,7 @@ def test_a_picture_that_is_still_made_is_the_same_bytes_in_each_form(
     provider.pictures = {ADDRESS: data}
     verdict = of_output(one=made(data, inline=inline))
     assert (verdict.status, verdict.grade, verdict.distance, verdict.why) == (Status.PASS, Grade.SAME_BYTES, 0.0, "")
-    assert verdict.remade == picture.for_notebook(data, inline)[1]
+    assert verdict.remade == codecs.for_notebook(data, inline)[1]
 
 
 @pytest.mark.parametrize("name", ["fox.png", "fox.jpg", "fox.webp"])
@@ -204,7 +205,7 @@ def test_what_was_encoded_in_another_way_than_today_is_the_same_pixels_and_passe
 
     def by_another_pillow(one: dict[str, Any]) -> None:
         """A PNG of the same pixels, by an encoder of its day."""
-        from flux_magic import keepsake
+        from flux_magic.records import embedding as keepsake
 
         known = made(delivered).record
         data, copy = keepsake.with_record(saved(drawing(size=(128, 96)), compress_level=1), known, 0)
@@ -221,9 +222,9 @@ def test_a_jpeg_by_another_encoder_is_told_from_a_change_of_the_space(provider: 
     provider.pictures = {ADDRESS: delivered}
 
     def by_another_encoder(one: dict[str, Any]) -> None:
-        from flux_magic import keepsake
+        from flux_magic.records import embedding as keepsake
 
-        again = saved(picture.decode(delivered).convert("RGB"), "jpeg", quality=94)
+        again = saved(codecs.decode(delivered).convert("RGB"), "jpeg", quality=94)
         data, copy = keepsake.with_record(again, made(delivered).record, 0)
         put(one, data)
         told(one)["copy"].update(sha256=copy.sha256, digest=copy.digest)
@@ -354,7 +355,7 @@ def test_a_records_space_is_asked_where_the_person_has_named_it(
 ) -> None:
     if configured:
         monkeypatch.setenv("FLUX_MAGIC_SPACE", configured)
-    settings = route.settings_for(record(space=space), other)
+    settings = settings_for(record(space=space), other)
     assert not isinstance(settings, str)
     assert (settings.space, settings.replay, settings.store, settings.metadata) == (asked, "off", False, False)
 
@@ -392,7 +393,7 @@ def test_any_other_space_is_not_asked_and_how_to_ask_it_is_told(
 ) -> None:
     if configured:
         monkeypatch.setenv("FLUX_MAGIC_SPACE", configured)
-    assert route.settings_for(record(space=space), None) == why
+    assert settings_for(record(space=space), None) == why
 
 
 def test_what_is_not_asked_cannot_be_checked(provider: type[Scripted]) -> None:
@@ -424,7 +425,7 @@ def test_the_named_space_is_asked_for_all(provider: type[Scripted]) -> None:
 def test_a_configured_token_goes_to_the_configured_space_alone(space: str, configured: str, *, kept: bool) -> None:
     configure_by(lambda: {"space": configured or None, "token": "hf_secret"})
     try:
-        settings = route.settings_for(record(space=space), None)
+        settings = settings_for(record(space=space), None)
     finally:
         configure_by(dict)
     assert not isinstance(settings, str)
@@ -467,7 +468,7 @@ def test_a_space_that_ends_well_without_an_image_is_a_line(provider: type[Script
 
 
 def test_a_stream_without_a_generation_is_an_error(provider: type[Scripted], monkeypatch: pytest.MonkeyPatch) -> None:
-    from flux_magic.client import Client
+    from flux_magic.client.client import Client
 
     async def nothing(*_arguments: Any) -> AsyncGenerator[Event, None]:
         events: list[Event] = []

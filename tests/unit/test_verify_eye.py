@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
-from flux_magic import local
-from flux_magic.verify import Grade, eye
-from flux_magic.verify.grade import compare
+from flux_magic.providers import local
+from flux_magic.verify import Grade, similarity
+from flux_magic.verify.verdict import compare
 from tests.unit.samples import drawing, encoded
 
 App = dict[str, Any]
@@ -78,7 +78,7 @@ SEEN = [
 def test_what_no_eye_sees_is_below_the_threshold(change: Callable[[Image.Image], Image.Image], side: int) -> None:
     for seed in (0, 42):
         image = drawn(seed, side)
-        assert 0 <= eye.distance(image, change(image)) <= eye.THRESHOLD / 2
+        assert 0 <= similarity.distance(image, change(image)) <= similarity.THRESHOLD / 2
 
 
 @pytest.mark.parametrize("side", [256, 512])
@@ -86,7 +86,7 @@ def test_what_no_eye_sees_is_below_the_threshold(change: Callable[[Image.Image],
 def test_what_an_eye_sees_is_above_it(change: Callable[[Image.Image], Image.Image], side: int) -> None:
     for seed in (0, 42):
         image = drawn(seed, side)
-        assert eye.distance(image, change(image)) > eye.THRESHOLD
+        assert similarity.distance(image, change(image)) > similarity.THRESHOLD
 
 
 @pytest.mark.parametrize(
@@ -98,12 +98,12 @@ def test_what_an_eye_sees_is_above_it(change: Callable[[Image.Image], Image.Imag
     ],
 )
 def test_another_drawing_is_another_picture(other: dict[str, Any]) -> None:
-    assert eye.distance(drawn(), drawn(**other)) > eye.THRESHOLD
+    assert similarity.distance(drawn(), drawn(**other)) > similarity.THRESHOLD
 
 
 def test_the_distance_is_0_for_the_same_and_the_same_both_ways() -> None:
-    assert eye.distance(drawn(), drawn()) == 0
-    there, back = eye.distance(drawn(0), drawn(1)), eye.distance(drawn(1), drawn(0))
+    assert similarity.distance(drawn(), drawn()) == 0
+    there, back = similarity.distance(drawn(0), drawn(1)), similarity.distance(drawn(1), drawn(0))
     assert there == pytest.approx(back)
     assert 1 < there <= 2
 
@@ -111,20 +111,20 @@ def test_the_distance_is_0_for_the_same_and_the_same_both_ways() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (8, 6), (300, 3), (21, 22)])
 def test_a_picture_of_any_size_is_measured(size: tuple[int, int]) -> None:
     black, white = (Image.new("RGB", size, colour) for colour in ("black", "white"))
-    assert eye.distance(black, black) == 0
-    assert eye.distance(black, white) > eye.THRESHOLD
+    assert similarity.distance(black, black) == 0
+    assert similarity.distance(black, white) > similarity.THRESHOLD
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1"])
 def test_a_picture_of_any_mode_is_measured(mode: str) -> None:
     image = drawing("RGB", (64, 64)).convert(mode)
-    assert eye.distance(image, image) == 0
+    assert similarity.distance(image, image) == 0
 
 
 @pytest.mark.parametrize("ground", ["white", "black"])
 def test_what_is_transparent_is_seen_on_light_and_dark(ground: str) -> None:
     clear, filled = Image.new("RGBA", (64, 64), (0, 0, 0, 0)), Image.new("RGBA", (64, 64), ground)
-    assert eye.distance(clear, filled) > eye.THRESHOLD
+    assert similarity.distance(clear, filled) > similarity.THRESHOLD
 
 
 def test_grades_go_from_bytes_by_pixels_to_the_eye() -> None:

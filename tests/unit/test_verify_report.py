@@ -15,8 +15,8 @@ import pytest
 
 from flux_magic import verify
 from flux_magic.errors import Stopped
-from flux_magic.verify import Grade, Outcome, Report, Status, Verdict, add_arguments, main, report_html, route
-from flux_magic.verify.words import one_line
+from flux_magic.types import one_line
+from flux_magic.verify import Grade, Outcome, Report, Status, Verdict, add_arguments, live, main, report_html
 from tests.unit.samples import encoded, generation, python, record
 from tests.unit.scripted import ADDRESS, Scripted, installed
 from tests.unit.test_verify import cell, edited, one_pixel_changed, shown, written
@@ -240,7 +240,7 @@ def command(*arguments: str) -> int:
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
     mine = installed(monkeypatch)
-    monkeypatch.setattr(route, "get_provider", lambda _model: mine)
+    monkeypatch.setattr(live, "get_provider", lambda _model: mine)
     return mine
 
 
@@ -401,12 +401,12 @@ def test_progress_is_one_line_that_is_written_over_and_gone_at_the_end(
 def test_an_end_from_outside_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, line: str
 ) -> None:
-    from flux_magic.verify import anew
+    from flux_magic.verify import live
 
     async def ended(*_arguments: object, **_options: object) -> None:
         raise error
 
-    monkeypatch.setattr(anew, "check", ended)
+    monkeypatch.setattr(live, "check", ended)
     assert command("fox.ipynb") == code
     assert capsys.readouterr().err == f"flux-magic: {line}\n"
 

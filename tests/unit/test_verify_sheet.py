@@ -11,14 +11,15 @@ import nbformat
 import pytest
 from PIL.PngImagePlugin import PngInfo
 
-from flux_magic import keepsake, sheet_file
 from flux_magic.errors import RecordError
-from flux_magic.generations import Generations
-from flux_magic.origin import recall
-from flux_magic.record import carried_from
-from flux_magic.settings import MOST_SWEPT
-from flux_magic.store import Store, exported_path, write
-from flux_magic.sweeps import Axis
+from flux_magic.parameters.settings import MOST_SWEPT
+from flux_magic.records import embedding
+from flux_magic.records.record import carried_from
+from flux_magic.records.store import Store, exported_path, write
+from flux_magic.results.generations import Generations
+from flux_magic.results.recall import recall
+from flux_magic.sweeps import sheet_file
+from flux_magic.sweeps.requests import Axis
 from flux_magic.types import UNKNOWN
 from flux_magic.verify import Outcome, Status, check_static, find_subjects
 from tests.unit.samples import encoded, generation, opened
@@ -252,7 +253,7 @@ def test_tidying_takes_the_times_out_of_a_sheet_and_leaves_all_else() -> None:
     runpy.run_path(str(TIDY))["tidy"](Path("fox.ipynb"))
     (first, _) = nbformat.read("fox.ipynb", as_version=4).cells[0].outputs
     shown, tidied = (base64.b64decode(one["data"]["image/jpeg"]) for one in (outputs[0], first))
-    assert keepsake.bare_sha256(tidied) == keepsake.bare_sha256(shown)
+    assert embedding.bare_sha256(tidied) == embedding.bare_sha256(shown)
     inside = sheet_file.read(tidied)
     assert inside is not None
     assert list(inside.images) == first["metadata"]["flux_magic"]["sheet"]

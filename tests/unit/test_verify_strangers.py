@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
-from flux_magic import keepsake, origin
 from flux_magic.cli import main
+from flux_magic.records import embedding
+from flux_magic.results import recall
 from flux_magic.verify import Status, check_static
 from tests.unit.samples import drawing, generation
 
@@ -33,11 +34,11 @@ def test_a_record_whose_request_and_run_cannot_both_be_so_was_edited(
 ) -> None:
     made = generation()
     path = tmp_path / "fox.png"
-    path.write_bytes(keepsake.with_record(made.data, replace(made.record, **changes), 0)[0])
+    path.write_bytes(embedding.with_record(made.data, replace(made.record, **changes), 0)[0])
     [verdict] = check_static([path]).verdicts
     assert verdict.status is Status.FAIL
     assert said in verdict.why
-    assert any(said in note for note in origin.recall(path).unmatched), "who recalls it is told"
+    assert any(said in note for note in recall.recall(path).unmatched), "who recalls it is told"
 
 
 def test_a_picture_with_a_second_frame_is_another(tmp_path: Path) -> None:

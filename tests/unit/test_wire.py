@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from flux_magic.errors import EmptyResult, NotAnImage, ProtocolError, ResponseError
-from flux_magic.providers import wire
-from flux_magic.providers.wire import event_id_from, files_from, seed_from
+from flux_magic.providers.gradio import decoding
+from flux_magic.providers.gradio.decoding import event_id_from, files_from, seed_from
 
 G5, G4 = "http://127.0.0.1:7860/gradio_api", "http://127.0.0.1:7860"
 
@@ -104,7 +104,7 @@ def test_the_seed_is_the_last_whole_number_of_a_result(data: list[Any], seed: in
     [("[1, null]", [1, None]), ('"a"', "a"), ("not json", "not json"), ("", ""), ("9" * 5000, "9" * 5000)],
 )
 def test_json_is_read_and_anything_else_stays_a_text(text: str, value: object) -> None:
-    assert wire.parse(text) == value
+    assert decoding.parse(text) == value
 
 
 @pytest.mark.parametrize(

@@ -23,11 +23,8 @@ from flux_magic.errors import (
     ResponseError,
     SpaceError,
 )
-from flux_magic.providers import wire
-from flux_magic.providers.answer import Answer, check_login, http_error
-from flux_magic.providers.contract import contract_from, named
-from flux_magic.providers.sse import ServerSentEvent
-from flux_magic.providers.wire import (
+from flux_magic.providers.gradio import decoding
+from flux_magic.providers.gradio.decoding import (
     Finished,
     JobUnknown,
     Partial,
@@ -41,6 +38,9 @@ from flux_magic.providers.wire import (
     seed_from,
     space_error,
 )
+from flux_magic.providers.gradio.schema import contract_from, named
+from flux_magic.providers.http.response import Answer, check_login, http_error
+from flux_magic.providers.http.sse import ServerSentEvent
 from flux_magic.types import Log, Queued, Running
 
 FILE = {"path": "/tmp/g/image.webp", "url": "http://host/file=/tmp/g/image.webp", "meta": {"_type": "gradio.FileData"}}
@@ -321,7 +321,7 @@ NASTY: Any = st.recursive(
 )
 PLACES = ["rank", "queue_size", "rank_eta", "log", "level", "title", "message", "session_not_found", "success"]
 MESSAGE = st.fixed_dictionaries(
-    {"msg": st.sampled_from([*wire._MESSAGES, "heartbeat"])},
+    {"msg": st.sampled_from([*decoding._MESSAGES, "heartbeat"])},
     optional={
         **dict.fromkeys(PLACES, NASTY),
         "progress_data": st.one_of(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flux_magic.providers.endpoint import Endpoint
+from flux_magic.providers.gradio.endpoint import Endpoint
 
 
 @pytest.fixture(autouse=True)

@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from flux_magic import local, picture
-from flux_magic.client import Client
+from flux_magic.client.client import Client
+from flux_magic.client.job import ClientEvent
 from flux_magic.errors import FluxError, InvalidRequest, TimedOut
-from flux_magic.generation import Generation
-from flux_magic.generations import Generations
-from flux_magic.job import ClientEvent
-from flux_magic.settings import resolve
-from flux_magic.types import MAX_SEED, Queued, Running, Waiting
+from flux_magic.images import codecs
+from flux_magic.parameters.settings import MAX_SEED, resolve
+from flux_magic.providers import local
+from flux_magic.results.generation import Generation
+from flux_magic.results.generations import Generations
+from flux_magic.types import Queued, Running, Waiting
 from tests.support.space import image, request, run
 
 SMALL = {"width": 256, "height": 256}
@@ -33,7 +34,7 @@ def test_an_image_comes_with_its_bytes_its_size_and_its_address(space: str) -> N
     made = run(image(space))
     assert (made.prompt, made.seed, made.steps, made.width, made.height) == ("a red fox", 42, 2, 256, 256)
     assert made.url.startswith(f"{space}/")
-    assert picture.describe(made.data) == made.files[0].record
+    assert codecs.describe(made.data) == made.files[0].record
     assert made.images[0].size == (256, 256)
 
 

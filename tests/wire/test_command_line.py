@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from flux_magic import local
-from flux_magic.local import LocalSpace
+from flux_magic.providers import local
+from flux_magic.providers.local import LocalSpace
 from tests.support.limits import PATIENCE, PROGRAM
 from tests.support.space import PYTHON, digest
 

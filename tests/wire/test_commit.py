@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from flux_magic.providers import hub
-from flux_magic.providers.connection import Connection, open_session
-from flux_magic.providers.hub import SpaceInfo
-from flux_magic.types import Space
+from flux_magic.parameters.addresses import Space
+from flux_magic.providers.gradio import hub
+from flux_magic.providers.gradio.hub import SpaceInfo
+from flux_magic.providers.http.connection import Connection, open_session
 from tests.support.hostile import NO_ANSWER, Script, hostile, page, stream, told
 from tests.support.space import run
 
@@ -23,7 +23,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     clock = SimpleNamespace(now=1000.0)
     monkeypatch.setattr(hub, "time", SimpleNamespace(monotonic=lambda: clock.now))
     monkeypatch.setattr(hub, "_answers", {})
-    monkeypatch.setattr(hub, "PATIENCE", 0.5)
+    monkeypatch.setattr(hub, "HUB_TIMEOUT", 0.5)
     return clock
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from flux_magic.client import Client
+from flux_magic.client.client import Client
 from tests.support.hostile import COMPLETED, Answer, hostile, stream
 from tests.support.space import run
 

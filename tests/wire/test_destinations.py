@@ -13,18 +13,20 @@ import pytest
 from yarl import URL
 
 import flux_magic
-from flux_magic import api, cli, local, settings
-from flux_magic.api import run as run_here
-from flux_magic.client import Client
-from flux_magic.destination import hub_connection
-from flux_magic.doctor import examine
+from flux_magic import cli
+from flux_magic.client.blocking import run as run_here
+from flux_magic.client.client import Client
+from flux_magic.client.doctor import examine
+from flux_magic.client.target import hub_connection
 from flux_magic.errors import FluxError, InvalidRequest, ProtocolError, cleaned
-from flux_magic.providers import BlackForestLabs_Flux1Schnell
-from flux_magic.providers.connection import Connection, _remove_headers, open_session
-from flux_magic.providers.cookies import HostCookies
-from flux_magic.providers.guard import Guard
-from flux_magic.providers.host import is_meant_for
-from flux_magic.settings import resolve
+from flux_magic.parameters import settings
+from flux_magic.parameters.settings import resolve
+from flux_magic.providers import BlackForestLabs_Flux1Schnell, local
+from flux_magic.providers.http.connection import Connection, _remove_headers, open_session
+from flux_magic.providers.http.cookies import HostCookies
+from flux_magic.providers.http.guard import Guard
+from flux_magic.providers.http.hosts import is_meant_for
+from flux_magic.verify.live import verify
 from tests.support.hostile import Answer, event, hostile, hostile_beside, stream, told
 from tests.support.space import run
 
@@ -45,7 +47,7 @@ COMMANDS: dict[str, Callable[[str, Path], object]] = {
     "flux-magic doctor": lambda space, _: cli.main(["doctor", space]),
     "flux-magic doctor local": lambda *_: cli.main(["doctor", "local"]),
     "recall(URL)": lambda space, _: flux_magic.recall(f"{space}/x.png"),
-    "verify": lambda space, folder: api.verify([folder], space=space),
+    "verify": lambda space, folder: verify([folder], space=space),
 }
 
 

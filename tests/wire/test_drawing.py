@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from flux_magic import picture
+from flux_magic.images import codecs
 from tests.support.space import PYTHON, digest, image, run, running_space
 
 WATCHED = Path(__file__).with_name("watched.py")
@@ -87,20 +87,20 @@ async def called(address: str, *values: object) -> list[Any]:
 @pytest.mark.parametrize("prompt", ["", None, " \n", "\N{NULL}\ttabs", "\u202e"], ids=repr)
 def test_any_prompt_can_be_drawn(space: str, prompt: str | None) -> None:
     data, seed = run(called(space, prompt, 42, False, 256, 256, 2))
-    assert picture.describe(data).width == 256
+    assert codecs.describe(data).width == 256
     assert seed == 42
 
 
 def test_a_prompt_that_is_left_out_is_an_empty_one(space: str) -> None:
     blank, none = (run(called(space, prompt, 42, False, 256, 256, 2))[0] for prompt in ("", None))
-    assert picture.describe(blank).digest == picture.describe(none).digest
+    assert codecs.describe(blank).digest == codecs.describe(none).digest
 
 
 def test_a_random_seed_is_the_spaces_and_makes_the_same_picture_again(space: str) -> None:
     data, seed = run(called(space, "a red fox", 42, True, 256, 256, 2))
     assert 0 <= seed <= 2147483647
     assert seed != 42
-    assert digest(space, seed=seed) == picture.describe(data).digest
+    assert digest(space, seed=seed) == codecs.describe(data).digest
 
 
 @dataclass(frozen=True)

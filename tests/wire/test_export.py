@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from flux_magic import keepsake
 from flux_magic.cli import main
 from flux_magic.errors import NotInStore
-from flux_magic.generation import Generation
-from flux_magic.generations import Generations
-from flux_magic.sweeps import Axis
+from flux_magic.records import embedding
+from flux_magic.results.generation import Generation
+from flux_magic.results.generations import Generations
+from flux_magic.sweeps.requests import Axis
 from flux_magic.verify import check_static
 from tests.support.space import image, run
 
@@ -82,10 +82,10 @@ def test_exported_images_carry_their_record_and_are_what_was_delivered(space: st
     notebook(Path("fox.ipynb"), made)
     main(["export", "fox.ipynb"])
     [path] = Path("flux_images").glob("*.webp")
-    carried = keepsake.read(path.read_bytes())
+    carried = embedding.read(path.read_bytes())
     assert carried is not None
     assert carried.record == made.record
-    assert made.data in keepsake.readings(path.read_bytes())
+    assert made.data in embedding.readings(path.read_bytes())
     assert check_static(["fox.ipynb", "flux_images"]).passed
 
 
@@ -110,18 +110,18 @@ def test_what_is_embedded_as_it_was_delivered_needs_no_store(space: str, tmp_pat
     # A Space that delivers PNG: the notebook has the very bytes.
     from dataclasses import replace
 
-    from flux_magic import picture
-    from flux_magic.generation import ImageFile
+    from flux_magic.images import codecs
+    from flux_magic.results.generation import ImageFile
 
-    data = picture.as_suffix(made.data, Path("fox.png"))
-    file = picture.describe(data)
+    data = codecs.as_suffix(made.data, Path("fox.png"))
+    file = codecs.describe(data)
     delivered = replace(made, record=replace(record, files=(file,)), files=(ImageFile(file, data),))
     notebook(Path("fox.ipynb"), delivered)
     for path in (tmp_path / "store").rglob("*.*"):
         path.unlink()
     assert main(["export", "fox.ipynb"]) == 0
     [path] = Path("flux_images").glob("*.png")
-    assert data in keepsake.readings(path.read_bytes())
+    assert data in embedding.readings(path.read_bytes())
 
 
 @pytest.mark.parametrize(

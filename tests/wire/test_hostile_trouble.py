@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from flux_magic.client import Client
+from flux_magic.client.client import Client
 from flux_magic.errors import (
     ProtocolError,
     RateLimited,
@@ -28,9 +28,10 @@ from flux_magic.errors import (
     TimedOut,
     TokenRefused,
 )
-from flux_magic.providers import behind, connection, endpoint
 from flux_magic.providers.base import Limits
-from flux_magic.providers.connection import open_session
+from flux_magic.providers.gradio import endpoint
+from flux_magic.providers.http import background, connection
+from flux_magic.providers.http.connection import open_session
 from flux_magic.types import ImageResponse, Waiting
 from tests.support.hasty import hasten
 from tests.support.hostile import (
@@ -391,7 +392,7 @@ def test_a_job_that_is_given_up_while_it_is_posted_is_taken_off_the_space() -> N
                 await task
             while "cancel" not in server.seen:  # noqa: ASYNC110 - it goes on behind the caller's back
                 await asyncio.sleep(0.01)
-            await asyncio.gather(*behind._closing)
+            await asyncio.gather(*background._closing)
             return server.seen, server.bodies
 
     seen, bodies = run(work())

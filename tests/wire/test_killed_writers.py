@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from flux_magic import picture
-from flux_magic.record import from_dict, key_of, loads
-from flux_magic.store import Store
+from flux_magic.images import codecs
+from flux_magic.records.record import from_dict, key_of, loads
+from flux_magic.records.store import Store
 from tests.unit.samples import encoded
 
 WRITERS, KILLS = 4, 20
@@ -29,7 +29,7 @@ import os, signal, sys
 from dataclasses import replace
 from pathlib import Path
 
-from flux_magic.store import Store
+from flux_magic.records.store import Store
 from tests.unit.samples import encoded, generation
 
 made = generation(*(encoded(kind, size={SIZE}) for kind in {KINDS}))
@@ -134,7 +134,7 @@ def _check(folder: Path, finished: dict[int, str]) -> None:
     names = {path.name for path in folder.rglob("*") if path.is_file()}
     for stored in jobs:
         assert from_dict(loads(stored.path.read_bytes())) == stored.record
-        assert [picture.describe(stored.read(place)) for place in range(len(KINDS))] == list(stored.record.files)
+        assert [codecs.describe(stored.read(place)) for place in range(len(KINDS))] == list(stored.record.files)
         assert store.find(str(key_of(stored.record))) == stored
         names -= {stored.path.name, *(path.name for path in stored.files)}
     assert store.skipped == []

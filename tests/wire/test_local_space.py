@@ -18,15 +18,15 @@ from typing import Any
 import aiohttp
 import pytest
 
-from flux_magic import local
-from flux_magic.client import Client
-from flux_magic.doctor import examine
+from flux_magic.client.client import Client
+from flux_magic.client.doctor import examine
+from flux_magic.client.job import ClientEvent
 from flux_magic.errors import ConnectionFailed, LocalSpaceError, ProtocolError, TokenRefused
-from flux_magic.generation import Generation
-from flux_magic.job import ClientEvent
-from flux_magic.local import LocalSpace
-from flux_magic.settings import resolve
-from flux_magic.space.space_folder import LOCK, PREFIX, own_folder, remove_dead
+from flux_magic.parameters.settings import resolve
+from flux_magic.providers import local
+from flux_magic.providers.local import LocalSpace
+from flux_magic.providers.stand_in.space_folder import LOCK, PREFIX, own_folder, remove_dead
+from flux_magic.results.generation import Generation
 from flux_magic.types import Running, Waiting
 from tests.support.limits import PATIENCE
 from tests.support.space import PYTHON, digest, image, request, run
@@ -190,7 +190,7 @@ def test_an_app_that_does_not_come_up_is_ended_and_told(launch: Launch, script: 
 
 PARENT = """
 import asyncio, sys, time
-from flux_magic.local import LocalSpace
+from flux_magic.providers.local import LocalSpace
 space = LocalSpace(python=sys.argv[1])
 asyncio.run(space.address())
 print(space.pid, flush=True)

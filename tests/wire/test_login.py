@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from flux_magic.doctor import examine
+from flux_magic.client.doctor import examine
 from flux_magic.errors import LoginRequired, SpaceNotFound
-from flux_magic.settings import resolve
+from flux_magic.parameters.settings import resolve
 from tests.support.hostile import Answer, hostile, told
 from tests.support.space import events, image, run, running_space, schnell
 

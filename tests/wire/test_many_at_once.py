@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from flux_magic.client import Client
+from flux_magic.client.client import Client
 from flux_magic.errors import Incomplete
-from flux_magic.generation import Generation
-from flux_magic.settings import resolve
+from flux_magic.parameters.settings import resolve
+from flux_magic.results.generation import Generation
 from flux_magic.types import ImageRequest
 from tests.support.hasty import hasten
 from tests.support.hostile import COMPLETED, NO_ANSWER, PICTURE, Answer, finished, hostile, page, stream, told
@@ -134,7 +134,7 @@ def test_the_quota_is_told_where_it_is_known(
 
 
 def test_no_sweep_waits_long_for_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flux_magic.providers.hub.PATIENCE", 0.1)
+    monkeypatch.setattr("flux_magic.providers.gradio.hub.HUB_TIMEOUT", 0.1)
 
     async def work() -> None:
         async with hostile("/api/spaces", quota=Answer(then="silence")) as server:

@@ -8,8 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from flux_magic import picture
 from flux_magic.errors import InvalidRequest
+from flux_magic.images import codecs
 from flux_magic.providers import BlackForestLabs_Flux1Schnell
 from flux_magic.providers.base import AsyncResult
 from flux_magic.types import FileRecord, ImageResponse, Queued, Running, Waiting
@@ -38,7 +38,7 @@ def described(url: str) -> FileRecord:
         async with aiohttp.ClientSession(raise_for_status=True) as session, session.get(url) as response:
             return await response.read()
 
-    return picture.describe(run(got()))
+    return codecs.describe(run(got()))
 
 
 async def first_of_awaited(space: str) -> ImageResponse:

@@ -13,11 +13,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from flux_magic.client import Client
-from flux_magic.doctor import examine
+from flux_magic.client.client import Client
+from flux_magic.client.doctor import examine
 from flux_magic.errors import ConnectionFailed, FluxError
-from flux_magic.generation import Generation
-from flux_magic.settings import resolve
+from flux_magic.parameters.settings import resolve
+from flux_magic.results.generation import Generation
 from flux_magic.types import ImageResponse
 from tests.support.hasty import hasten
 from tests.support.space import image, run, schnell

@@ -13,14 +13,14 @@ import pytest
 from aiohttp import web
 
 import flux_magic
-from flux_magic import keepsake
 from flux_magic.errors import ProtocolError
-from flux_magic.providers.connection import Connection, open_session
-from flux_magic.providers.guard import Guard
+from flux_magic.providers.http.connection import Connection, open_session
+from flux_magic.providers.http.guard import Guard
+from flux_magic.records import embedding
 from tests.support.space import run
 from tests.unit.samples import encoded, record
 
-IMAGE, _ = keepsake.with_record(encoded(), record(), 0)
+IMAGE, _ = embedding.with_record(encoded(), record(), 0)
 
 
 @dataclass

@@ -9,14 +9,14 @@ import pytest
 
 from flux_magic import providers
 from flux_magic.cli import main
-from flux_magic.client import Client
-from flux_magic.doctor import examine
+from flux_magic.client.client import Client
+from flux_magic.client.doctor import examine
 from flux_magic.errors import InvalidRequest, SpaceChanged
-from flux_magic.generation import Generation
-from flux_magic.panel.parameters import parameters_of
+from flux_magic.jupyter.panel.parameters import parameters_of
+from flux_magic.parameters.settings import resolve
 from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, model_names
-from flux_magic.record import from_dict
-from flux_magic.settings import resolve
+from flux_magic.records.record import from_dict
+from flux_magic.results.generation import Generation
 from flux_magic.types import ImageResponse
 from tests.support.space import events, image, request, run, running_space
 from tests.wire.painter import Painter, Sketcher

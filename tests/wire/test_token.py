@@ -10,14 +10,13 @@ from typing import Any
 
 import pytest
 
-from flux_magic import local
-from flux_magic.client import Client
+from flux_magic.client.client import Client
+from flux_magic.client.job import connection_for
 from flux_magic.errors import FluxError, ProtocolError
-from flux_magic.generation import Generation
-from flux_magic.job import connection_for
-from flux_magic.providers import BlackForestLabs_Flux1Schnell
-from flux_magic.providers.connection import Connection, open_session
-from flux_magic.settings import resolve
+from flux_magic.parameters.settings import resolve
+from flux_magic.providers import BlackForestLabs_Flux1Schnell, local
+from flux_magic.providers.http.connection import Connection, open_session
+from flux_magic.results.generation import Generation
 from tests.support.hostile import Answer, event, finished, hostile, hostile_beside, page, stream, told
 from tests.support.limits import PROGRAM
 from tests.support.space import run
@@ -154,7 +153,7 @@ def test_the_doctor_says_what_is_no_space() -> None:
 
 
 def test_the_doctor_asks_the_hub_for_stage_and_quota(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flux_magic.providers import hub
+    from flux_magic.providers.gradio import hub
 
     async def work() -> tuple[str, str, str]:
         quota = told({"base": 240, "current": 90.5, "resetsAt": "2030-01-01T00:00:00Z"})

@@ -16,11 +16,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from flux_magic import keepsake, local, picture
-from flux_magic.client import Client
+from flux_magic.client.client import Client
 from flux_magic.errors import FluxError
-from flux_magic.generation import Generation, ImageFile
-from flux_magic.local import LocalSpace
+from flux_magic.images import codecs
+from flux_magic.providers import local
+from flux_magic.providers.local import LocalSpace
+from flux_magic.records import embedding as keepsake
+from flux_magic.results.generation import Generation, ImageFile
 from flux_magic.verify import Grade, Outcome, Report, Status, add_arguments, check, check_static, main
 from tests.support.hostile import hostile
 from tests.support.space import PYTHON, run
@@ -123,7 +125,7 @@ def as_made(like: Generation, seed: int, pixels: Any) -> Generation:
     """What the local Space delivers of these pixels, recorded as another image of it was."""
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "WEBP", lossless=True, quality=20, method=1)
-    file = ImageFile(picture.describe(out.getvalue()), out.getvalue())
+    file = ImageFile(codecs.describe(out.getvalue()), out.getvalue())
     known = replace(like.record, seed=seed, requested_seed=seed, files=(file.record,))
     return replace(like, request=replace(like.request, seed=seed), record=known, files=(file,))
 
@@ -337,7 +339,7 @@ def saved_as_made_by(space: str, made: Generation, name: str = "fox.webp") -> No
 def test_a_records_host_is_not_asked_and_gets_no_token(
     images: list[Generation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flux_magic.settings import configure_by
+    from flux_magic.parameters.settings import configure_by
 
     monkeypatch.setenv("HF_TOKEN", CANARY)
 
@@ -370,7 +372,7 @@ def test_a_space_that_does_not_answer_is_a_line_for_each_and_is_not_asked_again_
         images[seed].save(f"{seed}.webp")
 
     async def work() -> tuple[Report, list[str]]:
-        from flux_magic.providers.connection import open_connection
+        from flux_magic.providers.http.connection import open_connection
 
         async with hostile() as server:
             address = server.address

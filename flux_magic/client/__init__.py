@@ -1,0 +1,1 @@
+"""Requests in, generations out: the client, its jobs, the blocking calls, the background loop."""

@@ -1,0 +1,272 @@
+"""A request in, events out, the generation recorded: all that the magics, the panel and scripts call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakSet
+
+from ..errors import EmptyResult, FluxError, Incomplete, InvalidRequest, Stopped, is_hopeless, shown
+from ..parameters.calls import checked, checked_class
+from ..parameters.settings import Settings, check_folders, resolve, split_size
+from ..providers import get_provider, local
+from ..providers.base import Limits, limited
+from ..providers.gradio import hub
+from ..providers.http.connection import Session, open_session
+from ..results.generation import ClientEvent, Generation
+from ..results.generations import Generations
+from ..sweeps.requests import plan
+from ..types import ImageRequest
+from .job import Job
+from .merge import merged
+from .target import address_of, connection_for, hub_connection, is_local, space_of, why_unasked
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+@dataclass(eq=False)
+class _Underway:
+    """A job on its way: the task that waits for it, and whether `cancel_all` has ended it."""
+
+    loop: asyncio.AbstractEventLoop
+    task: asyncio.Task[Any] | None
+    stopped: bool = False
+
+
+_all_underway: WeakSet[_Underway] = WeakSet()
+"""Weak: of a loop that was closed under its jobs nothing is kept open."""
+
+
+@checked
+def cancel_all() -> int:
+    """End every job of this process, from any thread; each raises Stopped where it is waited for.
+
+    Returns how many there were.
+    """
+    jobs = list(_all_underway)
+    for job in jobs:
+        job.stopped = True
+        if job.task is not None and not job.loop.is_closed():
+            job.loop.call_soon_threadsafe(job.task.cancel)
+    return len(jobs)
+
+
+def check_many(options: Mapping[str, Any]) -> None:
+    """Raises InvalidRequest where an option of a call for several requests is each request's own."""
+    for name in ("seed", "steps", "size", "width", "height", "model"):
+        if options.get(name) is not None:
+            own = "width=…, height" if name == "size" else name
+            raise InvalidRequest(f"{name} is each request's own: give it there, as in ImageRequest(…, {own}=…)")
+
+
+def incomplete(
+    number: int, failures: Mapping[int, FluxError], hint: str = "", made: Sequence[Generation] = ()
+) -> Incomplete:
+    """The error for several images of which some failed, by their places among `number`."""
+    first = failures[min(failures)]
+    same = "each" if len({error.message for error in failures.values()}) == 1 and len(failures) > 1 else "the first"
+    said = first.message if len(failures) == 1 else f"{same}: {first.message}"
+    return Incomplete(f"{len(failures)} of {number} images failed; {said}", hint or first.hint, failures, made)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A session that is kept on one loop, and how many `async with` blocks of that loop use it."""
+
+    opened: AbstractAsyncContextManager[Session]
+    session: Session
+    users: int = 0
+
+
+@checked_class
+class Client:
+    """Makes images on the caller's own event loop.
+
+    Args:
+        options: the fields of `Settings` (`space`, `model`, `steps`, `width`, `height` or `size`, `seed`,
+            `inline`, `proxy`, `token`, `timeout`, `concurrency`, `store`, `shared_store`, `replay`, `metadata`) that
+            its calls start from.
+
+    Within `async with` its connection is kept between images; else each image has its own.
+    """
+
+    __slots__ = ("__weakref__", "_kept", "_options")
+
+    def __init__(self, **options: Any) -> None:
+        check_folders(resolve(**options))  # a mistake shows here, not at the first image
+        self._options = split_size(options)
+        self._kept: WeakKeyDictionary[asyncio.AbstractEventLoop, _Kept] = WeakKeyDictionary()
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        kept = self._kept.get(loop)
+        if kept is None:
+            opened = open_session()
+            kept = _Kept(opened, await opened.__aenter__())
+        kept.users += 1
+        self._kept[loop] = kept
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        kept = self._kept.get(loop)
+        if kept is None:
+            return
+        kept.users -= 1
+        if kept.users == 0:
+            del self._kept[loop]
+            await kept.opened.__aexit__(None, None, None)
+
+    async def generate(self, prompt: str, *, count: int = 1, **options: Any) -> Generation | Generations:
+        """Make one image, or `count` with successive seeds, one after the other.
+
+        Args:
+            prompt: what the image shows; sent as it is.
+            count: 1 gives a Generation, more give Generations.
+            options: the fields of `Settings`, for this call.
+
+        Raises InvalidRequest, LocalSpaceError, ConnectionFailed, TimedOut or ResponseError.
+        """
+        settings = resolve(**{**self._options, **split_size(options)})
+        made = [await self.make(request, settings) for request in plan(prompt, settings, count)]
+        return made[0] if len(made) == 1 else Generations(made)
+
+    async def make(self, request: ImageRequest, settings: Settings) -> Generation:
+        """The generation of one request; raises as `generate` does."""
+        async with aclosing(self.stream(request, settings)) as events:
+            async for event in events:
+                if isinstance(event, Generation):
+                    return event
+        raise EmptyResult("the Space finished, but sent no image")
+
+    async def stream(
+        self, request: ImageRequest, settings: Settings | None = None
+    ) -> AsyncGenerator[ClientEvent, None]:
+        """The events of one request; the last is its Generation. Raises as `generate` does."""
+        settings = settings or resolve(**self._options)
+        check_folders(settings)
+        limits = Limits(total=settings.timeout)
+        if is_local(settings):
+            limits = replace(limits, retries=0, resubmissions=0, reconnections=0)  # if it died, it is started again
+        underway = _Underway(asyncio.get_running_loop(), asyncio.current_task())
+        _all_underway.add(underway)
+        try:
+            async with self._session() as session:
+                job = Job(request, settings, session, limits)
+                async with aclosing(limited(job.events(), limits)) as events:
+                    async for event in events:
+                        yield event
+                        underway.task = asyncio.current_task()
+        except asyncio.CancelledError:
+            if underway.stopped:
+                raise Stopped("stopped by cancel_all()") from None
+            raise
+        finally:
+            _all_underway.discard(underway)
+
+    async def generate_many(self, requests: Iterable[ImageRequest], **options: Any) -> AsyncGenerator[Generation, None]:
+        """Make an image of each request, some at once, and give each as it is finished, in whatever order.
+
+        No more are made ahead than are at work at once, so a slow reader holds the others up, and memory stays flat.
+
+        Args:
+            requests: as many as there are; they are taken one by one, as there is room.
+            options: the fields of `Settings`, for this call: `concurrency` says how many are made at once. What is a
+                request's own (`prompt`, `seed`, `steps`, `width`, `height`, `model`) is not among them.
+
+        Raises, when all others are done, Incomplete where some failed; at once what would fail for the rest as well
+        (no quota, no connection, no such Space: `flux_magic.errors.HOPELESS`).
+        """
+        check_many(options)
+        settings = resolve(**{**self._options, **split_size(options)})
+        failures: dict[int, FluxError] = {}
+        number = 0
+        async with aclosing(self.stream_many(requests, settings)) as events:
+            async for place, event in events:
+                number = max(number, place + 1)
+                if isinstance(event, FluxError):
+                    failures[place] = event
+                elif isinstance(event, Generation):
+                    yield event
+        if failures:
+            raise incomplete(number, failures)
+
+    async def stream_many(
+        self, requests: Iterable[ImageRequest], settings: Settings | None = None
+    ) -> AsyncGenerator[tuple[int, ClientEvent | FluxError], None]:
+        """The events of several requests as they come, each with its request's place, from 0.
+
+        Of each request the last is its Generation, or the error that it failed with. At most `settings.concurrency` are
+        on their way at once. Raises at once what would fail for the others as well, and ends them.
+        """
+        settings = settings or resolve(**self._options)
+        if not isinstance(requests, Iterable):
+            raise InvalidRequest(
+                f"the requests are {shown(requests)}: give a list of ImageRequest, or another iterable"
+            )
+        each = (self._tried(request, settings) for request in requests)
+        async with self, aclosing(merged(each, settings.concurrency)) as events:
+            async for event in events:
+                yield event
+
+    async def _tried(self, request: ImageRequest, settings: Settings) -> AsyncGenerator[ClientEvent | FluxError, None]:
+        """As `stream`; an error that is this request's alone is an event."""
+        if not isinstance(request, ImageRequest):
+            raise InvalidRequest(f'a request is {shown(request)}: give such as ImageRequest("a fox", seed=42)')
+        try:
+            async with aclosing(self.stream(request, settings)) as events:
+                async for event in events:
+                    yield event
+        except FluxError as error:
+            if is_hopeless(error) or isinstance(error, Stopped):
+                raise
+            yield error
+
+    async def bounds(self, settings: Settings) -> Mapping[str, tuple[int, int]] | None:
+        """The least and the most that a Space takes, by field of ImageRequest; of those alone that it tells.
+
+        A Space is asked once a process. The local Space is not started for this: until it runs, this is None, and
+        where `replay` is `only` or the Hub may not be asked.
+
+        Raises InvalidRequest, ConnectionFailed, TimedOut or ResponseError.
+        """
+        kind = get_provider(settings.model)
+        if why_unasked(kind, settings) or (is_local(settings) and not local.shared.running):
+            return None
+        url = await address_of(settings)
+        async with self._session() as session:
+            return await kind(connection_for(kind, url, settings, session), url).bounds()
+
+    async def quota(self, settings: Settings) -> str:
+        """The GPU time that is left for the token, in words.
+
+        Empty where there is no token, the Space is none of the Hub's, or the Hub does not tell it within some seconds.
+        """
+        provider = get_provider(settings.model)
+        space = space_of(provider, settings)
+        if why_unasked(provider, settings) or not space.hub_id:
+            return ""
+        async with self._session() as session:
+            connection = hub_connection(provider, settings, session)
+            if not connection.has_token:
+                return ""
+            try:
+                return await asyncio.wait_for(hub.quota(connection), hub.HUB_TIMEOUT)
+            except asyncio.TimeoutError:
+                return ""
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[Session]:
+        kept = self._kept.get(asyncio.get_running_loop())
+        if kept is not None:
+            yield kept.session
+            return
+        async with open_session() as session:
+            yield session

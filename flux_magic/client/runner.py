@@ -1,0 +1,313 @@
+"""Runs what is asynchronous for a caller that blocks: a cell, a script, a thread.
+
+The one background loop lives on a daemon thread, so it works where a loop runs already (every
+kernel), where none does, and inside a cell that awaits. It never prints and never displays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import os
+import queue
+import selectors
+import threading
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, contextmanager, suppress
+from typing import Any, Protocol, TypeVar
+from weakref import WeakSet
+
+from ..errors import InvalidArgument, Stopped, WouldDeadlock, shown
+
+T = TypeVar("T")
+
+SLICE = 0.2
+"""Seconds between two looks at the keyboard: on Windows nothing else lets an interrupt in."""
+
+UNWIND = 0.5
+"""Seconds that an interrupted caller waits for what it started to end; the rest goes on behind."""
+
+AHEAD = 16
+"""Items of a generator that may wait for a caller which takes its time; then the generator waits."""
+
+_END = object()
+
+
+class Runner(Protocol):
+    """A way to run coroutines from code that blocks."""
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """The coroutine's result. An interrupt cancels it."""
+
+    def iterate(self, events: AsyncGenerator[T, None], ahead: int = AHEAD) -> Generator[T | None, None, None]:
+        """The generator's items as they come; None about every 0.2 s while there is none.
+
+        No more than `ahead` are taken from it before the caller takes them. It is closed at the end, also where the
+        caller stops early or is interrupted.
+        """
+
+
+class ThreadRunner:
+    """One loop on a daemon thread, started at the first use."""
+
+    def __init__(self) -> None:
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._stack = AsyncExitStack()
+        self._kept: set[int] = set()
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Start the coroutine on the loop. Raises WouldDeadlock on the loop's own thread."""
+        if threading.current_thread() is self._thread:
+            coroutine.close()
+            raise WouldDeadlock("a blocking call on flux_magic's own loop would wait for itself: await in its place")
+        try:
+            loop = self._started()
+        except RuntimeError:
+            coroutine.close()
+            raise
+        return asyncio.run_coroutine_threadsafe(coroutine, loop)
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        if not asyncio.iscoroutine(coroutine):
+            raise InvalidArgument(f"{shown(coroutine)} is no coroutine: call the async function, as in run(main())")
+        result: list[T] = []
+
+        async def once() -> AsyncGenerator[None, None]:
+            result.append(await coroutine)
+            yield
+
+        try:
+            for _ in self.iterate(once()):
+                pass
+        finally:
+            coroutine.close()
+        return result[0]
+
+    def iterate(self, events: AsyncGenerator[T, None], ahead: int = AHEAD) -> Generator[T | None, None, None]:
+        inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        unwound = threading.Event()
+        room, full = asyncio.Event(), threading.Event()
+
+        async def pump() -> None:
+            try:
+                async with aclosing(events):
+                    async for event in events:
+                        inbox.put(event)
+                        full.set()  # before the look at how many there are: else the caller may tell nobody
+                        while inbox.qsize() >= ahead:
+                            await room.wait()
+                            room.clear()
+                        full.clear()
+            finally:
+                unwound.set()
+                inbox.put(_END)
+
+        with _unless_python_ends():
+            future, loop = self.submit(pump()), self._started()
+        try:
+            while True:
+                # Not in the loop's condition, where CPython 3.13.0 lets an interrupt past the `finally`.
+                event = _next(inbox)
+                if full.is_set():
+                    with suppress(RuntimeError):  # the loop has ended
+                        loop.call_soon_threadsafe(room.set)
+                if event is _END:
+                    break
+                yield event
+            with _unless_python_ends():
+                future.result()
+        finally:
+            if not future.done():
+                future.cancel()
+                unwound.wait(UNWIND)
+
+    async def keep(self, resource: AbstractAsyncContextManager[Any]) -> None:
+        """Enter `resource` on this loop, once; it is left when the loop ends."""
+        if id(resource) not in self._kept:
+            self._kept.add(id(resource))
+            await self._stack.enter_async_context(resource)
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                loop = _new_loop()
+                thread = threading.Thread(target=self._serve, args=(loop,), name="flux_magic", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # Python is ending
+                    loop.close()
+                    raise
+                self._loop, self._thread = loop, thread
+            return self._loop
+
+    @staticmethod
+    def _serve(loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        while not loop.is_closed():
+            # A task that exits the program ends its own caller, and not everybody's loop.
+            with suppress(SystemExit, KeyboardInterrupt):
+                loop.run_forever()
+                loop.close()
+
+    def let_go(self) -> None:
+        """After a fork: the thread did not come along, and its loop's connections are the parent's."""
+        if self._loop is not None:
+            # Else each connection complains, as it is forgotten, that nobody closed it.
+            self._loop.set_exception_handler(lambda *_: None)
+        self._start_anew()
+
+    def close(self) -> None:
+        """Cancel what runs, leave what is kept, end the loop and its thread."""
+        with self._lock:
+            loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
+        if loop is None or thread is None or not thread.is_alive():
+            return
+        ending = asyncio.run_coroutine_threadsafe(self._wind_up(), loop)
+        with suppress(concurrent.futures.TimeoutError):
+            ending.result(timeout=5)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(timeout=5)
+
+    async def _wind_up(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._stack.aclose()
+        self._kept.clear()
+        loop = asyncio.get_running_loop()
+        await loop.shutdown_asyncgens()
+        await loop.shutdown_default_executor()
+
+
+class NestRunner:
+    """The caller's own loop, made reentrant by nest-asyncio, which patches asyncio for the whole process."""
+
+    def __init__(self) -> None:
+        import nest_asyncio
+
+        nest_asyncio.apply(_own_loop())
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        loop = _own_loop()
+        task = loop.create_task(coroutine)
+        try:
+            return loop.run_until_complete(task)
+        finally:
+            _end_task(loop, task)
+
+    def iterate(
+        self,
+        events: AsyncGenerator[T, None],
+        ahead: int = AHEAD,  # noqa: ARG002 - nothing runs between two items
+    ) -> Generator[T | None, None, None]:
+        loop = _own_loop()
+        task: asyncio.Task[T] | None = None
+        try:
+            while True:
+                task = task or loop.create_task(_anext(events))
+                loop.run_until_complete(asyncio.wait({task}, timeout=SLICE))
+                if not task.done():
+                    yield None
+                    continue
+                try:
+                    event = task.result()
+                except StopAsyncIteration:
+                    return
+                task = None
+                yield event
+        finally:
+            if task is not None:
+                _end_task(loop, task)
+            loop.run_until_complete(events.aclose())
+
+
+@contextmanager
+def _unless_python_ends() -> Iterator[None]:
+    """Raise Stopped in place of the RuntimeError of a thread that cannot be had any more, as in an exit handler."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "shutdown" not in str(error):
+            raise
+        raise Stopped("Python is ending: no image can be made any more", "Make it before the program ends.") from error
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """A loop that a forked child can forget without harm to its parent.
+
+    The usual epoll or kqueue is shared with the child: as it forgets a connection, the parent would go deaf.
+    """
+    if hasattr(os, "fork"):
+        return asyncio.SelectorEventLoop(selectors.PollSelector())
+    return asyncio.new_event_loop()
+
+
+async def _anext(events: AsyncGenerator[T, None]) -> T:
+    return await anext(events)
+
+
+_idle_loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+"""Loops of threads on which none ran; each is closed at the end."""
+
+
+def _own_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    policy = asyncio.get_event_loop_policy()
+    try:
+        loop = policy.get_event_loop()
+    except RuntimeError:
+        loop = policy.new_event_loop()
+        policy.set_event_loop(loop)
+    if loop not in _idle_loops:
+        _idle_loops.add(loop)
+        atexit.register(loop.close)  # an open loop warns when Python ends
+    return loop
+
+
+def _end_task(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
+    if not task.done():
+        task.cancel()
+        loop.run_until_complete(asyncio.wait({task}, timeout=UNWIND))
+
+
+def _next(inbox: queue.SimpleQueue[Any]) -> Any:
+    try:
+        return inbox.get(timeout=SLICE)
+    except queue.Empty:
+        return None
+
+
+background = ThreadRunner()
+"""The one background loop of this process."""
+
+
+atexit.register(background.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=background.let_go)
+
+_MAKERS: dict[str, Callable[[], Runner]] = {"thread": lambda: background, "nest": NestRunner}
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Within it an interrupt is shown by a notebook in one line: where the wait stood helps nobody."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        vars(stop)["_render_traceback_"] = lambda: ["KeyboardInterrupt: stopped"]
+        raise
+
+
+def get(name: str) -> Runner:
+    """The runner of this name: `thread` or `nest`."""
+    return _MAKERS[name]()

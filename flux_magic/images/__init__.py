@@ -1,0 +1,1 @@
+"""Bytes and pixels of images: formats, digests, encodings, metadata."""

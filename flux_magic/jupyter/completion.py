@@ -1,0 +1,78 @@
+"""What Tab offers on the line of a magic: its options, and the values of some of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ..parameters import grammar, settings
+
+if TYPE_CHECKING:
+    from IPython.core.completer import CompletionContext, SimpleMatcherResult
+
+_LINE = re.compile(r"^\s*(?:[\w.\[\], ]+=\s*)?%%?(?P<magic>flux(?:_\w+)?)\s+(?P<words>.*)$", re.DOTALL)
+
+
+def completions(line: str) -> tuple[str, list[str]] | None:
+    """The word before the cursor and what it can become, on a magic's line; None anywhere else."""
+    match = _LINE.match(line)
+    if match is None:
+        return None
+    *before, word = re.split(r"\s+", match["words"])
+    flags = _FLAGS.get(match["magic"])
+    if flags is None:
+        return None
+    if match["magic"] in _LOOKING_BACK and not word.startswith("-"):
+        return None  # a file, or words
+    choices = _VALUES.get(before[-1] if before else "", lambda: flags if word.startswith("-") else [])()
+    return word, [choice for choice in choices if choice.startswith(word)]
+
+
+def _flags(options: Sequence[grammar.Option]) -> list[str]:
+    return [flag for option in options for flag in option.flags]
+
+
+_LOOKING_BACK: dict[str, list[str]] = {
+    "flux_history": _flags(grammar.HISTORY_OPTIONS),
+    "flux_recall": _flags(grammar.RECALL_OPTIONS),
+    "flux_verify": ["--static", "--space", "--concurrency", "--html", "--json"],
+}
+_FLAGS = {"flux": _flags(grammar.OPTIONS), "flux_panel": _flags(grammar.PANEL_OPTIONS), **_LOOKING_BACK}
+
+
+def _models() -> list[str]:
+    from ..providers import model_names
+
+    return model_names()
+
+
+_VALUES: dict[str, Callable[[], list[str]]] = {
+    "--inline": lambda: list(settings.INLINE),
+    "--model": _models,
+    "--size": lambda: list(grammar.SIZES),
+    "--space": lambda: ["local", "black-forest-labs/FLUX.1-schnell"],
+}
+
+
+def matcher() -> Callable[[CompletionContext], SimpleMatcherResult] | None:
+    """The completer's plug; None on an IPython that has no such thing (7)."""
+    try:
+        from IPython.core.completer import SimpleCompletion, context_matcher
+    except ImportError:
+        return None
+
+    @context_matcher()  # type: ignore[untyped-decorator]
+    def flux_options(context: CompletionContext) -> SimpleMatcherResult:
+        line = context.full_text.split("\n")[context.cursor_line][: context.cursor_position]
+        found = completions(line)
+        if found is None:
+            return {"completions": []}  # type: ignore[typeddict-item]  # its other keys may be left out
+        word, choices = found
+        return {  # type: ignore[typeddict-item]
+            "completions": [SimpleCompletion(choice, type="magic") for choice in choices],
+            "matched_fragment": word,
+            "suppress": bool(choices),
+        }
+
+    return flux_options  # type: ignore[no-any-return]

@@ -1,0 +1,123 @@
+"""What `%load_ext` brings, and `%unload_ext` takes away: the magics, their completion, their configuration."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from traitlets import TraitError
+from traitlets.config import Config
+
+from ..errors import FluxError
+from ..parameters import settings
+from ..parameters.dialects import explain
+from ..results.notes import accept_any_text, note
+from . import completion
+from .magics import FluxMagics
+from .provenance_magics import RecordMagics
+from .traits import explained
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+_SECTION = FluxMagics.__name__
+
+_kept: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What one `load` brought, and the configuration that it found."""
+
+    magics: FluxMagics
+    records: RecordMagics
+    matcher: Any
+    section: Config | None
+
+
+_loaded: list[_Loaded] = []
+
+
+def load(shell: InteractiveShell, *, keep_config: bool) -> None:
+    """Register the magics; with `keep_config` what `%config` had set before a reload is set again."""
+    if getattr(shell, "kernel", None) is None:
+        accept_any_text()  # an image is made before a terminal's encoding refuses its prompt
+    _drop_what_is_not_allowed(shell)
+    section = copy.deepcopy(shell.config[_SECTION]) if _SECTION in shell.config else None
+    magics = FluxMagics(shell=shell, parent=shell)
+    looking_back = RecordMagics(shell=shell)
+    shell.register_magics(magics, looking_back)
+    configurables: list[Any] = shell.configurables
+    if magics not in configurables:
+        configurables.append(magics)
+    settings.configure_by(magics.configured)
+    matcher = completion.matcher()
+    if matcher is not None and shell.Completer is not None:
+        shell.Completer.custom_matchers.append(matcher)
+    _loaded.append(_Loaded(magics, looking_back, matcher, section))
+    if keep_config:
+        for name, value in _kept.items():
+            setattr(magics, name, value)
+    _kept.clear()
+
+
+def _drop_what_is_not_allowed(shell: InteractiveShell) -> None:
+    """A value that a profile has wrong is no reason not to load."""
+    section = shell.config.get(_SECTION, {})
+    for name in [name for name in section if name[:1].islower()]:
+        if refusal := _refusal(name, section[name]):
+            del section[name]
+            _tell(shell, f"FluxMagics.{name} is left out of the configuration: {refusal}")
+
+
+def _tell(shell: InteractiveShell, text: str) -> None:
+    """A note; what a kernel says as it starts is seen by nobody, so there it comes with the first cell."""
+    if getattr(shell, "kernel", None) is None or getattr(shell, "parent_header", None):
+        note(text)
+        return
+
+    def once(*_: object) -> None:
+        shell.events.unregister("pre_run_cell", once)
+        note(text)
+
+    shell.events.register("pre_run_cell", once)
+
+
+def _refusal(name: str, value: object) -> str:
+    known = FluxMagics.class_traits(config=True)
+    if name not in known:
+        meant = explain(name, list(known))
+        return f"there is no such setting{meant and f': {meant}'}"
+    try:
+        FluxMagics(config=Config({_SECTION: {name: value}}))
+    except TraitError as error:
+        return explained(error, known[name], "***" if name in {"token", "proxy"} else value)
+    return ""
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take away all that `load` brought; what `%config` had set is remembered for a reload."""
+    while _loaded:
+        loaded = _loaded.pop()
+        _kept.update({name: getattr(loaded.magics, name) for name in loaded.magics.class_trait_names(config=True)})
+        for kind in ("line", "cell"):
+            for name in [*loaded.magics.magics[kind], *loaded.records.magics[kind]]:
+                shell.magics_manager.magics[kind].pop(name, None)
+        for kept in (_SECTION, RecordMagics.__name__):
+            shell.magics_manager.registry.pop(kept, None)
+        configurables: list[Any] = shell.configurables
+        if loaded.magics in configurables:
+            configurables.remove(loaded.magics)
+        if loaded.matcher is not None and loaded.matcher in shell.Completer.custom_matchers:
+            shell.Completer.custom_matchers.remove(loaded.matcher)
+        _restore(shell, loaded.section)
+    settings.configure_by(dict)
+    FluxError.verbose = False
+
+
+def _restore(shell: InteractiveShell, section: Config | None) -> None:
+    """`%config` writes into the shell's own configuration as well, even a value that it refused."""
+    shell.config.pop(_SECTION, None)
+    if section is not None:
+        shell.config[_SECTION] = section

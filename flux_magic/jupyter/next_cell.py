@@ -1,0 +1,46 @@
+"""The notebook cell below the one that runs, as far as the front end says which that is."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..images.bounded_json import parse_json
+from ..records.files import read_file
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+@dataclass(frozen=True, slots=True)
+class NextCell:
+    """The place below a cell.
+
+    Attributes:
+        cell: the id of the cell that runs.
+        notebook: the saved notebook, as Jupyter's server names it; empty if it does not.
+    """
+
+    cell: str
+    notebook: str = ""
+
+    @classmethod
+    def of(cls, shell: InteractiveShell) -> NextCell | None:
+        """Return the place below the cell that runs; None if the front end sends no cell's id."""
+        request: Any = getattr(shell, "parent_header", None)
+        metadata = request.get("metadata") if isinstance(request, dict) else None
+        cell = metadata.get("cellId") if isinstance(metadata, dict) else None
+        return cls(str(cell), os.environ.get("JPY_SESSION_NAME", "")) if cell else None
+
+    def has(self, text: str) -> bool:
+        """Return whether the saved notebook has such a cell there."""
+        try:
+            cells = parse_json(read_file(Path(self.notebook)))["cells"] if self.notebook else []
+            sources = [(one.get("id"), "".join(one["source"])) for one in cells]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # not saved yet, or of an older format
+            return False
+        below = [after[1] for before, after in itertools.pairwise(sources) if before[0] == self.cell]
+        return text in below

@@ -1,0 +1,63 @@
+"""What can be done with the image or the sheet on view: copy its cell, save it."""
+
+from __future__ import annotations
+
+from ipywidgets import Button, HBox, Layout, Text, Textarea
+
+from ...errors import FluxError
+from ...results.generation import Generation
+from ...results.generations import Generations
+from .compare import cell_of
+from .controls import LABEL
+from .status import StatusLine
+
+FOLDER = "pictures/"
+"""Where images are saved to, if nothing else is said."""
+
+
+class Keeper:
+    """Buttons for it, which tell what came of them on the status line."""
+
+    def __init__(self, status: StatusLine) -> None:
+        self._status = status
+        self._shown: Generation | Generations | None = None
+        self.copy = Button(
+            description="Copy as cell",
+            icon="copy",
+            tooltip="The %%flux cell that makes this again",
+            disabled=True,
+        ).add_class("flux-magic-copy")
+        self.path = Text(description="Save to", value=FOLDER, style=LABEL, layout=Layout(width="18em"))
+        self.save = Button(description="Save", icon="download", tooltip="Write a file for each image", disabled=True)
+        self.cell = Textarea(description="Cell", rows=3, style=LABEL, layout=Layout(display="none", width="auto"))
+        self.cell.add_class("flux-magic-cell")
+        self.copy.on_click(lambda _: self._show_cell())
+        self.save.on_click(lambda _: self._save())
+        self.widget = HBox([self.copy, self.path, self.save]).add_class("flux-magic-row")
+
+    def show(self, shown: Generation | Generations | None) -> None:
+        """Let this image, or this sheet, be what is copied and saved."""
+        self._shown = shown
+        self.cell.value = shown.command() if isinstance(shown, Generation) else cell_of(shown) if shown else ""
+        self.copy.disabled, self.save.disabled = not self.cell.value, not shown
+
+    def copied(self) -> None:
+        """The cell is on the clipboard."""
+        self._status.say("the cell is on the clipboard: paste it into the notebook")
+
+    def _show_cell(self) -> None:
+        self.cell.layout.display = None
+        self._status.say("the cell is below: select it with Ctrl+A, and copy it")
+
+    def _save(self) -> None:
+        if (shown := self._shown) is None:
+            return
+        path = self.path.value.strip() or FOLDER
+        try:
+            saved = shown.save(path)
+        except FluxError as error:
+            self._status.fail(error)
+        else:
+            several = isinstance(shown, Generations)
+            named = f"{len(saved)} images in {path}" if several else ", ".join(str(one) for one in saved)
+            self._status.say(f"saved {named}")

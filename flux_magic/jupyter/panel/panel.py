@@ -1,0 +1,345 @@
+"""The panel: its parts put together, and what becomes of a press."""
+
+from __future__ import annotations
+
+import numbers
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from IPython.display import display
+from ipywidgets import HTML, Box, Button, HBox, Layout, VBox
+from traitlets import Bool, Instance, TraitError, observe
+from traitlets.utils.bunch import Bunch
+
+from ...client import blocking, runner
+from ...errors import FluxError, InvalidArgument, InvalidRequest, TimedOut, shown
+from ...parameters.calls import checked_class
+from ...parameters.dialects import explain
+from ...parameters.settings import check_one_size
+from ...providers import get_provider
+from ...results.generation import Generation
+from ...results.generations import Generations
+from ...results.recall import Recalled
+from .actions import Keeper
+from .compare import CompareRow, seed_of, taken_from
+from .controls import Controls
+from .output import Shown, View
+from .parameters import Parameters, configured, parameters_of
+from .queue import PanelQueue, PanelTask, started
+from .space_limits import Inquiry
+from .status import StatusLine
+from .style import STYLE
+from .thumbnails import Result, Strip
+from .worker import Work
+
+if TYPE_CHECKING:
+    from .browser import Extras
+
+GRACE: Final = 0.1
+"""Seconds from a press to the reading of what is set.
+
+While a kernel is busy, a browser keeps back all but the first change of a widget, and sends the rest after a press. A
+page with Extras is asked for the rest; any other has this long.
+"""
+
+
+@checked_class
+class Panel(Parameters, VBox):
+    """Sliders and buttons for what `%%flux` says in words, and the result below them.
+
+    Args:
+        generation: opens with this image and what made it; or with what `flux_magic.recall` found.
+        options: `prompt`, `model`, `space`, `width`, `height` or `size`, `steps`, `seed`, `count`, `compare_seeds`,
+            `compare_steps`: where the panel starts. What is left out is taken from `generation`, else from
+            `%config FluxMagics`, the environment, the defaults. `layout` is ipywidgets'.
+
+    Each of the options is a trait, to `observe` and `link`, and so are:
+
+    Attributes:
+        generation: the image on view, a Generation, or None; while a sheet is on view, the last image that was. Set by
+            a job on the panel's own thread, where an observer may take its time, and make images of its own; by a press
+            in the strip on the kernel's.
+        generations: the sheet on view, the Generations of a comparison, or None where it is an image. Set likewise,
+            once the sheet is whole, or was cancelled.
+        busy: whether a job is on its way or waits; not to be set. It begins on the thread that presses, and ends on
+            the panel's own.
+
+    Raises InvalidTrait, which is a TraitError, for a value that is not allowed; InvalidArgument, which is a TypeError,
+    for an option that there is not.
+    """
+
+    generation = Instance(Generation, allow_none=True)
+    generations = Instance(Generations, allow_none=True)
+    busy = Bool(False)
+
+    def __init__(self, generation: Generation | Generations | Recalled | None = None, **options: Any) -> None:
+        recalled = generation.options if isinstance(generation, Recalled) else {}
+        shown_first = _one(generation)
+        start = configured() | recalled | (parameters_of(shown_first.record) if shown_first else {})
+        super().__init__(**start | self._checked(options))
+        self._closed = False
+        self._cancels = 0
+        self._status = StatusLine(lambda: self._jobs.waiting)
+        self._inquiry = Inquiry(self, self._status, lambda: self.busy, self._unnamed(shown_first, options))
+        self._controls, self._keeper = Controls(self, keep=self._keep_seed), Keeper(self._status)
+        self._row = CompareRow(self, pressed=lambda: self._pressed(self.compare))
+        self._view, self._strip = View(), Strip(self._bring_back)
+        self._work = Work(self._status, self._view, self._strip, show=self._show, put=self._observed)
+        self._jobs = PanelQueue(self._do, self._settle)
+        earlier = list(blocking.history)
+        self._make_buttons()
+        self._extras = self._make_extras()
+        self.children = self._laid_out()
+        self.add_class("flux-magic-panel")
+        self.observe(lambda _: self._may_generate(), "prompt")
+        self.observe(lambda _: self._may_keep(), "seed")
+        self.generation = shown_first
+        started(lambda: self._strip.fill(earlier))
+        self._inquiry.begin()
+
+    def _unnamed(self, opened_with: Generation | None, options: dict[str, Any]) -> str:
+        """Return the Space that only the image names; empty if the user, `%config` or the model has it too."""
+        own = {configured()["space"], get_provider(self.model).own_space(), "local", options.get("space") or ""}
+        made_here = any(one is opened_with for one in blocking.history)
+        return "" if made_here or self.space in own else self.space
+
+    @classmethod
+    def _checked(cls, options: dict[str, Any]) -> dict[str, Any]:
+        """The options, where there are such: parameters, and what a subclass adds."""
+        added = [name for name in cls.class_traits() if name not in Panel.class_traits()]
+        allowed = [*Parameters.class_own_traits(), "layout", *added]
+        if unknown := sorted(options.keys() - set(allowed)):
+            meant = explain(unknown[0], allowed) or f"there are {', '.join(allowed)}"
+            raise InvalidArgument(f"a Panel has no option {unknown[0]}; {meant}")
+        check_one_size(options)
+        return {name: value for name, value in options.items() if value is not None or name == "seed"}
+
+    def _make_buttons(self) -> None:
+        self._generate = Button(description="Generate", button_style="primary", icon="play", tooltip="Make an image")
+        self._cancel = Button(description="Cancel", icon="stop", tooltip="End this panel's jobs", disabled=True)
+        self._generate.on_click(lambda _: self._pressed(self.generate))
+        self._cancel.on_click(lambda _: self.cancel())
+        self._may_generate()
+
+    def _make_extras(self) -> Extras | None:
+        if "google.colab" in sys.modules:  # its pages show a stranger's widgets only where the user has allowed that
+            return None
+        try:
+            from .browser import Extras
+        except ImportError:
+            return None
+        self._generate.tooltip += " (Ctrl+Enter)"
+        self._row.button.tooltip += " (Ctrl+Enter in these fields)"
+        return Extras(
+            pressed=lambda: self._pressed(self.generate),
+            compared=lambda: self._pressed(self.compare),
+            copied=self._keeper.copied,
+            nested=self._view.open_inside,
+        )
+
+    def _laid_out(self) -> tuple[Any, ...]:
+        style, extras = (Box(inside, layout=Layout(display="none")) for inside in ([HTML(STYLE)], []))
+        if self._extras:
+            # By a message of its own: a page that cannot load it drops that, where ipywidgets 7 would drop the panel.
+            extras.children = (self._extras,)
+        return (
+            style,
+            extras,
+            self._controls.widget,
+            self._row.widget,
+            HBox([self._generate, self._cancel]).add_class("flux-magic-row"),
+            self._status.widget,
+            self._view.widget,
+            self._strip.widget,
+            self._keeper.widget,
+            self._keeper.cell,
+        )
+
+    def generate(self) -> None:
+        """Press Generate: ask for what is set, behind what is on its way; returns at once.
+
+        Raises InvalidRequest where it cannot be asked for. Whatever goes wrong later is in the status line, and is
+        raised by `wait`.
+        """
+        self._ask(lambda: PanelTask(*self.planned()))
+
+    def compare(self) -> None:
+        """Press Compare: ask for each combination of `compare_seeds` and `compare_steps`; else as `generate`.
+
+        Some images are made at once, 16 at the most in one go. Where some fail `wait` raises Incomplete, and the others
+        are on the sheet.
+        """
+
+        def job() -> PanelTask:
+            sweep, settings = self.compared()
+            return PanelTask(sweep.requests, settings, sweep)
+
+        self._ask(job)
+
+    def _ask(self, planned: Callable[[], PanelTask]) -> None:
+        if self._closed:
+            raise InvalidRequest("the panel is closed: open another")
+        self._status.clear()
+        try:
+            job = planned()
+        except FluxError as error:
+            self._status.fail(error)
+            raise
+        self._jobs.add(job)
+
+    def cancel(self) -> int:
+        """Press Cancel: end the job on its way and drop those behind it, of this panel; returns how many there were."""
+        self._cancels += 1
+        if self._jobs.pending:
+            self._status.say("cancelling")
+        ended = self._jobs.cancel()
+        if not self._jobs.pending and self._status.text == "cancelling":
+            self._status.say("cancelled")
+        return ended
+
+    def wait(self, timeout: float | None = None) -> Generation | Generations | None:
+        """Wait until this panel has nothing to do, for `timeout` seconds at most; an interrupt ends the wait alone.
+
+        Returns what is on view: an image, or the Generations of a sheet. Raises the error that the last job met, if it
+        met one; TimedOut; WouldDeadlock in an observer of the panel, which would wait for itself.
+        """
+        if not isinstance(timeout, numbers.Real | None):
+            raise InvalidArgument(f"timeout is {shown(timeout)}: give seconds")
+        with runner.interruptible():
+            if not self._jobs.wait(timeout):
+                raise TimedOut(f"the panel is still busy after {timeout:g} s", "Wait longer, or cancel().")
+        self._view.refresh()
+        if self._work.failure is not None:
+            raise self._work.failure
+        return self._on_view
+
+    def close(self) -> None:
+        """End the panel's jobs and take its widgets off the page; the outputs below it stay."""
+        if not getattr(self, "_closed", True):
+            self._closed = True
+            self.cancel()
+            self._inquiry.close()
+            self._strip.close()
+            for widget in _below(self.children):
+                widget.close()
+            self.layout.close()
+        super().close()
+
+    def _pressed(self, ask: Callable[[], None]) -> None:
+        cancels = self._cancels
+
+        def press() -> None:
+            if self._extras is not None:
+                self._extras.settle()
+            if cancels == self._cancels:
+                with suppress(FluxError):  # it is in the status line
+                    ask()
+
+        started(press, delay=GRACE)
+
+    def _do(self, job: PanelTask) -> None:
+        if self._work.do(job):
+            self._inquiry.ask_again()
+
+    def _observed(self, name: str, value: object) -> None:
+        """Set a trait whose observers may fail: that ends no job."""
+        try:
+            setattr(self, name, value)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs into the status line and to `wait`
+            self._work.failed(error)
+
+    def _settle(self) -> None:
+        """Let `busy` say what is so; of two threads that come here at once, the one that looks last is right."""
+        while (self.busy, not self._cancel.disabled) != ((busy := self._jobs.pending), busy):
+            self._cancel.disabled = not busy
+            self._observed("busy", busy)
+
+    @property
+    def _on_view(self) -> Generation | Generations | None:
+        return self.generation if self.generations is None else self.generations
+
+    @observe("generation")
+    def _show_image(self, _change: Bunch) -> None:
+        if self.generations is None:
+            self._show()
+        else:
+            self._observed("generations", None)
+
+    @observe("generations")
+    def _show_sheet(self, _change: Bunch) -> None:
+        self._show()
+
+    def _show(self, filling: Shown | None = None) -> None:
+        """Put on view what the traits say, or a sheet that is not whole yet."""
+        shown = self._on_view if filling is None else None
+        self._view.show(shown if filling is None else filling)
+        self._strip.mark(shown)
+        self._keeper.show(shown)
+        self._may_keep()
+        if self._extras is not None:
+            self._extras.cell = self._keeper.cell.value
+        self._controls.show_used_seed(seed_of(shown))
+
+    def _may_generate(self) -> None:
+        self._generate.disabled = self._row.button.disabled = not self.prompt.strip()
+
+    def _may_keep(self) -> None:
+        self._controls.keep.disabled = seed_of(self._on_view) in {None, self.seed}
+
+    def _bring_back(self, result: Result) -> None:
+        """An earlier result and what made it."""
+        if isinstance(result, Generations):
+            self._observed("generations", result)
+        else:
+            self._observed("generation", result)
+            self._observed("generations", None)
+        if self._view.shown is not result:  # a sheet that fills in
+            self._show()
+        try:
+            self.take(**(taken_from(result) if isinstance(result, Generations) else parameters_of(result.record)))
+        except (InvalidRequest, TraitError) as error:
+            self._status.fail(error)
+
+    def _keep_seed(self) -> None:
+        self.seed = seed_of(self._on_view)
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:  # noqa: FBT001, FBT002 - ipywidgets'
+        """What a page is sent. One that asks for all was opened after the panel, and no output is updated there."""
+        if key is None and hasattr(self, "_view"):
+            self._view.open_inside(late=True)
+        return super().get_state(key, drop_defaults)
+
+    def __repr__(self) -> str:
+        if getattr(self, "_closed", False):
+            return "<closed Panel>"
+        names = ("prompt", "width", "height", "steps", "seed")
+        return f"Panel({', '.join(f'{name}={shown(getattr(self, name))}' for name in names)})"
+
+    def _ipython_display_(self, **_kwargs: Any) -> None:
+        if self._closed:
+            display({"text/plain": repr(self)}, raw=True)
+            return
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        display({"text/plain": repr(self), "application/vnd.jupyter.widget-view+json": view}, raw=True)
+        self._view.open_below()
+
+
+def _one(given: object) -> Generation | None:
+    if isinstance(given, Recalled):
+        return given.generation
+    if isinstance(given, Generations) and given:
+        given = given[-1]
+    if given is None or isinstance(given, Generation):
+        return given
+    raise InvalidArgument(
+        f"a Panel opens with a Generation, not with {shown(given)}; a prompt is given as Panel(prompt=…)"
+    )
+
+
+def _below(widgets: Iterable[Any]) -> Iterable[Any]:
+    """These widgets and all that are in them."""
+    for widget in widgets:
+        yield from _below(getattr(widget, "children", ()))
+        yield from filter(None, (getattr(widget, "style", None), widget.layout, widget))

@@ -1,0 +1,57 @@
+"""The manners of every magic: a user's mistake is one line, and a result is shown once, wherever the line runs."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from IPython.core import error as ipython
+from IPython.display import display
+from traitlets import TraitError
+
+from ..errors import InvalidRequest
+from ..parameters import grammar
+from .caller import Use, find_use
+
+T = TypeVar("T")
+
+
+class UsageError(InvalidRequest, ipython.UsageError):
+    """A user's mistake on a magic's line; IPython's own `UsageError` as well.
+
+    IPython prints its own class on stderr alone, and a program that runs notebooks finds no reason there. A subclass is
+    an error of the cell, and this one's traceback is one line.
+    """
+
+
+def shows(magic: Callable[..., T]) -> Callable[..., T | None]:
+    """Make a magic show its result where the user's code drops it, show its help, and raise UsageError for a mistake.
+
+    An assigned result is not shown. Neither is that of a line with `;` at its end, which is taken off. The display hook
+    shows a cell's last expression, so that one has its place in `Out`.
+    """
+
+    @functools.wraps(magic)
+    def run(self: object, line: str, cell: str | None = None) -> T | None:
+        if grammar.asks_for_help(line):
+            print(f"{inspect.getdoc(getattr(self, magic.__name__))}\n\n%{magic.__name__}? shows this too.")
+            return None
+        typed = line.rstrip()
+        is_silent = typed.endswith(";")
+        arguments: tuple[Any, ...] = (typed[:-1].rstrip() if is_silent else line, *(() if cell is None else (cell,)))
+        try:
+            result = magic(self, *arguments)
+        except (InvalidRequest, TraitError) as error:
+            raise UsageError(" ".join(str(error).split("\n"))) from error
+        if result is None:
+            return None
+        use = find_use()
+        if is_silent:
+            return None if use is Use.PRINTED else result
+        if use is Use.DROPPED:
+            display(result)
+        return result
+
+    return run

@@ -1,0 +1,63 @@
+"""Arguments of public calls, checked: a mistake is one line in a notebook, and a TypeError in a program."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any, TypeVar, cast
+
+from ..errors import InvalidArgument, shown
+from .dialects import explain
+
+Call = TypeVar("Call", bound=Callable[..., Any])
+Class = TypeVar("Class", bound=type)
+
+
+def checked(call: Call) -> Call:
+    """Return the same call, which raises InvalidArgument when it does not take its arguments.
+
+    Python raises a bare TypeError then, and a notebook shows its traceback.
+    """
+
+    @functools.wraps(call)
+    def called(*args: Any, **options: Any) -> Any:
+        try:
+            return call(*args, **options)
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise  # the call took its arguments: the error is from further in
+            raise InvalidArgument(_explained(call, options, error)) from None
+
+    return cast("Call", called)
+
+
+def checked_class(owner: Class) -> Class:
+    """Return the same class, with all its public methods and its constructor `checked`."""
+    for name, method in list(vars(owner).items()):
+        if isinstance(method, FunctionType) and (name == "__init__" or not name.startswith("_")):
+            setattr(owner, name, checked(method))
+    return owner
+
+
+def path_text(name: str, path: object) -> str:
+    """Return a path as a string; raise InvalidArgument if it is none."""
+    try:
+        return os.fsdecode(cast("str", path))
+    except TypeError:
+        raise InvalidArgument(f"{name} is {shown(path)}: give the path of a file or a folder") from None
+
+
+def _explained(call: Callable[..., Any], options: dict[str, Any], error: TypeError) -> str:
+    """Return one line that says which argument is wrong, and what is allowed."""
+    called = call.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+    parameters = inspect.signature(call).parameters
+    known = [name for name in parameters if name != "self"]
+    unknown = [name for name in options if name not in known]
+    if not unknown or inspect.Parameter.VAR_KEYWORD in {one.kind for one in parameters.values()}:
+        return str(error).replace(".__init__()", "()")
+    meant = explain(unknown[0], known)
+    meant = f"{meant}{'' if meant.endswith('?') else '.'} " if meant else ""
+    return f"{called}() has no argument {unknown[0]}: {meant}It takes {', '.join(known) or 'none'}"

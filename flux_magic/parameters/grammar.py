@@ -1,0 +1,445 @@
+"""The grammar of a `%%flux` cell, both ways: text to options and prompt, a record to the cell that makes it.
+
+A line is options first (`--name value` or `--name=value`; quotes around a value with spaces), then the
+prompt, raw; `--` ends the options. In a prompt `{name}` is the value of a name of the notebook, and
+`{{name}}` is a literal `{name}`; everything else stays as it was typed. Options within a prompt are a mistake,
+unless `--` or `--raw` says that they are words of it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import STEERING, InvalidRequest
+from . import slips
+from .dialects import explain
+from .lists import is_many, kind_of, listed
+from .settings import INLINE, MAX_SECONDS, MAX_SEED, MOST_AT_ONCE, MOST_SWEPT, SECONDS, SWEPT
+from .sizes import parse_size, size_text, suggest_size
+
+SIZES = ("512x512", "768x768", "1024x1024", "1024x768", "768x1024", "1344x768", "768x1344", "2048x1024")
+"""Sizes that Tab offers for `--size`; any other within the Space's bounds is as good."""
+
+_SIZES = "512x512,768x512"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of the magics: its flags, how its value is read (None: it takes none), and its help."""
+
+    flags: tuple[str, ...]
+    help: str
+    read: Callable[[str, str], object] | None = None
+    metavar: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.flags[0].lstrip("-").replace("-", "_")
+
+
+def _whole(least: int, most: int | None = None) -> Callable[[str, str], object]:
+    allowed = f"a whole number from {least} {'up' if most is None else f'to {most}'}"
+
+    def read(flag: str, text: str) -> int:
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text) or not least <= int(text) <= (most or int(text)):
+            raise InvalidRequest(f"{flag} {text[:70]}: give {allowed}")
+        return int(text)
+
+    return read
+
+
+def _seconds(flag: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < MAX_SECONDS:
+        raise InvalidRequest(f"{flag} {text}: give {SECONDS}, for example {flag} 90")
+    return seconds
+
+
+def _size(flag: str, text: str) -> tuple[int, int]:
+    if (size := parse_size(text)) is None:
+        raise InvalidRequest(f"{flag} {text}: give width x height in pixels, for example {flag} 1024x768")
+    return size
+
+
+class Several(tuple[Any, ...]):
+    """The values of an option that was given more than one, in the order typed; no two are the same."""
+
+    __slots__ = ()
+
+
+def _several(read: Callable[[str, str], object], example: str = "1,2,4 or 1..8") -> Callable[[str, str], object]:
+    """Return a reader of one value as `read` takes it, or of several: `1,2,4`, `1..8`, `1..9..2`."""
+    suggest = suggest_size if read is _size else slips.suggest_numbers
+
+    def read_some(flag: str, text: str) -> object:
+        texts = _separated(flag, text, example)
+        try:
+            values = [read(flag, one) for one in texts]
+        except InvalidRequest as error:
+            if texts == [text] and ".." not in text:
+                raise
+            raise InvalidRequest(f"{error.message}; several go without blanks: {flag} {example}") from None
+        if twice := [one for one, count in Counter(values).items() if count > 1]:
+            raise InvalidRequest(f"{flag} {text[:40]}: {_typed(twice[0])} is there twice")
+        return values[0] if len(values) == 1 else Several(values)
+
+    def read_all(flag: str, text: str) -> object:
+        try:
+            return read_some(flag, text)
+        except InvalidRequest as error:
+            if more := _meant(read_some, flag, text, suggest(text)):
+                raise InvalidRequest(f"{error.message}; {more}") from None
+            raise
+
+    return read_all
+
+
+def _separated(flag: str, text: str, example: str) -> list[str]:
+    """Return the single values of `1,2,4` or `1..8`, each as typed."""
+    parts = text.split(",")
+    if "" in parts:
+        raise InvalidRequest(f"{flag} {text[:40]}: a value is missing; several go without blanks: {flag} {example}")
+    if any(re.fullmatch(r"0[0-9]{2}", part) for part in parts[1:]):
+        raise InvalidRequest(f"{flag} {text[:40]}: write a number without commas in it; several are {example}")
+    if len(parts) > MOST_SWEPT:
+        raise InvalidRequest(f"{flag} {text[:40]}: {len(parts)} values are more than {MOST_SWEPT}")
+    counted = [_counted(flag, part) for part in parts]
+    if (number := sum(map(len, counted))) > MOST_SWEPT:
+        raise InvalidRequest(f"{flag} {text[:40]}: {number} values are more than {MOST_SWEPT}")
+    return [str(one) for part in counted for one in part]
+
+
+_NO_SEED = re.compile(r"[-\u2212\u2013]\s*\d+|rand(om)?|none|null|auto|any|\?", re.IGNORECASE)
+
+
+def _meant(read: Callable[[str, str], object], flag: str, text: str, suggested: str) -> str:
+    """Return what a value that cannot be read was probably meant as, in words, or ""."""
+    if flag in {"--seed", "Seeds"} and _NO_SEED.fullmatch(text.strip()):
+        return f"leave {flag} {'out' if flag == '--seed' else 'empty'} for a random one"
+    if not suggested or suggested == text:
+        return ""
+    try:
+        read(flag, suggested)
+    except InvalidRequest:
+        return ""
+    return f"did you mean {f'{flag} ' if flag.startswith('-') else ''}{suggested}?"
+
+
+def _counted(flag: str, part: str) -> Sequence[object]:
+    """Return the integers that a range counts, up or down; what is no range alone."""
+    match = re.fullmatch(r"([0-9]{1,10})\.\.([0-9]{1,10})(?:\.\.([0-9]{1,10}))?", part)
+    if match is None:
+        return [part]
+    first, last, step = int(match[1]), int(match[2]), int(match[3] or 1)
+    if step == 0:
+        raise InvalidRequest(f"{flag} {part}: it would count in steps of 0")
+    numbers = range(first, last + 1, step) if first <= last else range(first, last - 1, -step)
+    if len(numbers) > MOST_SWEPT:
+        raise InvalidRequest(f"{flag} {part}: {len(numbers)} values are more than {MOST_SWEPT}")
+    return numbers
+
+
+def value_of(name: str, text: str, called: str) -> object:
+    """The value of an option out of a text of its own: what `--name text` gives, and blanks around commas do no harm.
+
+    Raises InvalidRequest as `parse_line`, which calls the option what it is `called`.
+    """
+    read = _BY_FLAG[f"--{name}"].read
+    assert read is not None, f"--{name} takes no value"  # noqa: S101 - a slip of ours
+    return read(called, re.sub(r"\s*(,|\.\.)\s*", r"\1", text.strip()))
+
+
+def written(values: Sequence[object]) -> str:
+    """Several values as they are typed: `1..8`, `1,2,4`, `512x512,768x512`."""
+    texts = [_typed(value) for value in values]
+    ascending = all(isinstance(value, int) for value in values) and list(values) == list(
+        range(int(texts[0]), int(texts[0]) + len(texts))
+    )
+    return f"{texts[0]}..{texts[-1]}" if ascending and len(texts) > 2 else ",".join(texts)
+
+
+def _typed(value: object) -> str:
+    return size_text(*value) if isinstance(value, tuple) else str(value)
+
+
+def _choice(*choices: str) -> Callable[[str, str], object]:
+    def read(flag: str, text: str) -> str:
+        if text not in choices:
+            raise InvalidRequest(f"{flag} {text}: choose one of {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def _name(flag: str, text: str) -> str:
+    if re.search(r"[/\\]|\.\w+$", text):
+        raise InvalidRequest(f"{flag} {text[:70]}: that names the result in the notebook; --save writes a file")
+    if not text.isidentifier():
+        raise InvalidRequest(f"{flag} {text}: give a name that Python takes, for example {flag} fox")
+    return text
+
+
+def _text(flag: str, text: str) -> str:
+    if not text:
+        raise InvalidRequest(f"{flag} is empty: give a value, or leave the option out")
+    return text
+
+
+OPTIONS = (
+    Option(("--steps",), "inference steps: more take longer and show more (default 2)", _several(_whole(1)), "4"),
+    Option(("--seed",), f"0 to {MAX_SEED}; without it a random one is chosen", _several(_whole(0, MAX_SEED)), "42"),
+    Option(("--size",), "width x height in pixels (default 768x768)", _several(_size, _SIZES), "1024x768"),
+    Option(("--width",), "pixels", _several(_whole(1)), "1024"),
+    Option(("--height",), "pixels", _several(_whole(1)), "768"),
+    Option(("--count", "-n"), "images in one go, each with the next seed", _whole(1), "4"),
+    Option(("--sweep",), "make an image of each {red|blue} and of each item of a list {names} in the prompt"),
+    Option(
+        ("--concurrency",),
+        f"images of a sweep that are made at once (default 4, at most {MOST_AT_ONCE})",
+        _whole(1, MOST_AT_ONCE),
+        "4",
+    ),
+    Option(("--model",), "the model's name", _text, "flux"),
+    Option(("--space",), "a Hugging Face id or page, an app's URL, or local", _text, "local"),
+    Option(("--proxy",), "an http proxy", _text, "http://proxy.example:3128"),
+    Option(("--timeout",), "seconds that a whole image may take", _seconds, "90"),
+    Option(("--output",), "a name for the result in the notebook", _name, "fox"),
+    Option(
+        ("--save",),
+        "a file, a folder, or a pattern of {prompt} {seed} {steps} {size} {model} {digest} {n}",
+        _text,
+        "fox.png",
+    ),
+    Option(("--overwrite",), "let --save replace another picture"),
+    Option(("--inline",), "how the notebook keeps the picture: png, jpeg, or a link", _choice(*INLINE), "png"),
+    Option(("--raw",), "take {names} in the prompt as typed"),
+    Option(("--dry-run",), "show what would be sent, and send nothing"),
+    Option(("--fresh",), "ask the Space, even if the image is in the store"),
+    Option(("--no-metadata",), "leave what made it out of the picture's file"),
+    Option(("--strip-credentials",), "take what signs the picture (C2PA) out of its file, and put the record in"),
+    Option(("--quiet",), "show no progress"),
+    Option(("--yes",), "allow more than 16 images in one cell"),
+)
+
+HISTORY_OPTIONS = (
+    Option(("--last", "-n"), "how many, the newest first (default 20)", _whole(1), "50"),
+    Option(("--search",), "those whose prompt has all these words", _text, "fox"),
+    Option(("--delete",), "delete the image of this digest from the store", _text, "1a2b3c4d5e6f"),
+)
+"""The options of `%flux_history`."""
+
+PANEL_OPTIONS = tuple(
+    option
+    for option in OPTIONS
+    if option.name in {"steps", "seed", "size", "width", "height", "count", "model", "space"}
+)
+"""The options of `%flux_panel`."""
+
+STATUS_OPTIONS = tuple(option for option in OPTIONS if option.name == "space")
+"""The options of `%flux_status`."""
+
+RECALL_OPTIONS = (Option(("--panel",), "open the control panel with it, in place of a cell"),)
+"""The options of `%flux_recall`."""
+
+_NUMBERS = frozenset({"steps", "seed", "size", "width", "height", "count", "concurrency", "timeout"})
+"""Options whose value may be a name: not where images go or come from, as a cell out of a picture may say that."""
+
+_BY_FLAG = {flag: option for option in OPTIONS for flag in option.flags}
+_TAKES = {
+    flag: "" if option.read is None else "number" if option.name in _NUMBERS else "text"
+    for flag, option in _BY_FLAG.items()
+}
+_QUOTES = {'"': '"', "'": "'", "“": "”"}
+_WORD = re.compile(
+    r"""\s*((?:"[^"]*"|'[^']*'|“[^”]*”|[^\s"'“])(?:"[^"]*"|'[^']*'|“[^”]*”|[^\s"'“])*|["'“].*)""", re.DOTALL
+)
+
+
+_MOST_LOOKED_AT = 1000
+"""Characters behind an option in which a message looks for what belongs to it."""
+
+
+class Verbatim(str):
+    """A prompt behind `--`: all that is in it was meant."""
+
+    __slots__ = ()
+
+
+def parse_line(
+    line: str, offered: Sequence[Option] = OPTIONS, magic: str = "%flux", names: Mapping[str, object] | None = None
+) -> tuple[dict[str, Any], str]:
+    """Split a magic's line into its options (by name) and the prompt that follows them, raw.
+
+    With `names`, those of the notebook, a number may be a `{name}`, and several a list's. A prompt behind `--` is
+    Verbatim.
+
+    Raises InvalidRequest for an option that is none of those `offered`, and for a value that is missing or not allowed.
+    """
+    options: dict[str, Any] = {}
+    position = 0
+    while match := _WORD.match(line, position):
+        word = match[1]
+        if not word.startswith("-") or word == "-":
+            return options, line[match.start(1) :]
+        position = match.end()
+        if word == "--":
+            return options, Verbatim(line[position:].removeprefix(" "))
+        option = _option(word, line[position : position + _MOST_LOOKED_AT], offered, magic)
+        position = _take_option(options, option, word, line, position, names)
+    return options, ""
+
+
+def asks_for_help(line: str) -> bool:
+    """Return whether a magic's line begins with `--help` or `-h`."""
+    return line.split(maxsplit=1)[:1] in (["--help"], ["-h"])
+
+
+def parse_around(line: str, offered: Sequence[Option], magic: str) -> tuple[dict[str, Any], str]:
+    """Split a line as `parse_line` does, with options behind the words as well: no prompt follows."""
+    if re.match(r"\s*-\d", line):  # a number
+        return {}, line.strip()
+    options, words = parse_line(line, offered, magic)
+    kept: list[str] = []
+    while match := re.search(r"(?:\A|\s)(?=--?[^\W\d])", words):
+        kept.append(words[: match.start()])
+        more, words = parse_line(words[match.end() :], offered, magic)
+        options |= more
+    return options, " ".join([*kept, words]).strip()
+
+
+def _option(word: str, after: str, offered: Sequence[Option], magic: str) -> Option:
+    flag, _, value = word.partition("=")
+    if found := next((option for option in offered if flag in option.flags), None):
+        return found
+    if other := _BY_FLAG.get(flag):
+        raise InvalidRequest(f"{magic} takes no {other.flags[0]}: that is an option of %flux")
+    following = _WORD.match(after)
+    raise _unknown(flag, value or (following[1] if following else ""), offered, magic)
+
+
+def _take_option(
+    options: dict[str, Any], option: Option, word: str, line: str, position: int, names: Mapping[str, object] | None
+) -> int:
+    flag, equals, value = word.partition("=")
+    if option.read is None:
+        if equals:
+            raise InvalidRequest(f"{flag} takes no value: write {flag} alone")
+        options[option.name] = True
+        return position
+    if not equals:
+        following = _WORD.match(line, position)
+        if following is None or following[1].startswith("--") or following[1] in _BY_FLAG:
+            raise InvalidRequest(f"{flag} needs a value, for example {flag} {option.metavar}")
+        value, position = following[1], following.end()
+    if value[:1] in _QUOTES and not value.endswith(_QUOTES[value[0]], 1):
+        raise InvalidRequest(f"{flag} {value[:40]}: the quote is not closed")
+    if option.name in SWEPT and (
+        more := slips.find_spread(value, line[position : position + _MOST_LOOKED_AT], is_size=option.name == "size")
+    ):
+        _refuse_spread(flag, option, value + more)
+    value = _unquoted(value)
+    if names is not None and option.name in _NUMBERS:
+        value = _named(flag, value, names)
+    options[option.name] = option.read(flag, value)
+    return position
+
+
+def _refuse_spread(flag: str, option: Option, typed: str) -> None:
+    """Raise InvalidRequest for a value with spaces in it: `1 2 3`, `1 - 4`, `1024 x 768`."""
+    suggested = suggest_size(typed) if option.name == "size" else slips.suggest_numbers(typed)
+    written = f"a value has no spaces, write {flag} {suggested or option.metavar}"
+    raise InvalidRequest(f"{flag} {typed}: {written}; a prompt that begins with a number comes after --")
+
+
+def _named(flag: str, text: str, names: Mapping[str, object]) -> str:
+    """What was typed for a number, with the values of names in place of them."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in names:
+            raise InvalidRequest(f"{flag} {text[:70]}: there is no {match[0]} in this notebook")
+        found = names[match[1]]
+        if flag == "--size" and isinstance(found, tuple) and len(found) == 2 and all(isinstance(n, int) for n in found):
+            return size_text(*found)
+        items = listed(found)
+        if items is None and is_many(found):
+            raise InvalidRequest(f"{flag} {text[:70]}: {match[0]} is a {kind_of(found)}; give a list of numbers")
+        return _typed(found) if items is None else ",".join(map(_typed, items))
+
+    return re.sub(NAME, value, text)
+
+
+def _unquoted(value: str) -> str:
+    return re.sub(r"""(["'])(.*?)\1|“(.*?)”""", lambda match: match[2] or match[3] or "", value)
+
+
+def _unknown(flag: str, value: str, offered: Sequence[Option], magic: str) -> InvalidRequest:
+    if flag in {"--help", "-h"}:
+        return InvalidRequest(f"{magic}? shows every option with an example")
+    flags = [flag for option in offered for flag in option.flags]
+    explained = explain(flag, flags, value) if "--steps" in flags else _nearest(flag, flags)
+    if explained and not explained.endswith("?"):
+        return InvalidRequest(f"unknown option {flag}: {explained}")
+    known = " ".join(option.flags[0] for option in offered)
+    return InvalidRequest(
+        f"unknown option {flag}: {explained}{explained and ' '}There are {known}; "
+        "a prompt that begins with a dash comes after --"
+    )
+
+
+def _nearest(flag: str, flags: Sequence[str]) -> str:
+    close = difflib.get_close_matches(flag, flags, n=1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def check_options_first(prompt: str, typed: str = "%flux", *, in_body: bool = False) -> None:
+    """Raise InvalidRequest for a prompt with options in it, unless it is Verbatim.
+
+    `typed` is the magic with the options that are in their place.
+    """
+    if isinstance(prompt, Verbatim):
+        return
+    if found := slips.find_slips(prompt, _TAKES):
+        raise InvalidRequest(slips.describe_slips(found, typed, prompt, in_body=in_body))
+
+
+def prompt_of(line: str, body: str | None) -> str:
+    """The prompt as typed: a cell's body without its last line's end, or the rest of the magic's line.
+
+    Raises InvalidRequest where there is text in both places, or in neither.
+    """
+    typed = (body or "").removesuffix("\n")
+    if line.strip() and typed.strip():
+        raise InvalidRequest(
+            f"the prompt is in two places: put {line.strip()[:40]!r} into the cell's body, or leave the body empty"
+        )
+    if not typed.strip() and not line.strip():
+        raise InvalidRequest("the prompt is empty: say in words what the image shows, after %flux or below %%flux")
+    return typed if typed.strip() else line
+
+
+NAME = r"\{([^\W\d]\w*)\}"
+"""The pattern of a {name} in a prompt."""
+
+_NAMES = re.compile(rf"\{{{NAME}\}}|{NAME}")
+
+
+# IPython takes interpreter prompts off a pasted cell and empties lines of blanks before a magic sees it,
+# a lone surrogate or a NUL does not survive the way to a kernel, and a CR, a no-break space or a line end at the
+# end that over the clipboard; a terminal obeys control characters: such a text goes into a Python string.
+_LINE_ENDS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
+_NO_CELL = re.compile(
+    rf"(?:\A|[{_LINE_ENDS}])[^\S{_LINE_ENDS}]*(?:>>>|\.\.\.|(?:\[(?:ins|nav)\] ?)?In ?\[)"
+    rf"|^[^\S\n]+$|[{STEERING}\xa0]|\n\Z",
+    re.MULTILINE,
+)
+
+# A Space or a model that a stranger's picture names may hold blanks, and behind them options of its own.
+_WORD_ALONE = re.compile(rf"""[^\s"'{STEERING}-][^\s"'{STEERING}]*""")

@@ -1,0 +1,345 @@
+"""What applies where nothing was said: option over `%config` over environment over default.
+
+Resolved at the time of each call, so that a change takes effect with the next image.
+"""
+
+from __future__ import annotations
+
+import difflib
+import numbers
+import operator
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final, SupportsIndex
+from urllib.parse import urlsplit
+
+from ..errors import InvalidArgument, InvalidRequest, shown
+from . import tokens
+from .addresses import Space, is_on_hub
+from .dialects import explain
+from .paths import check_writable, expand
+from .sizes import read_size
+
+DEFAULT_MODEL: Final = "flux"
+ENVIRONMENT: Final = {
+    "space": "FLUX_MAGIC_SPACE",
+    "store": "FLUX_MAGIC_STORE",
+    "shared_store": "FLUX_MAGIC_SHARED_STORE",
+    "replay": "FLUX_MAGIC_REPLAY",
+}
+INLINE: Final = ("png", "jpeg", "link")
+RUNNERS: Final = ("thread", "nest")
+REPLAY: Final = ("auto", "only", "off")
+_OFF: Final = ("off", "false", "no", "0")
+MOST_IMAGES: Final = 16
+"""More images than this in one go have to be meant: the magics want `--yes`."""
+
+MOST_SWEPT: Final = 10_000
+"""More images than this are not made in one go, whatever is said."""
+
+MOST_AT_ONCE: Final = 16
+"""More images than this are not asked for at once."""
+
+MAX_SECONDS: Final = 10.0**9
+"""More than any clock in here can count to is no limit."""
+
+SECONDS: Final = f"seconds above 0 and below {MAX_SECONDS:.0f}"
+"""What a timeout can be, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One call's settings.
+
+    Attributes:
+        space: a Hugging Face id, a URL or `local`; None is the model's own Space.
+        model: a model's name or alias.
+        steps: inference steps.
+        width, height: pixels.
+        seed: 0 to 2147483647; None chooses a random one for each call.
+        inline: how a picture is embedded in the notebook: `png`, `jpeg`, `link` (the Space's URL
+            alone), or None for what keeps it best (PNG and JPEG as delivered, lossy WebP as JPEG,
+            the rest as PNG).
+        proxy: an http(s) proxy's URL; None takes the environment's, except for this machine.
+        token: a Hugging Face token for the Space that is asked, and no other host; None takes `HF_TOKEN`
+            of the environment, or the token of `hf auth login`, for the model's own Space. A configured one is for the
+            configured Space alone.
+        timeout: seconds for a whole image; None sets no limit beyond 10 minutes without progress.
+        concurrency: how many images of a sweep are made at once, 1 to 16.
+        runner: `thread` (a background loop) or `nest` (the kernel's own loop, by nest-asyncio).
+        store: the folder that keeps what was made; None is one in the user's data folder, False keeps nothing.
+        shared_store: a folder that others keep, which is read before the store and never written to; several as in
+            `PATH` (with `os.pathsep` between them) are read in their order, and `off` reads none.
+        replay: `auto` takes an image of a given seed from the store, where it is there; `only` asks no Space at all;
+            `off` always asks. Where `FLUX_MAGIC_REPLAY` is `only`, this is too; `HF_HUB_OFFLINE=1` has the same effect
+            on Spaces of the Hub.
+        metadata: whether a picture that is embedded or saved carries what made it.
+        strip_credentials: whether content credentials (C2PA) are taken out of it; else it stays as delivered.
+
+    Raises InvalidRequest where a choice is none of those there are.
+    """
+
+    space: str | None = None
+    model: str = DEFAULT_MODEL
+    steps: int = 2
+    width: int = 768
+    height: int = 768
+    seed: int | None = None
+    inline: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    timeout: float | None = None
+    concurrency: int = 4
+    runner: str = "thread"
+    store: str | os.PathLike[str] | bool | None = None
+    shared_store: str | os.PathLike[str] | None = None
+    replay: str = "auto"
+    metadata: bool = True
+    strip_credentials: bool = False
+
+    def __post_init__(self) -> None:
+        if is_offline():
+            object.__setattr__(self, "replay", "only")
+        _check_choice("inline", self.inline, (None, *INLINE))
+        _check_choice("runner", self.runner, RUNNERS)
+        _check_choice("replay", self.replay, REPLAY)
+        check_concurrency(self.concurrency)
+        store: object = self.store
+        if not isinstance(store, str | os.PathLike | bool | None):
+            raise InvalidRequest(f"store is {shown(store)}: give a folder, or False to keep nothing")
+        shared: object = self.shared_store
+        if not isinstance(shared, str | os.PathLike | None):
+            raise InvalidRequest(f"shared_store is {shown(shared)}: give a folder")
+        for name in ("proxy", "token"):
+            if not isinstance(getattr(self, name), str | None):
+                raise InvalidArgument(f"{name} is no string: give it in quotes")
+        if self.token is not None:
+            token = tokens.checked(self.token, "the token", "give it as it was made")
+            object.__setattr__(self, "token", token or None)
+        timeout: object = self.timeout
+        if timeout is not None and not _is_time(timeout):
+            raise InvalidRequest(f"timeout is {shown(timeout)}: give {SECONDS}")
+
+
+NAMES: Final = frozenset(one.name for one in fields(Settings))
+"""The options that are settings."""
+
+
+def store_folder(settings: Settings) -> Path | None:
+    """Where what was made is kept: a folder that may not be there yet, or None where nothing is kept.
+
+    Nothing is kept where the store is turned off, or none is named and the user has no home: a container's user may
+    have none. Raises InvalidRequest where it is in the home of somebody who is not known.
+    """
+    if settings.store is False:
+        return None
+    if settings.store is not None and settings.store is not True:
+        return _expanded("store", settings.store)
+    import platformdirs
+
+    try:
+        found = platformdirs.user_data_path("flux_magic", appauthor=False)
+    except RuntimeError:  # what platformdirs 4.4 and later say of a user without a home
+        return None
+    return found / "store" if found.is_absolute() else None
+
+
+def shared_folders(settings: Settings) -> tuple[Path, ...]:
+    """The folders of others that are read before it; raises InvalidRequest as `store_folder` does."""
+    named = os.fspath(settings.shared_store or "")
+    if named.lower() in _OFF:
+        return ()
+    return tuple(_expanded("shared_store", one) for one in named.split(os.pathsep) if one)
+
+
+def check_folders(settings: Settings) -> None:
+    """Raise InvalidRequest if the store, or one that is read before it, can be no folder."""
+    store_folder(settings)
+    shared_folders(settings)
+
+
+def _expanded(name: str, folder: str | os.PathLike[str]) -> Path:
+    try:
+        return Path(expand(folder))
+    except RuntimeError as exc:
+        raise InvalidRequest(f"{name} is {shown(folder)}: {exc}") from exc
+
+
+def check_folder(name: str, folder: str | os.PathLike[str]) -> None:
+    """Raise InvalidRequest if images cannot be kept in a folder; it is not made."""
+    path = _expanded(name, folder)
+    try:
+        check_writable(path, folder=True)
+    except (OSError, ValueError) as exc:
+        reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+        raise InvalidRequest(f"{name} is {shown(folder)}: {reason}; give a folder that can be written") from exc
+
+
+def check_setting(name: str, value: Any) -> None:
+    """Raise InvalidRequest if a setting cannot have this value; an unset one always passes."""
+    if _is_unset(value):
+        return
+    if name == "space":
+        check_space(value)
+    elif name == "proxy":
+        _check_proxy(value)
+    elif name == "store" and not isinstance(value, bool):
+        check_folder(name, value)
+    elif name == "shared_store":
+        shared_folders(Settings(shared_store=value))
+    else:
+        Settings(**{name: value})
+
+
+def _check_proxy(value: str) -> None:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InvalidRequest("the proxy is no http URL: give one such as http://proxy.example:3128")
+
+
+def is_offline() -> bool:
+    """Whether no Space may be asked at all: the one thing that nothing overrides, for a machine without a network."""
+    return os.environ.get(ENVIRONMENT["replay"]) == "only"
+
+
+def why_unasked(url: str | None) -> str:
+    """Return the variable that keeps what is at `url` from being asked, as in `HF_HUB_OFFLINE=1`; "" if none does."""
+    if is_offline():
+        return f"{ENVIRONMENT['replay']}=only"
+    return hub_offline() if url and is_on_hub(url) else ""
+
+
+def hub_offline() -> str:
+    """Return the setting that keeps the Hub from being asked, as in `HF_HUB_OFFLINE=1`; "" if it may be."""
+    value = os.environ.get("HF_HUB_OFFLINE", "")
+    return f"HF_HUB_OFFLINE={value}" if value.upper() in tokens.TRUE else ""
+
+
+def check_concurrency(value: object) -> None:
+    """Raises InvalidRequest where this is no number of images that can be asked for at once."""
+    number = operator.index(value) if isinstance(value, SupportsIndex) and not isinstance(value, bool) else 0
+    if not 1 <= number <= MOST_AT_ONCE:
+        raise InvalidRequest(f"concurrency is {shown(value)}: give a whole number from 1 to {MOST_AT_ONCE}")
+
+
+def _is_time(value: object) -> bool:
+    """A number of any kind, NumPy's too, that is above 0 and has an end."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return False
+    try:
+        return 0 < float(value) < MAX_SECONDS
+    except OverflowError:
+        return False
+
+
+def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:
+    if value not in choices:
+        named = ", ".join(choice for choice in choices if choice)
+        raise InvalidRequest(f"{name} is {value!r}: choose one of {named}")
+
+
+def resolve(**options: Any) -> Settings:
+    """The settings of a call with these options; one of None, or an empty text, counts as not given."""
+    options = split_size(options)
+    layers = (_environment(), _configured(), options)
+    given: dict[str, Any] = {name: value for layer in layers for name, value in layer.items() if not _is_unset(value)}
+    unknown = given.keys() - NAMES
+    if unknown:
+        first = min(unknown)
+        why = explain(first, [*NAMES, "size"])
+        raise InvalidArgument(f"unknown option: {', '.join(sorted(unknown))}{why and f': {why}'}")
+    if not options.get("token") and not _is_at_home(given, options.get("space")):
+        given.pop("token", None)
+    _check_environment({name: value for name, value in layers[0].items() if given[name] == value}, layers[1:])
+    return Settings(**given)
+
+
+def split_size(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options with the width and height of a `size` in its place.
+
+    Raises InvalidRequest if it is no size, or if a width or height is there as well.
+    """
+    check_one_size(options)
+    rest = {name: value for name, value in options.items() if name != "size"}
+    if _is_unset(options.get("size")):
+        return rest
+    rest["width"], rest["height"] = read_size(options["size"])
+    return rest
+
+
+def check_one_size(options: Mapping[str, Any]) -> None:
+    """Raise InvalidRequest if both a size and a width or height are given."""
+    if options.get("size") is None:
+        return
+    for name in ("width", "height"):
+        if options.get(name) is not None:
+            raise InvalidRequest(f"size and {name} say the same twice: give size alone, or width and height")
+
+
+def _check_environment(given: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> None:
+    """Raise InvalidRequest, which names the variable, for a value of the environment that counts and is not allowed."""
+    for name, value in given.items():
+        if any(not _is_unset(layer.get(name)) for layer in others):
+            continue
+        try:
+            check_space(value) if name == "space" else Settings(**{name: value})
+        except InvalidRequest as error:
+            raise InvalidRequest(f"{ENVIRONMENT[name]} of the environment: {error.message}") from None
+
+
+def check_space(value: object) -> None:
+    """Raise InvalidRequest for what is no Space, with a suggestion for a mistyped `local`."""
+    try:
+        Space.parse(value)  # type: ignore[arg-type]  # it says what is allowed
+    except InvalidRequest as error:
+        if difflib.get_close_matches(str(value).lower(), ["local", "localhost"], n=1, cutoff=0.75):
+            raise InvalidRequest(f"{error.message}; did you mean local?") from None
+        raise
+
+
+def _is_unset(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value)
+
+
+def _is_at_home(given: Mapping[str, Any], asked: object) -> bool:
+    """Whether the Space that a call names is the configured one, which alone a configured token is for.
+
+    A cell that came out of somebody's image may name any Space.
+    """
+    if asked is None or asked == "" or "token" not in given:
+        return True
+    home = {**_environment(), **{name: value for name, value in _configured().items() if value}}.get("space")
+    try:
+        return home is not None and Space.parse(str(asked)).url == Space.parse(home).url
+    except InvalidRequest:
+        return False
+
+
+def _environment() -> dict[str, Any]:
+    given: dict[str, Any] = {name: os.environ[key] for name, key in ENVIRONMENT.items() if os.environ.get(key)}
+    if given.get("store", "").lower() in _OFF:
+        given["store"] = False
+    return given
+
+
+_configured: Callable[[], Mapping[str, Any]] = dict
+
+
+def configure_by(source: Callable[[], Mapping[str, Any]]) -> None:
+    """Let `source` give the `%config` layer from now on (`dict` gives none)."""
+    global _configured  # noqa: PLW0603 - the one place where the extension plugs in
+    _configured = source
+
+
+MAX_SEED = 2**31 - 1
+"""The largest seed that the public Space takes; the smallest is 0."""
+
+
+SWEPT: Final = ("seed", "steps", "size", "width", "height")
+"""The options of which a sweep can take several values."""

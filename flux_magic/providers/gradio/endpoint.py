@@ -1,0 +1,273 @@
+"""One endpoint of one Space: what it says of itself, jobs posted to it, their events, and their end.
+
+A job is a POST to `/call/{endpoint}`, answered with an event id; its events are read from the queue stream
+(`/queue/data`, with progress) or from the simple route (`/call/{endpoint}/{event_id}`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ...errors import ConnectionFailed, FluxError, ProtocolError, SpaceNotFound, StreamLost, TimedOut
+from ..http.background import wait_a_moment
+from ..http.connection import Connection, TooLarge
+from ..http.response import BUSY, Answer, StatusError, check_login, http_error
+from ..http.sse import Decoder, ServerSentEvent
+from . import decoding, hub
+from .schema import Contract, contract_from, named
+
+_NO_ROUTE = {404, 405}
+_CANCEL = 3
+"""Seconds for a Space to answer that a job is cancelled."""
+_PART = 4096
+"""Bytes of a stream that are read without a pause for other work on the loop."""
+_END = 0.05
+"""Seconds for a stream to end after its last event, so that its connection can be used again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteJob:
+    """A job that the Space has taken: where its routes are, its id, and the index of its function."""
+
+    routes: str
+    event_id: str
+    function: int | None
+
+
+class Endpoint:
+    """An endpoint over a connection.
+
+    Args:
+        connection: to use.
+        base: the Space's URL.
+        name: the endpoint's, without a slash.
+        order: its parameters' names, as the provider sends them.
+        prefix: of its routes, where it is known; None where it has to be found out.
+        space_id: the Space's `owner/name` on the Hub, which knows why a Space does not answer; or empty.
+    """
+
+    _contracts: ClassVar[dict[tuple[str, str], Contract]] = {}
+    _prefixes: ClassVar[dict[str, str]] = {}
+
+    def __init__(
+        self, connection: Connection, base: str, name: str, order: list[str], prefix: str | None, space_id: str
+    ) -> None:
+        self._connection = connection
+        self._base, self._name, self._order, self._prefix = base, name, order, prefix
+        self._space_id = space_id
+        self._trouble: FluxError | None = None
+
+    async def contract(self) -> Contract:
+        """What the Space says of itself, asked once a process; an empty contract where it does not tell.
+
+        Raises ConnectionFailed, TimedOut, or what the Hub or a page in its place says of why it does not answer.
+        """
+        key = (self._base, self._name)
+        if key not in self._contracts:
+            contract = await self._asked()
+            if contract.prefix is None:
+                return contract
+            self._contracts[key] = contract
+        return self._contracts[key]
+
+    async def _asked(self) -> Contract:
+        self._trouble = None
+        try:
+            answer = await self._connection.get_text(f"{self._base}/config")
+        except TooLarge as error:
+            self._trouble = error
+            return Contract()
+        config = decoding.parse(answer.text)
+        check_login(answer)
+        if answer.status != 200 or not isinstance(config, dict):
+            self._trouble = await self._why(answer)
+            return Contract()
+        # A long one takes long to be read, which other jobs on this loop should not wait for.
+        contract = await asyncio.to_thread(contract_from, config, self._name)
+        if not contract.parameters:
+            return contract
+        try:
+            answer = await self._connection.get_text(f"{self._base}{contract.prefix}/info")
+        except TooLarge:
+            answer = Answer(0, "")
+        info = decoding.parse(answer.text) if answer.status == 200 else None
+        return await asyncio.to_thread(named, contract, info, self._name, self._order)
+
+    async def _why(self, answer: Answer) -> FluxError | None:
+        """What may be the matter with a Space that does not tell its configuration. It counts if no job is taken."""
+        try:
+            if self._space_id:
+                hub.check_stage(await hub.stage(self._connection, self._space_id), self._space_id)
+            if answer.is_page:
+                hub.check_page(answer.text)
+        except FluxError as trouble:
+            return trouble
+        return None if answer.status in {200, *_NO_ROUTE} else http_error(answer)
+
+    async def submit(self, contract: Contract, values: list[object]) -> RemoteJob:
+        """Post the job. Who stops waiting for the answer takes the job off the Space.
+
+        Raises ResponseError where it is not taken: what is known of why the Space does not answer, else its own words.
+        """
+        posting = self._connection.start(self._posted(contract, values))
+        try:
+            return await asyncio.shield(posting)
+        except asyncio.CancelledError:
+            await wait_a_moment(self._connection.start(self._withdraw(posting)))
+            raise
+
+    async def _withdraw(self, posting: asyncio.Task[RemoteJob]) -> None:
+        """Take a job off whose id comes with the answer: without that the Space would do it for nobody."""
+        with suppress(FluxError, asyncio.TimeoutError):
+            await self._send_cancel(await asyncio.wait_for(posting, _CANCEL))
+
+    async def _posted(self, contract: Contract, values: list[object]) -> RemoteJob:
+        """The job that the Space has taken; where its routes are is remembered."""
+        known = contract.prefix if contract.prefix is not None else self._prefixes.get(self._base, self._prefix)
+        answer, routes = Answer(404, ""), self._base
+        for prefix in dict.fromkeys([known or "", "/gradio_api", ""]):
+            routes = f"{self._base}{prefix}"
+            answer = await self._connection.post_json(f"{routes}/call/{self._name}", {"data": values})
+            if answer.status not in _NO_ROUTE:
+                self._prefixes[self._base] = prefix
+                break
+        if answer.status == 200 and not answer.is_page:
+            return RemoteJob(routes, decoding.event_id_from(answer.text), contract.function)
+        self._contracts.pop((self._base, self._name), None)  # it may have changed: it is asked anew
+        if self._trouble is not None:
+            raise self._trouble
+        if answer.status in _NO_ROUTE and contract.prefix is None:
+            raise SpaceNotFound(f"there is no Gradio Space at {self._base}", "Check its name or address.")
+        raise http_error(answer) if answer.status != 200 else ProtocolError("the Space answered a job with a page")
+
+    async def events(self, job: RemoteJob, *, progress: bool) -> AsyncGenerator[decoding.WireEvent, None]:
+        """The job's events, the last of which is Finished. Who stops reading before takes the job off the Space.
+
+        Raises StreamLost if the stream ends before the job does, or if the Space does not know the job.
+        """
+        is_done = False
+        try:
+            async with aclosing(self._both_routes(job, progress=progress)) as events:
+                async for event in events:
+                    is_done = isinstance(event, decoding.Finished)
+                    yield event
+        except (asyncio.CancelledError, GeneratorExit, TimedOut, StreamLost):
+            if not is_done:
+                await wait_a_moment(self._connection.start(self._send_cancel(job)))
+            raise
+
+    async def _send_cancel(self, job: RemoteJob) -> None:
+        """Free the Space for others. Whatever it answers, the job is of no more use to us."""
+        if job.function is None:
+            return
+        payload = {"session_hash": job.event_id, "event_id": job.event_id, "fn_index": job.function}
+        with suppress(FluxError, asyncio.TimeoutError):
+            await asyncio.wait_for(self._connection.post_json(f"{job.routes}/cancel", payload), _CANCEL)
+
+    async def _both_routes(self, job: RemoteJob, *, progress: bool) -> AsyncGenerator[decoding.WireEvent, None]:
+        """From the queue stream, else (where that knows nothing of the job, or stays silent) from the simple route."""
+        if progress:
+            heard = False
+            try:
+                url = f"{job.routes}/queue/data?session_hash={job.event_id}"
+                async with aclosing(self._read(url, decoding.queue_event, self._connection.limits.unheard)) as events:
+                    async for event in events:
+                        heard = True
+                        yield event
+                return
+            except decoding.JobUnknown:
+                pass
+            except TimedOut:
+                if heard:
+                    raise
+            except StatusError as error:
+                if error.status not in _NO_ROUTE:
+                    raise
+        async with aclosing(self._simple_route(job)) as events:
+            async for event in events:
+                yield event
+
+    async def _simple_route(self, job: RemoteJob) -> AsyncGenerator[decoding.WireEvent, None]:
+        try:
+            async with aclosing(
+                self._read(f"{job.routes}/call/{self._name}/{job.event_id}", decoding.call_event)
+            ) as events:
+                async for event in events:
+                    yield event
+        except StatusError as error:
+            if error.status not in _NO_ROUTE:
+                raise
+            raise decoding.unknown() from error
+
+    async def _read(
+        self,
+        url: str,
+        decode: Callable[[ServerSentEvent], decoding.WireEvent | None],
+        unheard: float = math.inf,
+    ) -> AsyncGenerator[decoding.WireEvent, None]:
+        """The decoded events of one stream, up to Finished; raises StreamLost after `unheard` seconds of heartbeats."""
+        begin = time.monotonic()
+        async with aclosing(self._server_sent(url)) as events:
+            async for event in events:
+                decoded = decode(event)
+                if decoded is not None:
+                    unheard = math.inf
+                elif time.monotonic() - begin > unheard:
+                    raise StreamLost(f"the Space told nothing of the job for {unheard:g} s", "Run the cell again.")
+                if isinstance(decoded, decoding.Finished):
+                    await _read_to_the_end(events)
+                if decoded is not None:
+                    yield decoded
+                if isinstance(decoded, decoding.Finished):
+                    return
+        raise StreamLost("the Space's stream ended before the image was done", "Run the cell again.")
+
+    async def _server_sent(self, url: str) -> AsyncGenerator[ServerSentEvent, None]:
+        decoder, limits, number, size, begin = Decoder(), self._connection.limits, 0, 0, 0
+        try:
+            async with aclosing(self._connection.stream(url)) as chunks:
+                async for part in _parted(chunks):
+                    size += len(part)
+                    for event in decoder.feed(part):
+                        number, begin = number + 1, size
+                        yield event
+                    if size - begin > limits.document:
+                        raise ProtocolError("the Space's stream has an event without end")
+                    if number > limits.events or size > limits.stream:
+                        raise ProtocolError("the Space's stream has no end")
+        except ConnectionFailed as error:
+            raise StreamLost(error.message, error.hint) from error
+        except StatusError as error:
+            if error.status not in BUSY:
+                raise
+            raise StreamLost(error.message, error.hint) from error
+        for event in decoder.finish():
+            yield event
+
+
+async def _parted(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Yield the chunks of a stream in small parts; other work on the loop gets its turn between any two."""
+    async for chunk in chunks:
+        for place in range(0, len(chunk), _PART):
+            yield chunk[place : place + _PART]
+            await asyncio.sleep(0)
+
+
+async def _read_to_the_end(events: AsyncGenerator[ServerSentEvent, None]) -> None:
+    """What is left of a stream: a connection serves again only when it was read whole.
+
+    Spaces end their streams at once; one that does not is not waited for, since the image is there.
+    """
+
+    async def rest() -> None:
+        async for _ in events:
+            pass
+
+    with suppress(FluxError, asyncio.TimeoutError):
+        await asyncio.wait_for(rest(), _END)

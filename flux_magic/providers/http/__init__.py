@@ -1,0 +1,1 @@
+"""HTTP for the providers: one session, its limits, retries, guard and errors."""

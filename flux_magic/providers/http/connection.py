@@ -1,0 +1,413 @@
+"""HTTP for the providers: one ClientSession, its limits and proxies, and errors in our own words."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from ...errors import ConnectionFailed, ConnectionLost, FluxError, InvalidRequest, NotInStore, ProtocolError, TimedOut
+from ...parameters.settings import why_unasked
+from ..base import Limits
+from . import background
+from .cookies import HostCookies
+from .guard import Guard, GuardedConnector, GuardedResolver, guarding
+from .hosts import is_loopback, is_meant_for, is_private, shown_host
+from .response import ERROR_READ, Answer, http_error, seconds_to_wait
+
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection as AiohttpConnection
+
+T = TypeVar("T")
+
+Session: TypeAlias = "aiohttp.ClientSession"
+"""An HTTP session; the rooms above hold it without knowing the library."""
+
+KEEP_ALIVE = 4.0
+"""Seconds that an idle connection is kept: uvicorn, which serves Gradio, closes it after 5."""
+
+_REDIRECTED = {301, 302, 303, 307, 308}
+_REDIRECTS = 6
+
+_ONLINE = "Check the address and your connection; behind a proxy give --proxy."
+_LOCAL = "Without a network, --space local draws stand-in images on this machine."
+
+
+@asynccontextmanager
+async def open_session() -> AsyncIterator[aiohttp.ClientSession]:
+    """A session for the running loop, closed at the end: of the block, of work over it, or of the loop."""
+    session, is_ending = _new_session(), False
+    try:
+        yield session
+    except GeneratorExit:
+        is_ending = True
+        raise
+    finally:
+        await background.close(session, at_once=is_ending)
+
+
+def _new_session() -> aiohttp.ClientSession:
+    # Without a cache of names, each connection's addresses pass the guard of its own request.
+    connector = GuardedConnector(keepalive_timeout=KEEP_ALIVE, resolver=GuardedResolver(), use_dns_cache=False)
+    headers = {"User-Agent": "flux_magic"}
+    return aiohttp.ClientSession(
+        connector=connector, cookie_jar=HostCookies(), headers=headers, response_class=_SentOnce
+    )
+
+
+class _SentOnce(aiohttp.ClientResponse):
+    """A response whose request aiohttp does not repeat by itself.
+
+    aiohttp sends a GET a second time if the connection breaks before the headers. Gradio forgets a job once its events
+    were read, so that the second reader of a stream waits for ten minutes.
+    """
+
+    async def start(self, connection: AiohttpConnection) -> aiohttp.ClientResponse:
+        try:
+            return await super().start(connection)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as exc:
+            raise _Reset("the connection was closed before the headers") from exc
+
+
+class _Reset(aiohttp.ClientConnectionError, ConnectionResetError):
+    """A connection that the server closed before it answered."""
+
+
+@asynccontextmanager
+async def open_connection(
+    proxy: str | None = None, limits: Limits | None = None, space: str = "", guard: Guard | None = None
+) -> AsyncIterator[Connection]:
+    """A connection with a session of its own, closed at the end."""
+    async with open_session() as session:
+        yield Connection(session, proxy=proxy, limits=limits, space=space, guard=guard)
+
+
+class Connection:
+    """Requests over one session.
+
+    Args:
+        session: of the running loop; its owner closes it.
+        proxy: an http(s) proxy's URL, which may hold a user name and a password. None takes the
+            environment's proxy, except for addresses of this machine.
+        limits: how long things may take, and how large files may be.
+        token: for the Space; sent to no other host.
+        space: the Space's base URL.
+        guard: keeps requests out of the user's own network; by default the Space's.
+
+    Every method raises ConnectionFailed, TimedOut, or ProtocolError for an HTTP error.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        proxy: str | None = None,
+        limits: Limits | None = None,
+        token: str | None = None,
+        space: str = "",
+        guard: Guard | None = None,
+    ) -> None:
+        self._guard = guard or (Guard(space, is_space=True) if space else None)
+        self.limits = limits or Limits()
+        self._home = urlsplit(space).hostname or ""
+        self._token, self._space = token, space
+        self._session = session
+        self._proxy = _checked_proxy(proxy) if proxy else None
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=self.limits.connect, sock_read=self.limits.silence
+        )
+
+    @asynccontextmanager
+    async def request(self, method: str, url: str, **options: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+        """An open response of any status; what fails while it is used is translated too.
+
+        A redirect is followed with the method and the body kept, and with no token for another host.
+        """
+        url = self._secured(url)
+        options = {"timeout": self._timeout, **options, "allow_redirects": False}
+        for _ in range(_REDIRECTS):
+            if why := why_unasked(url):
+                hint = f"Unset {why.partition('=')[0]} to ask it."
+                raise NotInStore(f"{why}: nothing is asked of {shown_host(url)}", hint)
+            with self._translated(url):
+                if self._guard:
+                    self._guard.check_url(url)
+                proxied = _proxy_options(self._proxy_of(url))
+                guarding.set(None if proxied else self._guard)  # a proxy resolves names by itself
+                headers = {**options.get("headers", {}), **self._authorization(url)}
+                sent = self._session.request(
+                    method, URL(url, encoded=True), **{**options, **proxied, "headers": headers}
+                )
+                async with sent as response:
+                    if response.status == 407:
+                        raise ConnectionFailed("the proxy refused: HTTP status 407", self._check_proxy(url))
+                    target = response.headers.get("Location") if response.status in _REDIRECTED else None
+                    if target is None:
+                        yield response
+                        return
+            target = _joined(url, target)
+            if self._guard:
+                self._guard.follow(url, target)
+            url = target
+        raise ProtocolError(f"{shown_host(url)} redirects without end")
+
+    @property
+    def has_token(self) -> bool:
+        """True if requests to its own server carry a token."""
+        return bool(self._token)
+
+    def _authorization(self, url: str) -> dict[str, str]:
+        """Return the token's headers for a request; none for an address that the token is not meant for."""
+        if not self._token or not is_meant_for(url, self._space):
+            return {}
+        # The Hub's proxy in front of a Space is said to strip the usual header before the application sees it.
+        return {"Authorization": f"Bearer {self._token}", "X-HF-Authorization": f"Bearer {self._token}"}
+
+    def _secured(self, url: str) -> str:
+        """Return an address with https if the Space itself, which is asked by https, calls its own files http."""
+        space = urlsplit(self._space)
+        own = space.scheme == "https" and urlsplit(url).netloc == space.netloc
+        return re.sub(r"^http:", "https:", url, flags=re.IGNORECASE) if own else url
+
+    def _proxy_of(self, url: str) -> URL | None:
+        """Return the proxy of a request; this machine is asked through none, as a proxy may send it on elsewhere."""
+        if is_loopback(urlsplit(url).hostname or ""):
+            return None
+        return self._proxy or _environment_proxy(url)
+
+    def is_to(self, base: str) -> bool:
+        """Return if this is a connection to the server at `base`."""
+        return self._space == base
+
+    def to_server(self, url: str) -> Connection:
+        """Return a connection to another server that the user named, such as the Hub; without the token."""
+        return Connection(self._session, proxy=str(self._proxy) if self._proxy else None, limits=self.limits, space=url)
+
+    async def get_text(self, url: str) -> Answer:
+        """What is at `url`; asked once more as `post_json` is."""
+        return await _twice(lambda: self._send("GET", url))
+
+    async def post_json(self, url: str, payload: object) -> Answer:
+        """What answers a POST of `payload`.
+
+        A POST that meets a kept connection just as the server closes it is sent once more.
+        """
+        return await _twice(lambda: self._send("POST", url, json=payload))
+
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start work over this connection that goes on if its caller does not."""
+        return background.start(self._session, work)
+
+    def _within(self, total: float) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(total, sock_connect=self.limits.connect, sock_read=self.limits.silence)
+
+    async def _send(self, method: str, url: str, **options: Any) -> Answer:
+        async with self.request(method, url, timeout=self._within(self.limits.answer), **options) as response:
+            return replace(await self._answer(response), redirected=response.url != URL(url, encoded=True))
+
+    async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
+        if response.status == 200:
+            body = await self._body(response, self.limits.document)
+        else:
+            body = await _head(response, ERROR_READ)
+        return Answer(
+            response.status,
+            body.decode(errors="replace"),
+            retry_after=seconds_to_wait(response.headers.get("Retry-After", "")),
+            challenge=response.headers.get("WWW-Authenticate", ""),
+        )
+
+    async def stream(self, url: str) -> AsyncGenerator[bytes, None]:
+        """The chunks of an open-ended body; raises ProtocolError where the status is not 200."""
+        async with self.request("GET", url, headers={"Accept": "text/event-stream"}) as response:
+            if response.status != 200:
+                raise http_error(await self._answer(response))
+            async for chunk in response.content.iter_any():
+                yield chunk
+
+    async def get_bytes(self, url: str, most: int | None = None) -> bytes:
+        """The body at `url`, or its first `most` bytes; asked once more as `post_json` is."""
+        return await _twice(lambda: self._get_bytes(url, most))
+
+    async def _get_bytes(self, url: str, most: int | None) -> bytes:
+        limits = self.limits
+        within = self._within(limits.progress if most is None else limits.answer)
+        async with self.request("GET", url, timeout=within) as response:
+            if response.status != 200:
+                raise http_error(await self._answer(response))
+            return await self._body(response, limits.body) if most is None else await _head(response, most)
+
+    async def _body(self, response: aiohttp.ClientResponse, most: int) -> bytes:
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > most:
+                raise TooLarge(f"the Space's answer is larger than {most / 2**20:.3g} MiB")
+        return bytes(body)
+
+    def _unreachable(self, url: str, exc: Exception) -> ConnectionFailed:
+        """Return the error for a connection that could not be made, to the host or to the proxy before it."""
+        proxy = self._proxy_of(url)
+        of_proxy = isinstance(exc, aiohttp.ClientProxyConnectionError)
+        if proxy and (of_proxy or (isinstance(exc, aiohttp.ClientConnectorError) and exc.host == proxy.host)):
+            hint = f"{self._check_proxy(url)}{self._offer_local(url)}"
+            return ConnectionFailed(f"no connection to the proxy: {_reason(exc)}", hint)
+        kind = ConnectionLost if _was_there(exc) else ConnectionFailed
+        return kind(f"no connection to {shown_host(url)}: {_reason(exc)}", self._check_network(url))
+
+    def _check_network(self, url: str) -> str:
+        return f"{_ONLINE}{self._offer_local(url)}"
+
+    def _offer_local(self, url: str) -> str:
+        """Return the way to images without a network, for a Space out there; nothing else can be had without one."""
+        far = bool(self._home) and urlsplit(url).hostname == self._home and not is_private(self._home)
+        return f" {_LOCAL}" if far else ""
+
+    def _check_proxy(self, url: str) -> str:
+        """Return the hint for a proxy that does not work, with the variable's name if the environment has it."""
+        source = "" if self._proxy else f", which are from {_source(_proxy_setting(url))}"
+        return f"Check the proxy's address, name and password{source}."
+
+    @contextmanager
+    def _translated(self, url: str) -> Iterator[None]:
+        """Turns aiohttp's errors into ours. Their own texts may hold a proxy's address, and are left out."""
+        host = shown_host(url)
+        try:
+            yield
+        except FluxError:
+            raise
+        except ValueError as exc:
+            raise ProtocolError(f"the Space gave an address that is none: {host}") from exc
+        except aiohttp.ConnectionTimeoutError as exc:
+            raise TimedOut(
+                f"no connection to {host} within {self.limits.connect:g} s", self._check_network(url)
+            ) from exc
+        except aiohttp.SocketTimeoutError as exc:
+            raise TimedOut(f"{host} sent nothing for {self.limits.silence:g} s", "Run the cell again.") from exc
+        except aiohttp.ClientHttpProxyError as exc:
+            # Not `from exc`: it holds the request, with the password.
+            raise ConnectionFailed(f"the proxy refused: HTTP status {exc.status}", self._check_proxy(url)) from None
+        except asyncio.TimeoutError as exc:
+            raise TimedOut(f"the answer of {host} did not come to its end in time", "Run the cell again.") from exc
+        except aiohttp.ClientPayloadError as exc:
+            raise BrokenOff(f"{host} broke off in the middle of its answer", "Run the cell again.") from exc
+        except aiohttp.ClientResponseError as exc:
+            _remove_headers(exc)
+            raise ProtocolError(f"{host} does not answer as HTTP: {type(exc).__name__}") from exc
+        except (aiohttp.ClientError, ConnectionResetError) as exc:
+            raise self._unreachable(url, exc) from exc
+
+
+def _remove_headers(exc: aiohttp.ClientResponseError) -> None:
+    """Remove the headers from an error: its repr, which debuggers print, would show the token and cookies."""
+    asked = exc.request_info
+    bare = aiohttp.RequestInfo(asked.url.with_user(None), asked.method, CIMultiDictProxy(CIMultiDict()))
+    exc.request_info, exc.history, exc.headers = bare, (), None
+    exc.args = (bare, ())
+
+
+def _was_there(exc: Exception) -> bool:
+    """Return if a connection had been made when this happened to it."""
+    lost = (ConnectionResetError, aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)
+    return isinstance(exc, lost) and not isinstance(exc, aiohttp.ClientConnectorError)
+
+
+def _reason(exc: Exception) -> str:
+    if isinstance(exc, aiohttp.ServerDisconnectedError | _Reset):
+        return "it closed the connection"
+    strerror = exc.strerror if isinstance(exc, OSError) else None
+    return (strerror or type(exc).__name__).removeprefix("Cannot connect to ")
+
+
+async def _head(response: aiohttp.ClientResponse, most: int) -> bytes:
+    head = bytearray()
+    while len(head) < most and (chunk := await response.content.read(most - len(head))):
+        head += chunk
+    return bytes(head)
+
+
+class TooLarge(ProtocolError):
+    """An answer that is larger than the limits allow."""
+
+
+class BrokenOff(ConnectionLost, ProtocolError):
+    """A connection that broke in the middle of an answer."""
+
+
+async def _twice(send: Callable[[], Awaitable[T]]) -> T:
+    """Return what `send` gives, which is called again if the server closed the connection before it answered."""
+    try:
+        return await send()
+    except ConnectionLost as lost:
+        if not isinstance(lost.__cause__, ConnectionResetError):
+            raise
+    return await send()
+
+
+def _checked_proxy(proxy: str, source: str = "") -> URL:
+    """Return the proxy's address; raise InvalidRequest if no request can pass it, with `source` as where it is from."""
+    try:
+        url = URL(proxy)
+    except ValueError:
+        url = URL()
+    if url.scheme in {"http", "https"} and url.host and not re.search(r"[\s<>\"'$%{}|\\^`]", url.host):
+        return url
+    kind = f"a {url.scheme} proxy" if url.scheme not in {"", "http", "https"} else "this proxy's address"
+    if not source:
+        raise InvalidRequest(f"cannot use {kind}: give one such as http://proxy.example:3128")
+    raise InvalidRequest(
+        f"cannot use {kind}, which is from {source}: set it to an http proxy such as http://proxy.example:3128, "
+        "name the host in NO_PROXY, or give --proxy"
+    )
+
+
+def _environment_proxy(url: str) -> URL | None:
+    host = urlsplit(url).hostname or ""
+    if is_loopback(host) or proxy_bypass(host):
+        return None
+    found = _proxy_setting(url)
+    return _checked_proxy(found if "://" in found else f"http://{found}", _source(found)) if found else None
+
+
+def _proxy_setting(url: str) -> str:
+    proxies = getproxies()
+    return proxies.get(urlsplit(url).scheme) or proxies.get("all") or ""
+
+
+def _source(proxy: str) -> str:
+    """Return where a proxy is set: the environment's variable, as it is spelled there, or the system's settings."""
+    names = [name for name, value in os.environ.items() if value == proxy and name.lower().endswith("_proxy")]
+    return f"the environment's {names[0]}" if names else "the system's settings"
+
+
+def _proxy_options(proxy: URL | None) -> dict[str, Any]:
+    """The password goes beside the address, so that no error of aiohttp's can show it."""
+    if proxy is None:
+        return {}
+    if not proxy.user and not proxy.password:
+        return {"proxy": proxy}
+    credentials = base64.b64encode(f"{proxy.user or ''}:{proxy.password or ''}".encode()).decode()
+    # aiohttp moves it to Proxy-Authorization, of the request or of the CONNECT before it.
+    return {"proxy": proxy.with_user(None), "proxy_headers": {"Authorization": f"Basic {credentials}"}}
+
+
+def _joined(url: str, target: str) -> str:
+    try:
+        joined = urljoin(url, target)
+        usable = urlsplit(joined).scheme in {"http", "https"}
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ProtocolError(f"{shown_host(url)} redirects to an address that is not http")
+    return joined

@@ -1,0 +1,77 @@
+"""When to try again, and how long to wait before."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from ...errors import ConnectionFailed, ConnectionLost, FluxError, QueueFull, RateLimited, SpaceAsleep
+from ..base import Limits
+from .response import BUSY, StatusError
+
+T = TypeVar("T")
+
+_UNHEARD = 2
+"""How often it is tried again where no connection can be made."""
+_SOON = 4
+"""The longest wait after a connection that broke, in units of `Limits.backoff`: the next one may hold."""
+
+
+class Patience:
+    """Counts one job's tries before a Space has accepted it.
+
+    Tried again are: no connection, one that broke, too many requests (429), a full queue or a Space that is busy
+    (502 to 504), each with jittered back-off; and a Space that sleeps, until it is awake or `limits.wake` seconds are
+    over.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._tries = 1
+        self._begin = time.monotonic()
+
+    def delay(self, error: FluxError) -> float | None:
+        """Seconds to wait before the next try; None where there is to be none."""
+        if isinstance(error, SpaceAsleep):
+            waited = time.monotonic() - self._begin
+            return 3 * self._limits.backoff if waited < self._limits.wake else None
+        most = self._limits.retries
+        if isinstance(error, ConnectionLost):
+            most = self._limits.reconnections
+        elif isinstance(error, ConnectionFailed):
+            most = min(most, _UNHEARD)  # who does not hear us at all is seldom there a little later
+        if not _is_passing(error) or self._tries > most:
+            return None
+        longest = _SOON * self._limits.backoff if isinstance(error, ConnectionLost) else 30
+        delay = getattr(error, "retry_after", None) or self._backed_off(longest)
+        self._tries += 1
+        return float(delay) if delay <= self._limits.longest_wait else None
+
+    def _backed_off(self, longest: float) -> float:
+        from tenacity import RetryCallState, Retrying, wait_exponential, wait_random
+
+        state = RetryCallState(Retrying(), None, (), {})
+        state.attempt_number = self._tries
+        wait = wait_exponential(multiplier=self._limits.backoff, max=longest) + wait_random(0, self._limits.backoff)
+        return wait(state)
+
+
+async def retried(work: Callable[[], Awaitable[T]], limits: Limits) -> T:
+    """Return what `work` gives, which is called again after each temporary failure; raises the last one."""
+    patience = Patience(limits)
+    while True:
+        try:
+            return await work()
+        except FluxError as error:
+            delay = patience.delay(error)
+            if delay is None:
+                raise
+        await asyncio.sleep(delay)
+
+
+def _is_passing(error: FluxError) -> bool:
+    if isinstance(error, StatusError):
+        return error.status in BUSY
+    return isinstance(error, ConnectionFailed | RateLimited | QueueFull)

@@ -1,0 +1,209 @@
+"""Starts the local Space when it is first needed, and ends it with this process."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import importlib.util
+import os
+import re
+import secrets
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import IO
+
+from ..errors import LocalSpaceError
+from .stand_in.space_environment import needed
+from .stand_in.space_folder import remove_dead
+
+APP = Path(__file__).with_name("stand_in") / "app.py"
+"""The Gradio app; it runs alone."""
+
+INSTALL = 'pip install "flux-magic[local]"'
+STARTUP_TIMEOUT = 60.0
+"""Seconds that the Space may take to start."""
+
+_READY = re.compile(r"^flux-magic space: ready at (http://\S+)$", re.MULTILINE)
+
+
+def drawing() -> str:
+    """The version of the bundled Space's drawing, read from its source: nothing is started or imported for it."""
+    found = re.search(r"^DRAWING = (\d+)$", APP.read_text("utf-8"), re.MULTILINE)
+    return found[1] if found else ""
+
+
+def environment() -> dict[str, str]:
+    """Return what the local Space needs of this process's environment."""
+    return needed(os.environ)
+
+
+def check_installed() -> None:
+    """Raises LocalSpaceError where Gradio is missing, and says how it is installed."""
+    if importlib.util.find_spec("gradio") is None:
+        raise LocalSpaceError("the local Space needs Gradio, which is not installed", f"Install it: {INSTALL}")
+
+
+class LocalSpace:
+    """The bundled Space as a child process, on a free port of 127.0.0.1.
+
+    Args:
+        python: the interpreter that runs it; Gradio is installed there.
+        arguments: more of the app's own options.
+        patience: seconds that it may take to start.
+        private: make it answer this process alone, which sends its `secret` as a bearer token.
+
+    It reads its standard input, and ends when that closes: at `close`, and also when this process is killed.
+    """
+
+    def __init__(
+        self,
+        *,
+        python: str = sys.executable,
+        arguments: tuple[str, ...] = (),
+        patience: float = STARTUP_TIMEOUT,
+        private: bool = False,
+    ) -> None:
+        self.secret = secrets.token_urlsafe(32) if private else ""
+        own = ("--secret",) if private else ()
+        self._command = [python, str(APP), "--port", "0", "--until-stdin-closes", *own, *arguments]
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs and has said where it can be reached."""
+        process = self._process
+        return process is not None and process.poll() is None and bool(_READY.search(self._said()))
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, where it was started."""
+        return self._process.pid if self._process else None
+
+    async def ended(self, within: float = 1.0) -> bool:
+        """Whether it has ended. A death shows on its connections first, so it is given a moment to be seen."""
+        end = time.monotonic() + within
+        while self.running and time.monotonic() < end:  # noqa: ASYNC110 - no event tells of a death
+            await asyncio.sleep(0.05)
+        return not self.running
+
+    async def address(self) -> str:
+        """Its base URL; starts it where it does not run, and once more where it dies as it starts.
+
+        Raises LocalSpaceError, with the end of its log, where it cannot be started.
+        """
+        try:
+            return await self._started()
+        except LocalSpaceError:
+            if self._process is None or self._process.poll() is None:
+                raise
+        return await self._started()
+
+    async def _started(self) -> str:
+        process = self._ensure_process()
+        end = time.monotonic() + self._patience
+        while time.monotonic() < end:
+            dead = process.poll() is not None
+            if ready := _READY.search(self._said()):
+                return ready[1]
+            if dead:
+                raise LocalSpaceError(f"the local Space ended as it started{self._end_of_log()}")
+            await asyncio.sleep(0.05)
+        said = self._end_of_log()
+        self.close()
+        raise LocalSpaceError(f"the local Space did not start within {self._patience:g} s{said}")
+
+    def _ensure_process(self) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self._forget()
+                self._process = self._launch()
+            return self._process
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        check_installed()
+        # It has no name, so nothing of it is left, whoever is killed.
+        self._log = tempfile.TemporaryFile("ab+")  # noqa: SIM115 - closed in _forget
+        try:
+            process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=self._log,
+                stderr=self._log,
+                env=environment(),
+                # Ctrl-C in a terminal goes to the whole group; it means the cell, not the Space.
+                start_new_session=True,
+            )
+        except OSError as exc:
+            self._forget()
+            raise LocalSpaceError(f"the local Space cannot be started: {exc.strerror}: {self._command[0]}") from exc
+        self._tell_secret(process)
+        return process
+
+    def _tell_secret(self, process: subprocess.Popen[bytes]) -> None:
+        """Write the secret to the standard input: other users can read a command line."""
+        if self.secret and process.stdin is not None:
+            with contextlib.suppress(OSError):  # it has ended, which is told where it is waited for
+                process.stdin.write(f"{self.secret}\n".encode())
+                process.stdin.flush()
+
+    def _said(self) -> str:
+        if self._log is None:
+            return ""
+        if not hasattr(os, "pread"):  # Windows
+            self._log.seek(0)
+            return self._log.read().decode(errors="replace")
+        # The child writes where this end of the file stands too, be it in the middle of its own line: it must not move.
+        handle = self._log.fileno()
+        return os.pread(handle, os.fstat(handle).st_size, 0).decode(errors="replace")
+
+    def _end_of_log(self) -> str:
+        lines = self._said().strip().splitlines()[-8:]
+        return ":\n" + "\n".join(lines) if lines else ", and said nothing"
+
+    def close(self) -> None:
+        """End the process, if it runs."""
+        with self._lock:
+            if self._process is not None and self._process.poll() is None:
+                self._process.terminate()
+                try:
+                    self._process.wait(timeout=3)
+                except subprocess.TimeoutExpired:
+                    self._process.kill()
+                    self._process.wait()
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._process is not None:
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+            if self._process.poll() not in {None, 0}:  # killed, it has left its images
+                remove_dead()
+        if self._log is not None:
+            self._log.close()
+        self._process, self._log = None, None
+
+    def let_go(self) -> None:
+        """After a fork: the process is the parent's. Only this copy of the pipe is closed."""
+        process, self._process, self._log = self._process, None, None
+        self.secret = self.secret and secrets.token_urlsafe(32)
+        self._lock = threading.Lock()
+        if process is not None:
+            process.returncode = 0  # else its destructor warns of a child that runs
+            if process.stdin is not None:
+                process.stdin.close()
+
+
+shared = LocalSpace(private=True)
+"""The one that `space = "local"` means, in this process."""
+
+atexit.register(shared.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=shared.let_go)

@@ -1,0 +1,60 @@
+"""The cell or call that makes a recorded image again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..parameters import slips
+from ..parameters.grammar import _NO_CELL, _TAKES, _WORD_ALONE
+from ..parameters.placeholders import escape
+from ..parameters.settings import DEFAULT_MODEL
+from ..types import Record
+
+
+def options_of(record: Record) -> dict[str, Any]:
+    """The options of `generate` that make this again, as far as they are known; the prompt is one of them."""
+    given = {
+        "prompt": record.prompt,
+        "steps": record.steps,
+        "seed": record.seed,
+        "width": record.requested_width,
+        "height": record.requested_height,
+        "model": record.requested_model,
+        "space": record.requested_space,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def write_command(record: Record) -> str:
+    """The cell that makes the image of `record` again; running it sends the same request."""
+    options = needed_options(record)
+    return write_cell(options.pop("prompt"), **options)
+
+
+def needed_options(record: Record) -> dict[str, Any]:
+    """The options of `generate` that make the image of `record` again, without the default model."""
+    options = options_of(record)
+    if options["model"] in {"", DEFAULT_MODEL}:
+        del options["model"]
+    return options
+
+
+def write_cell(text: str, **options: object) -> str:
+    """The cell that sends `text` as the prompt with these options of `generate`; one that is None is left out."""
+    given = {name: value for name, value in options.items() if value is not None}
+    if _NO_CELL.search(text) or not all(_WORD_ALONE.fullmatch(str(value)) for value in given.values()):
+        return write_call(text, **given)
+    if {"width", "height"} <= given.keys():
+        size = f"{given.pop('width')}x{given.pop('height')}"
+        named: dict[str, object] = {name: given.pop(name) for name in ("steps", "seed") if name in given}
+        given = {**named, "size": size, **given}
+    body = escape(text)
+    # In words of the prompt that look like options, and in quotes around it, nothing but the prompt was meant.
+    end = ["--"] if slips.find_slips(body, _TAKES) or slips.unwrap(body) else []
+    return "\n".join([" ".join(["%%flux", *(f"--{name} {value}" for name, value in given.items()), *end]), body])
+
+
+def write_call(text: str, **options: object) -> str:
+    """Return the Python, in ASCII, that sends `text` as the prompt with these options of `generate`."""
+    listed = "".join(f", {name}={value!a}" for name, value in options.items() if value is not None)
+    return f"import flux_magic\n\nflux_magic.generate({text!a}{listed})"

@@ -1,0 +1,146 @@
+"""A sheet as a file: it carries the records of its images, and its own checksum."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from PIL import Image, ImageChops
+
+from ..errors import NotAnImage
+from ..images import codecs, metadata
+from ..images.metadata.texts import MOST_TEXT
+from ..records import embedding
+from ..records.record import checked, loads
+from ..types import Record
+from .axes import Axis
+
+if TYPE_CHECKING:
+    from .sheet import Sheet
+
+_FORMATS: Final = {"PNG", "JPEG", "WEBP"}
+_OWN: Final = {"pnginfo", "exif", "xmp", "save_all", "append_images"}
+"""What a caller of Pillow may put into a file; ours would take its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The records of a sheet's images.
+
+    Attributes:
+        axes: what varies.
+        records: one for each image that there is, in order.
+        carried: the same as JSON, each by the schema `carried-1`.
+        prompt: what the sheet shows, in words.
+    """
+
+    axes: Sequence[Axis]
+    records: Sequence[Record]
+    carried: Sequence[Mapping[str, Any]]
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRecord:
+    """The record that a sheet's file carries.
+
+    Attributes:
+        images: one for each image, as JSON by the schema `carried-1`.
+        axes: what varies.
+        digest: of the sheet's pixels when it was written, 64 hex digits; empty if it was too large to be decoded.
+        sha256: of its bytes without their metadata, likewise.
+    """
+
+    images: Sequence[Any]
+    axes: Sequence[Axis]
+    digest: str
+    sha256: str
+
+    def is_whole(self, data: bytes) -> bool:
+        """Return if the file's bytes, its metadata apart, are those that were written."""
+        return embedding.bare_sha256(data) == self.sha256
+
+
+def add_records(data: bytes, contents: Contents) -> bytes:
+    """Return a sheet's file with the records in it; as it is if there are none, or too many for a file's text."""
+    if not contents.records:
+        return data
+    copy = {"media_type": codecs.media_type_of(data) or "", "sha256": embedding.bare_sha256(data)}
+    with suppress(NotAnImage):  # a very large sheet is not decoded
+        copy["digest"] = codecs.digest_of(data)
+    axes = [{"name": axis.name, "values": list(axis.values)} for axis in contents.axes]
+    text = json.dumps({"sheet": list(contents.carried), "axes": axes, "copy": copy}, separators=(",", ":"))
+    if len(text) > MOST_TEXT:
+        return data
+    models = {record.model for record in contents.records}
+    drawn = all(record.stand_in for record in contents.records)
+    written = metadata.Written("", text, contents.prompt, ", ".join(sorted(models)), "", drawn)
+    with suppress(NotAnImage):
+        return metadata.embed(data, written)
+    return data
+
+
+def read(data: bytes) -> SheetRecord | None:
+    """Return what a sheet's file carries; None for any other image. Raises RecordError if that is damaged."""
+    try:
+        text = metadata.read(data).record
+    except NotAnImage:
+        return None
+    if not text.lstrip().startswith('{"sheet"'):
+        return None
+    known = checked("sheet-1", loads(text))
+    copy, axes = known["copy"], known.get("axes", [])
+    varied = [Axis(axis["name"], tuple(axis["values"])) for axis in axes]
+    return SheetRecord(known["sheet"], varied, copy.get("digest", ""), copy["sha256"])
+
+
+class SheetImage(Image.Image):
+    """A sheet as a Pillow image, whose PNG, JPEG or WebP carries the records of its images.
+
+    A crop or a copy of it is an ordinary image, and one that was drawn on is saved as an ordinary image.
+    """
+
+    _contents: Contents | None = None
+    _sheet: Sheet | None = None
+
+    @classmethod
+    def of(cls, sheet: Sheet, contents: Contents) -> SheetImage:
+        """Return the sheet as it is now."""
+        image = sheet.image
+        image.__class__ = cls  # Pillow makes no image of another class
+        vars(image).update(_contents=contents, _sheet=sheet)
+        assert isinstance(image, cls)  # noqa: S101 - so it is now
+        return image
+
+    def save(self, fp: Any, format: str | None = None, **params: Any) -> None:  # noqa: A002 - Pillow's own name
+        """Save the sheet as Pillow does, with the records in it."""
+        kind = (format or _format_of(fp)).upper()
+        if kind not in _FORMATS or params.keys() & _OWN or not self._is_whole():
+            super().save(fp, format, **params)
+            return
+        assert self._contents is not None  # noqa: S101 - it is whole
+        codecs.check_sides(self.size, f"image/{kind.lower()}")
+        out = io.BytesIO()
+        super().save(out, kind, **params)
+        data = add_records(out.getvalue(), self._contents)
+        if hasattr(fp, "write"):
+            fp.write(data)
+        else:
+            Path(fp).write_bytes(data)
+
+    def _is_whole(self) -> bool:
+        now = self._sheet.image if self._sheet is not None and self._contents is not None else None
+        same = now is not None and (now.mode, now.size) == (self.mode, self.size)
+        return same and now is not None and ImageChops.difference(self, now).getbbox() is None
+
+
+def _format_of(fp: Any) -> str:
+    """Return the format that Pillow chooses by a file's name; empty if it knows none."""
+    name = fp if isinstance(fp, str | Path) else getattr(fp, "name", "")
+    suffix = Path(name).suffix.lower() if isinstance(name, str | Path) else ""
+    return Image.registered_extensions().get(suffix, "")
