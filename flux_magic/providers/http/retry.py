@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -50,12 +51,9 @@ class Patience:
         return float(delay) if delay <= self._limits.longest_wait else None
 
     def _backed_off(self, longest: float) -> float:
-        from tenacity import RetryCallState, Retrying, wait_exponential, wait_random
-
-        state = RetryCallState(Retrying(), None, (), {})
-        state.attempt_number = self._tries
-        wait = wait_exponential(multiplier=self._limits.backoff, max=longest) + wait_random(0, self._limits.backoff)
-        return wait(state)
+        backoff = self._limits.backoff
+        jitter = random.uniform(0, backoff)  # noqa: S311 - it spreads requests, and is no secret
+        return min(backoff * 2.0 ** (self._tries - 1), longest) + jitter
 
 
 async def retried(work: Callable[[], Awaitable[T]], limits: Limits) -> T:
