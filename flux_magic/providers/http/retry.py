@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from ...errors import ConnectionFailed, ConnectionLost, FluxError, QueueFull, RateLimited, SpaceAsleep
+from ...errors import ConnectionFailed, ConnectionLost, FluxError, QueueFull, RateLimited, SpaceAsleep, StreamLost
 from ..base import Limits
 from .response import BUSY, StatusError
 
@@ -21,20 +21,24 @@ _SOON = 4
 
 
 class Patience:
-    """Counts one job's tries before a Space has accepted it.
+    """Counts one job's tries: before a Space has accepted it, and how often it is submitted again.
 
-    Tried again are: no connection, one that broke, too many requests (429), a full queue or a Space that is busy
-    (502 to 504), each with jittered back-off; and a Space that sleeps, until it is awake or `limits.wake` seconds are
-    over.
+    A job whose stream was lost is submitted again, `limits.reconnections` times if the connection broke and
+    `limits.resubmissions` times else. Tried again before that are: no connection, one that broke, too many requests
+    (429), a full queue or a Space that is busy (502 to 504), each with jittered back-off; and a Space that sleeps, until
+    it is awake or `limits.wake` seconds are over.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._tries = 1
+        self._lost_connections = self._lost_streams = 0
         self._begin = time.monotonic()
 
     def delay(self, error: FluxError) -> float | None:
-        """Seconds to wait before the next try; None where there is to be none."""
+        """Return the seconds to wait before the next try, or None if there is to be none."""
+        if isinstance(error, StreamLost):
+            return self._delay_resubmission(error)
         if isinstance(error, SpaceAsleep):
             waited = time.monotonic() - self._begin
             return 3 * self._limits.backoff if waited < self._limits.wake else None
@@ -49,6 +53,15 @@ class Patience:
         delay = getattr(error, "retry_after", None) or self._backed_off(longest)
         self._tries += 1
         return float(delay) if delay <= self._limits.longest_wait else None
+
+    def _delay_resubmission(self, lost: StreamLost) -> float | None:
+        """Return the wait before a job is submitted again; it then has all its tries once more."""
+        self._tries, self._begin = 1, time.monotonic()
+        if isinstance(lost.__cause__, ConnectionLost):
+            self._lost_connections += 1
+            return 0 if self._lost_connections <= self._limits.reconnections else None
+        self._lost_streams += 1
+        return self._limits.backoff if self._lost_streams <= self._limits.resubmissions else None
 
     def _backed_off(self, longest: float) -> float:
         backoff = self._limits.backoff
