@@ -19,8 +19,11 @@ from ..http.background import wait_a_moment
 from ..http.connection import Connection, TooLarge
 from ..http.response import Answer, StatusError, check_login, http_error
 from ..http.sse import ServerSentEvent
+from ..log import get_logger
 from . import decoding, hub
 from .schema import Contract, contract_from, named
+
+_log = get_logger(__name__)
 
 _NO_ROUTE = {404, 405}
 _CANCEL = 3
@@ -136,7 +139,9 @@ class Endpoint:
                 self._prefixes[self._base] = prefix
                 break
         if answer.status == 200 and not answer.is_page:
-            return RemoteJob(routes, decoding.event_id_from(answer.text), contract.function)
+            job = RemoteJob(routes, decoding.event_id_from(answer.text), contract.function)
+            _log.info("the Space took the job: its id is %s", job.event_id)
+            return job
         self._contracts.pop((self._base, self._name), None)  # it may have changed: it is asked anew
         if self._trouble is not None:
             raise self._trouble
@@ -175,6 +180,7 @@ class Endpoint:
                         raise
                     if route is simple:
                         raise decoding.unknown() from error
+                    _log.info("the simple route is asked in place of the queue: %s", error.message)
         except (asyncio.CancelledError, GeneratorExit, TimedOut, StreamLost):
             if not is_done:
                 await wait_a_moment(self._connection.start(self._send_cancel(job)))
@@ -183,10 +189,16 @@ class Endpoint:
     async def _send_cancel(self, job: RemoteJob) -> None:
         """Free the Space for others. Whatever it answers, the job is of no more use to us."""
         if job.function is None:
+            _log.info("no cancel is sent: the Space did not tell its function's number")
             return
         payload = {"session_hash": job.event_id, "event_id": job.event_id, "fn_index": job.function}
-        with suppress(FluxError, asyncio.TimeoutError):
-            await asyncio.wait_for(self._connection.post_json(f"{job.routes}/cancel", payload), _CANCEL)
+        _log.info("cancel sent for the job %s", job.event_id)
+        try:
+            answer = await asyncio.wait_for(self._connection.post_json(f"{job.routes}/cancel", payload), _CANCEL)
+        except (FluxError, asyncio.TimeoutError) as error:
+            _log.warning("cancel not answered: %s", getattr(error, "message", f"nothing came within {_CANCEL} s"))
+        else:
+            _log.info("cancel answered with status %d", answer.status)
 
 
 @dataclass(slots=True)
@@ -210,6 +222,7 @@ class _Route:
     def read(self, told: ServerSentEvent) -> decoding.WireEvent | None:
         """Return the event, None for a heartbeat; raise StreamLost if nothing but heartbeats came for too long."""
         event = self.decode(told)
+        _log.debug("event %s: %s", told.name, _worded(event))
         if event is None and not self.is_heard and time.monotonic() - self.begin > self.unheard:
             raise StreamLost(f"the Space told nothing of the job for {self.unheard:g} s", "Run the cell again.")
         self.is_heard = self.is_heard or event is not None
@@ -221,6 +234,13 @@ class _Route:
             return error.status in _NO_ROUTE
         is_silent = isinstance(error, decoding.JobUnknown) or (isinstance(error, TimedOut) and not self.is_heard)
         return is_silent and not self.is_last
+
+
+def _worded(event: decoding.WireEvent | None) -> str:
+    """Return an event as the log shows it: the data of an image, which hold its address, are left out."""
+    if event is None:
+        return "nothing of the job"
+    return type(event).__name__ if isinstance(event, decoding.Finished | decoding.Partial) else repr(event)
 
 
 async def _read_to_the_end(events: AsyncGenerator[ServerSentEvent, None]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import os
 import re
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -29,10 +30,11 @@ from ...errors import (
 )
 from ...parameters.settings import why_unasked
 from ..base import Limits
+from ..log import get_logger
 from . import background
 from .cookies import HostCookies
 from .guard import Guard, GuardedConnector, GuardedResolver, guarding
-from .hosts import is_loopback, is_meant_for, is_private, shown_host
+from .hosts import is_loopback, is_meant_for, is_private, shown_address, shown_host
 from .response import BUSY, ERROR_READ, Answer, StatusError, http_error, seconds_to_wait
 from .sse import Decoder, ServerSentEvent
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection as AiohttpConnection
 
 T = TypeVar("T")
+_log = get_logger(__name__)
 
 Session: TypeAlias = "aiohttp.ClientSession"
 """An HTTP session; the rooms above hold it without knowing the library."""
@@ -161,7 +164,12 @@ class Connection:
                 sent = self._session.request(
                     method, URL(url, encoded=True), **{**options, **proxied, "headers": headers}
                 )
+                proxy_words = f" through the proxy {shown_host(str(proxied['proxy']))}" if proxied else ""
+                _log.debug("%s %s%s", method, shown_address(url), proxy_words)
+                begin = time.monotonic()
                 async with sent as response:
+                    took = time.monotonic() - begin
+                    _log.debug("status %d after %.2f s: %s %s", response.status, took, method, shown_address(url))
                     if response.status == 407:
                         raise ConnectionFailed("the proxy refused: HTTP status 407", self._check_proxy(url))
                     target = response.headers.get("Location") if response.status in _REDIRECTED else None
@@ -169,6 +177,7 @@ class Connection:
                         yield response
                         return
             target = _joined(url, target)
+            _log.debug("redirected from %s to %s", shown_host(url), shown_address(target))
             if self._guard:
                 self._guard.follow(url, target)
             url = target
@@ -386,6 +395,7 @@ async def _twice(send: Callable[[], Awaitable[T]]) -> T:
     except ConnectionLost as lost:
         if not isinstance(lost.__cause__, ConnectionResetError):
             raise
+        _log.info("sent once more: %s", lost.message)
     return await send()
 
 

@@ -10,9 +10,11 @@ from typing import TypeVar
 
 from ...errors import ConnectionFailed, ConnectionLost, FluxError, QueueFull, RateLimited, SpaceAsleep, StreamLost
 from ..base import Limits
+from ..log import get_logger
 from .response import BUSY, StatusError
 
 T = TypeVar("T")
+_log = get_logger(__name__)
 
 _UNHEARD = 2
 """How often it is tried again where no connection can be made."""
@@ -25,8 +27,8 @@ class Patience:
 
     A job whose stream was lost is submitted again, `limits.reconnections` times if the connection broke and
     `limits.resubmissions` times else. Tried again before that are: no connection, one that broke, too many requests
-    (429), a full queue or a Space that is busy (502 to 504), each with jittered back-off; and a Space that sleeps, until
-    it is awake or `limits.wake` seconds are over.
+    (429), a full queue or a Space that is busy (502 to 504), each with jittered back-off; and a Space that sleeps,
+    until it is awake or `limits.wake` seconds are over.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -37,6 +39,15 @@ class Patience:
 
     def delay(self, error: FluxError) -> float | None:
         """Return the seconds to wait before the next try, or None if there is to be none."""
+        delay = self._delay(error)
+        again = "submitted again" if isinstance(error, StreamLost) else "tried again"
+        if delay is None:
+            _log.info("not %s: %s", again, error.message)
+        else:
+            _log.warning("%s in %.1f s: %s", again, delay, error.message)
+        return delay
+
+    def _delay(self, error: FluxError) -> float | None:
         if isinstance(error, StreamLost):
             return self._delay_resubmission(error)
         if isinstance(error, SpaceAsleep):
