@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from .client.blocking import generate, recall, run
-    from .client.client import Client, cancel_all
+    from .client.client import Client
     from .client.many import generate_many, sweep
+    from .client.underway import cancel_all
     from .errors import (
         CancelledByServer,
         ConnectionFailed,
@@ -105,7 +106,7 @@ _HOMES = {
     "UnreadableFormat": "errors",
     "UsageError": "jupyter.usage",
     "WouldDeadlock": "errors",
-    "cancel_all": "client.client",
+    "cancel_all": "client.underway",
     "generate": "client.blocking",
     "generate_many": "client.many",
     "recall": "client.blocking",
