@@ -20,6 +20,7 @@ from ..providers.base import AsyncGeneratorProvider, Limits
 from ..providers.gradio import hub
 from ..providers.http.connection import Connection, Session
 from ..providers.http.hosts import is_loopback
+from ..providers.log import get_logger
 from ..records import in_hand
 from ..records.record import our_version, replay_key
 from ..records.sent import sanitize
@@ -38,6 +39,8 @@ from ..types import (
     Waiting,
 )
 from .target import address_of, connection_for, identity_of, is_local, why_unasked
+
+_log = get_logger(__name__)
 
 __all__ = ["ClientEvent", "Job", "connection_for"]  # the others' homes are generation and destination
 
@@ -88,6 +91,8 @@ class Job:
 
     async def _asked_of_local(self) -> AsyncGenerator[ClientEvent, None]:
         for last_try in (False, True):
+            if last_try:
+                _log.warning("the local Space has died: the job is submitted to a new one")
             if not local.shared.running:
                 yield Waiting("starting the local Space")
             try:
@@ -208,7 +213,10 @@ class Job:
             return made if self.settings.store is False else _noted(made, UNKEPT)
         putting = asyncio.ensure_future(asyncio.to_thread(_put, store, made))
         await asyncio.wait({putting}, timeout=self.limits.disk)
-        return putting.result() if putting.done() else _noted(made, SLOW)
+        if putting.done():
+            return putting.result()
+        _log.warning("%s", SLOW)
+        return _noted(made, SLOW)
 
     async def _replayed(self) -> Generation | None:
         """The stored generation of a Space whose identity is known without asking it."""
@@ -240,6 +248,8 @@ class Job:
 
     def _identities(self) -> list[str]:
         if not self._may_replay:
+            why = 'replay is "off"' if self.settings.replay == "off" else "no seed was given"
+            _log.info("the store is not looked at: %s", why)
             return []
         if is_local(self.settings):
             return [f"local:{local.drawing()}"]
@@ -264,6 +274,10 @@ class Job:
         )
         store = store_of(self.settings)
         stored = await asyncio.to_thread(store.find, key)
+        found = f"the image is in the store: {stored.path.name}" if stored else "no image in the store"
+        _log.info("%s: Space %s, key %s", found, identity, key[:12])
+        for line in store.skipped:
+            _log.warning("%s", line)
         self.skipped.extend(line for line in store.skipped if line not in self.skipped)
         return None if stored is None else self._again(stored)
 
@@ -316,11 +330,14 @@ class Job:
 
 
 def _put(store: Store, made: Generation) -> Generation:
+    begin = time.monotonic()
     try:
         stored = store.put(made.record, [file.data for file in made.files])
         in_hand.hold(dict(zip(stored.files, (file.data for file in made.files), strict=True)))
     except StoreError as error:
+        _log.warning("%s", error.message)
         return _noted(made, error.message)
+    _log.info("kept as %s in %.2f s", stored.path.name, time.monotonic() - begin)
     return replace(made, files=tuple(file.at(path) for file, path in zip(made.files, stored.files, strict=True)))
 
 
