@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from .client.blocking import generate, recall, run
     from .client.client import Client
+    from .client.debug import debug
     from .client.many import generate_many, sweep
     from .client.underway import cancel_all
     from .errors import (
@@ -107,6 +108,7 @@ _HOMES = {
     "UsageError": "jupyter.usage",
     "WouldDeadlock": "errors",
     "cancel_all": "client.underway",
+    "debug": "client.debug",
     "generate": "client.blocking",
     "generate_many": "client.many",
     "recall": "client.blocking",
@@ -161,6 +163,7 @@ __all__ = [
     "UsageError",
     "WouldDeadlock",
     "cancel_all",
+    "debug",
     "generate",
     "generate_many",
     "recall",

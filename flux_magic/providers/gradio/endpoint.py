@@ -118,7 +118,8 @@ class Endpoint:
         """
         posting = self._connection.start(self._posted(contract, values))
         try:
-            return await asyncio.shield(posting)
+            await asyncio.wait({posting})
+            return posting.result()
         except asyncio.CancelledError:
             await wait_a_moment(self._connection.start(self._withdraw(posting)))
             raise
