@@ -92,7 +92,7 @@ class Job:
     async def _asked_of_local(self) -> AsyncGenerator[ClientEvent, None]:
         for last_try in (False, True):
             if last_try:
-                _log.warning("the local Space has died: the job is submitted to a new one")
+                _log.info("the local Space has died: the job is submitted to a new one")
             if not local.shared.running:
                 yield Waiting("starting the local Space")
             try:
@@ -215,7 +215,7 @@ class Job:
         await asyncio.wait({putting}, timeout=self.limits.disk)
         if putting.done():
             return putting.result()
-        _log.warning("%s", SLOW)
+        _log.info("%s", SLOW)
         return _noted(made, SLOW)
 
     async def _replayed(self) -> Generation | None:
@@ -277,7 +277,7 @@ class Job:
         found = f"the image is in the store: {stored.path.name}" if stored else "no image in the store"
         _log.info("%s: Space %s, key %s", found, identity, key[:12])
         for line in store.skipped:
-            _log.warning("%s", line)
+            _log.info("%s", line)
         self.skipped.extend(line for line in store.skipped if line not in self.skipped)
         return None if stored is None else self._again(stored)
 
@@ -335,7 +335,7 @@ def _put(store: Store, made: Generation) -> Generation:
         stored = store.put(made.record, [file.data for file in made.files])
         in_hand.hold(dict(zip(stored.files, (file.data for file in made.files), strict=True)))
     except StoreError as error:
-        _log.warning("%s", error.message)
+        _log.info("%s", error.message)
         return _noted(made, error.message)
     _log.info("kept as %s in %.2f s", stored.path.name, time.monotonic() - begin)
     return replace(made, files=tuple(file.at(path) for file, path in zip(made.files, stored.files, strict=True)))

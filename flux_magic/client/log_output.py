@@ -15,8 +15,8 @@ from typing import Final
 
 from ..results.notes import writable
 
-LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
-"""The levels that can be set, the most talkative first."""
+LEVELS: Final = ("DEBUG", "INFO")
+"""The levels that lines have. None is a warning: what a person should know is an error or a note."""
 
 _MOST: Final = 10_000
 """Lines that may wait to be printed; after that the oldest are dropped."""
@@ -29,8 +29,8 @@ class _Output(logging.Handler):
         super().__init__()
         self.setFormatter(logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)s %(message)s", "%H:%M:%S"))
         self._lines: deque[str] = deque(maxlen=_MOST)
-        self._level_before = logging.NOTSET
         self._logger = logging.getLogger("flux_magic")
+        self._before = self._logger.level, self._logger.propagate
 
     def emit(self, record: logging.LogRecord) -> None:
         self._lines.append(self.format(record))
@@ -47,15 +47,20 @@ class _Output(logging.Handler):
                 print(writable(self._lines.popleft(), sys.stderr), file=sys.stderr)
 
     def show(self, level: str | None) -> None:
-        """Show what is logged from this level up; None shows nothing and puts the logger's own level back."""
+        """Show what is logged from this level up; None shows nothing and leaves the logger as it was before.
+
+        Meanwhile the root logger's handlers get nothing: IPython adds one that prints, on whatever thread, after the
+        first mistake in a `%config`.
+        """
         if self not in self._logger.handlers:
-            self._level_before = self._logger.level
+            self._before = self._logger.level, self._logger.propagate
         self._logger.removeHandler(self)
-        self._logger.setLevel(self._level_before)
+        own_level, self._logger.propagate = self._before
         if level is not None:
             self.setLevel(level)
-            self._logger.setLevel(min(self.level, self._level_before or self.level))
+            own_level, self._logger.propagate = min(self.level, own_level or self.level), False
             self._logger.addHandler(self)
+        self._logger.setLevel(own_level)
         self.print_lines()
 
 

@@ -131,9 +131,7 @@ class LocalSpace:
         with self._lock:
             if self._process is None or self._process.poll() is not None:
                 if self._process is not None:
-                    _log.warning(
-                        "the local Space has ended with code %s, and is started again", self._process.returncode
-                    )
+                    _log.info("the local Space has ended with code %s, and is started again", self._process.returncode)
                 self._forget()
                 self._process = self._launch()
             return self._process

@@ -197,7 +197,7 @@ class Endpoint:
         try:
             answer = await asyncio.wait_for(self._connection.post_json(f"{job.routes}/cancel", payload), _CANCEL)
         except (FluxError, asyncio.TimeoutError) as error:
-            _log.warning("cancel not answered: %s", getattr(error, "message", f"nothing came within {_CANCEL} s"))
+            _log.info("cancel not answered: %s", getattr(error, "message", f"nothing came within {_CANCEL} s"))
         else:
             _log.info("cancel answered with status %d", answer.status)
 

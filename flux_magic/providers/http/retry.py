@@ -44,7 +44,7 @@ class Patience:
         if delay is None:
             _log.info("not %s: %s", again, error.message)
         else:
-            _log.warning("%s in %.1f s: %s", again, delay, error.message)
+            _log.info("%s in %.1f s: %s", again, delay, error.message)
         return delay
 
     def _delay(self, error: FluxError) -> float | None:
