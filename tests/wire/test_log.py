@@ -19,7 +19,7 @@ import flux_magic
 from flux_magic.client import debug, runner, underway
 from flux_magic.client.client import Client
 from flux_magic.errors import FluxError, Stopped
-from flux_magic.providers import base, local
+from flux_magic.providers import base
 from flux_magic.providers.http.connection import Connection, open_session
 from flux_magic.types import Queued
 from tests.support import hasty
@@ -141,17 +141,6 @@ def test_a_proxy_is_named_without_its_password(lines: Callable[[], list[str]]) -
     with pytest.raises(FluxError):
         run(work())
     assert lines() == ["GET http://space.example/x?… through the proxy 127.0.0.1:9"]
-
-
-def test_the_local_space_is_logged_without_its_secret(
-    lines: Callable[[], list[str]], caplog: pytest.LogCaptureFixture
-) -> None:
-    local.shared.close()
-    run(image("local", replay="off"))
-    local.shared.close()
-    told_of = [line for line in lines() if "the local Space is" in line]
-    assert [re.sub(r".*Space is (\w+).*", r"\1", line) for line in told_of] == ["started", "ready", "ended"]
-    assert local.shared.secret not in caplog.text
 
 
 def test_a_job_that_hangs_shows_where(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
