@@ -29,7 +29,7 @@ from tests.support.space import image, run
 
 CANARY = "hf_canaryCANARY0123"
 QUEUED = message("estimation", rank=2, queue_size=12)
-SIGNED = Answer(status=307, headers={"Location": "/gradio_api/file=/x.png?X-Signature=canary"})
+SIGNED = Answer(status=307, headers={"Location": f"/gradio_api/file=/{CANARY}/x.png?X-Signature=canary"})
 FORGED = f"\x1b[2J\x9b {CANARY}\r\nforged: http://me:canary@h.example/".encode()
 
 
@@ -43,10 +43,10 @@ def lines(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> 
         return [record.getMessage() for record in caplog.records if record.name.startswith("flux_magic.")]
 
     yield ours
-    by_client = [record for record in caplog.records if record.name != "aiohttp.access"]  # the server's is ours, too
-    assert "canary" not in "".join(f"{vars(record)}" for record in by_client).lower()
-    assert not [line for line in ours() if not line.isprintable()]
-    assert not [one for one in caplog.records if one.name.startswith("flux_magic") and one.levelno > logging.INFO]
+    seen = [one for one in caplog.get_records("call") if one.name != "aiohttp.access"]  # of the server, which is ours
+    told_by_us = [one for one in seen if one.name.startswith("flux_magic")]
+    assert "canary" not in "".join(f"{vars(one)}" for one in seen).lower()
+    assert not [one for one in told_by_us if not one.getMessage().isprintable() or one.levelno > logging.INFO]
 
 
 CASES = [
@@ -75,6 +75,11 @@ CASES = [
         {"queue": [NO_SESSION, stream(COMPLETED)], "call": NO_SESSION},
         ["the simple route is asked in place of the queue: the Space does not know", "submitted again in 0.0 s"],
         id="a lost job",
+    ),
+    pytest.param(
+        {"queue": stream(f"event: \x1b[2J\x9b\u202e{CANARY}\ndata: null\n\n", COMPLETED)},
+        [r"event \ufffd\[2J\ufffd\ufffd\*\*\*: nothing of the job$", "done after"],
+        id="a name that steers",
     ),
     pytest.param(
         {"post": Answer(FORGED, 401)}, ["not tried again: .*refused", "failed: TokenRefused: "], id="a failure"
