@@ -273,7 +273,7 @@ async def _came_within(seconds: float, coming: asyncio.Future[Any], context: Con
         await asyncio.wait({coming}, timeout=min(left, _SILENCE))
         if coming.done() or left <= _SILENCE:
             return coming.done()
-        context.run(_log.info, "nothing happened for %.0f s", now() - begin)
+        context.run(_log.info, "no event for %.0f s", now() - begin)
 
 
 def _out_of_time(limits: Limits, *, total: bool) -> TimedOut:

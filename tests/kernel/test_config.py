@@ -90,15 +90,16 @@ def test_a_profile_with_a_wrong_value_does_not_stop_the_loading(space: str) -> N
 
 
 def test_unloading_leaves_nothing(kernel: Kernel) -> None:
-    kernel.ok("%config FluxMagics.steps = 7")
+    kernel.ok('%config FluxMagics.steps = 7\n%config FluxMagics.log_level = "INFO"')
     kernel.ok("%unload_ext flux_magic")
     left = kernel.ok(
-        "ip = get_ipython()\n"
+        "import logging; ip = get_ipython(); log = logging.getLogger('flux_magic')\n"
+        "print([type(one).__name__ for one in log.handlers], log.level, log.propagate)\n"
         "print([type(c).__name__ for c in ip.configurables if 'Flux' in type(c).__name__], "
         "[m for m in ip.Completer.custom_matchers if 'flux' in m.__name__], "
         "ip.find_line_magic('flux'), ip.find_cell_magic('flux'), 'FluxMagics' in ip.magics_manager.registry)"
     )
-    assert left.stdout == "[] [] None None False\n"
+    assert left.stdout == "['NullHandler'] 0 True\n[] [] None None False\n"
     assert "not found" in kernel.run("%%flux\nx").stderr
     kernel.ok("%load_ext flux_magic")
     kernel.ok("%flux --size 256x256 --output fox --quiet a fox")

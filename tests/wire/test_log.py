@@ -88,7 +88,7 @@ CASES = [
         {"queue": stream(QUEUED, then="silence"), "cancel": told({})},
         [
             r"event message: Queued\(position=3, size=12",
-            "nothing happened for 0 s",
+            "no event for 0 s",
             "cancel sent for the job abc",
             "cancel answered with status 200",
             "failed: TimedOut: no image within 0.5 s",
