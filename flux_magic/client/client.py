@@ -19,7 +19,7 @@ from ..providers.gradio import hub
 from ..providers.http.connection import Session, open_session
 from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations
-from ..sweeps.requests import plan
+from ..sweeps.requests import complete, plan
 from ..types import ImageRequest
 from .job import Job
 from .merge import merged
@@ -54,14 +54,6 @@ def cancel_all() -> int:
         if job.task is not None and not job.loop.is_closed():
             job.loop.call_soon_threadsafe(job.task.cancel)
     return len(jobs)
-
-
-def check_many(options: Mapping[str, Any]) -> None:
-    """Raises InvalidRequest where an option of a call for several requests is each request's own."""
-    for name in ("seed", "steps", "size", "width", "height", "model"):
-        if options.get(name) is not None:
-            own = "width=…, height" if name == "size" else name
-            raise InvalidRequest(f"{name} is each request's own: give it there, as in ImageRequest(…, {own}=…)")
 
 
 def incomplete(
@@ -149,8 +141,12 @@ class Client:
     async def stream(
         self, request: ImageRequest, settings: Settings | None = None
     ) -> AsyncGenerator[ClientEvent, None]:
-        """The events of one request; the last is its Generation. Raises as `generate` does."""
+        """The events of one request; the last is its Generation. Raises as `generate` does.
+
+        What the request leaves out is taken from the settings.
+        """
         settings = settings or resolve(**self._options)
+        request = complete(request, settings)
         check_folders(settings)
         limits = Limits(total=settings.timeout)
         if is_local(settings):
@@ -178,13 +174,12 @@ class Client:
 
         Args:
             requests: as many as there are; they are taken one by one, as there is room.
-            options: the fields of `Settings`, for this call: `concurrency` says how many are made at once. What is a
-                request's own (`prompt`, `seed`, `steps`, `width`, `height`, `model`) is not among them.
+            options: the fields of `Settings`, for this call: `concurrency` says how many are made at once, and `steps`
+                or `seed` what a request has that leaves it out.
 
         Raises, when all others are done, Incomplete where some failed; at once what would fail for the rest as well
         (no quota, no connection, no such Space: `flux_magic.errors.HOPELESS`).
         """
-        check_many(options)
         settings = resolve(**{**self._options, **split_size(options)})
         failures: dict[int, FluxError] = {}
         number = 0

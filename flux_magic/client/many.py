@@ -19,7 +19,6 @@ from ..sweeps.requests import Sweep, sweep_of
 from ..types import ImageRequest
 from . import blocking, progress, runner
 from .batch import Tally
-from .client import check_many
 
 PlacedEvent = tuple[int, ClientEvent | FluxError]
 """What happened to one of several images: its request's place, from 0, and the event or the error it failed with."""
@@ -31,7 +30,6 @@ def generate_many(requests: Iterable[ImageRequest], **options: Any) -> Iterator[
 
     As `Client.generate_many`, for a caller that blocks; an interrupt ends the jobs. `for image in generate_many(…)`.
     """
-    check_many(options)
     settings = resolve(**options)
     return _made(runner.get(settings.runner).iterate(_generations(requests, options, settings), ahead=1))
 

@@ -90,7 +90,6 @@ def test_a_mistake_is_told_at_the_call_and_not_later() -> None:
             ["a fox"], {}, """a request is 'a fox': give such as ImageRequest("a fox", seed=42)""", id="a text"
         ),
         pytest.param(None, {}, "the requests are None: give a list of ImageRequest", id="nothing"),
-        pytest.param([], {"seed": 3}, "seed is each request's own: give it there", id="a seed for all"),
     ],
 )
 def test_what_are_no_requests_is_told_in_one_line(
