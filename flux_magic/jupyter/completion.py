@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..parameters import grammar, settings
+from ..parameters.table import PARAMETERS
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
@@ -48,6 +50,7 @@ def _models() -> list[str]:
 
 
 _VALUES: dict[str, Callable[[], list[str]]] = {
+    **{flag: partial(list, row.choices) for row in PARAMETERS for flag in row.flags if row.choices},
     "--inline": lambda: list(settings.INLINE),
     "--model": _models,
     "--size": lambda: list(grammar.SIZES),

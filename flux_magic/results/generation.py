@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import FluxError, InvalidRequest, NotAnImage, SaveError, StoreError
 from ..images import codecs
@@ -169,6 +169,11 @@ class Generation:
     def steps(self) -> int:
         """Inference steps."""
         return self.record.steps
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """What else shaped it, as sent, by name; empty for a model that has seed, steps and size alone."""
+        return self.record.parameters
 
     def command(self) -> str:
         """The cell that makes this image again: running it sends the same request."""

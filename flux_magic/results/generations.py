@@ -24,7 +24,7 @@ from ..errors import (
 from ..images import codecs
 from ..parameters.calls import checked_class, path_text
 from ..parameters.sizes import sides
-from ..sweeps.axes import COLUMNS, MOST_NAMED, Axis, how_many, place_of, values_at
+from ..sweeps.axes import COLUMNS, EXTRA_COLUMNS, MOST_NAMED, Axis, how_many, place_of, values_at
 from . import file_names
 from .generation import Generation, expanded, is_folder, save_target
 from .notes import once
@@ -232,7 +232,8 @@ class Generations(Sequence[Generation]):
     def to_pandas(self) -> pd.DataFrame:
         """A table with a row for each image that there is, in order.
 
-        The first columns are the axes', then come `prompt`, `seed`, `steps`, `width` and `height` (pixels), `model`,
+        The first columns are the axes', then come `prompt`, `seed`, `steps`, `width` and `height` (pixels), what other
+        parameters there are, `model`,
         `digest` (64 hex digits), `path` (in the store, as a text, or None), `replayed`, and `seconds` (from the request
         to the last byte, or None). A column that an axis has is there once.
 
@@ -360,5 +361,6 @@ def _facts(item: Generation) -> dict[str, Any]:
     """What a table says of every image, by column."""
     path = None if item.path is None else str(item.path)
     prompt, model = without_controls(item.prompt), without_controls(item.record.model)
-    told = (prompt, item.seed, item.steps, item.width, item.height, model, item.digest, path)
+    others = (item.parameters.get(name) for name in EXTRA_COLUMNS)
+    told = (prompt, item.seed, item.steps, item.width, item.height, *others, model, item.digest, path)
     return dict(zip(COLUMNS, (*told, item.replayed, item.record.circumstances.seconds), strict=True))

@@ -348,7 +348,7 @@ def test_what_another_tool_does_not_say_is_left_to_the_defaults() -> None:
         pytest.param("[" * 99_999, "nested", id="nested"),
         pytest.param("{}", "must contain ['record']", id="no record"),
         pytest.param('{"record": {"schema": 1}}', "the record is not whole", id="not whole"),
-        pytest.param('{"record": {"schema": 2}}', "the record is of version 2", id="of a later version"),
+        pytest.param('{"record": {"schema": 3}}', "the record is of version 3", id="of a later version"),
     ],
 )
 def test_a_damaged_record_is_said_and_the_text_beside_it_is_taken(text: str, says: str) -> None:
@@ -361,7 +361,7 @@ def test_a_damaged_record_is_said_and_the_text_beside_it_is_taken(text: str, say
     with pytest.raises(RecordError, match=r"^fox\.png: the record") as caught:
         recalled_from(carrying(encoded(), text), "fox.png")
     assert says in caught.value.message
-    assert ("pip install --upgrade" in caught.value.hint) == ("version 2" in says)
+    assert ("pip install --upgrade" in caught.value.hint) == ("version 3" in says)
 
 
 HOSTILE = [

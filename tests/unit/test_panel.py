@@ -24,7 +24,8 @@ from flux_magic.client import blocking
 from flux_magic.errors import InvalidRequest, QuotaExceeded, SpaceError, TimedOut
 from flux_magic.jupyter.panel import Panel, thumbnails
 from flux_magic.parameters import settings
-from flux_magic.parameters.settings import MAX_SEED, Settings
+from flux_magic.parameters.settings import Settings
+from flux_magic.parameters.table import MAX_SEED
 from flux_magic.records import embedding, in_hand
 from flux_magic.results.generation import Generation
 from flux_magic.results.generations import Generations

@@ -571,7 +571,7 @@ async def made_on(disk: float, **options: Any) -> Generation:
     """A generation, where the store's disk has this many seconds."""
     settings_ = settings.resolve(width=256, height=256, **options)
     async with open_session() as session:
-        job = Job(ImageRequest("a fox", seed=1, width=256, height=256), settings_, session, Limits(disk=disk))
+        job = Job(ImageRequest("a fox", "", 256, 256, 2, 1), settings_, session, Limits(disk=disk))
         *_, generation = [event async for event in job.events()]
     assert isinstance(generation, Generation)
     return generation

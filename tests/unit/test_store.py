@@ -281,7 +281,7 @@ FOREIGN: list[Any] = [
     pytest.param(b"\xff\xff", "the record is no JSON", id="no text"),
     pytest.param(b"[" * 100_000, "the record is no JSON", id="nested"),
     pytest.param(b'{"schema": 1}', "the record is not whole", id="not whole"),
-    pytest.param(b'{"schema": 2}', "the record is of version 2", id="of a later version"),
+    pytest.param(b'{"schema": 3}', "the record is of version 3", id="of a later version"),
     pytest.param(b"[]", "the record is not whole", id="a list"),
 ]
 

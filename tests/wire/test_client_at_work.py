@@ -15,7 +15,8 @@ from flux_magic.client.client import Client
 from flux_magic.client.job import ClientEvent
 from flux_magic.errors import FluxError, InvalidRequest, TimedOut
 from flux_magic.images import codecs
-from flux_magic.parameters.settings import MAX_SEED, resolve
+from flux_magic.parameters.settings import resolve
+from flux_magic.parameters.table import MAX_SEED
 from flux_magic.providers import local
 from flux_magic.results.generation import Generation
 from flux_magic.results.generations import Generations
