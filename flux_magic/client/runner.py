@@ -14,7 +14,7 @@ import queue
 import selectors
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, suppress
 from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
@@ -58,20 +58,22 @@ class ThreadRunner:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._stack = AsyncExitStack()
-        self._kept: set[int] = set()
+        self._kept: dict[int, AbstractAsyncContextManager[Any]] = {}
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         """Start the coroutine on the loop. Raises WouldDeadlock on the loop's own thread."""
-        if threading.current_thread() is self._thread:
-            coroutine.close()
-            raise WouldDeadlock("a blocking call on flux_magic's own loop would wait for itself: await in its place")
         try:
+            self.refuse_own_thread()
             loop = self._started()
         except RuntimeError:
             coroutine.close()
             raise
         return asyncio.run_coroutine_threadsafe(coroutine, loop)
+
+    def refuse_own_thread(self) -> None:
+        """Raise WouldDeadlock on the loop's own thread, where a wait for the loop has no end."""
+        if threading.current_thread() is self._thread:
+            raise WouldDeadlock("a blocking call on flux_magic's own loop would wait for itself: await in its place")
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         if not asyncio.iscoroutine(coroutine):
@@ -128,10 +130,29 @@ class ThreadRunner:
                 unwound.wait(UNWIND)
 
     async def keep(self, resource: AbstractAsyncContextManager[Any]) -> None:
-        """Enter `resource` on this loop, once; it is left when the loop ends."""
-        if id(resource) not in self._kept:
-            self._kept.add(id(resource))
-            await self._stack.enter_async_context(resource)
+        """Enter `resource` on this loop, once; it is left when it is released, or the loop ends."""
+        if not self.has(resource):
+            self._kept[id(resource)] = resource
+            await resource.__aenter__()
+
+    def has(self, resource: AbstractAsyncContextManager[Any]) -> bool:
+        """Return True if `resource` is kept."""
+        return id(resource) in self._kept
+
+    async def release(self, resource: AbstractAsyncContextManager[Any]) -> None:
+        """Leave a kept resource."""
+        if self._kept.pop(id(resource), None) is not None:
+            await resource.__aexit__(None, None, None)
+
+    def release_soon(self, resource: AbstractAsyncContextManager[Any]) -> None:
+        """Leave a kept resource, from any thread and without a wait; takes no lock, as a finalizer has to."""
+        loop = self._loop
+        if loop is not None and self.has(resource):
+            leaving = self.release(resource)
+            try:
+                asyncio.run_coroutine_threadsafe(leaving, loop)
+            except RuntimeError:  # the loop has ended, and what it kept with it
+                leaving.close()
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -179,8 +200,8 @@ class ThreadRunner:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-        await self._stack.aclose()
-        self._kept.clear()
+        for resource in list(self._kept.values()):
+            await self.release(resource)
         loop = asyncio.get_running_loop()
         await loop.shutdown_asyncgens()
         await loop.shutdown_default_executor()

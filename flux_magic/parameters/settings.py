@@ -119,7 +119,7 @@ class Settings:
             token = tokens.checked(self.token, "the token", "give it as it was made")
             object.__setattr__(self, "token", token or None)
         timeout: object = self.timeout
-        if timeout is not None and not _is_time(timeout):
+        if timeout is not None and not is_time(timeout):
             raise InvalidRequest(f"timeout is {shown(timeout)}: give {SECONDS}")
 
 
@@ -228,8 +228,8 @@ def check_concurrency(value: object) -> None:
         raise InvalidRequest(f"concurrency is {shown(value)}: give a whole number from 1 to {MOST_AT_ONCE}")
 
 
-def _is_time(value: object) -> bool:
-    """A number of any kind, NumPy's too, that is above 0 and has an end."""
+def is_time(value: object) -> bool:
+    """Return True for a number of any kind, NumPy's too, that is above 0 and below MAX_SECONDS."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return False
     try:

@@ -267,7 +267,7 @@ class Generation:
 
 
 ClientEvent = Waiting | Queued | Running | Log | Preview | Generation
-"""What `Client.stream` yields; a Generation is the last."""
+"""What `AsyncClient.stream` yields; a Generation is the last."""
 
 
 def is_folder(path: Path) -> bool:
