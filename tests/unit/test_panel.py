@@ -718,7 +718,6 @@ def test_a_strip_leaves_out_what_the_store_has_no_more(tmp_path: Path, monkeypat
     assert gone.path is not None
     gone.path.unlink()
     in_hand.drop(gone.path)
-    blocking.history.extend([gone, there])
     panel, end = make(), time.monotonic() + PATIENCE
     while not len(panel._strip) and time.monotonic() < end:
         time.sleep(0.01)
