@@ -6,7 +6,7 @@ import operator
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 from urllib.parse import quote
 
 from .errors import InvalidRequest, masked, shown, without_controls
@@ -20,14 +20,17 @@ SIZE_STEP = 8
 @checked_class
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
-    """One job for a Space.
+    """One job for a Space: `ImageRequest("a fox", steps=4)`.
+
+    None inherits: the client fills it in from the call's options, its own, `%config`, the environment and the model's
+    default, in this order. The request of a Generation has no None.
 
     Attributes:
-        prompt: the text as it is sent; not empty.
+        prompt: the string as it is sent; not empty.
         model: a model's name or alias; an empty one is the provider's default.
         width, height: pixels as asked for; what is sent is `sent_width` and `sent_height`.
         steps: inference steps, 1 or more (the Space has bounds of its own).
-        seed: 0 to 2147483647.
+        seed: 0 to 2147483647; if no seed is inherited, the client chooses a random one before it sends the request.
         randomize_seed: True leaves the choice of the seed to the Space.
         typed: the prompt as typed, before {names} were put in; None where that is as it is sent.
         chosen: whether the seed was chosen by chance, and not given. Only a given one is replayed.
@@ -36,14 +39,29 @@ class ImageRequest:
     """
 
     prompt: str
-    model: str = ""
-    width: int = 768
-    height: int = 768
-    steps: int = 2
-    seed: int = 0
+    model: str = None  # type: ignore[assignment]  # see __init__
+    width: int = None  # type: ignore[assignment]
+    height: int = None  # type: ignore[assignment]
+    steps: int = None  # type: ignore[assignment]
+    seed: int = None  # type: ignore[assignment]
     randomize_seed: bool = False
     typed: str | None = None
     chosen: bool = False
+
+    if TYPE_CHECKING:
+        # Providers, records and results read complete requests alone, so only the constructor takes None.
+        def __init__(
+            self,
+            prompt: str,
+            model: str | None = None,
+            width: int | None = None,
+            height: int | None = None,
+            steps: int | None = None,
+            seed: int | None = None,
+            randomize_seed: bool = False,  # noqa: FBT001, FBT002 - as the fields
+            typed: str | None = None,
+            chosen: bool = False,  # noqa: FBT001, FBT002
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         prompt: object = self.prompt
@@ -56,10 +74,11 @@ class ImageRequest:
                 f"the prompt has half a letter, {half[0]!a} at {half.start()}, which no page can show: leave it out"
             )
         for name, least in (("width", SIZE_STEP), ("height", SIZE_STEP), ("steps", 1), ("seed", 0)):
-            value = _index(getattr(self, name))
+            if (value := _index(getattr(self, name))) is None:
+                continue
             _check_whole(name, value, least)
             object.__setattr__(self, name, value)
-        if self.seed > MAX_SEED:
+        if (self.seed or 0) > MAX_SEED:
             raise InvalidRequest(f"seed {shown(self.seed)} is too large: a seed is a whole number from 0 to {MAX_SEED}")
 
     @property
@@ -70,12 +89,16 @@ class ImageRequest:
     @property
     def sent_width(self) -> int:
         """The width rounded down to a multiple of 8 pixels."""
-        return self.width - self.width % SIZE_STEP
+        return _round_down(self.width)
 
     @property
     def sent_height(self) -> int:
         """The height rounded down to a multiple of 8 pixels."""
-        return self.height - self.height % SIZE_STEP
+        return _round_down(self.height)
+
+
+def _round_down(side: int) -> int:
+    return side and side - side % SIZE_STEP  # a side that is inherited is not there yet
 
 
 def _index(value: object) -> object:

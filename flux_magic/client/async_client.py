@@ -21,7 +21,7 @@ from ..providers.gradio import hub
 from ..providers.http.connection import Session, open_session
 from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations
-from ..sweeps.requests import plan, sweep_of, whole
+from ..sweeps.requests import complete, plan, sweep_of, whole
 from ..types import ImageRequest
 from .batch import Tally, incomplete
 from .job import Job
@@ -197,8 +197,12 @@ class AsyncClient:
     async def stream(
         self, request: ImageRequest, settings: Settings | None = None
     ) -> AsyncGenerator[ClientEvent, None]:
-        """Yield the events of one request; the last is its Generation. Raises as `generate` does."""
+        """Yield the events of one request; the last is its Generation. Raises as `generate` does.
+
+        What the request leaves out is taken from the settings; without them, from the client's options.
+        """
         settings = settings or self.resolved({})
+        request = complete(request, settings)
         check_folders(settings)
         limits = Limits(total=settings.timeout)
         if is_local(settings):

@@ -204,6 +204,20 @@ def plan(prompt: str, settings: Settings, count: int = 1, *, typed: str | None =
     ]
 
 
+def complete(request: ImageRequest, settings: Settings) -> ImageRequest:
+    """Return the request with what it leaves out taken from the settings, and with a random seed if none is given.
+
+    Raises InvalidRequest if a setting is out of its range.
+    """
+    inherited = ("model", "width", "height", "steps", "seed")
+    values: dict[str, Any] = {name: getattr(settings, name) for name in inherited if getattr(request, name) is None}
+    if request.randomize_seed and "seed" in values:
+        values["seed"] = 0  # the Space chooses another
+    elif "seed" in values and values["seed"] is None:
+        values |= {"seed": random.randrange(MAX_SEED + 1), "chosen": True}
+    return replace(request, **values) if values else request
+
+
 def whole(name: str, value: object) -> int:
     """An int from whatever counts as one: a NumPy integer, for instance, but no bool and no float.
 

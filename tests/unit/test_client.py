@@ -25,6 +25,7 @@ from flux_magic.errors import (
     Stopped,
     TimedOut,
 )
+from flux_magic.parameters import settings
 from flux_magic.parameters.settings import Settings
 from flux_magic.results.generation import Generation
 from flux_magic.results.generations import Generations
@@ -260,6 +261,38 @@ SEVERAL = [ImageRequest("a fox", "flux", 260, 200, 4, seed) for seed in range(9)
 @pytest.fixture
 def painter(monkeypatch: pytest.MonkeyPatch) -> type[Painter]:
     return painting(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("request_", "options", "call", "seen"),
+    [
+        pytest.param({}, {}, {}, ("flux", 768, 768, 3), id="%config, then the defaults"),
+        pytest.param({}, {"steps": 8, "width": 64}, {}, ("flux", 64, 768, 8), id="the client's"),
+        pytest.param({}, {"steps": 8, "height": 64}, {"steps": 9}, ("flux", 768, 64, 9), id="the call's"),
+        pytest.param({"steps": 1, "model": ""}, {"steps": 8}, {"steps": 9}, ("", 768, 768, 1), id="its own"),
+    ],
+)
+def test_a_request_inherits_from_the_call_the_client_and_the_configuration(
+    provider: type[Scripted], monkeypatch: pytest.MonkeyPatch, request_: Any, options: Any, call: Any, seen: Any
+) -> None:
+    monkeypatch.setattr(settings, "_configured", lambda: {"steps": 3})
+
+    async def requests() -> list[ImageRequest]:
+        made = AsyncClient(**options, store=False).generate_many([ImageRequest("a fox", **request_)] * 3, **call)
+        return [generation.request async for generation in made]
+
+    made = asyncio.run(requests())
+    assert {(one.model, one.width, one.height, one.steps) for one in made} == {seen}
+    assert {one.requests[0] for one in provider.made} == set(made), "a provider gets what the result tells"
+    assert all(one.chosen for one in made)
+    assert len({one.seed for one in made}) == 3, "each has a random seed of its own"
+
+
+@pytest.mark.usefixtures("provider")
+def test_a_seed_is_inherited_as_well_and_counts_as_given() -> None:
+    made = made_by(ImageRequest("a fox"), seed=5)
+    assert (made.request.seed, made.request.chosen, made.record.requested_seed) == (5, False, 5)
+    assert not made_by(ImageRequest("a fox", randomize_seed=True)).request.chosen
 
 
 async def many(requests: Iterable[ImageRequest] = SEVERAL, **options: Any) -> list[Generation]:

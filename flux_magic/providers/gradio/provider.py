@@ -144,8 +144,9 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
 
     @classmethod
     def inputs(cls, request: ImageRequest) -> dict[str, object]:
-        """The endpoint's values by name, in its order."""
-        return {name: getattr(request, field) for name, field in cls.parameters.items()} | {**cls.constants}
+        """The endpoint's values by name, in its order; of a value that is None the Space has a default."""
+        values = {name: getattr(request, field) for name, field in cls.parameters.items()}
+        return {name: value for name, value in values.items() if value is not None} | {**cls.constants}
 
     @classmethod
     def _said(cls, request: ImageRequest) -> dict[str, str]:
