@@ -35,6 +35,11 @@ class ImageRequest:
         typed: the prompt as typed, before {names} were put in; None where that is as it is sent.
         chosen: whether the seed was chosen by chance, and not given. Only a given one is replayed.
 
+    Example::
+
+        >>> flux_magic.ImageRequest("a red fox", seed=42).seed
+        42
+
     Raises InvalidRequest where a value is of another type or out of its range.
     """
 

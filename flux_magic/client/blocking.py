@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator, Mapping, Sequence
-from contextlib import aclosing, closing
+from collections.abc import Coroutine, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any, TypeVar
 
 from ..parameters.calls import checked
 from ..parameters.settings import Settings, resolve
 from ..results.generation import ClientEvent, Generation
-from ..results.generations import Generations
 from ..results.notes import note
 from ..types import ImageRequest
 from . import progress, runner
 from .async_client import AsyncClient
-from .options import AsyncOnEvent, OnEvent
+from .options import OnEvent
 
 T = TypeVar("T")
 
@@ -58,51 +57,30 @@ def events(
 
     Who stops reading ends the job that is on its way.
     """
-    how = runner.get(settings.runner)
+    how, client = runner.get(settings.runner), client or shared
     for request in requests:
-        with closing(how.iterate(_events(request, settings, client or shared))) as coming:
+        with closing(how.iterate(client.stream(request, settings), keep=client)) as coming:
             yield from coming
-
-
-async def _events(request: ImageRequest, settings: Settings, client: AsyncClient) -> AsyncGenerator[ClientEvent, None]:
-    await keep(client, settings)
-    async with aclosing(client.stream(request, settings)) as coming:
-        async for event in coming:
-            yield event
-
-
-async def keep(client: AsyncClient, settings: Settings) -> None:
-    """Keep a client's connections between calls, if its loop lives on."""
-    if settings.runner == "thread":
-        await runner.background.keep(client)
-
-
-def release(client: AsyncClient) -> None:
-    """Close a client's connections, if there are some."""
-    if runner.background.has(client):
-        runner.background.run(runner.background.release(client))
-
-
-async def submitted(
-    requests: Sequence[ImageRequest], settings: Settings, client: AsyncClient, on_event: AsyncOnEvent
-) -> Generation | Generations:
-    """Make the images of a handle, on the background loop."""
-    await runner.background.keep(client)
-    return await client.make_all(requests, settings, on_event)
 
 
 def bounds(settings: Settings, client: AsyncClient | None = None) -> Mapping[str, tuple[int, int]] | None:
     """As `AsyncClient.bounds`, and waits for it."""
-    return runner.background.run(_bounds(settings, client or shared))
-
-
-async def _bounds(settings: Settings, client: AsyncClient) -> Mapping[str, tuple[int, int]] | None:
-    await runner.background.keep(client)
-    return await client.bounds(settings)
+    client = client or shared
+    return runner.background.run(client.bounds(settings), keep=client)
 
 
 @checked
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end from a cell or a script, and return its result; an interrupt cancels it."""
+    """Run a coroutine to its end from a cell or a script, and return its result; an interrupt cancels it.
+
+    Example::
+
+        >>> async def main():
+        ...     return await flux_magic.AsyncClient().generate("a red fox", seed=42)
+        >>> flux_magic.run(main()).seed
+        42
+
+    Raises what the coroutine raises, and InvalidArgument for what is no coroutine.
+    """
     with runner.interruptible():
         return runner.get(resolve().runner).run(coroutine)

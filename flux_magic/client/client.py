@@ -45,7 +45,7 @@ class Client:
 
     Example::
 
-        >>> with flux_magic.Client(steps=4, store=False, quiet=True) as client:
+        >>> with flux_magic.Client(steps=4, store=False) as client:
         ...     fox = client.generate("a red fox", seed=42)
         >>> fox.seed, fox.steps
         (42, 4)
@@ -155,8 +155,8 @@ class Client:
         on_event, _ = _take_callback(options)
         settings = self._settings(options)
         latest = Latest(on_event, can_await=False)
-        job = blocking.submitted(plan(prompt, settings, count), settings, self._async, latest)
-        return Submission(runner.background.submit(job), latest)
+        job = self._async.make_all(plan(prompt, settings, count), settings, latest)
+        return Submission(runner.background.submit(job, keep=self._async), latest)
 
     @takes(CallOptions)
     def generate_many(self, requests: Iterable[ImageRequest], **options: Unpack[CallOptions]) -> many.Images:
@@ -232,8 +232,8 @@ class Client:
         Example::
 
             >>> fox = flux_magic.generate("a red fox", steps=4, seed=42, quiet=True)
-            >>> print(flux_magic.recall(fox).call)
-            flux_magic.generate('a red fox', steps=4, seed=42)
+            >>> flux_magic.recall(fox).options["seed"]
+            42
 
         Raises InvalidRequest if there is no such file, NotAnImage, RecordError if it does not say what made it, and as
         any request for a URL that cannot be read.
@@ -293,7 +293,8 @@ class Client:
 
     def close(self) -> None:
         """Close the connection; the next image opens another."""
-        blocking.release(self._async)
+        if runner.background.has(self._async):
+            runner.background.run(runner.background.release(self._async))
 
     def __enter__(self) -> Self:
         return self

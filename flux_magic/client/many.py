@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
-from contextlib import aclosing, closing
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from typing import NoReturn
 
 from ..errors import FluxError, InvalidArgument, few
@@ -46,8 +46,8 @@ def generations(
     requests: Iterable[ImageRequest], settings: Settings, client: AsyncClient, on_event: OnEvent | None
 ) -> Generator[Generation, None, None]:
     """Give the image of each request as it is finished; every event goes to the callback on the caller's thread."""
-    coming = _events_of_all(requests, settings, client, every=on_event is not None)
-    return _made(runner.get(settings.runner).iterate(coming, ahead=1), on_event)
+    coming = client.make_many(requests, settings, every=on_event is not None)
+    return _made(runner.get(settings.runner).iterate(coming, ahead=1, keep=client), on_event)
 
 
 def _made(
@@ -61,24 +61,10 @@ def _made(
                 yield event
 
 
-async def _events_of_all(
-    requests: Iterable[ImageRequest], settings: Settings, client: AsyncClient, *, every: bool
-) -> AsyncGenerator[ClientEvent, None]:
-    await blocking.keep(client, settings)
-    async with aclosing(client.make_many(requests, settings, every=every)) as coming:
-        async for event in coming:
-            yield event
-
-
 def announced(asked: Sweep, settings: Settings) -> str:
     """How many images a sweep is, and the GPU time that is left for them, where that is known."""
-    left = runner.background.run(_quota(settings))
+    left = runner.background.run(blocking.shared.quota(settings), keep=blocking.shared)
     return f"{asked}; {left}" if left else str(asked)
-
-
-async def _quota(settings: Settings) -> str:
-    await runner.background.keep(blocking.shared)
-    return await blocking.shared.quota(settings)
 
 
 def gather(
@@ -137,13 +123,5 @@ def events(
 
     Who stops reading ends the jobs that are on their way.
     """
-    return runner.get(settings.runner).iterate(_events(requests, settings, client or blocking.shared))
-
-
-async def _events(
-    requests: Iterable[ImageRequest], settings: Settings, client: AsyncClient
-) -> AsyncGenerator[PlacedEvent, None]:
-    await blocking.keep(client, settings)
-    async with aclosing(client.stream_many(requests, settings)) as coming:
-        async for placed in coming:
-            yield placed
+    client = client or blocking.shared
+    return runner.get(settings.runner).iterate(client.stream_many(requests, settings), keep=client)

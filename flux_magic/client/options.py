@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from inspect import isawaitable, iscoroutinefunction
+from inspect import iscoroutine, iscoroutinefunction
 from typing import Any, TypedDict
 
 from ..errors import InvalidArgument, InvalidRequest, shown
@@ -112,5 +112,5 @@ async def call(on_event: AsyncOnEvent | None, event: ClientEvent) -> None:
     """Hand an event to a callback, and await what it returns if it is an async function."""
     if on_event is not None:
         answer = on_event(event)
-        if isawaitable(answer):
+        if iscoroutine(answer):
             await answer

@@ -78,6 +78,11 @@ class Settings:
         metadata: whether a picture that is embedded or saved carries what made it.
         strip_credentials: whether content credentials (C2PA) are taken out of it; else it stays as delivered.
 
+    Example::
+
+        >>> flux_magic.Settings(space="local", steps=4).steps
+        4
+
     Raises InvalidRequest where a choice is none of those there are.
     """
 
