@@ -33,6 +33,11 @@ class ImageRequest:
         parameters: what else shapes the image, by name; what is not there is the Space's own choice. An immutable
             mapping; what is sent is `sent_parameters`.
 
+    Example::
+
+        >>> flux_magic.ImageRequest("a red fox", seed=42).seed
+        42
+
     Raises InvalidRequest where a value is of another type or out of its range.
     """
 

@@ -75,7 +75,7 @@ class Job:
     """What was found in the store in place of the image, and is damaged: a line each."""
 
     async def events(self) -> AsyncGenerator[ClientEvent, None]:
-        """What happens on the way; the last is the Generation. Raises as `Client.generate` does."""
+        """What happens on the way; the last is the Generation. Raises as `AsyncClient.generate` does."""
         if replayed := await self._replayed():
             yield replayed
             return

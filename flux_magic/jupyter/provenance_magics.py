@@ -189,13 +189,13 @@ def _verified(line: str) -> Report:
 
 
 def _recalled(image: str) -> Recalled:
-    from ..client import blocking
+    from ..client import blocking, client
     from ..results.recall import recalled
 
     if not image:
         raise InvalidRequest("name an image: a file, a URL, or how many to count back (1 is the most recent)")
     if not image.isdecimal():
-        return blocking.recall(image)
+        return client.recall(image)
     count = int(image[:9])
     if not 1 <= count <= len(blocking.history):
         number, yet = len(blocking.history) or "no", "" if blocking.history else " yet"

@@ -80,6 +80,11 @@ class Settings:
         strip_credentials: whether content credentials (C2PA) are taken out of it; else it stays as delivered.
         parameters: what else shapes the image, by name; without an entry, the Space's own default counts.
 
+    Example::
+
+        >>> flux_magic.Settings(space="local", steps=4).steps
+        4
+
     Raises InvalidRequest where a choice is none of those there are.
     """
 
@@ -123,7 +128,7 @@ class Settings:
             object.__setattr__(self, "token", token or None)
         object.__setattr__(self, "parameters", check_values(self.parameters))
         timeout: object = self.timeout
-        if timeout is not None and not _is_time(timeout):
+        if timeout is not None and not is_time(timeout):
             raise InvalidRequest(f"timeout is {shown(timeout)}: give {SECONDS}")
 
 
@@ -232,8 +237,8 @@ def check_concurrency(value: object) -> None:
         raise InvalidRequest(f"concurrency is {shown(value)}: give a whole number from 1 to {MOST_AT_ONCE}")
 
 
-def _is_time(value: object) -> bool:
-    """A number of any kind, NumPy's too, that is above 0 and has an end."""
+def is_time(value: object) -> bool:
+    """Return True for a number of any kind, NumPy's too, that is above 0 and below MAX_SECONDS."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return False
     try:

@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -720,7 +719,6 @@ def test_a_strip_leaves_out_what_the_store_has_no_more(tmp_path: Path, monkeypat
     assert gone.path is not None
     gone.path.unlink()
     in_hand.drop(gone.path)
-    monkeypatch.setattr(blocking, "history", deque([gone, there]))
     panel, end = make(), time.monotonic() + PATIENCE
     while not len(panel._strip) and time.monotonic() < end:
         time.sleep(0.01)

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import flux_magic
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.errors import FluxError, RecordError
 from flux_magic.parameters.table import MAX_SEED
 from flux_magic.records.record import Carried, carried_from, from_dict, key_of, loads, replay_key
@@ -370,7 +370,7 @@ def test_what_is_nested_where_nothing_is_known_is_left_out() -> None:
 def made_with(monkeypatch: pytest.MonkeyPatch, provider: Callable[[type[Scripted]], object], **options: Any) -> str:
     """The JSON of a record that was made with these settings."""
     provider(installed(monkeypatch))
-    made = asyncio.run(Client().generate("a fox", seed=1, **options))
+    made = asyncio.run(AsyncClient().generate("a fox", seed=1, **options))
     assert isinstance(made, Generation)
     return json.dumps(Carried(made.record).as_dict())
 
