@@ -258,6 +258,15 @@ HISTORY_OPTIONS = (
 )
 """The options of `%flux_history`."""
 
+VERIFY_OPTIONS = (
+    Option(("--static",), "compare with the records alone: no Space is asked"),
+    Option(("--space",), "ask this Space for all of them: an id, a URL, or local", _text, "local"),
+    Option(("--concurrency",), "how many at once (default 2)", _whole_from(1, MOST_AT_ONCE), "4"),
+    Option(("--html",), "write the pairs side by side, as a page", _text, "report.html"),
+    Option(("--json",), "write the results as JSON", _text, "report.json"),
+)
+"""The options of `%flux_verify`."""
+
 PANEL_OPTIONS = tuple(
     option for option in OPTIONS if option.name in {*(row.name for row in PARAMETERS), "count", "model", "space"}
 )
@@ -323,16 +332,24 @@ def asks_for_help(line: str) -> bool:
 
 
 def parse_around(line: str, offered: Sequence[Option], magic: str) -> tuple[dict[str, Any], str]:
-    """Split a line as `parse_line` does, with options behind the words as well: no prompt follows."""
+    """Split a line as `parse_line` does, with options behind the words as well: no prompt follows.
+
+    A word in quotes, and what follows `--`, is no option.
+    """
     if re.match(r"\s*-\d", line):  # a number
         return {}, line.strip()
     options, words = parse_line(line, offered, magic)
     kept: list[str] = []
-    while match := re.search(r"(?:\A|\s)(?=--?[^\W\d])", words):
+    while not isinstance(words, Verbatim) and (match := _next_option(words)):
         kept.append(words[: match.start()])
         more, words = parse_line(words[match.end() :], offered, magic)
         options |= more
     return options, " ".join([*kept, words]).strip()
+
+
+def _next_option(words: str) -> re.Match[str] | None:
+    quoted_or_option = re.finditer(r"""(?<!\S)("[^"]*"|'[^']*')(?!\S)|(?:\A|\s)(?=--?[^\W\d]|--(?!\S))""", words)
+    return next((match for match in quoted_or_option if match[1] is None), None)
 
 
 def _option(word: str, after: str, offered: Sequence[Option], magic: str) -> Option:
@@ -410,7 +427,7 @@ def _unknown(flag: str, value: str, offered: Sequence[Option], magic: str) -> In
     known = " ".join(option.flags[0] for option in offered)
     return InvalidRequest(
         f"unknown option {flag}: {explained}{explained and ' '}There are {known}; "
-        "a prompt that begins with a dash comes after --"
+        f"a {'prompt' if '--steps' in flags else 'word'} that begins with a dash comes after --"
     )
 
 
