@@ -13,6 +13,7 @@ from ...errors import (
     ConnectionLost,
     FluxError,
     InvalidArgument,
+    InvalidRequest,
     NotAnImage,
     ProtocolError,
     ResponseError,
@@ -145,7 +146,12 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
 
     @classmethod
     def inputs(cls, request: ImageRequest) -> dict[str, object]:
-        """The endpoint's values by name, in its order; of a value that is None the Space has a default."""
+        """Return the endpoint's values by name, in its order; of a value that is None the Space has a default.
+
+        Raises InvalidRequest for a parameter that the endpoint does not take: a record would claim that it counted.
+        """
+        if strange := sorted(request.parameters.keys() - cls.parameters.values()):
+            raise InvalidRequest(f"{cls.get_model(request.model)} takes no {' and no '.join(strange)}: leave it out")
         values = {name: request.value_of(field) for name, field in cls.parameters.items()}
         return {name: value for name, value in values.items() if value is not None} | {**cls.constants}
 
