@@ -118,7 +118,9 @@ def test_the_python_examples_run_in_a_script(tmp_path: Path) -> None:
     """In one: each would start a local Space of its own."""
     said = script("\nprint('--')\n".join(OTHERS), tmp_path)
     for part in said.split("--\n"):
-        assert re.fullmatch(r"[0-9a-f]{64}\n([0-5]\n){0,6}|\[42, 43\]\n|7 done\n|made with seed 7\ncompared \[1, 2, 4\]\n", part)
+        assert re.fullmatch(
+            r"[0-9a-f]{64}\n([0-5]\n){0,6}|\[42, 43\]\n|7 done\n|made with seed 7\ncompared \[1, 2, 4\]\n", part
+        )
 
 
 def test_the_magic_examples_run_in_cells(kernel: Kernel) -> None:
