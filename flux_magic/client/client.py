@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast, overload
 from weakref import finalize
 
-from ..errors import Incomplete, InvalidArgument, UnknownAttribute
+from ..errors import Incomplete, InvalidArgument
 from ..parameters.calls import checked_class, takes
 from ..parameters.settings import Settings
 from ..results.generation import Generation
@@ -309,13 +309,6 @@ class Client:
 
     async def __aexit__(self, *_: object) -> None:
         """Never reached: a class needs both."""
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> NoReturn:
-            if hasattr(AsyncClient, name) and not name.startswith("_"):
-                raise UnknownAttribute(f"a Client blocks, and has no {name}: flux_magic.AsyncClient has")
-            raise AttributeError(f"'Client' object has no attribute {name!r}")
 
 
 def _take_callback(options: Any) -> tuple[OnEvent | None, bool]:
