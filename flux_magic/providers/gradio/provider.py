@@ -96,6 +96,7 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
 
     async def stream(self, request: ImageRequest, *, progress: bool = True) -> AsyncGenerator[Event, None]:
         model = self.get_model(request.model)
+        self.inputs(request)  # what it does not take is refused before anything is sent
         limits, lost_streams, lost_connections = self._connection.limits, 0, 0
         while True:
             async with aclosing(self._once(request, model, progress=progress)) as events:
