@@ -106,7 +106,7 @@ class Generations(Sequence[Generation]):
     @overload
     def __getitem__(self, index: slice) -> Generations: ...
     @overload
-    def __getitem__(self, index: Mapping[str, object]) -> Generation | Generations: ...
+    def __getitem__(self, index: Mapping[str, object]) -> Any: ...
     def __getitem__(self, index: int | slice | Mapping[str, object]) -> Generation | Generations:
         """By position, or by what was varied: `foxes[0]`, `foxes[1:3]`, `foxes[{"seed": 3}]`.
 
@@ -131,12 +131,12 @@ class Generations(Sequence[Generation]):
     def __iter__(self) -> Iterator[Generation]:
         return iter(self._items)
 
-    def sel(self, chosen: Mapping[str, object] | None = None, /, **values: object) -> Generation | Generations:
+    def sel(self, chosen: Mapping[str, object] | None = None, /, **values: object) -> Any:
         """What was made with these values of the axes, as in `foxes.sel(seed=3, steps=4)` or `foxes.sel({"seed": 3})`.
 
         Values are compared as texts, so `3` and `"3"` are the same, and blanks around them do not count; a size may be
         `(512, 768)` as well as `"512x768"`. With a value for each axis this is the Generation, else the Generations of
-        the axes that are left.
+        the axes that are left; a type checker cannot know which.
 
         Raises NotInSweep, which is a LookupError, for an axis or a value that the sweep does not have, and for an
         image that was not made.

@@ -14,6 +14,7 @@ from traitlets.config import Config
 
 import flux_magic
 from flux_magic.errors import FluxError
+from flux_magic.images import metadata
 from flux_magic.jupyter import cell, completion
 from flux_magic.jupyter.magics import FluxMagics
 from flux_magic.jupyter.panel.panel import Panel
@@ -79,6 +80,7 @@ def in_python(folder: Path) -> dict[str, object]:
         "keyword": [keyword.parameters["guidance"], "guidance" in inspect.signature(flux_magic.generate).parameters],
         "provider": [dict(request.parameters) for request in requests],
         "Space": [Guided.inputs(request) for request in requests[:2]],
+        "Space refused": refused(lambda: REAL.inputs(requests[0])),
         "replayed": [image.replayed, again.replayed, plain.replayed],
         "axis": [swept.label(1), [dict(one.parameters) for one in swept.requests]],
         "display": [line for line in image.outputs()[-1].data["text/plain"].split("\n") if "guidance" in line],
@@ -92,6 +94,7 @@ def in_python(folder: Path) -> dict[str, object]:
         "request of a record": request_of(stored).parameters["guidance"],
         "command": line,
         "command reads": dict(reads[0].parameters),
+        "text in the file": metadata.read(saved[0].read_bytes()).parameters.split("\n")[-1].split(", ")[:4],
         "file": [path.name for path in saved],
     }
 

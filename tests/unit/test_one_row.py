@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,8 +18,9 @@ from tests.support.limits import PROGRAM
 
 ROOT = Path(__file__).parents[2]
 LAST = '    Parameter(name="height", example="768", **_SIDE),\n'
-ROWS = """\
-    Parameter(name="guidance", help="closeness to the prompt", kind=float, least=0, most=20, example="3.5"),
+[DOCUMENTED] = re.findall(r"(?m)^Parameter\(name=\"guidance\".*\n", (ROOT / "CONTRIBUTING.md").read_text("utf-8"))
+ROWS = f"""\
+    {DOCUMENTED}\
     Parameter(name="style", help="a style", kind=str, choices=("oil", "ink"), sweepable=False),
     Parameter(name="terms", help="words to avoid", kind=str, sweepable=False),
 """
@@ -71,6 +73,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
         ("%config refused", f"FluxMagics.guidance stays 4.5: {ONCE.format(21)}"),
         ("provider", [SENT, {}]),
         ("Space", [{"prompt": "a fox", "guidance_scale": 3.5}, {"prompt": "a fox"}]),
+        ("Space refused", "black-forest-labs-flux-1-schnell takes no guidance: leave it out"),
         ("replayed", [False, True, False]),
         ("axis", ["guidance 2.5", [{"guidance": 1.0}, {"guidance": 2.5}]]),
         ("display", ["guidance 3.5", "%%flux --steps 2 --seed 1 --size 768x768 --guidance 3.5"]),
@@ -84,6 +87,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
         ("request of a record", 3.5),
         ("command", "%%flux --steps 2 --seed 1 --size 768x768 --guidance 3.5"),
         ("command reads", SENT),
+        ("text in the file", ["Steps: 2", "Seed: 1", "Size: 8x6", "Guidance: 3.5"]),
         ("file", ["3-5.png"]),
         ("slider", [0, 20, 3.5, False]),
         ("slider moved", 7.0),

@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from IPython.core.completer import IPCompleter, provisionalcompleter
@@ -31,6 +31,9 @@ from flux_magic.parameters import settings
 from tests.support.limits import PATIENCE
 from tests.support.space import run
 from tests.unit.scripted import Painter, painting
+
+if TYPE_CHECKING:
+    from typing_extensions import assert_type
 
 SHARED = frozenset(Options.__annotations__)
 SEVERAL = [ImageRequest("a fox", seed=seed) for seed in (1, 2, 3)]
@@ -191,6 +194,19 @@ def test_code_for_the_client_of_before_is_told_its_new_name_in_one_line(code: st
     with pytest.raises(FluxError, match=says) as told:
         asyncio.run(names["main"]())
     assert "\n" not in str(told.value)
+
+
+if TYPE_CHECKING:  # what a checker sees: `make check` looks
+    assert_type(flux_magic.generate("a fox", steps=4), Generation)
+    assert_type(flux_magic.generate("a fox", count=1), Generation)
+    assert_type(flux_magic.generate("a fox", count=3), Generations)
+    assert_type(Client().submit("a fox"), flux_magic.Submission[Generation])
+    assert_type(AsyncClient().submit("a fox", count=2), flux_magic.AsyncSubmission[Generations])
+    assert_type([one.seed for one in flux_magic.generate_many(SEVERAL)], list[int | None])
+    assert_type(flux_magic.verify("fox.png").passed, bool)
+    flux_magic.generate("a fox", stepz=3)  # type: ignore[call-overload]
+    flux_magic.generate_many(SEVERAL, steps="3")  # type: ignore[arg-type]
+    Client(space=3)  # type: ignore[arg-type]
 
 
 # Connections, and what is remembered

@@ -13,6 +13,7 @@ from ...errors import (
     ConnectionLost,
     FluxError,
     InvalidArgument,
+    InvalidRequest,
     NotAnImage,
     ProtocolError,
     ResponseError,
@@ -95,6 +96,7 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
 
     async def stream(self, request: ImageRequest, *, progress: bool = True) -> AsyncGenerator[Event, None]:
         model = self.get_model(request.model)
+        self.inputs(request)  # what it does not take is refused before anything is sent
         limits, lost_streams, lost_connections = self._connection.limits, 0, 0
         while True:
             async with aclosing(self._once(request, model, progress=progress)) as events:
@@ -145,7 +147,12 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
 
     @classmethod
     def inputs(cls, request: ImageRequest) -> dict[str, object]:
-        """The endpoint's values by name, in its order; of a value that is None the Space has a default."""
+        """Return the endpoint's values by name, in its order; of a value that is None the Space has a default.
+
+        Raises InvalidRequest for a parameter that the endpoint does not take: a record would claim that it counted.
+        """
+        if strange := sorted(request.parameters.keys() - cls.parameters.values()):
+            raise InvalidRequest(f"{cls.get_model(request.model)} takes no {' and no '.join(strange)}: leave it out")
         values = {name: request.value_of(field) for name, field in cls.parameters.items()}
         return {name: value for name, value in values.items() if value is not None} | {**cls.constants}
 
