@@ -32,7 +32,8 @@ def debug() -> None:
     It works while a job hangs: call it from another thread, from a console on the same kernel, or, with the panel, from
     a cell. It takes at most a second for each loop that does not answer.
 
-    Example:
+    Example::
+
         >>> flux_magic.debug()
         no job is under way
     """

@@ -17,7 +17,7 @@ import pytest
 
 import flux_magic
 from flux_magic.client import debug, runner, underway
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.errors import FluxError, Stopped
 from flux_magic.providers import base
 from flux_magic.providers.http.connection import Connection, open_session
@@ -154,8 +154,8 @@ def test_a_job_that_hangs_shows_where(monkeypatch: pytest.MonkeyPatch, capsys: p
 
     async def work() -> list[str]:
         async with hostile(queue=stream(QUEUED, then="silence")) as server:
-            options = {"space": server.address, "store": False, "width": 256, "height": 256}
-            events = Client(**options).stream(flux_magic.ImageRequest(f"a {'very ' * 40}red\nfox", seed=7))
+            options: dict[str, Any] = {"space": server.address, "store": False, "width": 256, "height": 256}
+            events = AsyncClient(**options).stream(flux_magic.ImageRequest(f"a {'very ' * 40}red\nfox", seed=7))
             async with aclosing(events):
                 while not isinstance(await anext(events), Queued):
                     pass
