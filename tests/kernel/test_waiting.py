@@ -212,9 +212,9 @@ def test_the_log_appears_below_the_cell_at_work_and_only_if_asked_for(kernel: Ke
 def test_a_job_that_hangs_shows_where_while_the_main_thread_is_free(kernel: Kernel) -> None:
     with hostile_beside(queue=stream(message("estimation", rank=2), then="silence")) as at:
         kernel.ok(
-            "import threading\nfrom flux_magic.client.debug import describe_jobs\n"
+            "from flux_magic.client.debug import describe_jobs\n"
             f"options = dict(seed=3, size='256x256', space={at.address!r}, fresh=True)\n"
-            "made = threading.Thread(target=lambda: flux_magic.generate('a cat', **options)); made.start()\n"
+            "made = flux_magic.submit('a cat', **options)\n"
             "while 'Queued' not in describe_jobs(): pass"
         )
         cell = kernel.ok("%flux_status --debug")
@@ -222,5 +222,6 @@ def test_a_job_that_hangs_shows_where_while_the_main_thread_is_free(kernel: Kern
         assert re.search(r"\n +aiohttp/streams.py:\d+ in _wait\n$", cell.stdout)
         refused = kernel.run("%flux_status --debug local").traceback
         assert refused == "UsageError: %flux_status --debug shows the jobs of every Space: leave the Space out"
-        kernel.ok("flux_magic.cancel_all(); made.join()")
+        stopped = kernel.run("flux_magic.cancel_all()\nmade.result()").traceback
+        assert stopped == "Stopped: stopped by cancel_all()"
         assert kernel.ok("flux_magic.debug()").stdout == "no job is under way\n"

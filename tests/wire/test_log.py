@@ -172,7 +172,7 @@ def test_a_job_that_hangs_shows_where(monkeypatch: pytest.MonkeyPatch, capsys: p
 
     here, elsewhere, blocked = run(work())
     for told_of in (here, elsewhere, blocked):
-        assert re.match(r"job \d+: 'a very very .{40,60}…', seed 7, 768x768, 2 steps\n  Space +http://127", told_of)
+        assert re.match(r"job \d+: 'a very very .{40,60}…', seed 7, 256x256, 2 steps\n  Space +http://127", told_of)
         assert re.search(r"\n  last event +Queued, 3rd of 12 in the queue; \d+\.\d s ago\n", told_of)
     for told_of in (here, elsewhere):
         assert re.search(
