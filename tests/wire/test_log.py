@@ -176,7 +176,7 @@ def test_a_job_that_hangs_shows_where(monkeypatch: pytest.MonkeyPatch, capsys: p
         assert re.search(r"\n  last event +Queued, 3rd of 12 in the queue; \d+\.\d s ago\n", told_of)
     for told_of in (here, elsewhere):
         assert re.search(
-            r"flux_magic/client/client.py:\d+ in stream\n(.*\n)+.*aiohttp/streams.py:\d+ in _wait$", told_of
+            r"flux_magic/client/async_client.py:\d+ in stream\n(.*\n)+.*aiohttp/streams.py:\d+ in _wait$", told_of
         )
     assert re.search(r"loop is blocked.*\n(.*\n)+.*test_log.py:\d+ in work\n(.*\n)*.*in join\n", blocked)
     flux_magic.debug()
