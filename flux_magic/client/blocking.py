@@ -6,8 +6,8 @@ import asyncio
 import os
 import re
 from collections import deque
-from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator, Mapping, Sequence
-from contextlib import aclosing, closing
+from collections.abc import Coroutine, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import NotInStore, TimedOut, masked
@@ -134,34 +134,16 @@ def events(requests: Sequence[ImageRequest], settings: Settings) -> Generator[Cl
     """
     how = runner.get(settings.runner)
     for request in requests:
-        with closing(how.iterate(_events(request, settings))) as coming:
+        with closing(how.iterate(shared.stream(request, settings), keep=shared)) as coming:
             for event in coming:
                 if isinstance(event, Generation):
                     history.append(event)
                 yield event
 
 
-async def _events(request: ImageRequest, settings: Settings) -> AsyncGenerator[ClientEvent, None]:
-    await keep_shared(settings)
-    async with aclosing(shared.stream(request, settings)) as coming:
-        async for event in coming:
-            yield event
-
-
-async def keep_shared(settings: Settings) -> None:
-    """Keep the shared client's connections between calls, where its loop lives on."""
-    if settings.runner == "thread":
-        await runner.background.keep(shared)
-
-
 def bounds(settings: Settings) -> Mapping[str, tuple[int, int]] | None:
     """As `Client.bounds`, and waits for it."""
-    return runner.background.run(_bounds(settings))
-
-
-async def _bounds(settings: Settings) -> Mapping[str, tuple[int, int]] | None:
-    await runner.background.keep(shared)
-    return await shared.bounds(settings)
+    return runner.background.run(shared.bounds(settings), keep=shared)
 
 
 @checked

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping
-from contextlib import aclosing, closing
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
 from ..errors import FluxError, Incomplete, few
@@ -33,7 +33,8 @@ def generate_many(requests: Iterable[ImageRequest], **options: Any) -> Iterator[
     """
     check_many(options)
     settings = resolve(**options)
-    return _made(runner.get(settings.runner).iterate(_generations(requests, options, settings), ahead=1))
+    made = blocking.shared.generate_many(requests, **options)
+    return _made(runner.get(settings.runner).iterate(made, ahead=1, keep=blocking.shared))
 
 
 def _made(coming: Generator[Generation | None, None, None]) -> Iterator[Generation]:
@@ -42,15 +43,6 @@ def _made(coming: Generator[Generation | None, None, None]) -> Iterator[Generati
             if generation is not None:
                 blocking.history.append(generation)
                 yield generation
-
-
-async def _generations(
-    requests: Iterable[ImageRequest], options: Mapping[str, Any], settings: Settings
-) -> AsyncGenerator[Generation, None]:
-    await blocking.keep_shared(settings)
-    async with aclosing(blocking.shared.generate_many(requests, **options)) as made:
-        async for generation in made:
-            yield generation
 
 
 @checked
@@ -100,13 +92,8 @@ def sweep(
 
 def announced(asked: Sweep, settings: Settings) -> str:
     """How many images a sweep is, and the GPU time that is left for them, where that is known."""
-    left = runner.background.run(_quota(settings))
+    left = runner.background.run(blocking.shared.quota(settings), keep=blocking.shared)
     return f"{asked}; {left}" if left else str(asked)
-
-
-async def _quota(settings: Settings) -> str:
-    await runner.background.keep(blocking.shared)
-    return await blocking.shared.quota(settings)
 
 
 def gather(tally: Tally, settings: Settings, *, quiet: bool = False) -> None:
@@ -151,15 +138,9 @@ def events(requests: Iterable[ImageRequest], settings: Settings) -> Generator[Pl
 
     Who stops reading ends the jobs that are on their way. Each Generation is in `api.history` as well.
     """
-    with closing(runner.get(settings.runner).iterate(_events(requests, settings))) as coming:
+    how, placed_events = runner.get(settings.runner), blocking.shared.stream_many(requests, settings)
+    with closing(how.iterate(placed_events, keep=blocking.shared)) as coming:
         for placed in coming:
             if placed is not None and isinstance(placed[1], Generation):
                 blocking.history.append(placed[1])
-            yield placed
-
-
-async def _events(requests: Iterable[ImageRequest], settings: Settings) -> AsyncGenerator[PlacedEvent, None]:
-    await blocking.keep_shared(settings)
-    async with aclosing(blocking.shared.stream_many(requests, settings)) as coming:
-        async for placed in coming:
             yield placed

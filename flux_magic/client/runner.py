@@ -21,6 +21,7 @@ from weakref import WeakSet
 from ..errors import InvalidArgument, Stopped, WouldDeadlock, shown
 
 T = TypeVar("T")
+Kept = AbstractAsyncContextManager[Any]
 
 SLICE = 0.2
 """Seconds between two looks at the keyboard: on Windows nothing else lets an interrupt in."""
@@ -37,14 +38,16 @@ _END = object()
 class Runner(Protocol):
     """A way to run coroutines from code that blocks."""
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """The coroutine's result. An interrupt cancels it."""
+    def run(self, coroutine: Coroutine[Any, Any, T], keep: Kept | None = None) -> T:
+        """Return the coroutine's result. An interrupt cancels it. For `keep` see `iterate`."""
 
-    def iterate(self, events: AsyncGenerator[T, None], ahead: int = AHEAD) -> Generator[T | None, None, None]:
+    def iterate(
+        self, events: AsyncGenerator[T, None], ahead: int = AHEAD, keep: Kept | None = None
+    ) -> Generator[T | None, None, None]:
         """The generator's items as they come; None about every 0.2 s while there is none.
 
         No more than `ahead` are taken from it before the caller takes them. It is closed at the end, also where the
-        caller stops early or is interrupted.
+        caller stops early or is interrupted. A loop that lives on enters `keep` before, once, until it ends.
         """
 
 
@@ -73,7 +76,7 @@ class ThreadRunner:
             raise
         return asyncio.run_coroutine_threadsafe(coroutine, loop)
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def run(self, coroutine: Coroutine[Any, Any, T], keep: Kept | None = None) -> T:
         if not asyncio.iscoroutine(coroutine):
             raise InvalidArgument(f"{shown(coroutine)} is no coroutine: call the async function, as in run(main())")
         result: list[T] = []
@@ -83,13 +86,15 @@ class ThreadRunner:
             yield
 
         try:
-            for _ in self.iterate(once()):
+            for _ in self.iterate(once(), keep=keep):
                 pass
         finally:
             coroutine.close()
         return result[0]
 
-    def iterate(self, events: AsyncGenerator[T, None], ahead: int = AHEAD) -> Generator[T | None, None, None]:
+    def iterate(
+        self, events: AsyncGenerator[T, None], ahead: int = AHEAD, keep: Kept | None = None
+    ) -> Generator[T | None, None, None]:
         inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         unwound = threading.Event()
         room, full = asyncio.Event(), threading.Event()
@@ -97,6 +102,8 @@ class ThreadRunner:
         async def pump() -> None:
             try:
                 async with aclosing(events):
+                    if keep is not None:
+                        await self.keep(keep)
                     async for event in events:
                         inbox.put(event)
                         full.set()  # before the look at how many there are: else the caller may tell nobody
@@ -127,7 +134,7 @@ class ThreadRunner:
                 future.cancel()
                 unwound.wait(UNWIND)
 
-    async def keep(self, resource: AbstractAsyncContextManager[Any]) -> None:
+    async def keep(self, resource: Kept) -> None:
         """Enter `resource` on this loop, once; it is left when the loop ends."""
         if id(resource) not in self._kept:
             self._kept.add(id(resource))
@@ -194,7 +201,11 @@ class NestRunner:
 
         nest_asyncio.apply(_own_loop())
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def run(
+        self,
+        coroutine: Coroutine[Any, Any, T],
+        keep: Kept | None = None,  # noqa: ARG002 - the caller's loop does not live on
+    ) -> T:
         loop = _own_loop()
         task = loop.create_task(coroutine)
         try:
@@ -206,6 +217,7 @@ class NestRunner:
         self,
         events: AsyncGenerator[T, None],
         ahead: int = AHEAD,  # noqa: ARG002 - nothing runs between two items
+        keep: Kept | None = None,  # noqa: ARG002 - the caller's loop does not live on
     ) -> Generator[T | None, None, None]:
         loop = _own_loop()
         task: asyncio.Task[T] | None = None
