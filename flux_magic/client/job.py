@@ -318,7 +318,7 @@ class Job:
 def _put(store: Store, made: Generation) -> Generation:
     try:
         stored = store.put(made.record, [file.data for file in made.files])
-        in_hand.hold(dict(zip(stored.files, (file.data for file in made.files), strict=True)))
+        in_hand.hold({file.record.sha256: file.data for file in made.files})
     except StoreError as error:
         return _noted(made, error.message)
     return replace(made, files=tuple(file.at(path) for file, path in zip(made.files, stored.files, strict=True)))

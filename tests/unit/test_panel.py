@@ -718,7 +718,7 @@ def test_a_strip_leaves_out_what_the_store_has_no_more(tmp_path: Path, monkeypat
     assert isinstance(there, flux_magic.Generation)
     assert gone.path is not None
     gone.path.unlink()
-    in_hand.drop(gone.path)
+    in_hand.drop(gone.files[0].record.sha256)
     monkeypatch.setattr(blocking, "history", deque([gone, there]))
     panel, end = make(), time.monotonic() + PATIENCE
     while not len(panel._strip) and time.monotonic() < end:
