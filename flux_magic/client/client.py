@@ -13,9 +13,8 @@ from weakref import WeakKeyDictionary, WeakSet
 from ..errors import EmptyResult, FluxError, Incomplete, InvalidRequest, Stopped, is_hopeless, shown
 from ..parameters.calls import checked, checked_class
 from ..parameters.settings import Settings, check_folders, resolve, split_size
-from ..providers import get_provider, local
+from ..providers import local
 from ..providers.base import Limits, limited
-from ..providers.gradio import hub
 from ..providers.http.connection import Session, open_session
 from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations
@@ -23,7 +22,7 @@ from ..sweeps.requests import plan
 from ..types import ImageRequest
 from .job import Job
 from .merge import merged
-from .target import address_of, connection_for, hub_connection, is_local, space_of, why_unasked
+from .target import resolve_target
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -152,14 +151,14 @@ class Client:
         """The events of one request; the last is its Generation. Raises as `generate` does."""
         settings = settings or resolve(**self._options)
         check_folders(settings)
-        limits = Limits(total=settings.timeout)
-        if is_local(settings):
+        limits, target = Limits(total=settings.timeout), resolve_target(settings, request.model)
+        if target.is_local:
             limits = replace(limits, retries=0, resubmissions=0, reconnections=0)  # if it died, it is started again
         underway = _Underway(asyncio.get_running_loop(), asyncio.current_task())
         _all_underway.add(underway)
         try:
             async with self._session() as session:
-                job = Job(request, settings, session, limits)
+                job = Job(request, target, session, limits)
                 async with aclosing(limited(job.events(), limits)) as events:
                     async for event in events:
                         yield event
@@ -237,30 +236,23 @@ class Client:
 
         Raises InvalidRequest, ConnectionFailed, TimedOut or ResponseError.
         """
-        kind = get_provider(settings.model)
-        if why_unasked(kind, settings) or (is_local(settings) and not local.shared.running):
+        target = resolve_target(settings, settings.model)
+        if target.unasked or (target.is_local and not local.shared.running):
             return None
-        url = await address_of(settings)
         async with self._session() as session:
-            return await kind(connection_for(kind, url, settings, session), url).bounds()
+            provider = target.connect(session, await target.locate())
+            return (await provider.describe(settings.model)).ranges
 
     async def quota(self, settings: Settings) -> str:
         """The GPU time that is left for the token, in words.
 
         Empty where there is no token, the Space is none of the Hub's, or the Hub does not tell it within some seconds.
         """
-        provider = get_provider(settings.model)
-        space = space_of(provider, settings)
-        if why_unasked(provider, settings) or not space.hub_id:
+        target = resolve_target(settings, settings.model)
+        if target.unasked or target.is_local:
             return ""
         async with self._session() as session:
-            connection = hub_connection(provider, settings, session)
-            if not connection.has_token:
-                return ""
-            try:
-                return await asyncio.wait_for(hub.quota(connection), hub.HUB_TIMEOUT)
-            except asyncio.TimeoutError:
-                return ""
+            return await target.connect(session, target.space).quota()
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[Session]:

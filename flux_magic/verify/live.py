@@ -12,12 +12,11 @@ from dataclasses import dataclass, field, replace
 from ..client import progress, runner
 from ..client.client import Client
 from ..client.merge import merged
-from ..client.target import identity_of, why_unasked
+from ..client.target import resolve_target
 from ..errors import FluxError, InvalidRequest, Stopped, is_hopeless
 from ..parameters.addresses import Space
 from ..parameters.calls import checked
 from ..parameters.settings import Settings, check_concurrency, is_offline, resolve
-from ..providers import get_provider
 from ..records.record import request_of
 from ..results.generation import Generation
 from ..types import Record, one_line
@@ -187,7 +186,7 @@ def settings_for(record: Record, other: str | None) -> Settings | str:
     Raises InvalidRequest as `_settings_for` does.
     """
     settings = _settings_for(record, other)
-    if isinstance(settings, Settings) and (why := why_unasked(get_provider(record.requested_model), settings)):
+    if isinstance(settings, Settings) and (why := resolve_target(settings, record.requested_model).unasked):
         return f"not asked: {why}"
     return settings
 
@@ -203,15 +202,14 @@ def _settings_for(record: Record, other: str | None) -> Settings | str:
     if other:
         return _asking(other)
     configured = _asking(None)
-    provider = get_provider(record.requested_model)
-    if configured.space and record.space == identity_of(provider, configured.space, None)[0]:
+    own = resolve_target(replace(configured, space=None), record.requested_model)
+    if configured.space and record.space == resolve_target(configured, record.requested_model).identity:
         return configured
-    own, _ = identity_of(provider, None, None)
-    if not record.stand_in and record.space != own:
+    if not record.stand_in and record.space != own.identity:
         return _not_asked(record.space.removeprefix("hf:"))
     if not record.stand_in and not configured.space:
-        return replace(configured, space=provider.own_space())  # where its token goes in any case
-    return _asking("local" if record.stand_in else provider.own_space())
+        return replace(configured, space=own.name)  # where its token goes in any case
+    return _asking("local" if record.stand_in else own.name)
 
 
 def _not_asked(name: str) -> str:

@@ -18,6 +18,7 @@ import pytest
 from flux_magic.client import blocking, progress
 from flux_magic.client.client import Client
 from flux_magic.client.job import Job
+from flux_magic.client.target import resolve_target
 from flux_magic.errors import InvalidRequest, LocalSpaceError, NotInStore, SpaceError, StoreError
 from flux_magic.parameters import settings
 from flux_magic.parameters.settings import Settings
@@ -571,7 +572,12 @@ async def made_on(disk: float, **options: Any) -> Generation:
     """A generation, where the store's disk has this many seconds."""
     settings_ = settings.resolve(width=256, height=256, **options)
     async with open_session() as session:
-        job = Job(ImageRequest("a fox", seed=1, width=256, height=256), settings_, session, Limits(disk=disk))
+        job = Job(
+            ImageRequest("a fox", seed=1, width=256, height=256),
+            resolve_target(settings_, ""),
+            session,
+            Limits(disk=disk),
+        )
         *_, generation = [event async for event in job.events()]
     assert isinstance(generation, Generation)
     return generation

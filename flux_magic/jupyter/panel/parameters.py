@@ -11,7 +11,7 @@ from typing import Any, Final
 from traitlets import HasTraits, TraitError, Unicode, default, observe, validate
 from traitlets.utils.bunch import Bunch
 
-from ...client.target import why_unasked
+from ...client.target import resolve_target
 from ...errors import FluxError, InvalidRequest, UnknownAttribute
 from ...parameters.addresses import Space
 from ...parameters.calls import checked_class
@@ -221,7 +221,7 @@ class Parameters(HasTraits):
         # Random means random, also where %config has a seed; and a panel's thread is not where the kernel's loop runs.
         resolved = resolve(**given)
         # Who presses a button wants to see it made.
-        replay = "only" if why_unasked(get_provider(resolved.model), resolved) else "off"
+        replay = "only" if resolve_target(resolved, resolved.model).unasked else "off"
         return replace(resolved, seed=self.seed, runner="thread", replay=replay)
 
     def take(self, **options: Any) -> None:
