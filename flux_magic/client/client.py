@@ -240,7 +240,7 @@ class Client:
         if target.unasked or (target.is_local and not local.shared.running):
             return None
         async with self._session() as session:
-            provider = target.connect(session, await target.locate())
+            provider = await target.connect(session)
             return (await provider.describe(settings.model)).ranges
 
     async def quota(self, settings: Settings) -> str:
@@ -252,7 +252,7 @@ class Client:
         if target.unasked or target.is_local:
             return ""
         async with self._session() as session:
-            return await target.connect(session, target.space).quota()
+            return await (await target.connect(session)).quota()
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[Session]:

@@ -112,7 +112,7 @@ async def _describe_target(settings: Settings) -> tuple[dict[str, str], bool]:
     if target.space is not None and space is not None:
         rows = {"Space": target.identity, "address": space.url or "", "token": _describe_token(target)}
     async with open_session() as session:
-        provider = target.connect(session, space)
+        provider = await target.connect(session, space=space)
         begin = time.monotonic()
         try:
             description = await asyncio.wait_for(provider.describe(settings.model), DOCTOR_TIMEOUT)

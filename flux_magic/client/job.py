@@ -80,7 +80,7 @@ class Job:
             if target.is_local and not local.shared.running:
                 yield Waiting("starting the local Space")
             try:
-                provider = target.connect(self.session, await target.locate(), self.limits)
+                provider = await target.connect(self.session, self.limits)
                 if found := await replay.find_of_stand_in(provider):
                     yield found
                     return

@@ -90,7 +90,6 @@ class Replay:
 
     def _not_in_store(self) -> NotInStore:
         request, why = self.request, self.target.unasked
-        place = self.target.name or self.target.provider.label
         what = f"{request.prompt[:60]!r}, seed {request.seed}, {request.steps} steps, {request.width}x{request.height}"
         of_the_hub = why.startswith("HF_")
         unasked = f"with {why} no Space{' of the Hub' if of_the_hub else ''} is asked"
@@ -109,7 +108,7 @@ class Replay:
         if of_the_hub:
             hint = f"{give} --space local, which needs no network."
         return NotInStore(
-            f"not in flux_images, nor{others} in the store, and {unasked}: {what}, {place}",
+            f"not in flux_images, nor{others} in the store, and {unasked}: {what}, {self.target.name}",
             "; ".join(self.skipped) or hint,
         )
 

@@ -19,14 +19,18 @@ from ..providers.http.hosts import is_loopback
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the images of a request are made.
+    """The place where the images of a request are made.
 
     Attributes:
         provider: the provider of the model.
         model: the model's canonical name.
-        space: the Space that is asked; the model's own is known by its id, whatever address was given for it. None if
-            no Space makes the images.
+        space: the Space that is asked, with an address except for the local one. The model's own is known by its id,
+            whatever address was given for it. None if no Space makes the images.
         is_own: True for the model's own Space, and if no Space makes the images.
+        is_local: True for the bundled Space.
+        is_loopback: True for a Space that has an address on this machine: it may be a stand-in as well.
+        identity: the name of the place in a record and in the replay key.
+        requested: the name that a cell needs to reach the Space; None for the model's own.
         unasked: why nothing is asked, as in `HF_HUB_OFFLINE=1`; "" if it may be.
         settings: of the call.
     """
@@ -35,40 +39,24 @@ class Target:
     model: str
     space: Space | None
     is_own: bool
+    is_local: bool
+    is_loopback: bool
+    identity: str
+    requested: str | None
     unasked: str
     settings: Settings
 
     @property
-    def is_local(self) -> bool:
-        """True for the bundled Space."""
-        return self.space is not None and self.space.url is None
-
-    @property
-    def is_loopback(self) -> bool:
-        """True for a Space on this machine that has an address, which may be a stand-in as well."""
-        return self.space is not None and is_loopback(self.space.host)
-
-    @property
-    def identity(self) -> str:
-        """The name of the place in a record and in the replay key."""
-        return self.space.identity if self.space else f"provider:{self.provider.label}"
-
-    @property
-    def requested(self) -> str | None:
-        """The name that a cell needs to reach the Space; None for the model's own."""
-        return None if self.is_own or self.space is None else self.space.name
-
-    @property
-    def name(self) -> str | None:
-        """The name of the Space that is asked, by which a cell reaches it; None if no Space makes the images."""
-        return self.space.name if self.space else None
+    def name(self) -> str:
+        """The name of the place for a person."""
+        return self.space.name if self.space else self.provider.label
 
     def known_identities(self) -> list[str]:
         """Return the identities under which the store is searched before anything is asked."""
         if self.is_local:
             return [f"local:{local.drawing()}"]
-        # Nothing is asked whether it is a stand-in.
-        return [self.identity, *([f"local:{local.drawing()}"] if self.unasked and self.is_loopback else [])]
+        # While nothing may be asked, no Space says whether it is a stand-in.
+        return [self.identity, f"local:{local.drawing()}"] if self.unasked and self.is_loopback else [self.identity]
 
     def find_token(self) -> Token | None:
         """Return the token that is meant for the Space, None if there is none.
@@ -87,27 +75,28 @@ class Target:
         """Return the Space with its address; the local one is started for it. Raises LocalSpaceError."""
         return Space("local", await local.shared.address()) if self.is_local else self.space
 
-    def connect(self, session: Session, space: Space | None, limits: Limits | None = None) -> Provider:
-        """Return the provider, with a connection that carries the token meant for the Space that `locate` returned.
+    async def connect(self, session: Session, limits: Limits | None = None, space: Space | None = None) -> Provider:
+        """Return the provider, with a connection that carries the token meant for its Space.
 
-        The local Space is asked with its own secret, and through no proxy.
+        The local Space is asked with its own secret, and through no proxy. `space` is what `locate` returned; it is
+        called by default.
         """
+        space = space or await self.locate()
         base = space.url or "" if space else ""
         if self.is_local:
             connection = Connection(session, limits=limits, token=local.shared.secret or None, space=base)
         else:
-            token, proxy = self.find_token(), self.settings.proxy
-            connection = Connection(
-                session, proxy=proxy, limits=limits, token=token.value if token else None, space=base
-            )
+            found = self.find_token()
+            token, proxy = found.value if found else None, self.settings.proxy
+            connection = Connection(session, proxy=proxy, limits=limits, token=token, space=base)
         return self.provider(connection, space)
 
 
 def resolve_target(settings: Settings, model: str) -> Target:
     """Return where the images of a call are made.
 
-    Raises InvalidRequest for an unknown model, for what is no Space, and for a Space that the call names although none
-    makes the images of the model.
+    Raises InvalidRequest for an unknown model, for what is no Space, and for a Space that the call names although no
+    Space makes the images of the model.
     """
     provider = get_provider(model)
     own = _own_space(provider)
@@ -118,11 +107,16 @@ def resolve_target(settings: Settings, model: str) -> Target:
         )
     space = Space.parse(settings.space) if settings.space and own else own
     is_own = space is None or _is_own(provider, space.url)
+    known = own if is_own else space
     return Target(
         provider=provider,
         model=provider.get_model(model),
-        space=own if is_own else space,
+        space=known,
         is_own=is_own,
+        is_local=known is not None and known.url is None,
+        is_loopback=known is not None and is_loopback(known.host),
+        identity=known.identity if known else f"provider:{provider.label}",
+        requested=None if is_own or space is None else space.name,
         unasked=_why_unasked(settings, space),
         settings=settings,
     )

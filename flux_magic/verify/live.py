@@ -208,8 +208,8 @@ def _settings_for(record: Record, other: str | None) -> Settings | str:
     if not record.stand_in and record.space != own.identity:
         return _not_asked(record.space.removeprefix("hf:"))
     if not record.stand_in and not configured.space:
-        return replace(configured, space=own.name)  # where its token goes in any case
-    return _asking("local" if record.stand_in else own.name)
+        return replace(configured, space=own.provider.own_space() or None)  # where its token goes in any case
+    return _asking("local" if record.stand_in else own.provider.own_space() or None)
 
 
 def _not_asked(name: str) -> str:

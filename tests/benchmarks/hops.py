@@ -117,7 +117,8 @@ def main() -> None:
         walked = walk(at)
         os.chdir("/")
     if options.list:
-        print("\n".join(f"{before} -> {called}" for before, called in walked.changes))
+        listed = walked.without_leaves()
+        print("\n".join(f"{before} -> {called}" for before, called in listed))
     files = Counter(called.partition(":")[0] for _, called in walked.changes)
     print(f"all calls: {count(walked.changes)}")
     print(f"without leaves: {count(walked.without_leaves())}")

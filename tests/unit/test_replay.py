@@ -23,7 +23,7 @@ from flux_magic.errors import InvalidRequest, LocalSpaceError, NotInStore, Space
 from flux_magic.parameters import settings
 from flux_magic.parameters.settings import Settings
 from flux_magic.providers import local
-from flux_magic.providers.base import Limits
+from flux_magic.providers.base import Limits, ModelDescription
 from flux_magic.providers.http.connection import open_session
 from flux_magic.records import embedding, in_hand
 from flux_magic.records.store import BESIDE, Store, exported_path, write
@@ -487,10 +487,10 @@ def test_with_only_nobody_is_asked_whether_he_is_a_stand_in(provider: type[Scrip
 def test_a_space_that_does_not_say_what_it_is_tells_its_trouble_as_it_is_asked(
     provider: type[Scripted], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def silent(_provider: Scripted) -> str | None:
+    async def silent(_provider: Scripted, _model: str = "") -> ModelDescription:
         raise SpaceError("the Space says: nothing")
 
-    monkeypatch.setattr(provider, "stand_in", silent)
+    monkeypatch.setattr(provider, "describe", silent)
     provider.script = [Running(), SpaceError("the Space says: no")]
     with pytest.raises(SpaceError, match="the Space says: no"):
         made(seed=1, space="http://127.0.0.1:1")

@@ -100,7 +100,7 @@ def test_the_hub_gets_the_token_of_its_own_spaces_alone(
         async with open_session() as session:
             target = resolve_target(resolve(space=space, token=token), "")
             at = Space("local", "http://127.0.0.1:1") if target.is_local else target.space
-            provider = target.connect(session, at)
+            provider = await target.connect(session, space=at)
             assert isinstance(provider, GradioProvider)
             return provider._to_hub().has_token
 

@@ -70,7 +70,7 @@ def test_where_a_token_goes(
             target = resolve_target(resolve(space=space, token=token), "")
             place = at or target.space
             assert place
-            provider = target.connect(session, place)
+            provider = await target.connect(session, space=place)
             return provider._connection._authorization(f"{place.url}/config")
 
     assert ((token or CANARY) in str(run(work()))) is sent

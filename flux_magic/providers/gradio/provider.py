@@ -62,18 +62,20 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
     """A Space on one Gradio endpoint. A subclass says which, and what its inputs are.
 
     Attributes:
+        space: the Space's id on the Hub, `owner/name`; empty if it has none. It gives the `url` if that is not set.
+        endpoint: the name of the endpoint, which gives the `api_endpoint` if that is not set.
         api_endpoint: the URL that jobs are posted to: `{url}/call/{endpoint}`. A subclass that sets
             `url` alone moves it along; one that sets it wins.
         parameters: the endpoint's inputs in order, and for each the field of ImageRequest that fills
             it: one of FIELDS (`sent_width` and `sent_height` are the rounded sizes). An input that is not
             named here gets the Space's own default.
         constants: values for inputs that a request knows nothing of, by their names.
-        space: the Space's id on the Hub, `owner/name`; empty if it has none.
         seeded: whether a request's seed counts; set by `parameters`.
 
     Raises InvalidArgument where a subclass names a field that a request has not.
     """
 
+    endpoint: ClassVar[str]
     api_endpoint: ClassVar[str]
     parameters: ClassVar[Mapping[str, str]]
     constants: ClassVar[Mapping[str, object]] = {}
@@ -90,6 +92,10 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
             cls.seeded = "seed" in cls.parameters.values()
         if "url" in cls.__dict__ and "space" not in cls.__dict__:
             cls.space = ""  # another address is another Space
+        elif "space" in cls.__dict__ and "url" not in cls.__dict__:
+            cls.url = Space.parse(cls.space).url or ""
+        if "endpoint" in cls.__dict__ and "api_endpoint" not in cls.__dict__:
+            cls.api_endpoint = f"{cls.url.rstrip('/')}/call/{cls.endpoint}"
         inherited: str | None = getattr(cls, "api_endpoint", None)
         if "url" in cls.__dict__ and "api_endpoint" not in cls.__dict__ and inherited:
             cls.api_endpoint = f"{cls.url.rstrip('/')}/call/{_endpoint(inherited)['name']}"
