@@ -190,7 +190,7 @@ _CIRCUMSTANCES = {one.name for one in fields(Circumstances)} - {"version", "deco
 def _put(store: Store, made: Generation) -> Generation:
     try:
         stored = store.put(made.record, [file.data for file in made.files])
-        in_hand.hold({file.record.sha256: file.data for file in made.files})
+        in_hand.hold(stored, [file.data for file in made.files])
     except StoreError as error:
         return note_also(made, error.message)
     return replace(made, files=tuple(file.at(path) for file, path in zip(made.files, stored.files, strict=True)))

@@ -6,36 +6,42 @@ Another process may have deleted their files meanwhile. The store has them, too,
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .store import Stored
 
 MOST: Final = 8 * 2**20
 """So many bytes are kept, or those of the last job if it has more."""
 
 _lock: Final = threading.Lock()
-_kept: Final[dict[str, bytes]] = {}
+_kept: Final[dict[Path, tuple[str, bytes]]] = {}
+"""The bytes and their sha256, by their path in the store."""
 
 
-def hold(files: Mapping[str, bytes]) -> None:
-    """Keep the files of a job, by the sha256 of their bytes, in place of the oldest ones."""
+def hold(stored: Stored, files: Sequence[bytes]) -> None:
+    """Keep the files of a stored job in place of the oldest ones."""
     with _lock:
-        for sha256, data in files.items():
-            _kept.pop(sha256, None)
-            _kept[sha256] = data
-        room = MOST - sum(map(len, _kept.values()))
-        for sha256 in [*_kept]:
-            if room >= 0 or sha256 in files:
+        for path, record, data in zip(stored.files, stored.record.files, files, strict=True):
+            _kept.pop(path, None)
+            _kept[path] = record.sha256, data
+        room = MOST - sum(len(data) for _, data in _kept.values())
+        for path in [*_kept]:
+            if room >= 0 or path in stored.files:
                 break
-            room += len(_kept.pop(sha256))
+            room += len(_kept.pop(path)[1])
 
 
-def find(sha256: str) -> bytes | None:
-    """Return the bytes that have this sha256; None if they are not kept any more."""
+def find(path: Path, sha256: str) -> bytes | None:
+    """Return the bytes of this file if they have this sha256; None if they are not kept any more."""
     with _lock:
-        return _kept.get(sha256)
+        kept, data = _kept.get(path, ("", None))
+        return data if kept == sha256 else None
 
 
-def drop(sha256: str) -> None:
-    """Keep these bytes no longer."""
+def drop(path: Path) -> None:
+    """Keep the bytes of a file no longer."""
     with _lock:
-        _kept.pop(sha256, None)
+        _kept.pop(path, None)

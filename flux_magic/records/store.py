@@ -150,8 +150,8 @@ class Store:
         try:
             files = stored.files
             stored.path.unlink(missing_ok=True)
-            for file, record in zip(files, stored.record.files, strict=True):
-                in_hand.drop(record.sha256)
+            for file in files:
+                in_hand.drop(file)
                 file.unlink(missing_ok=True)
         except OSError as exc:
             raise StoreError(f"cannot delete {stored.path}: {exc.strerror}") from exc
@@ -191,7 +191,7 @@ class Store:
             if stored.path.exists():  # else somebody deleted it just now
                 self._skip(stored.path, error.message)
             return False
-        in_hand.hold({record.sha256: data for record, data in zip(stored.record.files, files, strict=True)})
+        in_hand.hold(stored, files)
         return True
 
     def _skip(self, path: Path, reason: str) -> None:

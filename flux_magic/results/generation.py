@@ -46,7 +46,7 @@ class ImageFile:
         """The bytes as delivered; raises StoreError if the store has them no more, and they are not the last ones."""
         if isinstance(self.source, bytes):
             return self.source
-        return in_hand.find(self.record.sha256) or read_picture(self.source, self.record.sha256)
+        return in_hand.find(self.source, self.record.sha256) or read_picture(self.source, self.record.sha256)
 
     @property
     def path(self) -> Path | None:

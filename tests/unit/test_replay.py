@@ -362,7 +362,7 @@ def test_an_image_whose_file_is_gone_says_so_and_what_to_do() -> None:
     assert first.path is not None
     first.path.unlink()
     assert first.outputs()[0].data["image/png"], "what was made is shown"
-    in_hand.drop(first.files[0].record.sha256)  # as if others had been made since
+    in_hand.drop(first.path)  # as if others had been made since
     for ask in (lambda: first.data, lambda: first.images, first.outputs, lambda: first.save("fox.png")):
         with pytest.raises(
             StoreError, match=r"^the image .*\.png is not in the store any more: No such file"

@@ -269,7 +269,7 @@ def test_what_is_no_file_is_not_read_by_any_command(
         content = strange.read_bytes()
         strange.unlink()
         make(strange)
-        in_hand.drop(first.files[0].record.sha256)
+        in_hand.drop(first.path)
         again = blocking.generate("a fox", seed=1, store=False)
         assert isinstance(again, Generation)
         assert not again.replayed
@@ -396,7 +396,7 @@ def test_what_was_made_or_found_is_shown_though_the_store_has_lost_it(
     known = Store(tmp_path)
     (stored,) = known
     known.delete(stored)
-    assert in_hand.find(stored.record.files[0].sha256) is None, "what the user deleted is gone"
+    assert in_hand.find(stored.files[0], stored.record.files[0].sha256) is None, "what the user deleted is gone"
 
 
 def test_json_is_counted_by_its_values_and_not_by_its_commas() -> None:
