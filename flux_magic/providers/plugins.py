@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import cleaned
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "flux_magic.providers"
 """The group of entry points; each names a subclass of `flux_magic.providers.base.Provider`."""
@@ -20,6 +22,8 @@ _seen: dict[tuple[str, str], str] = {}
 
 def load(register: Callable[[Any], object]) -> None:
     """Load each entry point that was not loaded before, and register its class; what fails is one note."""
+    from importlib.metadata import entry_points
+
     with _lock:
         for point in entry_points(group=GROUP):
             key = (point.name, point.value)

@@ -9,16 +9,19 @@ import threading
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
+from unittest import mock
 
 import pytest
 
 from flux_magic import providers
-from flux_magic.client import blocking
+from flux_magic.client import blocking, target
+from flux_magic.client.client import Client
 from flux_magic.client.doctor import examine
 from flux_magic.errors import FluxError, InvalidArgument, InvalidRequest
 from flux_magic.jupyter import cell
 from flux_magic.jupyter.panel import Panel
 from flux_magic.parameters import settings
+from flux_magic.parameters.addresses import Space
 from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, plugins
 from flux_magic.providers.base import Input, ModelDescription, Provider, ProviderModelMixin
 from flux_magic.records.record import contradiction, from_dict
@@ -28,7 +31,7 @@ from flux_magic.verify.live import check
 from flux_magic.verify.verdict import Grade
 from tests.support.limits import PATIENCE
 from tests.unit.samples import encoded
-from tests.unit.scripted import close
+from tests.unit.scripted import close, installed
 
 
 class Engine(ProviderModelMixin, Provider):
@@ -237,3 +240,16 @@ def test_a_named_space_is_its_id_and_its_endpoint() -> None:
     assert Nocturne.url == "https://someone-nocturne.hf.space"
     assert Nocturne.api_endpoint == "https://someone-nocturne.hf.space/call/paint"
     assert (Nocturne.own_space(), Nocturne.names()) == ("someone/nocturne", ["nocturne"])
+
+
+@pytest.mark.parametrize(("space", "parsed"), [(None, 1), ("c/d", 2)])
+def test_a_request_resolves_its_target_once(monkeypatch: pytest.MonkeyPatch, space: str | None, parsed: int) -> None:
+    provider = installed(monkeypatch)
+    asked = settings.resolve(space=space)
+    with (
+        mock.patch.object(Space, "parse", wraps=Space.parse) as parse,
+        mock.patch.object(target, "get_provider", wraps=providers.get_provider) as get_provider,
+    ):
+        image = asyncio.run(Client().make(ImageRequest("a fox", seed=1), asked))
+    assert image.record.provider == ("Scripted" if space is None else "Gradio Space")
+    assert (parse.call_count, get_provider.call_count, len(provider.made)) == (parsed, 1, 1)
