@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from .client.blocking import generate, recall, run
-    from .client.client import Client, cancel_all
+    from .client.client import Client
+    from .client.debug import debug
     from .client.many import generate_many, sweep
+    from .client.underway import cancel_all
     from .errors import (
         CancelledByServer,
         ConnectionFailed,
@@ -105,7 +107,8 @@ _HOMES = {
     "UnreadableFormat": "errors",
     "UsageError": "jupyter.usage",
     "WouldDeadlock": "errors",
-    "cancel_all": "client.client",
+    "cancel_all": "client.underway",
+    "debug": "client.debug",
     "generate": "client.blocking",
     "generate_many": "client.many",
     "recall": "client.blocking",
@@ -160,6 +163,7 @@ __all__ = [
     "UsageError",
     "WouldDeadlock",
     "cancel_all",
+    "debug",
     "generate",
     "generate_many",
     "recall",

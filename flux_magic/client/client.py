@@ -8,10 +8,10 @@ from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanage
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 from ..errors import EmptyResult, FluxError, Incomplete, InvalidRequest, Stopped, is_hopeless, shown
-from ..parameters.calls import checked, checked_class
+from ..parameters.calls import checked_class
 from ..parameters.settings import Settings, check_folders, resolve, split_size
 from ..providers import local
 from ..providers.base import Limits, limited
@@ -23,36 +23,10 @@ from ..types import ImageRequest
 from .job import Job
 from .merge import merged
 from .target import resolve_target
+from .underway import underway
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-
-@dataclass(eq=False)
-class _Underway:
-    """A job on its way: the task that waits for it, and whether `cancel_all` has ended it."""
-
-    loop: asyncio.AbstractEventLoop
-    task: asyncio.Task[Any] | None
-    stopped: bool = False
-
-
-_all_underway: WeakSet[_Underway] = WeakSet()
-"""Weak: of a loop that was closed under its jobs nothing is kept open."""
-
-
-@checked
-def cancel_all() -> int:
-    """End every job of this process, from any thread; each raises Stopped where it is waited for.
-
-    Returns how many there were.
-    """
-    jobs = list(_all_underway)
-    for job in jobs:
-        job.stopped = True
-        if job.task is not None and not job.loop.is_closed():
-            job.loop.call_soon_threadsafe(job.task.cancel)
-    return len(jobs)
 
 
 def check_many(options: Mapping[str, Any]) -> None:
@@ -154,21 +128,14 @@ class Client:
         limits, target = Limits(total=settings.timeout), resolve_target(settings, request.model)
         if target.is_local:
             limits = replace(limits, retries=0, resubmissions=0, reconnections=0)  # if it died, it is started again
-        underway = _Underway(asyncio.get_running_loop(), asyncio.current_task())
-        _all_underway.add(underway)
-        try:
+        with underway(request, target.name) as job:
             async with self._session() as session:
-                job = Job(request, target, session, limits)
-                async with aclosing(limited(job.events(), limits)) as events:
+                coming = Job(request, target, session, limits).events()
+                async with aclosing(limited(coming, limits, job.context)) as events:
                     async for event in events:
+                        job.see(event)
                         yield event
-                        underway.task = asyncio.current_task()
-        except asyncio.CancelledError:
-            if underway.stopped:
-                raise Stopped("stopped by cancel_all()") from None
-            raise
-        finally:
-            _all_underway.discard(underway)
+                        job.task = asyncio.current_task()
 
     async def generate_many(self, requests: Iterable[ImageRequest], **options: Any) -> AsyncGenerator[Generation, None]:
         """Make an image of each request, some at once, and give each as it is finished, in whatever order.

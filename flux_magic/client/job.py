@@ -16,6 +16,7 @@ from ..images import codecs
 from ..providers import local
 from ..providers.base import Limits, ModelDescription, Provider
 from ..providers.http.connection import Session
+from ..providers.log import get_logger
 from ..records import in_hand
 from ..records.record import our_version
 from ..records.sent import sanitize
@@ -35,6 +36,8 @@ from ..types import (
 )
 from .replay import Replay, build_generation, note_also
 from .target import Target
+
+_log = get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -101,6 +104,7 @@ class Job:
                 # The seed is ours: if the local Space died, the same job on a new one makes the same image.
                 if is_last or not await local.shared.ended():
                     raise
+                _log.info("the local Space has died: the job is submitted to a new one")
 
     async def _receive(
         self, provider: Provider, response: ImageResponse, clock: _Clock, notes: list[str]
@@ -180,7 +184,10 @@ class Job:
             return made if self.target.settings.store is False else note_also(made, UNKEPT)
         putting = asyncio.ensure_future(asyncio.to_thread(_put, store, made))
         await asyncio.wait({putting}, timeout=self.limits.disk)
-        return putting.result() if putting.done() else note_also(made, SLOW)
+        if putting.done():
+            return putting.result()
+        _log.info("%s", SLOW)
+        return note_also(made, SLOW)
 
 
 _CIRCUMSTANCES = {one.name for one in fields(Circumstances)} - {"version", "decoder", "started", "seconds", "queued"}
@@ -188,11 +195,14 @@ _CIRCUMSTANCES = {one.name for one in fields(Circumstances)} - {"version", "deco
 
 
 def _put(store: Store, made: Generation) -> Generation:
+    begin = time.monotonic()
     try:
         stored = store.put(made.record, [file.data for file in made.files])
-        in_hand.hold(stored, [file.data for file in made.files])
     except StoreError as error:
+        _log.info("%s", error.message)
         return note_also(made, error.message)
+    in_hand.hold(stored, [file.data for file in made.files])
+    _log.info("kept as %s in %.2f s", stored.path.name, time.monotonic() - begin)
     return replace(made, files=tuple(file.at(path) for file, path in zip(made.files, stored.files, strict=True)))
 
 

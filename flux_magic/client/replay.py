@@ -8,11 +8,14 @@ from dataclasses import dataclass, field, replace
 from ..errors import FluxError, NotInStore
 from ..parameters.settings import Settings, shared_folders
 from ..providers.base import Provider
+from ..providers.log import get_logger
 from ..records.record import replay_key
 from ..records.store import Stored, store_of
 from ..results.generation import Generation, ImageFile, stored_files
 from ..types import STAND_IN, ImageRequest, Record
 from .target import Target
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,12 @@ class Replay:
 
         Raises NotInStore if it may not be.
         """
-        found = await self._find(*self.target.known_identities()) if self._may_replay else None
+        found = None
+        if self._may_replay:
+            found = await self._find(*self.target.known_identities())
+        else:
+            why = 'replay is "off"' if self.target.settings.replay == "off" else "no seed was given"
+            _log.info("the store is not looked at: %s", why)
         if found is None and self.target.unasked:
             raise self._not_in_store()
         return found
@@ -69,6 +77,10 @@ class Replay:
                 height=request.sent_height,
             )
             stored = await asyncio.to_thread(store.find, key)
+            what = f"the image is in the store: {stored.path.name}" if stored else "no image in the store"
+            _log.info("%s: Space %s, key %s", what, identity, key[:12])
+            for line in store.skipped:
+                _log.info("%s", line)
             self.skipped.extend(line for line in store.skipped if line not in self.skipped)
             if stored is not None:
                 return self._again(stored)

@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
 from ..errors import InvalidArgument, Stopped, WouldDeadlock, shown
+from .log_output import output
 
 T = TypeVar("T")
 Kept = AbstractAsyncContextManager[Any]
@@ -297,6 +298,8 @@ def _next(inbox: queue.SimpleQueue[Any]) -> Any:
         return inbox.get(timeout=SLICE)
     except queue.Empty:
         return None
+    finally:
+        output.print_lines()
 
 
 background = ThreadRunner()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ MOST_VALUES: Final = 2_000_000
 """JSON of more values than this is not read: each of them takes up to 100 bytes of memory."""
 
 _SEPARATORS: Final = ",[{"
+_STRING: Final = re.compile(r'"[^"]*("|$)')
 
 
 def parse_json(text: str | bytes, **options: Callable[[str], object] | bool) -> Any:
@@ -34,11 +36,5 @@ def check_count(text: str) -> None:
 
 def _has_too_many(text: str) -> bool:
     """Return if the separators outside of strings are too many; those of a long table within a string are not."""
-    text = text.replace("\\\\", "").replace('\\"', "")
-    count = place = 0
-    while count <= MOST_VALUES and place < len(text):
-        quote = text.find('"', place) % (len(text) + 1)  # -1 becomes the end
-        count += sum(text.count(one, place, quote) for one in _SEPARATORS)
-        end = text.find('"', quote + 1)
-        place = len(text) if end < 0 else end + 1
-    return count > MOST_VALUES
+    outside = _STRING.sub("", text.replace("\\\\", "").replace('\\"', ""))
+    return sum(map(outside.count, _SEPARATORS)) > MOST_VALUES

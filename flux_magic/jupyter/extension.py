@@ -101,6 +101,7 @@ def unload(shell: InteractiveShell) -> None:
     while _loaded:
         loaded = _loaded.pop()
         _kept.update({name: getattr(loaded.magics, name) for name in loaded.magics.class_trait_names(config=True)})
+        loaded.magics.log_level = None
         for kind in ("line", "cell"):
             for name in [*loaded.magics.magics[kind], *loaded.records.magics[kind]]:
                 shell.magics_manager.magics[kind].pop(name, None)

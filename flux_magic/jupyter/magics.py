@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import display
-from traitlets import Bool, Enum, Float, TraitError, Unicode, Union, observe, validate
+from traitlets import Bool, CaselessStrEnum, Enum, Float, TraitError, Unicode, Union, observe, validate
 
+from ..client.log_output import LEVELS, output
 from ..errors import FluxError, Incomplete, InvalidRequest, without_controls
 from ..parameters import grammar, settings, slips
 from ..parameters.addresses import Space
@@ -120,6 +121,9 @@ class FluxMagics(Magics):
     runner = Enum(
         settings.RUNNERS, "thread", help="Where coroutines run: a thread's loop, or the kernel's own (nest)."
     ).tag(config=True)
+    log_level = CaselessStrEnum(
+        LEVELS, None, allow_none=True, help="Show the log from this level up below the cell at work."
+    ).tag(config=True)
     verbose_errors = Bool(False, help="Show the traceback of an error as well.").tag(config=True)
 
     @observe("runner")
@@ -178,6 +182,16 @@ class FluxMagics(Magics):
             raise TraitError(str(error)) from None
         return value
 
+    @observe("log_level")
+    def _apply_log_level(self, change: Bunch) -> None:
+        if self.shell is None:  # it was made to check a value
+            return
+        if change["old"] is None:
+            self.shell.events.register("post_run_cell", output.print_lines)
+        elif change["new"] is None:
+            self.shell.events.unregister("post_run_cell", output.print_lines)
+        output.show(change["new"])
+
     @observe("verbose_errors")
     def _apply_verbosity(self, change: Bunch) -> None:
         FluxError.verbose = change["new"]
@@ -189,7 +203,11 @@ class FluxMagics(Magics):
 
     def configured(self) -> Mapping[str, Any]:
         """The traits that are set and are settings of a call."""
-        names = set(self.class_trait_names(config=True)) - {"verbose_errors", "size"}  # width and height are the size
+        names = set(self.class_trait_names(config=True)) - {
+            "verbose_errors",
+            "log_level",
+            "size",
+        }  # width and height are the size
         return {name: getattr(self, name) for name in names}
 
     @no_var_expand
@@ -209,7 +227,13 @@ class FluxMagics(Magics):
         """Show versions, where the images are kept, whether the Space answers, and what it takes: `%flux_status`.
 
         `%flux_status local`, or `%flux_status --space local`, looks at another Space than the configured one.
+        `%flux_status --debug` asks no Space: it shows each job under way, its last event, and what it waits for.
         """
+        if _wants_debug(line):
+            from ..client.debug import debug
+
+            debug()
+            return
         from ..client.blocking import run
         from ..client.doctor import examine
 
@@ -322,6 +346,14 @@ def _noted() -> Iterator[None]:
         yield
     except FluxError as error:
         note(error.message)
+
+
+def _wants_debug(line: str) -> bool:
+    """Return True for `%flux_status --debug`; raise InvalidRequest if a Space is named beside it."""
+    options, words = grammar.parse_around(line, grammar.STATUS_OPTIONS, "%flux_status")
+    if options.get("debug") and (words or len(options) > 1):
+        raise InvalidRequest("%flux_status --debug shows the jobs of every Space: leave the Space out")
+    return bool(options.get("debug"))
 
 
 def _space_named(line: str) -> str | None:

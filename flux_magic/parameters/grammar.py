@@ -243,7 +243,10 @@ PANEL_OPTIONS = tuple(
 )
 """The options of `%flux_panel`."""
 
-STATUS_OPTIONS = tuple(option for option in OPTIONS if option.name == "space")
+STATUS_OPTIONS = (
+    *(option for option in OPTIONS if option.name == "space"),
+    Option(("--debug",), "show each job under way and what it waits for; no Space is asked"),
+)
 """The options of `%flux_status`."""
 
 RECALL_OPTIONS = (Option(("--panel",), "open the control panel with it, in place of a cell"),)

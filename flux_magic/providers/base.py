@@ -6,18 +6,24 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import aclosing
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ..errors import InvalidRequest, TimedOut
 from ..types import SIZE_STEP, Event, ImageRequest, ImageResponse
+from .log import get_logger
 
 if TYPE_CHECKING:
     from ..parameters.addresses import Space
     from .http.connection import Connection
 
 T = TypeVar("T")
+_log = get_logger(__name__)
+
+_SILENCE = 10.0
+"""Seconds without an event after which the log says so, and again after as many."""
 
 Messages = Sequence[dict[str, Any]]
 """A conversation: each message has a `role` and a `content` (a string, or a list of parts with `text`)."""
@@ -306,20 +312,24 @@ def _text_of(content: object) -> str:
     return "\n".join(part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str))
 
 
-async def limited(events: AsyncGenerator[T, None], limits: Limits) -> AsyncGenerator[T, None]:
-    """`events`, within the limits on the whole and on the time without progress; raises TimedOut."""
+async def limited(
+    events: AsyncGenerator[T, None], limits: Limits, context: Context | None = None
+) -> AsyncGenerator[T, None]:
+    """`events`, within the limits on the whole and on the time without progress; raises TimedOut.
+
+    They are read in `context`, by default the caller's.
+    """
     now = asyncio.get_running_loop().time
     end = None if limits.total is None else now() + limits.total
+    context = context or copy_context()
     async with aclosing(events):
         while True:
             left = limits.progress if end is None else min(limits.progress, end - now())
-            coming = asyncio.ensure_future(anext(events))
+            coming = context.run(asyncio.ensure_future, anext(events))
             # If the reader has left, asyncio would complain that no one took its error.
             coming.add_done_callback(lambda done: done.cancelled() or done.exception())
             try:
-                # Not `wait_for`: before Python 3.12 it loses a cancellation that comes together with an event.
-                await asyncio.wait({coming}, timeout=left)
-                if not coming.done():
+                if not await _came_within(left, coming, context):
                     raise _out_of_time(limits, total=left < limits.progress)
                 event = coming.result()
             except StopAsyncIteration:
@@ -329,6 +339,21 @@ async def limited(events: AsyncGenerator[T, None], limits: Limits) -> AsyncGener
                     coming.cancel()
                     await asyncio.wait({coming})
             yield event
+
+
+async def _came_within(seconds: float, coming: asyncio.Future[Any], context: Context) -> bool:
+    """Return if an event came; a silence is logged while it lasts.
+
+    Not `wait_for`: before Python 3.12 it loses a cancellation that comes together with an event.
+    """
+    now = asyncio.get_running_loop().time
+    begin = now()
+    while True:
+        left = begin + seconds - now()
+        await asyncio.wait({coming}, timeout=min(left, _SILENCE))
+        if coming.done() or left <= _SILENCE:
+            return coming.done()
+        context.run(_log.info, "nothing happened for %.0f s", now() - begin)
 
 
 def _out_of_time(limits: Limits, *, total: bool) -> TimedOut:

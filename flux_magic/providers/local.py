@@ -18,8 +18,11 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import LocalSpaceError
+from .log import get_logger
 from .stand_in.space_environment import needed
 from .stand_in.space_folder import remove_dead
+
+_log = get_logger(__name__)
 
 APP = Path(__file__).with_name("stand_in") / "app.py"
 """The Gradio app; it runs alone."""
@@ -75,6 +78,7 @@ class LocalSpace:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
+        self._announced = 0
 
     @property
     def running(self) -> bool:
@@ -112,6 +116,9 @@ class LocalSpace:
         while time.monotonic() < end:
             dead = process.poll() is not None
             if ready := _READY.search(self._said()):
+                if self._announced != process.pid:
+                    self._announced = process.pid
+                    _log.info("the local Space is ready at %s", ready[1])
                 return ready[1]
             if dead:
                 raise LocalSpaceError(f"the local Space ended as it started{self._end_of_log()}")
@@ -123,6 +130,8 @@ class LocalSpace:
     def _ensure_process(self) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._process is None or self._process.poll() is not None:
+                if self._process is not None:
+                    _log.info("the local Space has ended with code %s, and is started again", self._process.returncode)
                 self._forget()
                 self._process = self._launch()
             return self._process
@@ -144,6 +153,7 @@ class LocalSpace:
         except OSError as exc:
             self._forget()
             raise LocalSpaceError(f"the local Space cannot be started: {exc.strerror}: {self._command[0]}") from exc
+        _log.info("the local Space is started: process %d", process.pid)
         self._tell_secret(process)
         return process
 
@@ -172,6 +182,7 @@ class LocalSpace:
         """End the process, if it runs."""
         with self._lock:
             if self._process is not None and self._process.poll() is None:
+                _log.info("the local Space is ended: process %d", self._process.pid)
                 self._process.terminate()
                 try:
                     self._process.wait(timeout=3)

@@ -15,7 +15,7 @@ import pytest
 
 from flux_magic import Client
 from flux_magic.client.runner import UNWIND
-from tests.support.hostile import PICTURE, Answer, hostile_beside
+from tests.support.hostile import PICTURE, Answer, hostile_beside, message, stream, told
 from tests.support.kernel import Kernel, running_kernel
 
 ipykernel = tuple(int(part) for part in version("ipykernel").split(".")[:2])
@@ -184,3 +184,41 @@ def test_an_interrupt_at_any_moment_ends_the_cell_at_once(kernel: Kernel, slow_s
     assert seconds[-1] < 5 * usual + UNWIND + 1
     assert kernel.ok("print(flux_magic.cancel_all())").stdout == "0\n"
     assert kernel.ok("%flux --size 256x256 a fox").shown("image/png")
+
+
+def test_the_log_appears_below_the_cell_at_work_and_only_if_asked_for(kernel: Kernel) -> None:
+    queued = message("estimation", rank=2, queue_size=12)
+    with hostile_beside(
+        post=[Answer(status=503), told({"event_id": "abc"})], queue=stream(queued, then="silence")
+    ) as at:
+        hanging = f"%flux --size 256x256 --fresh --space {at.address} a fox"
+        refused = kernel.run('%config FluxMagics.log_level = "LOUD"').stderr  # IPython lets the root logger print it
+        assert re.fullmatch(r".*log_level stays None: .* give any of \['DEBUG', 'INFO'\].*\n", refused)
+        cell = kernel.interrupted(hanging, lambda cell: any("in the queue" in str(one) for one in cell.updates))
+        assert cell.stderr == ""
+        kernel.ok('%config FluxMagics.log_level = "debug"')
+        cell = kernel.interrupted(hanging, lambda cell: "event message: Queued" in cell.stderr)
+        assert re.search(
+            r"^[\d:.]{12} INFO job \d+: cancelled after", cell.stderr + kernel.ok("1").stderr, re.MULTILINE
+        )
+        assert {line.split()[1] for line in cell.stderr.splitlines()} == {"DEBUG", "INFO"}
+        kernel.ok("%config FluxMagics.log_level = None")
+        cell = kernel.interrupted(hanging, lambda cell: any("in the queue" in str(one) for one in cell.updates))
+        assert cell.stderr == ""
+
+
+def test_a_job_that_hangs_shows_where_while_the_main_thread_is_free(kernel: Kernel) -> None:
+    with hostile_beside(queue=stream(message("estimation", rank=2), then="silence")) as at:
+        kernel.ok(
+            "import threading\nfrom flux_magic.client.debug import describe_jobs\n"
+            f"options = dict(seed=3, size='256x256', space={at.address!r}, fresh=True)\n"
+            "made = threading.Thread(target=lambda: flux_magic.generate('a cat', **options)); made.start()\n"
+            "while 'Queued' not in describe_jobs(): pass"
+        )
+        cell = kernel.ok("%flux_status --debug")
+        assert re.match(r"job \d+: 'a cat', seed 3, 256x256, 2 steps\n  Space +http://127", cell.stdout)
+        assert re.search(r"\n +aiohttp/streams.py:\d+ in _wait\n$", cell.stdout)
+        refused = kernel.run("%flux_status --debug local").traceback
+        assert refused == "UsageError: %flux_status --debug shows the jobs of every Space: leave the Space out"
+        kernel.ok("flux_magic.cancel_all(); made.join()")
+        assert kernel.ok("flux_magic.debug()").stdout == "no job is under way\n"

@@ -98,8 +98,8 @@ def _package() -> Iterator[tuple[str, object]]:
         thread = runner.background._thread
         yield "the runner's thread", thread and thread.is_alive() and "alive"
         yield "what the runner keeps", len(runner.background._kept)
-    if client := modules.get("flux_magic.client.client"):
-        yield "jobs under way", len(client._all_underway)
+    if underway := modules.get("flux_magic.client.underway"):
+        yield "jobs under way", len(underway.list_underway())
     if settings := modules.get("flux_magic.parameters.settings"):
         yield "settings._configured", settings._configured
     if errors := modules.get("flux_magic.errors"):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flux_magic.client import client
+from flux_magic.client import underway
 from flux_magic.client.client import Client
 from flux_magic.errors import (
     ConnectionFailed,
@@ -331,7 +331,7 @@ def test_all_of_them_can_be_stopped_from_elsewhere(painter: type[Painter]) -> No
     async def stop() -> None:
         task = asyncio.ensure_future(many())
         await asyncio.sleep(0.05)
-        assert client.cancel_all() == 4
+        assert underway.cancel_all() == 4
         with pytest.raises(Stopped):
             await task
 

@@ -12,6 +12,7 @@ from flux_magic.errors import (
     RateLimited,
     SpaceAsleep,
     SpaceError,
+    StreamLost,
     TokenRefused,
 )
 from flux_magic.providers.base import Limits
@@ -72,3 +73,18 @@ def test_a_broken_connection_is_tried_again_more_often_and_sooner() -> None:
     assert all(
         delay is not None and low <= delay <= low + 1 for delay, low in zip(delays, (1, 2, 4, 4, 4, 4), strict=False)
     )
+
+
+@pytest.mark.parametrize(
+    ("cause", "times", "wait"),
+    [pytest.param(ConnectionLost("no"), 3, 0, id="connection"), pytest.param(None, 2, 0.5, id="stream")],
+)
+def test_a_job_whose_stream_was_lost_is_submitted_again_with_all_its_tries(
+    cause: FluxError | None, times: int, wait: float
+) -> None:
+    patience, lost = Patience(Limits(retries=1, resubmissions=2, reconnections=3, backoff=0.5)), StreamLost("no")
+    lost.__cause__ = cause
+    for _ in range(times):
+        assert [patience.delay(RateLimited("no")) is None for _ in range(2)] == [False, True]
+        assert patience.delay(lost) == wait
+    assert patience.delay(lost) is None

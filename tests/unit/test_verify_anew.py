@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from flux_magic.client.client import cancel_all
+from flux_magic.client.underway import cancel_all
 from flux_magic.errors import ConnectionFailed, FluxError, InvalidRequest, QuotaExceeded, SpaceError, Stopped
 from flux_magic.images import codecs
 from flux_magic.parameters.settings import configure_by

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -236,9 +238,10 @@ def test_local_is_started_when_it_is_first_needed(shared: LocalSpace, space: str
 
 
 def test_a_private_space_answers_the_process_that_started_it_alone(
-    shared: LocalSpace, space: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    shared: LocalSpace, space: str, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """On a real Gradio, with a proxy set that nothing of this may reach; and killed, nothing of it is left."""
+    caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     made = run(image("local", steps=1, proxy="http://127.0.0.1:1"))
     assert made.digest == digest(space, steps=1)
@@ -280,6 +283,10 @@ def test_a_private_space_answers_the_process_that_started_it_alone(
     assert shared.pid != pid
     assert not left[0].exists()
     assert len(list(folder.iterdir())) == 1
+    told = [one.getMessage() for one in caplog.records if one.name == local.__name__]
+    found = re.findall(r"the local Space (is started: |is ready at|has ended with code -9, and is)", "\n".join(told))
+    assert [words.split()[1] for words in found] == ["started:", "ready", "ended", "started:", "ready"]
+    assert shared.secret not in caplog.text
     killed(shared)
     shared.close()
     assert list(folder.iterdir()) == []

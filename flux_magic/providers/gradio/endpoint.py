@@ -11,22 +11,23 @@ import math
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from ...errors import ConnectionFailed, FluxError, ProtocolError, SpaceNotFound, StreamLost, TimedOut
+from ...errors import FluxError, ProtocolError, SpaceNotFound, StreamLost, TimedOut
 from ..http.background import wait_a_moment
 from ..http.connection import Connection, TooLarge
-from ..http.response import BUSY, Answer, StatusError, check_login, http_error
-from ..http.sse import Decoder, ServerSentEvent
+from ..http.response import Answer, StatusError, check_login, http_error
+from ..http.sse import ServerSentEvent
+from ..log import get_logger
 from . import decoding, hub
 from .schema import Contract, contract_from, named
+
+_log = get_logger(__name__)
 
 _NO_ROUTE = {404, 405}
 _CANCEL = 3
 """Seconds for a Space to answer that a job is cancelled."""
-_PART = 4096
-"""Bytes of a stream that are read without a pause for other work on the loop."""
 _END = 0.05
 """Seconds for a stream to end after its last event, so that its connection can be used again."""
 
@@ -117,7 +118,8 @@ class Endpoint:
         """
         posting = self._connection.start(self._posted(contract, values))
         try:
-            return await asyncio.shield(posting)
+            await asyncio.wait({posting})
+            return posting.result()
         except asyncio.CancelledError:
             await wait_a_moment(self._connection.start(self._withdraw(posting)))
             raise
@@ -138,7 +140,9 @@ class Endpoint:
                 self._prefixes[self._base] = prefix
                 break
         if answer.status == 200 and not answer.is_page:
-            return RemoteJob(routes, decoding.event_id_from(answer.text), contract.function)
+            job = RemoteJob(routes, decoding.event_id_from(answer.text), contract.function)
+            _log.info("the Space took the job: its id is %s", job.event_id)
+            return job
         self._contracts.pop((self._base, self._name), None)  # it may have changed: it is asked anew
         if self._trouble is not None:
             raise self._trouble
@@ -146,17 +150,38 @@ class Endpoint:
             raise SpaceNotFound(f"there is no Gradio Space at {self._base}", "Check its name or address.")
         raise http_error(answer) if answer.status != 200 else ProtocolError("the Space answered a job with a page")
 
-    async def events(self, job: RemoteJob, *, progress: bool) -> AsyncGenerator[decoding.WireEvent, None]:
-        """The job's events, the last of which is Finished. Who stops reading before takes the job off the Space.
+    async def events(  # noqa: C901 - one generator in place of four: each event passes all of them
+        self, job: RemoteJob, *, progress: bool
+    ) -> AsyncGenerator[decoding.WireEvent, None]:
+        """Yield the job's events, the last of which is Finished. If the caller stops, the job is taken off the Space.
+
+        They are read from the queue stream, else from the simple route if the queue does not know the job or is silent.
 
         Raises StreamLost if the stream ends before the job does, or if the Space does not know the job.
         """
+        limits = self._connection.limits
+        simple = _Route(f"{job.routes}/call/{self._name}/{job.event_id}", decoding.call_event, is_last=True)
+        queue_url = f"{job.routes}/queue/data?session_hash={job.event_id}"
+        queue = _Route(queue_url, decoding.queue_event, limits.unheard)
         is_done = False
         try:
-            async with aclosing(self._both_routes(job, progress=progress)) as events:
-                async for event in events:
-                    is_done = isinstance(event, decoding.Finished)
-                    yield event
+            for route in [queue, simple] if progress else [simple]:
+                try:
+                    async with aclosing(self._connection.stream(route.url)) as coming:
+                        async for told in coming:
+                            if event := route.read(told):
+                                if is_done := isinstance(event, decoding.Finished):
+                                    await _read_to_the_end(coming)
+                                yield event
+                            if is_done:
+                                return
+                    raise StreamLost("the Space's stream ended before the image was done", "Run the cell again.")
+                except FluxError as error:
+                    if not route.may_be_passed_over(error):
+                        raise
+                    if route is simple:
+                        raise decoding.unknown() from error
+                    _log.info("the simple route is asked in place of the queue: %s", error.message)
         except (asyncio.CancelledError, GeneratorExit, TimedOut, StreamLost):
             if not is_done:
                 await wait_a_moment(self._connection.start(self._send_cancel(job)))
@@ -165,98 +190,58 @@ class Endpoint:
     async def _send_cancel(self, job: RemoteJob) -> None:
         """Free the Space for others. Whatever it answers, the job is of no more use to us."""
         if job.function is None:
+            _log.info("no cancel is sent: the Space did not tell its function's number")
             return
         payload = {"session_hash": job.event_id, "event_id": job.event_id, "fn_index": job.function}
-        with suppress(FluxError, asyncio.TimeoutError):
-            await asyncio.wait_for(self._connection.post_json(f"{job.routes}/cancel", payload), _CANCEL)
-
-    async def _both_routes(self, job: RemoteJob, *, progress: bool) -> AsyncGenerator[decoding.WireEvent, None]:
-        """From the queue stream, else (where that knows nothing of the job, or stays silent) from the simple route."""
-        if progress:
-            heard = False
-            try:
-                url = f"{job.routes}/queue/data?session_hash={job.event_id}"
-                async with aclosing(self._read(url, decoding.queue_event, self._connection.limits.unheard)) as events:
-                    async for event in events:
-                        heard = True
-                        yield event
-                return
-            except decoding.JobUnknown:
-                pass
-            except TimedOut:
-                if heard:
-                    raise
-            except StatusError as error:
-                if error.status not in _NO_ROUTE:
-                    raise
-        async with aclosing(self._simple_route(job)) as events:
-            async for event in events:
-                yield event
-
-    async def _simple_route(self, job: RemoteJob) -> AsyncGenerator[decoding.WireEvent, None]:
+        _log.info("cancel sent for the job %s", job.event_id)
         try:
-            async with aclosing(
-                self._read(f"{job.routes}/call/{self._name}/{job.event_id}", decoding.call_event)
-            ) as events:
-                async for event in events:
-                    yield event
-        except StatusError as error:
-            if error.status not in _NO_ROUTE:
-                raise
-            raise decoding.unknown() from error
-
-    async def _read(
-        self,
-        url: str,
-        decode: Callable[[ServerSentEvent], decoding.WireEvent | None],
-        unheard: float = math.inf,
-    ) -> AsyncGenerator[decoding.WireEvent, None]:
-        """The decoded events of one stream, up to Finished; raises StreamLost after `unheard` seconds of heartbeats."""
-        begin = time.monotonic()
-        async with aclosing(self._server_sent(url)) as events:
-            async for event in events:
-                decoded = decode(event)
-                if decoded is not None:
-                    unheard = math.inf
-                elif time.monotonic() - begin > unheard:
-                    raise StreamLost(f"the Space told nothing of the job for {unheard:g} s", "Run the cell again.")
-                if isinstance(decoded, decoding.Finished):
-                    await _read_to_the_end(events)
-                if decoded is not None:
-                    yield decoded
-                if isinstance(decoded, decoding.Finished):
-                    return
-        raise StreamLost("the Space's stream ended before the image was done", "Run the cell again.")
-
-    async def _server_sent(self, url: str) -> AsyncGenerator[ServerSentEvent, None]:
-        decoder, limits, number, size, begin = Decoder(), self._connection.limits, 0, 0, 0
-        try:
-            async with aclosing(self._connection.stream(url)) as chunks:
-                async for part in _parted(chunks):
-                    size += len(part)
-                    for event in decoder.feed(part):
-                        number, begin = number + 1, size
-                        yield event
-                    if size - begin > limits.document:
-                        raise ProtocolError("the Space's stream has an event without end")
-                    if number > limits.events or size > limits.stream:
-                        raise ProtocolError("the Space's stream has no end")
-        except ConnectionFailed as error:
-            raise StreamLost(error.message, error.hint) from error
-        except StatusError as error:
-            if error.status not in BUSY:
-                raise
-            raise StreamLost(error.message, error.hint) from error
-        for event in decoder.finish():
-            yield event
+            answer = await asyncio.wait_for(self._connection.post_json(f"{job.routes}/cancel", payload), _CANCEL)
+        except (FluxError, asyncio.TimeoutError) as error:
+            _log.info("cancel not answered: %s", getattr(error, "message", f"nothing came within {_CANCEL} s"))
+        else:
+            _log.info("cancel answered with status %d", answer.status)
 
 
-async def _parted(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Yield the chunks of a stream in small parts; other work on the loop gets its turn between any two."""
-    async for chunk in chunks:
-        for place in range(0, len(chunk), _PART):
-            yield chunk[place : place + _PART]
-            await asyncio.sleep(0)
+@dataclass(slots=True)
+class _Route:
+    """A route to the events of a job, and if it was heard from.
+
+    Attributes:
+        url: its address.
+        decode: its decoder, which returns None for a heartbeat.
+        unheard: the seconds of heartbeats alone that are allowed.
+        is_last: True if no other route is left.
+    """
+
+    url: str
+    decode: Callable[[ServerSentEvent], decoding.WireEvent | None]
+    unheard: float = math.inf
+    is_last: bool = False
+    is_heard: bool = False
+    begin: float = field(default_factory=time.monotonic)
+
+    def read(self, told: ServerSentEvent) -> decoding.WireEvent | None:
+        """Return the event, None for a heartbeat; raise StreamLost if nothing but heartbeats came for too long."""
+        event = self.decode(told)
+        _log.debug("event %s: %s", told.name, _worded(event))
+        if event is None and not self.is_heard and time.monotonic() - self.begin > self.unheard:
+            raise StreamLost(f"the Space told nothing of the job for {self.unheard:g} s", "Run the cell again.")
+        self.is_heard = self.is_heard or event is not None
+        return event
+
+    def may_be_passed_over(self, error: FluxError) -> bool:
+        """Return True if this error says that there is no such route, or that another one may know more of the job."""
+        if isinstance(error, StatusError):
+            return error.status in _NO_ROUTE
+        is_silent = isinstance(error, decoding.JobUnknown) or (isinstance(error, TimedOut) and not self.is_heard)
+        return is_silent and not self.is_last
+
+
+def _worded(event: decoding.WireEvent | None) -> str:
+    """Return an event as the log shows it: the data of an image, which hold its address, are left out."""
+    if event is None:
+        return "nothing of the job"
+    return type(event).__name__ if isinstance(event, decoding.Finished | decoding.Partial) else repr(event)
 
 
 async def _read_to_the_end(events: AsyncGenerator[ServerSentEvent, None]) -> None:

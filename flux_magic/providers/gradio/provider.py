@@ -10,7 +10,6 @@ from contextlib import aclosing
 from typing import Any, ClassVar, Final
 
 from ...errors import (
-    ConnectionLost,
     FluxError,
     InvalidArgument,
     NotAnImage,
@@ -116,30 +115,9 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
         )
 
     async def stream(self, request: ImageRequest, *, progress: bool = True) -> AsyncGenerator[Event, None]:
-        model = self.get_model(request.model)
-        limits, lost_streams, lost_connections = self._connection.limits, 0, 0
+        model, patience = self.get_model(request.model), Patience(self._connection.limits)
         while True:
-            async with aclosing(self._once(request, model, progress=progress)) as events:
-                try:
-                    async for event in events:
-                        yield event
-                    return
-                except StreamLost as lost:
-                    is_line = isinstance(lost.__cause__, ConnectionLost)
-                    lost_connections, lost_streams = lost_connections + is_line, lost_streams + (not is_line)
-                    spent = lost_connections > limits.reconnections or lost_streams > limits.resubmissions
-                    # If we chose the seed, the same job gives the same image. If the Space chose it, it would not.
-                    if spent or request.randomize_seed:
-                        raise
-                    yield Waiting(f"asking again with the same seed: {lost.message}")
-                    if not is_line:
-                        await asyncio.sleep(limits.backoff)
-
-    async def _once(self, request: ImageRequest, model: str, *, progress: bool) -> AsyncGenerator[Event, None]:
-        """One job: submitted with patience, and its events."""
-        patience, job = Patience(self._connection.limits), None
-        sent: Mapping[str, object] = {}
-        while job is None:
+            job = None
             try:
                 contract = await self._space.contract()
                 values = self._values(contract, request)
@@ -148,16 +126,20 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
                 yield Waiting("sending the request")
                 job = await self._space.submit(contract, placed)
                 sent = self._others(dict(zip(names, placed, strict=True)))
+                async with aclosing(self._space.events(job, progress=progress)) as events:
+                    async for event in events:
+                        if told := _told(event, job.routes, request, model, sent):
+                            yield told
+                return
             except FluxError as error:
+                # If we chose the seed, the same job gives the same image. If the Space chose it, it would not.
+                if job is not None and (request.randomize_seed or not isinstance(error, StreamLost)):
+                    raise
                 delay = patience.delay(error)
                 if delay is None:
                     raise
                 yield Waiting(_why(error, delay))
                 await asyncio.sleep(delay)
-        async with aclosing(self._space.events(job, progress=progress)) as events:
-            async for event in events:
-                if told := _told(event, job.routes, request, model, sent):
-                    yield told
 
     def _values(self, contract: Contract, request: ImageRequest) -> dict[str, object]:
         values = self.inputs(request)
@@ -347,6 +329,8 @@ def _told(
 def _why(error: FluxError, delay: float) -> str:
     if isinstance(error, SpaceAsleep):
         return "waking the Space"
+    if isinstance(error, StreamLost):
+        return f"asking again with the same seed: {error.message}"
     return f"trying again in {delay:.0f} s: {error.message}"
 
 

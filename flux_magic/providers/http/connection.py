@@ -6,6 +6,7 @@ import asyncio
 import base64
 import os
 import re
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -17,19 +18,31 @@ import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from ...errors import ConnectionFailed, ConnectionLost, FluxError, InvalidRequest, NotInStore, ProtocolError, TimedOut
+from ...errors import (
+    ConnectionFailed,
+    ConnectionLost,
+    FluxError,
+    InvalidRequest,
+    NotInStore,
+    ProtocolError,
+    StreamLost,
+    TimedOut,
+)
 from ...parameters.settings import why_unasked
 from ..base import Limits
+from ..log import get_logger
 from . import background
 from .cookies import HostCookies
 from .guard import Guard, GuardedConnector, GuardedResolver, guarding
-from .hosts import is_loopback, is_meant_for, is_private, shown_host
-from .response import ERROR_READ, Answer, http_error, seconds_to_wait
+from .hosts import is_loopback, is_meant_for, is_private, shown_address, shown_host
+from .response import BUSY, ERROR_READ, Answer, StatusError, http_error, seconds_to_wait
+from .sse import Decoder, ServerSentEvent
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection as AiohttpConnection
 
 T = TypeVar("T")
+_log = get_logger(__name__)
 
 Session: TypeAlias = "aiohttp.ClientSession"
 """An HTTP session; the rooms above hold it without knowing the library."""
@@ -39,6 +52,8 @@ KEEP_ALIVE = 4.0
 
 _REDIRECTED = {301, 302, 303, 307, 308}
 _REDIRECTS = 6
+_PART = 4096
+"""Bytes of a stream that are read without a pause for other work on the loop."""
 
 _ONLINE = "Check the address and your connection; behind a proxy give --proxy."
 _LOCAL = "Without a network, --space local draws stand-in images on this machine."
@@ -149,7 +164,12 @@ class Connection:
                 sent = self._session.request(
                     method, URL(url, encoded=True), **{**options, **proxied, "headers": headers}
                 )
+                proxy_words = f" through the proxy {shown_host(str(proxied['proxy']))}" if proxied else ""
+                _log.debug("%s %s%s", method, shown_address(url), proxy_words)
+                begin = time.monotonic()
                 async with sent as response:
+                    took = time.monotonic() - begin
+                    _log.debug("status %d after %.2f s: %s %s", response.status, took, method, shown_address(url))
                     if response.status == 407:
                         raise ConnectionFailed("the proxy refused: HTTP status 407", self._check_proxy(url))
                     target = response.headers.get("Location") if response.status in _REDIRECTED else None
@@ -157,6 +177,7 @@ class Connection:
                         yield response
                         return
             target = _joined(url, target)
+            _log.debug("redirected from %s to %s", shown_host(url), shown_address(target))
             if self._guard:
                 self._guard.follow(url, target)
             url = target
@@ -229,13 +250,35 @@ class Connection:
             challenge=response.headers.get("WWW-Authenticate", ""),
         )
 
-    async def stream(self, url: str) -> AsyncGenerator[bytes, None]:
-        """The chunks of an open-ended body; raises ProtocolError where the status is not 200."""
-        async with self.request("GET", url, headers={"Accept": "text/event-stream"}) as response:
-            if response.status != 200:
-                raise http_error(await self._answer(response))
-            async for chunk in response.content.iter_any():
-                yield chunk
+    async def stream(self, url: str) -> AsyncGenerator[ServerSentEvent, None]:
+        """Yield the server-sent events at `url`, within the limits on their size and number.
+
+        Raises StreamLost if the connection fails or the server is busy, else an error of the HTTP status if it is not
+        200, and ProtocolError for a stream or an event without end.
+        """
+        decoder, limits, number, size, begin = Decoder(), self.limits, 0, 0, 0
+        try:
+            async with self.request("GET", url, headers={"Accept": "text/event-stream"}) as response:
+                if response.status != 200:
+                    raise http_error(await self._answer(response))
+                async for chunk in response.content.iter_any():
+                    for place in range(0, len(chunk), _PART):
+                        events = decoder.feed(part := chunk[place : place + _PART])
+                        size += len(part)
+                        for event in events:
+                            yield event
+                        number, begin = number + len(events), size if events else begin
+                        if size - begin > limits.document:
+                            raise ProtocolError("the Space's stream has an event without end")
+                        if number > limits.events or size > limits.stream:
+                            raise ProtocolError("the Space's stream has no end")
+                        await asyncio.sleep(0)  # other work on the loop has its turn
+        except (ConnectionFailed, StatusError) as error:
+            if isinstance(error, StatusError) and error.status not in BUSY:
+                raise
+            raise StreamLost(error.message, error.hint) from error
+        for event in decoder.finish():
+            yield event
 
     async def get_bytes(self, url: str, most: int | None = None) -> bytes:
         """The body at `url`, or its first `most` bytes; asked once more as `post_json` is."""
@@ -353,6 +396,7 @@ async def _twice(send: Callable[[], Awaitable[T]]) -> T:
     except ConnectionLost as lost:
         if not isinstance(lost.__cause__, ConnectionResetError):
             raise
+        _log.info("sent once more: %s", lost.message)
     return await send()
 
 

@@ -77,6 +77,16 @@ def shown_host(url: str) -> str:
         return "an unreadable one"
 
 
+def shown_address(url: str) -> str:
+    """Return an address as the log shows it: without a password, and without its query, which may hold a key."""
+    host = shown_host(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return host
+    return f"{parts.scheme[:10]}://{host}{parts.path[:200]}{'?…' if parts.query else ''}"
+
+
 def is_meant_for(url: str, base: str) -> bool:
     """Return if the token of the server at `base` may go with a request to `url`.
 
