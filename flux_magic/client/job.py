@@ -74,7 +74,7 @@ class Job:
     limits: Limits
 
     async def events(self) -> AsyncGenerator[ClientEvent, None]:
-        """Yield what happens on the way; the last is the Generation. Raises as `Client.generate` does."""
+        """Yield what happens on the way; the last is the Generation. Raises as `AsyncClient.generate` does."""
         target, replay = self.target, Replay(self.request, self.target)
         if found := await replay.find_or_raise():
             yield found
@@ -171,6 +171,8 @@ class Job:
             requested_height=request.height,
             files=tuple(file.record for file in files),
             circumstances=circumstances,
+            parameters=request.sent_parameters,
+            requested_parameters=request.parameters,
             sent={} if description.stand_in is not None else sanitize(response.sent),
         )
 

@@ -75,6 +75,7 @@ class Replay:
                 steps=request.steps,
                 width=request.sent_width,
                 height=request.sent_height,
+                parameters=request.sent_parameters,
             )
             stored = await asyncio.to_thread(store.find, key)
             what = f"the image is in the store: {stored.path.name}" if stored else "no image in the store"
@@ -96,6 +97,7 @@ class Replay:
             requested_seed=request.seed,
             requested_width=request.width,
             requested_height=request.height,
+            requested_parameters=request.parameters,
         )
         made = build_generation(request, self.target.settings, record, stored_files(stored), replayed=True)
         return note_also(made, *self.skipped)

@@ -116,6 +116,11 @@ def cancel_all() -> int:
     """End every job of this process, from any thread; each raises Stopped where it is waited for.
 
     Returns how many there were.
+
+    Example::
+
+        >>> flux_magic.cancel_all()
+        0
     """
     jobs = list_underway()
     for job in jobs:

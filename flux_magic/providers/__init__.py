@@ -30,10 +30,15 @@ def get_provider(model: str = "") -> type[Provider]:
     return found
 
 
+def list_providers() -> list[type[Provider]]:
+    """Return all providers, those of other packages too."""
+    _load_plugins()
+    return [*PROVIDERS, *_registered]
+
+
 def model_names() -> list[str]:
     """Return every name that `get_provider` takes."""
-    _load_plugins()
-    return [name for provider in (*PROVIDERS, *_registered) for name in provider.names()]
+    return [name for provider in list_providers() for name in provider.names()]
 
 
 def register_provider(provider: type[Provider]) -> type[Provider]:
@@ -84,6 +89,7 @@ __all__ = [
     "BlackForestLabs_Flux1Schnell",
     "GradioProvider",
     "get_provider",
+    "list_providers",
     "model_names",
     "register_provider",
     "unregister_provider",

@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ..errors import InvalidRequest, TimedOut
-from ..types import SIZE_STEP, Event, ImageRequest, ImageResponse
+from ..parameters.table import SIZE_STEP
+from ..types import Event, ImageRequest, ImageResponse
 from .log import get_logger
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from unittest import mock
 import pytest
 
 from flux_magic import providers
-from flux_magic.client import blocking, target
-from flux_magic.client.client import Client
+from flux_magic.client import target
+from flux_magic.client.async_client import AsyncClient
+from flux_magic.client.client import generate
 from flux_magic.client.doctor import examine
 from flux_magic.errors import FluxError, InvalidArgument, InvalidRequest
 from flux_magic.jupyter import cell
@@ -80,7 +81,7 @@ def engine() -> Iterator[type[Engine]]:
 
 
 def made(**options: Any) -> Generation:
-    result = blocking.generate("a fox", **{"model": "engine", "seed": 7, "width": 128, "height": 96, **options})
+    result = generate("a fox", **{"model": "engine", "seed": 7, "width": 128, "height": 96, **options})
     assert isinstance(result, Generation)
     return result
 
@@ -250,6 +251,6 @@ def test_a_request_resolves_its_target_once(monkeypatch: pytest.MonkeyPatch, spa
         mock.patch.object(Space, "parse", wraps=Space.parse) as parse,
         mock.patch.object(target, "get_provider", wraps=providers.get_provider) as get_provider,
     ):
-        image = asyncio.run(Client().make(ImageRequest("a fox", seed=1), asked))
+        image = asyncio.run(AsyncClient().make(ImageRequest("a fox", seed=1), asked))
     assert image.record.provider == ("Scripted" if space is None else "Gradio Space")
     assert (parse.call_count, get_provider.call_count, len(provider.made)) == (parsed, 1, 1)

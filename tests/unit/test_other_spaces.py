@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from flux_magic import providers
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.images import metadata
 from flux_magic.parameters import settings
 from flux_magic.providers.gradio import hub
@@ -51,7 +51,7 @@ def provider(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Scripted]:
 
 
 def made(space: str | None = "a/b", **options: Any) -> Generation:
-    result = asyncio.run(Client(space=space).generate("a fox", seed=1, **options))
+    result = asyncio.run(AsyncClient(space=space).generate("a fox", seed=1, **options))
     assert isinstance(result, Generation)
     return result
 

@@ -466,14 +466,14 @@ def test_a_space_that_ends_well_without_an_image_is_a_line(provider: type[Script
 
 
 def test_a_stream_without_a_generation_is_an_error(provider: type[Scripted], monkeypatch: pytest.MonkeyPatch) -> None:
-    from flux_magic.client.client import Client
+    from flux_magic.client.async_client import AsyncClient
 
     async def nothing(*_arguments: Any) -> AsyncGenerator[Event, None]:
         events: list[Event] = []
         for event in events:
             yield event
 
-    monkeypatch.setattr(Client, "stream", nothing)
+    monkeypatch.setattr(AsyncClient, "stream", nothing)
     assert of_output().why == "the Space finished, but sent no image"
     assert requests(provider) == []
 

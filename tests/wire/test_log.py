@@ -17,7 +17,7 @@ import pytest
 
 import flux_magic
 from flux_magic.client import debug, runner, underway
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.errors import FluxError, Stopped
 from flux_magic.providers import base
 from flux_magic.providers.http.connection import Connection, open_session
@@ -154,8 +154,8 @@ def test_a_job_that_hangs_shows_where(monkeypatch: pytest.MonkeyPatch, capsys: p
 
     async def work() -> list[str]:
         async with hostile(queue=stream(QUEUED, then="silence")) as server:
-            options = {"space": server.address, "store": False, "width": 256, "height": 256}
-            events = Client(**options).stream(flux_magic.ImageRequest(f"a {'very ' * 40}red\nfox", seed=7))
+            client = AsyncClient(space=server.address, store=False, width=256, height=256)
+            events = client.stream(flux_magic.ImageRequest(f"a {'very ' * 40}red\nfox", seed=7))
             async with aclosing(events):
                 while not isinstance(await anext(events), Queued):
                     pass
@@ -172,11 +172,11 @@ def test_a_job_that_hangs_shows_where(monkeypatch: pytest.MonkeyPatch, capsys: p
 
     here, elsewhere, blocked = run(work())
     for told_of in (here, elsewhere, blocked):
-        assert re.match(r"job \d+: 'a very very .{40,60}…', seed 7, 768x768, 2 steps\n  Space +http://127", told_of)
+        assert re.match(r"job \d+: 'a very very .{40,60}…', seed 7, 256x256, 2 steps\n  Space +http://127", told_of)
         assert re.search(r"\n  last event +Queued, 3rd of 12 in the queue; \d+\.\d s ago\n", told_of)
     for told_of in (here, elsewhere):
         assert re.search(
-            r"flux_magic/client/client.py:\d+ in stream\n(.*\n)+.*aiohttp/streams.py:\d+ in _wait$", told_of
+            r"flux_magic/client/async_client.py:\d+ in stream\n(.*\n)+.*aiohttp/streams.py:\d+ in _wait$", told_of
         )
     assert re.search(r"loop is blocked.*\n(.*\n)+.*test_log.py:\d+ in work\n(.*\n)*.*in join\n", blocked)
     flux_magic.debug()
