@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 from weakref import WeakKeyDictionary
 
-from ..errors import EmptyResult, FluxError, InvalidRequest, Stopped, is_hopeless, shown
+from ..errors import EmptyResult, FluxError, InvalidArgument, InvalidRequest, Stopped, is_hopeless, shown
 from ..parameters.calls import checked_class, takes
 from ..parameters.settings import Settings, check_folders, resolve
 from ..parameters.table import Parameter
@@ -140,10 +140,14 @@ class AsyncClient:
     @takes(AsyncCallOptions)
     def submit(self, prompt: str, *, count: int = 1, **options: Any) -> AsyncSubmission[Any]:
         """Start a job on the running loop, and return its handle; as `Client.submit`."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise InvalidArgument("no event loop runs here: call submit in a coroutine, or use Client") from None
         latest = Latest(options.pop("on_event", None), can_await=True)
         settings = self.resolved(options)
         job = self.make_all(plan(prompt, settings, count), settings, latest)
-        return AsyncSubmission(asyncio.get_running_loop().create_task(job), latest)
+        return AsyncSubmission(loop.create_task(job), latest)
 
     async def make_all(
         self, requests: Sequence[ImageRequest], settings: Settings, on_event: AsyncOnEvent | None = None

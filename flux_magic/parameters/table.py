@@ -172,7 +172,7 @@ All others are carried by the mapping `parameters`.
 """
 
 _SIDE: Final[dict[str, Any]] = {
-    "help": "pixels",
+    "help": "pixels (default 768)",
     "least": SIZE_STEP,
     "default": 768,
     "multiple_of": SIZE_STEP,

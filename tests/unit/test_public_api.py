@@ -346,6 +346,8 @@ def test_an_async_handle_is_awaited_or_cancelled(painter: type[Painter]) -> None
 
     asyncio.run(main())
     assert not underway.list_underway()
+    with pytest.raises(InvalidArgument, match="no event loop runs here: call submit in a coroutine, or use Client"):
+        AsyncClient().submit("a fox")
 
 
 # Recall, verify and the rest, by both clients

@@ -118,6 +118,7 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
 
     async def stream(self, request: ImageRequest, *, progress: bool = True) -> AsyncGenerator[Event, None]:
         model, patience = self.get_model(request.model), Patience(self._connection.limits)
+        self.inputs(request)  # what it does not take is refused before anything is sent
         while True:
             job = None
             try:
