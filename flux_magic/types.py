@@ -163,6 +163,7 @@ class ImageResponse:
         alt: the prompt, as alternative text.
         seed: the seed that the Space reports as used, or None where it reports none.
         options: what was asked for: model, width, height, steps.
+        sent: the values that were sent besides and a record has no other field for, by the provider's own names.
 
     `str()` gives Markdown, and a notebook shows it as such.
     """
@@ -171,6 +172,7 @@ class ImageResponse:
     alt: str
     seed: int | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    sent: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     def __str__(self) -> str:
         alt = re.sub(r"([\\`*_{}\[\]<>()#|!$~&])", r"\\\1", printable(self.alt))

@@ -18,7 +18,6 @@ from ..parameters.settings import Settings, check_folders, resolve
 from ..parameters.table import Parameter
 from ..providers import get_provider, local
 from ..providers.base import Limits, limited
-from ..providers.gradio import hub
 from ..providers.http.connection import Session, open_session
 from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations
@@ -38,7 +37,7 @@ from .options import (
     merge_sides,
 )
 from .submission import AsyncSubmission, Latest
-from .target import address_of, connection_for, hub_connection, is_local, space_of, why_unasked
+from .target import resolve_target
 from .underway import underway
 
 if TYPE_CHECKING:
@@ -183,12 +182,12 @@ class AsyncClient:
         settings = settings or self.resolved({})
         request = complete(request, settings)
         check_folders(settings)
-        limits = Limits(total=settings.timeout)
-        if is_local(settings):
+        limits, target = Limits(total=settings.timeout), resolve_target(settings, request.model)
+        if target.is_local:
             limits = replace(limits, retries=0, resubmissions=0, reconnections=0)  # if it died, it is started again
-        with underway(request, settings) as job:
+        with underway(request, target.name) as job:
             async with self._session() as session:
-                coming = Job(request, settings, session, limits).events()
+                coming = Job(request, target, session, limits).events()
                 async with aclosing(limited(coming, limits, job.context)) as events:
                     async for event in events:
                         job.see(event)
@@ -326,30 +325,23 @@ class AsyncClient:
 
         Raises InvalidRequest, ConnectionFailed, TimedOut or ResponseError.
         """
-        kind = get_provider(settings.model)
-        if why_unasked(kind, settings) or (is_local(settings) and not local.shared.running):
+        target = resolve_target(settings, settings.model)
+        if target.unasked or (target.is_local and not local.shared.running):
             return None
-        url = await address_of(settings)
         async with self._session() as session:
-            return await kind(connection_for(kind, url, settings, session), url).bounds()
+            provider = await target.connect(session)
+            return (await provider.describe(settings.model)).ranges
 
     async def quota(self, settings: Settings) -> str:
         """The GPU time that is left for the token, in words.
 
         Empty where there is no token, the Space is none of the Hub's, or the Hub does not tell it within some seconds.
         """
-        provider = get_provider(settings.model)
-        space = space_of(provider, settings)
-        if why_unasked(provider, settings) or not space.hub_id:
+        target = resolve_target(settings, settings.model)
+        if target.unasked or target.is_local:
             return ""
         async with self._session() as session:
-            connection = hub_connection(provider, settings, session)
-            if not connection.has_token:
-                return ""
-            try:
-                return await asyncio.wait_for(hub.quota(connection), hub.HUB_TIMEOUT)
-            except asyncio.TimeoutError:
-                return ""
+            return await (await target.connect(session)).quota()
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[Session]:

@@ -8,20 +8,18 @@ import platform
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ..errors import FluxError, cleaned
 from ..parameters import tokens
 from ..parameters.settings import Settings, shared_folders, store_folder
-from ..providers import get_provider, local
-from ..providers.base import AsyncGeneratorProvider
-from ..providers.gradio import hub
-from ..providers.gradio.schema import Contract, Parameter
+from ..providers import local
+from ..providers.base import Input, ModelDescription
 from ..providers.http.connection import open_session
 from ..records import store
-from .target import connection_for, hub_connection, space_of, token_for, why_unasked
+from .target import Target, resolve_target
 
 DOCTOR_TIMEOUT = 60
 """Seconds for a Space to tell what it takes."""
@@ -53,11 +51,13 @@ async def examine(settings: Settings) -> Diagnosis:
     rows = {"Python": f"{platform.python_version()} on {platform.system()}"}
     rows |= {package: _version(package) for package in PACKAGES}
     rows |= await asyncio.to_thread(_stores, settings)
+    is_told = False
     try:
-        rows |= await _space(settings)
+        found, is_told = await _describe_target(settings)
+        rows |= found
     except FluxError as error:
         rows["Space"] = f"{settings.space or settings.model}: {type(error).__name__}: {error}"
-    return Diagnosis(rows, healthy=rows.get("Gradio", _UNTOLD) != _UNTOLD)
+    return Diagnosis(rows, healthy=is_told)
 
 
 def _stores(settings: Settings) -> dict[str, str]:
@@ -102,54 +102,51 @@ def _version(package: str) -> str:
         return f"not installed: {local.INSTALL}" if package == "gradio" else "not installed"
 
 
-async def _space(settings: Settings) -> dict[str, str]:
-    provider = get_provider(settings.model)
-    if why := why_unasked(provider, settings):
-        return {"Space": f"not asked: {why}"}
-    space = space_of(provider, settings)
-    url = await local.shared.address() if space.url is None else space.url
-    rows = {"Space": space.identity, "address": url}
-    rows["token"] = _describe_token(provider, url, settings)
+async def _describe_target(settings: Settings) -> tuple[dict[str, str], bool]:
+    """Return what is known of the provider and its Space, and if it described its model."""
+    target = resolve_target(settings, settings.model)
+    if target.unasked:
+        return {"Space": f"not asked: {target.unasked}"}, False
+    space, description = await target.locate(), None
+    rows = {"provider": target.provider.label}
+    if target.space is not None and space is not None:
+        rows = {"Space": target.identity, "address": space.url or "", "token": _describe_token(target)}
     async with open_session() as session:
-        connection = connection_for(provider, url, settings, session)
+        provider = await target.connect(session, space=space)
         begin = time.monotonic()
         try:
-            contract = await asyncio.wait_for(provider(connection, url).contract(), DOCTOR_TIMEOUT)
-            other = "" if contract.version else ", but not as a Space of Gradio's"
+            description = await asyncio.wait_for(provider.describe(settings.model), DOCTOR_TIMEOUT)
+            other = "" if description.is_told else f", but not as a Space of {description.engine}'s"
             rows["answers"] = f"in {time.monotonic() - begin:.2f} s{other}"
-            rows |= _facts(contract)
+            rows |= _facts(description)
         except FluxError as error:
             rows["answers"] = f"no: {type(error).__name__}: {error}"
         except asyncio.TimeoutError:
             rows["answers"] = f"no: nothing whole within {DOCTOR_TIMEOUT} s"
-        if space.hub_id:
-            rows["stage"] = await hub.stage(connection, space.hub_id) or "not known: the Hub does not answer"
-        to_the_hub = hub_connection(provider, settings, session)
-        if to_the_hub.has_token and (left := await hub.quota(to_the_hub)):
-            rows["quota"] = left
-    return rows
+        rows |= await provider.status()
+    return rows, description is not None and description.is_told
 
 
-def _describe_token(provider: type[AsyncGeneratorProvider], url: str, settings: Settings) -> str:
-    """Return where the token is from that goes to the Space at `url`, or why none goes."""
+def _describe_token(target: Target) -> str:
+    """Return where the token is from that goes to the Space, or why none goes."""
     try:
-        if token := token_for(provider, url, settings):
+        if token := target.find_token():
             return token.source if token.source == "given" else f"of {token.source}"
-        if other := token_for(provider, None, settings):
+        if other := resolve_target(replace(target.settings, space=None), target.settings.model).find_token():
             return f"none for this Space: that of {other.source} is for the model's own"
     except FluxError as error:
         return f"none: {error}"
     return f"none: {trouble}" if (trouble := tokens.stored_trouble()) else "none"
 
 
-def _facts(contract: Contract) -> dict[str, str]:
+def _facts(description: ModelDescription) -> dict[str, str]:
+    engine = {description.engine: description.version or _UNTOLD} if description.engine else {}
     return {
-        "Gradio": contract.version or _UNTOLD,
-        "title": contract.title or "none",
-        "takes": ", ".join(_parameter(parameter) for parameter in contract.parameters) or "not told",
+        **engine,
+        "title": description.title or "none",
+        "takes": ", ".join(_describe_input(one) for one in description.inputs) or _UNTOLD,
     }
 
 
-def _parameter(parameter: Parameter) -> str:
-    bounds = "" if parameter.least is None else f" ({parameter.least:.10g} to {parameter.most:.10g})"
-    return f"{parameter.name}{bounds}"
+def _describe_input(one: Input) -> str:
+    return one.name if one.least is None else f"{one.name} ({one.least:.10g} to {one.most:.10g})"

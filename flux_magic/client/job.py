@@ -1,31 +1,27 @@
-"""One request on its way: replayed from the store, or asked of a Space, fetched, recorded and kept."""
+"""One request on its way: replayed from the store, or made by a provider, fetched, recorded and kept."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from ..errors import ConnectionFailed, EmptyResult, FluxError, NotInStore, ProtocolError, StoreError
+from ..errors import ConnectionFailed, EmptyResult, ProtocolError, StoreError
 from ..images import codecs
-from ..parameters.addresses import Space
-from ..parameters.settings import Settings, shared_folders
-from ..providers import get_provider, local
-from ..providers.base import AsyncGeneratorProvider, Limits
-from ..providers.gradio import hub
-from ..providers.http.connection import Connection, Session
-from ..providers.http.hosts import is_loopback
+from ..providers import local
+from ..providers.base import Limits, ModelDescription, Provider
+from ..providers.http.connection import Session
 from ..providers.log import get_logger
 from ..records import in_hand
-from ..records.record import our_version, replay_key
+from ..records.record import our_version
 from ..records.sent import sanitize
-from ..records.store import SLOW, UNKEPT, Store, Stored, store_of
-from ..results.generation import ClientEvent, Generation, ImageFile, stored_files
+from ..records.store import SLOW, UNKEPT, Store, store_of
+from ..results.generation import ClientEvent, Generation, ImageFile
 from ..types import (
     ANY_SPACE,
     STAND_IN,
@@ -38,16 +34,15 @@ from ..types import (
     Running,
     Waiting,
 )
-from .target import address_of, connection_for, identity_of, is_local, why_unasked
+from .replay import Replay, build_generation, note_also
+from .target import Target
 
 _log = get_logger(__name__)
-
-__all__ = ["ClientEvent", "Job", "connection_for"]  # the others' homes are generation and destination
 
 
 @dataclass(slots=True)
 class _Clock:
-    """When a job was sent, and how long it stood in the queue."""
+    """The times of a job: when it was sent, and how long it waited in the queue."""
 
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     begin: float = field(default_factory=time.monotonic)
@@ -55,13 +50,16 @@ class _Clock:
     queued: float | None = None
 
     def see(self, event: ClientEvent | ImageResponse) -> None:
+        """Take in an event as it comes; load what the image needs while the Space is at work."""
+        if isinstance(event, Queued | Running) and not _load.cache_info().currsize:
+            asyncio.get_running_loop().run_in_executor(None, _load)
         if isinstance(event, Queued) and self.queued_at is None:
             self.queued_at = time.monotonic()
         elif isinstance(event, Running) and self.queued is None and self.queued_at is not None:
             self.queued = round(time.monotonic() - self.queued_at, 3)
 
-    def told(self) -> Circumstances:
-        """What it shows when the last byte has come."""
+    def read(self) -> Circumstances:
+        """Return the times when the last byte has come."""
         seconds = round(time.monotonic() - self.begin, 3)
         return Circumstances(started=self.started.isoformat(timespec="seconds"), seconds=seconds, queued=self.queued)
 
@@ -71,114 +69,92 @@ class Job:
     """One request, and what becomes of it."""
 
     request: ImageRequest
-    settings: Settings
+    target: Target
     session: Session
     limits: Limits
-    skipped: list[str] = field(default_factory=list)
-    """What was found in the store in place of the image, and is damaged: a line each."""
 
     async def events(self) -> AsyncGenerator[ClientEvent, None]:
-        """What happens on the way; the last is the Generation. Raises as `AsyncClient.generate` does."""
-        if replayed := await self._replayed():
-            yield replayed
+        """Yield what happens on the way; the last is the Generation. Raises as `AsyncClient.generate` does."""
+        target, replay = self.target, Replay(self.request, self.target)
+        if found := await replay.find_or_raise():
+            yield found
             return
-        if self._unasked:
-            raise self._not_in_store()
-        asked = self._asked_of_local() if is_local(self.settings) else self._asked(await address_of(self.settings))
-        async with aclosing(asked) as events:
-            async for event in events:
-                yield event
-
-    async def _asked_of_local(self) -> AsyncGenerator[ClientEvent, None]:
-        for last_try in (False, True):
-            if last_try:
-                _log.info("the local Space has died: the job is submitted to a new one")
-            if not local.shared.running:
+        for is_last in (False, True) if target.is_local else (True,):
+            if target.is_local and not local.shared.running:
                 yield Waiting("starting the local Space")
             try:
-                async with aclosing(self._asked(await address_of(self.settings))) as events:
+                provider = await target.connect(self.session, self.limits)
+                if found := await replay.find_of_stand_in(provider):
+                    yield found
+                    return
+                clock, response = _Clock(), None
+                async with aclosing(provider.stream(self.request)) as events:
                     async for event in events:
-                        yield event
+                        clock.see(event)
+                        if isinstance(event, ImageResponse):
+                            response = event
+                        else:
+                            yield event
+                if response is None:
+                    raise EmptyResult("the Space finished, but sent no image")
+                made = await self._receive(provider, response, clock, replay.skipped)
+                yield await self._keep(made)
                 return
             except (ConnectionFailed, ProtocolError):
-                # The seed is ours: if the Space died, the same job on a new one makes the same image.
-                if last_try or not await local.shared.ended():
+                # The seed is ours: if the local Space died, the same job on a new one makes the same image.
+                if is_last or not await local.shared.ended():
                     raise
+                _log.info("the local Space has died: the job is submitted to a new one")
 
-    async def _asked(self, url: str | None) -> AsyncGenerator[ClientEvent, None]:
-        kind = get_provider(self.request.model)
-        provider = kind(connection_for(kind, url, self.settings, self.session, self.limits), url)
-        if replayed := await self._replayed_of(provider):
-            yield replayed
-            return
-        clock, response, ready = _Clock(), None, bool(_load.cache_info().currsize)
-        async with aclosing(provider.stream(self.request)) as events:
-            async for event in events:
-                clock.see(event)
-                if not ready and isinstance(event, Queued | Running):
-                    asyncio.get_running_loop().run_in_executor(None, _load)  # while the Space is at work
-                    ready = True
-                if isinstance(event, ImageResponse):
-                    response = event
-                else:
-                    yield event
-        if response is None:
-            raise EmptyResult("the Space finished, but sent no image")
-        fetched = await self._fetched(provider, response.images)
-        to_the_hub = Connection(self.session, proxy=self.settings.proxy, limits=self.limits, space=hub.address())
-        info = await hub.look_up(to_the_hub, Space.parse(self.settings.space or provider.own_space()))
-        around: dict[str, Any] = dict(await provider.circumstances())
-        if info.commit:
-            around["space_commit"] = info.commit
-        circumstances = replace(clock.told(), **around)
-        drawing = await provider.stand_in()
-
-        def made() -> Generation:
-            files = tuple(ImageFile(codecs.describe(data), data, address) for data, address in fetched)
-            decoder = codecs.decoder(*(file.media_type for file in files))
-            known = replace(circumstances, version=our_version(), decoder=decoder)
-            made = self._made(self._record(provider, response, files, drawing, known, info.model), files)
-            return _noted(made, self._left_out(len(fetched), len(response.images)))
-
-        # Decoding is the processor's work, and writing the disk's: both are a thread's.
-        yield await self._kept(await asyncio.to_thread(made))
-
-    async def _fetched(self, provider: AsyncGeneratorProvider, addresses: list[str]) -> list[tuple[bytes, str]]:
-        """Return the files of an answer, each with its address: no more than the limits allow, and at least one."""
+    async def _receive(
+        self, provider: Provider, response: ImageResponse, clock: _Clock, notes: list[str]
+    ) -> Generation:
+        """Fetch the files of a response, and return the generation with their record."""
         fetched: list[tuple[bytes, str]] = []
-        room = self.limits.sum
-        for address in addresses[: self.limits.files]:
+        room, number = self.limits.sum, len(response.images)
+        for address in response.images[: self.limits.files]:
             data = await provider.fetch(address)
             room -= len(data)
             if fetched and room < 0:
                 break
             fetched.append((data, address))
-        return fetched
+        environment = await provider.environment()
+        known: dict[str, Any] = {name: environment[name] for name in _CIRCUMSTANCES & environment.keys()}
+        circumstances, description = replace(clock.read(), **known), await provider.describe(self.request.model)
 
-    def _left_out(self, kept: int, sent: int) -> str:
-        """Return what a person should know of files that were not fetched; empty if there are none."""
-        if kept == sent:
-            return ""
-        most = f"{self.limits.files} files and {self.limits.sum // 2**20} MiB"
-        return f"the Space sent {sent:,} files, of which the first {kept} are kept: at most {most} of an answer are"
+        def record() -> Generation:
+            files = tuple(ImageFile(codecs.describe(data), data, address) for data, address in fetched)
+            decoder = codecs.decoder(*(file.media_type for file in files))
+            around = replace(circumstances, version=our_version(), decoder=decoder)
+            record = self._record(response, files, description, around, environment.get("model", ""))
+            made = note_also(build_generation(self.request, self.target.settings, record, files), *notes)
+            if len(files) == number:
+                return made
+            most = f"at most {self.limits.files} files and {self.limits.sum // 2**20} MiB of an answer are"
+            return note_also(made, f"the Space sent {number:,} files, of which the first {len(files)} are kept: {most}")
+
+        # Decoding is the processor's work, and writing the disk's: both are a thread's.
+        return await asyncio.to_thread(record)
 
     def _record(
         self,
-        provider: AsyncGeneratorProvider,
         response: ImageResponse,
         files: tuple[ImageFile, ...],
-        drawing: str | None,
+        description: ModelDescription,
         circumstances: Circumstances,
         hub_model: str,
     ) -> Record:
         """Return the record; `hub_model` is the Hub's name for the model of the Space, or empty."""
-        identity, requested_space = identity_of(provider, self.settings.space, drawing)
-        request, asked = self.request, str(response.options["model"])
-        names: dict[str, Any] = {"model": STAND_IN if drawing else asked, "provider": provider.label}
-        if requested_space is not None and not drawing:  # the provider's file speaks of its own Space alone
-            names = {"model": hub_model or f"{UNKNOWN} (Space {requested_space})", "provider": ANY_SPACE}
-            names |= {"key_model": asked, "key_provider": provider.label}
-        seed = None if request.randomize_seed or not provider.seeded else request.seed
+        request, requested_space, identity = self.request, self.target.requested, self.target.identity
+        names: Mapping[str, Any] = {"model": description.model, "provider": description.provider}
+        if description.stand_in is not None:
+            identity, requested_space = f"local:{description.stand_in}", "local"
+            names = {**names, "model": STAND_IN}
+        elif requested_space is not None:  # the provider's file speaks of its own Space alone
+            asked = {"key_model": description.model, "key_provider": description.provider}
+            model = hub_model or f"{UNKNOWN} (Space {requested_space})"
+            names = {"model": model, "provider": ANY_SPACE, **asked}
+        seed = None if request.randomize_seed or not description.seeded else request.seed
         return Record(
             prompt=request.prompt,
             **names,
@@ -197,156 +173,39 @@ class Job:
             circumstances=circumstances,
             parameters=request.sent_parameters,
             requested_parameters=request.parameters,
-            sent={} if drawing else sanitize(provider.sent()),
+            sent={} if description.stand_in is not None else sanitize(response.sent),
         )
 
-    def _made(self, record: Record, files: tuple[ImageFile, ...]) -> Generation:
-        notes, metadata, strip = "; ".join(self.skipped), self.settings.metadata, self.settings.strip_credentials
-        inline = self.settings.inline
-        return Generation(self.request, record, files, inline, metadata=metadata, note=notes, strip_credentials=strip)
+    async def _keep(self, made: Generation) -> Generation:
+        """Put the files into the store, if there is one, and return the generation; a failure is a note.
 
-    async def _kept(self, made: Generation) -> Generation:
-        """The generation with its files in the store, where there is one; what cannot be kept is not lost.
-
-        A disk that takes long goes on with it while the image is shown.
+        If the disk takes long, it goes on while the image is shown.
         """
-        store = store_of(self.settings)
+        store = store_of(self.target.settings)
         if store.folder is None:
-            return made if self.settings.store is False else _noted(made, UNKEPT)
+            return made if self.target.settings.store is False else note_also(made, UNKEPT)
         putting = asyncio.ensure_future(asyncio.to_thread(_put, store, made))
         await asyncio.wait({putting}, timeout=self.limits.disk)
         if putting.done():
             return putting.result()
         _log.info("%s", SLOW)
-        return _noted(made, SLOW)
+        return note_also(made, SLOW)
 
-    async def _replayed(self) -> Generation | None:
-        """The stored generation of a Space whose identity is known without asking it."""
-        for identity in self._identities():
-            if found := await self._found(identity):
-                return found
-        return None
 
-    async def _replayed_of(self, provider: AsyncGeneratorProvider) -> Generation | None:
-        """The stored generation, where the Space that runs on this machine turns out to be a stand-in."""
-        space = Space.parse(self.settings.space) if self.settings.space else None
-        if space is None or not self._may_replay or not is_loopback(space.host):
-            return None
-        try:
-            drawing = await provider.stand_in()
-        except FluxError:  # the job meets it again, and tells it better
-            return None
-        return await self._found(f"local:{drawing}") if drawing else None
-
-    @property
-    def _unasked(self) -> str:
-        """Why the Space is not asked; empty if it may be."""
-        return why_unasked(get_provider(self.request.model), self.settings)
-
-    @property
-    def _may_replay(self) -> bool:
-        wanted = self.settings.replay != "off" or self._unasked
-        return bool(wanted) and not self.request.chosen and not self.request.randomize_seed
-
-    def _identities(self) -> list[str]:
-        if not self._may_replay:
-            why = 'replay is "off"' if self.settings.replay == "off" else "no seed was given"
-            _log.info("the store is not looked at: %s", why)
-            return []
-        if is_local(self.settings):
-            return [f"local:{local.drawing()}"]
-        provider = get_provider(self.request.model)
-        identity, _ = identity_of(provider, self.settings.space, None)
-        space = Space.parse(self.settings.space or provider.own_space())
-        if self._unasked and is_loopback(space.host):
-            return [identity, f"local:{local.drawing()}"]  # no one is asked whether it is a stand-in
-        return [identity]
-
-    async def _found(self, identity: str) -> Generation | None:
-        provider, request = get_provider(self.request.model), self.request
-        key = replay_key(
-            provider=provider.label,
-            model=STAND_IN if identity.startswith("local:") else provider.get_model(request.model),
-            space=identity,
-            prompt=request.prompt,
-            seed=request.seed,
-            steps=request.steps,
-            width=request.sent_width,
-            height=request.sent_height,
-            parameters=request.sent_parameters,
-        )
-        store = store_of(self.settings)
-        stored = await asyncio.to_thread(store.find, key)
-        found = f"the image is in the store: {stored.path.name}" if stored else "no image in the store"
-        _log.info("%s: Space %s, key %s", found, identity, key[:12])
-        for line in store.skipped:
-            _log.info("%s", line)
-        self.skipped.extend(line for line in store.skipped if line not in self.skipped)
-        return None if stored is None else self._again(stored)
-
-    def _again(self, stored: Stored) -> Generation:
-        """A stored generation as the answer to this request: what was asked for is this request's."""
-        request = self.request
-        record = replace(
-            stored.record,
-            requested_prompt=request.as_typed,
-            requested_model=request.model,
-            requested_seed=request.seed,
-            requested_width=request.width,
-            requested_height=request.height,
-            requested_parameters=request.parameters,
-        )
-        return Generation(
-            request,
-            record,
-            stored_files(stored),
-            self.settings.inline,
-            metadata=self.settings.metadata,
-            replayed=True,
-            note="; ".join(self.skipped),
-            strip_credentials=self.settings.strip_credentials,
-        )
-
-    def _not_in_store(self) -> NotInStore:
-        request, why = self.request, self._unasked
-        space = Space.parse(self.settings.space or get_provider(request.model).own_space()).name
-        what = f"{request.prompt[:60]!r}, seed {request.seed}, {request.steps} steps, {request.width}x{request.height}"
-        of_the_hub = why.startswith("HF_")
-        unasked = f"with {why} no Space{' of the Hub' if of_the_hub else ''} is asked"
-        give = f"Unset {why.partition('=')[0]} to ask it, or give" if of_the_hub else "Give"
-        if not self._may_replay:
-            return NotInStore(
-                f"{request.prompt[:60]!r} has no seed, and {unasked}",
-                f"{give} the seed of an image that is in flux_images or in the store.",
-            )
-        others, hint = "", "Run the cell where there is a network, then: flux-magic export NOTEBOOK"
-        if shared_folders(self.settings):
-            others, hint = (
-                " in the shared store, nor",
-                "Are the Space, the steps and the size those of whoever made it?",
-            )
-        if of_the_hub:
-            hint = f"{give} --space local, which needs no network."
-        return NotInStore(
-            f"not in flux_images, nor{others} in the store, and {unasked}: {what}, {space}",
-            "; ".join(self.skipped) or hint,
-        )
+_CIRCUMSTANCES = {one.name for one in fields(Circumstances)} - {"version", "decoder", "started", "seconds", "queued"}
+"""What a provider can tell of where an image was made."""
 
 
 def _put(store: Store, made: Generation) -> Generation:
     begin = time.monotonic()
     try:
         stored = store.put(made.record, [file.data for file in made.files])
-        in_hand.hold(dict(zip(stored.files, (file.data for file in made.files), strict=True)))
     except StoreError as error:
         _log.info("%s", error.message)
-        return _noted(made, error.message)
+        return note_also(made, error.message)
+    in_hand.hold(stored, [file.data for file in made.files])
     _log.info("kept as %s in %.2f s", stored.path.name, time.monotonic() - begin)
     return replace(made, files=tuple(file.at(path) for file, path in zip(made.files, stored.files, strict=True)))
-
-
-def _noted(made: Generation, note: str) -> Generation:
-    return replace(made, note="; ".join(filter(None, (made.note, note))))
 
 
 @functools.cache

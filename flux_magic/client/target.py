@@ -1,103 +1,142 @@
-"""Which Space is asked: its address, its identity, and the token that is meant for it."""
+"""The target of a call: its provider, its Space and how these are named, resolved once for each request."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from ..errors import InvalidRequest
 from ..parameters import tokens
 from ..parameters.addresses import Space
-from ..parameters.settings import Settings, hub_offline
+from ..parameters.settings import Settings, hub_offline, resolve
 from ..parameters.settings import why_unasked as why_url_unasked
 from ..parameters.tokens import Token
-from ..providers import local
-from ..providers.base import AsyncGeneratorProvider, Limits
-from ..providers.gradio import hub
+from ..providers import get_provider, local
+from ..providers.base import Limits, Provider
 from ..providers.http.connection import Connection, Session
+from ..providers.http.hosts import is_loopback
 
 
-def is_local(settings: Settings) -> bool:
-    """Whether the bundled Space is asked."""
-    return settings.space is not None and Space.parse(settings.space).url is None
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The place where the images of a request are made.
 
-
-async def address_of(settings: Settings) -> str | None:
-    """The base URL of the Space that is asked, which is started where it is the local one; None: the model's own."""
-    if is_local(settings):
-        return await local.shared.address()
-    return Space.parse(settings.space).url if settings.space else None
-
-
-def connection_for(
-    provider: type[AsyncGeneratorProvider],
-    url: str | None,
-    settings: Settings,
-    session: Session,
-    limits: Limits | None = None,
-) -> Connection:
-    """A connection to the provider's Space, or to that at `url`, with the token that is meant for it.
-
-    A token that the user gave goes to the Space that is asked; the environment's to the model's own Space alone. The
-    local Space is asked with its own secret, and through no proxy.
+    Attributes:
+        provider: the provider of the model.
+        model: the model's canonical name.
+        space: the Space that is asked, with an address except for the local one. The model's own is known by its id,
+            whatever address was given for it. None if no Space makes the images.
+        is_own: True for the model's own Space, and if no Space makes the images.
+        is_local: True for the bundled Space.
+        is_loopback: True for a Space that has an address on this machine: it may be a stand-in as well.
+        identity: the name of the place in a record and in the replay key.
+        requested: the name that a cell needs to reach the Space; None for the model's own.
+        unasked: why nothing is asked, as in `HF_HUB_OFFLINE=1`; "" if it may be.
+        settings: of the call.
     """
-    if is_local(settings):
-        return Connection(session, limits=limits, token=local.shared.secret or None, space=url or "")
-    base, token = url or provider.url, token_for(provider, url, settings)
-    return Connection(session, proxy=settings.proxy, limits=limits, token=token.value if token else None, space=base)
+
+    provider: type[Provider]
+    model: str
+    space: Space | None
+    is_own: bool
+    is_local: bool
+    is_loopback: bool
+    identity: str
+    requested: str | None
+    unasked: str
+    settings: Settings
+
+    @property
+    def name(self) -> str:
+        """The name of the place for a person."""
+        return self.space.name if self.space else self.provider.label
+
+    def known_identities(self) -> list[str]:
+        """Return the identities under which the store is searched before anything is asked."""
+        if self.is_local:
+            return [f"local:{local.drawing()}"]
+        # While nothing may be asked, no Space says whether it is a stand-in.
+        return [self.identity, f"local:{local.drawing()}"] if self.unasked and self.is_loopback else [self.identity]
+
+    def find_token(self) -> Token | None:
+        """Return the token that is meant for the Space, None if there is none.
+
+        One that the user gave goes to the Space that is asked; the environment's to the model's own Space alone.
+        Raises InvalidRequest if it is the environment's and cannot be a token.
+        """
+        if self.is_local:
+            return None
+        if self.settings.token:
+            return Token(self.settings.token, "given")
+        is_home = self.space is not None and self.is_own and self.provider.url.startswith("https://")
+        return tokens.of_user() if is_home else None
+
+    async def locate(self) -> Space | None:
+        """Return the Space with its address; the local one is started for it. Raises LocalSpaceError."""
+        return Space("local", await local.shared.address()) if self.is_local else self.space
+
+    async def connect(self, session: Session, limits: Limits | None = None, space: Space | None = None) -> Provider:
+        """Return the provider, with a connection that carries the token meant for its Space.
+
+        The local Space is asked with its own secret, and through no proxy. `space` is what `locate` returned; it is
+        called by default.
+        """
+        space = space or await self.locate()
+        base = space.url or "" if space else ""
+        if self.is_local:
+            connection = Connection(session, limits=limits, token=local.shared.secret or None, space=base)
+        else:
+            found = self.find_token()
+            token, proxy = found.value if found else None, self.settings.proxy
+            connection = Connection(session, proxy=proxy, limits=limits, token=token, space=base)
+        return self.provider(connection, space)
 
 
-def hub_connection(
-    provider: type[AsyncGeneratorProvider],
-    settings: Settings,
-    session: Session,
-) -> Connection:
-    """Return a connection to the Hub; only the token of a Space that is on the Hub goes there."""
-    space = space_of(provider, settings)
-    token = token_for(provider, space.url, settings) if space.hub_id else None
-    return Connection(session, proxy=settings.proxy, token=token.value if token else None, space=hub.address())
+def resolve_target(settings: Settings, model: str) -> Target:
+    """Return where the images of a call are made.
 
-
-def token_for(provider: type[AsyncGeneratorProvider], url: str | None, settings: Settings) -> Token | None:
-    """Return the token that is meant for the provider's Space, or for that at `url`; None if there is none.
-
-    Raises InvalidRequest if it is the environment's and cannot be a token.
+    Raises InvalidRequest for an unknown model, for what is no Space, and for a Space that the call names although no
+    Space makes the images of the model.
     """
-    if is_local(settings):
-        return None
-    if settings.token:
-        return Token(settings.token, "given")
-    own = (url is None or _is_own(provider, url)) and provider.url.startswith("https://")
-    return tokens.of_user() if own else None
+    provider = get_provider(model)
+    own = _own_space(provider)
+    if own is None and settings.space not in {None, resolve().space}:  # what is configured is meant for other models
+        raise InvalidRequest(
+            f"{provider.label} makes its images without a Space: leave out --space {settings.space}, or choose another "
+            "model"
+        )
+    space = Space.parse(settings.space) if settings.space and own else own
+    is_own = space is None or _is_own(provider, space.url)
+    known = own if is_own else space
+    return Target(
+        provider=provider,
+        model=provider.get_model(model),
+        space=known,
+        is_own=is_own,
+        is_local=known is not None and known.url is None,
+        is_loopback=known is not None and is_loopback(known.host),
+        identity=known.identity if known else f"provider:{provider.label}",
+        requested=None if is_own or space is None else space.name,
+        unasked=_why_unasked(settings, space),
+        settings=settings,
+    )
 
 
-def why_unasked(provider: type[AsyncGeneratorProvider], settings: Settings) -> str:
-    """Return why a call's Space is not asked, as in `HF_HUB_OFFLINE=1`; "" if it may be."""
+def _own_space(provider: type[Provider]) -> Space | None:
+    """Return the model's own Space at the provider's address of it; None if no Space makes the images."""
+    name = provider.own_space()
+    space = Space.parse(name) if name else None
+    return replace(space, url=provider.url.rstrip("/")) if space and space.hub_id else space
+
+
+def _why_unasked(settings: Settings, space: Space | None) -> str:
     if settings.replay == "only":
         return 'replay = "only"'
-    if not hub_offline():
-        return ""
-    return why_url_unasked(Space.parse(settings.space).url if settings.space else provider.url)
+    return why_url_unasked(space.url) if space and hub_offline() else ""
 
 
-def space_of(provider: type[AsyncGeneratorProvider], settings: Settings) -> Space:
-    """Return the Space that is asked; the model's own is known by its id, whatever address was given for it."""
-    own = Space.parse(provider.own_space())
-    space = Space.parse(settings.space) if settings.space else own
-    return own if _is_own(provider, space.url) else space
-
-
-def identity_of(
-    provider: AsyncGeneratorProvider | type[AsyncGeneratorProvider], asked: str | None, drawing: str | None
-) -> tuple[str, str | None]:
-    """The Space's identity, and the name that a cell needs to reach it (None: the model's own Space)."""
-    if drawing is not None:
-        return f"local:{drawing}", "local"
-    own = Space.parse(provider.own_space())
-    space = Space.parse(asked) if asked else own
-    return (own.identity, None) if _is_own(provider, space.url) else (space.identity, space.name)
-
-
-def _is_own(provider: AsyncGeneratorProvider | type[AsyncGeneratorProvider], url: str | None) -> bool:
-    """Whether a Space's base URL is that of the model's own."""
+def _is_own(provider: type[Provider], url: str | None) -> bool:
+    """Return if a Space's base URL is that of the model's own."""
     own = provider.url.rstrip("/")
     return url is not None and (url == own or _is_same_host(url, own))
 

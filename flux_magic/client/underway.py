@@ -16,8 +16,6 @@ from weakref import WeakSet
 
 from ..errors import FluxError, Stopped, cleaned
 from ..parameters.calls import checked
-from ..parameters.settings import Settings
-from ..providers import get_provider
 from ..providers.http.hosts import shown_address
 from ..providers.log import get_logger, job_number
 from ..results.generation import ClientEvent, Generation
@@ -82,12 +80,12 @@ def list_underway() -> list[Underway]:
 
 
 @contextmanager
-def underway(request: ImageRequest, settings: Settings) -> Iterator[Underway]:
-    """Count a job as under way within the block, and log its begin and its end.
+def underway(request: ImageRequest, space: str) -> Iterator[Underway]:
+    """Count a job for the Space of this name as under way within the block, and log its begin and its end.
 
     Raises Stopped in place of the cancellation if `cancel_all` ended the job.
     """
-    job = Underway(_describe(request), _name_space(request, settings))
+    job = Underway(_describe(request), cleaned(shown_address(space) if "//" in space else space))
     job.context.run(job_number.set, job.number)
     with _lock:
         _all_underway.add(job)
@@ -137,13 +135,3 @@ def _describe(request: ImageRequest) -> str:
     prompt = words if len(words) <= _PROMPT else f"{words[: _PROMPT - 1]}…"
     seed = "a random seed" if request.randomize_seed else f"seed {request.seed}"
     return cleaned(f"{prompt!r}, {seed}, {request.width}x{request.height}, {request.steps} steps")
-
-
-def _name_space(request: ImageRequest, settings: Settings) -> str:
-    space = settings.space or ""
-    if not space:
-        try:
-            space = get_provider(request.model).own_space()
-        except FluxError:  # the job meets it again, and raises it
-            space = f"the Space of {request.model}"
-    return cleaned(shown_address(space) if "//" in space else space)

@@ -12,7 +12,6 @@ from typing import Any
 
 from ..errors import InvalidRequest
 from ..parameters import grammar, slips
-from ..parameters.addresses import Space
 from ..parameters.placeholders import expand
 from ..parameters.settings import MOST_IMAGES, MOST_SWEPT, NAMES, Settings, resolve
 from ..sweeps.axes import values_at
@@ -39,14 +38,16 @@ class Cell:
 
     def described(self) -> str:
         """What would be sent, and where to."""
-        from ..providers import get_provider
+        from ..client.target import resolve_target
 
         swept = isinstance(self.images, Sweep)
         requests = self.images.requests if isinstance(self.images, Sweep) else self.images
-        provider = get_provider(requests[0].model)
-        space = Space.parse(self.settings.space) if self.settings.space else None
-        where = provider.api_endpoint if space is None else space.url or "the local Space (started when first needed)"
-        sent = [json.dumps(provider.inputs(request), ensure_ascii=False, indent=1) for request in requests]
+        target = resolve_target(self.settings, requests[0].model)
+        prepared = [target.provider.prepare(request) for request in requests]
+        where = prepared[0].address
+        if self.settings.space and target.space is not None:
+            where = target.space.url or "the local Space (started when first needed)"
+        sent = [json.dumps(one.values, ensure_ascii=False, indent=1) for one in prepared]
         return "\n".join([f"nothing was sent; it would go to {where}", *([str(self.images)] if swept else []), *sent])
 
 

@@ -1,4 +1,4 @@
-"""What a provider is: the contract that the client calls, and the interface that its users know."""
+"""A provider's contract, which the rest of the package believes, and the interface that g4f's users know."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import aclosing
 from contextvars import Context, copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ..errors import InvalidRequest, TimedOut
+from ..parameters.table import SIZE_STEP
 from ..types import Event, ImageRequest, ImageResponse
 from .log import get_logger
 
 if TYPE_CHECKING:
+    from ..parameters.addresses import Space
     from .http.connection import Connection
 
 T = TypeVar("T")
@@ -75,6 +77,129 @@ class Limits:
     disk: float = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input of a model by its own name, with the least and the most that it takes; None if these are not known."""
+
+    name: str
+    least: float | None = None
+    most: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """A model as its provider describes it before an image is made.
+
+    Attributes:
+        model: its canonical name.
+        provider: the name that a record gives the provider.
+        ranges: the least and the most that it takes, by field of ImageRequest, of those fields whose range is known.
+        inputs: all that it takes, by its own names; empty if that is not known.
+        size_step: widths and heights are rounded down to a multiple of this many pixels.
+        input_images: the most images that a request may bring along.
+        seeded: False if a request's seed does not count: no image can then be made again.
+        stand_in: the version of a stand-in's drawing; None for a model.
+        title: the application's own name, or empty.
+        engine: the software that is expected to run it, such as "Gradio"; empty if that says nothing.
+        version: the engine's; empty if another engine answers, or none.
+    """
+
+    model: str
+    provider: str
+    ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    inputs: tuple[Input, ...] = ()
+    size_step: int = SIZE_STEP
+    input_images: int = 0
+    seeded: bool = True
+    stand_in: str | None = None
+    title: str = ""
+    engine: str = ""
+    version: str = ""
+
+    @property
+    def is_told(self) -> bool:
+        """True if the expected engine described the model."""
+        return bool(self.version or not self.engine)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request as it would be sent: where to, and the values by the provider's own names."""
+
+    address: str
+    values: Mapping[str, object]
+
+
+class Provider(ABC):
+    """A way to make images: all that the client, the dry run, the doctor, the panel and verify know of one.
+
+    A subclass has `label`, `names` and `get_model` (`ProviderModelMixin` has these two), `describe`, `stream` and
+    `fetch`. Each instance makes the images of one job.
+
+    Attributes:
+        label: the name that a record gives the provider, which is a part of the replay key.
+        url: the base URL of the model's own Space; empty if no Space makes the images.
+    """
+
+    label: ClassVar[str]
+    url: ClassVar[str] = ""
+
+    def __init__(self, connection: Connection, space: Space | None = None) -> None:  # noqa: ARG002 - for a subclass
+        """Use `connection`, which has the token that is meant for `space`; None is the model's own Space, if any."""
+        self._connection = connection
+
+    @classmethod
+    @abstractmethod
+    def names(cls) -> list[str]:
+        """Return every name and alias of its models."""
+
+    @classmethod
+    @abstractmethod
+    def get_model(cls, model: str) -> str:
+        """Return the canonical name of a model or alias; "" is the default model. Raises InvalidRequest for others."""
+
+    @classmethod
+    def own_space(cls) -> str:
+        """Return the name of the model's own Space in a cell; "" if no Space makes the images."""
+        return ""
+
+    @classmethod
+    def prepare(cls, request: ImageRequest) -> Prepared:
+        """Return what would be sent for a request, without sending anything."""
+        values = {"prompt": request.prompt, "seed": request.seed, "steps": request.steps}
+        return Prepared(cls.label, values | {"width": request.sent_width, "height": request.sent_height})
+
+    @abstractmethod
+    async def describe(self, model: str = "") -> ModelDescription:
+        """Return the description of a model. Raises ConnectionFailed, TimedOut or ResponseError if nothing answers."""
+
+    @abstractmethod
+    def stream(self, request: ImageRequest) -> AsyncGenerator[Event, None]:
+        """Make the image of one request: yield events, the last of which is an ImageResponse.
+
+        Raises InvalidRequest, ConnectionFailed, TimedOut or ResponseError.
+        """
+
+    @abstractmethod
+    async def fetch(self, file: str) -> bytes:
+        """Return the bytes of one of the response's images as delivered. Raises ResponseError if there are none."""
+
+    async def environment(self) -> Mapping[str, str]:
+        """Return what is known of where an image was made, by field of Circumstances; called after it was.
+
+        `model` is the name of the model that runs in a Space which is not the model's own, if the Hub names one.
+        """
+        return {}
+
+    async def status(self) -> Mapping[str, str]:
+        """Return what the host says of itself, such as its stage and the GPU time that is left, in words by name."""
+        return {}
+
+    async def quota(self) -> str:
+        """Return the GPU time that is left for the token, in words; "" if nothing says it within some seconds."""
+        return ""
+
+
 class AsyncResult(AsyncGenerator[ImageResponse, None]):
     """An async generator of ImageResponse that can be awaited as well: that gives itself."""
 
@@ -108,61 +233,17 @@ class AsyncResult(AsyncGenerator[ImageResponse, None]):
 
 
 class AsyncGeneratorProvider(ABC):
-    """Makes images over a connection.
+    """The interface of g4f's providers, as a mixin.
 
     Attributes:
-        label: the name that a record gives the provider.
+        label: the provider's name.
         url: the Space's base URL.
-        space: the Space's id on the Hub, `owner/name`; empty where it has none.
         working: whether it is known to work.
-        seeded: whether a request's seed counts; else no image of it can be made again, and its record has no seed.
     """
 
     label: ClassVar[str]
     url: ClassVar[str]
-    space: ClassVar[str] = ""
     working: ClassVar[bool] = True
-    seeded: ClassVar[bool] = True
-
-    @classmethod
-    def own_space(cls) -> str:
-        """What names its Space in a cell: the id on the Hub, else the URL."""
-        return cls.space or cls.url
-
-    @abstractmethod
-    def __init__(self, connection: Connection, url: str | None = None) -> None:
-        """A provider that uses `connection`, for the Space at `url` (its own by default)."""
-
-    @abstractmethod
-    def stream(self, request: ImageRequest, *, progress: bool = True) -> AsyncGenerator[Event, None]:
-        """Ask for one job; yields events, the last of which is an ImageResponse.
-
-        Without `progress` the Space is asked in the simplest way, which tells nothing on the way.
-        Raises InvalidRequest, ConnectionFailed, TimedOut or ResponseError.
-        """
-
-    @abstractmethod
-    async def fetch(self, url: str) -> bytes:
-        """The bytes of one of the images; raises ResponseError where there is none at that address."""
-
-    async def bounds(self) -> Mapping[str, tuple[int, int]]:
-        """The least and the most that the Space takes, by field of ImageRequest; of those alone that it tells.
-
-        Raises ConnectionFailed, TimedOut or ResponseError where it does not answer.
-        """
-        return {}
-
-    async def circumstances(self) -> Mapping[str, str]:
-        """What is told of where images are made, by field of Circumstances; called after an image was made."""
-        return {}
-
-    def sent(self) -> Mapping[str, object]:
-        """Return the values of the last job that a record has no other field for, by the Space's own names."""
-        return {}
-
-    async def stand_in(self) -> str | None:
-        """The version of the drawing where the Space is a local stand-in, else None."""
-        return None
 
     @classmethod
     @abstractmethod
@@ -208,9 +289,9 @@ class ProviderModelMixin:
         return list(dict.fromkeys([*cls.model_aliases, *cls.models, cls.default_model]))
 
 
-def unknown_model(model: str, names: Sequence[str]) -> InvalidRequest:
-    """The error for a model that nobody has."""
-    return InvalidRequest(f"there is no model {model!r}: choose one of {', '.join(names)}")
+def unknown_model(model: str, names: Sequence[str], troubles: Sequence[str] = ()) -> InvalidRequest:
+    """Return the error for a model that no provider has; `troubles` says which providers were left out, and why."""
+    return InvalidRequest(f"there is no model {model!r}: choose one of {', '.join(names)}", "; ".join(troubles))
 
 
 def prompt_from(messages: Messages, prompt: str | None = None) -> str:

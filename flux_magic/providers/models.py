@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import PROVIDERS
-from .gradio.provider import GradioProvider
+from . import list_providers
+from .base import Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Model:
     Attributes:
         name: its own name, which records have.
         aliases: other names for it.
-        space: the Space that makes its images: a Hugging Face id, or a URL.
+        space: the Space that makes its images: a Hugging Face id, or a URL; empty if no Space does.
     """
 
     name: str
@@ -31,10 +31,10 @@ def list_models() -> list[Model]:
         >>> flux_magic.list_models()[0].aliases
         ('flux-schnell', 'flux')
     """
-    return [model for provider in PROVIDERS for model in _models_of(provider)]
+    return [model for provider in list_providers() for model in _models_of(provider)]
 
 
-def _models_of(provider: type[GradioProvider]) -> list[Model]:
+def _models_of(provider: type[Provider]) -> list[Model]:
     names: dict[str, list[str]] = {}
     for name in provider.names():
         names.setdefault(provider.get_model(name), []).append(name)

@@ -1,39 +1,44 @@
-"""Bytes of the images that were made or found last, for the time until they are shown: another process may delete them.
+"""Bytes of the images that were made or found last: they are shown without being read again.
 
-The store has them, too, so only a few megabytes are kept.
+Another process may have deleted their files meanwhile. The store has them, too, so only a few megabytes are kept.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .store import Stored
 
 MOST: Final = 8 * 2**20
 """So many bytes are kept, or those of the last job if it has more."""
 
 _lock: Final = threading.Lock()
-_kept: Final[dict[Path, bytes]] = {}
+_kept: Final[dict[Path, tuple[str, bytes]]] = {}
+"""The bytes and their sha256, by their path in the store."""
 
 
-def hold(files: Mapping[Path, bytes]) -> None:
-    """Keep the files of a job, by their paths in the store, in place of the oldest ones."""
+def hold(stored: Stored, files: Sequence[bytes]) -> None:
+    """Keep the files of a stored job in place of the oldest ones."""
     with _lock:
-        for path, data in files.items():
+        for path, record, data in zip(stored.files, stored.record.files, files, strict=True):
             _kept.pop(path, None)
-            _kept[path] = data
-        room = MOST - sum(map(len, _kept.values()))
+            _kept[path] = record.sha256, data
+        room = MOST - sum(len(data) for _, data in _kept.values())
         for path in [*_kept]:
-            if room >= 0 or path in files:
+            if room >= 0 or path in stored.files:
                 break
-            room += len(_kept.pop(path))
+            room += len(_kept.pop(path)[1])
 
 
-def find(path: Path) -> bytes | None:
-    """Return the bytes of this file; None if they are not kept any more."""
+def find(path: Path, sha256: str) -> bytes | None:
+    """Return the bytes of this file if they have this sha256; None if they are not kept any more."""
     with _lock:
-        return _kept.get(path)
+        kept, data = _kept.get(path, ("", None))
+        return data if kept == sha256 else None
 
 
 def drop(path: Path) -> None:

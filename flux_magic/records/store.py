@@ -191,7 +191,7 @@ class Store:
             if stored.path.exists():  # else somebody deleted it just now
                 self._skip(stored.path, error.message)
             return False
-        in_hand.hold(dict(zip(stored.files, files, strict=True)))
+        in_hand.hold(stored, files)
         return True
 
     def _skip(self, path: Path, reason: str) -> None:

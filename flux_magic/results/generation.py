@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..errors import FluxError, InvalidArgument, InvalidRequest, NotAnImage, SaveError, StoreError
+from ..errors import FluxError, InvalidArgument, InvalidRequest, NotAnImage, SaveError
 from ..images import codecs
 from ..parameters.calls import checked_class, path_text
 from ..parameters.paths import check_writable, expand
@@ -46,12 +46,7 @@ class ImageFile:
         """The bytes as delivered; raises StoreError if the store has them no more, and they are not the last ones."""
         if isinstance(self.source, bytes):
             return self.source
-        try:
-            return read_picture(self.source, self.record.sha256)
-        except StoreError:
-            if (data := in_hand.find(self.source)) is None:
-                raise
-            return data
+        return in_hand.find(self.source, self.record.sha256) or read_picture(self.source, self.record.sha256)
 
     @property
     def path(self) -> Path | None:

@@ -13,12 +13,11 @@ from typing import Any, Final
 from ..client import progress, runner
 from ..client.async_client import AsyncClient
 from ..client.merge import merged
-from ..client.target import identity_of, why_unasked
+from ..client.target import resolve_target
 from ..errors import FluxError, InvalidRequest, Stopped, is_hopeless
 from ..parameters.addresses import Space
 from ..parameters.calls import checked
 from ..parameters.settings import Settings, check_concurrency, is_offline, resolve
-from ..providers import get_provider
 from ..records.record import request_of
 from ..results.generation import Generation
 from ..types import Record, one_line
@@ -208,7 +207,7 @@ def settings_for(record: Record, other: str | None, options: Mapping[str, Any] =
     Raises InvalidRequest as `_settings_for` does.
     """
     settings = _settings_for(record, other, options)
-    if isinstance(settings, Settings) and (why := why_unasked(get_provider(record.requested_model), settings)):
+    if isinstance(settings, Settings) and (why := resolve_target(settings, record.requested_model).unasked):
         return f"not asked: {why}"
     return settings
 
@@ -224,16 +223,15 @@ def _settings_for(record: Record, other: str | None, options: Mapping[str, Any])
     if other:
         return _asking(other, options)
     configured = _asking(None, options)
-    provider = get_provider(record.requested_model)
-    if configured.space and record.space == identity_of(provider, configured.space, None)[0]:
+    own = resolve_target(replace(configured, space=None), record.requested_model)
+    if configured.space and record.space == resolve_target(configured, record.requested_model).identity:
         return configured
-    own, _ = identity_of(provider, None, None)
-    if not record.stand_in and record.space != own:
+    if not record.stand_in and record.space != own.identity:
         return _not_asked(record.space.removeprefix("hf:"))
     if not record.stand_in and not configured.space:
-        return replace(configured, space=provider.own_space())  # where its token goes in any case
+        return replace(configured, space=own.provider.own_space() or None)  # where its token goes in any case
     others = {name: value for name, value in options.items() if name != "token"}  # it is for the client's own Space
-    return _asking("local" if record.stand_in else provider.own_space(), others)
+    return _asking("local" if record.stand_in else own.provider.own_space() or None, others)
 
 
 def _not_asked(name: str) -> str:

@@ -198,13 +198,14 @@ class OurWire(OnALoop):
         return open_session()
 
     async def made(self, size: int, seed: int) -> bytes:
+        from flux_magic.parameters.addresses import Space
         from flux_magic.providers import BlackForestLabs_Flux1Schnell
         from flux_magic.providers.base import limited
         from flux_magic.providers.http.connection import Connection
         from flux_magic.types import ImageResponse
 
         connection = Connection(self._session, space=self.address)
-        provider = BlackForestLabs_Flux1Schnell(connection, self.address)
+        provider = BlackForestLabs_Flux1Schnell(connection, Space.parse(self.address))
         async with aclosing(limited(provider.stream(asked(size, seed)), connection.limits)) as events:
             *_, last = [event async for event in events]
         assert isinstance(last, ImageResponse)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator
-from typing import Any, ClassVar
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
-from flux_magic.client import async_client, job
+from flux_magic import providers
 from flux_magic.jupyter.panel import Panel
-from flux_magic.providers.base import AsyncGeneratorProvider, AsyncResult, Messages, ProviderModelMixin
+from flux_magic.parameters.addresses import Space
+from flux_magic.providers.base import ModelDescription, Provider, ProviderModelMixin
 from flux_magic.providers.gradio import hub
 from flux_magic.providers.http.connection import Connection
 from flux_magic.types import Event, ImageRequest, ImageResponse, Running
@@ -25,33 +27,54 @@ def answer(*addresses: str, seed: int | None = None) -> ImageResponse:
     return ImageResponse(list(addresses or [ADDRESS]), "a fox", seed, {"model": "scripted-1"})
 
 
-class Scripted(AsyncGeneratorProvider, ProviderModelMixin):
+class Scripted(ProviderModelMixin, Provider):
     """Each test makes a subclass with a script of its own.
 
     Attributes:
         script: what `stream` yields, waits for (a number of seconds) or raises.
         pictures: what `fetch` finds, by address.
-        drawing: what `stand_in` answers.
+        drawing: of the stand-in that it describes itself as.
+        sent: what went along with each request.
         made: the instances, in order; each has the request it got and whether its stream was closed.
     """
 
     label = "Scripted"
     default_model = "scripted-1"
-    model_aliases: ClassVar[dict[str, str]] = {"flux": default_model}
+    model_aliases: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("flux", "flux-schnell", "black-forest-labs-flux-1-schnell"), default_model
+    )
     url = "https://scripted.example"
+    space: ClassVar[str] = ""
     script: ClassVar[list[Event | Exception | float]] = []
     pictures: ClassVar[dict[str, bytes]] = {}
     drawing: ClassVar[str | None] = None
+    sent: ClassVar[Mapping[str, object]] = {}
     made: ClassVar[list[Scripted]] = []
 
-    def __init__(self, connection: Connection, url: str | None = None) -> None:
-        self.connection, self.at = connection, url
+    def __init__(self, connection: Connection, space: Space | None = None) -> None:
+        super().__init__(connection, space)
+        self.connection, self.place = connection, space
+        self.at = space.url if space else None
         self.requests: list[ImageRequest] = []
         self.closed = False
         self.made.append(self)
 
-    async def stream(self, request: ImageRequest, *, progress: bool = True) -> AsyncGenerator[Event, None]:
-        assert progress
+    @classmethod
+    def own_space(cls) -> str:
+        return cls.space or cls.url
+
+    @classmethod
+    def get_model(cls, model: str) -> str:  # noqa: ARG003 - for every model
+        return cls.default_model
+
+    async def describe(self, model: str = "") -> ModelDescription:
+        return ModelDescription(self.get_model(model), self.label, stand_in=self.drawing)
+
+    async def environment(self) -> Mapping[str, str]:
+        info = await hub.look_up(self.connection, self.place or Space.parse(self.url))
+        return {"space_commit": info.commit, "model": info.model} if info.commit or info.model else {}
+
+    async def stream(self, request: ImageRequest) -> AsyncGenerator[Event, None]:
         self.requests.append(request)
         try:
             for item in self.script:
@@ -60,19 +83,12 @@ class Scripted(AsyncGeneratorProvider, ProviderModelMixin):
                 if isinstance(item, int | float):
                     await asyncio.sleep(item)
                 else:
-                    yield item
+                    yield replace(item, sent=self.sent) if isinstance(item, ImageResponse) else item
         finally:
             self.closed = True
 
-    async def fetch(self, url: str) -> bytes:
-        return self.pictures[url]
-
-    async def stand_in(self) -> str | None:
-        return self.drawing
-
-    @classmethod
-    def create_async_generator(cls, model: str, messages: Messages, *args: Any, **kwargs: Any) -> AsyncResult:
-        raise NotImplementedError
+    async def fetch(self, file: str) -> bytes:
+        return self.pictures[file]
 
 
 class Painter(Scripted):
@@ -84,8 +100,7 @@ class Painter(Scripted):
     most_at_work: ClassVar[int] = 0
     painted: ClassVar[list[int]] = []
 
-    async def stream(self, request: ImageRequest, *, progress: bool = True) -> AsyncGenerator[Event, None]:
-        assert progress
+    async def stream(self, request: ImageRequest) -> AsyncGenerator[Event, None]:
         kind = type(self)
         kind.at_work += 1
         kind.most_at_work = max(kind.at_work, kind.most_at_work)
@@ -99,8 +114,8 @@ class Painter(Scripted):
         finally:
             kind.at_work -= 1
 
-    async def fetch(self, url: str) -> bytes:
-        return encoded(colour=int(url.rpartition("?")[2]))
+    async def fetch(self, file: str) -> bytes:
+        return encoded(colour=int(file.rpartition("?")[2]))
 
 
 def close(*panels: Panel) -> None:
@@ -120,8 +135,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
         pictures: ClassVar[dict[str, bytes]] = {ADDRESS: encoded()}
         made: ClassVar[list[Scripted]] = []
 
-    for asker in (async_client, job):
-        monkeypatch.setattr(asker, "get_provider", lambda _model: Mine)
+    monkeypatch.setattr(providers, "PROVIDERS", (Mine,))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")  # no test asks the Hub of the world
     monkeypatch.setattr(hub, "_answers", {})
     return Mine
@@ -135,6 +149,5 @@ def painting(monkeypatch: pytest.MonkeyPatch) -> type[Painter]:
         made: ClassVar[list[Scripted]] = []
         painted: ClassVar[list[int]] = []
 
-    for asker in (async_client, job):
-        monkeypatch.setattr(asker, "get_provider", lambda _model: Mine)
+    monkeypatch.setattr(providers, "PROVIDERS", (Mine,))
     return Mine

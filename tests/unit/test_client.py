@@ -12,7 +12,6 @@ import pytest
 
 from flux_magic.client import underway
 from flux_magic.client.async_client import AsyncClient
-from flux_magic.client.job import ClientEvent
 from flux_magic.errors import (
     ConnectionFailed,
     EmptyResult,
@@ -27,7 +26,7 @@ from flux_magic.errors import (
 )
 from flux_magic.parameters import settings
 from flux_magic.parameters.settings import Settings
-from flux_magic.results.generation import Generation
+from flux_magic.results.generation import ClientEvent, Generation
 from flux_magic.results.generations import Generations
 from flux_magic.types import Event, ImageRequest, Queued, Running, Waiting
 from tests.support.limits import PATIENCE
@@ -127,7 +126,7 @@ def test_a_record_names_the_space_and_what_a_cell_needs_to_reach_it(
 
 def test_a_space_that_is_not_on_the_hub_is_named_by_its_url(provider: type[Scripted]) -> None:
     assert made_by().record.space == "https://scripted.example"
-    assert provider.made[0].at is None
+    assert provider.made[0].at == "https://scripted.example"
 
 
 def test_the_space_asked_for_is_the_one_that_is_asked(provider: type[Scripted]) -> None:

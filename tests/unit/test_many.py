@@ -180,7 +180,7 @@ def test_the_bar_sees_every_event_and_the_sheet(monkeypatch: pytest.MonkeyPatch)
 def test_how_many_there_will_be_is_said(painter: type[Painter]) -> None:
     asked = sweep(template("a {red|blue} fox", {}), Settings(), {"steps": (1, 2, 4)})
     assert many.announced(asked, Settings()) == "6 images: 2 words × 3 steps"
-    assert not painter.made
+    assert not painter.painted
 
 
 def test_what_ends_a_sweep_has_what_is_finished_and_tells_how_to_go_on(

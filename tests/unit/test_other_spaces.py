@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from flux_magic import providers
 from flux_magic.client.async_client import AsyncClient
 from flux_magic.images import metadata
 from flux_magic.parameters import settings
@@ -43,13 +44,9 @@ def provider(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Scripted]:
     mine = installed(monkeypatch)
 
     class Mine(mine):  # type: ignore[valid-type,misc]
-        extra: ClassVar[Mapping[str, object]] = WENT_ALONG
+        sent: ClassVar[Mapping[str, object]] = WENT_ALONG
 
-        def sent(self) -> Mapping[str, object]:
-            return self.extra
-
-    for asker in ("client.async_client", "client.job"):
-        monkeypatch.setattr(f"flux_magic.{asker}.get_provider", lambda _model: Mine)
+    monkeypatch.setattr(providers, "PROVIDERS", (Mine,))
     return Mine
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from flux_magic import providers
 from flux_magic.errors import InvalidRequest
+from flux_magic.parameters.addresses import Space
 from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, get_provider
 from flux_magic.providers.base import AsyncGeneratorProvider, AsyncResult, ProviderModelMixin, prompt_from
 from flux_magic.providers.http.connection import Connection, open_connection, open_session
@@ -122,7 +123,7 @@ def test_an_endpoint_of_another_form_is_the_authors_mistake(endpoint: str) -> No
 def made_of(provider: type[GradioProvider], url: str | None = None) -> GradioProvider:
     async def made() -> GradioProvider:
         async with open_session() as session:
-            return provider(Connection(session), url)
+            return provider(Connection(session), Space.parse(url) if url else None)
 
     return asyncio.run(made())
 
@@ -153,11 +154,6 @@ def test_a_connection_takes_no_proxy_of_another_kind() -> None:
 
     with pytest.raises(InvalidRequest, match="cannot use a socks5 proxy"):
         asyncio.run(opened())
-
-
-def test_a_provider_is_no_stand_in_unless_it_says_so() -> None:
-    base: Any = AsyncGeneratorProvider
-    assert asyncio.run(base.stand_in(object())) is None
 
 
 def told(role: str, content: object) -> dict[str, Any]:

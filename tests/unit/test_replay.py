@@ -18,11 +18,12 @@ import pytest
 from flux_magic.client import blocking, client, progress
 from flux_magic.client.async_client import AsyncClient
 from flux_magic.client.job import Job
+from flux_magic.client.target import resolve_target
 from flux_magic.errors import InvalidRequest, LocalSpaceError, NotInStore, SpaceError, StoreError
 from flux_magic.parameters import settings
 from flux_magic.parameters.settings import Settings
 from flux_magic.providers import local
-from flux_magic.providers.base import Limits
+from flux_magic.providers.base import Limits, ModelDescription
 from flux_magic.providers.http.connection import open_session
 from flux_magic.records import embedding, in_hand
 from flux_magic.records.store import BESIDE, Store, exported_path, write
@@ -486,10 +487,10 @@ def test_with_only_nobody_is_asked_whether_he_is_a_stand_in(provider: type[Scrip
 def test_a_space_that_does_not_say_what_it_is_tells_its_trouble_as_it_is_asked(
     provider: type[Scripted], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def silent(_provider: Scripted) -> str | None:
+    async def silent(_provider: Scripted, _model: str = "") -> ModelDescription:
         raise SpaceError("the Space says: nothing")
 
-    monkeypatch.setattr(provider, "stand_in", silent)
+    monkeypatch.setattr(provider, "describe", silent)
     provider.script = [Running(), SpaceError("the Space says: no")]
     with pytest.raises(SpaceError, match="the Space says: no"):
         made(seed=1, space="http://127.0.0.1:1")
@@ -571,7 +572,8 @@ async def made_on(disk: float, **options: Any) -> Generation:
     """A generation, where the store's disk has this many seconds."""
     settings_ = settings.resolve(width=256, height=256, **options)
     async with open_session() as session:
-        job = Job(ImageRequest("a fox", "", 256, 256, 2, 1), settings_, session, Limits(disk=disk))
+        request = ImageRequest("a fox", "", 256, 256, 2, 1)
+        job = Job(request, resolve_target(settings_, ""), session, Limits(disk=disk))
         *_, generation = [event async for event in job.events()]
     assert isinstance(generation, Generation)
     return generation

@@ -396,7 +396,7 @@ def test_what_was_made_or_found_is_shown_though_the_store_has_lost_it(
     known = Store(tmp_path)
     (stored,) = known
     known.delete(stored)
-    assert in_hand.find(stored.files[0]) is None, "what the user deleted is gone"
+    assert in_hand.find(stored.files[0], stored.record.files[0].sha256) is None, "what the user deleted is gone"
 
 
 def test_json_is_counted_by_its_values_and_not_by_its_commas() -> None:

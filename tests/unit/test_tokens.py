@@ -12,12 +12,10 @@ import pytest
 
 from flux_magic.client.async_client import AsyncClient
 from flux_magic.client.doctor import examine
-from flux_magic.client.target import token_for
+from flux_magic.client.target import resolve_target
 from flux_magic.errors import InvalidRequest, NotInStore
 from flux_magic.parameters import tokens
-from flux_magic.parameters.addresses import Space
 from flux_magic.parameters.settings import resolve
-from flux_magic.providers import BlackForestLabs_Flux1Schnell
 from flux_magic.providers.http.connection import open_connection
 from flux_magic.providers.local import drawing
 from flux_magic.verify.live import settings_for
@@ -79,7 +77,7 @@ def test_a_token_of_the_environment_that_is_none_is_named_and_not_shown(
         with pytest.raises(InvalidRequest, match=r"^the environment's HF_TOKEN holds .*: set it to .*$") as caught:
             asyncio.run(client.generate("a fox"))
         assert token not in str(caught.value)
-    assert token_for(BlackForestLabs_Flux1Schnell, "https://h.example", resolve(space="https://h.example")) is None
+    assert resolve_target(resolve(space="https://h.example"), "").find_token() is None
 
 
 @pytest.mark.parametrize("kind", ["a pipe", "a folder", "too much", "no token", "expired"])
@@ -115,9 +113,7 @@ def test_a_stored_token_that_cannot_be_used_is_left_out_and_nothing_hangs(tmp_pa
 )
 def test_the_stored_token_is_for_the_public_space_alone(tmp_path: Path, space: str | None, *, goes: bool) -> None:
     put(tmp_path / ".cache/huggingface/token")
-    resolved = resolve(space=space)
-    url = Space.parse(space).url if space else None
-    found = token_for(BlackForestLabs_Flux1Schnell, url, resolved)
+    found = resolve_target(resolve(space=space), "").find_token()
     assert (found and found.source) == ("hf auth login" if goes else None)
 
 

@@ -21,7 +21,7 @@ from flux_magic.results.generation import Generation
 from flux_magic.results.generations import Generations
 from flux_magic.sweeps.requests import Axis
 from flux_magic.types import Circumstances, Event, ImageRequest, Record
-from flux_magic.verify import Grade, Outcome, Report, Status, Verdict, check, live
+from flux_magic.verify import Grade, Outcome, Report, Status, Verdict, check
 from flux_magic.verify.live import settings_for
 from flux_magic.verify.verdict import differences
 from tests.support.space import run
@@ -56,9 +56,7 @@ def _at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
     """For every model; its own Space is at `OWN`."""
-    mine = installed(monkeypatch)
-    monkeypatch.setattr(live, "get_provider", lambda _model: mine)
-    return mine
+    return installed(monkeypatch)
 
 
 def made(*data: bytes, **changes: Any) -> Generation:
@@ -520,10 +518,10 @@ def counted(provider: type[Scripted], monkeypatch: pytest.MonkeyPatch) -> dict[s
     provider.script = [0.02, answer()]
     stream = Scripted.stream
 
-    async def watched(self: Scripted, request: ImageRequest, *, progress: bool = True) -> AsyncGenerator[Event, None]:
+    async def watched(self: Scripted, request: ImageRequest) -> AsyncGenerator[Event, None]:
         running["now"] += 1
         running["most"] = max(running["most"], running["now"])
-        events = stream(self, request, progress=progress)
+        events = stream(self, request)
         try:
             async for event in events:
                 yield event

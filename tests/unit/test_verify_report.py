@@ -239,9 +239,7 @@ def command(*arguments: str) -> int:
 
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
-    mine = installed(monkeypatch)
-    monkeypatch.setattr(live, "get_provider", lambda _model: mine)
-    return mine
+    return installed(monkeypatch)
 
 
 @pytest.fixture
@@ -401,7 +399,6 @@ def test_progress_is_one_line_that_is_written_over_and_gone_at_the_end(
 def test_an_end_from_outside_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, line: str
 ) -> None:
-    from flux_magic.verify import live
 
     async def ended(*_arguments: object, **_options: object) -> None:
         raise error

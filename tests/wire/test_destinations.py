@@ -17,11 +17,12 @@ from flux_magic import cli
 from flux_magic.client.async_client import AsyncClient
 from flux_magic.client.blocking import run as run_here
 from flux_magic.client.doctor import examine
-from flux_magic.client.target import hub_connection
+from flux_magic.client.target import resolve_target
 from flux_magic.errors import FluxError, InvalidRequest, ProtocolError, cleaned
 from flux_magic.parameters import settings
+from flux_magic.parameters.addresses import Space
 from flux_magic.parameters.settings import resolve
-from flux_magic.providers import BlackForestLabs_Flux1Schnell, local
+from flux_magic.providers import GradioProvider, local
 from flux_magic.providers.http.connection import Connection, _remove_headers, open_session
 from flux_magic.providers.http.cookies import HostCookies
 from flux_magic.providers.http.guard import Guard
@@ -97,8 +98,11 @@ def test_the_hub_gets_the_token_of_its_own_spaces_alone(
 
     async def work() -> bool:
         async with open_session() as session:
-            asked = resolve(space=space, token=token)
-            return hub_connection(BlackForestLabs_Flux1Schnell, asked, session).has_token
+            target = resolve_target(resolve(space=space, token=token), "")
+            at = Space("local", "http://127.0.0.1:1") if target.is_local else target.space
+            provider = await target.connect(session, space=at)
+            assert isinstance(provider, GradioProvider)
+            return provider._to_hub().has_token
 
     assert run(work()) is goes
 

@@ -154,8 +154,8 @@ def test_a_job_that_hangs_shows_where(monkeypatch: pytest.MonkeyPatch, capsys: p
 
     async def work() -> list[str]:
         async with hostile(queue=stream(QUEUED, then="silence")) as server:
-            options: dict[str, Any] = {"space": server.address, "store": False, "width": 256, "height": 256}
-            events = AsyncClient(**options).stream(flux_magic.ImageRequest(f"a {'very ' * 40}red\nfox", seed=7))
+            client = AsyncClient(space=server.address, store=False, width=256, height=256)
+            events = client.stream(flux_magic.ImageRequest(f"a {'very ' * 40}red\nfox", seed=7))
             async with aclosing(events):
                 while not isinstance(await anext(events), Queued):
                     pass

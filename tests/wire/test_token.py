@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from flux_magic.client.async_client import AsyncClient
-from flux_magic.client.job import connection_for
+from flux_magic.client.target import resolve_target
 from flux_magic.errors import FluxError, ProtocolError
+from flux_magic.parameters.addresses import Space
 from flux_magic.parameters.settings import resolve
-from flux_magic.providers import BlackForestLabs_Flux1Schnell, local
+from flux_magic.providers import local
 from flux_magic.providers.http.connection import Connection, open_session
 from flux_magic.results.generation import Generation
 from tests.support.hostile import Answer, event, finished, hostile, hostile_beside, page, stream, told
@@ -62,13 +63,15 @@ def test_where_a_token_goes(
     monkeypatch: pytest.MonkeyPatch, space: str | None, token: str | None, *, sent: bool
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", CANARY)
-    url = {None: None, "local": "http://127.0.0.1:1"}.get(space, space)
+    at = Space("local", "http://127.0.0.1:1") if space == "local" else None
 
     async def work() -> dict[str, str]:
         async with open_session() as session:
-            settings = resolve(space=space, token=token)
-            connection = connection_for(BlackForestLabs_Flux1Schnell, url, settings, session)
-            return connection._authorization(f"{url or BlackForestLabs_Flux1Schnell.url}/config")
+            target = resolve_target(resolve(space=space, token=token), "")
+            place = at or target.space
+            assert place
+            provider = await target.connect(session, space=place)
+            return provider._connection._authorization(f"{place.url}/config")
 
     assert ((token or CANARY) in str(run(work()))) is sent
 

@@ -11,9 +11,8 @@ from typing import Any, Final
 from traitlets import HasTraits, TraitError, Unicode, default, observe, validate
 from traitlets.utils.bunch import Bunch
 
-from ...client.target import why_unasked
+from ...client.target import resolve_target
 from ...errors import FluxError, InvalidRequest, UnknownAttribute
-from ...parameters.addresses import Space
 from ...parameters.calls import checked_class
 from ...parameters.dialects import explain
 from ...parameters.grammar import Several, value_of
@@ -183,10 +182,7 @@ class Parameters(HasTraits):
     def planned(self) -> tuple[list[ImageRequest], Settings]:
         """The requests of one press, and the settings that go with them; raises InvalidRequest."""
         settings = self._settings()
-        requests = plan(self.prompt, settings, self.count)
-        if settings.space:
-            Space.parse(settings.space)
-        return requests, settings
+        return plan(self.prompt, settings, self.count), _made_afresh(settings)
 
     def compared(self) -> tuple[Sweep, Settings]:
         """Every combination of the seeds and steps to compare, and the settings that go with them.
@@ -202,10 +198,7 @@ class Parameters(HasTraits):
             raise InvalidRequest(f"{number} images are more than {MOST_IMAGES} in one go: give fewer seeds or steps")
         once: dict[str, Any] = {name: several[0] for name, several in values.items() if len(several) == 1}
         settings = replace(self._settings(), **once)
-        asked = sweep(Template(self.prompt, (self.prompt,)), settings, varied)
-        if settings.space:
-            Space.parse(settings.space)
-        return asked, settings
+        return sweep(Template(self.prompt, (self.prompt,)), settings, varied), _made_afresh(settings)
 
     def _values(self, name: str) -> Sequence[int]:
         """What a text says of this parameter; nothing where there is none."""
@@ -226,10 +219,8 @@ class Parameters(HasTraits):
         extra = {row.name: getattr(self, row.name) for row in EXTRA}
         # Random means random, also where %config has a seed; and a panel's thread is not where the kernel's loop runs.
         resolved = resolve(**given)
-        # Who presses a button wants to see it made.
-        replay = "only" if why_unasked(get_provider(resolved.model), resolved) else "off"
         parameters = {**resolved.parameters, **extra}  # None is the Space's own default, whatever %config has
-        return replace(resolved, seed=self.seed, runner="thread", replay=replay, parameters=parameters)
+        return replace(resolved, seed=self.seed, runner="thread", parameters=parameters)
 
     def take(self, **options: Any) -> None:
         """Set several at once; where the Space is another, the last one's bounds do not hold them up."""
@@ -250,6 +241,14 @@ def _refused() -> Iterator[None]:
         raise
     except TraitError as error:
         raise InvalidTrait(str(error)) from None
+
+
+def _made_afresh(settings: Settings) -> Settings:
+    """Return settings that replay nothing, since a press asks for a new image, unless nothing may be asked.
+
+    Raises InvalidRequest for what is no Space.
+    """
+    return replace(settings, replay="only" if resolve_target(settings, settings.model).unasked else "off")
 
 
 def trait_of(name: str) -> str:

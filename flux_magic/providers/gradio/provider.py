@@ -22,12 +22,25 @@ from ...errors import (
 )
 from ...images.codecs import check_readable
 from ...images.formats import READ, media_type_of
+from ...parameters.addresses import Space
 from ...parameters.table import EXTRA_NAMES
 from ...types import Event, ImageRequest, ImageResponse, Preview, Waiting
-from ..base import AsyncGeneratorProvider, AsyncResult, Limits, Messages, ProviderModelMixin, limited, prompt_from
+from ..base import (
+    AsyncGeneratorProvider,
+    AsyncResult,
+    Input,
+    Limits,
+    Messages,
+    ModelDescription,
+    Prepared,
+    Provider,
+    ProviderModelMixin,
+    limited,
+    prompt_from,
+)
 from ..http.connection import Connection, open_connection
 from ..http.retry import Patience, retried
-from . import decoding
+from . import decoding, hub
 from .endpoint import Endpoint
 from .schema import Contract
 
@@ -46,23 +59,29 @@ _CHOOSES: Final = "randomize_seed"
 """An input that many Spaces have, and by default on: a seed that is sent then counts for nothing."""
 
 
-class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
+class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
     """A Space on one Gradio endpoint. A subclass says which, and what its inputs are.
 
     Attributes:
+        space: the Space's id on the Hub, `owner/name`; empty if it has none. It gives the `url` if that is not set.
+        endpoint: the name of the endpoint, which gives the `api_endpoint` if that is not set.
         api_endpoint: the URL that jobs are posted to: `{url}/call/{endpoint}`. A subclass that sets
             `url` alone moves it along; one that sets it wins.
         parameters: the endpoint's inputs in order, and for each the field of ImageRequest that fills
             it: one of FIELDS (`sent_width` and `sent_height` are the rounded sizes). An input that is not
             named here gets the Space's own default.
         constants: values for inputs that a request knows nothing of, by their names.
+        seeded: whether a request's seed counts; set by `parameters`.
 
     Raises InvalidArgument where a subclass names a field that a request has not.
     """
 
+    endpoint: ClassVar[str]
     api_endpoint: ClassVar[str]
     parameters: ClassVar[Mapping[str, str]]
     constants: ClassVar[Mapping[str, object]] = {}
+    space: ClassVar[str] = ""
+    seeded: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -74,22 +93,26 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
             cls.seeded = "seed" in cls.parameters.values()
         if "url" in cls.__dict__ and "space" not in cls.__dict__:
             cls.space = ""  # another address is another Space
+        elif "space" in cls.__dict__ and "url" not in cls.__dict__:
+            cls.url = Space.parse(cls.space).url or ""
+        if "endpoint" in cls.__dict__ and "api_endpoint" not in cls.__dict__:
+            cls.api_endpoint = f"{cls.url.rstrip('/')}/call/{cls.endpoint}"
         inherited: str | None = getattr(cls, "api_endpoint", None)
         if "url" in cls.__dict__ and "api_endpoint" not in cls.__dict__ and inherited:
             cls.api_endpoint = f"{cls.url.rstrip('/')}/call/{_endpoint(inherited)['name']}"
 
-    def __init__(self, connection: Connection, url: str | None = None) -> None:
+    def __init__(self, connection: Connection, space: Space | None = None) -> None:
         known = _endpoint(self.api_endpoint)
-        base = (url or known["base"]).rstrip("/")
+        base = (space.url or "" if space else known["base"]).rstrip("/")
         self._connection = connection
+        self._place = space or Space.parse(self.own_space())
         self._at_home = base == self.url.rstrip("/")
-        self._sent: dict[str, object] = {}
         self._space = Endpoint(
             connection,
             base,
             known["name"],
             list(self.parameters),
-            prefix=None if url else known["prefix"],
+            prefix=known["prefix"] if base == known["base"].rstrip("/") else None,
             space_id=self.space if self._at_home else "",
         )
 
@@ -105,10 +128,10 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
                 names = [parameter.name for parameter in contract.parameters] or list(values)
                 yield Waiting("sending the request")
                 job = await self._space.submit(contract, placed)
-                self._sent = dict(zip(names, placed, strict=True))
+                sent = self._others(dict(zip(names, placed, strict=True)))
                 async with aclosing(self._space.events(job, progress=progress)) as events:
                     async for event in events:
-                        if told := _told(event, job.routes, request, model):
+                        if told := _told(event, job.routes, request, model, sent):
                             yield told
                 return
             except FluxError as error:
@@ -126,6 +149,16 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
         if any(one.name == _CHOOSES and one.kind in {"", "boolean"} for one in contract.parameters):
             values.setdefault(_CHOOSES, request.randomize_seed)
         return values
+
+    def _others(self, sent: Mapping[str, object]) -> Mapping[str, object]:
+        """Return those values that a record has no field of its own for."""
+        others = {name: value for name, value in sent.items() if self.parameters.get(name) not in _RECORDED}
+        # On its own Space an input of the provider's file is what every request says.
+        return {} if self._at_home and others.keys() <= self.parameters.keys() else others
+
+    @classmethod
+    def prepare(cls, request: ImageRequest) -> Prepared:
+        return Prepared(cls.api_endpoint, cls.inputs(request))
 
     @classmethod
     def inputs(cls, request: ImageRequest) -> dict[str, object]:
@@ -148,9 +181,9 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
         """The fields of a request as it was asked for, by the endpoint's names."""
         return {name: field.removeprefix("sent_") for name, field in cls.parameters.items()}
 
-    async def fetch(self, url: str) -> bytes:
-        data = await self._read(url)
-        _check_readable(data, url)
+    async def fetch(self, file: str) -> bytes:
+        data = await self._read(file)
+        _check_readable(data, file)
         return data
 
     async def _read(self, url: str, most: int | None = None) -> bytes:
@@ -160,35 +193,55 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
             error.is_of_file = True
             raise
 
-    async def contract(self) -> Contract:
-        """What the Space says of itself; raises ResponseError where it does not answer."""
-        return await self._space.contract()
-
-    async def bounds(self) -> Mapping[str, tuple[int, int]]:
-        fields, told = self._fields(), (await self.contract()).parameters
-        return {
+    async def describe(self, model: str = "") -> ModelDescription:
+        contract, fields = await self._space.contract(), self._fields()
+        ranges = {
             fields[one.name]: (math.ceil(one.least), math.floor(one.most))
-            for one in told
+            for one in contract.parameters
             if one.name in fields and one.least is not None and one.most is not None
         }
+        return ModelDescription(
+            model=self.get_model(model),
+            provider=self.label,
+            ranges=ranges,
+            inputs=tuple(Input(one.name, one.least, one.most) for one in contract.parameters),
+            seeded=self.seeded,
+            stand_in=contract.stand_in,
+            title=contract.title,
+            engine="Gradio",
+            version=contract.version,
+        )
 
-    async def circumstances(self) -> Mapping[str, str]:
-        version = (await self.contract()).version
-        return {"gradio": version} if version else {}
+    async def environment(self) -> Mapping[str, str]:
+        info, contract = await hub.look_up(self._connection, self._place), await self._space.contract()
+        known = {"gradio": contract.version, "space_commit": info.commit, "model": info.model}
+        return {name: value for name, value in known.items() if value}
+
+    async def status(self) -> Mapping[str, str]:
+        if not self._place.hub_id:
+            return {}
+        stage = await hub.stage(self._connection, self._place.hub_id)
+        left = await self.quota()
+        return {"stage": stage or "not known: the Hub does not answer", **({"quota": left} if left else {})}
+
+    async def quota(self) -> str:
+        connection = self._to_hub()
+        if not self._place.hub_id or not connection.has_token:
+            return ""
+        try:
+            return await asyncio.wait_for(hub.quota(connection), hub.HUB_TIMEOUT)
+        except asyncio.TimeoutError:
+            return ""
+
+    def _to_hub(self) -> Connection:
+        """Return a connection to the Hub; only the token of a Space that is on the Hub goes there."""
+        return self._connection.to_server(hub.address(), with_token=bool(self._place.hub_id))
 
     @classmethod
     def own_space(cls) -> str:
         base = str(_endpoint(cls.api_endpoint)["base"])
         moved = cls.space and base != cls.url.rstrip("/")  # the endpoint alone was set to another Space's
-        return base if moved else super().own_space()
-
-    def sent(self) -> Mapping[str, object]:
-        others = {name: value for name, value in self._sent.items() if self.parameters.get(name) not in _RECORDED}
-        # On its own Space an input of the provider's file is what every request says.
-        return {} if self._at_home and others.keys() <= self.parameters.keys() else others
-
-    async def stand_in(self) -> str | None:
-        return (await self.contract()).stand_in
+        return base if moved else cls.space or cls.url
 
     @classmethod
     def create_async_generator(
@@ -266,12 +319,14 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
             _check_readable(await self._read(url, _MOST_HEAD), url, shown=False)
 
 
-def _told(event: decoding.WireEvent, routes: str, request: ImageRequest, model: str) -> Event | None:
+def _told(
+    event: decoding.WireEvent, routes: str, request: ImageRequest, model: str, sent: Mapping[str, object]
+) -> Event | None:
     """A wire's event as everybody else knows it; None for a preview that cannot be looked at."""
     if isinstance(event, decoding.Finished):
         files = decoding.files_from(event.data, routes)
         seed = decoding.seed_from(event.data, None if request.randomize_seed else request.seed)
-        return ImageResponse(files, request.prompt, seed, _options(request, model))
+        return ImageResponse(files, request.prompt, seed, _options(request, model), sent)
     if isinstance(event, decoding.Partial):
         try:
             return Preview(decoding.files_from(event.data, routes)[: Limits().files])

@@ -211,9 +211,10 @@ class Connection:
         """Return if this is a connection to the server at `base`."""
         return self._space == base
 
-    def to_server(self, url: str) -> Connection:
-        """Return a connection to another server that the user named, such as the Hub; without the token."""
-        return Connection(self._session, proxy=str(self._proxy) if self._proxy else None, limits=self.limits, space=url)
+    def to_server(self, url: str, *, with_token: bool = False) -> Connection:
+        """Return a connection to another server that the user named, such as the Hub, without the token by default."""
+        proxy, token = str(self._proxy) if self._proxy else None, self._token if with_token else None
+        return Connection(self._session, proxy=proxy, limits=self.limits, token=token, space=url)
 
     async def get_text(self, url: str) -> Answer:
         """What is at `url`; asked once more as `post_json` is."""

@@ -1,0 +1,147 @@
+"""The stored image that answers a request in place of a provider, and the error if there has to be one."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+from ..errors import FluxError, NotInStore
+from ..parameters.settings import Settings, shared_folders
+from ..providers.base import Provider
+from ..providers.log import get_logger
+from ..records.record import replay_key
+from ..records.store import Stored, store_of
+from ..results.generation import Generation, ImageFile, stored_files
+from ..types import STAND_IN, ImageRequest, Record
+from .target import Target
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A search of the stores for the image of a request.
+
+    Attributes:
+        request: the request.
+        target: where its image would be made.
+        skipped: what was found in place of the image, and is damaged: a line each.
+    """
+
+    request: ImageRequest
+    target: Target
+    skipped: list[str] = field(default_factory=list)
+
+    @property
+    def _may_replay(self) -> bool:
+        wanted = self.target.settings.replay != "off" or self.target.unasked
+        return bool(wanted) and not self.request.chosen and not self.request.randomize_seed
+
+    async def find_or_raise(self) -> Generation | None:
+        """Return the stored generation of a place that is known without asking; None if the place is to be asked.
+
+        Raises NotInStore if it may not be.
+        """
+        found = None
+        if self._may_replay:
+            found = await self._find(*self.target.known_identities())
+        else:
+            why = 'replay is "off"' if self.target.settings.replay == "off" else "no seed was given"
+            _log.info("the store is not looked at: %s", why)
+        if found is None and self.target.unasked:
+            raise self._not_in_store()
+        return found
+
+    async def find_of_stand_in(self, provider: Provider) -> Generation | None:
+        """Return the stored generation if a Space with an address on this machine turns out to be a stand-in."""
+        if not self._may_replay or not self.target.is_loopback:
+            return None
+        try:
+            drawing = (await provider.describe(self.request.model)).stand_in
+        except FluxError:  # the job meets it again, and tells it better
+            return None
+        return await self._find(f"local:{drawing}") if drawing else None
+
+    async def _find(self, *identities: str) -> Generation | None:
+        """Return the stored generation of the first of these places that has one."""
+        request, target, store = self.request, self.target, store_of(self.target.settings)
+        for identity in identities:
+            key = replay_key(
+                provider=target.provider.label,
+                model=STAND_IN if identity.startswith("local:") else target.model,
+                space=identity,
+                prompt=request.prompt,
+                seed=request.seed,
+                steps=request.steps,
+                width=request.sent_width,
+                height=request.sent_height,
+                parameters=request.sent_parameters,
+            )
+            stored = await asyncio.to_thread(store.find, key)
+            what = f"the image is in the store: {stored.path.name}" if stored else "no image in the store"
+            _log.info("%s: Space %s, key %s", what, identity, key[:12])
+            for line in store.skipped:
+                _log.info("%s", line)
+            self.skipped.extend(line for line in store.skipped if line not in self.skipped)
+            if stored is not None:
+                return self._again(stored)
+        return None
+
+    def _again(self, stored: Stored) -> Generation:
+        """Return a stored generation as the answer to this request: what was asked for is this request's."""
+        request = self.request
+        record = replace(
+            stored.record,
+            requested_prompt=request.as_typed,
+            requested_model=request.model,
+            requested_seed=request.seed,
+            requested_width=request.width,
+            requested_height=request.height,
+            requested_parameters=request.parameters,
+        )
+        made = build_generation(request, self.target.settings, record, stored_files(stored), replayed=True)
+        return note_also(made, *self.skipped)
+
+    def _not_in_store(self) -> NotInStore:
+        request, why = self.request, self.target.unasked
+        what = f"{request.prompt[:60]!r}, seed {request.seed}, {request.steps} steps, {request.width}x{request.height}"
+        of_the_hub = why.startswith("HF_")
+        unasked = f"with {why} no Space{' of the Hub' if of_the_hub else ''} is asked"
+        give = f"Unset {why.partition('=')[0]} to ask it, or give" if of_the_hub else "Give"
+        if not self._may_replay:
+            return NotInStore(
+                f"{request.prompt[:60]!r} has no seed, and {unasked}",
+                f"{give} the seed of an image that is in flux_images or in the store.",
+            )
+        others, hint = "", "Run the cell where there is a network, then: flux-magic export NOTEBOOK"
+        if shared_folders(self.target.settings):
+            others, hint = (
+                " in the shared store, nor",
+                "Are the Space, the steps and the size those of whoever made it?",
+            )
+        if of_the_hub:
+            hint = f"{give} --space local, which needs no network."
+        return NotInStore(
+            f"not in flux_images, nor{others} in the store, and {unasked}: {what}, {self.target.name}",
+            "; ".join(self.skipped) or hint,
+        )
+
+
+def build_generation(
+    request: ImageRequest, settings: Settings, record: Record, files: tuple[ImageFile, ...], *, replayed: bool = False
+) -> Generation:
+    """Return the generation of a request as the settings want it shown and saved."""
+    return Generation(
+        request,
+        record,
+        files,
+        settings.inline,
+        metadata=settings.metadata,
+        replayed=replayed,
+        strip_credentials=settings.strip_credentials,
+    )
+
+
+def note_also(made: Generation, *notes: str) -> Generation:
+    """Return the generation with these notes as well."""
+    return replace(made, note="; ".join(filter(None, (made.note, *notes)))) if any(notes) else made

@@ -1,0 +1,256 @@
+"""A provider that no Space is, and those that another package brings along."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import threading
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+from unittest import mock
+
+import pytest
+
+from flux_magic import providers
+from flux_magic.client import target
+from flux_magic.client.async_client import AsyncClient
+from flux_magic.client.client import generate
+from flux_magic.client.doctor import examine
+from flux_magic.errors import FluxError, InvalidArgument, InvalidRequest
+from flux_magic.jupyter import cell
+from flux_magic.jupyter.panel import Panel
+from flux_magic.parameters import settings
+from flux_magic.parameters.addresses import Space
+from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, plugins
+from flux_magic.providers.base import Input, ModelDescription, Provider, ProviderModelMixin
+from flux_magic.records.record import contradiction, from_dict
+from flux_magic.results.generation import Generation
+from flux_magic.types import Event, ImageRequest, ImageResponse, Running
+from flux_magic.verify.live import check
+from flux_magic.verify.verdict import Grade
+from tests.support.limits import PATIENCE
+from tests.unit.samples import encoded
+from tests.unit.scripted import close, installed
+
+
+class Engine(ProviderModelMixin, Provider):
+    """Colours, made here: it has no Space, no address and nothing but the contract."""
+
+    label = "Engine"
+    default_model = "engine-1"
+    model_aliases: ClassVar[dict[str, str]] = {"engine": default_model}
+
+    async def describe(self, model: str = "") -> ModelDescription:
+        return ModelDescription(
+            model=self.get_model(model),
+            provider=self.label,
+            ranges={"steps": (2, 9), "width": (64, 512)},
+            inputs=(Input("words"), Input("steps", 2, 9)),
+        )
+
+    async def stream(self, request: ImageRequest) -> AsyncGenerator[Event, None]:
+        yield Running(1, 2)
+        yield ImageResponse([str(request.seed)], request.prompt, sent={"sampler": "euler"})
+
+    async def fetch(self, file: str) -> bytes:
+        return encoded(colour=int(file), size=(128, 96))
+
+    async def environment(self) -> Mapping[str, str]:
+        return {"hardware": "two cores", "what no record has": "x"}
+
+
+@pytest.fixture(autouse=True)
+def _apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Give a test a registry, a store and a configuration of its own."""
+    monkeypatch.setattr(providers, "_registered", [])
+    monkeypatch.setattr(plugins, "_seen", {})
+    monkeypatch.setenv("FLUX_MAGIC_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("FLUX_MAGIC_REPLAY", "auto")
+    monkeypatch.chdir(tmp_path)
+    for name in ("FLUX_MAGIC_SPACE", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    settings.configure_by(dict)
+
+
+@pytest.fixture
+def engine() -> Iterator[type[Engine]]:
+    yield providers.register_provider(Engine)  # type: ignore[misc]  # the class that was given
+    providers.unregister_provider(Engine)
+
+
+def made(**options: Any) -> Generation:
+    result = generate("a fox", **{"model": "engine", "seed": 7, "width": 128, "height": 96, **options})
+    assert isinstance(result, Generation)
+    return result
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_provider_that_is_no_space_makes_an_image_that_is_recorded_and_replayed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FLUX_MAGIC_SPACE", "local")  # for those models that a Space makes
+    first = made()
+    record = first.record
+    assert (record.model, record.provider, record.space) == ("engine-1", "Engine", "provider:Engine")
+    assert (record.requested_model, record.requested_space, record.seed) == ("engine", None, 7)
+    assert (record.sent, record.circumstances.hardware) == ({"sampler": "euler"}, "two cores")
+    assert from_dict(json.loads(json.dumps(record.as_dict()))) == record
+    assert contradiction(record) == ""
+    assert first.command() == "%%flux --steps 2 --seed 7 --size 128x96 --model engine\na fox"
+    again = made()
+    assert (again.replayed, again.data, again.record) == (True, first.data, record)
+    assert made(steps=3, seed=8).replayed is False
+    with pytest.raises(InvalidRequest, match="Engine makes its images without a Space: leave out --space a/b, or"):
+        made(space="a/b")
+
+
+@pytest.mark.usefixtures("engine")
+def test_the_dry_run_and_the_doctor_show_it(capsys: pytest.CaptureFixture[str]) -> None:
+    said = cell.read("--model engine --steps 4 --seed 7", "a fox", {}).described()
+    assert said.splitlines()[0] == "nothing was sent; it would go to Engine"
+    sent = {"prompt": "a fox", "seed": 7, "steps": 4, "width": 768, "height": 768}
+    assert json.loads(said.partition("\n")[2]) == sent
+    report = asyncio.run(examine(settings.resolve(model="engine")))
+    assert report.healthy
+    assert (report.rows["provider"], report.rows["takes"]) == ("Engine", "words, steps (2 to 9)")
+    assert not report.rows.keys() & {"Space", "address", "token", "stage", "Gradio"}
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_panel_takes_its_ranges_and_makes_its_image() -> None:
+    panel = Panel(model="engine", prompt="a fox", steps=20, seed=5, width=128, height=96)
+    try:
+        for thread in threading.enumerate():
+            if thread.name == "flux_magic panel":
+                thread.join(PATIENCE)
+        assert (panel.range_of("steps"), panel.range_of("width"), panel.steps) == ((2, 9), (64, 512), 9)
+        panel.generate()
+        image = panel.wait(PATIENCE)
+        assert isinstance(image, Generation)
+        assert (image.record.model, image.record.steps) == ("engine-1", 9)
+    finally:
+        close(panel)
+
+
+@pytest.mark.usefixtures("engine")
+def test_verify_makes_its_image_once_more(tmp_path: Path) -> None:
+    made().save(tmp_path / "fox.png")
+    report = asyncio.run(check([tmp_path / "fox.png"]))
+    assert [verdict.grade for verdict in report.verdicts] == [Grade.SAME_BYTES]
+
+
+NIGHT = """
+from flux_magic.providers.base import *
+from tests.unit.test_other_providers import Engine
+
+class Night(Engine):
+    label = "Night"
+    default_model = "night-1"
+    model_aliases = {"night": default_model}
+
+class Thief(Engine):
+    default_model = "flux"
+"""
+
+
+def install(folder: Path, points: Mapping[str, str]) -> None:
+    """Write an installed distribution with a module `night_sky` and these entry points."""
+    (folder / "night_sky.py").write_text(NIGHT)
+    info = folder / "night_sky-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: night-sky\nVersion: 1.0\n")
+    lines = "".join(f"{name} = {value}\n" for name, value in points.items())
+    (info / "entry_points.txt").write_text(f"[{plugins.GROUP}]\n{lines}")
+
+
+def test_an_installed_package_brings_a_provider_and_a_broken_one_is_one_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    points = {
+        "bad": "night_sky:Absent",
+        "gone": "no_such_module_7:Sky",
+        "night": "night_sky:Night",
+        "number": "night_sky:Night.label",
+        "thief": "night_sky:Thief",
+    }
+    install(tmp_path, points)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert providers.get_provider("flux") is BlackForestLabs_Flux1Schnell
+    assert "night_sky" not in sys.modules, "a model of this package loads no other's"
+    try:
+        assert providers.get_provider("night").label == "Night"
+        assert made(model="night").record.provider == "Night"
+        assert providers.model_names()[-2:] == ["night", "night-1"]
+        with pytest.raises(
+            InvalidRequest, match=r"there is no model 'day': choose one of .*, night, night-1"
+        ) as caught:
+            providers.get_provider("day")
+    finally:
+        sys.modules.pop("night_sky", None)
+    head, package = "note: the provider", "of the package night-sky is left out"
+    no_class = "give a subclass of flux_magic.providers.base.Provider"
+    taken = "Thief cannot have the model name 'flux': BlackForestLabs_Flux1Schnell has it already"
+    assert capsys.readouterr().err.splitlines() == [
+        f"{head} bad {package}: AttributeError: module 'night_sky' has no attribute 'Absent'",
+        f"{head} gone {package}: ModuleNotFoundError: No module named 'no_such_module_7'",
+        f"{head} number {package}: InvalidArgument: 'Night' is no provider: {no_class}",
+        f"{head} thief {package}: InvalidArgument: {taken}",
+    ]
+    assert "the provider bad of the package night-sky is left out" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("provider", "message"),
+    [
+        pytest.param(Engine(None), "is no provider: give a subclass of", id="an instance"),  # type: ignore[arg-type]
+        pytest.param(type("Bare", (Provider,), {}), "Bare is no whole provider: it lacks ", id="what it lacks"),
+        pytest.param(type("Mute", (Engine,), {"label": ""}), "Mute needs a label, and", id="no label"),
+        pytest.param(
+            type("Thief", (Engine,), {"default_model": "flux"}),
+            "Thief cannot have the model name 'flux': BlackForestLabs_Flux1Schnell has it already",
+            id="a name that is taken",
+        ),
+    ],
+)
+def test_what_cannot_be_registered_is_one_clear_error(provider: Any, message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        providers.register_provider(provider)
+    assert "engine" not in providers.model_names()
+
+
+def test_a_provider_is_registered_once_and_taken_back() -> None:
+    assert providers.register_provider(Engine) is providers.register_provider(Engine) is Engine
+    assert providers.model_names().count("engine") == 1
+    providers.unregister_provider(Engine)
+    providers.unregister_provider(Engine)
+    with pytest.raises(FluxError, match="there is no model 'engine'"):
+        made()
+
+
+def test_a_named_space_is_its_id_and_its_endpoint() -> None:
+    class Nocturne(GradioProvider):
+        label = "Nocturne"
+        space = "someone/nocturne"
+        endpoint = "paint"
+        default_model = "nocturne"
+        parameters: ClassVar[dict[str, str]] = {"words": "prompt", "seed": "seed"}
+
+    assert Nocturne.url == "https://someone-nocturne.hf.space"
+    assert Nocturne.api_endpoint == "https://someone-nocturne.hf.space/call/paint"
+    assert (Nocturne.own_space(), Nocturne.names()) == ("someone/nocturne", ["nocturne"])
+
+
+@pytest.mark.parametrize(("space", "parsed"), [(None, 1), ("c/d", 2)])
+def test_a_request_resolves_its_target_once(monkeypatch: pytest.MonkeyPatch, space: str | None, parsed: int) -> None:
+    provider = installed(monkeypatch)
+    asked = settings.resolve(space=space)
+    with (
+        mock.patch.object(Space, "parse", wraps=Space.parse) as parse,
+        mock.patch.object(target, "get_provider", wraps=providers.get_provider) as get_provider,
+    ):
+        image = asyncio.run(AsyncClient().make(ImageRequest("a fox", seed=1), asked))
+    assert image.record.provider == ("Scripted" if space is None else "Gradio Space")
+    assert (parse.call_count, get_provider.call_count, len(provider.made)) == (parsed, 1, 1)
