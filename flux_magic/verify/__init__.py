@@ -9,16 +9,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..verify.discover import find_subjects
     from .command import add_arguments, main
-    from .html import report_html
+    from .discover import find_subjects
     from .live import check
-    from .report import Report
+    from .report import Report, report_html
+    from .similarity import Grade
     from .static import check_static
-    from .verdict import Grade, Outcome, Status, Verdict
+    from .verdict import Outcome, Status, Verdict
 
 _HOMES = {
-    "Grade": "verdict",
+    "Grade": "similarity",
     "Outcome": "verdict",
     "Report": "report",
     "Status": "verdict",
@@ -28,7 +28,7 @@ _HOMES = {
     "check_static": "static",
     "find_subjects": "discover",
     "main": "command",
-    "report_html": "html",
+    "report_html": "report",
 }
 
 __all__ = [

@@ -108,7 +108,7 @@ def write_files(report: Report, options: argparse.Namespace) -> None:
     """Write the page and the JSON that the options ask for; raises SaveError."""
     try:
         if options.html:
-            from .html import report_html
+            from .report import report_html
 
             write_whole(options.html, report_html(report).encode())
         if options.json and options.json != "-":
