@@ -39,8 +39,6 @@ from ..types import (
 )
 from .target import address_of, connection_for, identity_of, is_local, why_unasked
 
-__all__ = ["ClientEvent", "Job", "connection_for"]  # the others' homes are generation and destination
-
 
 @dataclass(slots=True)
 class _Clock:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import InvalidRequest, NotAnImage, UnreadableFormat
 from ..types import FileRecord
 from . import formats, pixels
+from .formats import media_type_of
 from .parts import check_parts, told_size
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ ENCODED: Final = (".png", ".jpg", ".jpeg", ".webp")
 
 SEALED: Final = frozenset({"image/gif", "image/avif"})
 """The media types that nothing is written into, and that are not encoded."""
-
-media_type_of = formats.media_type_of
 
 MOST_SIDES: Final = {"image/jpeg": 65_500, "image/webp": 16_383}
 """The longest side that an encoder takes, in pixels."""

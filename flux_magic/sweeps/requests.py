@@ -24,12 +24,7 @@ from ..parameters.settings import MAX_SEED, MOST_SWEPT, NAMES, SWEPT, Settings, 
 from ..parameters.sizes import read_size, sides, size_text
 from ..types import ImageRequest
 from .axes import Axis, coordinates, distinct
-from .template import Template, escape, template, varying
-
-__all__ = [  # what a sweep is made of is to be had here as well
-    "Axis", "Sweep", "Template", "check_number", "coordinates", "escape", "listed", "sweep", "sweep_of", "template",
-    "varying",
-]  # fmt: skip
+from .template import Template, template
 
 
 @dataclass(frozen=True, slots=True)

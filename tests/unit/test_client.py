@@ -12,7 +12,6 @@ import pytest
 
 from flux_magic.client import client
 from flux_magic.client.client import Client
-from flux_magic.client.job import ClientEvent
 from flux_magic.errors import (
     ConnectionFailed,
     EmptyResult,
@@ -26,7 +25,7 @@ from flux_magic.errors import (
     TimedOut,
 )
 from flux_magic.parameters.settings import Settings
-from flux_magic.results.generation import Generation
+from flux_magic.results.generation import ClientEvent, Generation
 from flux_magic.results.generations import Generations
 from flux_magic.types import Event, ImageRequest, Queued, Running, Waiting
 from tests.support.limits import PATIENCE

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageChops, ImageCms, ImageStat
 
 from flux_magic.errors import InvalidRequest, NotAnImage
-from flux_magic.images import codecs
+from flux_magic.images import codecs, formats
 from tests.unit.samples import NO_AVIF, digest_of, drawing, encoded, opened
 
 
@@ -43,8 +43,8 @@ def distance(one: Image.Image, other: Image.Image) -> float:
     ],
 )
 def test_the_first_bytes_tell_the_media_type(data: bytes, media_type: str | None) -> None:
-    assert codecs.media_type_of(data) == media_type
-    assert codecs.media_type_of(data[:12]) == media_type
+    assert formats.media_type_of(data) == media_type
+    assert formats.media_type_of(data[:12]) == media_type
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_png_and_jpeg_are_embedded_as_delivered(data: bytes, media_type: str) ->
 )
 def test_webp_is_embedded_as_jpeg_where_it_is_lossy_and_else_as_png(data: bytes, media_type: str) -> None:
     found, embedded = codecs.for_notebook(data, None)
-    assert found == codecs.media_type_of(embedded) == media_type
+    assert found == formats.media_type_of(embedded) == media_type
     assert distance(opened(embedded), opened(data)) < 3
     if media_type == "image/png":
         assert digest_of(opened(embedded)) == digest_of(opened(data))
@@ -182,7 +182,7 @@ def test_a_webp_without_a_picture_is_not_taken_for_a_lossy_one(data: bytes) -> N
 @pytest.mark.parametrize("inline", ["png", "jpeg"])
 def test_inline_chooses_the_encoding(data: bytes, inline: str) -> None:
     media_type, embedded = codecs.for_notebook(data, inline)
-    assert media_type == codecs.media_type_of(embedded) == f"image/{inline}"
+    assert media_type == formats.media_type_of(embedded) == f"image/{inline}"
     assert opened(embedded).size == (8, 6)
 
 
@@ -197,7 +197,7 @@ def test_jpeg_lays_what_is_transparent_on_white() -> None:
 def test_a_suffix_asks_for_its_encoding(suffix: str) -> None:
     data = encoded("webp")
     found = codecs.as_suffix(data, Path(f"fox{suffix}"))
-    assert codecs.media_type_of(found) == codecs.SUFFIXES[suffix.lower()]
+    assert formats.media_type_of(found) == codecs.SUFFIXES[suffix.lower()]
     assert (found == data) is (suffix == ".webp")
 
 

@@ -14,10 +14,10 @@ import pytest
 from IPython.core.getipython import get_ipython
 
 from flux_magic.client import progress
-from flux_magic.client.job import ClientEvent
 from flux_magic.client.progress import Bar, NotebookSlot, ProgressLine, SheetBar, Terminal, above, bar, status_of
 from flux_magic.errors import SpaceError
 from flux_magic.jupyter.panel.status import StatusLine
+from flux_magic.results.generation import ClientEvent
 from flux_magic.types import Log, Preview, Queued, Running, Waiting
 from tests.support import limits
 from tests.unit.samples import generation, notebook

@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 
 from flux_magic.client.client import Client
-from flux_magic.client.job import ClientEvent
 from flux_magic.errors import FluxError, InvalidRequest, TimedOut
 from flux_magic.images import codecs
 from flux_magic.parameters.settings import MAX_SEED, resolve
 from flux_magic.providers import local
-from flux_magic.results.generation import Generation
+from flux_magic.results.generation import ClientEvent, Generation
 from flux_magic.results.generations import Generations
 from flux_magic.types import Queued, Running, Waiting
 from tests.support.space import image, request, run

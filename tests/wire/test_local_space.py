@@ -20,13 +20,12 @@ import pytest
 
 from flux_magic.client.client import Client
 from flux_magic.client.doctor import examine
-from flux_magic.client.job import ClientEvent
 from flux_magic.errors import ConnectionFailed, LocalSpaceError, ProtocolError, TokenRefused
 from flux_magic.parameters.settings import resolve
 from flux_magic.providers import local
 from flux_magic.providers.local import LocalSpace
 from flux_magic.providers.stand_in.space_folder import LOCK, PREFIX, own_folder, remove_dead
-from flux_magic.results.generation import Generation
+from flux_magic.results.generation import ClientEvent, Generation
 from flux_magic.types import Running, Waiting
 from tests.support.limits import PATIENCE
 from tests.support.space import PYTHON, digest, image, request, run

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flux_magic.client.client import Client
-from flux_magic.client.job import connection_for
+from flux_magic.client.target import connection_for
 from flux_magic.errors import FluxError, ProtocolError
 from flux_magic.parameters.settings import resolve
 from flux_magic.providers import BlackForestLabs_Flux1Schnell, local
