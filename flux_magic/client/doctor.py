@@ -21,6 +21,7 @@ from ..providers.gradio import hub
 from ..providers.gradio.schema import Contract, Parameter
 from ..providers.http.connection import open_session
 from ..records import store
+from ..results.table import Table, as_text
 from .target import connection_for, hub_connection, space_of, token_for, why_unasked
 
 DOCTOR_TIMEOUT = 60
@@ -43,9 +44,7 @@ class Diagnosis:
             self.rows[name] = cleaned(value)
 
     def __str__(self) -> str:
-        width = max(len(name) for name in self.rows)
-        lines = (f"{name:<{width}}  {value}" for name, value in self.rows.items())
-        return "\n".join(line.replace("\n", f"\n{'':<{width}}  ") for line in lines)
+        return as_text(Table((), tuple(self.rows.items())))
 
 
 async def examine(settings: Settings) -> Diagnosis:

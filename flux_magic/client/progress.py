@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..errors import FluxError, without_controls
 from ..results.generation import ClientEvent, Generation
 from ..results.notes import is_watched, writable
-from ..results.output import escaped, html_text
+from ..results.table import escaped, html_text
 from ..types import Log, Preview, Queued, Running, Waiting
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from ..types import UNKNOWN, printable
 from .generation import Generation, stored_files
 from .generations import Generations
 from .notes import MOST_NOTES
-from .output import escaped, html_text, lines
+from .table import escaped, html_text, pre
 
 LONGEST: Final = 160
 """Pixels of a small picture's longer side."""
@@ -123,11 +123,10 @@ def _item(generation: Generation) -> str:
     seed = UNKNOWN if generation.seed is None else generation.seed
     facts = f"{generation.width}×{generation.height}, seed {seed}, {generation.steps} steps"
     shown = prompt if len(prompt) <= _LONGEST_PROMPT else f"{prompt[: _LONGEST_PROMPT - 1]}…"
-    cell = f'<pre style="{_CELL}">{lines(generation.command())}</pre>'
     return (
-        f'<li style="{_ITEM}">{_image(generation, escaped(prompt))}<pre style="{_PROMPT}">{lines(shown)}</pre>'
+        f'<li style="{_ITEM}">{_image(generation, escaped(prompt))}{pre(shown, _PROMPT)}'
         f"<small>{facts}<br>{escaped(started[:16].replace('T', ' '))} · {generation.digest[:12]}</small>"
-        f"<details><summary>cell</summary>{cell}</details></li>"
+        f"<details><summary>cell</summary>{pre(generation.command(), _CELL)}</details></li>"
     )
 
 

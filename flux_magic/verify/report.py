@@ -13,7 +13,7 @@ from typing import Any, Final
 from ..errors import NotAnImage
 from ..images import codecs
 from ..images.formats import media_type_of
-from ..results.output import html_text
+from ..results.table import Markup, Table, as_html, as_text, html_text
 from ..types import one_line
 from .similarity import Grade
 from .verdict import Outcome, Status, Verdict
@@ -122,12 +122,10 @@ def _as_dict(one: Verdict) -> dict[str, Any]:
 
 def _table(verdicts: tuple[Verdict, ...]) -> list[str]:
     """A line for each picture, and its reasons below it."""
-    rows = [(one.called, one.figure, one_line(one.label)) for one in verdicts]
-    called, figure, label = (max((len(row[place]) for row in rows), default=0) for place in range(3))
-    indent = " " * (called + 2)
-    lines = []
-    for (name, number, where), one in zip(rows, verdicts, strict=True):
-        head = f"{name:<{called}}  {number:>{figure}}  {where:<{label}}  "
+    table = Table((), tuple((one.called, one.figure, one_line(one.label), "") for one in verdicts))
+    indent = " " * (max((len(one.called) for one in verdicts), default=0) + 2)
+    lines: list[str] = []
+    for head, one in zip(as_text(table).split("\n"), verdicts, strict=False):
         lines.append(f"{head}{_prompt(one, max(WIDE - len(head), 20))}".rstrip())
         lines += wrap(one_line(one.why, 1000), WIDE, initial_indent=indent, subsequent_indent=indent)
     return [*lines, ""] if lines else []
@@ -145,7 +143,7 @@ _LONGEST: Final = 320
 _SMALL: Final = 96
 """The same, within a notebook."""
 
-_LEFT: Final = 'style="text-align:left"'
+_LEFT: Final = "text-align:left"
 """In a notebook, whose own style sets tables to the right."""
 
 _STYLE: Final = """
@@ -178,21 +176,19 @@ def fragment(report: Report, *, small: bool = False) -> str:
     parts = [f"<p><strong>{html_text(report.summary)}</strong></p>", f"<ul>{notes}</ul>" if notes else ""]
     if report.verdicts:
         columns = ("image", "called", "as it is here", *(("made anew",) if report.live else ()), "made from", "why")
-        head = "".join(f'<th scope="col" {_LEFT}>{column}</th>' for column in columns)
-        rows = "\n".join(_row(one, live=report.live, small=small) for one in report.verdicts)
-        parts.append(f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>")
+        table = Table(columns, tuple(_row(one, live=report.live, small=small) for one in report.verdicts))
+        parts.append(as_html(table, cell=_LEFT, between="\n"))
     return "\n".join(part for part in parts if part)
 
 
-def _row(one: Verdict, *, live: bool, small: bool) -> str:
+def _row(one: Verdict, *, live: bool, small: bool) -> tuple[str | Markup, ...]:
     mark = {Status.PASS: "✓", Status.FAIL: "✗", Status.UNCHECKED: "?"}[one.status]
     figure = f"<br>distance {one.figure}" if one.figure else ""
-    cells = [f"{mark} {html_text(one.called)}{figure}", _image(one, one.embedded, "as it is here", small=small)]
+    marked = Markup(f"{mark} {html_text(one.called)}{figure}")
+    images = [Markup(_image(one, one.embedded, "as it is here", small=small))]
     if live:
-        cells.append(_image(one, one.remade, "made anew", small=small))
-    cells += [_made_from(one), html_text(one_line(one.why, 1000))]
-    row = "".join(f"<td {_LEFT}>{cell}</td>" for cell in cells)
-    return f'<tr><th scope="row" {_LEFT}>{html_text(one_line(one.label))}</th>{row}</tr>'
+        images.append(Markup(_image(one, one.remade, "made anew", small=small)))
+    return one_line(one.label), marked, *images, Markup(_made_from(one)), one_line(one.why, 1000)
 
 
 def _made_from(one: Verdict) -> str:
