@@ -17,7 +17,7 @@ from ..errors import InvalidRequest, NotAnImage, UnreadableFormat
 from ..types import FileRecord
 from . import formats, pixels
 from .formats import media_type_of
-from .parts import check_parts, told_size
+from .parts import check_parts, told_size, webp_chunks
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -355,12 +355,9 @@ def _is_lossy_webp(data: bytes) -> bool:
     """
     if media_type_of(data) != "image/webp":
         return False
-    position = 12
-    while position + 8 <= len(data):
-        name, size = data[position : position + 4], int.from_bytes(data[position + 4 : position + 8], "little")
-        if name == b"VP8X" and int.from_bytes(data[position + 8 : position + 9], "little") & 0x12:
+    for part in webp_chunks(data):
+        if part.name == b"VP8X" and int.from_bytes(data[part.body : part.body + 1], "little") & 0x12:
             return False
-        if name in {b"VP8 ", b"VP8L"}:
-            return name == b"VP8 "
-        position += 8 + size + size % 2
+        if part.name in {b"VP8 ", b"VP8L"}:
+            return part.name == b"VP8 "
     return False
