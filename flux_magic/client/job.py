@@ -24,7 +24,7 @@ from ..records import in_hand
 from ..records.record import our_version, replay_key
 from ..records.sent import sanitize
 from ..records.store import SLOW, UNKEPT, Store, Stored, store_of
-from ..results.generation import ClientEvent, Generation, ImageFile, stored_files
+from ..results.generation import ClientEvent, Generation, ImageFile, replay
 from ..types import (
     ANY_SPACE,
     STAND_IN,
@@ -276,16 +276,7 @@ class Job:
             requested_width=request.width,
             requested_height=request.height,
         )
-        return Generation(
-            request,
-            record,
-            stored_files(stored),
-            self.settings.inline,
-            metadata=self.settings.metadata,
-            replayed=True,
-            note="; ".join(self.skipped),
-            strip_credentials=self.settings.strip_credentials,
-        )
+        return replay(request, Stored(record, stored.path), self.settings, "; ".join(self.skipped))
 
     def _not_in_store(self) -> NotInStore:
         request, why = self.request, self._unasked

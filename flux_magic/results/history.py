@@ -13,7 +13,7 @@ from ..parameters.settings import Settings
 from ..records.record import request_of
 from ..records.store import Store, Stored, plain_digest, store_of
 from ..types import UNKNOWN, printable
-from .generation import Generation, stored_files
+from .generation import Generation, replay
 from .generations import Generations
 from .notes import MOST_NOTES
 from .table import escaped, html_text, pre
@@ -101,21 +101,12 @@ def delete(settings: Settings, digest: str) -> int:
 
 def _generations(found: Iterator[Stored], store: Store, settings: Settings) -> Iterator[Generation]:
     for stored in found:
-        record = stored.record
         try:
-            request = request_of(record)
+            request = request_of(stored.record)
         except FluxError as error:
             store.skipped.append(f"{stored.path.name} is skipped: {error.message}")
             continue
-        yield Generation(
-            request,
-            record,
-            stored_files(stored),
-            settings.inline,
-            metadata=settings.metadata,
-            replayed=True,
-            strip_credentials=settings.strip_credentials,
-        )
+        yield replay(request, stored, settings)
 
 
 def _item(generation: Generation) -> str:
