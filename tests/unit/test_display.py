@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_magic.errors import without_controls
-from flux_magic.images import codecs, formats, metadata
+from flux_magic.images import codecs, metadata
 from flux_magic.records import embedding
 from flux_magic.records import record as records
 from flux_magic.records.command import write_command
@@ -85,12 +85,6 @@ def test_the_metadata_hold_the_alternative_text_the_record_and_what_was_embedded
     }
     assert there["flux_magic"]["record"]["run"]["seed"] == 42
     assert embedding.read(embedded) == records.carried_from(there["flux_magic"])
-
-
-@pytest.mark.parametrize("inline", ["png", "jpeg"])
-def test_inline_chooses_what_is_embedded(inline: str) -> None:
-    output = display.image(record(), 0, encoded("webp"), inline)
-    assert formats.media_type_of(base64.b64decode(output.data[f"image/{inline}"])) == f"image/{inline}"
 
 
 def test_a_link_shows_the_spaces_own_address() -> None:
