@@ -95,17 +95,12 @@ def test_a_gallery_has_the_picture_the_prompt_the_facts_and_the_cell_of_each(fol
     assert cells == [f"\n{one.command()}" for one in shown]
     assert cells[1] == "\n%%flux --steps 4 --seed 1 --size 256x192\na hen"
     assert seen.texts["summary"] == ["cell", "cell"]
+    head, _, data = seen.images[1]["src"].partition(",")
+    assert head == "data:image/jpeg;base64"
+    assert opened(base64.b64decode(data)).size == (LONGEST, LONGEST // 2), "they are small"
     facts = [f"400×200, seed 1, 4 steps2026-01-01 00:00 · {shown[1].digest[:12]}"]
     assert seen.texts["small"][1:] == facts
     assert str(folder) not in shown._repr_html_()
-
-
-def test_pictures_in_a_gallery_are_small(folder: Path, settings: Settings) -> None:
-    put(folder, encoded(size=(400, 200)))
-    [image] = page(history.history(settings)).images
-    head, _, data = image["src"].partition(",")
-    assert head == "data:image/jpeg;base64"
-    assert opened(base64.b64decode(data)).size == (LONGEST, LONGEST // 2)
 
 
 HOSTILE = [

@@ -324,6 +324,7 @@ def test_a_record_that_is_deleted_as_it_is_read_is_no_trouble(own: Store, monkey
     "name",
     [
         "README.md",
+        "2020-01",
         "notes.json",
         ".hidden.json",
         "2026-11/package.json",
@@ -343,13 +344,6 @@ def test_what_has_another_name_is_none_of_the_stores_business(own: Store, name: 
     assert list(own) == [stored]
     assert own.skipped == []
     assert path.read_text() == "{}"
-
-
-def test_a_file_where_a_month_should_be_is_no_month(own: Store) -> None:
-    stored = own.put(*job())
-    assert own.folder is not None
-    (own.folder / "2020-01").write_text("x")
-    assert list(own) == [stored]
 
 
 @pytest.mark.parametrize("folder", ["missing", "a file", "a\0b", None], ids=repr)

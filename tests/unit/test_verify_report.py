@@ -60,7 +60,9 @@ def _at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_table_names_each_picture_its_figure_its_prompt_and_below_it_the_reasons() -> None:
-    assert str(Report(EVERY, 2, ("a.png: broken",), live=True)).splitlines() == [
+    report = Report(EVERY, 2, ("a.png: broken",), live=True)
+    assert str(report) == repr(report), "a notebook shows it as text"
+    assert str(report).splitlines() == [
         "same bytes                fox.ipynb, cell 1               seed 42: a red fox",
         "same pixels               fox.ipynb, cell 2               seed 42: a red fox",
         "                   re-encoded since, the same pixels",
@@ -90,10 +92,6 @@ def test_a_line_has_room_for_a_long_prompt_to_be_cut_and_for_nothing_that_steers
     assert all(len(line) <= 100 for line in reasons)
     assert last == "1 of 1 pass: 1 intact"
     assert all(letter.isprintable() for letter in "".join(str(Report((long,))).splitlines()))
-
-
-def test_in_text_a_notebook_shows_the_table() -> None:
-    assert repr(Report(EVERY)) == str(Report(EVERY))
 
 
 @pytest.mark.parametrize(
