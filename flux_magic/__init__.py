@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .client.blocking import generate, recall, run
-    from .client.client import Client, cancel_all
-    from .client.many import generate_many, sweep
+    from .client.async_client import AsyncClient, cancel_all
+    from .client.blocking import run
+    from .client.client import Client, generate, generate_many, history, recall, submit, sweep
+    from .client.submission import AsyncSubmission, Submission
     from .errors import (
         CancelledByServer,
         ConnectionFailed,
@@ -55,65 +56,18 @@ if TYPE_CHECKING:
     )
     from .jupyter.panel import InvalidTrait, Panel
     from .jupyter.usage import UsageError
+    from .parameters.settings import Settings
+    from .providers.models import Model, list_models
     from .results.generation import Generation
     from .results.generations import Generations
-    from .types import ImageRequest, ImageResponse
-
-_HOMES = {
-    "CancelledByServer": "errors",
-    "Client": "client.client",
-    "ConnectionFailed": "errors",
-    "ConnectionLost": "errors",
-    "EmptyResult": "errors",
-    "FluxError": "errors",
-    "Generation": "results.generation",
-    "Generations": "results.generations",
-    "GpuTrouble": "errors",
-    "ImageRequest": "types",
-    "ImageResponse": "types",
-    "Incomplete": "errors",
-    "InvalidArgument": "errors",
-    "InvalidRequest": "errors",
-    "InvalidTrait": "jupyter.panel",
-    "LocalSpaceError": "errors",
-    "LoginRequired": "errors",
-    "MissingExtra": "errors",
-    "NotAnImage": "errors",
-    "NotInStore": "errors",
-    "NotInSweep": "errors",
-    "OutOfRange": "errors",
-    "Panel": "jupyter.panel",
-    "ProtocolError": "errors",
-    "QueueFull": "errors",
-    "QuotaExceeded": "errors",
-    "RateLimited": "errors",
-    "RecordError": "errors",
-    "ResponseError": "errors",
-    "SaveError": "errors",
-    "SpaceAsleep": "errors",
-    "SpaceBroken": "errors",
-    "SpaceChanged": "errors",
-    "SpaceError": "errors",
-    "SpaceNotFound": "errors",
-    "SpacePaused": "errors",
-    "Stopped": "errors",
-    "StoreError": "errors",
-    "StreamLost": "errors",
-    "TimedOut": "errors",
-    "TokenRefused": "errors",
-    "UnknownAttribute": "errors",
-    "UnreadableFormat": "errors",
-    "UsageError": "jupyter.usage",
-    "WouldDeadlock": "errors",
-    "cancel_all": "client.client",
-    "generate": "client.blocking",
-    "generate_many": "client.many",
-    "recall": "client.blocking",
-    "run": "client.blocking",
-    "sweep": "client.many",
-}
+    from .results.recall import Recalled
+    from .types import ImageRequest, ImageResponse, Log, Preview, Queued, Record, Running, Waiting
+    from .verify import package as verify
+    from .verify.report import Report
 
 __all__ = [
+    "AsyncClient",
+    "AsyncSubmission",
     "CancelledByServer",
     "Client",
     "ConnectionFailed",
@@ -130,20 +84,29 @@ __all__ = [
     "InvalidRequest",
     "InvalidTrait",
     "LocalSpaceError",
+    "Log",
     "LoginRequired",
     "MissingExtra",
+    "Model",
     "NotAnImage",
     "NotInStore",
     "NotInSweep",
     "OutOfRange",
     "Panel",
+    "Preview",
     "ProtocolError",
     "QueueFull",
+    "Queued",
     "QuotaExceeded",
     "RateLimited",
+    "Recalled",
+    "Record",
     "RecordError",
+    "Report",
     "ResponseError",
+    "Running",
     "SaveError",
+    "Settings",
     "SpaceAsleep",
     "SpaceBroken",
     "SpaceChanged",
@@ -153,19 +116,60 @@ __all__ = [
     "Stopped",
     "StoreError",
     "StreamLost",
+    "Submission",
     "TimedOut",
     "TokenRefused",
     "UnknownAttribute",
     "UnreadableFormat",
     "UsageError",
+    "Waiting",
     "WouldDeadlock",
     "cancel_all",
     "generate",
     "generate_many",
+    "history",
+    "list_models",
     "recall",
     "run",
+    "submit",
     "sweep",
+    "verify",
 ]
+
+_HOMES = dict.fromkeys(__all__, "errors") | {
+    "AsyncClient": "client.async_client",
+    "AsyncSubmission": "client.submission",
+    "Client": "client.client",
+    "Generation": "results.generation",
+    "Generations": "results.generations",
+    "ImageRequest": "types",
+    "ImageResponse": "types",
+    "InvalidTrait": "jupyter.panel",
+    "Log": "types",
+    "Model": "providers.models",
+    "Panel": "jupyter.panel",
+    "Preview": "types",
+    "Queued": "types",
+    "Recalled": "results.recall",
+    "Record": "types",
+    "Report": "verify.report",
+    "Running": "types",
+    "Settings": "parameters.settings",
+    "Submission": "client.submission",
+    "UsageError": "jupyter.usage",
+    "Waiting": "types",
+    "cancel_all": "client.async_client",
+    "generate": "client.client",
+    "generate_many": "client.client",
+    "history": "client.client",
+    "list_models": "providers.models",
+    "recall": "client.client",
+    "run": "client.blocking",
+    "submit": "client.client",
+    "sweep": "client.client",
+    "verify": "",  # the package, which can be called
+}
+"""The module that each public name lives in."""
 
 _unloaded = False  # `%reload_ext` runs this line again; `%unload_ext` and then `%load_ext` does not
 
@@ -177,7 +181,8 @@ def __getattr__(name: str) -> Any:
         return version("flux-magic")
     if name not in _HOMES:
         raise _unknown(name)
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    home = importlib.import_module(f".{_HOMES[name] or name}", __name__)
+    return getattr(home, name) if _HOMES[name] else home
 
 
 def _unknown(name: str) -> AttributeError:

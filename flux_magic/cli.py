@@ -83,7 +83,7 @@ def _verify_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _info(image: str, *, as_json: bool) -> int:
-    from .client.blocking import recall
+    from .client.client import recall
 
     try:
         found = recall(image)

@@ -2,48 +2,71 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, SupportsIndex
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from .errors import InvalidRequest, masked, shown, without_controls
 from .parameters.calls import checked_class
-from .parameters.settings import MAX_SEED
-
-SIZE_STEP = 8
-"""Widths and heights are rounded down to a multiple of this many pixels before they are sent."""
+from .parameters.table import EXTRA_NAMES, FIELDS, ROWS, Values, check_values, round_values
 
 
 @checked_class
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
-    """One job for a Space.
+    """One job for a Space: `ImageRequest("a fox", steps=4)`.
+
+    None inherits: the client fills it in from the call's options, its own, `%config`, the environment and the model's
+    default, in this order. The request of a Generation has no None.
 
     Attributes:
-        prompt: the text as it is sent; not empty.
+        prompt: the string as it is sent; not empty.
         model: a model's name or alias; an empty one is the provider's default.
         width, height: pixels as asked for; what is sent is `sent_width` and `sent_height`.
         steps: inference steps, 1 or more (the Space has bounds of its own).
-        seed: 0 to 2147483647.
+        seed: 0 to 2147483647; if no seed is inherited, the client chooses a random one before it sends the request.
         randomize_seed: True leaves the choice of the seed to the Space.
         typed: the prompt as typed, before {names} were put in; None where that is as it is sent.
         chosen: whether the seed was chosen by chance, and not given. Only a given one is replayed.
+        parameters: what else shapes the image, by name; what is not there is the Space's own choice. An immutable
+            mapping; what is sent is `sent_parameters`.
+
+    Example::
+
+        >>> flux_magic.ImageRequest("a red fox", seed=42).seed
+        42
 
     Raises InvalidRequest where a value is of another type or out of its range.
     """
 
     prompt: str
-    model: str = ""
-    width: int = 768
-    height: int = 768
-    steps: int = 2
-    seed: int = 0
+    model: str = None  # type: ignore[assignment]  # see __init__
+    width: int = None  # type: ignore[assignment]
+    height: int = None  # type: ignore[assignment]
+    steps: int = None  # type: ignore[assignment]
+    seed: int = None  # type: ignore[assignment]
     randomize_seed: bool = False
     typed: str | None = None
     chosen: bool = False
+    parameters: Mapping[str, Any] = Values()
+
+    if TYPE_CHECKING:
+        # Providers, records and results read complete requests alone, so only the constructor takes None.
+        def __init__(
+            self,
+            prompt: str,
+            model: str | None = None,
+            width: int | None = None,
+            height: int | None = None,
+            steps: int | None = None,
+            seed: int | None = None,
+            randomize_seed: bool = False,  # noqa: FBT001, FBT002 - as the fields
+            typed: str | None = None,
+            chosen: bool = False,  # noqa: FBT001, FBT002
+            parameters: Mapping[str, Any] = Values(),
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         prompt: object = self.prompt
@@ -55,12 +78,10 @@ class ImageRequest:
             raise InvalidRequest(
                 f"the prompt has half a letter, {half[0]!a} at {half.start()}, which no page can show: leave it out"
             )
-        for name, least in (("width", SIZE_STEP), ("height", SIZE_STEP), ("steps", 1), ("seed", 0)):
-            value = _index(getattr(self, name))
-            _check_whole(name, value, least)
-            object.__setattr__(self, name, value)
-        if self.seed > MAX_SEED:
-            raise InvalidRequest(f"seed {shown(self.seed)} is too large: a seed is a whole number from 0 to {MAX_SEED}")
+        for name in FIELDS:
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, ROWS[name].check(value))
+        object.__setattr__(self, "parameters", check_values(self.parameters))
 
     @property
     def as_typed(self) -> str:
@@ -70,28 +91,26 @@ class ImageRequest:
     @property
     def sent_width(self) -> int:
         """The width rounded down to a multiple of 8 pixels."""
-        return self.width - self.width % SIZE_STEP
+        return ROWS["width"].round_down(self.width)  # type: ignore[no-any-return]
 
     @property
     def sent_height(self) -> int:
         """The height rounded down to a multiple of 8 pixels."""
-        return self.height - self.height % SIZE_STEP
+        return ROWS["height"].round_down(self.height)  # type: ignore[no-any-return]
 
+    @property
+    def sent_parameters(self) -> Mapping[str, Any]:
+        """The `parameters` as they are sent: each rounded down to its multiple."""
+        return round_values(self.parameters)
 
-def _index(value: object) -> object:
-    """Return an int for what counts as one, such as a NumPy integer; anything else as it is."""
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        return value
-    try:
-        return operator.index(value)
-    except TypeError:
-        return value
+    def value_of(self, name: str) -> Any:
+        """Return a field or a parameter by its name, as it is sent: `request.value_of("guidance")`; else None."""
+        return getattr(self, name) if hasattr(type(self), name) else self.sent_parameters.get(name)
 
-
-def _check_whole(name: str, value: object, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        most = f" to {MAX_SEED}" if name == "seed" else " up"
-        raise InvalidRequest(f"{name} is {shown(value)}: give a whole number from {least}{most}")
+    def with_values(self, **values: Any) -> ImageRequest:
+        """Return the request with these values of its fields and parameters: `request.with_values(steps=4)`."""
+        extra = {name: values.pop(name) for name in EXTRA_NAMES & values.keys()}
+        return replace(self, **values, parameters={**self.parameters, **extra} if extra else self.parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +257,12 @@ class Circumstances:
     queued: float | None = None
 
 
-RECORD_VERSION = 1
-"""The version of a record's JSON, as it is written."""
+RECORD_VERSION = 2
+"""The newest version of a record's JSON that is read.
+
+It is written only for an image with `parameters`: a reader of version 1 would leave them out of its cell and its replay
+key. Every other record is of version 1, byte for byte.
+"""
 
 STAND_IN = "flux_magic stand-in"
 """The model that a record names where the local Space drew the image."""
@@ -273,6 +296,8 @@ class Record:
         sent: the values that went along and no other field has, by the Space's own names, such as its defaults.
         key_provider, key_model: the provider's label and the model's name in the replay key; empty where they are
             `provider` and `model`.
+        parameters: what else shaped the image, as sent, by the names of our table.
+        requested_parameters: the same as asked for.
     """
 
     prompt: str
@@ -294,6 +319,8 @@ class Record:
     sent: Mapping[str, Any] = field(default_factory=dict, hash=False)
     key_provider: str = ""
     key_model: str = ""
+    parameters: Mapping[str, Any] = Values()
+    requested_parameters: Mapping[str, Any] = Values()
 
     @property
     def stand_in(self) -> bool:
@@ -302,11 +329,13 @@ class Record:
 
     def as_dict(self) -> dict[str, Any]:
         """The record as JSON-ready values, by the schema `flux_magic/records/schemas/record-1.json`."""
+        parameters = {"parameters": dict(self.parameters)} if self.parameters else {}
+        requested = {"parameters": dict(self.requested_parameters)} if self.requested_parameters else {}
         circumstances = asdict(self.circumstances)
         sent = {"sent": dict(self.sent)} if self.sent else {}
         key = {"provider": self.key_provider, "model": self.key_model}
         return {
-            "schema": RECORD_VERSION,
+            "schema": RECORD_VERSION if parameters or requested else 1,
             "requested": {
                 "prompt": self.requested_prompt,
                 "model": self.requested_model,
@@ -314,6 +343,7 @@ class Record:
                 "seed": self.requested_seed,
                 "width": self.requested_width,
                 "height": self.requested_height,
+                **requested,
             },
             "run": {
                 "prompt": self.prompt,
@@ -324,6 +354,7 @@ class Record:
                 "steps": self.steps,
                 "width": self.width,
                 "height": self.height,
+                **parameters,
                 **sent,
                 **({"key": key} if any(key.values()) else {}),
             },

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import flux_magic
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.parameters.addresses import Space
 from flux_magic.parameters.settings import resolve
 from flux_magic.providers import BlackForestLabs_Flux1Schnell
@@ -65,7 +65,7 @@ class Live:
     async def _made(self, **options: Any) -> Seen:
         settings = resolve(space=self.space, **options)
         events: list[str] = []
-        async with aclosing(Client().stream(plan(PROMPT, settings)[0], settings)) as stream:
+        async with aclosing(AsyncClient().stream(plan(PROMPT, settings)[0], settings)) as stream:
             async for event in stream:
                 if isinstance(event, Generation):
                     event.save(f"{self.folder}/images/", overwrite=True)

@@ -9,7 +9,6 @@ import shlex
 import shutil
 import signal
 import tempfile
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,10 +69,11 @@ def _leaves_the_process_as_it_found_it() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _begins_afresh(_leaves_the_process_as_it_found_it: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give a test a history and answers of the Hub of its own, and end the background loop that it began."""
-    monkeypatch.setattr(blocking, "history", deque(maxlen=blocking.history.maxlen))
+    blocking.history.clear()
     monkeypatch.setattr(hub, "_answers", {})
     yield
     runner.background.close()
+    blocking.history.clear()
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from ..errors import FluxError, Incomplete
 from ..parameters.settings import Settings, store_folder
 from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations, forget_sheet
 from ..sweeps.requests import Sweep
 from ..sweeps.sheet import Sheet
-from .client import incomplete
+
+
+def incomplete(
+    number: int, failures: Mapping[int, FluxError], hint: str = "", made: Sequence[Generation] = ()
+) -> Incomplete:
+    """Return the error for several images of which some failed, by their places among `number`."""
+    first = failures[min(failures)]
+    same = "each" if len({error.message for error in failures.values()}) == 1 and len(failures) > 1 else "the first"
+    said = first.message if len(failures) == 1 else f"{same}: {first.message}"
+    return Incomplete(f"{len(failures)} of {number} images failed; {said}", hint or first.hint, failures, made)
 
 
 class Tally:

@@ -1,272 +1,329 @@
-"""A request in, events out, the generation recorded: all that the magics, the panel and scripts call."""
+"""The client that blocks, and the one that all share: what a cell or a script calls."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, WeakSet
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast, overload
+from weakref import finalize
 
-from ..errors import EmptyResult, FluxError, Incomplete, InvalidRequest, Stopped, is_hopeless, shown
-from ..parameters.calls import checked, checked_class
-from ..parameters.settings import Settings, check_folders, resolve, split_size
-from ..providers import get_provider, local
-from ..providers.base import Limits, limited
-from ..providers.gradio import hub
-from ..providers.http.connection import Session, open_session
-from ..results.generation import ClientEvent, Generation
+from ..errors import Incomplete, InvalidArgument
+from ..parameters.calls import checked_class, takes
+from ..parameters.settings import Settings
+from ..results.generation import Generation
 from ..results.generations import Generations
-from ..sweeps.requests import plan
+from ..results.notes import note
+from ..sweeps.requests import plan, sweep_of
 from ..types import ImageRequest
-from .job import Job
-from .merge import merged
-from .target import address_of, connection_for, hub_connection, is_local, space_of, why_unasked
+from . import blocking, many, runner
+from .async_client import HISTORY, AsyncClient
+from .batch import Tally
+from .interact import interactable
+from .options import CallOptions, ClientOptions, OnEvent, Options, SweepOptions, check_callback, merge
+from .submission import Latest, Submission
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from types import TracebackType
 
+    from typing_extensions import Self, Unpack
 
-@dataclass(eq=False)
-class _Underway:
-    """A job on its way: the task that waits for it, and whether `cancel_all` has ended it."""
-
-    loop: asyncio.AbstractEventLoop
-    task: asyncio.Task[Any] | None
-    stopped: bool = False
-
-
-_all_underway: WeakSet[_Underway] = WeakSet()
-"""Weak: of a loop that was closed under its jobs nothing is kept open."""
-
-
-@checked
-def cancel_all() -> int:
-    """End every job of this process, from any thread; each raises Stopped where it is waited for.
-
-    Returns how many there were.
-    """
-    jobs = list(_all_underway)
-    for job in jobs:
-        job.stopped = True
-        if job.task is not None and not job.loop.is_closed():
-            job.loop.call_soon_threadsafe(job.task.cancel)
-    return len(jobs)
-
-
-def check_many(options: Mapping[str, Any]) -> None:
-    """Raises InvalidRequest where an option of a call for several requests is each request's own."""
-    for name in ("seed", "steps", "size", "width", "height", "model"):
-        if options.get(name) is not None:
-            own = "width=…, height" if name == "size" else name
-            raise InvalidRequest(f"{name} is each request's own: give it there, as in ImageRequest(…, {own}=…)")
-
-
-def incomplete(
-    number: int, failures: Mapping[int, FluxError], hint: str = "", made: Sequence[Generation] = ()
-) -> Incomplete:
-    """The error for several images of which some failed, by their places among `number`."""
-    first = failures[min(failures)]
-    same = "each" if len({error.message for error in failures.values()}) == 1 and len(failures) > 1 else "the first"
-    said = first.message if len(failures) == 1 else f"{same}: {first.message}"
-    return Incomplete(f"{len(failures)} of {number} images failed; {said}", hint or first.hint, failures, made)
-
-
-@dataclass(slots=True)
-class _Kept:
-    """A session that is kept on one loop, and how many `async with` blocks of that loop use it."""
-
-    opened: AbstractAsyncContextManager[Session]
-    session: Session
-    users: int = 0
+    from ..results.history import History
+    from ..results.recall import Recalled
+    from ..verify.discover import Paths
+    from ..verify.report import Report
 
 
 @checked_class
 class Client:
-    """Makes images on the caller's own event loop.
+    """Makes images for a caller that blocks; `AsyncClient` does the same on a loop of your own.
 
     Args:
-        options: the fields of `Settings` (`space`, `model`, `steps`, `width`, `height` or `size`, `seed`,
-            `inline`, `proxy`, `token`, `timeout`, `concurrency`, `store`, `shared_store`, `replay`, `metadata`) that
-            its calls start from.
+        options: those of `generate`, which its calls inherit where they leave them out; and `runner`: `thread` (a
+            background loop, the default) or `nest` (the caller's own loop, by nest-asyncio).
 
-    Within `async with` its connection is kept between images; else each image has its own.
+    Its connection is kept between images until it is closed, by `close()` or `with`, or dropped.
+
+    Example::
+
+        >>> with flux_magic.Client(steps=4, store=False) as client:
+        ...     fox = client.generate("a red fox", seed=42)
+        >>> fox.seed, fox.steps
+        (42, 4)
+
+    Raises InvalidArgument for another option, and InvalidRequest for a value that is not allowed.
     """
 
-    __slots__ = ("__weakref__", "_kept", "_options")
+    __slots__ = ("__weakref__", "_async", "_runner")
 
-    def __init__(self, **options: Any) -> None:
-        check_folders(resolve(**options))  # a mistake shows here, not at the first image
-        self._options = split_size(options)
-        self._kept: WeakKeyDictionary[asyncio.AbstractEventLoop, _Kept] = WeakKeyDictionary()
+    @takes(ClientOptions)
+    def __init__(self, **options: Unpack[ClientOptions]) -> None:
+        own: Any = {name: value for name, value in options.items() if name != "runner"}
+        self._runner = {"runner": options.get("runner")}
+        self._async = AsyncClient(**own)
+        self._settings({})  # a mistake shows here, not at the first image
+        finalize(self, runner.background.release_soon, self._async).atexit = False
 
-    async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        kept = self._kept.get(loop)
-        if kept is None:
-            opened = open_session()
-            kept = _Kept(opened, await opened.__aenter__())
-        kept.users += 1
-        self._kept[loop] = kept
-        return self
+    @classmethod
+    def _over(cls, asynchronous: AsyncClient) -> Self:
+        made = cls()
+        made._async = asynchronous
+        return made
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        kept = self._kept.get(loop)
-        if kept is None:
-            return
-        kept.users -= 1
-        if kept.users == 0:
-            del self._kept[loop]
-            await kept.opened.__aexit__(None, None, None)
+    def _settings(self, options: Mapping[str, Any]) -> Settings:
+        return self._async.resolved({**self._runner, **options})
 
-    async def generate(self, prompt: str, *, count: int = 1, **options: Any) -> Generation | Generations:
-        """Make one image, or `count` with successive seeds, one after the other.
+    @overload
+    def generate(  # type: ignore[overload-overlap]  # mypy counts 1 as an int
+        self, prompt: str, *, count: Literal[1] = 1, **options: Unpack[CallOptions]
+    ) -> Generation: ...
+    @overload
+    def generate(self, prompt: str, *, count: int, **options: Unpack[CallOptions]) -> Generations: ...
+    @interactable
+    @takes(CallOptions)
+    def generate(self, prompt: str, *, count: int = 1, **options: Any) -> Generation | Generations:
+        """Make an image, and wait for it; an interrupt ends the wait and the job.
+
+        What is left out is taken from the client, `%config FluxMagics`, the environment, then the defaults.
 
         Args:
             prompt: what the image shows; sent as it is.
-            count: 1 gives a Generation, more give Generations.
-            options: the fields of `Settings`, for this call.
+            count: above 1, as many images with successive seeds, one after the other.
+            steps: inference steps, 1 or more (default 2).
+            seed: 0 to 2147483647; a random one by default.
+            width, height: pixels, rounded down to a multiple of 8 (default 768).
+            size: both at once, as `"1024x768"` or `(1024, 768)`.
+            model: its name or alias (default "flux"); `list_models()` has them.
+            space: a Hugging Face id, a URL, or `local`; by default the model's own.
+            token: a Hugging Face token for that Space, and no other host.
+            proxy: an http(s) proxy's URL.
+            timeout: seconds for each image.
+            concurrency: how many images of a sweep, or of several requests, are made at once, 1 to 16 (default 4).
+            inline: how a notebook embeds it: `png`, `jpeg` or `link`.
+            store: the folder that keeps it, False to keep nothing; by default one in the user's data folder.
+            shared_store: a folder of others that is read before it; "off" reads none.
+            replay: `auto` takes an image of a given seed from the store, `only` asks no Space, `off` always asks.
+            fresh: True is `replay="off"`.
+            metadata: False leaves what made it out of the files that are embedded and saved.
+            strip_credentials: True takes content credentials (C2PA) out of them, so that the record goes inside.
+            on_event: a function that gets each event: Waiting, Queued, Running, Log, Preview, last the Generation. An
+                exception in it ends the job, and is raised as it is.
+            quiet: True shows no progress.
 
-        Raises InvalidRequest, LocalSpaceError, ConnectionFailed, TimedOut or ResponseError.
+        Returns a Generation, or Generations for a count above 1.
+
+        Example::
+
+            >>> fox = flux_magic.generate("a red fox in the morning mist", steps=4, seed=42, quiet=True)
+            >>> fox.prompt, fox.seed
+            ('a red fox in the morning mist', 42)
+
+        Raises InvalidRequest, LocalSpaceError, ConnectionFailed, TimedOut, NotInStore or ResponseError: each is a
+        FluxError.
         """
-        settings = resolve(**{**self._options, **split_size(options)})
-        made = [await self.make(request, settings) for request in plan(prompt, settings, count)]
+        on_event, quiet = _take_callback(options)
+        settings = self._settings(options)
+        made = list(self._made(plan(prompt, settings, count), settings, on_event, quiet=quiet))
         return made[0] if len(made) == 1 else Generations(made)
 
-    async def make(self, request: ImageRequest, settings: Settings) -> Generation:
-        """The generation of one request; raises as `generate` does."""
-        async with aclosing(self.stream(request, settings)) as events:
-            async for event in events:
-                if isinstance(event, Generation):
-                    return event
-        raise EmptyResult("the Space finished, but sent no image")
+    def _made(
+        self, requests: Sequence[ImageRequest], settings: Settings, on_event: OnEvent | None, *, quiet: bool
+    ) -> Iterator[Generation]:
+        return blocking.generations(requests, settings, quiet=quiet, client=self._async, on_event=on_event)
 
-    async def stream(
-        self, request: ImageRequest, settings: Settings | None = None
-    ) -> AsyncGenerator[ClientEvent, None]:
-        """The events of one request; the last is its Generation. Raises as `generate` does."""
-        settings = settings or resolve(**self._options)
-        check_folders(settings)
-        limits = Limits(total=settings.timeout)
-        if is_local(settings):
-            limits = replace(limits, retries=0, resubmissions=0, reconnections=0)  # if it died, it is started again
-        underway = _Underway(asyncio.get_running_loop(), asyncio.current_task())
-        _all_underway.add(underway)
-        try:
-            async with self._session() as session:
-                job = Job(request, settings, session, limits)
-                async with aclosing(limited(job.events(), limits)) as events:
-                    async for event in events:
-                        yield event
-                        underway.task = asyncio.current_task()
-        except asyncio.CancelledError:
-            if underway.stopped:
-                raise Stopped("stopped by cancel_all()") from None
-            raise
-        finally:
-            _all_underway.discard(underway)
+    @overload
+    def submit(  # type: ignore[overload-overlap]  # mypy counts 1 as an int
+        self, prompt: str, *, count: Literal[1] = 1, **options: Unpack[CallOptions]
+    ) -> Submission[Generation]: ...
+    @overload
+    def submit(self, prompt: str, *, count: int, **options: Unpack[CallOptions]) -> Submission[Generations]: ...
+    @takes(CallOptions)
+    def submit(self, prompt: str, *, count: int = 1, **options: Any) -> Submission[Any]:
+        """Start a job on the background loop, and return its handle at once; as `generate`, and never with a bar.
 
-    async def generate_many(self, requests: Iterable[ImageRequest], **options: Any) -> AsyncGenerator[Generation, None]:
+        `on_event` is called on a thread of its own, one event after the other.
+
+        Example::
+
+            >>> job = flux_magic.submit("a red fox", seed=42)
+            >>> job.result(timeout=60).seed
+            42
+            >>> job.status
+            'done'
+
+        Raises InvalidRequest at once for what cannot be sent; the rest is raised by `result()`.
+        """
+        on_event, _ = _take_callback(options)
+        settings = self._settings(options)
+        latest = Latest(on_event, can_await=False)
+        job = self._async.make_all(plan(prompt, settings, count), settings, latest)
+        return Submission(runner.background.submit(job, keep=self._async), latest)
+
+    @takes(CallOptions)
+    def generate_many(self, requests: Iterable[ImageRequest], **options: Unpack[CallOptions]) -> many.Images:
         """Make an image of each request, some at once, and give each as it is finished, in whatever order.
 
-        No more are made ahead than are at work at once, so a slow reader holds the others up, and memory stays flat.
+        No more are made ahead than are at work at once, so a slow reader holds the others up, and memory stays flat. An
+        interrupt ends the jobs.
 
         Args:
             requests: as many as there are; they are taken one by one, as there is room.
-            options: the fields of `Settings`, for this call: `concurrency` says how many are made at once. What is a
-                request's own (`prompt`, `seed`, `steps`, `width`, `height`, `model`) is not among them.
+            options: of `generate`, for requests that leave them out; `concurrency` says how many are made at once.
 
-        Raises, when all others are done, Incomplete where some failed; at once what would fail for the rest as well
+        Example::
+
+            >>> requests = (flux_magic.ImageRequest("a fox", seed=seed) for seed in range(3))
+            >>> sorted(fox.seed for fox in flux_magic.generate_many(requests))
+            [0, 1, 2]
+
+        Raises, when all others are done, Incomplete if some failed; at once what would fail for the rest as well
         (no quota, no connection, no such Space: `flux_magic.errors.HOPELESS`).
         """
-        check_many(options)
-        settings = resolve(**{**self._options, **split_size(options)})
-        failures: dict[int, FluxError] = {}
-        number = 0
-        async with aclosing(self.stream_many(requests, settings)) as events:
-            async for place, event in events:
-                number = max(number, place + 1)
-                if isinstance(event, FluxError):
-                    failures[place] = event
-                elif isinstance(event, Generation):
-                    yield event
-        if failures:
-            raise incomplete(number, failures)
+        on_event, _ = _take_callback(options)
+        return many.Images(many.generations(requests, self._settings(options), self._async, on_event))
 
-    async def stream_many(
-        self, requests: Iterable[ImageRequest], settings: Settings | None = None
-    ) -> AsyncGenerator[tuple[int, ClientEvent | FluxError], None]:
-        """The events of several requests as they come, each with its request's place, from 0.
+    @overload
+    def sweep(self, prompt: str, *, count: int = 1, **values: Unpack[SweepOptions]) -> Generations: ...
+    @overload
+    def sweep(self, prompt: str, *, count: int = 1, **values: Any) -> Generations: ...
+    @takes(SweepOptions)
+    def sweep(self, prompt: str, *, count: int = 1, **values: Any) -> Generations:
+        """Make an image for every combination of what is given as a list, and wait for all of them.
 
-        Of each request the last is its Generation, or the error that it failed with. At most `settings.concurrency` are
-        on their way at once. Raises at once what would fail for the others as well, and ends them.
+        What is no list is the same for all, the seed too: without one a random seed is chosen.
+
+        Args:
+            prompt: what the images show; `{name}` in it is each of the values that are given by this name, and
+                `{red|blue}` each of these.
+            count: above 1, an axis of as many successive seeds.
+            values: the options of `generate`, of which `seed`, `steps`, `width`, `height` and `size` (`"512x768"`) take
+                a list as well; and the lists for the prompt.
+
+        Returns Generations, indexed by position or by axis, whose picture is one sheet.
+
+        Example::
+
+            >>> foxes = flux_magic.sweep("a {colour} fox", colour=["red", "blue"], steps=[1, 2, 4], seed=42, quiet=True)
+            >>> len(foxes), foxes.sel(colour="blue", steps=4).prompt
+            (6, 'a blue fox')
+
+        Raises as `generate`; at the end Incomplete if some failed. Whatever is raised, an interrupt too, has what is
+        finished as `made`.
         """
-        settings = settings or resolve(**self._options)
-        if not isinstance(requests, Iterable):
-            raise InvalidRequest(
-                f"the requests are {shown(requests)}: give a list of ImageRequest, or another iterable"
-            )
-        each = (self._tried(request, settings) for request in requests)
-        async with self, aclosing(merged(each, settings.concurrency)) as events:
-            async for event in events:
-                yield event
-
-    async def _tried(self, request: ImageRequest, settings: Settings) -> AsyncGenerator[ClientEvent | FluxError, None]:
-        """As `stream`; an error that is this request's alone is an event."""
-        if not isinstance(request, ImageRequest):
-            raise InvalidRequest(f'a request is {shown(request)}: give such as ImageRequest("a fox", seed=42)')
+        on_event, quiet = _take_callback(values)
+        asked, settings, typed = sweep_of(prompt, merge(self._async.options, {**self._runner, **values}), count)
+        for line in (*typed.notes, *(f"{{{name}}} is sent as typed: it is not given" for name in typed.missing)):
+            note(line)
+        tally = Tally(asked, settings, "seed={}")
         try:
-            async with aclosing(self.stream(request, settings)) as events:
-                async for event in events:
-                    yield event
-        except FluxError as error:
-            if is_hopeless(error) or isinstance(error, Stopped):
-                raise
-            yield error
+            many.gather(tally, settings, quiet=quiet, client=self._async, on_event=on_event)
+        except BaseException as stop:
+            vars(stop)["made"] = tally.generations()
+            if not isinstance(stop, Incomplete):
+                note(tally.left())
+            raise
+        return tally.generations()
 
-    async def bounds(self, settings: Settings) -> Mapping[str, tuple[int, int]] | None:
-        """The least and the most that a Space takes, by field of ImageRequest; of those alone that it tells.
+    def recall(self, image: str | os.PathLike[str] | Generation) -> Recalled:
+        """Return what made an image, and the cell that makes it again.
 
-        A Space is asked once a process. The local Space is not started for this: until it runs, this is None, and
-        where `replay` is `only` or the Hub may not be asked.
+        Args:
+            image: a file, or an http(s) URL, which is asked without any token; or a Generation.
 
-        Raises InvalidRequest, ConnectionFailed, TimedOut or ResponseError.
+        Example::
+
+            >>> fox = flux_magic.generate("a red fox", steps=4, seed=42, quiet=True)
+            >>> flux_magic.recall(fox).options["seed"]
+            42
+
+        Raises InvalidRequest if there is no such file, NotAnImage, RecordError if it does not say what made it, and as
+        any request for a URL that cannot be read.
         """
-        kind = get_provider(settings.model)
-        if why_unasked(kind, settings) or (is_local(settings) and not local.shared.running):
-            return None
-        url = await address_of(settings)
-        async with self._session() as session:
-            return await kind(connection_for(kind, url, settings, session), url).bounds()
+        from .recall import recall_here, recall_url
 
-    async def quota(self, settings: Settings) -> str:
-        """The GPU time that is left for the token, in words.
+        found = recall_here(image)
+        return blocking.run(recall_url(found, self._settings({}))) if isinstance(found, str) else found
 
-        Empty where there is no token, the Space is none of the Hub's, or the Hub does not tell it within some seconds.
+    def verify(self, paths: Paths, *, space: str | None = None, concurrency: int = 2, static: bool = False) -> Report:
+        """Make images again from their records, and say if they are the same; an interrupt ends the jobs.
+
+        Args:
+            paths: images, folders and saved notebooks: one, or several.
+            space: asked for all of them; by default each record's own Space, if that is the model's public one,
+                `local`, or the configured one.
+            concurrency: how many are made at once, 1 to 16.
+            static: True asks no Space: are these still the images of their records?
+
+        Example::
+
+            >>> paths = flux_magic.generate("a red fox", seed=42, quiet=True).save("fox.png")
+            >>> flux_magic.verify(paths, static=True).passed
+            True
+
+        Raises InvalidRequest for what is no path or no Space, or if no Space may be asked, and Stopped.
         """
-        provider = get_provider(settings.model)
-        space = space_of(provider, settings)
-        if why_unasked(provider, settings) or not space.hub_id:
-            return ""
-        async with self._session() as session:
-            connection = hub_connection(provider, settings, session)
-            if not connection.has_token:
-                return ""
-            try:
-                return await asyncio.wait_for(hub.quota(connection), hub.HUB_TIMEOUT)
-            except asyncio.TimeoutError:
-                return ""
+        from ..verify.live import verify
 
-    @asynccontextmanager
-    async def _session(self) -> AsyncIterator[Session]:
-        kept = self._kept.get(asyncio.get_running_loop())
-        if kept is not None:
-            yield kept.session
-            return
-        async with open_session() as session:
-            yield session
+        own = {**self._async.options, **self._runner}
+        return verify(paths, space=space, concurrency=concurrency, static=static, options=own)
+
+    def history(self, last: int = HISTORY) -> History:
+        """Return the last images of this process, the newest last: of the shared client by any magic, panel or call.
+
+        Args:
+            last: how many at the most; the last 50 are remembered. `%flux_history` shows all that the store has.
+
+        Example::
+
+            >>> fox = flux_magic.generate("a red fox", quiet=True)
+            >>> flux_magic.history()[-1] is fox
+            True
+
+        Raises InvalidRequest if `last` is no number of images.
+        """
+        return self._async.history(last)
+
+    @takes(Options)
+    def bounds(self, **options: Any) -> Mapping[str, tuple[int, int]] | None:
+        """Return the least and the most that a Space takes, by option, of those that it names.
+
+        A Space is asked once a process; None if it may not be asked, or if it is the local one and does not run yet.
+        Raises as `generate`.
+        """
+        return blocking.bounds(self._settings(options), self._async)
+
+    def close(self) -> None:
+        """Close the connection; the next image opens another."""
+        if runner.background.has(self._async):
+            runner.background.run(runner.background.release(self._async))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> NoReturn:
+        raise InvalidArgument("a Client blocks: write async with flux_magic.AsyncClient(…), or with Client(…)")
+
+    async def __aexit__(self, *_: object) -> None:
+        """Never reached: a class needs both."""
+
+
+def _take_callback(options: Any) -> tuple[OnEvent | None, bool]:
+    """Take `on_event` and `quiet` out of the options of a call."""
+    on_event = options.pop("on_event", None)
+    check_callback(on_event)
+    return cast("OnEvent | None", on_event), bool(options.pop("quiet", False))
+
+
+shared = Client._over(blocking.shared)  # noqa: SLF001 - of this module
+"""The client of the magics and the panel, and of `flux_magic.generate` and its like."""
+
+generate = shared.generate
+generate_many = shared.generate_many
+sweep = shared.sweep
+submit = shared.submit
+recall = shared.recall
+history = shared.history

@@ -73,7 +73,7 @@ class Job:
     """What was found in the store in place of the image, and is damaged: a line each."""
 
     async def events(self) -> AsyncGenerator[ClientEvent, None]:
-        """What happens on the way; the last is the Generation. Raises as `Client.generate` does."""
+        """What happens on the way; the last is the Generation. Raises as `AsyncClient.generate` does."""
         if replayed := await self._replayed():
             yield replayed
             return
@@ -188,6 +188,8 @@ class Job:
             requested_height=request.height,
             files=tuple(file.record for file in files),
             circumstances=circumstances,
+            parameters=request.sent_parameters,
+            requested_parameters=request.parameters,
             sent={} if drawing else sanitize(provider.sent()),
         )
 
@@ -259,6 +261,7 @@ class Job:
             steps=request.steps,
             width=request.sent_width,
             height=request.sent_height,
+            parameters=request.sent_parameters,
         )
         store = store_of(self.settings)
         stored = await asyncio.to_thread(store.find, key)
@@ -275,6 +278,7 @@ class Job:
             requested_seed=request.seed,
             requested_width=request.width,
             requested_height=request.height,
+            requested_parameters=request.parameters,
         )
         return replay(request, Stored(record, stored.path), self.settings, "; ".join(self.skipped))
 

@@ -1,118 +1,83 @@
-"""The blocking calls for several images at once: a sweep, or whatever requests there are."""
+"""The events of several images at once, for a caller that blocks."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping
-from contextlib import aclosing, closing
-from typing import Any
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from typing import NoReturn
 
-from ..errors import FluxError, Incomplete, few
-from ..parameters.calls import checked
-from ..parameters.settings import Settings, resolve
+from ..errors import FluxError, InvalidArgument, few
+from ..parameters.settings import Settings
 from ..providers import get_provider
 from ..results.generation import ClientEvent, Generation
-from ..results.generations import Generations
 from ..results.notes import MOST_NOTES, note
 from ..sweeps.layout import undrawn
-from ..sweeps.requests import Sweep, sweep_of
+from ..sweeps.requests import Sweep
 from ..types import ImageRequest
 from . import blocking, progress, runner
+from .async_client import AsyncClient
 from .batch import Tally
-from .client import check_many
+from .options import OnEvent
 
 PlacedEvent = tuple[int, ClientEvent | FluxError]
 """What happened to one of several images: its request's place, from 0, and the event or the error it failed with."""
 
 
-@checked
-def generate_many(requests: Iterable[ImageRequest], **options: Any) -> Iterator[Generation]:
-    """Make an image of each request, some at once, and give each as it is finished, in whatever order.
+class Images(Iterator[Generation]):
+    """Images as they are finished: what `generate_many` gives. Who stops reading ends the jobs, `close()` too."""
 
-    As `Client.generate_many`, for a caller that blocks; an interrupt ends the jobs. `for image in generate_many(…)`.
-    """
-    check_many(options)
-    settings = resolve(**options)
-    return _made(runner.get(settings.runner).iterate(_generations(requests, options, settings), ahead=1))
+    __slots__ = ("_made",)
+
+    def __init__(self, made: Generator[Generation, None, None]) -> None:
+        self._made = made
+
+    def __next__(self) -> Generation:
+        return next(self._made)
+
+    def close(self) -> None:
+        """End the jobs that are under way."""
+        self._made.close()
+
+    def __aiter__(self) -> NoReturn:
+        raise InvalidArgument("a Client blocks: write for without async, or use flux_magic.AsyncClient")
 
 
-def _made(coming: Generator[Generation | None, None, None]) -> Iterator[Generation]:
+def generations(
+    requests: Iterable[ImageRequest], settings: Settings, client: AsyncClient, on_event: OnEvent | None
+) -> Generator[Generation, None, None]:
+    """Give the image of each request as it is finished; every event goes to the callback on the caller's thread."""
+    coming = client.make_many(requests, settings, every=on_event is not None)
+    return _made(runner.get(settings.runner).iterate(coming, ahead=1, keep=client), on_event)
+
+
+def _made(
+    coming: Generator[ClientEvent | None, None, None], on_event: OnEvent | None
+) -> Generator[Generation, None, None]:
     with runner.interruptible(), closing(coming):
-        for generation in coming:
-            if generation is not None:
-                blocking.history.append(generation)
-                yield generation
-
-
-async def _generations(
-    requests: Iterable[ImageRequest], options: Mapping[str, Any], settings: Settings
-) -> AsyncGenerator[Generation, None]:
-    await blocking.keep_shared(settings)
-    async with aclosing(blocking.shared.generate_many(requests, **options)) as made:
-        async for generation in made:
-            yield generation
-
-
-@checked
-def sweep(
-    prompt: str,
-    *,
-    count: int = 1,
-    fresh: bool = False,
-    quiet: bool = False,
-    store: str | os.PathLike[str] | bool | None = None,
-    **options: Any,
-) -> Generations:
-    """Make an image for every combination of what is given as a list, and wait for all of them.
-
-    `sweep("a {colour} fox", colour=["red", "blue"], steps=[1, 2, 4], seed=42)` makes six. What is no list is the same
-    for all, the seed too: without one a random seed is chosen.
-
-    Args:
-        prompt: what the images show; `{name}` in it is each of the values that are given by this name, and
-            `{red|blue}` each of these.
-        count: above 1, an axis of as many successive seeds.
-        fresh: ask the Space, even for what is in the store.
-        quiet: show no progress.
-        store: as for `generate`.
-        options: of `generate`, of which `seed`, `steps`, `width`, `height` and `size` (`"512x768"`) take a list as
-            well; and the lists for the prompt. `concurrency` is how many are made at once, 1 to 16 (default 4).
-
-    Returns Generations, indexed by position or by axis, whose picture is one sheet.
-
-    Raises as `generate`; at the end Incomplete where some failed. Whatever is raised, an interrupt too, has what is
-    finished as `made`.
-    """
-    given = options | {"store": store} | ({"replay": "off"} if fresh else {})
-    asked, settings, typed = sweep_of(prompt, given, count)
-    for line in (*typed.notes, *(f"{{{name}}} is sent as typed: it is not given" for name in typed.missing)):
-        note(line)
-    tally = Tally(asked, settings, "seed={}")
-    try:
-        gather(tally, settings, quiet=quiet)
-    except BaseException as stop:
-        vars(stop)["made"] = tally.generations()
-        if not isinstance(stop, Incomplete):
-            note(tally.left())
-        raise
-    return tally.generations()
+        for event in coming:
+            if on_event is not None and event is not None:
+                on_event(event)
+            if isinstance(event, Generation):
+                yield event
 
 
 def announced(asked: Sweep, settings: Settings) -> str:
     """How many images a sweep is, and the GPU time that is left for them, where that is known."""
-    left = runner.background.run(_quota(settings))
+    left = runner.background.run(blocking.shared.quota(settings), keep=blocking.shared)
     return f"{asked}; {left}" if left else str(asked)
 
 
-async def _quota(settings: Settings) -> str:
-    await runner.background.keep(blocking.shared)
-    return await blocking.shared.quota(settings)
-
-
-def gather(tally: Tally, settings: Settings, *, quiet: bool = False) -> None:
+def gather(
+    tally: Tally,
+    settings: Settings,
+    *,
+    quiet: bool = False,
+    client: AsyncClient | None = None,
+    on_event: OnEvent | None = None,
+) -> None:
     """Make the images of a tally's sweep, under one bar and a sheet that fills in.
 
-    What is finished is in the tally whatever is raised: as `Client.stream_many` does, and Incomplete at the end.
+    What is finished is in the tally whatever is raised: as `AsyncClient.stream_many` does, and Incomplete at the end.
     """
     asked, replays = tally.sweep, progress.Replays(told=quiet)
     get_provider(settings.model)  # what fails for all is told once
@@ -120,9 +85,9 @@ def gather(tally: Tally, settings: Settings, *, quiet: bool = False) -> None:
         with (
             runner.interruptible(),
             progress.sheet(len(asked), tally.sheet, quiet=quiet) as bar,
-            closing(events(asked.requests, settings)) as coming,
+            closing(events(asked.requests, settings, client)) as coming,
         ):
-            for _, image in followed(coming, tally, bar):
+            for _, image in followed(coming, tally, bar, on_event):
                 replays.see(image)
     finally:
         for line in few([*filter(None, [undrawn(asked.axes)]), *tally.notes], MOST_NOTES):
@@ -132,7 +97,10 @@ def gather(tally: Tally, settings: Settings, *, quiet: bool = False) -> None:
 
 
 def followed(
-    coming: Iterable[PlacedEvent | None], tally: Tally, bar: progress.SheetBar
+    coming: Iterable[PlacedEvent | None],
+    tally: Tally,
+    bar: progress.SheetBar,
+    on_event: OnEvent | None = None,
 ) -> Iterator[tuple[int, Generation]]:
     """Each image as it is made, with its place; all that happens is taken into the tally and shown by the bar."""
     for placed in coming:
@@ -142,24 +110,18 @@ def followed(
         place, event = placed
         tally.take(place, event)
         bar.show(tally.sweep.label(place), event)
+        if on_event is not None and not isinstance(event, FluxError):
+            on_event(event)
         if isinstance(event, Generation):
             yield place, event
 
 
-def events(requests: Iterable[ImageRequest], settings: Settings) -> Generator[PlacedEvent | None, None, None]:
+def events(
+    requests: Iterable[ImageRequest], settings: Settings, client: AsyncClient | None = None
+) -> Generator[PlacedEvent | None, None, None]:
     """What happens to each of the requests as it does; None about every 0.2 s while there is nothing.
 
-    Who stops reading ends the jobs that are on their way. Each Generation is in `api.history` as well.
+    Who stops reading ends the jobs that are on their way.
     """
-    with closing(runner.get(settings.runner).iterate(_events(requests, settings))) as coming:
-        for placed in coming:
-            if placed is not None and isinstance(placed[1], Generation):
-                blocking.history.append(placed[1])
-            yield placed
-
-
-async def _events(requests: Iterable[ImageRequest], settings: Settings) -> AsyncGenerator[PlacedEvent, None]:
-    await blocking.keep_shared(settings)
-    async with aclosing(blocking.shared.stream_many(requests, settings)) as coming:
-        async for placed in coming:
-            yield placed
+    client = client or blocking.shared
+    return runner.get(settings.runner).iterate(client.stream_many(requests, settings), keep=client)

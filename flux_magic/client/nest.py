@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import atexit
 from collections.abc import AsyncGenerator, Coroutine, Generator
+from contextlib import suppress
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from .runner import AHEAD, SLICE, UNWIND
+from .runner import AHEAD, SLICE, UNWIND, Kept
 
 T = TypeVar("T")
 
@@ -21,7 +22,7 @@ class NestRunner:
 
         nest_asyncio.apply(_own_loop())
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def run(self, coroutine: Coroutine[Any, Any, T], keep: Kept | None = None) -> T:
         loop = _own_loop()
         task = loop.create_task(coroutine)
         try:
@@ -29,7 +30,9 @@ class NestRunner:
         finally:
             _end_task(loop, task)
 
-    def iterate(self, events: AsyncGenerator[T, None], ahead: int = AHEAD) -> Generator[T | None, None, None]:  # noqa: ARG002
+    def iterate(
+        self, events: AsyncGenerator[T, None], ahead: int = AHEAD, keep: Kept | None = None
+    ) -> Generator[T | None, None, None]:
         loop = _own_loop()
         task: asyncio.Future[T] | None = None
         try:
@@ -56,10 +59,8 @@ _idle_loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
 
 def _own_loop() -> asyncio.AbstractEventLoop:
-    try:
+    with suppress(RuntimeError):
         return asyncio.get_running_loop()
-    except RuntimeError:
-        pass
     policy = asyncio.get_event_loop_policy()
     try:
         loop = policy.get_event_loop()

@@ -14,12 +14,13 @@ import queue
 import selectors
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
 from ..errors import InvalidArgument, Stopped, WouldDeadlock, shown
 
 T = TypeVar("T")
+Kept = AbstractAsyncContextManager[Any]
 
 SLICE = 0.2
 """Seconds between two looks at the keyboard: on Windows nothing else lets an interrupt in."""
@@ -36,14 +37,17 @@ _END = object()
 class Runner(Protocol):
     """A way to run coroutines from code that blocks."""
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """The coroutine's result. An interrupt cancels it."""
+    def run(self, coroutine: Coroutine[Any, Any, T], keep: Kept | None = None) -> T:
+        """Return the coroutine's result. An interrupt cancels it. For `keep` see `iterate`."""
 
-    def iterate(self, events: AsyncGenerator[T, None], ahead: int = AHEAD) -> Generator[T | None, None, None]:
+    def iterate(
+        self, events: AsyncGenerator[T, None], ahead: int = AHEAD, keep: Kept | None = None
+    ) -> Generator[T | None, None, None]:
         """The generator's items as they come; None about every 0.2 s while there is none.
 
         No more than `ahead` are taken from it before the caller takes them. It is closed at the end, also where the
-        caller stops early or is interrupted.
+        caller stops early or is interrupted. A loop that lives on enters `keep` before, once, until it ends or
+        releases it.
         """
 
 
@@ -57,22 +61,26 @@ class ThreadRunner:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._stack = AsyncExitStack()
-        self._kept: set[int] = set()
+        self._kept: dict[int, Kept] = {}
 
-    def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-        """Start the coroutine on the loop. Raises WouldDeadlock on the loop's own thread."""
-        if threading.current_thread() is self._thread:
-            coroutine.close()
-            raise WouldDeadlock("a blocking call on flux_magic's own loop would wait for itself: await in its place")
+    def submit(self, coroutine: Coroutine[Any, Any, T], keep: Kept | None = None) -> concurrent.futures.Future[T]:
+        """Start the coroutine on the loop. Raises WouldDeadlock on the loop's own thread. For `keep` see `iterate`."""
         try:
+            self.refuse_own_thread()
             loop = self._started()
         except RuntimeError:
             coroutine.close()
             raise
+        if keep is not None:
+            asyncio.run_coroutine_threadsafe(self.keep(keep), loop)
         return asyncio.run_coroutine_threadsafe(coroutine, loop)
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def refuse_own_thread(self) -> None:
+        """Raise WouldDeadlock on the loop's own thread, where a wait for the loop has no end."""
+        if threading.current_thread() is self._thread:
+            raise WouldDeadlock("a blocking call on flux_magic's own loop would wait for itself: await in its place")
+
+    def run(self, coroutine: Coroutine[Any, Any, T], keep: Kept | None = None) -> T:
         if not asyncio.iscoroutine(coroutine):
             raise InvalidArgument(f"{shown(coroutine)} is no coroutine: call the async function, as in run(main())")
         result: list[T] = []
@@ -82,13 +90,15 @@ class ThreadRunner:
             yield
 
         try:
-            for _ in self.iterate(once()):
+            for _ in self.iterate(once(), keep=keep):
                 pass
         finally:
             coroutine.close()
         return result[0]
 
-    def iterate(self, events: AsyncGenerator[T, None], ahead: int = AHEAD) -> Generator[T | None, None, None]:
+    def iterate(
+        self, events: AsyncGenerator[T, None], ahead: int = AHEAD, keep: Kept | None = None
+    ) -> Generator[T | None, None, None]:
         inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         unwound = threading.Event()
         room, full = asyncio.Event(), threading.Event()
@@ -96,6 +106,8 @@ class ThreadRunner:
         async def pump() -> None:
             try:
                 async with aclosing(events):
+                    if keep is not None:
+                        await self.keep(keep)
                     async for event in events:
                         inbox.put(event)
                         full.set()  # before the look at how many there are: else the caller may tell nobody
@@ -126,11 +138,30 @@ class ThreadRunner:
                 future.cancel()
                 unwound.wait(UNWIND)
 
-    async def keep(self, resource: AbstractAsyncContextManager[Any]) -> None:
-        """Enter `resource` on this loop, once; it is left when the loop ends."""
-        if id(resource) not in self._kept:
-            self._kept.add(id(resource))
-            await self._stack.enter_async_context(resource)
+    async def keep(self, resource: Kept) -> None:
+        """Enter `resource` on this loop, once; it is left when it is released, or the loop ends."""
+        if not self.has(resource):
+            self._kept[id(resource)] = resource
+            await resource.__aenter__()
+
+    def has(self, resource: Kept) -> bool:
+        """Return True if `resource` is kept."""
+        return id(resource) in self._kept
+
+    async def release(self, resource: Kept) -> None:
+        """Leave a kept resource."""
+        if self._kept.pop(id(resource), None) is not None:
+            await resource.__aexit__(None, None, None)
+
+    def release_soon(self, resource: Kept) -> None:
+        """Leave a kept resource, from any thread and without a wait; takes no lock, as a finalizer has to."""
+        loop = self._loop
+        if loop is not None and self.has(resource):
+            leaving = self.release(resource)
+            try:
+                asyncio.run_coroutine_threadsafe(leaving, loop)
+            except RuntimeError:  # the loop has ended, and what it kept with it
+                leaving.close()
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -178,8 +209,8 @@ class ThreadRunner:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-        await self._stack.aclose()
-        self._kept.clear()
+        for resource in list(self._kept.values()):
+            await self.release(resource)
         loop = asyncio.get_running_loop()
         await loop.shutdown_asyncgens()
         await loop.shutdown_default_executor()

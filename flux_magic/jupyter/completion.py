@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..parameters import grammar, settings
+from ..parameters.table import PARAMETERS
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
@@ -23,9 +25,10 @@ def completions(line: str) -> tuple[str, list[str]] | None:
     flags = _FLAGS.get(match["magic"])
     if flags is None:
         return None
-    if match["magic"] in _LOOKING_BACK and not word.startswith("-"):
+    values = _VALUES.get(before[-1]) if before and before[-1] in flags else None
+    if values is None and match["magic"] in _LOOKING_BACK and not word.startswith("-"):
         return None  # a file, or words
-    choices = _VALUES.get(before[-1] if before else "", lambda: flags if word.startswith("-") else [])()
+    choices = values() if values else flags if word.startswith("-") else []
     return word, [choice for choice in choices if choice.startswith(word)]
 
 
@@ -36,7 +39,7 @@ def _flags(options: Sequence[grammar.Option]) -> list[str]:
 _LOOKING_BACK: dict[str, list[str]] = {
     "flux_history": _flags(grammar.HISTORY_OPTIONS),
     "flux_recall": _flags(grammar.RECALL_OPTIONS),
-    "flux_verify": ["--static", "--space", "--concurrency", "--html", "--json"],
+    "flux_verify": _flags(grammar.VERIFY_OPTIONS),
 }
 _FLAGS = {"flux": _flags(grammar.OPTIONS), "flux_panel": _flags(grammar.PANEL_OPTIONS), **_LOOKING_BACK}
 
@@ -48,6 +51,7 @@ def _models() -> list[str]:
 
 
 _VALUES: dict[str, Callable[[], list[str]]] = {
+    **{flag: partial(list, row.choices) for row in PARAMETERS for flag in row.flags if row.choices},
     "--inline": lambda: list(settings.INLINE),
     "--model": _models,
     "--size": lambda: list(grammar.SIZES),

@@ -16,12 +16,12 @@ from ..errors import FluxError, Incomplete, InvalidRequest, without_controls
 from ..parameters import grammar, settings, slips
 from ..parameters.addresses import Space
 from ..parameters.dialects import explain
-from ..parameters.settings import MAX_SEED
 from ..parameters.sizes import sides, size_text
+from ..parameters.table import PARAMETERS, Parameter
 from ..results import file_names
 from ..results.notes import note, once
 from . import caller, cell
-from .traits import Size, Whole, check_sides, explained
+from .traits import Checked, Size, check_sides, explained, traits_of_table
 from .usage import shows
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def _help() -> str:
     """The docstring that `%flux?` shows."""
     rows = [(f"{', '.join(option.flags)} {option.metavar}".rstrip(), option.help) for option in grammar.OPTIONS]
     listed = "\n".join(f"  {flags:<36} {text}" for flags, text in rows)
+    *several, last = (row.flags[0] for row in sorted(PARAMETERS, key=lambda row: row.name != "seed") if row.sweepable)
     return f"""Make an image of what the prompt says, and show it with the parameters that made it.
 
   %flux [options] prompt          on one line: options first, the rest is the prompt
@@ -59,7 +60,7 @@ line with ; at its end. The ; is not sent: a prompt that ends with one goes into
 A number may be one as well: --seed {{seed}}. Nothing else in a prompt is changed, but for quotes around all of a %flux
 line, which are left out. Options come before the prompt. -- ends them: what follows, or the body, is sent as typed.
 
---seed, --steps, --size, --width and --height take several values, 1,2,4 or 1..8: that makes every combination, shown
+{", ".join(several)} and {last} take several values, 1,2,4 or 1..8: that makes every combination, shown
 as one sheet. With --sweep, {{red|blue}} and lists {{names}} in the prompt are varied too.
 
 Options, each with an example of its value:
@@ -100,11 +101,10 @@ class FluxMagics(Magics):
 
     space = Unicode(None, allow_none=True, help="A Hugging Face id, a URL, or local.").tag(config=True)
     model = Unicode(None, allow_none=True, help="The model's name.").tag(config=True)
-    steps = Whole(None, allow_none=True, min=1, help="Inference steps (2 where unset).").tag(config=True)
-    width = Whole(None, allow_none=True, min=8, help="Pixels (768 where unset).").tag(config=True)
-    height = Whole(None, allow_none=True, min=8, help="Pixels (768 where unset).").tag(config=True)
+    width: int | None
+    height: int | None
+    locals().update(traits_of_table())  # steps, seed, width, height, …: a row's trait has its name
     size = Size(help="Width and height at once: 1024x768.").tag(config=True)
-    seed = Whole(None, allow_none=True, min=0, max=MAX_SEED, help="Random where unset.").tag(config=True)
     inline = Enum(settings.INLINE, None, allow_none=True, help="How a picture is embedded.").tag(config=True)
     token = SecretTrait(None, allow_none=True, help="A Hugging Face token for the Space.").tag(config=True)
     proxy = SecretTrait(None, allow_none=True, help="An http proxy's URL.").tag(config=True)
@@ -114,8 +114,10 @@ class FluxMagics(Magics):
     ).tag(config=True)
     shared_store = Unicode(None, allow_none=True, help="A folder of others, read before the store.").tag(config=True)
     replay = Enum(settings.REPLAY, None, allow_none=True, help="Whether images come from the store.").tag(config=True)
-    concurrency = Whole(
-        None, allow_none=True, min=1, max=settings.MOST_AT_ONCE, help="Images of a sweep at once (4 where unset)."
+    concurrency = Checked(
+        Parameter(name="concurrency", help="", least=1, most=settings.MOST_AT_ONCE),
+        allow_none=True,
+        help="Images of a sweep at once (4 where unset).",
     ).tag(config=True)
     runner = Enum(
         settings.RUNNERS, "thread", help="Where coroutines run: a thread's loop, or the kernel's own (nest)."

@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 
@@ -152,33 +152,26 @@ def _history(line: str) -> History | None:
     return history.history(resolved, last=options.get("last", 20), search=search)
 
 
-class _Parser(argparse.ArgumentParser):
-    """A wrong option is an error, and not the end of the kernel."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InvalidRequest(f"%flux_verify: {message}; %flux_verify? shows every option with an example")
-
-    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:  # noqa: ARG002 - argparse's
-        raise InvalidRequest(message or "%flux_verify? shows every option with an example")
-
-    def print_help(self, file: object = None) -> None:
-        """Said by `exit`."""
-
-
 def _verified(line: str) -> Report:
-    from ..verify import add_arguments, check_static
+    from ..verify import check_static
     from ..verify.command import refuse, write_files
     from ..verify.live import verify
 
-    if not line.strip():
-        raise InvalidRequest("name images, folders or saved notebooks, for example %flux_verify pictures/")
-    parser = _Parser(prog="%flux_verify")
-    add_arguments(parser)
+    given, words = grammar.parse_around(line, grammar.VERIFY_OPTIONS, "%flux_verify")
     try:
-        words = shlex.split(line)
+        paths = shlex.split(words)
     except ValueError as error:
         raise InvalidRequest(f"%flux_verify {line[:60]}: {error}") from None
-    options = parser.parse_args(words)
+    if not paths:
+        raise InvalidRequest("name images, folders or saved notebooks, for example %flux_verify pictures/")
+    options = argparse.Namespace(
+        paths=paths,
+        static=given.get("static", False),
+        space=given.get("space"),
+        concurrency=given.get("concurrency", 2),
+        html=Path(given["html"]) if "html" in given else None,
+        json=given.get("json"),
+    )
     refuse(options)
     if options.static:
         report = check_static(options.paths)
@@ -189,13 +182,13 @@ def _verified(line: str) -> Report:
 
 
 def _recalled(image: str) -> Recalled:
-    from ..client import blocking
+    from ..client import blocking, client
     from ..results.recall import recalled
 
     if not image:
         raise InvalidRequest("name an image: a file, a URL, or how many to count back (1 is the most recent)")
     if not image.isdecimal():
-        return blocking.recall(image)
+        return client.recall(image)
     count = int(image[:9])
     if not 1 <= count <= len(blocking.history):
         number, yet = len(blocking.history) or "no", "" if blocking.history else " yet"

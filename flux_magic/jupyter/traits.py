@@ -1,39 +1,55 @@
-"""Traits that `%config` and the panel share: integers of any kind, and a size that follows width and height."""
+"""Traits that `%config` and the panel share: those of the table's rows, and a size that follows width and height."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from traitlets import HasTraits, Int, TraitError, Unicode
+from traitlets import HasTraits, TraitError, TraitType, Unicode
 
 from ..errors import InvalidRequest, shown
 from ..parameters.sizes import read_size, sides, size_text
-from ..sweeps.requests import whole
+from ..parameters.table import ROWS, Parameter
 
 if TYPE_CHECKING:
-    _Int = Int[Any, Any]
     _Text = Unicode[Any, Any]
+    _Trait = TraitType[Any, Any]
 else:
     _Text = Unicode
-    _Int = Int  # before traitlets 5.10, as in Colab's 5.7, a trait takes no types
+    _Trait = TraitType  # before traitlets 5.10, as in Colab's 5.7, a trait takes no types
 
 
-class Whole(_Int):
-    """An integer of any kind, NumPy's too, whose errors say what is allowed."""
+class Checked(_Trait):
+    """A trait whose values a row of the table checks, and whose errors say what is allowed."""
+
+    def __init__(self, row: Parameter, default: Any = None, **options: Any) -> None:
+        self.row = row
+        super().__init__(default, **options)
 
     def validate(self, obj: Any, value: Any) -> Any:  # noqa: ARG002 - as traitlets calls it
-        if value is None and self.allow_none:
+        if value is None or (isinstance(value, str) and not value and self.allow_none):
             return None
-        name, least, most = str(self.name), self.min, self.max
-        bounds = "" if least is None else f" from {least} {'up' if most is None else f'to {most}'}"
         try:
-            number = whole(name, value)
+            return self.row.check(value)
         except InvalidRequest as error:
-            raise TraitError(str(error).replace("a whole number", f"a whole number{bounds}")) from None
-        if (least is not None and number < least) or (most is not None and number > most):
-            random = ", or None for a random one" if name == "seed" else ""
-            raise TraitError(f"{name} is {shown(value)}: give a whole number{bounds}{random}")
-        return number
+            raise TraitError(str(error).replace("leave it out", "None")) from None
+
+    def from_string(self, s: str) -> Any:
+        """Return the value of a string on a command line; `validate` refuses what is none."""
+        try:
+            return s if self.row.kind is str else self.row.kind(s)
+        except ValueError:
+            return s
+
+    def info(self) -> str:
+        return self.row.allowed
+
+
+def traits_of_table() -> dict[str, Checked]:
+    """Return the traits for `%config`: one for each row, None where it is not set."""
+    return {
+        name: Checked(row, allow_none=True, help=f"{row.help[:1].upper()}{row.help[1:]}.").tag(config=True)
+        for name, row in ROWS.items()
+    }
 
 
 class Size(_Text):

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 from ..errors import InvalidArgument, shown
 from .dialects import explain
+from .table import EXTRA
 
 Call = TypeVar("Call", bound=Callable[..., Any])
 Class = TypeVar("Class", bound=type)
@@ -29,7 +30,7 @@ def checked(call: Call) -> Call:
         except TypeError as error:
             if error.__traceback__ is None or error.__traceback__.tb_next is not None:
                 raise  # the call took its arguments: the error is from further in
-            raise InvalidArgument(_explained(call, options, error)) from None
+            raise InvalidArgument(_explained(call, options, str(error))) from None
 
     return cast("Call", called)
 
@@ -42,6 +43,47 @@ def checked_class(owner: Class) -> Class:
     return owner
 
 
+def takes(options: type) -> Callable[[Call], Call]:
+    """Return a decorator of a call with `**options: Unpack[…]`: its signature names each option of the TypedDict.
+
+    The call is `checked`, and raises InvalidArgument for another option. One with `**values: Any` takes others as well.
+    """
+
+    def decorated(call: Call) -> Call:
+        inner = checked(call)
+        signature = _named(inspect.signature(call), options)
+        is_open = any(one.kind is one.VAR_KEYWORD for one in signature.parameters.values())
+
+        @functools.wraps(call)
+        def called(*args: Any, **given: Any) -> Any:
+            if not is_open and not given.keys() <= signature.parameters.keys():
+                raise InvalidArgument(_explained(called, given))
+            return inner(*args, **given)
+
+        vars(called)["__signature__"] = signature
+        return cast("Call", called)
+
+    return decorated
+
+
+def _named(signature: inspect.Signature, options: type) -> inspect.Signature:
+    """Return a signature with these options in place of its `**options`, or before its `**values`."""
+    *own, rest = signature.parameters.values()
+    known = {one.name for one in own}
+    hints = {**options.__annotations__, **{row.name: f"{row.kind.__name__} | None" for row in EXTRA}}
+    named = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if annotation == "bool" else None,
+            annotation=annotation,
+        )
+        for name, hint in hints.items()
+        if name not in known and (annotation := getattr(hint, "__forward_arg__", hint))
+    ]
+    return signature.replace(parameters=[*own, *named, *([rest] if rest.name == "values" else [])])
+
+
 def path_text(name: str, path: object) -> str:
     """Return a path as a string; raise InvalidArgument if it is none."""
     try:
@@ -50,14 +92,18 @@ def path_text(name: str, path: object) -> str:
         raise InvalidArgument(f"{name} is {shown(path)}: give the path of a file or a folder") from None
 
 
-def _explained(call: Callable[..., Any], options: dict[str, Any], error: TypeError) -> str:
+def _explained(call: Callable[..., Any], options: dict[str, Any], error: str = "") -> str:
     """Return one line that says which argument is wrong, and what is allowed."""
     called = call.__qualname__.removesuffix(".__init__").rpartition(".")[2]
     parameters = inspect.signature(call).parameters
     known = [name for name in parameters if name != "self"]
     unknown = [name for name in options if name not in known]
     if not unknown or inspect.Parameter.VAR_KEYWORD in {one.kind for one in parameters.values()}:
-        return str(error).replace(".__init__()", "()")
+        if "self" in parameters and " positional argument" in error and " given" in error:
+            kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+            places = [name for name in known if parameters[name].kind in kinds]
+            return f"{called}() takes {' and '.join(places) or 'nothing'} by position: give the rest by name"
+        return error.replace(f"{call.__qualname__}()", f"{called}()")
     meant = explain(unknown[0], known)
     meant = f"{meant}{'' if meant.endswith('?') else '.'} " if meant else ""
     return f"{called}() has no argument {unknown[0]}: {meant}It takes {', '.join(known) or 'none'}"

@@ -19,8 +19,9 @@ from ..errors import STEERING, InvalidRequest
 from . import slips
 from .dialects import explain
 from .lists import is_many, kind_of, listed
-from .settings import INLINE, MAX_SECONDS, MAX_SEED, MOST_AT_ONCE, MOST_SWEPT, SECONDS, SWEPT
+from .settings import INLINE, MAX_SECONDS, MOST_AT_ONCE, MOST_SWEPT, SECONDS
 from .sizes import parse_size, size_text, suggest_size
+from .table import PARAMETERS, SWEPT, Parameter
 
 SIZES = ("512x512", "768x768", "1024x1024", "1024x768", "768x1024", "1344x768", "768x1344", "2048x1024")
 """Sizes that Tab offers for `--size`; any other within the Space's bounds is as good."""
@@ -42,13 +43,25 @@ class Option:
         return self.flags[0].lstrip("-").replace("-", "_")
 
 
-def _whole(least: int, most: int | None = None) -> Callable[[str, str], object]:
-    allowed = f"a whole number from {least} {'up' if most is None else f'to {most}'}"
-
+def _whole(row: Parameter) -> Callable[[str, str], object]:
     def read(flag: str, text: str) -> int:
-        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text) or not least <= int(text) <= (most or int(text)):
-            raise InvalidRequest(f"{flag} {text[:70]}: give {allowed}")
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text) or not row.is_allowed(int(text)):
+            raise InvalidRequest(f"{flag} {text[:70]}: give {row.allowed}")
         return int(text)
+
+    return read
+
+
+def _whole_from(least: int, most: int | None = None) -> Callable[[str, str], object]:
+    return _whole(Parameter(name="number", help="", least=least, most=most))
+
+
+def _number(row: Parameter) -> Callable[[str, str], object]:
+    def read(flag: str, text: str) -> float:
+        try:
+            return float(row.check(float(text)))
+        except (ValueError, InvalidRequest):
+            raise InvalidRequest(f"{flag} {text[:70]}: give {row.allowed}") from None
 
     return read
 
@@ -187,6 +200,19 @@ def _name(flag: str, text: str) -> str:
     return text
 
 
+def _option_of(row: Parameter) -> Option:
+    """Return the option that sets a parameter of the table."""
+    read: Callable[[str, str], object]
+    if row.kind is tuple:
+        read = _size
+    elif row.kind is str:
+        read = _choice(*row.choices) if row.choices else _text
+    else:
+        read = _number(row) if row.kind is float else _whole(row)
+    example = _SIZES if row.kind is tuple else "1,2,4 or 1..8"
+    return Option(row.flags, row.help, _several(read, example) if row.sweepable else read, row.example)
+
+
 def _text(flag: str, text: str) -> str:
     if not text:
         raise InvalidRequest(f"{flag} is empty: give a value, or leave the option out")
@@ -194,17 +220,13 @@ def _text(flag: str, text: str) -> str:
 
 
 OPTIONS = (
-    Option(("--steps",), "inference steps: more take longer and show more (default 2)", _several(_whole(1)), "4"),
-    Option(("--seed",), f"0 to {MAX_SEED}; without it a random one is chosen", _several(_whole(0, MAX_SEED)), "42"),
-    Option(("--size",), "width x height in pixels (default 768x768)", _several(_size, _SIZES), "1024x768"),
-    Option(("--width",), "pixels", _several(_whole(1)), "1024"),
-    Option(("--height",), "pixels", _several(_whole(1)), "768"),
-    Option(("--count", "-n"), "images in one go, each with the next seed", _whole(1), "4"),
+    *map(_option_of, PARAMETERS),
+    Option(("--count", "-n"), "images in one go, each with the next seed", _whole_from(1), "4"),
     Option(("--sweep",), "make an image of each {red|blue} and of each item of a list {names} in the prompt"),
     Option(
         ("--concurrency",),
         f"images of a sweep that are made at once (default 4, at most {MOST_AT_ONCE})",
-        _whole(1, MOST_AT_ONCE),
+        _whole_from(1, MOST_AT_ONCE),
         "4",
     ),
     Option(("--model",), "the model's name", _text, "flux"),
@@ -230,16 +252,23 @@ OPTIONS = (
 )
 
 HISTORY_OPTIONS = (
-    Option(("--last", "-n"), "how many, the newest first (default 20)", _whole(1), "50"),
+    Option(("--last", "-n"), "how many, the newest first (default 20)", _whole_from(1), "50"),
     Option(("--search",), "those whose prompt has all these words", _text, "fox"),
     Option(("--delete",), "delete the image of this digest from the store", _text, "1a2b3c4d5e6f"),
 )
 """The options of `%flux_history`."""
 
+VERIFY_OPTIONS = (
+    Option(("--static",), "compare with the records alone: no Space is asked"),
+    Option(("--space",), "ask this Space for all of them: an id, a URL, or local", _text, "local"),
+    Option(("--concurrency",), "how many at once (default 2)", _whole_from(1, MOST_AT_ONCE), "4"),
+    Option(("--html",), "write the pairs side by side, as a page", _text, "report.html"),
+    Option(("--json",), "write the results as JSON", _text, "report.json"),
+)
+"""The options of `%flux_verify`."""
+
 PANEL_OPTIONS = tuple(
-    option
-    for option in OPTIONS
-    if option.name in {"steps", "seed", "size", "width", "height", "count", "model", "space"}
+    option for option in OPTIONS if option.name in {*(row.name for row in PARAMETERS), "count", "model", "space"}
 )
 """The options of `%flux_panel`."""
 
@@ -249,7 +278,7 @@ STATUS_OPTIONS = tuple(option for option in OPTIONS if option.name == "space")
 RECALL_OPTIONS = (Option(("--panel",), "open the control panel with it, in place of a cell"),)
 """The options of `%flux_recall`."""
 
-_NUMBERS = frozenset({"steps", "seed", "size", "width", "height", "count", "concurrency", "timeout"})
+_NUMBERS = frozenset({*(row.name for row in PARAMETERS if row.kind is not str), "count", "concurrency", "timeout"})
 """Options whose value may be a name: not where images go or come from, as a cell out of a picture may say that."""
 
 _BY_FLAG = {flag: option for option in OPTIONS for flag in option.flags}
@@ -303,16 +332,24 @@ def asks_for_help(line: str) -> bool:
 
 
 def parse_around(line: str, offered: Sequence[Option], magic: str) -> tuple[dict[str, Any], str]:
-    """Split a line as `parse_line` does, with options behind the words as well: no prompt follows."""
+    """Split a line as `parse_line` does, with options behind the words as well: no prompt follows.
+
+    A word in quotes, and what follows `--`, is no option.
+    """
     if re.match(r"\s*-\d", line):  # a number
         return {}, line.strip()
     options, words = parse_line(line, offered, magic)
     kept: list[str] = []
-    while match := re.search(r"(?:\A|\s)(?=--?[^\W\d])", words):
+    while not isinstance(words, Verbatim) and (match := _next_option(words)):
         kept.append(words[: match.start()])
         more, words = parse_line(words[match.end() :], offered, magic)
         options |= more
     return options, " ".join([*kept, words]).strip()
+
+
+def _next_option(words: str) -> re.Match[str] | None:
+    quoted_or_option = re.finditer(r"""(?<!\S)("[^"]*"|'[^']*')(?!\S)|(?:\A|\s)(?=--?[^\W\d]|--(?!\S))""", words)
+    return next((match for match in quoted_or_option if match[1] is None), None)
 
 
 def _option(word: str, after: str, offered: Sequence[Option], magic: str) -> Option:
@@ -390,7 +427,7 @@ def _unknown(flag: str, value: str, offered: Sequence[Option], magic: str) -> In
     known = " ".join(option.flags[0] for option in offered)
     return InvalidRequest(
         f"unknown option {flag}: {explained}{explained and ' '}There are {known}; "
-        "a prompt that begins with a dash comes after --"
+        f"a {'prompt' if '--steps' in flags else 'word'} that begins with a dash comes after --"
     )
 
 

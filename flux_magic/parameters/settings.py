@@ -21,6 +21,7 @@ from .addresses import Space, is_on_hub
 from .dialects import explain
 from .paths import check_writable, expand
 from .sizes import read_size
+from .table import EXTRA_NAMES, ROWS, Values, check_values, pick_extra
 
 DEFAULT_MODEL: Final = "flux"
 ENVIRONMENT: Final = {
@@ -77,16 +78,22 @@ class Settings:
             on Spaces of the Hub.
         metadata: whether a picture that is embedded or saved carries what made it.
         strip_credentials: whether content credentials (C2PA) are taken out of it; else it stays as delivered.
+        parameters: what else shapes the image, by name; without an entry, the Space's own default counts.
+
+    Example::
+
+        >>> flux_magic.Settings(space="local", steps=4).steps
+        4
 
     Raises InvalidRequest where a choice is none of those there are.
     """
 
     space: str | None = None
     model: str = DEFAULT_MODEL
-    steps: int = 2
-    width: int = 768
-    height: int = 768
-    seed: int | None = None
+    steps: int = ROWS["steps"].default
+    width: int = ROWS["width"].default
+    height: int = ROWS["height"].default
+    seed: int | None = ROWS["seed"].default
     inline: str | None = None
     proxy: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
@@ -98,6 +105,7 @@ class Settings:
     replay: str = "auto"
     metadata: bool = True
     strip_credentials: bool = False
+    parameters: Mapping[str, Any] = Values()
 
     def __post_init__(self) -> None:
         if is_offline():
@@ -118,12 +126,13 @@ class Settings:
         if self.token is not None:
             token = tokens.checked(self.token, "the token", "give it as it was made")
             object.__setattr__(self, "token", token or None)
+        object.__setattr__(self, "parameters", check_values(self.parameters))
         timeout: object = self.timeout
-        if timeout is not None and not _is_time(timeout):
+        if timeout is not None and not is_time(timeout):
             raise InvalidRequest(f"timeout is {shown(timeout)}: give {SECONDS}")
 
 
-NAMES: Final = frozenset(one.name for one in fields(Settings))
+NAMES: Final = frozenset(one.name for one in fields(Settings)) | EXTRA_NAMES
 """The options that are settings."""
 
 
@@ -190,7 +199,7 @@ def check_setting(name: str, value: Any) -> None:
     elif name == "shared_store":
         shared_folders(Settings(shared_store=value))
     else:
-        Settings(**{name: value})
+        Settings(**pick_extra({name: value}))
 
 
 def _check_proxy(value: str) -> None:
@@ -228,8 +237,8 @@ def check_concurrency(value: object) -> None:
         raise InvalidRequest(f"concurrency is {shown(value)}: give a whole number from 1 to {MOST_AT_ONCE}")
 
 
-def _is_time(value: object) -> bool:
-    """A number of any kind, NumPy's too, that is above 0 and has an end."""
+def is_time(value: object) -> bool:
+    """Return True for a number of any kind, NumPy's too, that is above 0 and below MAX_SECONDS."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return False
     try:
@@ -257,7 +266,7 @@ def resolve(**options: Any) -> Settings:
     if not options.get("token") and not _is_at_home(given, options.get("space")):
         given.pop("token", None)
     _check_environment({name: value for name, value in layers[0].items() if given[name] == value}, layers[1:])
-    return Settings(**given)
+    return Settings(**pick_extra(given))
 
 
 def split_size(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -335,11 +344,3 @@ def configure_by(source: Callable[[], Mapping[str, Any]]) -> None:
     """Let `source` give the `%config` layer from now on (`dict` gives none)."""
     global _configured  # noqa: PLW0603 - the one place where the extension plugs in
     _configured = source
-
-
-MAX_SEED = 2**31 - 1
-"""The largest seed that the public Space takes; the smallest is 0."""
-
-
-SWEPT: Final = ("seed", "steps", "size", "width", "height")
-"""The options of which a sweep can take several values."""

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from . import dialects
+from .table import PARAMETERS
 
 _LONG_DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 _WORD: Final = re.compile(
     rf"(?<!\S)(?P<dashes>[-{_LONG_DASHES}]{{1,3}})(?P<name>[^\W\d][\w{_LONG_DASHES}-]*)(?:=(?P<value>\S*))?(?P<end>[,;]?)(?!\S)"
 )
 _ASSIGNED: Final = re.compile(
-    r"(?<!\S)[,(]?(?P<name>steps|seed|size|width|height)=(?P<value>[\"']?\d[\dx.,\"']*)\)?(?!\S)"
+    rf"(?<!\S)[,(]?(?P<name>{'|'.join(row.name for row in PARAMETERS)})=(?P<value>[\"']?\d[\dx.,\"']*)\)?(?!\S)"
 )
 _QUOTED: Final = re.compile(r"(?<!\S)\(?(?:\"[^\"\n]*\"|“[^“”\n]*”|„[^„“”\n]*[“”]|«[^«»\n]*»)")
 _VALUE: Final = re.compile(r"\s+(?P<value>[“\"']?\d\S*|\{\w+\}|random\b|none\b)", re.IGNORECASE)

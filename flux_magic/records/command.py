@@ -8,6 +8,7 @@ from ..parameters import slips
 from ..parameters.grammar import _NO_CELL, _TAKES, _WORD_ALONE
 from ..parameters.placeholders import escape
 from ..parameters.settings import DEFAULT_MODEL
+from ..parameters.table import ROWS
 from ..types import Record
 
 
@@ -21,6 +22,7 @@ def options_of(record: Record) -> dict[str, Any]:
         "height": record.requested_height,
         "model": record.requested_model,
         "space": record.requested_space,
+        **record.requested_parameters,
     }
     return {name: value for name, value in given.items() if value is not None}
 
@@ -51,7 +53,11 @@ def write_cell(text: str, **options: object) -> str:
     body = escape(text)
     # In words of the prompt that look like options, and in quotes around it, nothing but the prompt was meant.
     end = ["--"] if slips.find_slips(body, _TAKES) or slips.unwrap(body) else []
-    return "\n".join([" ".join(["%%flux", *(f"--{name} {value}" for name, value in given.items()), *end]), body])
+    return "\n".join([" ".join(["%%flux", *(f"{_flag(name)} {value}" for name, value in given.items()), *end]), body])
+
+
+def _flag(name: str) -> str:
+    return ROWS[name].flags[0] if name in ROWS else f"--{name}"
 
 
 def write_call(text: str, **options: object) -> str:

@@ -127,6 +127,7 @@ def _texts(record: Record, copy: Copy, text: str) -> Written:
             height=delivered.height,
             model=record.model,
             version=f"flux_magic {our_version()}",
+            more={name.replace("_", " ").capitalize(): str(value) for name, value in record.parameters.items()},
         ),
         record=text,
         prompt=record.prompt,

@@ -13,13 +13,15 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from ..errors import InvalidRequest, RecordError, shown
 from ..images.bounded_json import parse_json
 from ..images.formats import MEDIA_TYPES, READ
 from ..parameters.addresses import Space
-from ..types import RECORD_VERSION, SIZE_STEP, STAND_IN, UNKNOWN, Circumstances, Copy, FileRecord, ImageRequest, Record
+from ..parameters.table import ROWS, Values
+from ..types import RECORD_VERSION, STAND_IN, UNKNOWN, Circumstances, Copy, FileRecord, ImageRequest, Record
 from .sent import sanitize
 
 _SCHEMAS: Final = Path(__file__).with_name("schemas")
@@ -60,7 +62,7 @@ def from_dict(value: object) -> Record:
     if isinstance(version, int) and version > RECORD_VERSION:
         says = f"the record is of version {shown(version)}: this flux_magic reads up to {RECORD_VERSION}"
         raise RecordError(says, _UPGRADE)
-    return _from_version_1(checked(f"record-{RECORD_VERSION}", value))
+    return _from_version_1(checked("record-1", value))
 
 
 _SHEET = "The cell of each is in its own file, and below the sheet in its notebook; flux-magic verify checks them."
@@ -117,6 +119,8 @@ def _from_version_1(value: Mapping[str, Any]) -> Record:
         sent=sanitize(run.get("sent", {})),
         key_provider=key.get("provider", ""),
         key_model=key.get("model", ""),
+        parameters=Values(run.get("parameters")),
+        requested_parameters=Values(requested.get("parameters")),
     )
 
 
@@ -147,7 +151,7 @@ def _from_version_0(value: Mapping[str, Any]) -> Record:
     }
     around = {"flux_magic": given.get("version", UNKNOWN), "started": given.get("started", UNKNOWN)}
     known = {
-        "schema": RECORD_VERSION,
+        "schema": 1,
         "run": run,
         "requested": {"prompt": run.get("prompt"), "seed": run.get("seed"), **requested},
         "files": given.get("files"),
@@ -183,13 +187,24 @@ def checked(schema: str, value: object) -> Mapping[str, Any]:
 
 
 def replay_key(
-    *, provider: str, model: str, space: str, prompt: str, seed: int, steps: int, width: int, height: int
+    *,
+    provider: str,
+    model: str,
+    space: str,
+    prompt: str,
+    seed: int,
+    steps: int,
+    width: int,
+    height: int,
+    parameters: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
     """What identifies a request by all that shapes its picture: sha256, 64 hex digits.
 
     It is taken over canonical JSON (sorted names, no blanks, ASCII) of these: the provider's label, the model's
-    canonical name, the Space's identity, the prompt as sent, the sizes as sent.
+    canonical name, the Space's identity, the prompt as sent, the sizes as sent. A request with other parameters has
+    them as well, as sent.
     """
+    shaping = {name: _canonical(value) for name, value in parameters.items() if _shapes_image(name)}
     canonical = json.dumps(
         {
             "provider": provider,
@@ -200,11 +215,21 @@ def replay_key(
             "steps": steps,
             "width": width,
             "height": height,
+            **({"parameters": shaping} if shaping else {}),
         },
         sort_keys=True,
         separators=(",", ":"),
     )
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _shapes_image(name: str) -> bool:
+    return name not in ROWS or ROWS[name].shapes_image
+
+
+def _canonical(value: Any) -> Any:
+    """Return a number that has no fraction as an int: JSON of another program may hold 3 for 3.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def request_of(record: Record) -> ImageRequest:
@@ -218,13 +243,14 @@ def request_of(record: Record) -> ImageRequest:
         record.seed or 0,
         randomize_seed=record.seed is None,
         typed=record.requested_prompt,
+        parameters=record.requested_parameters,
     )
 
 
 def contradiction(record: Record) -> str:
     """Where what a record says was requested and run cannot both be so, in words; empty where it can."""
     asked = (record.requested_width, record.requested_height)
-    if tuple(side - side % SIZE_STEP for side in asked) != (record.width, record.height):
+    if tuple(map(ROWS["width"].round_down, asked)) != (record.width, record.height):
         return f"it asked for {asked[0]}×{asked[1]}, and ran {record.width}×{record.height}"
     if None not in {record.requested_seed, record.seed} and record.requested_seed != record.seed:
         return f"it asked for seed {record.requested_seed}, and ran {record.seed}"
@@ -260,4 +286,5 @@ def key_of(record: Record) -> str | None:
         steps=record.steps,
         width=record.width,
         height=record.height,
+        parameters=record.parameters,
     )

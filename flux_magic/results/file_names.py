@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import InvalidRequest, few
+from ..parameters.table import EXTRA_NAMES
 from ..types import FileRecord, ImageRequest, Record
 
-FIELDS: Final = ("prompt", "seed", "steps", "width", "height", "size", "model", "digest", "n")
+FIELDS: Final = ("prompt", "seed", "steps", "width", "height", "size", "model", *sorted(EXTRA_NAMES), "digest", "n")
 """The fields of a pattern; a sweep has its axes besides, and `n` is an image's number among several."""
 
 _BRACES: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
@@ -84,12 +85,14 @@ def fill(pattern: str, record: Record, file: FileRecord, suffix: str) -> Path:
 def get_values(record: Record, file: FileRecord, n: int = 1) -> dict[str, object]:
     """Return the values of a pattern's fields for an image."""
     values = _values(record.prompt, record.seed, record.steps, record.width, record.height)
+    values |= {name: record.parameters.get(name, "") for name in EXTRA_NAMES}
     return values | {"model": record.model, "digest": file.digest[:_DIGITS], "n": n}
 
 
 def expect_values(request: ImageRequest, n: int = 1) -> dict[str, object]:
     """Return the values that are known before the image is made; each image gets another digest."""
     values = _values(request.prompt, request.seed, request.steps, request.sent_width, request.sent_height)
+    values |= {name: request.sent_parameters.get(name, "") for name in EXTRA_NAMES}
     return values | {"model": "", "digest": n, "n": n}
 
 

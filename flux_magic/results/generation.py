@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..errors import FluxError, InvalidRequest, NotAnImage, SaveError, StoreError
+from ..errors import FluxError, InvalidArgument, InvalidRequest, NotAnImage, SaveError, StoreError
 from ..images import codecs
 from ..parameters.calls import checked_class, path_text
 from ..parameters.paths import check_writable, expand
@@ -105,6 +105,12 @@ class Generation:
         strip_credentials: whether content credentials (C2PA) are taken out of what is embedded or saved.
         replayed: whether it came from the store, and no Space was asked.
         note: what a person should know of it, such as why it is not in the store; mostly empty.
+
+    Example::
+
+        >>> fox = flux_magic.generate("a red fox", seed=42, quiet=True)
+        >>> fox.seed, fox.image.size == (fox.width, fox.height)
+        (42, True)
     """
 
     request: ImageRequest
@@ -147,8 +153,17 @@ class Generation:
         return self.files[0].path
 
     @property
+    def image(self) -> Image:
+        """The first file's image (Pillow), decoded at each call: some 20 ms a megapixel, and memory of its own.
+
+        Keep it in a name to use it twice: what is drawn into it changes no other. Raises StoreError as `data` does, and
+        NotAnImage.
+        """
+        return self.files[0].image
+
+    @property
     def images(self) -> list[Image]:
-        """The pictures, decoded anew at each call (Pillow); raises StoreError as `data` does, and NotAnImage."""
+        """The image of each file, as `image`."""
         return [file.image for file in self.files]
 
     @property
@@ -165,6 +180,11 @@ class Generation:
     def steps(self) -> int:
         """Inference steps."""
         return self.record.steps
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """What else shaped it, as sent, by name; empty for a model that has seed, steps and size alone."""
+        return self.record.parameters
 
     def command(self) -> str:
         """The cell that makes this image again: running it sends the same request."""
@@ -261,6 +281,14 @@ class Generation:
         for output in self.outputs():
             show(output.data, metadata=output.metadata, raw=True)
 
+    def __await__(self) -> NoReturn:
+        refuse_await()
+
+
+def refuse_await() -> NoReturn:
+    """Raise InvalidArgument for `await Client().generate(…)`, in one line."""
+    raise InvalidArgument("the image is there: Client and generate() block; leave out await, or use AsyncClient")
+
 
 def replay(request: ImageRequest, stored: Stored, settings: Settings, note: str = "") -> Generation:
     """Return a job of a store as the answer to a request; the bytes of its images are left in the store."""
@@ -277,7 +305,7 @@ def replay(request: ImageRequest, stored: Stored, settings: Settings, note: str 
 
 
 ClientEvent = Waiting | Queued | Running | Log | Preview | Generation
-"""What `Client.stream` yields; a Generation is the last."""
+"""What `AsyncClient.stream` yields; a Generation is the last."""
 
 
 def is_folder(path: Path) -> bool:

@@ -30,17 +30,19 @@ _CELL = "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;user-sele
 
 
 class History(Generations):
-    """Generations of the store, the newest first; a notebook shows them as a gallery.
+    """Generations of the store, the newest first, or of a client, the newest last; a notebook shows a gallery.
 
     Attributes:
         notes: what was skipped on the way, a line each.
     """
 
-    def __init__(self, items: Sequence[Generation], notes: Sequence[str] = (), searched: str = "") -> None:
+    def __init__(
+        self, items: Sequence[Generation], notes: Sequence[str] = (), searched: str = "", *, nothing: str = ""
+    ) -> None:
         super().__init__(items)
         self.notes = tuple(map(without_controls, notes))
         searched = without_controls(searched)
-        self._nothing = f"no image in the store with {searched!r}" if searched else "no images in the store"
+        self._nothing = f"no image in the store with {searched!r}" if searched else nothing or "no images in the store"
 
     def __repr__(self) -> str:
         listed = [f"{one!r} {printable(one.prompt)[:60]}" for one in self]

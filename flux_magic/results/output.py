@@ -135,12 +135,16 @@ def _value(name: str, value: str) -> Markup:
 
 
 def facts(record: Record) -> dict[str, str]:
-    """Seed, size and steps, as a person reads them."""
-    return {
-        "seed": seed(record),
-        "size": size(record),
-        "steps": str(record.steps),
-    }
+    """Seed, size, steps and the other parameters, as a person reads them."""
+    return {"seed": seed(record), "size": size(record), "steps": str(record.steps), **other_parameters(record)}
+
+
+def other_parameters(record: Record) -> dict[str, str]:
+    """Return the parameters beside seed, size and steps, by name; if another value was asked for, that as well."""
+    asked = record.requested_parameters
+    shown = {name: printable(str(value)) for name, value in record.parameters.items()}
+    others = {name: f" (asked for {asked[name]})" for name in asked if asked[name] != record.parameters.get(name)}
+    return {printable(name): value + others.get(name, "") for name, value in shown.items()}
 
 
 def sent_values(record: Record) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from ..errors import FluxError, InvalidRequest, NotAnImage, RecordError
 from ..images import codecs, metadata
 from ..parameters.paths import expand
+from ..parameters.table import SIZE_STEP
 from ..records import embedding, foreign, signing
 from ..records import record as records
 from ..records.command import needed_options, options_of, write_call, write_cell
@@ -17,7 +18,7 @@ from ..records.files import read_file
 from ..records.record import Carried
 from ..records.sidecar import carried_beside
 from ..records.signing import Credentials
-from ..types import SIZE_STEP, UNKNOWN, Record, printable
+from ..types import UNKNOWN, Record, printable
 from . import output
 from .generation import Generation, ImageFile
 from .table import Table, as_text
@@ -239,6 +240,7 @@ def _facts(record: Record) -> dict[str, str]:
         "seed": UNKNOWN if record.seed is None else str(record.seed),
         "size": output.made_size(record),
         "steps": str(record.steps),
+        **output.other_parameters(record),
         **output.sent_values(record),
         "digest": ", ".join(f"sha256:{file.digest}" for file in record.files),
         "started": around.started,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import without_controls
 from ..records.command import write_command
 from ..records.record import Carried
-from ..sweeps.axes import Axis
+from ..sweeps.axes import EXTRA_COLUMNS, Axis
 from ..sweeps.layout import numbered
 from ..types import Record, printable
 from . import output
@@ -193,9 +193,10 @@ class _Table:
     def of(cls, axes: Sequence[Axis], places: Sequence[Place]) -> _Table:
         shared = _shared(_records(places), axes)
         varied = [axis.name for axis in axes]
-        others = [name for name in ("seed", "size", "steps") if name not in varied and name not in shared]
-        if not _records(places):
-            others = []
+        offered = ("seed", "size", "steps", *EXTRA_COLUMNS)
+        others = [name for name in offered if name not in varied and name not in shared]
+        known = {name for record in _records(places) for name in output.facts(record)}
+        others = [name for name in others if name in known]
         rows = tuple(_row(axes, values, place, others) for values, place in zip(_combined(axes), places, strict=True))
         return cls(f"{_counted(places)}: seeds and cells", shared, (*varied, *others), rows)
 
@@ -226,7 +227,7 @@ def _row(axes: Sequence[Axis], values: Sequence[tuple[str, str]], place: Place, 
     cells = (*shown.values(), *(facts.get(name, "") for name in others))
     size = output.made_size(place.record) if place.record else given.get("size", "").replace("x", "×")
     named = {name: _word(value) for name, value in (facts | given).items() if name != "size"}
-    ordered = [name for name in (*given, "steps", "seed") if name in named]
+    ordered = [name for name in (*given, "steps", "seed", *EXTRA_COLUMNS) if name in named]
     line = " ".join([*(f"{name}={named[name]}" for name in dict.fromkeys(ordered)), *([size] if size else [])])
     if place.record is None:
         return _Row(cells, line, missing=place.missing)

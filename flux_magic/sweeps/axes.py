@@ -12,9 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import InvalidRequest, NotInSweep, few, shown
-from ..parameters.settings import MOST_SWEPT, SWEPT
+from ..parameters.settings import MOST_SWEPT
+from ..parameters.table import EXTRA, ROWS, SWEPT
 
-COLUMNS: Final = ("prompt", "seed", "steps", "width", "height", "model", "digest", "path", "replayed", "seconds")
+EXTRA_COLUMNS: Final = tuple(row.name for row in EXTRA)
+
+COLUMNS: Final = (
+    *("prompt", "seed", "steps", "width", "height", *EXTRA_COLUMNS, "model", "digest", "path", "replayed", "seconds"),
+)
 """What a table says of every image, beside what was varied."""
 
 TAKEN: Final = (*SWEPT, *COLUMNS)
@@ -32,28 +37,28 @@ class Axis:
     """One thing that a sweep varies.
 
     Attributes:
-        name: `seed`, `steps`, `size`, `width`, `height`, the name of a list of the notebook, or `word` (`word_2`, …)
+        name: `seed`, `steps`, `size` or another of SWEPT, the name of a list of the notebook, or `word` (`word_2`, …)
             for alternatives in the prompt.
-        values: in the order typed, no two the same: whole numbers for the numeric options, text for all else
+        values: in the order typed, no two the same: numbers for the numeric options, strings for all else
             (a size is `512x768`).
     """
 
     name: str
-    values: tuple[int | str, ...]
+    values: tuple[float | str, ...]
 
     def label(self, place: int) -> str:
         """One of the values as a person reads it beside a row or column: `seed 42`, `512×768`, `red`."""
         value = self.values[place]
         if self.name == "size":
             return str(value).replace("x", "×")
-        return f"{self.name} {value}" if isinstance(value, int) else value
+        return f"{self.name} {value}" if self.name in ROWS or not isinstance(value, str) else value
 
     def find(self, value: object) -> int:
         """Where a value is among the axis' own, which are compared as texts; raises NotInSweep."""
         if isinstance(value, slice) or (isinstance(value, list | tuple) and self.name != "size"):
             raise NotInSweep(f"{self.name} is {shown(value)}: give one value; a list of them is for a loop")
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # a table's column of numbers may be one of floats
+        if isinstance(value, float) and value in self.values:
+            value = self.values[self.values.index(value)]  # a table's column of numbers may be one of floats
         text = "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value).strip()
         for place, one in enumerate(self.values):
             if text in {str(one), str(one).strip()}:
@@ -112,6 +117,6 @@ def place_of(axes: Sequence[Axis], at: Sequence[int]) -> int:
     return place
 
 
-def values_at(axes: Sequence[Axis], place: int) -> dict[str, int | str]:
+def values_at(axes: Sequence[Axis], place: int) -> dict[str, float | str]:
     """The values of one combination, by the axes' names."""
     return {axis.name: axis.values[at] for axis, at in zip(axes, coordinates(axes, place), strict=True)}

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import itertools
 import math
-import numbers
-import operator
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, SupportsIndex
+from typing import Any, Final, SupportsFloat
 
 from ..errors import InvalidArgument, InvalidRequest, shown
 from ..parameters.addresses import Space
 from ..parameters.dialects import explain
 from ..parameters.lists import dimensions, listed
-from ..parameters.settings import MAX_SEED, MOST_SWEPT, NAMES, SWEPT, Settings, check_one_size, resolve
+from ..parameters.settings import MOST_SWEPT, NAMES, Settings, check_one_size, resolve
 from ..parameters.sizes import read_size, sides, size_text
+from ..parameters.table import FIELDS, MAX_SEED, ROWS, SWEPT, Parameter
 from ..types import ImageRequest
 from .axes import Axis, coordinates, distinct
 from .template import Template, template
+
+_COUNT: Final = Parameter(name="count", help="images in one go", least=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +106,11 @@ def sweep_of(typed: str, options: Mapping[str, Any], count: int = 1) -> tuple[Sw
             scalars |= {"width": items[0][0], "height": items[0][1]} if name == "size" else {name: items[0]}
         else:
             varied[name] = items
-    for name in scalars.keys() & set(SWEPT):
-        if not isinstance(scalars[name], SupportsIndex):
-            raise InvalidRequest(f"{name} is {shown(scalars[name])}: give a whole number, or a list of them")
+    for name in scalars.keys() & ROWS.keys() & set(SWEPT):
+        if not isinstance(scalars[name], str if ROWS[name].kind is str else SupportsFloat):
+            raise InvalidRequest(f"{name} is {shown(scalars[name])}: give {ROWS[name].noun}, or a list of them")
     settings = resolve(**scalars)
-    count = whole("count", count)
+    count = _COUNT.check(count)
     if not made.axes and not varied and count == 1:
         why = f"; {made.notes[0]}" if made.notes else ""
         raise InvalidRequest(
@@ -148,7 +149,7 @@ def check_number(number: int, most: int) -> None:
 def _option_axis(name: str, values: Sequence[Any]) -> Axis:
     if name == "size":
         return Axis(name, distinct("size", [size_text(*size) for size in values]))
-    return Axis(name, distinct(name, [whole(name, value) for value in values]))
+    return Axis(name, distinct(name, [ROWS[name].check(value) for value in values]))
 
 
 def _requests(template: Template, base: ImageRequest, axes: Sequence[Axis]) -> Iterator[ImageRequest]:
@@ -160,7 +161,7 @@ def _requests(template: Template, base: ImageRequest, axes: Sequence[Axis]) -> I
                 changes["width"], changes["height"] = sides(str(value))
             else:
                 changes[axis.name] = value
-        yield replace(base, **changes)
+        yield base.with_values(**changes)
 
 
 def plan(prompt: str, settings: Settings, count: int = 1, *, typed: str | None = None) -> list[ImageRequest]:
@@ -170,17 +171,13 @@ def plan(prompt: str, settings: Settings, count: int = 1, *, typed: str | None =
 
     Raises InvalidRequest where a value is out of its range, or the seeds run past the largest.
     """
-    count = whole("count", count)
-    if count < 1:
-        raise InvalidRequest(f"count is {shown(count)}: give a whole number from 1 up")
+    count = _COUNT.check(count)
     if count > MAX_SEED + 1:
         raise InvalidRequest(f"count is {shown(count)}: there are only {MAX_SEED + 1} seeds")
-    if settings.seed is not None and whole("seed", settings.seed) < 0:
-        raise InvalidRequest(
-            f"seed is {settings.seed}: give a whole number from 0 to {MAX_SEED}, or leave it out for a random one"
-        )
-    first = random.randrange(MAX_SEED - count + 2) if settings.seed is None else whole("seed", settings.seed)
-    if count > 1 and first <= MAX_SEED < first + count - 1:
+    values = {name: ROWS[name].check(getattr(settings, name)) for name in FIELDS if name != "seed"}
+    given = settings.seed is not None
+    first: int = ROWS["seed"].check(settings.seed) if given else random.randrange(MAX_SEED - count + 2)
+    if count > 1 and first + count - 1 > MAX_SEED:
         raise InvalidRequest(
             f"{count} seeds from {first} run past {MAX_SEED}: start at {MAX_SEED - count + 1} or below"
         )
@@ -188,32 +185,27 @@ def plan(prompt: str, settings: Settings, count: int = 1, *, typed: str | None =
         ImageRequest(
             prompt=prompt,
             model=settings.model,
-            width=whole("width", settings.width),
-            height=whole("height", settings.height),
-            steps=whole("steps", settings.steps),
             seed=seed,
             typed=typed,
-            chosen=settings.seed is None,
+            chosen=not given,
+            parameters=settings.parameters,
+            **values,
         )
         for seed in range(first, first + count)
     ]
 
 
-def whole(name: str, value: object) -> int:
-    """An int from whatever counts as one: a NumPy integer, for instance, but no bool and no float.
+def complete(request: ImageRequest, settings: Settings) -> ImageRequest:
+    """Return the request with what it leaves out taken from the settings, and with a random seed if none is given.
 
-    Raises InvalidRequest for anything else.
+    Raises InvalidRequest if a setting is out of its range.
     """
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        raise InvalidRequest(f"{name} is {shown(value)}: give a whole number{_written(name, value)}")
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise InvalidRequest(f"{name} is {shown(value)}: give a whole number") from None
-
-
-def _written(name: str, value: object) -> str:
-    """Return how a number that is a string or a float is written, in words, or ""."""
-    text = value.strip() if isinstance(value, str) else str(value) if isinstance(value, numbers.Real) else ""
-    match = re.fullmatch(r"([0-9]{1,18})(?:\.0*)?", text)
-    return f", as in {name}={match[1]}" if match else ""
+    missing = [name for name in ("model", *FIELDS) if getattr(request, name) is None]
+    values: dict[str, Any] = {name: getattr(settings, name) for name in missing}
+    if more := settings.parameters.keys() - request.parameters.keys():
+        values["parameters"] = {**request.parameters, **{name: settings.parameters[name] for name in more}}
+    if request.randomize_seed and "seed" in values:
+        values["seed"] = 0  # the Space chooses another
+    elif "seed" in values and values["seed"] is None:
+        values |= {"seed": random.randrange(MAX_SEED + 1), "chosen": True}
+    return replace(request, **values) if values else request

@@ -45,7 +45,7 @@ class Template:
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def text(self, values: Sequence[int | str]) -> str:
+    def text(self, values: Sequence[float | str]) -> str:
         """The prompt to send, with a value for each axis."""
         return "".join(part if isinstance(part, str) else str(values[part]) for part in self.parts)
 

@@ -1,16 +1,25 @@
-"""Is this still the image that its record makes? Notebooks, pictures and folders, checked and graded.
+"""Is this still the image that its record makes? Notebooks, images and folders, checked and graded.
 
-The names are loaded when they are first used: the command line knows its options without a client.
+The package can be called: `flux_magic.verify(paths)` is the shared client's `Client.verify`. Its names are loaded when
+they are first used: the command line knows its options without a client.
+
+Example::
+
+    >>> paths = flux_magic.generate("a red fox", seed=42, quiet=True).save("fox.png")
+    >>> flux_magic.verify(paths, static=True).passed
+    True
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .command import add_arguments, main
-    from .discover import find_subjects
+    from .discover import Paths, find_subjects
     from .live import check
     from .report import Report, report_html
     from .similarity import Grade
@@ -50,3 +59,20 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+
+
+class _Callable(ModuleType):
+    """This package as a function, since both have the name `flux_magic.verify`."""
+
+    def __call__(self, paths: Paths, *, space: str | None = None, concurrency: int = 2, static: bool = False) -> Report:
+        """Make images again from their records, and say if they are the same: see `Client.verify`."""
+        from ..client.client import shared
+
+        return shared.verify(paths, space=space, concurrency=concurrency, static=static)
+
+
+if TYPE_CHECKING:
+    package: _Callable
+    """This package, as a type checker sees `flux_magic.verify`."""
+
+sys.modules[__name__].__class__ = _Callable

@@ -20,7 +20,7 @@ from .discover import Subject
 
 _LINE: Final = re.compile(r"<flux \d+×\d+ seed=(?P<seed>\d+) steps=(?P<steps>\d+) sha256:(?P<digest>[0-9a-f]{6,64})>")
 _PARAMETERS: Final = re.compile(r"Steps: (?P<steps>\d+), .*?\bSeed: (?P<seed>\d+)")
-_COMPARED: Final = ("seed", "steps", "prompt", "width", "height", "model", "provider", "space", "sent")
+_COMPARED: Final = ("seed", "steps", "prompt", "width", "height", "model", "provider", "space", "parameters", "sent")
 """What two records of one picture have to agree on, and `files`: not the circumstances, which tidying tools strip,
 and not what was requested, which differs for a picture that came from a store."""
 

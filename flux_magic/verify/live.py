@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shlex
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Final
 
 from ..client import progress, runner
-from ..client.client import Client
+from ..client.async_client import AsyncClient
 from ..client.merge import merged
 from ..client.target import identity_of, why_unasked
 from ..errors import FluxError, InvalidRequest, Stopped, is_hopeless
@@ -23,11 +24,13 @@ from ..results.generation import Generation
 from ..types import Record, one_line
 from .discover import Paths, Subject, find_subjects, reason
 from .report import Report
-from .static import examined_all
+from .static import check_static, examined_all
 from .verdict import Examined, Verdict, judge_live, judge_static
 
 Step = tuple[int, int, str]
 """How many are done, of how many, and the label of the last one."""
+
+NO_OPTIONS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 Told = Callable[[int, int, str], object]
 """Is told each step."""
@@ -40,6 +43,7 @@ async def check(
     concurrency: int = 2,
     told: Told | None = None,
     keep: bool = True,
+    options: Mapping[str, Any] = NO_OPTIONS,
 ) -> Report:
     """Whether the pictures of notebooks, images and folders are still what their records make.
 
@@ -52,11 +56,12 @@ async def check(
         concurrency: how many are made at once, 1 to 16.
         told: called on this loop, first with 0 done, then as each is.
         keep: whether the verdicts hold the pictures, which only `report_html` shows.
+        options: of the client that checks; its Space counts as the configured one.
 
     Raises InvalidRequest where `space` is none, and where no Space may be asked (FLUX_MAGIC_REPLAY=only); Stopped
     where `cancel_all` ended it. An error of a Space is a part of the report. Cancelling ends the jobs on their way.
     """
-    async with aclosing(checking(paths, space=space, concurrency=concurrency, keep=keep)) as steps:
+    async with aclosing(checking(paths, space=space, concurrency=concurrency, keep=keep, options=options)) as steps:
         async for step in steps:
             if isinstance(step, Report):
                 return step
@@ -66,7 +71,12 @@ async def check(
 
 
 async def checking(
-    paths: Paths, *, space: str | None = None, concurrency: int = 2, keep: bool = True
+    paths: Paths,
+    *,
+    space: str | None = None,
+    concurrency: int = 2,
+    keep: bool = True,
+    options: Mapping[str, Any] = NO_OPTIONS,
 ) -> AsyncGenerator[Step | Report, None]:
     """As `check`: how far it is, first with 0 done, and last what it found. Closing it ends the jobs on their way."""
     check_concurrency(concurrency)
@@ -76,8 +86,9 @@ async def checking(
     found = await asyncio.to_thread(find_subjects, paths)
     problems = list(found.problems)
     examined = await asyncio.to_thread(examined_all, found.subjects, problems)
-    async with Client() as client:
-        run = _Run([_item(subject, seen, space, keep=keep) for subject, seen in examined], client, keep=keep)
+    async with AsyncClient() as client:
+        items = [_item(subject, seen, space, options, keep=keep) for subject, seen in examined]
+        run = _Run(items, client, keep=keep)
         async with aclosing(run.finish(concurrency)) as steps:
             async for step in steps:
                 yield step
@@ -94,12 +105,12 @@ class _Item:
     verdict: Verdict | None = None
 
 
-def _item(subject: Subject, seen: Examined, space: str | None, *, keep: bool) -> _Item:
+def _item(subject: Subject, seen: Examined, space: str | None, options: Mapping[str, Any], *, keep: bool) -> _Item:
     """With its verdict, where that is known without asking."""
     why = ""
     if seen.checkable and seen.record is not None:
         try:
-            settings = settings_for(seen.record, space)
+            settings = settings_for(seen.record, space, options)
         except InvalidRequest as error:
             why = reason(error)
         else:
@@ -114,7 +125,7 @@ class _Run:
     """A check in progress: `hopeless` has the Spaces that are asked no more, and why."""
 
     items: list[_Item]
-    client: Client
+    client: AsyncClient
     keep: bool
     hopeless: dict[str | None, str] = field(default_factory=dict)
 
@@ -149,20 +160,32 @@ class _Run:
         return judge_static(subject, seen, why, passes=False, keep=self.keep)
 
 
-async def _made(record: Record, settings: Settings, client: Client) -> Generation:
+async def _made(record: Record, settings: Settings, client: AsyncClient) -> Generation:
     """What the record makes now: sizes as they were sent, since that is what made it."""
     sent = replace(record, requested_width=record.width, requested_height=record.height)
     return await client.make(request_of(sent), settings)
 
 
 @checked
-def verify(paths: Iterable[str | os.PathLike[str]], *, space: str | None = None, concurrency: int = 2) -> Report:
-    """As `flux_magic.verify.check`, and waits for it under a progress bar; an interrupt ends the jobs."""
-    how = runner.get(resolve().runner)
+def verify(
+    paths: Paths,
+    *,
+    space: str | None = None,
+    concurrency: int = 2,
+    static: bool = False,
+    options: Mapping[str, Any] = NO_OPTIONS,
+) -> Report:
+    """As `check`, for a caller that blocks: under a progress bar; an interrupt ends the jobs.
+
+    `static` asks no Space.
+    """
+    if static:
+        return check_static(paths)
+    how = runner.get(resolve(**options).runner)
     with (
         runner.interruptible(),
         progress.counting("made anew") as told,
-        closing(how.iterate(checking(paths, space=space, concurrency=concurrency))) as coming,
+        closing(how.iterate(checking(paths, space=space, concurrency=concurrency, options=options))) as coming,
     ):
         for step in coming:
             if isinstance(step, Report):
@@ -178,18 +201,18 @@ def refuse_offline() -> None:
         raise InvalidRequest("no Space is asked where FLUX_MAGIC_REPLAY=only: add --static to compare with the records")
 
 
-def settings_for(record: Record, other: str | None) -> Settings | str:
+def settings_for(record: Record, other: str | None, options: Mapping[str, Any] = NO_OPTIONS) -> Settings | str:
     """Return the settings that regenerate a record's picture, or why its Space is not asked.
 
     Raises InvalidRequest as `_settings_for` does.
     """
-    settings = _settings_for(record, other)
+    settings = _settings_for(record, other, options)
     if isinstance(settings, Settings) and (why := why_unasked(get_provider(record.requested_model), settings)):
         return f"not asked: {why}"
     return settings
 
 
-def _settings_for(record: Record, other: str | None) -> Settings | str:
+def _settings_for(record: Record, other: str | None, options: Mapping[str, Any]) -> Settings | str:
     """The settings that make a record's picture anew, or why its Space is not asked.
 
     Asked is `other`, where one is named; else the record's own, if that is the configured one, `local`, or the model's
@@ -198,8 +221,8 @@ def _settings_for(record: Record, other: str | None) -> Settings | str:
     Raises InvalidRequest for a model or a Space that there is none of.
     """
     if other:
-        return _asking(other)
-    configured = _asking(None)
+        return _asking(other, options)
+    configured = _asking(None, options)
     provider = get_provider(record.requested_model)
     if configured.space and record.space == identity_of(provider, configured.space, None)[0]:
         return configured
@@ -208,7 +231,8 @@ def _settings_for(record: Record, other: str | None) -> Settings | str:
         return _not_asked(record.space.removeprefix("hf:"))
     if not record.stand_in and not configured.space:
         return replace(configured, space=provider.own_space())  # where its token goes in any case
-    return _asking("local" if record.stand_in else provider.own_space())
+    others = {name: value for name, value in options.items() if name != "token"}  # it is for the client's own Space
+    return _asking("local" if record.stand_in else provider.own_space(), others)
 
 
 def _not_asked(name: str) -> str:
@@ -220,9 +244,10 @@ def _not_asked(name: str) -> str:
         return said
 
 
-def _asking(space: str | None) -> Settings:
+def _asking(space: str | None, options: Mapping[str, Any]) -> Settings:
     """What is made is neither taken from a store, nor kept, and carries no record."""
-    settings = resolve(space=space, replay="off", store=False, metadata=False)
+    own = {"replay": "off", "store": False, "metadata": False}
+    settings = resolve(**{**options, **own, "space": space or options.get("space")})
     if settings.space:
         Space.parse(settings.space)
     return settings

@@ -16,7 +16,7 @@ from unittest import mock
 import psutil
 from PIL import Image
 
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.parameters.settings import Settings
 from flux_magic.providers.gradio.provider import GradioProvider
 from flux_magic.types import ImageRequest
@@ -25,7 +25,9 @@ TICK = 0.005
 WARM = 20
 
 
-async def around_the_wire(client: Client, request: ImageRequest, settings: Settings, folder: Path) -> dict[str, float]:
+async def around_the_wire(
+    client: AsyncClient, request: ImageRequest, settings: Settings, folder: Path
+) -> dict[str, float]:
     """Seconds from the call to the first request, and from the last byte to the Generation; and the least of them.
 
     The least is what decoding, a sha256 of the pixels and one of the file, and writing the image and its record to the

@@ -222,13 +222,13 @@ class Ours(OnALoop):
 
     def __init__(self, address: str) -> None:
         super().__init__(address)
-        from flux_magic.client.client import Client
+        from flux_magic.client.async_client import AsyncClient
         from flux_magic.parameters.settings import resolve
 
         self._folder = Path(tempfile.mkdtemp())
-        options = {"space": address, "store": self._folder / "store", "replay": "off"}
+        options: dict[str, Any] = {"space": address, "store": self._folder / "store", "replay": "off"}
         self._settings = resolve(**options)
-        self._client = self.run(Client(**options).__aenter__())
+        self._client = self.run(AsyncClient(**options).__aenter__())
 
     async def made(self, size: int, seed: int) -> bytes:
         return (await self._client.make(asked(size, seed), self._settings)).data

@@ -51,7 +51,7 @@ def test_the_local_space_ends_with_its_script() -> None:
 def test_two_loops_one_after_the_other_share_a_client(space: str) -> None:
     code = f"""
         import asyncio, flux_magic
-        client = flux_magic.Client(space='{space}', {SMALL})
+        client = flux_magic.AsyncClient(space='{space}', {SMALL})
         async def one():
             async with client:
                 return (await client.generate('x')).digest

@@ -403,9 +403,9 @@ def test_verify_tells_whether_images_are_still_what_their_records_make(kernel: K
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        pytest.param("--statik x.png", "unrecognized arguments", id="an unknown option"),
-        pytest.param("--concurrency many x.png", "invalid int value", id="no number"),
-        pytest.param("--concurrency 99 x.png", "concurrency is 99", id="too many"),
+        pytest.param("--statik x.png", "unknown option --statik: did you mean --static?", id="an unknown option"),
+        pytest.param("x.png --concurrency many", "--concurrency many: give a whole number", id="no number"),
+        pytest.param("--concurrency 99 x.png", "--concurrency 99: give a whole number", id="too many"),
         pytest.param("'x.png", "No closing quotation", id="an open quote"),
         pytest.param("--static --space local x.png", "--static", id="two that do not go together"),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from tests.support.kernel import Kernel, running_kernel
 
 README = Path(__file__).parents[2] / "README.md"
@@ -19,7 +19,7 @@ CELL = "%%flux --seed 42 --size 256x256 --output fox\na red fox"
 def teachers(tmp_path: Path, space: str) -> Path:
     """A folder with the teacher's image, as a store keeps it."""
     folder = tmp_path / "class"
-    asyncio.run(Client(space=space, store=folder).generate("a red fox", seed=42, steps=4, width=256, height=256))
+    asyncio.run(AsyncClient(space=space, store=folder).generate("a red fox", seed=42, steps=4, width=256, height=256))
     return folder
 
 

@@ -42,8 +42,8 @@ def pointed_at(space: str) -> str:
 
 
 def test_every_block_of_the_readme_is_run_by_a_test() -> None:
-    assert [len(blocks) for blocks in (EXAMPLES, OTHERS, MAGIC, HUB, CELLS)] == [2, 4, 2, 1, 2]
-    assert len(FENCED) == 11 + 3, "there are three for the shell"
+    assert [len(blocks) for blocks in (EXAMPLES, OTHERS, MAGIC, HUB, CELLS)] == [2, 5, 2, 1, 2]
+    assert len(FENCED) == 12 + 3, "there are three for the shell"
     assert all(example.endswith(LAST) for example in EXAMPLES)
     assert {language for language, _ in FENCED} == {"python", "sh", ""}
 
@@ -86,6 +86,18 @@ def test_what_the_shell_is_told_is_there() -> None:
     assert len(others) == 4
 
 
+def test_the_python_passes_a_strict_type_checker(tmp_path: Path) -> None:
+    blocks = [block for block in EXAMPLES + OTHERS if "%" not in block]
+    paths = [tmp_path / f"block_{number}.py" for number in range(len(blocks))]
+    for path, block in zip(paths, blocks, strict=True):
+        path.write_text(block)
+    options = ["--strict", "--config-file", "pyproject.toml", "--cache-dir", str(ROOT / ".mypy_cache")]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, *paths], cwd=ROOT, capture_output=True, text=True, timeout=PROGRAM
+    )
+    assert done.returncode == 0, done.stdout
+
+
 def script(code: str, folder: Path) -> str:
     path = folder / "example.py"
     path.write_text(code)
@@ -106,7 +118,9 @@ def test_the_python_examples_run_in_a_script(tmp_path: Path) -> None:
     """In one: each would start a local Space of its own."""
     said = script("\nprint('--')\n".join(OTHERS), tmp_path)
     for part in said.split("--\n"):
-        assert re.fullmatch(r"[0-9a-f]{64}\n([0-5]\n){0,6}|\[42, 43\]\n|made with seed 7\ncompared 3\n", part)
+        assert re.fullmatch(
+            r"[0-9a-f]{64}\n([0-5]\n){0,6}|\[42, 43\]\n|7 done\n|made with seed 7\ncompared \[1, 2, 4\]\n", part
+        )
 
 
 def test_the_magic_examples_run_in_cells(kernel: Kernel) -> None:

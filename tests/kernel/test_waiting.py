@@ -13,7 +13,7 @@ from importlib.metadata import version
 
 import pytest
 
-from flux_magic import Client
+from flux_magic import AsyncClient
 from flux_magic.client.runner import UNWIND
 from tests.support.hostile import PICTURE, Answer, hostile_beside
 from tests.support.kernel import Kernel, running_kernel
@@ -97,7 +97,9 @@ def test_a_cell_may_await_and_make_images(kernel: Kernel) -> None:
         "import asyncio\nawait asyncio.sleep(0.01)\nget_ipython().run_line_magic('flux', '--size 256x256 a fox')"
     )
     assert cell.shown("image/png")
-    client = "async with flux_magic.Client(width=256, height=256) as client:\n    fox = await client.generate('x')\nfox"
+    client = (
+        "async with flux_magic.AsyncClient(width=256, height=256) as client:\n    fox = await client.generate('x')\nfox"
+    )
     assert kernel.ok(f"import flux_magic\n{client}").shown("image/png")
 
 
@@ -155,7 +157,7 @@ def test_an_interrupt_ends_each_phase_and_leaves_the_space_free(
 
 def occupied(space: str) -> None:
     """Keep a Space busy for about a second and a half."""
-    client = Client(space=space, width=256, height=256, steps=4)
+    client = AsyncClient(space=space, width=256, height=256, steps=4)
     asyncio.run(client.generate("a lighthouse"))
 
 

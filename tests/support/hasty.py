@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from flux_magic.client import client
+from flux_magic.client import async_client
 from flux_magic.providers.base import Limits
 from flux_magic.providers.http import connection
 
@@ -14,7 +14,7 @@ BACKOFF = 0.01
 
 CODE = f"""
 from functools import partial as _partial
-from flux_magic.client import client as _client
+from flux_magic.client import async_client as _client
 from flux_magic.providers.http import connection as _connection
 from flux_magic.providers.base import Limits as _Limits
 _client.Limits = _connection.Limits = _partial(_Limits, backoff={BACKOFF})
@@ -24,5 +24,5 @@ _client.Limits = _connection.Limits = _partial(_Limits, backoff={BACKOFF})
 
 def hasten(patch: pytest.MonkeyPatch) -> None:
     """Let this process try again at once."""
-    for module in (client, connection):
+    for module in (async_client, connection):
         patch.setattr(module, "Limits", partial(Limits, backoff=BACKOFF))

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, local
 from flux_magic.providers.base import Limits, limited
 from flux_magic.providers.http.connection import open_connection
@@ -67,7 +67,7 @@ def schnell(address: str) -> type[BlackForestLabs_Flux1Schnell]:
 
 def request(prompt: str = "a red fox", **changes: Any) -> ImageRequest:
     """A small job."""
-    return ImageRequest(prompt, **{"width": 256, "height": 256, "seed": 42, **changes})
+    return ImageRequest(prompt, **{"width": 256, "height": 256, "steps": 2, "seed": 42, **changes})
 
 
 def hasty(limits: Limits | None) -> Limits:
@@ -97,7 +97,7 @@ async def events(
 async def image(space: str, prompt: str = "a red fox", **options: Any) -> Generation:
     """One small image by a client of its own."""
     small = {"width": 256, "height": 256, "seed": 42}
-    made = await Client(space=space).generate(prompt, **{**small, **options})
+    made = await AsyncClient(space=space).generate(prompt, **{**small, **options})
     assert isinstance(made, Generation)
     return made
 

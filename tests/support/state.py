@@ -98,7 +98,7 @@ def _package() -> Iterator[tuple[str, object]]:
         thread = runner.background._thread
         yield "the runner's thread", thread and thread.is_alive() and "alive"
         yield "what the runner keeps", len(runner.background._kept)
-    if client := modules.get("flux_magic.client.client"):
+    if client := modules.get("flux_magic.client.async_client"):
         yield "jobs under way", len(client._all_underway)
     if settings := modules.get("flux_magic.parameters.settings"):
         yield "settings._configured", settings._configured

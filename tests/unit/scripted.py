@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from flux_magic.client import client, job
+from flux_magic.client import async_client, job
 from flux_magic.jupyter.panel import Panel
 from flux_magic.providers.base import AsyncGeneratorProvider, AsyncResult, Messages, ProviderModelMixin
 from flux_magic.providers.gradio import hub
@@ -120,7 +120,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
         pictures: ClassVar[dict[str, bytes]] = {ADDRESS: encoded()}
         made: ClassVar[list[Scripted]] = []
 
-    for asker in (client, job):
+    for asker in (async_client, job):
         monkeypatch.setattr(asker, "get_provider", lambda _model: Mine)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")  # no test asks the Hub of the world
     monkeypatch.setattr(hub, "_answers", {})
@@ -135,6 +135,6 @@ def painting(monkeypatch: pytest.MonkeyPatch) -> type[Painter]:
         made: ClassVar[list[Scripted]] = []
         painted: ClassVar[list[int]] = []
 
-    for asker in (client, job):
+    for asker in (async_client, job):
         monkeypatch.setattr(asker, "get_provider", lambda _model: Mine)
     return Mine

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from flux_magic.client import blocking, progress
+from flux_magic.client import blocking, client, progress
 from flux_magic.errors import InvalidRequest, SpaceError
 from flux_magic.parameters import settings
 from flux_magic.results.generation import Generation
@@ -30,7 +30,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
 
 
 def test_generate_blocks_and_gives_a_generation(provider: type[Scripted]) -> None:
-    made = blocking.generate(
+    made = client.generate(
         "a fox", steps=3, seed=7, width=64, height=72, model="flux-schnell", space="c/d", inline="png"
     )
     assert isinstance(made, Generation)
@@ -41,7 +41,7 @@ def test_generate_blocks_and_gives_a_generation(provider: type[Scripted]) -> Non
 
 @pytest.mark.usefixtures("provider")
 def test_a_count_gives_generations_with_successive_seeds() -> None:
-    made = blocking.generate("a fox", seed=7, count=3, quiet=True)
+    made = client.generate("a fox", seed=7, count=3, quiet=True)
     assert isinstance(made, Generations)
     assert [item.seed for item in made] == [7, 8, 9]
 
@@ -49,7 +49,7 @@ def test_a_count_gives_generations_with_successive_seeds() -> None:
 @pytest.mark.usefixtures("provider")
 def test_what_is_left_out_is_taken_from_config() -> None:
     settings.configure_by(lambda: {"steps": 9, "seed": 5})
-    made = blocking.generate("a fox")
+    made = client.generate("a fox")
     assert isinstance(made, Generation)
     assert (made.steps, made.seed) == (9, 5)
 
@@ -57,30 +57,30 @@ def test_what_is_left_out_is_taken_from_config() -> None:
 @pytest.mark.usefixtures("provider")
 def test_generate_works_while_a_loop_runs_here() -> None:
     async def cell() -> int:
-        return len(blocking.generate("a fox").files)  # type: ignore[union-attr]  # a count of 1
+        return len(client.generate("a fox").files)
 
     assert asyncio.run(cell()) == 1
 
 
 def test_the_connection_is_kept_between_images(provider: type[Scripted]) -> None:
-    blocking.generate("a fox", count=2)
-    blocking.generate("a fox")
+    client.generate("a fox", count=2)
+    client.generate("a fox")
     assert len({id(item.connection._session) for item in provider.made}) == 1
     assert not provider.made[0].connection._session.closed
 
 
 def test_nothing_is_sent_for_what_cannot_be(provider: type[Scripted]) -> None:
     with pytest.raises(InvalidRequest):
-        blocking.generate("a fox", steps=0)
+        client.generate("a fox", steps=0)
     with pytest.raises(InvalidRequest):
-        blocking.generate(" ")
+        client.generate(" ")
     assert provider.made == []
 
 
 def test_an_error_of_the_provider_comes_out_as_it_is(provider: type[Scripted]) -> None:
     provider.script = [Running(), SpaceError("the Space says: no")]
     with pytest.raises(SpaceError, match="the Space says: no"):
-        blocking.generate("a fox")
+        client.generate("a fox")
 
 
 def test_an_interrupt_ends_the_wait_and_the_job(provider: type[Scripted]) -> None:
@@ -88,7 +88,7 @@ def test_an_interrupt_ends_the_wait_and_the_job(provider: type[Scripted]) -> Non
     timer = threading.Timer(0.1, signal.raise_signal, [signal.SIGINT])
     timer.start()
     with pytest.raises(KeyboardInterrupt) as caught:
-        blocking.generate("a fox")
+        client.generate("a fox")
     timer.join()
     assert provider.made[0].closed
     assert vars(caught.value)["_render_traceback_"]() == ["KeyboardInterrupt: stopped"]
@@ -107,9 +107,9 @@ def test_the_bar_sees_every_event_unless_it_is_to_be_quiet(monkeypatch: pytest.M
 
     monkeypatch.setattr(progress, "BAR_DELAY", 0)
     monkeypatch.setattr(progress, "_screen", Paper)
-    blocking.generate("a fox", quiet=True)
+    client.generate("a fox", quiet=True)
     assert drawn == []
-    blocking.generate("a fox")
+    client.generate("a fox")
     assert drawn[-2:] == ["done", ""]
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from flux_magic.client import client
-from flux_magic.client.client import Client
+from flux_magic.client import async_client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.errors import (
     ConnectionFailed,
     EmptyResult,
@@ -24,6 +24,7 @@ from flux_magic.errors import (
     Stopped,
     TimedOut,
 )
+from flux_magic.parameters import settings
 from flux_magic.parameters.settings import Settings
 from flux_magic.results.generation import ClientEvent, Generation
 from flux_magic.results.generations import Generations
@@ -47,7 +48,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
 
 
 async def events_of(request: ImageRequest = REQUEST, **options: Any) -> list[ClientEvent]:
-    return [event async for event in Client(**options).stream(request)]
+    return [event async for event in AsyncClient(**options).stream(request)]
 
 
 def made_by(request: ImageRequest = REQUEST, **options: Any) -> Generation:
@@ -57,7 +58,7 @@ def made_by(request: ImageRequest = REQUEST, **options: Any) -> Generation:
 
 
 def one(prompt: str, **options: Any) -> Generation:
-    made = asyncio.run(Client().generate(prompt, **options))
+    made = asyncio.run(AsyncClient().generate(prompt, **options))
     assert isinstance(made, Generation)
     return made
 
@@ -150,7 +151,7 @@ def test_a_calls_own_settings_are_those_that_count() -> None:
     own = Settings(space="c/d", store=False, replay="off")
 
     async def made() -> list[ClientEvent]:
-        return [event async for event in Client(space="a/b").stream(REQUEST, own)]
+        return [event async for event in AsyncClient(space="a/b").stream(REQUEST, own)]
 
     last = asyncio.run(made())[-1]
     assert isinstance(last, Generation)
@@ -186,7 +187,7 @@ def test_a_caller_that_stops_early_closes_the_providers_stream(provider: type[Sc
     provider.script = [Running(), 9, answer()]
 
     async def first() -> ClientEvent:
-        async with aclosing(Client().stream(REQUEST)) as events:
+        async with aclosing(AsyncClient().stream(REQUEST)) as events:
             return await anext(events)
 
     assert asyncio.run(first()) == Running()
@@ -194,12 +195,12 @@ def test_a_caller_that_stops_early_closes_the_providers_stream(provider: type[Sc
 
 
 def test_within_async_with_the_connection_is_kept(provider: type[Scripted]) -> None:
-    async def twice(made: Client) -> None:
+    async def twice(made: AsyncClient) -> None:
         for seed in (1, 2):
             await made.generate("a fox", seed=seed)
 
     async def both() -> None:
-        async with Client() as made:
+        async with AsyncClient() as made:
             await twice(made)
         await twice(made)
 
@@ -212,34 +213,34 @@ def test_within_async_with_the_connection_is_kept(provider: type[Scripted]) -> N
 
 @pytest.mark.usefixtures("provider")
 def test_leaving_a_client_on_a_loop_that_never_entered_it_does_nothing() -> None:
-    asyncio.run(Client().__aexit__(None, None, None))
+    asyncio.run(AsyncClient().__aexit__(None, None, None))
 
 
 @pytest.mark.usefixtures("provider")
 def test_one_image_is_a_generation_and_more_are_generations() -> None:
     assert one("a fox").prompt == "a fox"
-    made = asyncio.run(Client().generate("a fox", count=3, seed=5))
+    made = asyncio.run(AsyncClient().generate("a fox", count=3, seed=5))
     assert isinstance(made, Generations)
     assert [item.seed for item in made] == [5, 6, 7]
 
 
 @pytest.mark.usefixtures("provider")
 def test_a_calls_options_are_over_the_clients() -> None:
-    made = asyncio.run(Client(steps=3, seed=1).generate("a fox", steps=5, width=64))
+    made = asyncio.run(AsyncClient(steps=3, seed=1).generate("a fox", steps=5, width=64))
     assert isinstance(made, Generation)
     assert (made.steps, made.seed, made.request.width, made.request.height) == (5, 1, 64, 768)
 
 
 def test_a_mistake_in_the_clients_options_shows_at_once() -> None:
-    with pytest.raises(TypeError, match="unknown option: sead"):
-        Client(sead=1)
+    with pytest.raises(TypeError, match=r"AsyncClient\(\) has no argument sead: did you mean seed"):
+        AsyncClient(sead=1)  # type: ignore[call-arg]  # the mistake
     with pytest.raises(InvalidRequest, match="inline is"):
-        Client(inline="gif")
+        AsyncClient(inline="gif")
 
 
 def test_a_client_that_is_entered_twice_keeps_one_connection_until_the_last_leaves() -> None:
     async def main() -> None:
-        made = Client()
+        made = AsyncClient()
         async with made:
             (first,) = made._kept.values()
             async with made:
@@ -261,8 +262,40 @@ def painter(monkeypatch: pytest.MonkeyPatch) -> type[Painter]:
     return painting(monkeypatch)
 
 
+@pytest.mark.parametrize(
+    ("request_", "options", "call", "seen"),
+    [
+        pytest.param({}, {}, {}, ("flux", 768, 768, 3), id="%config, then the defaults"),
+        pytest.param({}, {"steps": 8, "width": 64}, {}, ("flux", 64, 768, 8), id="the client's"),
+        pytest.param({}, {"steps": 8, "height": 64}, {"steps": 9}, ("flux", 768, 64, 9), id="the call's"),
+        pytest.param({"steps": 1, "model": ""}, {"steps": 8}, {"steps": 9}, ("", 768, 768, 1), id="its own"),
+    ],
+)
+def test_a_request_inherits_from_the_call_the_client_and_the_configuration(
+    provider: type[Scripted], monkeypatch: pytest.MonkeyPatch, request_: Any, options: Any, call: Any, seen: Any
+) -> None:
+    monkeypatch.setattr(settings, "_configured", lambda: {"steps": 3})
+
+    async def requests() -> list[ImageRequest]:
+        made = AsyncClient(**options, store=False).generate_many([ImageRequest("a fox", **request_)] * 3, **call)
+        return [generation.request async for generation in made]
+
+    made = asyncio.run(requests())
+    assert {(one.model, one.width, one.height, one.steps) for one in made} == {seen}
+    assert {one.requests[0] for one in provider.made} == set(made), "a provider gets what the result tells"
+    assert all(one.chosen for one in made)
+    assert len({one.seed for one in made}) == 3, "each has a random seed of its own"
+
+
+@pytest.mark.usefixtures("provider")
+def test_a_seed_is_inherited_as_well_and_counts_as_given() -> None:
+    made = made_by(ImageRequest("a fox"), seed=5)
+    assert (made.request.seed, made.request.chosen, made.record.requested_seed) == (5, False, 5)
+    assert not made_by(ImageRequest("a fox", randomize_seed=True)).request.chosen
+
+
 async def many(requests: Iterable[ImageRequest] = SEVERAL, **options: Any) -> list[Generation]:
-    return [one async for one in Client().generate_many(requests, **options)]
+    return [one async for one in AsyncClient().generate_many(requests, **options)]
 
 
 @pytest.mark.usefixtures("painter")
@@ -284,7 +317,7 @@ def test_one_that_fails_does_not_stop_the_others(painter: type[Painter]) -> None
     made: list[Generation] = []
 
     async def collect() -> None:
-        async for one in Client().generate_many(SEVERAL):
+        async for one in AsyncClient().generate_many(SEVERAL):
             made.append(one)  # noqa: PERF401 - what came before the error counts
 
     with pytest.raises(Incomplete) as told:
@@ -331,7 +364,7 @@ def test_all_of_them_can_be_stopped_from_elsewhere(painter: type[Painter]) -> No
     async def stop() -> None:
         task = asyncio.ensure_future(many())
         await asyncio.sleep(0.05)
-        assert client.cancel_all() == 4
+        assert async_client.cancel_all() == 4
         with pytest.raises(Stopped):
             await task
 
@@ -344,7 +377,7 @@ def test_a_reader_that_breaks_off_leaves_no_complaint(painter: type[Painter]) ->
 
     async def broken_off() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(str(context)))
-        async for _ in Client().generate_many(ImageRequest("a fox", seed=seed) for seed in range(30)):
+        async for _ in AsyncClient().generate_many(ImageRequest("a fox", seed=seed) for seed in range(30)):
             break
 
     painter.pause = 0.01
@@ -362,7 +395,7 @@ def test_requests_are_taken_as_there_is_room(painter: type[Painter]) -> None:
             yield ImageRequest("a fox", seed=seed % 256)
 
     async def some() -> None:
-        async with aclosing(Client().generate_many(endless(), concurrency=2, store=False)) as made:
+        async with aclosing(AsyncClient().generate_many(endless(), concurrency=2, store=False)) as made:
             for _ in range(5):
                 await anext(made)
 

@@ -88,7 +88,7 @@ def test_with_some_values_it_is_what_is_left_with_the_axes_that_are_left() -> No
     assert (column.axes, [one.steps for one in column]) == ((STEPS,), [1, 2, 4])
     assert row.sel(seed=3) is made[6]
     assert column.sel(steps=2) is made[7]
-    assert list(made[{}]) == list(made)  # type: ignore[arg-type]  # it is one of the sweep's
+    assert list(made[{}]) == list(made)
 
 
 def test_sizes_are_texts_or_pairs() -> None:

@@ -44,6 +44,6 @@ def test_the_function_is_the_same_to_everybody_else() -> None:
 
 def test_it_costs_no_import_and_shows_the_types_until_ipywidgets_is_there() -> None:
     said = python(f"{SIGNATURE}; import sys; print('ipywidgets' in sys.modules)")
-    assert said.startswith("(prompt: 'str', *, steps: 'int | None' = None,")
+    assert said.startswith("(prompt: 'str', *, count: 'int' = 1, steps: 'int | None' = None,")
     assert said.endswith("False\n")
-    assert python(f"import ipywidgets; {SIGNATURE}").startswith("(prompt, *, steps=None, seed=None,")
+    assert python(f"import ipywidgets; {SIGNATURE}").startswith("(prompt, *, count=1, steps=None, seed=None,")

@@ -31,6 +31,15 @@ def interrupt_soon():
     threading.Timer(0.1, signal.pthread_kill, [me, signal.SIGINT]).start()
 """
 
+CLIENT = """
+import flux_magic
+for name in ("nest", "thread"):
+    try:
+        flux_magic.Client(runner=name, replay="only").generate("a fox", seed=1, quiet=True)
+    except flux_magic.NotInStore:
+        print(name, "flux_magic" in [thread.name for thread in threading.enumerate()])
+"""
+
 MADE_ANEW = "runner.get('nest').run(twice(5))"
 
 INTERRUPT = """
@@ -84,6 +93,7 @@ print(events[0], events.count(None) > 1)
             "0 None closed",
             id="a stop while it waits",
         ),
+        pytest.param(CLIENT, "nest False thread True", id="a client's"),
         pytest.param(INTERRUPT, "interrupted 2", id="an interrupt"),
         pytest.param(INTERRUPTED_EVENTS, "closed interrupted 2", id="an interrupt between events"),
     ],

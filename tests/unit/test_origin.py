@@ -22,6 +22,7 @@ from PIL import Image, PngImagePlugin
 
 import flux_magic
 from flux_magic.client import blocking
+from flux_magic.client import recall as provenance
 from flux_magic.errors import FluxError, InvalidRequest, NotAnImage, RecordError
 from flux_magic.images import codecs, metadata
 from flux_magic.images.codecs import png_chunk as chunk
@@ -342,7 +343,7 @@ def test_what_another_tool_does_not_say_is_left_to_the_defaults(told: str, cell:
         pytest.param("[" * 99_999, "nested", id="nested"),
         pytest.param("{}", "must contain ['record']", id="no record"),
         pytest.param('{"record": {"schema": 1}}', "the record is not whole", id="not whole"),
-        pytest.param('{"record": {"schema": 2}}', "the record is of version 2", id="of a later version"),
+        pytest.param('{"record": {"schema": 3}}', "the record is of version 3", id="of a later version"),
     ],
 )
 def test_a_damaged_record_is_said_and_the_text_beside_it_is_taken(text: str, says: str) -> None:
@@ -355,7 +356,7 @@ def test_a_damaged_record_is_said_and_the_text_beside_it_is_taken(text: str, say
     with pytest.raises(RecordError, match=r"^fox\.png: the record") as caught:
         recalled_from(carrying(encoded(), text), "fox.png")
     assert says in caught.value.message
-    assert ("pip install --upgrade" in caught.value.hint) == ("version 2" in says)
+    assert ("pip install --upgrade" in caught.value.hint) == ("version 3" in says)
 
 
 HOSTILE = [
@@ -496,7 +497,7 @@ def test_an_image_behind_a_url_is_fetched_and_a_password_there_is_not_shown(monk
         asked.append(url)
         return embedding.with_record(encoded(), generation().record, 0)[0]
 
-    monkeypatch.setattr(blocking, "_fetched", fetched)
+    monkeypatch.setattr(provenance, "_fetch", fetched)
     monkeypatch.setenv("FLUX_MAGIC_REPLAY", "auto")
     found = flux_magic.recall("HTTPS://user:password@space.example/fox.png")
     assert asked == ["HTTPS://user:password@space.example/fox.png"]
@@ -546,10 +547,10 @@ def test_a_recalled_image_is_asked_for_by_its_cell_and_gives_the_same_request(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     installed(monkeypatch)
-    first = asyncio.run(flux_magic.Client().generate("a {fox}", seed=3, width=1031, store=False))
+    first = asyncio.run(flux_magic.AsyncClient().generate("a {fox}", seed=3, width=1031, store=False))
     assert isinstance(first, Generation)
     [path] = first.save(tmp_path / "fox.png")
-    again = asyncio.run(flux_magic.Client().generate(**asked_by(recall(path).cell), store=False))
+    again = asyncio.run(flux_magic.AsyncClient().generate(**asked_by(recall(path).cell), store=False))
     assert isinstance(again, Generation)
     assert again.request == replace(first.request, typed=None)
     assert again.digest == first.digest == codecs.describe(path.read_bytes()).digest

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.images import metadata
 from flux_magic.parameters import settings
 from flux_magic.providers.gradio import hub
@@ -48,13 +48,13 @@ def provider(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Scripted]:
         def sent(self) -> Mapping[str, object]:
             return self.extra
 
-    for asker in ("client.client", "client.job"):
+    for asker in ("client.async_client", "client.job"):
         monkeypatch.setattr(f"flux_magic.{asker}.get_provider", lambda _model: Mine)
     return Mine
 
 
 def made(space: str | None = "a/b", **options: Any) -> Generation:
-    result = asyncio.run(Client(space=space).generate("a fox", seed=1, **options))
+    result = asyncio.run(AsyncClient(space=space).generate("a fox", seed=1, **options))
     assert isinstance(result, Generation)
     return result
 

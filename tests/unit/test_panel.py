@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +23,8 @@ from flux_magic.client import blocking
 from flux_magic.errors import InvalidRequest, QuotaExceeded, SpaceError, TimedOut
 from flux_magic.jupyter.panel import Panel, thumbnails
 from flux_magic.parameters import settings
-from flux_magic.parameters.settings import MAX_SEED, Settings
+from flux_magic.parameters.settings import Settings
+from flux_magic.parameters.table import MAX_SEED
 from flux_magic.records import embedding, in_hand
 from flux_magic.results.generation import Generation
 from flux_magic.results.generations import Generations
@@ -719,7 +719,6 @@ def test_a_strip_leaves_out_what_the_store_has_no_more(tmp_path: Path, monkeypat
     assert gone.path is not None
     gone.path.unlink()
     in_hand.drop(gone.path)
-    monkeypatch.setattr(blocking, "history", deque([gone, there]))
     panel, end = make(), time.monotonic() + PATIENCE
     while not len(panel._strip) and time.monotonic() < end:
         time.sleep(0.01)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from flux_magic.errors import InvalidRequest
-from flux_magic.parameters.settings import MAX_SEED, Settings
+from flux_magic.parameters.settings import Settings
+from flux_magic.parameters.table import MAX_SEED
 from flux_magic.sweeps.requests import plan
 from flux_magic.types import ImageRequest
 
@@ -58,8 +59,8 @@ def test_random_seeds_follow_each_other_too() -> None:
         pytest.param(
             MAX_SEED, 2, f"2 seeds from {MAX_SEED} run past {MAX_SEED}: start at {MAX_SEED - 1}", id="past it"
         ),
-        pytest.param(MAX_SEED + 1, 1, "is too large", id="too large"),
-        pytest.param(MAX_SEED + 1, 3, "is too large", id="too large for the first already"),
+        pytest.param(MAX_SEED + 1, 1, f"seed is {MAX_SEED + 1}: give", id="too large"),
+        pytest.param(MAX_SEED + 1, 3, f"seed is {MAX_SEED + 1}: give", id="too large for the first already"),
         pytest.param(-1, 2, "seed is -1", id="negative"),
         pytest.param(1.0, 1, "seed is 1.0: give a whole number", id="a float"),
         pytest.param(1, 0, "count is 0: give a whole number from 1 up", id="no image"),

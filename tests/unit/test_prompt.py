@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from flux_magic.errors import InvalidRequest
 from flux_magic.jupyter.completion import completions
 from flux_magic.parameters import grammar
-from flux_magic.parameters.grammar import OPTIONS, parse_line, prompt_of
+from flux_magic.parameters.grammar import OPTIONS, VERIFY_OPTIONS, parse_around, parse_line, prompt_of
 from flux_magic.parameters.placeholders import escape, expand
 
 
@@ -244,3 +244,44 @@ def test_tab_offers_what_the_panel_takes_and_nothing_that_it_refuses() -> None:
     assert completions("%flux_panel --s") == ("--s", ["--steps", "--seed", "--size", "--space"])
     with pytest.raises(InvalidRequest, match="%flux_panel takes no --save: that is an option of %flux"):
         parse_line("--save fox.png", grammar.PANEL_OPTIONS, "%flux_panel")
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        ("a.png --static b/", ({"static": True}, "a.png b/")),
+        ("'an -odd name.png' --html \"my page.html\"", ({"html": "my page.html"}, "'an -odd name.png'")),
+        ("--space local -- -odd.png --static", ({"space": "local"}, "-odd.png --static")),
+        ("a.png --json=x.json -- --static", ({"json": "x.json"}, "a.png --static")),
+    ],
+)
+def test_verify_takes_options_on_both_sides_of_its_names(line: str, read: object) -> None:
+    assert parse_around(line, VERIFY_OPTIONS, "%flux_verify") == read
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--statik a.png", "unknown option --statik: did you mean --static? There are --static --space"),
+        ("a.png --steps 4", "%flux_verify takes no --steps: that is an option of %flux"),
+        ("a.png --concurrency 17", "--concurrency 17: give a whole number from 1 to 16"),
+        ("a.png --html", "--html needs a value, for example --html report.html"),
+    ],
+)
+def test_verify_refuses_an_option_in_the_words_of_the_other_magics(line: str, words: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"^{re.escape(words)}"):
+        parse_around(line, VERIFY_OPTIONS, "%flux_verify")
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("%flux_verify a.png --s", ("--s", ["--static", "--space"])),
+        ("%flux_verify --space lo", ("lo", ["local"])),
+        ("%flux_history --s", ("--s", ["--search"])),
+        ("%flux_verify pict", None),
+        ("%flux_history --space lo", None),
+    ],
+)
+def test_tab_offers_the_options_of_a_magic_that_looks_back(line: str, offered: object) -> None:
+    assert completions(line) == offered

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_magic.parameters.settings import MAX_SEED
+from flux_magic.parameters.table import MAX_SEED
 from flux_magic.records.foreign import Recipe, describe_unread, from_texts
 from flux_magic.records.foreign.values import WEIGHTS
 from tests.support.growth import assert_linear

@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import flux_magic
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.errors import FluxError, RecordError
-from flux_magic.parameters.settings import MAX_SEED
+from flux_magic.parameters.table import MAX_SEED
 from flux_magic.records.record import Carried, carried_from, from_dict, key_of, loads, replay_key
 from flux_magic.records.sent import sanitize
 from flux_magic.results.generation import Generation
@@ -232,10 +232,10 @@ def test_members_of_a_later_day_are_left_out(path: str) -> None:
 
 
 def test_a_later_version_is_refused_and_says_what_to_install() -> None:
-    with pytest.raises(RecordError, match=r"^the record is of version 2: this flux_magic reads up to 1\n") as caught:
-        from_dict({"schema": 2, "all": "is new"})
+    with pytest.raises(RecordError, match=r"^the record is of version 3: this flux_magic reads up to 2\n") as caught:
+        from_dict({"schema": 3, "all": "is new"})
     assert caught.value.hint == "Install a newer one: pip install --upgrade flux-magic"
-    with pytest.raises(RecordError, match="of version a number of very many digits: this flux_magic reads up to 1"):
+    with pytest.raises(RecordError, match="of version a number of very many digits: this flux_magic reads up to 2"):
         from_dict({"schema": 10**5000})
 
 
@@ -367,7 +367,7 @@ def test_what_is_no_json_is_one_clear_line(text: str | bytes) -> None:
 def made_with(monkeypatch: pytest.MonkeyPatch, provider: Callable[[type[Scripted]], object], **options: Any) -> str:
     """The JSON of a record that was made with these settings."""
     provider(installed(monkeypatch))
-    made = asyncio.run(Client().generate("a fox", seed=1, **options))
+    made = asyncio.run(AsyncClient().generate("a fox", seed=1, **options))
     assert isinstance(made, Generation)
     return json.dumps(Carried(made.record).as_dict())
 

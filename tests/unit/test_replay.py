@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from flux_magic.client import blocking, progress
-from flux_magic.client.client import Client
+from flux_magic.client import blocking, client, progress
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.client.job import Job
 from flux_magic.errors import InvalidRequest, LocalSpaceError, NotInStore, SpaceError, StoreError
 from flux_magic.parameters import settings
@@ -55,7 +55,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
 
 
 def made(prompt: str = "a fox", **options: Any) -> Generation:
-    result = asyncio.run(Client().generate(prompt, **options))
+    result = asyncio.run(AsyncClient().generate(prompt, **options))
     assert isinstance(result, Generation)
     return result
 
@@ -87,7 +87,7 @@ def test_a_seed_that_the_space_chose_is_not_replayed(provider: type[Scripted]) -
     provider.script = [answer(seed=5)]
 
     async def last() -> Any:
-        return [event async for event in Client().stream(request)][-1]
+        return [event async for event in AsyncClient().stream(request)][-1]
 
     assert [asyncio.run(last()).replayed for _ in range(2)] == [False, False]
     assert asyncio.run(last()).seed == 5
@@ -120,10 +120,10 @@ def test_who_says_whether_to_replay(
 
 
 def test_fresh_asks_again_and_the_newest_is_replayed_from_then_on(provider: type[Scripted]) -> None:
-    blocking.generate("a fox", seed=1)
+    client.generate("a fox", seed=1)
     provider.pictures = {ADDRESS: OTHER}
-    fresh = blocking.generate("a fox", seed=1, fresh=True)
-    last = blocking.generate("a fox", seed=1)
+    fresh = client.generate("a fox", seed=1, fresh=True)
+    last = client.generate("a fox", seed=1)
     assert isinstance(fresh, Generation)
     assert isinstance(last, Generation)
     assert (fresh.replayed, last.replayed) == (False, True)
@@ -157,7 +157,7 @@ def test_only_never_opens_a_connection_and_names_what_is_not_there(
     monkeypatch.setenv("FLUX_MAGIC_REPLAY", "only")
     nothing_is_opened(monkeypatch)
     with pytest.raises(NotInStore) as caught:
-        blocking.generate("a red fox", seed=7, steps=3, width=1025, height=64, **options)
+        client.generate("a red fox", seed=7, steps=3, width=1025, height=64, **options)
     assert "'a red fox', seed 7, 3 steps, 1025x64" in caught.value.message
     assert "not in flux_images, nor in the store" in caught.value.message
     assert caught.value.hint == "Run the cell where there is a network, then: flux-magic export NOTEBOOK"
@@ -193,7 +193,7 @@ def test_nothing_overrides_only_not_even_settings_of_ones_own(
     own = replace(Settings(replay="off"), replay="auto")
 
     async def events() -> list[Any]:
-        return [event async for event in Client().stream(ImageRequest("a fox", seed=1), own)]
+        return [event async for event in AsyncClient().stream(ImageRequest("a fox", seed=1), own)]
 
     with pytest.raises(NotInStore):
         asyncio.run(events())
@@ -204,8 +204,8 @@ def test_only_asks_no_url_for_an_image_and_no_space_for_its_bounds(monkeypatch: 
     monkeypatch.setenv("FLUX_MAGIC_REPLAY", "only")
     nothing_is_opened(monkeypatch)
     with pytest.raises(NotInStore, match='with replay = "only" no URL is asked'):
-        blocking.recall("https://space.example/fox.png")
-    assert asyncio.run(Client().bounds(settings.resolve(space="c/d"))) is None
+        client.recall("https://space.example/fox.png")
+    assert asyncio.run(AsyncClient().bounds(settings.resolve(space="c/d"))) is None
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_a_replayed_record_says_what_was_asked_for_this_time() -> None:
     request = ImageRequest("a fox", "", 1031, 768, 2, 1, typed="a {animal}")
 
     async def last() -> Any:
-        return [event async for event in Client().stream(request)][-1]
+        return [event async for event in AsyncClient().stream(request)][-1]
 
     second = asyncio.run(last())
     assert second.replayed
@@ -377,7 +377,7 @@ def test_an_image_that_is_damaged_is_asked_for_again_and_that_is_noted(
     first = made(seed=1)
     assert first.path is not None
     first.path.write_bytes(b"")
-    second = blocking.generate("a fox", seed=1)
+    second = client.generate("a fox", seed=1)
     assert isinstance(second, Generation)
     assert not second.replayed
     assert second.note.startswith(f"{first.path.stem}.json is skipped: ")
@@ -391,7 +391,7 @@ def test_of_several_images_those_in_the_store_are_replayed(provider: type[Script
     for seed in (43, 45):
         made(seed=seed)
     provider.made.clear()
-    several = asyncio.run(Client().generate("a fox", seed=42, count=4))
+    several = asyncio.run(AsyncClient().generate("a fox", seed=42, count=4))
     assert isinstance(several, Generations)
     assert [one.seed for one in several] == [42, 43, 44, 45]
     assert [one.replayed for one in several] == [False, True, False, True]
@@ -401,17 +401,17 @@ def test_of_several_images_those_in_the_store_are_replayed(provider: type[Script
 def test_it_is_said_once_for_a_moment_and_not_where_quiet_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(progress, "moment", said.append)
-    blocking.generate("a fox", seed=1, count=3)
+    client.generate("a fox", seed=1, count=3)
     assert said == []
-    blocking.generate("a fox", seed=1, count=3)
+    client.generate("a fox", seed=1, count=3)
     assert said == ["from the store; --fresh asks the Space"]
-    blocking.generate("a fox", seed=1, count=3, quiet=True)
+    client.generate("a fox", seed=1, count=3, quiet=True)
     assert len(said) == 1
 
 
 def put_a_drawing(version: str, **options: Any) -> Generation:
     """What a local Space of this version of the drawing gave."""
-    asker = Client(space="http://127.0.0.1:1")
+    asker = AsyncClient(space="http://127.0.0.1:1")
     result = asyncio.run(asker.generate("a fox", seed=1, **options))
     assert isinstance(result, Generation)
     assert result.record.space == f"local:{version}"
@@ -571,7 +571,7 @@ async def made_on(disk: float, **options: Any) -> Generation:
     """A generation, where the store's disk has this many seconds."""
     settings_ = settings.resolve(width=256, height=256, **options)
     async with open_session() as session:
-        job = Job(ImageRequest("a fox", seed=1, width=256, height=256), settings_, session, Limits(disk=disk))
+        job = Job(ImageRequest("a fox", "", 256, 256, 2, 1), settings_, session, Limits(disk=disk))
         *_, generation = [event async for event in job.events()]
     assert isinstance(generation, Generation)
     return generation

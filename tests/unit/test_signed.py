@@ -130,14 +130,14 @@ def test_stripped_the_record_goes_inside_and_no_credentials_are_left(kind: str, 
 
 
 def test_the_magic_strips_what_it_embeds_and_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flux_magic.client.client import Client
+    from flux_magic.client.async_client import AsyncClient
     from flux_magic.jupyter.cell import read
 
     data = signed(noise("png"), "png")
     installed(monkeypatch).pictures = {ADDRESS: data}
     asked = read("--strip-credentials --seed 1", "a red fox", {})
     assert isinstance(asked.images, list)
-    made = asyncio.run(Client(store=False).make(asked.images[0], asked.settings))
+    made = asyncio.run(AsyncClient(store=False).make(asked.images[0], asked.settings))
     assert made.data == data
     copy = embedding.copy_of(embedding.unsigned(data), made.record, 0, same_pixels=True)
     assert embedding.read(outputs_bytes(made)) == Carried(made.record, copy)
@@ -292,7 +292,7 @@ def test_an_image_without_a_record_says_at_least_who_signed(tmp_path: Path, caps
 def test_a_gif_and_an_avif_are_kept_shown_saved_recalled_and_verified(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from flux_magic.client.client import Client
+    from flux_magic.client.async_client import AsyncClient
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FLUX_MAGIC_STORE", str(tmp_path / "store"))
@@ -300,7 +300,7 @@ def test_a_gif_and_an_avif_are_kept_shown_saved_recalled_and_verified(
     data = noise(kind, save_all=True, append_images=frames)
     mine = installed(monkeypatch)
     mine.pictures = {ADDRESS: data}
-    client = Client(seed=42, replay="auto")
+    client = AsyncClient(seed=42, replay="auto")
     made = asyncio.run(client.generate("a red fox"))
     again = asyncio.run(client.generate("a red fox"))
     assert isinstance(made, Generation)

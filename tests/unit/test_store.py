@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from PIL import PngImagePlugin
 
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.errors import InvalidRequest, StoreError
 from flux_magic.images import codecs
 from flux_magic.records import embedding, files, store
@@ -281,7 +281,7 @@ FOREIGN: list[Any] = [
     pytest.param(b"\xff\xff", "the record is no JSON", id="no text"),
     pytest.param(b"[" * 100_000, "the record is no JSON", id="nested"),
     pytest.param(b'{"schema": 1}', "the record is not whole", id="not whole"),
-    pytest.param(b'{"schema": 2}', "the record is of version 2", id="of a later version"),
+    pytest.param(b'{"schema": 3}', "the record is of version 3", id="of a later version"),
     pytest.param(b"[]", "the record is not whole", id="a list"),
 ]
 
@@ -545,7 +545,7 @@ def test_permissions_are_those_of_any_new_file(own: Store, umask: int) -> None:
 
 def one(**options: Any) -> Generation:
     """What a client makes, in a program without a background loop."""
-    made = asyncio.run(Client().generate("a fox", **options))
+    made = asyncio.run(AsyncClient().generate("a fox", **options))
     assert isinstance(made, Generation)
     return made
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from flux_magic.client import blocking
-from flux_magic.client.client import Client
+from flux_magic.client import client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.errors import FluxError, InvalidRequest, NotAnImage, RecordError
 from flux_magic.images import codecs, metadata, pixels
 from flux_magic.images.bounded_json import parse_json
@@ -206,7 +206,7 @@ def test_an_answer_of_many_files_gives_the_first_and_says_so(monkeypatch: pytest
         return encoded()
 
     monkeypatch.setattr(kind, "fetch", fetch)
-    made = blocking.generate("a fox", seed=1, store=tmp_path)
+    made = client.generate("a fox", seed=1, store=tmp_path)
     assert isinstance(made, Generation)
     assert (len(made.files), len(fetched)) == (limits.files, limits.files)
     assert made.note == (
@@ -214,7 +214,7 @@ def test_an_answer_of_many_files_gives_the_first_and_says_so(monkeypatch: pytest
     )
     large = encoded() + bytes(50 * 2**20)
     monkeypatch.setattr(kind, "fetch", lambda _self, _url: _done(large))
-    made = blocking.generate("a fox", seed=2, store=False)
+    made = client.generate("a fox", seed=2, store=False)
     assert isinstance(made, Generation)
     assert len(made.files) == 2
     assert "3,000 files, of which the first 2 are kept" in made.note
@@ -262,7 +262,7 @@ def test_what_is_no_file_is_not_read_by_any_command(
     kind = installed(monkeypatch)
     monkeypatch.setenv("FLUX_MAGIC_SHARED_STORE", "store")
     monkeypatch.setenv("FLUX_MAGIC_REPLAY", "auto")
-    first = blocking.generate("a fox", seed=1, store="store")
+    first = client.generate("a fox", seed=1, store="store")
     assert isinstance(first, Generation)
     assert first.path
     for strange in (first.path, first.path.with_suffix(".json")):
@@ -270,7 +270,7 @@ def test_what_is_no_file_is_not_read_by_any_command(
         strange.unlink()
         make(strange)
         in_hand.drop(first.path)
-        again = blocking.generate("a fox", seed=1, store=False)
+        again = client.generate("a fox", seed=1, store=False)
         assert isinstance(again, Generation)
         assert not again.replayed
         assert [one.record.seed for one in history.history(settings.resolve(store="store"))] in ([], [1])
@@ -369,9 +369,9 @@ def test_a_folder_that_no_path_can_name_is_told_before_anything_is_sent(
 ) -> None:
     kind, options = installed(monkeypatch), dict[str, Any]({name: path})
     with pytest.raises(InvalidRequest, match=rf"^{name} is .*: {says}"):
-        asyncio.run(Client().generate("a fox", count=1, **options))
+        asyncio.run(AsyncClient().generate("a fox", count=1, **options))
     with pytest.raises(InvalidRequest, match=says):
-        Client(**{name: path})
+        AsyncClient(**options)
     with pytest.raises(InvalidRequest, match=says):
         recall(path)
     assert kind.made == []
@@ -383,7 +383,7 @@ def test_what_was_made_or_found_is_shown_though_the_store_has_lost_it(
     kind = installed(monkeypatch)
     monkeypatch.setenv("FLUX_MAGIC_REPLAY", "auto")
     for replayed in (False, True):
-        made = blocking.generate("a fox", seed=1, store=tmp_path)
+        made = client.generate("a fox", seed=1, store=tmp_path)
         assert isinstance(made, Generation)
         assert made.path
         assert made.replayed is replayed

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from flux_magic.errors import InvalidRequest
 from flux_magic.parameters.grammar import Several, parse_line
 from flux_magic.parameters.lists import listed
-from flux_magic.parameters.settings import MAX_SEED, Settings
+from flux_magic.parameters.settings import Settings
+from flux_magic.parameters.table import MAX_SEED
 from flux_magic.sweeps.axes import Axis, coordinates
 from flux_magic.sweeps.requests import Sweep, plan, sweep, sweep_of
 from flux_magic.sweeps.template import escape, template, varying

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.client.doctor import examine
 from flux_magic.client.target import token_for
 from flux_magic.errors import InvalidRequest, NotInStore
@@ -75,7 +75,7 @@ def test_a_token_of_the_environment_that_is_none_is_named_and_not_shown(
     monkeypatch: pytest.MonkeyPatch, token: str
 ) -> None:
     monkeypatch.setattr(os, "environ", {**os.environ, "HF_TOKEN": token})
-    for client in (Client(), Client(space=f"{OWN}/?view=api")):
+    for client in (AsyncClient(), AsyncClient(space=f"{OWN}/?view=api")):
         with pytest.raises(InvalidRequest, match=r"^the environment's HF_TOKEN holds .*: set it to .*$") as caught:
             asyncio.run(client.generate("a fox"))
         assert token not in str(caught.value)
@@ -149,7 +149,7 @@ def test_while_the_hub_is_offline_its_spaces_alone_are_not_asked(
     monkeypatch.delenv("no_proxy", raising=False)
     for replay in ("auto", "off"):
         with pytest.raises((NotInStore, InvalidRequest, ConnectionError)) as caught:
-            asyncio.run(Client(space=space, replay=replay).generate("a fox", seed=7))
+            asyncio.run(AsyncClient(space=space, replay=replay).generate("a fox", seed=7))
         assert isinstance(caught.value, NotInStore) is unasked
         assert (f"with HF_HUB_OFFLINE={value} no Space of the Hub is asked" in str(caught.value)) is unasked
     rows = asyncio.run(examine(resolve(space=space))).rows

@@ -12,7 +12,7 @@ import pytest
 from traitlets import TraitError
 
 from flux_magic import errors
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.errors import InvalidRequest, SaveError
 from flux_magic.jupyter import cell
 from flux_magic.jupyter.panel import Panel
@@ -279,7 +279,7 @@ def test_a_size_is_one_word_in_every_call(monkeypatch: pytest.MonkeyPatch) -> No
     for call in (
         lambda: resolve(**both),
         lambda: sweep_of("x", both),
-        lambda: Client(**both),
+        lambda: AsyncClient(**both),
         lambda: Panel(**both),
     ):
         with pytest.raises(InvalidRequest, match="size and width say the same twice"):
@@ -298,7 +298,7 @@ def test_what_does_not_exist_raises_and_says_what_does() -> None:
         with pytest.raises(AttributeError, match=words):
             setattr(panel, name, 1)
     with pytest.raises(AttributeError):
-        Client().steps = 4  # type: ignore[attr-defined]
+        AsyncClient().steps = 4  # type: ignore[attr-defined]
     with pytest.raises(TypeError, match=r"unknown option: guidance, .*this model has no guidance"):
         sweep_of("a fox", {"guidance": [1, 2]})
     with pytest.raises(TypeError, match=r"unknown option: x, .*is sent as typed"):

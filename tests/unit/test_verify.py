@@ -364,7 +364,7 @@ IN_FILES = [
     pytest.param(
         lambda data: with_texts_of(data, data, lambda known: known["record"].update(schema=9)),
         Outcome.UNTOLD,
-        "the record is of version 9: this flux_magic reads up to 1",
+        "the record is of version 9: this flux_magic reads up to 2",
         id="of a later version",
     ),
     pytest.param(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from flux_magic.client.client import cancel_all
+from flux_magic.client.async_client import cancel_all
 from flux_magic.errors import ConnectionFailed, FluxError, InvalidRequest, QuotaExceeded, SpaceError, Stopped
 from flux_magic.images import codecs
 from flux_magic.parameters.settings import configure_by
@@ -468,14 +468,14 @@ def test_a_space_that_ends_well_without_an_image_is_a_line(provider: type[Script
 
 
 def test_a_stream_without_a_generation_is_an_error(provider: type[Scripted], monkeypatch: pytest.MonkeyPatch) -> None:
-    from flux_magic.client.client import Client
+    from flux_magic.client.async_client import AsyncClient
 
     async def nothing(*_arguments: Any) -> AsyncGenerator[Event, None]:
         events: list[Event] = []
         for event in events:
             yield event
 
-    monkeypatch.setattr(Client, "stream", nothing)
+    monkeypatch.setattr(AsyncClient, "stream", nothing)
     assert of_output().why == "the Space finished, but sent no image"
     assert requests(provider) == []
 

@@ -110,7 +110,7 @@ def test_the_exit_code_is_0_where_there_is_something_and_all_of_it_passes(report
 
 
 def validated(value: dict[str, Any]) -> dict[str, Any]:
-    schema = json.loads(Path(verify.__file__).with_name("report-1.json").read_text())
+    schema = json.loads(Path(str(verify.__file__)).with_name("report-1.json").read_text())
     fastjsonschema.compile(schema)(value)
     return value
 

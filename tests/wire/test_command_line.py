@@ -141,7 +141,7 @@ def test_without_gradio_the_app_alone_says_so_too() -> None:
 
 
 def test_without_gradio_a_local_image_is_a_local_space_error() -> None:
-    code = "import asyncio, flux_magic\nasyncio.run(flux_magic.Client(space='local').generate('a fox'))"
+    code = "import asyncio, flux_magic\nasyncio.run(flux_magic.AsyncClient(space='local').generate('a fox'))"
     failed = without_gradio(code)
     assert failed.returncode == 1
     last = failed.stderr.splitlines()[-2:]

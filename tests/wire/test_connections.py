@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from tests.support.hostile import COMPLETED, Answer, hostile, stream
 from tests.support.space import run
 
@@ -21,7 +21,7 @@ def peers(images: int, queue: Answer) -> int:
     """How many connections a server sees while a client makes some images, one after the other."""
 
     async def work() -> int:
-        async with hostile(queue=queue) as server, Client(space=server.address, store=False) as client:
+        async with hostile(queue=queue) as server, AsyncClient(space=server.address, store=False) as client:
             for seed in range(images):
                 await client.generate("a red fox", seed=seed)
             return len(server.peers)

@@ -14,8 +14,8 @@ from yarl import URL
 
 import flux_magic
 from flux_magic import cli
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.client.blocking import run as run_here
-from flux_magic.client.client import Client
 from flux_magic.client.doctor import examine
 from flux_magic.client.target import hub_connection
 from flux_magic.errors import FluxError, InvalidRequest, ProtocolError, cleaned
@@ -40,8 +40,8 @@ def quietly(call: Callable[[], object]) -> None:
 
 COMMANDS: dict[str, Callable[[str, Path], object]] = {
     "a cell": lambda _, folder: flux_magic.generate("a fox", seed=42, width=256, height=256, store=folder),
-    "the panel's bounds": lambda *_: run_here(Client().bounds(resolve())),
-    "the quota": lambda *_: run_here(Client().quota(resolve())),
+    "the panel's bounds": lambda *_: run_here(AsyncClient().bounds(resolve())),
+    "the quota": lambda *_: run_here(AsyncClient().quota(resolve())),
     "%flux_status": lambda *_: run_here(examine(resolve())),
     "flux-magic doctor": lambda space, _: cli.main(["doctor", space]),
     "flux-magic doctor local": lambda *_: cli.main(["doctor", "local"]),
@@ -164,7 +164,7 @@ def test_a_space_in_here_leads_to_no_other_private_address(target: str, way: str
 
     async def work() -> None:
         async with hostile(**script) as server:
-            await Client(space=server.address, width=256, height=256).generate("a fox", seed=42)
+            await AsyncClient(space=server.address, width=256, height=256).generate("a fox", seed=42)
 
     with pytest.raises(ProtocolError, match="an address of your own network, which is not followed"):
         run(work())

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.errors import (
     ProtocolError,
     RateLimited,
@@ -278,7 +278,7 @@ def test_a_time_limit_is_no_longer_for_the_cancel_and_leaves_nothing(
     with hostile_beside(queue=WORKING, cancel=cancel) as server:
         begin = time.monotonic()
         with pytest.raises(TimedOut, match="no image within 1 s"):
-            asyncio.run(Client(space=server.address, store=False, timeout=1).generate("a fox", seed=1))
+            asyncio.run(AsyncClient(space=server.address, store=False, timeout=1).generate("a fox", seed=1))
         assert time.monotonic() - begin < 30
         assert server.seen[-1] == "cancel"
     gc.collect()  # what was left open warns now, and a warning is an error
@@ -298,7 +298,7 @@ def test_a_loop_that_ends_takes_the_job_under_way_off_the_space_and_leaves_nothi
     with hostile_beside(queue=WORKING, cancel=cancel) as server:
 
         async def work() -> None:
-            client = Client(space=server.address, store=False)
+            client = AsyncClient(space=server.address, store=False)
             if kept:
                 await client.__aenter__()
             under_way = asyncio.ensure_future(client.generate("a fox", seed=1))
@@ -315,7 +315,7 @@ def test_of_a_loop_that_is_closed_under_a_job_nothing_is_kept() -> None:
     """Python warns of the pending task and its connection; that they are forgotten closes them."""
     with hostile_beside(queue=WORKING) as server:
         loop = asyncio.new_event_loop()
-        under_way = loop.create_task(Client(space=server.address, store=False).generate("a fox", seed=1))
+        under_way = loop.create_task(AsyncClient(space=server.address, store=False).generate("a fox", seed=1))
         loop.run_until_complete(until_it_works(server))
         loop.close()
         job = weakref.ref(under_way)

@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.client.doctor import examine
 from flux_magic.errors import ConnectionFailed, LocalSpaceError, ProtocolError, TokenRefused
 from flux_magic.parameters.settings import resolve
@@ -347,7 +347,7 @@ def test_a_local_space_that_is_killed_at_work_is_started_again_for_the_same_imag
 ) -> None:
     async def work() -> tuple[list[str], ClientEvent]:
         await shared.address()
-        async with aclosing(Client(space="local").stream(request(steps=3))) as events:
+        async with aclosing(AsyncClient(space="local").stream(request(steps=3))) as events:
             return await watched(shared, events, times=1)
 
     reasons, last = run(work())
@@ -359,7 +359,7 @@ def test_a_local_space_that_is_killed_at_work_is_started_again_for_the_same_imag
 @pytest.mark.thorough
 def test_a_local_space_that_is_killed_twice_at_work_is_an_error(shared: LocalSpace) -> None:
     async def work() -> None:
-        async with aclosing(Client(space="local").stream(request(steps=3))) as events:
+        async with aclosing(AsyncClient(space="local").stream(request(steps=3))) as events:
             await watched(shared, events, times=2)
 
     with pytest.raises((ConnectionFailed, ProtocolError)):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.errors import Incomplete
 from flux_magic.parameters.settings import resolve
 from flux_magic.results.generation import Generation
@@ -27,12 +27,12 @@ def requests(count: int, **more: Any) -> list[ImageRequest]:
     ]
 
 
-async def made(client: Client, wanted: list[ImageRequest], **options: Any) -> list[Generation]:
+async def made(client: AsyncClient, wanted: list[ImageRequest], **options: Any) -> list[Generation]:
     return [one async for one in client.generate_many(wanted, **options)]
 
 
 def test_many_at_once_are_the_images_that_each_is_alone(space: str) -> None:
-    several = {one.request.seed: one.digest for one in run(made(Client(space=space), requests(8), concurrency=8))}
+    several = {one.request.seed: one.digest for one in run(made(AsyncClient(space=space), requests(8), concurrency=8))}
     assert sorted(several) == list(range(42, 50))
     assert all(several[seed] == run(image(space, seed=seed)).digest for seed in (42, 49))
 
@@ -44,7 +44,7 @@ def test_one_that_the_space_refuses_does_not_stop_the_others(space: str) -> None
         *requests(2, model="flux"),
     ]
     with pytest.raises(Incomplete, match="1 of 6 images failed; steps is 60: this Space takes 1 to 50") as failed:
-        run(made(Client(space=space), wanted))
+        run(made(AsyncClient(space=space), wanted))
     assert list(failed.value.failures) == [3]
 
 
@@ -72,7 +72,7 @@ def test_a_file_that_cannot_be_fetched_ends_no_other_image_of_the_run(
             file = {"path": None, "url": f"{other.address}/gradio_api/file=/x.png"}
             jobs = [*[stream(COMPLETED)] * 20, stream(finished({"data": [file, 42]})), stream(COMPLETED)]
             async with hostile(queue=jobs) as server:
-                coming = Client(space=server.address, store=False).generate_many(requests(40))
+                coming = AsyncClient(space=server.address, store=False).generate_many(requests(40))
                 seeds = {(await anext(coming)).request.seed for _ in range(39)}
                 with pytest.raises(Incomplete, match=rf"^1 of 40 images failed; .*{words}"):
                     await anext(coming)
@@ -83,7 +83,7 @@ def test_a_file_that_cannot_be_fetched_ends_no_other_image_of_the_run(
 
 def test_the_connections_of_a_client_serve_them_all(space: str) -> None:
     async def several() -> int:
-        async with Client(space=space) as client:
+        async with AsyncClient(space=space) as client:
             await made(client, requests(3), concurrency=1)
             (kept,) = client._kept.values()
             connector = kept.session.connector
@@ -99,7 +99,7 @@ def test_the_connections_of_a_client_serve_them_all(space: str) -> None:
 async def quota(address: str, monkeypatch: pytest.MonkeyPatch, **options: Any) -> str:
     monkeypatch.setenv("HF_ENDPOINT", address)
     monkeypatch.delenv("HF_TOKEN", raising=False)
-    return await Client().quota(resolve(**options))
+    return await AsyncClient().quota(resolve(**options))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.client.doctor import examine
 from flux_magic.errors import ConnectionFailed, FluxError
 from flux_magic.parameters.settings import resolve
@@ -203,4 +203,4 @@ def test_a_proxy_of_the_environment_that_is_not_there_is_named(monkeypatch: pyte
 
 
 def test_a_client_does_not_show_its_proxys_password() -> None:
-    assert PASSWORD not in repr(Client(space=OUTSIDE, proxy=f"http://ann:{PASSWORD}@127.0.0.1:9"))
+    assert PASSWORD not in repr(AsyncClient(space=OUTSIDE, proxy=f"http://ann:{PASSWORD}@127.0.0.1:9"))

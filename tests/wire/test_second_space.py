@@ -9,7 +9,7 @@ import pytest
 
 from flux_magic import providers
 from flux_magic.cli import main
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.client.doctor import examine
 from flux_magic.errors import InvalidRequest, SpaceChanged
 from flux_magic.jupyter.panel.parameters import parameters_of
@@ -116,7 +116,7 @@ def test_its_record_names_the_provider_for_its_own_space_alone(painters: str, mo
     assert (record.space, record.requested_space) == (painters, painters)
     assert not record.stand_in
     monkeypatch.setattr(providers, "PROVIDERS", (moved(painters),))
-    own = run(Client(width=64, height=64).generate("a fox", model="painter", seed=1))
+    own = run(AsyncClient(width=64, height=64).generate("a fox", model="painter", seed=1))
     assert isinstance(own, Generation)
     assert (own.record.model, own.record.provider, own.record.sent) == ("painter-1", "Painter", {})
 
@@ -146,7 +146,7 @@ def test_its_bounds_are_its_own(painters: str) -> None:
 
 def test_an_unknown_model_is_told_the_names_of_both_providers(painters: str) -> None:
     with pytest.raises(InvalidRequest, match="painter") as caught:
-        run(Client(space=painters).generate("a fox", model="rembrandt"))
+        run(AsyncClient(space=painters).generate("a fox", model="rembrandt"))
     assert all(name in str(caught.value) for name in model_names())
 
 
@@ -161,6 +161,6 @@ def test_a_model_whose_space_is_known_by_its_url_alone_is_examined_there_and_rec
     monkeypatch.setattr(providers, "PROVIDERS", (moved(painters),))
     report = run(examine(resolve(model="painter")))
     assert (report.rows["Space"], report.rows["address"], report.healthy) == (painters, painters, True)
-    made = run(Client(store=False, width=64, height=64).generate("a fox", model="painter"))
+    made = run(AsyncClient(store=False, width=64, height=64).generate("a fox", model="painter"))
     assert isinstance(made, Generation)
     assert parameters_of(made.record)["space"] == painters

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.client.target import connection_for
 from flux_magic.errors import FluxError, ProtocolError
 from flux_magic.parameters.settings import resolve
@@ -25,7 +25,7 @@ CANARY = "hf_canaryCANARY0123"
 
 
 async def made(address: str, **options: Any) -> None:
-    await Client(space=address, width=256, height=256, **options).generate("a fox", seed=42)
+    await AsyncClient(space=address, width=256, height=256, **options).generate("a fox", seed=42)
 
 
 def test_a_token_that_was_given_reaches_the_space_with_every_request() -> None:
@@ -111,7 +111,7 @@ def test_a_token_is_in_no_error(script: dict[str, Any]) -> None:
 
 
 def test_a_record_and_its_cell_hold_no_token(space: str) -> None:
-    made = run(Client(space=space, token=CANARY, width=256, height=256).generate("a fox"))
+    made = run(AsyncClient(space=space, token=CANARY, width=256, height=256).generate("a fox"))
     assert isinstance(made, Generation)
     assert CANARY not in f"{made!r}{made.record}{made.command()}{made.outputs()}{made.files}"
 

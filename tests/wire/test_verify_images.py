@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from flux_magic.client.client import Client
+from flux_magic.client.async_client import AsyncClient
 from flux_magic.errors import FluxError
 from flux_magic.images import codecs
 from flux_magic.providers import local
@@ -114,7 +114,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 def images(watched: Watched) -> list[Generation]:
     """A hundred of them, with the seeds from 0 to 99: the first as a Space has made it, the others as it would."""
     small: dict[str, Any] = {"width": 256, "height": 256, "steps": 1, "store": False}
-    first = run(Client(space=watched.address, **small).generate("a fox", seed=0))
+    first = run(AsyncClient(space=watched.address, **small).generate("a fox", seed=0))
     assert isinstance(first, Generation)
     assert watched.seeds() == [0]
     draw = runpy.run_path(str(local.APP))["draw"]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from .texts import speakable
@@ -18,16 +20,27 @@ _TAKEN: Final = re.compile(rf"^([^\S\n]*)(\\*{_KEYWORD})", re.MULTILINE)
 _ESCAPED: Final = re.compile(rf"^([^\S\n]*)\\(\\*{_KEYWORD})", re.MULTILINE)
 
 
-def a1111_text(*, prompt: str, steps: int, seed: int | None, width: int, height: int, model: str, version: str) -> str:
+def a1111_text(
+    *,
+    prompt: str,
+    steps: int,
+    seed: int | None,
+    width: int,
+    height: int,
+    model: str,
+    version: str,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """The prompt and, on the last line, what made the picture.
 
     `version` names the program as well: `flux_magic 0.1.0`. A seed of None is left out, and so is an empty
-    text. NUL and lone surrogates become U+FFFD.
+    text. NUL and lone surrogates become U+FFFD. `more` has other parameters by their labels.
     """
     pairs = {
         "Steps": str(steps),
         "Seed": "" if seed is None else str(seed),
         "Size": f"{width}x{height}",
+        **more,
         "Model": model,
         "Version": version,
     }

@@ -9,8 +9,7 @@ from typing import Any, Final
 
 from ipywidgets import Button, HBox, Layout, Text
 
-from ...client.batch import Tally
-from ...client.client import incomplete
+from ...client.batch import Tally, incomplete
 from ...client.many import followed
 from ...client.progress import ProgressLine, Screen, SheetBar
 from ...parameters import grammar

@@ -15,9 +15,11 @@ from ipywidgets import (
     Checkbox,
     Combobox,
     Dropdown,
+    FloatSlider,
     HBox,
     IntSlider,
     Layout,
+    Text,
     Textarea,
     ValueWidget,
     VBox,
@@ -25,12 +27,13 @@ from ipywidgets import (
 from traitlets import TraitError
 from traitlets.utils.bunch import Bunch
 
+from ...errors import InvalidRequest
 from ...parameters.grammar import SIZES
-from ...parameters.settings import MAX_SEED, MOST_IMAGES, resolve
+from ...parameters.settings import MOST_IMAGES, resolve
 from ...parameters.sizes import sides
+from ...parameters.table import EXTRA, MAX_SEED, ROWS, Parameter
 from ...providers import get_provider, model_names
-from ...types import SIZE_STEP
-from .parameters import Parameters
+from .parameters import UNTOLD, Parameters
 
 _OTHER: Final = "other"
 LABEL: Final = {"description_width": "4.5em"}
@@ -52,10 +55,11 @@ class Controls:
         self.model = Dropdown(options=model_names(), value=parameters.model, description="Model", style=LABEL)
         self.space = Combobox(description="Space", continuous_update=False, style=LABEL)
         self.size = Dropdown(options=[_OTHER], description="Size", style=LABEL)
-        self.width = IntSlider(description="Width", step=SIZE_STEP, style=LABEL)
-        self.height = IntSlider(description="Height", step=SIZE_STEP, style=LABEL)
+        self.sliders = {name: _slider(ROWS[name]) for name in UNTOLD}
+        self.width, self.height, self.steps = (self.sliders[name] for name in ("width", "height", "steps"))
+        self.unset = {name: _default_box() for name in UNTOLD if ROWS[name].default is None}
+        self.fields = {row.name: _field(row) for row in EXTRA if not row.slider}
         self.swap = Button(description="Swap", tooltip="Swap width and height", icon="exchange")
-        self.steps = IntSlider(description="Steps", style=LABEL)
         self.seed = BoundedIntText(description="Seed", max=MAX_SEED, style=LABEL, layout=Layout(width="14em"))
         self.random = Checkbox(description="random", indent=False, layout=Layout(width="auto"))
         self.keep = Button(description="Keep this seed", tooltip="Use the seed of the image on view", disabled=True)
@@ -68,6 +72,8 @@ class Controls:
         bind(parameters, "count", self.count)
         self._link_numbers()
         self._link_seed()
+        for name in self.fields:
+            self._link_field(name)
         self.keep.on_click(lambda _: keep())
         self._offer_spaces()
         parameters.observe(lambda _: self._offer_spaces(), ["model", "space"])
@@ -80,6 +86,8 @@ class Controls:
             self.width,
             self.height,
             _row(self.seed, self.random, self.keep),
+            *(_row(self.sliders[name], box) for name, box in self.unset.items()),
+            *self.fields.values(),
             self.count,
             self.model,
             self.space,
@@ -92,21 +100,23 @@ class Controls:
         self.space.options = tuple(dict.fromkeys([own, "local", *filter(None, [self._parameters.space])]))
 
     def _link_numbers(self) -> None:
-        for name in ("width", "height", "steps"):
-            slider = self._slider(name)
+        for name, slider in self.sliders.items():
             slider.observe(lambda change, name=name: self._slid(name, change["new"]), "value")
             self._parameters.observe(lambda _, name=name: self._fit(name), name)
+        for name, box in self.unset.items():
+            box.observe(lambda change, name=name: self._left(name, is_default=change["new"]), "value")
         self._parameters.on_bounds(self._fit_all)
         self._parameters.observe(lambda _: self._show_size(), ["width", "height"])
         self.size.observe(self._sized, "value")
         self.swap.on_click(lambda _: self._swap())
         self._fit_all()
 
-    def _slider(self, name: str) -> IntSlider:
-        slider: IntSlider = getattr(self, name)
-        return slider
+    def _left(self, name: str, *, is_default: bool) -> None:
+        """Leave a parameter to the Space, or take the slider's value for it."""
+        if not self._fitting:
+            setattr(self._parameters, name, None if is_default else self.sliders[name].value)
 
-    def _slid(self, name: str, value: int) -> None:
+    def _slid(self, name: str, value: float) -> None:
         if self._fitting:
             return
         try:
@@ -115,19 +125,22 @@ class Controls:
             self._fit(name)
 
     def _fit_all(self) -> None:
-        for name in ("width", "height", "steps"):
+        for name in self.sliders:
             self._fit(name)
         self._offer_sizes()
 
     def _fit(self, name: str) -> None:
         """Give a slider the range and the value that go with each other."""
-        slider, value = self._slider(name), getattr(self._parameters, name)
+        slider, value = self.sliders[name], getattr(self._parameters, name)
         least, most = self._parameters.range_of(name)
         with self._quiet():
             slider.max = max(slider.max, most)
             slider.min = least
-            slider.value = value
+            if value is not None:
+                slider.value = value
             slider.max = most
+            if name in self.unset:
+                self.unset[name].value = slider.disabled = value is None
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
@@ -183,6 +196,27 @@ class Controls:
         if not self._fitting:
             self._parameters.seed = None if self.random.value else self.seed.value
 
+    def _link_field(self, name: str) -> None:
+        """Link a field that is a list of choices or a string; an empty one leaves the parameter to the Space."""
+        field = self.fields[name]
+
+        def show() -> None:
+            value = getattr(self._parameters, name)
+            with self._quiet():
+                field.value = value if isinstance(field, Dropdown) else "" if value is None else str(value)
+
+        def take(change: Bunch) -> None:
+            if self._fitting:
+                return
+            try:
+                self._parameters.set_typed(name, change["new"])
+            except InvalidRequest:
+                show()  # as it was
+
+        show()
+        self._parameters.observe(lambda _: show(), name)
+        field.observe(take, "value")
+
     def show_used_seed(self, seed: int | None) -> None:
         """Where seeds are random, show the one that the image on view has."""
         if self._parameters.seed is None and seed is not None:
@@ -195,6 +229,23 @@ def bind(parameters: Parameters, name: str, widget: ValueWidget) -> None:
     widget.value = getattr(parameters, name)
     parameters.observe(lambda change: setattr(widget, "value", change["new"]), name)
     widget.observe(lambda change: setattr(parameters, name, change["new"]), "value")
+
+
+def _slider(row: Parameter) -> Any:
+    if row.kind is int:
+        return IntSlider(description=row.label, step=row.multiple_of, style=LABEL)
+    return FloatSlider(description=row.label, step=0.1, style=LABEL)
+
+
+def _default_box() -> Checkbox:
+    return Checkbox(description="default", indent=False, layout=Layout(width="auto"))
+
+
+def _field(row: Parameter) -> Any:
+    if row.choices:
+        options = [("the Space's default", None), *((choice, choice) for choice in row.choices)]
+        return Dropdown(options=options, description=row.label, style=LABEL)
+    return Text(placeholder="the Space's default", continuous_update=False, description=row.label, style=LABEL)
 
 
 def _row(*widgets: Any) -> HBox:

@@ -17,20 +17,18 @@ from ...parameters.addresses import Space
 from ...parameters.calls import checked_class
 from ...parameters.dialects import explain
 from ...parameters.grammar import Several, value_of
-from ...parameters.settings import DEFAULT_MODEL, MAX_SEED, MOST_IMAGES, Settings, resolve
+from ...parameters.settings import DEFAULT_MODEL, MOST_IMAGES, Settings, resolve
 from ...parameters.sizes import sides, size_text
+from ...parameters.table import EXTRA, FIELDS, ROWS, Parameter
 from ...providers import get_provider
 from ...records.command import options_of
 from ...sweeps.requests import Sweep, plan, sweep
 from ...sweeps.template import Template
-from ...types import SIZE_STEP, ImageRequest, Record
-from ..traits import Size, Whole, check_sides
+from ...types import ImageRequest, Record
+from ..traits import Checked, Size, check_sides
 
-UNTOLD: Final = {"width": (256, 2048), "height": (256, 2048), "steps": (1, 50)}
+UNTOLD: Final = {name: row.slider for name, row in ROWS.items() if row.slider}
 """The ranges that sliders have while a Space has not told its own; no check."""
-
-MOST: Final = {"width": 65_536, "height": 65_536, "steps": 10_000}
-"""A larger bound that a Space gives is taken for this one."""
 
 COMPARED: Final = {"seed": "Seeds", "steps": "Steps"}
 """What a comparison varies, in the order of its axes, and what a person calls the texts that say how."""
@@ -52,6 +50,7 @@ class Parameters(HasTraits):
         size: width and height at once, as `"1024x768"` or `(1024, 768)`; it follows them, and they follow it.
         steps: inference steps, likewise; 1 or more.
         seed: 0 to 2147483647; None chooses a random one for each press.
+        others: each other parameter of `flux_magic/parameters/table.py`; None is the Space's own default.
         count: images with successive seeds, 1 to 16.
         compare_seeds, compare_steps: what a comparison varies, as `--seed` and `--steps` take several values: `1..4`,
             `1,2,4,8`. Read at the press: any text can be set.
@@ -63,17 +62,18 @@ class Parameters(HasTraits):
     prompt = Unicode()
     model = Unicode(DEFAULT_MODEL)
     space = Unicode()
-    width = Whole(768, min=SIZE_STEP)
-    height = Whole(768, min=SIZE_STEP)
+    width: int
+    height: int
+    seed: int | None
+    # A row's trait has its name: steps, seed, width, height, …
+    locals().update({name: Checked(row, row.default, allow_none=row.default is None) for name, row in ROWS.items()})
     size = Size()
-    steps = Whole(2, min=1)
-    seed = Whole(None, allow_none=True, min=0, max=MAX_SEED)
-    count = Whole(1, min=1, max=MOST_IMAGES)
+    count = Checked(Parameter(name="count", help="", least=1, most=MOST_IMAGES), 1)
     compare_seeds = Unicode()
     compare_steps = Unicode()
 
     def __init__(self, **options: Any) -> None:
-        self._told: dict[str, tuple[int, int]] = {}
+        self._told: dict[str, tuple[float, float]] = {}
         self._on_bounds: list[Callable[[], None]] = []
         if options.get("size"):  # in place of where the sides would start
             options = {name: value for name, value in options.items() if name not in {"width", "height"}}
@@ -88,6 +88,11 @@ class Parameters(HasTraits):
             raise UnknownAttribute(f"a {type(self).__name__} has no {name}: {meant}")
         with _refused():
             super().__setattr__(name, value)
+
+    def set_typed(self, name: str, text: str | None) -> None:
+        """Set a parameter to what was typed for it, such as a number; an empty string leaves it to the Space."""
+        number = bool(text) and ROWS[name].kind is not str
+        setattr(self, name, value_of(name, str(text), ROWS[name].label) if number else text or None)
 
     def set_trait(self, name: str, value: object) -> None:
         """Set a trait by its name; raise InvalidTrait for a value that it cannot have."""
@@ -134,21 +139,21 @@ class Parameters(HasTraits):
             raise InvalidTrait(error.message, error.hint) from None
         return model
 
-    @validate("width", "height", "steps")
-    def _within_bounds(self, proposal: Bunch) -> int:
-        name, value = proposal["trait"].name, int(proposal["value"])
-        if name in self._told:
+    @validate(*UNTOLD)
+    def _within_bounds(self, proposal: Bunch) -> Any:
+        name, value = proposal["trait"].name, proposal["value"]
+        if name in self._told and value is not None:
             least, most = self._told[name]
             if not least <= value <= most:
                 raise InvalidTrait(f"{name} is {value}: this Space takes {least} to {most}")
         return value
 
-    def range_of(self, name: str) -> tuple[int, int]:
+    def range_of(self, name: str) -> tuple[float, float]:
         """What a slider for this trait has to offer: the Space's bounds, or while they are not known a usual range."""
         if name in self._told:
             return self._told[name]
-        least, most = UNTOLD[name]
-        return min(least, getattr(self, name)), max(most, getattr(self, name))
+        (least, most), value = UNTOLD[name], getattr(self, name)
+        return (least, most) if value is None else (min(least, value), max(most, value))
 
     def on_bounds(self, changed: Callable[[], None]) -> None:
         """Call `changed` whenever the bounds are others."""
@@ -170,7 +175,7 @@ class Parameters(HasTraits):
     def _moved(self, name: str) -> str:
         least, most = self._told[name]
         value = getattr(self, name)
-        if least <= value <= most:
+        if value is None or least <= value <= most:
             return ""
         setattr(self, name, min(max(value, least), most))
         return f"{name} is now {getattr(self, name)}: this Space takes {least} to {most}"
@@ -217,12 +222,14 @@ class Parameters(HasTraits):
 
     def _settings(self) -> Settings:
         """What all the images of one press have in common."""
-        given = {name: getattr(self, name) for name in ("model", "space", "width", "height", "steps")}
+        given = {name: getattr(self, name) for name in ("model", "space", *FIELDS) if name != "seed"}
+        extra = {row.name: getattr(self, row.name) for row in EXTRA}
         # Random means random, also where %config has a seed; and a panel's thread is not where the kernel's loop runs.
         resolved = resolve(**given)
         # Who presses a button wants to see it made.
         replay = "only" if why_unasked(get_provider(resolved.model), resolved) else "off"
-        return replace(resolved, seed=self.seed, runner="thread", replay=replay)
+        parameters = {**resolved.parameters, **extra}  # None is the Space's own default, whatever %config has
+        return replace(resolved, seed=self.seed, runner="thread", replay=replay, parameters=parameters)
 
     def take(self, **options: Any) -> None:
         """Set several at once; where the Space is another, the last one's bounds do not hold them up."""
@@ -255,7 +262,10 @@ def parameters_of(record: Record) -> dict[str, Any]:
     model = record.requested_model or DEFAULT_MODEL
     # The model's own Space by its name, since an empty one means what is configured.
     space = record.requested_space or get_provider(model).own_space()
-    return options_of(record) | {"model": model, "space": space, "seed": record.seed}
+    unset = {row.name: None for row in EXTRA}
+    known = {name: value for name, value in options_of(record).items() if name not in record.requested_parameters}
+    others = {name: value for name, value in record.requested_parameters.items() if name in unset}
+    return unset | known | others | {"model": model, "space": space, "seed": record.seed}
 
 
 def configured() -> dict[str, Any]:
@@ -264,16 +274,16 @@ def configured() -> dict[str, Any]:
     return {
         "model": settings.model,
         "space": settings.space or "",
-        "width": settings.width,
-        "height": settings.height,
-        "steps": settings.steps,
-        "seed": settings.seed,
+        **{name: getattr(settings, name) for name in FIELDS},
+        **{row.name: settings.parameters.get(row.name) for row in EXTRA},
     }
 
 
-def _stepped(name: str, least: int, most: int) -> tuple[int, int]:
-    """Return bounds that a size can have, which is a multiple of 8, and a slider."""
-    least, most = min(least, MOST[name] + 1), min(most, MOST[name])
-    if name == "steps":
-        return max(least, 1), max(most, 1)
-    return max(-(-least // SIZE_STEP) * SIZE_STEP, SIZE_STEP), max(most // SIZE_STEP * SIZE_STEP, SIZE_STEP)
+def _stepped(name: str, least: float, most: float) -> tuple[float, float]:
+    """Return bounds that the parameter can have, which may be a multiple, and a slider."""
+    row = ROWS[name]
+    least, most = min(least, row.slider_most + 1), min(most, row.slider_most)
+    if row.multiple_of > 1:
+        least, most = -(-least // row.multiple_of) * row.multiple_of, most // row.multiple_of * row.multiple_of
+    lowest = least if row.least is None else row.least
+    return max(least, lowest), max(most, lowest)

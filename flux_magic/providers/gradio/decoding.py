@@ -25,7 +25,7 @@ from ...errors import (
     cleaned,
 )
 from ...images.bounded_json import parse_json
-from ...parameters.settings import MAX_SEED
+from ...parameters.table import MAX_SEED
 from ...types import Log, Queued, Running
 from ..http.sse import ServerSentEvent
 

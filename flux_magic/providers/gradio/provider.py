@@ -13,6 +13,7 @@ from ...errors import (
     ConnectionLost,
     FluxError,
     InvalidArgument,
+    InvalidRequest,
     NotAnImage,
     ProtocolError,
     ResponseError,
@@ -22,6 +23,7 @@ from ...errors import (
 )
 from ...images.codecs import check_readable
 from ...images.formats import READ, media_type_of
+from ...parameters.table import EXTRA_NAMES
 from ...types import Event, ImageRequest, ImageResponse, Preview, Waiting
 from ..base import AsyncGeneratorProvider, AsyncResult, Limits, Messages, ProviderModelMixin, limited, prompt_from
 from ..http.connection import Connection, open_connection
@@ -35,7 +37,7 @@ _SMALLEST = 32
 _MOST_HEAD: Final = 4096
 """Bytes of a file that say what it is, for who wants its address alone."""
 
-FIELDS: Final = ("prompt", "steps", "seed", "randomize_seed", "sent_width", "sent_height")
+FIELDS: Final = ("prompt", "steps", "seed", "randomize_seed", "sent_width", "sent_height", *sorted(EXTRA_NAMES))
 """What a request has for an endpoint's inputs."""
 
 _RECORDED: Final = {*FIELDS} - {"randomize_seed"}
@@ -94,6 +96,7 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
 
     async def stream(self, request: ImageRequest, *, progress: bool = True) -> AsyncGenerator[Event, None]:
         model = self.get_model(request.model)
+        self.inputs(request)  # what it does not take is refused before anything is sent
         limits, lost_streams, lost_connections = self._connection.limits, 0, 0
         while True:
             async with aclosing(self._once(request, model, progress=progress)) as events:
@@ -144,13 +147,19 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin):
 
     @classmethod
     def inputs(cls, request: ImageRequest) -> dict[str, object]:
-        """The endpoint's values by name, in its order."""
-        return {name: getattr(request, field) for name, field in cls.parameters.items()} | {**cls.constants}
+        """Return the endpoint's values by name, in its order; of a value that is None the Space has a default.
+
+        Raises InvalidRequest for a parameter that the endpoint does not take: a record would claim that it counted.
+        """
+        if strange := sorted(request.parameters.keys() - cls.parameters.values()):
+            raise InvalidRequest(f"{cls.get_model(request.model)} takes no {' and no '.join(strange)}: leave it out")
+        values = {name: request.value_of(field) for name, field in cls.parameters.items()}
+        return {name: value for name, value in values.items() if value is not None} | {**cls.constants}
 
     @classmethod
     def _said(cls, request: ImageRequest) -> dict[str, str]:
         """What was asked for, in the words of whoever asked, by the endpoint's names."""
-        return {name: f"{field} is {getattr(request, field)}" for name, field in cls._fields().items()}
+        return {name: f"{field} is {request.value_of(field)}" for name, field in cls._fields().items()}
 
     @classmethod
     def _fields(cls) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ...images.bounded_json import parse_json
-from ...parameters.settings import MAX_SEED
+from ...parameters.table import MAX_SEED
 
 MOST_PHRASES: Final = 20
 LONGEST_PHRASE: Final = 100

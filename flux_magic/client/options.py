@@ -1,0 +1,116 @@
+"""The keywords of the public calls, each once: their types for a checker, their names for a signature and Tab."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from inspect import iscoroutine, iscoroutinefunction
+from typing import Any, TypedDict
+
+from ..errors import InvalidArgument, InvalidRequest, shown
+from ..parameters.settings import split_size
+from ..results.generation import ClientEvent
+
+OnEvent = Callable[[ClientEvent], object]
+"""A function that gets each event of an image: Waiting, Queued, Running, Log, Preview, last its Generation."""
+
+AsyncOnEvent = Callable[[ClientEvent], Awaitable[object] | object]
+"""An `OnEvent` that may be an async function."""
+
+
+class Options(TypedDict, total=False):
+    """The options of an image.
+
+    What is left out, or None, is taken from the client, then `%config FluxMagics`, the environment and the defaults.
+    """
+
+    steps: int | None
+    seed: int | None
+    width: int | None
+    height: int | None
+    size: str | tuple[int, int] | None
+    model: str | None
+    space: str | None
+    token: str | None
+    proxy: str | None
+    timeout: float | None
+    concurrency: int | None
+    inline: str | None
+    store: str | os.PathLike[str] | bool | None
+    shared_store: str | os.PathLike[str] | None
+    replay: str | None
+    fresh: bool | None
+    metadata: bool | None
+    strip_credentials: bool | None
+
+
+class ClientOptions(Options, total=False):
+    """The options of a `Client`."""
+
+    runner: str | None
+
+
+class CallOptions(Options, total=False):
+    """The options of a call that blocks."""
+
+    on_event: OnEvent | None
+    quiet: bool
+
+
+class AsyncCallOptions(Options, total=False):
+    """The options of a call that is awaited."""
+
+    on_event: AsyncOnEvent | None
+
+
+class AsyncSweepOptions(AsyncCallOptions, total=False):
+    """The options of a sweep: `seed`, `steps`, `width`, `height` and `size` take a list of values as well."""
+
+    seed: int | Iterable[int] | None  # type: ignore[misc]  # wider than an image's
+    steps: int | Iterable[int] | None  # type: ignore[misc]
+    width: int | Iterable[int] | None  # type: ignore[misc]
+    height: int | Iterable[int] | None  # type: ignore[misc]
+    size: str | Iterable[object] | None  # type: ignore[misc]
+
+
+class SweepOptions(AsyncSweepOptions, total=False):
+    """The options of a sweep whose caller blocks."""
+
+    on_event: OnEvent | None
+    quiet: bool
+
+
+def merge(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a client's options with those of a call over them, as `resolve` takes them; None inherits.
+
+    Raises InvalidRequest if `size` and a side, or `fresh` and another `replay`, are given at once.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
+    if given.pop("fresh", False):
+        if given.get("replay", "off") != "off":
+            raise InvalidRequest(f"fresh=True and replay={given['replay']!r} contradict each other: give one of them")
+        given["replay"] = "off"
+    if "size" in given:
+        own = {name: value for name, value in own.items() if name not in {"width", "height"}}
+    return {**own, **given}
+
+
+def merge_sides(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options as `merge`, with width and height in place of a size."""
+    return split_size(merge(own, given))
+
+
+def check_callback(on_event: object, *, can_await: bool = False) -> None:
+    """Raise InvalidArgument if `on_event` is no function, or an async one where the caller blocks."""
+    if on_event is not None and not callable(on_event):
+        raise InvalidArgument(f"on_event is {shown(on_event)}: give a function of one event, such as print")
+    if iscoroutinefunction(on_event) and not can_await:
+        raise InvalidArgument("on_event is an async function: give a plain one here, or use AsyncClient")
+
+
+async def call(on_event: AsyncOnEvent | None, event: ClientEvent) -> None:
+    """Hand an event to a callback, and await what it returns if it is an async function."""
+    if on_event is not None:
+        answer = on_event(event)
+        if iscoroutine(answer):
+            await answer

@@ -1,0 +1,44 @@
+"""What made an image: a file of this machine, a Generation, or a URL, which is asked without any token."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+
+from ..errors import NotInStore, TimedOut, masked
+from ..parameters.calls import path_text
+from ..parameters.settings import Settings
+from ..providers.http.connection import open_connection
+from ..providers.http.guard import Guard
+from ..results import recall as origin
+from ..results.generation import Generation
+
+FETCH_TIMEOUT = 60.0
+"""Seconds that an image at a URL may take, where no timeout is set."""
+
+
+def recall_here(image: str | os.PathLike[str] | Generation) -> origin.Recalled | str:
+    """Return what made an image of this machine; a URL is returned as it is."""
+    if isinstance(image, Generation):
+        return origin.recalled(image, "this image")
+    text = path_text("image", image)
+    return text if re.match(r"https?://", text, re.IGNORECASE) else origin.recall(text)
+
+
+async def recall_url(url: str, settings: Settings) -> origin.Recalled:
+    """Return what made the image at a URL. Raises as `recall`, and as any request for a URL that cannot be read."""
+    if settings.replay == "only":
+        raise NotInStore('with replay = "only" no URL is asked', "Save the image, and name the file.")
+    return origin.recalled_from(await _fetch(url, settings), masked(url))
+
+
+async def _fetch(url: str, settings: Settings) -> bytes:
+    async with open_connection(proxy=settings.proxy, guard=Guard(url)) as connection:
+        try:
+            return await asyncio.wait_for(connection.get_bytes(url), settings.timeout or FETCH_TIMEOUT)
+        except TimedOut:
+            raise
+        except asyncio.TimeoutError as exc:
+            limit = settings.timeout or FETCH_TIMEOUT
+            raise TimedOut(f"{masked(url)} was not there within {limit:g} s", "Save the image, and name it.") from exc

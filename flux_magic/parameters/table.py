@@ -1,0 +1,260 @@
+"""The table of the parameters that shape an image: one row each, and all that is made from them reads it.
+
+A new parameter is one row. The flags of the magics, the traits of `%config` and of the panel, its sliders, `Settings`,
+the checks, the axes of a sweep, the tables, the replay key and the record follow from it.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, SupportsIndex
+
+from ..errors import InvalidRequest, shown
+
+MAX_SEED: Final = 2**31 - 1
+"""The largest seed that the public Space takes; the smallest is 0."""
+
+SIZE_STEP: Final = 8
+"""Widths and heights are rounded down to a multiple of this many pixels before they are sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One row: `Parameter(name="guidance", kind=float, least=0, most=20, help="how closely to follow the prompt")`.
+
+    Attributes:
+        name: in Python, in `%config` and in a record.
+        help: one line, for `%flux?` and `%config FluxMagics`.
+        kind: `int`, `float` or `str`; `tuple` is a size, which sets other parameters.
+        least, most: the range of a number, both included; None for no bound.
+        choices: of a string; empty for any.
+        default: the value if nothing is set; None leaves it to the Space (a seed: to chance).
+        unset: what happens without a value, for messages: `for a random one`.
+        multiple_of: a number is rounded down to a multiple of this before it is sent.
+        example: a value as it is typed.
+        flags: on a magic's line; by default `--name`.
+        sets: the parameters that this one sets together, such as width and height.
+        sweepable: whether a sweep takes several values.
+        shapes_image: whether an image of another value is another image, and has another replay key.
+        slider: the range of the panel's slider while a Space has not told its own.
+        slider_most: a larger bound that a Space tells is taken for this one.
+    """
+
+    name: str
+    help: str
+    kind: type = int
+    least: float | None = None
+    most: float | None = None
+    choices: tuple[str, ...] = ()
+    default: Any = None
+    unset: str = ""
+    multiple_of: int = 1
+    example: str = ""
+    flags: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
+    sweepable: bool = True
+    shapes_image: bool = True
+    slider: tuple[float, float] | None = None
+    slider_most: int = 10_000
+
+    def __post_init__(self) -> None:
+        if not self.flags:
+            object.__setattr__(self, "flags", (f"--{self.name.replace('_', '-')}",))
+        if self.slider is None and self.least is not None and self.most is not None and self.name not in FIELDS:
+            object.__setattr__(self, "slider", (self.least, self.most))
+
+    @property
+    def label(self) -> str:
+        """The name as the panel shows it: `Negative prompt`."""
+        return self.name.replace("_", " ").capitalize()
+
+    @property
+    def noun(self) -> str:
+        """A value of it, in words: `a whole number`."""
+        return {int: "a whole number", float: "a number"}.get(self.kind, "a string")
+
+    @property
+    def allowed(self) -> str:
+        """The values that it takes, in words: `a whole number from 1 up`."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        least = "" if self.least is None else f" from {self.least}"
+        most = f" to {self.most}" if self.most is not None else " up" if least else ""
+        return f"{self.noun}{least}{most}"
+
+    def is_allowed(self, value: float) -> bool:
+        """Return True for a number within the range."""
+        above = self.least is None or value >= self.least
+        return above and (self.most is None or value <= self.most)
+
+    def check(self, value: object) -> Any:
+        """Return the value as the parameter has it: an int for a NumPy integer, a float for an int.
+
+        Raises InvalidRequest for another type, and for a value out of its range or choices.
+        """
+        if self.kind is str:
+            if not isinstance(value, str) or (self.choices and value not in self.choices):
+                raise InvalidRequest(
+                    f"{self.name} is {shown(value)}: {'choose' if self.choices else 'give'} {self.allowed}"
+                )
+            return value
+        number = _integer(value) if self.kind is int else _real(value)
+        if number is None:
+            raise InvalidRequest(f"{self.name} is {shown(value)}: give {self.allowed}{self._written(value)}")
+        if not self.is_allowed(number):
+            otherwise = f", or leave it out {self.unset}" if self.unset else ""
+            raise InvalidRequest(f"{self.name} is {shown(value)}: give {self.allowed}{otherwise}")
+        return number
+
+    def _written(self, value: object) -> str:
+        """Return how a number that is a string or a float is written, in words, or ""."""
+        text = value.strip() if isinstance(value, str) else str(value) if isinstance(value, numbers.Real) else ""
+        match = re.fullmatch(r"([0-9]{1,18})(?:\.0*)?", text) if not isinstance(value, int) else None
+        return f", as in {self.name}={match[1]}" if match else ""
+
+    def round_down(self, value: Any) -> Any:
+        """Return the value as it is sent."""
+        return value - value % self.multiple_of if self.multiple_of > 1 and value is not None else value
+
+
+def _integer(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:  # of an array
+        return None
+
+
+def _real(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+class Values(Mapping[str, Any]):
+    """An immutable mapping of parameters' values, which can be hashed and pickled: `Values({"guidance": 3.5})`."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, Any] | None = None) -> None:
+        self._values = dict(values or {})
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._values.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._values)
+
+
+FIELDS: Final = ("width", "height", "steps", "seed")
+"""The parameters of records of version 1: a request, a record and `Settings` have a field for each.
+
+All others are carried by the mapping `parameters`.
+"""
+
+_SIDE: Final[dict[str, Any]] = {
+    "help": "pixels (default 768)",
+    "least": SIZE_STEP,
+    "default": 768,
+    "multiple_of": SIZE_STEP,
+    "slider": (256, 2048),
+    "slider_most": 65_536,
+}
+
+PARAMETERS: Final[tuple[Parameter, ...]] = (
+    Parameter(
+        name="steps",
+        help="inference steps: more take longer and show more (default 2)",
+        least=1,
+        default=2,
+        example="4",
+        slider=(1, 50),
+    ),
+    Parameter(
+        name="seed",
+        help=f"0 to {MAX_SEED}; without it a random one is chosen",
+        least=0,
+        most=MAX_SEED,
+        unset="for a random one",
+        example="42",
+    ),
+    Parameter(
+        name="size",
+        help="width x height in pixels (default 768x768)",
+        kind=tuple,
+        example="1024x768",
+        sets=("width", "height"),
+    ),
+    Parameter(name="width", example="1024", **_SIDE),
+    Parameter(name="height", example="768", **_SIDE),
+)
+
+ROWS: Final = {row.name: row for row in PARAMETERS if not row.sets}
+"""The rows by name, without those that set others."""
+
+EXTRA: Final = tuple(row for name, row in ROWS.items() if name not in FIELDS)
+"""The rows of what the mapping `parameters` carries."""
+
+EXTRA_NAMES: Final = frozenset(row.name for row in EXTRA)
+
+SWEPT: Final = tuple(row.name for row in PARAMETERS if row.sweepable)
+"""The options of which a sweep can take several values."""
+
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,79}")
+_TAKEN: Final = frozenset({*(row.name for row in PARAMETERS if row.sets), *FIELDS, "prompt", "model", "space"})
+
+
+def check_values(values: Mapping[str, Any]) -> Values:
+    """Return the values of the mapping `parameters`, each checked by its row; one that is None is left out.
+
+    A provider may have parameters without a row: those are numbers, strings, True or False.
+
+    Raises InvalidRequest for a value that is not allowed, and for a parameter that has a field of its own.
+    """
+    if not isinstance(values, Mapping):
+        raise InvalidRequest(f'parameters is {shown(values)}: give a mapping, as in parameters={{"guidance": 3.5}}')
+    kept = {}
+    for name, value in values.items():
+        if value is None:
+            continue
+        if name in _TAKEN:
+            raise InvalidRequest(f"parameters has {name}, which is an argument of its own: {name}={shown(value)}")
+        if not _NAME.fullmatch(str(name)):
+            raise InvalidRequest(f"parameters has {shown(name)}: a name has small letters, digits and underscores")
+        row = ROWS.get(name)
+        if row is None and not isinstance(value, bool | int | float | str):
+            raise InvalidRequest(f"{name} is {shown(value)}: give a number, a string, True or False")
+        kept[name] = value if row is None else row.check(value)
+    return Values(kept)
+
+
+def round_values(values: Mapping[str, Any]) -> Values:
+    """Return the values of the mapping `parameters` as they are sent."""
+    return Values({name: ROWS[name].round_down(value) if name in ROWS else value for name, value in values.items()})
+
+
+def pick_extra(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options with those that have no field put into `parameters`."""
+    extra = {name: value for name, value in options.items() if name in EXTRA_NAMES}
+    rest = {name: value for name, value in options.items() if name not in EXTRA_NAMES}
+    return rest | {"parameters": {**(rest.get("parameters") or {}), **extra}} if extra else rest

@@ -1,0 +1,144 @@
+"""A program for a copy of the package whose table has a row more: it prints as JSON where that parameter is seen."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from traitlets.config import Config
+
+import flux_magic
+from flux_magic.errors import FluxError
+from flux_magic.images import metadata
+from flux_magic.jupyter import cell, completion
+from flux_magic.jupyter.magics import FluxMagics
+from flux_magic.jupyter.panel.panel import Panel
+from flux_magic.parameters import grammar
+from flux_magic.parameters.settings import resolve
+from flux_magic.providers import get_provider
+from flux_magic.records.record import from_dict, key_of, request_of
+from flux_magic.results.generation import Generation
+from flux_magic.results.generations import Generations
+from flux_magic.sweeps.requests import sweep_of
+from flux_magic.types import ImageRequest
+from tests.unit.samples import notebook
+from tests.unit.scripted import close, installed
+
+REAL: Any = get_provider("flux")
+
+
+def refused(call: Callable[[], object]) -> str:
+    """What a call says against its arguments."""
+    try:
+        call()
+    except FluxError as error:
+        return error.message
+    return "nothing"
+
+
+def made(options: str) -> Generation:
+    asked = cell.read(f"{options} --seed 1 a fox", None, {})
+    assert isinstance(asked.images, list)
+    result = list(flux_magic.generate_many(asked.images))[0]  # noqa: RUF015 - to its end
+    assert isinstance(result, Generation)
+    return result
+
+
+def in_python(folder: Path) -> dict[str, object]:
+    provider = installed(pytest.MonkeyPatch())
+    image, again, plain = made("--guidance 3.5"), made("--guidance 3.5"), made("--steps 2")
+    saved = image.save(f"{folder}/{{guidance}}.png")
+    requests = [one.requests[0] for one in provider.made]
+    swept = sweep_of("a fox", {"guidance": [1, 2.5], "seed": 1})[0]
+    stored = from_dict(json.loads(json.dumps(image.record.as_dict())))
+    table = Generations([image, plain]).to_pandas()
+    keyword = flux_magic.generate("a fox", guidance=4, quiet=True)  # type: ignore[call-overload]
+    line, prompt = image.command().split("\n")
+    reads = cell.read(line.removeprefix("%%flux"), prompt, {}).images
+    assert isinstance(reads, list)
+
+    class Guided(REAL):  # type: ignore[misc]
+        parameters = {"prompt": "prompt", "guidance_scale": "guidance"}  # noqa: RUF012
+
+    return {
+        "flag": grammar.parse_line("--guidance 3.5 a fox"),
+        "several": grammar.parse_line("--guidance 1,2.5 a fox")[0],
+        "flag refused": refused(lambda: grammar.parse_line("--guidance 21 a fox")),
+        "prompt": refused(lambda: cell.read("a fox --guidance 3", None, {})),
+        "Tab": completion.completions("%flux --gui"),
+        "help": "--guidance 3.5 " in str(FluxMagics.flux.__doc__),
+        "several in help": "--height and --guidance take several values" in str(FluxMagics.flux.__doc__),
+        "Settings": resolve(guidance=3).parameters["guidance"],
+        "Settings refused": refused(lambda: resolve(guidance="3")),
+        "request refused": refused(lambda: ImageRequest("a fox", parameters={"guidance": -1})),
+        "request": ImageRequest("a fox", parameters={"guidance": 3}).value_of("guidance"),
+        "keyword": [keyword.parameters["guidance"], "guidance" in inspect.signature(flux_magic.generate).parameters],
+        "provider": [dict(request.parameters) for request in requests],
+        "Space": [Guided.inputs(request) for request in requests[:2]],
+        "Space refused": refused(lambda: REAL.inputs(requests[0])),
+        "replayed": [image.replayed, again.replayed, plain.replayed],
+        "axis": [swept.label(1), [dict(one.parameters) for one in swept.requests]],
+        "display": [line for line in image.outputs()[-1].data["text/plain"].split("\n") if "guidance" in line],
+        "plain display": "guidance" in str(plain.outputs()),
+        "to_pandas": table["guidance"].astype(object).where(table["guidance"].notna(), None).tolist(),
+        "columns": [*table.columns][:7],
+        "key": [key_of(image.record) == key_of(plain.record), key_of(stored) == key_of(image.record)],
+        "plain key": key_of(plain.record),
+        "record": [stored == image.record, dict(stored.parameters), dict(stored.requested_parameters)],
+        "schema": [one.record.as_dict()["schema"] for one in (image, plain)],
+        "request of a record": request_of(stored).parameters["guidance"],
+        "command": line,
+        "command reads": dict(reads[0].parameters),
+        "text in the file": metadata.read(saved[0].read_bytes()).parameters.split("\n")[-1].split(", ")[:4],
+        "file": [path.name for path in saved],
+    }
+
+
+def in_a_panel() -> dict[str, object]:
+    panel = Panel(prompt="a fox", guidance=3.5)
+    controls = panel._controls
+    slider, box = controls.sliders["guidance"], controls.unset["guidance"]
+    opened = [slider.min, slider.max, slider.value, box.value]
+    slider.value = 7
+    moved = panel.planned()[0][0].parameters["guidance"]
+    panel.learn({"guidance": (1, 5)})
+    bounded = [slider.min, slider.max, panel.guidance]
+    refusal = refused(lambda: setattr(panel, "guidance", 6))
+    box.value = True
+    left = [panel.guidance, dict(panel.planned()[0][0].parameters), slider.disabled]
+    style, terms = controls.fields["style"], controls.fields["terms"]
+    style.value, terms.value = "oil", "no text"
+    fields = [dict(panel.planned()[0][0].parameters), [label for label, _ in style.options]]
+    close(panel)
+    return {
+        "slider": opened,
+        "slider moved": moved,
+        "bounds": bounded,
+        "panel refused": refusal,
+        "left to the Space": left,
+        "fields": fields,
+    }
+
+
+def in_config(folder: Path) -> dict[str, object]:
+    with notebook(folder):
+        from IPython.core.getipython import get_ipython
+
+        shell: Any = get_ipython()
+        shell.run_line_magic("load_ext", "flux_magic")
+        shell.run_line_magic("config", "FluxMagics.guidance = 4.5")
+        configured = dict(resolve().parameters)
+        over = dict(resolve(guidance=1).parameters)
+        magics = shell.magics_manager.registry["FluxMagics"]
+        refusal = refused(lambda: magics.update_config(Config({"FluxMagics": {"guidance": 21}})))
+        shell.run_line_magic("unload_ext", "flux_magic")
+    return {"%config": [configured, over], "%config refused": refusal}
+
+
+if __name__ == "__main__":
+    print(json.dumps(in_python(Path(sys.argv[1])) | in_a_panel() | in_config(Path(sys.argv[1]))))
