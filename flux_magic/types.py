@@ -175,7 +175,7 @@ class ImageResponse:
     sent: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     def __str__(self) -> str:
-        alt = re.sub(r"([\\`*_{}\[\]<>()#|!$~&])", r"\\\1", printable(self.alt))
+        alt = _MARKUP.sub(r"\\\g<0>", printable(self.alt))  # MathJax reads no attribute
         return "\n".join(f"![{alt}]({quote(url, safe=_URL_SAFE)})" for url in self.images)
 
     def _repr_markdown_(self) -> str:

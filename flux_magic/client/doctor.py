@@ -19,6 +19,7 @@ from ..providers import local
 from ..providers.base import Input, ModelDescription
 from ..providers.http.connection import open_session
 from ..records import store
+from ..results.table import Table, as_text
 from .target import Target, resolve_target
 
 DOCTOR_TIMEOUT = 60
@@ -41,9 +42,7 @@ class Diagnosis:
             self.rows[name] = cleaned(value)
 
     def __str__(self) -> str:
-        width = max(len(name) for name in self.rows)
-        lines = (f"{name:<{width}}  {value}" for name, value in self.rows.items())
-        return "\n".join(line.replace("\n", f"\n{'':<{width}}  ") for line in lines)
+        return as_text(Table((), tuple(self.rows.items())))
 
 
 async def examine(settings: Settings) -> Diagnosis:

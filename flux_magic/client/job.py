@@ -34,7 +34,7 @@ from ..types import (
     Running,
     Waiting,
 )
-from .replay import Replay, build_generation, note_also
+from .replay import Replay
 from .target import Target
 
 _log = get_logger(__name__)
@@ -127,11 +127,20 @@ class Job:
             decoder = codecs.decoder(*(file.media_type for file in files))
             around = replace(circumstances, version=our_version(), decoder=decoder)
             record = self._record(response, files, description, around, environment.get("model", ""))
-            made = note_also(build_generation(self.request, self.target.settings, record, files), *notes)
+            settings = self.target.settings
+            made = Generation(
+                self.request,
+                record,
+                files,
+                settings.inline,
+                metadata=settings.metadata,
+                note="; ".join(notes),
+                strip_credentials=settings.strip_credentials,
+            )
             if len(files) == number:
                 return made
             most = f"at most {self.limits.files} files and {self.limits.sum // 2**20} MiB of an answer are"
-            return note_also(made, f"the Space sent {number:,} files, of which the first {len(files)} are kept: {most}")
+            return _add_note(made, f"the Space sent {number:,} files, of which the first {len(files)} are kept: {most}")
 
         # Decoding is the processor's work, and writing the disk's: both are a thread's.
         return await asyncio.to_thread(record)
@@ -183,13 +192,13 @@ class Job:
         """
         store = store_of(self.target.settings)
         if store.folder is None:
-            return made if self.target.settings.store is False else note_also(made, UNKEPT)
+            return made if self.target.settings.store is False else _add_note(made, UNKEPT)
         putting = asyncio.ensure_future(asyncio.to_thread(_put, store, made))
         await asyncio.wait({putting}, timeout=self.limits.disk)
         if putting.done():
             return putting.result()
         _log.info("%s", SLOW)
-        return note_also(made, SLOW)
+        return _add_note(made, SLOW)
 
 
 _CIRCUMSTANCES = {one.name for one in fields(Circumstances)} - {"version", "decoder", "started", "seconds", "queued"}
@@ -202,7 +211,7 @@ def _put(store: Store, made: Generation) -> Generation:
         stored = store.put(made.record, [file.data for file in made.files])
     except StoreError as error:
         _log.info("%s", error.message)
-        return note_also(made, error.message)
+        return _add_note(made, error.message)
     in_hand.hold(stored, [file.data for file in made.files])
     _log.info("kept as %s in %.2f s", stored.path.name, time.monotonic() - begin)
     return replace(made, files=tuple(file.at(path) for file, path in zip(made.files, stored.files, strict=True)))
@@ -215,3 +224,8 @@ def _load() -> None:
 
     codecs.decoder()
     our_version()
+
+
+def _add_note(made: Generation, note: str) -> Generation:
+    """Return the generation with this note as well."""
+    return replace(made, note="; ".join(filter(None, (made.note, note))))

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..errors import FluxError, without_controls
 from ..results.generation import ClientEvent, Generation
 from ..results.notes import is_watched, writable
-from ..results.output import escaped, html_text
-from ..types import Log, Preview, Queued, Running, Waiting
+from ..results.table import escaped, html_text
+from ..types import Log, Preview, Queued, Running, Waiting, one_line
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -227,7 +227,8 @@ def counting(what: str) -> Iterator[Callable[[int, int, str], None]]:
 
     def told(done: int, total: int, label: str) -> None:
         if pace is not None:
-            pace.draw(ProgressLine(f"{done} of {total} {what}  {label}".rstrip(), done, total), is_last=done >= total)
+            line = f"{done} of {total} {what}  {one_line(label, 60)}".rstrip()
+            pace.draw(ProgressLine(line, done, total), is_last=done >= total)
 
     with _cleared(screen):
         yield told

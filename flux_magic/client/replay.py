@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 from ..errors import FluxError, NotInStore
-from ..parameters.settings import Settings, shared_folders
+from ..parameters.settings import shared_folders
 from ..providers.base import Provider
 from ..providers.log import get_logger
 from ..records.record import replay_key
 from ..records.store import Stored, store_of
-from ..results.generation import Generation, ImageFile, stored_files
-from ..types import STAND_IN, ImageRequest, Record
+from ..results.generation import Generation, replay
+from ..types import STAND_IN, ImageRequest
 from .target import Target
 
 _log = get_logger(__name__)
@@ -99,8 +99,7 @@ class Replay:
             requested_height=request.height,
             requested_parameters=request.parameters,
         )
-        made = build_generation(request, self.target.settings, record, stored_files(stored), replayed=True)
-        return note_also(made, *self.skipped)
+        return replay(request, Stored(record, stored.path), self.target.settings, "; ".join(self.skipped))
 
     def _not_in_store(self) -> NotInStore:
         request, why = self.request, self.target.unasked
@@ -125,23 +124,3 @@ class Replay:
             f"not in flux_images, nor{others} in the store, and {unasked}: {what}, {self.target.name}",
             "; ".join(self.skipped) or hint,
         )
-
-
-def build_generation(
-    request: ImageRequest, settings: Settings, record: Record, files: tuple[ImageFile, ...], *, replayed: bool = False
-) -> Generation:
-    """Return the generation of a request as the settings want it shown and saved."""
-    return Generation(
-        request,
-        record,
-        files,
-        settings.inline,
-        metadata=settings.metadata,
-        replayed=replayed,
-        strip_credentials=settings.strip_credentials,
-    )
-
-
-def note_also(made: Generation, *notes: str) -> Generation:
-    """Return the generation with these notes as well."""
-    return replace(made, note="; ".join(filter(None, (made.note, *notes)))) if any(notes) else made

@@ -13,10 +13,9 @@ import os
 import queue
 import selectors
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, suppress
 from typing import Any, Protocol, TypeVar
-from weakref import WeakSet
 
 from ..errors import InvalidArgument, Stopped, WouldDeadlock, shown
 from .log_output import output
@@ -218,53 +217,6 @@ class ThreadRunner:
         await loop.shutdown_default_executor()
 
 
-class NestRunner:
-    """The caller's own loop, made reentrant by nest-asyncio, which patches asyncio for the whole process."""
-
-    def __init__(self) -> None:
-        import nest_asyncio
-
-        nest_asyncio.apply(_own_loop())
-
-    def run(
-        self,
-        coroutine: Coroutine[Any, Any, T],
-        keep: Kept | None = None,  # noqa: ARG002 - the caller's loop does not live on
-    ) -> T:
-        loop = _own_loop()
-        task = loop.create_task(coroutine)
-        try:
-            return loop.run_until_complete(task)
-        finally:
-            _end_task(loop, task)
-
-    def iterate(
-        self,
-        events: AsyncGenerator[T, None],
-        ahead: int = AHEAD,  # noqa: ARG002 - nothing runs between two items
-        keep: Kept | None = None,  # noqa: ARG002 - the caller's loop does not live on
-    ) -> Generator[T | None, None, None]:
-        loop = _own_loop()
-        task: asyncio.Task[T] | None = None
-        try:
-            while True:
-                task = task or loop.create_task(_anext(events))
-                loop.run_until_complete(asyncio.wait({task}, timeout=SLICE))
-                if not task.done():
-                    yield None
-                    continue
-                try:
-                    event = task.result()
-                except StopAsyncIteration:
-                    return
-                task = None
-                yield event
-        finally:
-            if task is not None:
-                _end_task(loop, task)
-            loop.run_until_complete(events.aclose())
-
-
 @contextmanager
 def _unless_python_ends() -> Iterator[None]:
     """Raise Stopped in place of the RuntimeError of a thread that cannot be had any more, as in an exit handler."""
@@ -286,37 +238,6 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     return asyncio.new_event_loop()
 
 
-async def _anext(events: AsyncGenerator[T, None]) -> T:
-    return await anext(events)
-
-
-_idle_loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
-"""Loops of threads on which none ran; each is closed at the end."""
-
-
-def _own_loop() -> asyncio.AbstractEventLoop:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        pass
-    policy = asyncio.get_event_loop_policy()
-    try:
-        loop = policy.get_event_loop()
-    except RuntimeError:
-        loop = policy.new_event_loop()
-        policy.set_event_loop(loop)
-    if loop not in _idle_loops:
-        _idle_loops.add(loop)
-        atexit.register(loop.close)  # an open loop warns when Python ends
-    return loop
-
-
-def _end_task(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
-    if not task.done():
-        task.cancel()
-        loop.run_until_complete(asyncio.wait({task}, timeout=UNWIND))
-
-
 def _next(inbox: queue.SimpleQueue[Any]) -> Any:
     try:
         return inbox.get(timeout=SLICE)
@@ -334,8 +255,6 @@ atexit.register(background.close)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=background.let_go)
 
-_MAKERS: dict[str, Callable[[], Runner]] = {"thread": lambda: background, "nest": NestRunner}
-
 
 @contextmanager
 def interruptible() -> Iterator[None]:
@@ -348,5 +267,9 @@ def interruptible() -> Iterator[None]:
 
 
 def get(name: str) -> Runner:
-    """The runner of this name: `thread` or `nest`."""
-    return _MAKERS[name]()
+    """Return the runner of this name: `thread` or `nest`."""
+    if name == "nest":
+        from .nest import NestRunner
+
+        return NestRunner()
+    return background

@@ -1,11 +1,11 @@
-"""Bounds on the parts of an image file: how many there are, and how large a frame they tell."""
+"""The parts of an image file: the chunks of a PNG or a WebP and the segments of a JPEG, within bounds."""
 
 from __future__ import annotations
 
 import re
 import struct
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..errors import NotAnImage
 
@@ -16,17 +16,32 @@ _FILL: Final = re.compile(rb"\xff*")
 ALONE: Final = {0x01, *range(0xD0, 0xD9)}
 """The markers of a JPEG that have no length after them."""
 
-_SOS, _EOI = 0xDA, 0xD9
+SCAN: Final = {0xDA, 0xD9}
+"""The markers of a JPEG that end its segments: a scan begins, or the image ends."""
+
+
+class Part(NamedTuple):
+    """One part as its own head tells it: in a damaged file its `end` is beyond that of the file.
+
+    Attributes:
+        name: four bytes, or the one of a JPEG's marker.
+        start: where its head begins, in a JPEG with the fill bytes before it.
+        body: where its content begins; a JPEG's marker may have none.
+        end: where it ends; of a WebP without the byte that makes it even.
+    """
+
+    name: bytes
+    start: int
+    body: int
+    end: int
 
 
 def check_parts(data: bytes) -> None:
     """Raise NotAnImage if a PNG, JPEG or WebP has too many parts; if it is damaged, that is told elsewhere."""
-    if data.startswith(b"\x89PNG"):
-        _count("PNG", _png_chunks(data))
-    elif data.startswith(b"\xff\xd8"):
-        _count("JPEG", _jpeg_segments(data))
-    elif data.startswith(b"RIFF"):
-        _count("WebP", _webp_chunks(data))
+    for beginning, walk in ((b"\x89PNG", png_chunks), (b"\xff\xd8", jpeg_segments), (b"RIFF", webp_chunks)):
+        if data.startswith(beginning):
+            for _ in walk(data):
+                pass
 
 
 def told_size(data: bytes) -> tuple[int, int]:
@@ -36,42 +51,53 @@ def told_size(data: bytes) -> tuple[int, int]:
     return _gif_size(data) if data.startswith(b"GIF8") else (0, 0)
 
 
-def _count(kind: str, steps: Iterator[int]) -> None:
-    total = 0
-    for step in steps:
-        total += step
-        if total > MOST_PARTS:
-            raise NotAnImage(f"this {kind} is not read: it has over {MOST_PARTS:,} parts")
-
-
-def _png_chunks(data: bytes) -> Iterator[int]:
-    place = 8
+def png_chunks(data: bytes) -> Iterator[Part]:
+    """Yield the chunks of a PNG up to IEND, or to where the file ends; raises NotAnImage if there are too many."""
+    counted, place = _counted("PNG"), 8
     while place + 12 <= len(data):
-        yield 1
-        if data[place + 4 : place + 8] == b"IEND":
+        next(counted)
+        end = place + 12 + int.from_bytes(data[place : place + 4], "big")
+        part = Part(data[place + 4 : place + 8], place, place + 8, end)
+        yield part
+        if part.name == b"IEND":
             return
-        place += 12 + int.from_bytes(data[place : place + 4], "big")
+        place = end
 
 
-def _webp_chunks(data: bytes) -> Iterator[int]:
-    place, end = 12, min(len(data), 8 + int.from_bytes(data[4:8], "little"))
-    while place + 8 <= end:
-        yield 1
-        size = int.from_bytes(data[place + 4 : place + 8], "little")
-        place += 8 + size + size % 2
+def webp_chunks(data: bytes) -> Iterator[Part]:
+    """Yield the chunks of a WebP up to the end that its head tells; raises NotAnImage if there are too many."""
+    counted, place, whole = _counted("WebP"), 12, min(len(data), 8 + int.from_bytes(data[4:8], "little"))
+    while place < whole:
+        next(counted)
+        end = place + 8 + int.from_bytes(data[place + 4 : place + 8], "little")
+        yield Part(data[place : place + 4], place, place + 8, end)
+        place = end + (end - place) % 2
 
 
-def _jpeg_segments(data: bytes) -> Iterator[int]:
-    """Yield 1 for each segment before the first scan, and 1 for each fill byte before its marker."""
-    place = 2
-    while place + 4 <= len(data):
+def jpeg_segments(data: bytes) -> Iterator[Part]:
+    """Yield the segments of a JPEG up to the first scan; raises NotAnImage if there are too many, fill bytes counted.
+
+    It ends sooner where there is no marker.
+    """
+    counted, place = _counted("JPEG"), 2
+    while place < len(data):
         marker = find_marker(data, place)
-        yield max(1, marker - place)
-        if marker >= len(data) or marker == place or data[marker] in {_SOS, _EOI}:
+        for _ in range(marker - place):
+            next(counted)
+        if marker in {place, len(data)}:
             return
-        place = marker + 1
-        if data[marker] not in ALONE:
-            place += max(2, int.from_bytes(data[place : place + 2], "big"))
+        body = end = marker + 1
+        if data[marker] not in ALONE and data[marker] not in SCAN:
+            body, end = end + 2, end + max(2, int.from_bytes(data[end : end + 2], "big"))
+        yield Part(data[marker : marker + 1], place, body, end)
+        if data[marker] in SCAN:
+            return
+        place = end
+
+
+def _counted(kind: str) -> Iterator[int]:
+    yield from range(MOST_PARTS)
+    raise NotAnImage(f"this {kind} is not read: it has over {MOST_PARTS:,} parts")
 
 
 def find_marker(data: bytes, place: int) -> int:

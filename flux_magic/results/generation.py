@@ -13,6 +13,7 @@ from ..errors import FluxError, InvalidArgument, InvalidRequest, NotAnImage, Sav
 from ..images import codecs
 from ..parameters.calls import checked_class, path_text
 from ..parameters.paths import check_writable, expand
+from ..parameters.settings import Settings
 from ..records import embedding, in_hand
 from ..records.command import write_command
 from ..records.files import read_file, write_whole
@@ -81,11 +82,6 @@ class ImageFile:
     def image(self) -> Image:
         """The picture, decoded anew at each call (Pillow); raises StoreError as `data` does, and NotAnImage."""
         return codecs.decode(self.data)
-
-
-def stored_files(stored: Stored) -> tuple[ImageFile, ...]:
-    """The images of a job in a store, whose bytes are left there."""
-    return tuple(ImageFile(file, path) for file, path in zip(stored.record.files, stored.files, strict=True))
 
 
 @checked_class
@@ -287,6 +283,20 @@ class Generation:
 def refuse_await() -> NoReturn:
     """Raise InvalidArgument for `await Client().generate(…)`, in one line."""
     raise InvalidArgument("the image is there: Client and generate() block; leave out await, or use AsyncClient")
+
+
+def replay(request: ImageRequest, stored: Stored, settings: Settings, note: str = "") -> Generation:
+    """Return a job of a store as the answer to a request; the bytes of its images are left in the store."""
+    return Generation(
+        request,
+        stored.record,
+        tuple(ImageFile(file, path) for file, path in zip(stored.record.files, stored.files, strict=True)),
+        settings.inline,
+        metadata=settings.metadata,
+        replayed=True,
+        note=note,
+        strip_credentials=settings.strip_credentials,
+    )
 
 
 ClientEvent = Waiting | Queued | Running | Log | Preview | Generation

@@ -13,10 +13,10 @@ from ..parameters.settings import Settings
 from ..records.record import request_of
 from ..records.store import Store, Stored, plain_digest, store_of
 from ..types import UNKNOWN, printable
-from .generation import Generation, stored_files
+from .generation import Generation, replay
 from .generations import Generations
 from .notes import MOST_NOTES
-from .output import escaped, html_text, lines
+from .table import escaped, html_text, pre
 
 LONGEST: Final = 160
 """Pixels of a small picture's longer side."""
@@ -103,21 +103,12 @@ def delete(settings: Settings, digest: str) -> int:
 
 def _generations(found: Iterator[Stored], store: Store, settings: Settings) -> Iterator[Generation]:
     for stored in found:
-        record = stored.record
         try:
-            request = request_of(record)
+            request = request_of(stored.record)
         except FluxError as error:
             store.skipped.append(f"{stored.path.name} is skipped: {error.message}")
             continue
-        yield Generation(
-            request,
-            record,
-            stored_files(stored),
-            settings.inline,
-            metadata=settings.metadata,
-            replayed=True,
-            strip_credentials=settings.strip_credentials,
-        )
+        yield replay(request, stored, settings)
 
 
 def _item(generation: Generation) -> str:
@@ -125,11 +116,10 @@ def _item(generation: Generation) -> str:
     seed = UNKNOWN if generation.seed is None else generation.seed
     facts = f"{generation.width}×{generation.height}, seed {seed}, {generation.steps} steps"
     shown = prompt if len(prompt) <= _LONGEST_PROMPT else f"{prompt[: _LONGEST_PROMPT - 1]}…"
-    cell = f'<pre style="{_CELL}">{lines(generation.command())}</pre>'
     return (
-        f'<li style="{_ITEM}">{_image(generation, escaped(prompt))}<pre style="{_PROMPT}">{lines(shown)}</pre>'
+        f'<li style="{_ITEM}">{_image(generation, escaped(prompt))}{pre(shown, _PROMPT)}'
         f"<small>{facts}<br>{escaped(started[:16].replace('T', ' '))} · {generation.digest[:12]}</small>"
-        f"<details><summary>cell</summary>{cell}</details></li>"
+        f"<details><summary>cell</summary>{pre(generation.command(), _CELL)}</details></li>"
     )
 
 

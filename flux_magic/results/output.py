@@ -7,8 +7,6 @@ What changes from run to run is in the outputs' metadata, which a comparison of 
 from __future__ import annotations
 
 import base64
-import html
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -20,7 +18,8 @@ from ..records import embedding
 from ..records.command import write_command
 from ..records.record import Carried
 from ..records.sent import format_values
-from ..types import UNKNOWN, FileRecord, Record, markdown_text, printable
+from ..types import UNKNOWN, FileRecord, Record, printable
+from .table import Markup, Table, as_html, as_markdown, as_text, escaped, fenced, html_text, lines, pre
 
 TABLE = "border-collapse:collapse;text-align:left;margin:0"
 CELL = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"
@@ -29,8 +28,6 @@ COMMAND = (
     "margin:4px 0 0;padding:8px;border:1px solid rgba(128,128,128,.45);border-radius:4px;font-family:monospace;"
     "white-space:pre-wrap;overflow-wrap:anywhere;max-width:80ch;user-select:all"
 )
-
-_PLAIN = "margin:0;padding:0;font:inherit;color:inherit;background:none;white-space:pre-wrap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,19 +111,27 @@ def remarks(data: bytes, *, as_delivered: bool, strip_credentials: bool = False)
 
 def parameters(record: Record, more: Mapping[str, str] = MappingProxyType({})) -> Output:
     """The output with what made a picture, what `remarks` has `more` to say, and the cell that makes it again."""
-    rows, command = {**_rows(record), **more}, write_command(record)
+    known = {"prompt": record.prompt, "model": model(record), **facts(record), **sent_values(record), **more}
+    table, command = table_of(known), write_command(record)
+    again = f'<pre style="{COMMAND}" title="makes this image again">{lines(command)}</pre>'
     return Output(
         {
-            "text/html": _html(record, rows, command),
-            "text/markdown": _markdown(record, rows, command),
-            "text/plain": _text(record, rows, command),
+            "text/html": as_html(table, style=TABLE, cell=CELL) + again,
+            "text/markdown": f"{as_markdown(table)}\n\n{fenced(command)}",
+            "text/plain": f"{as_text(table)}\n\n{command}",
         },
         {},
     )
 
 
-def _rows(record: Record) -> dict[str, str]:
-    return {"model": model(record), **facts(record), **sent_values(record)}
+def table_of(known: Mapping[str, str]) -> Table:
+    """Return a table of names and values; HTML keeps the lines of those that somebody typed."""
+    return Table((), tuple((name, _value(name, value)) for name, value in known.items()))
+
+
+def _value(name: str, value: str) -> Markup:
+    typed = name in {"prompt", "template", "sent"}
+    return Markup(pre(value, PROMPT) if typed else html_text(value), printable(value))
 
 
 def facts(record: Record) -> dict[str, str]:
@@ -174,51 +179,3 @@ def size(record: Record) -> str:
 def made_size(record: Record) -> str:
     """What came back, in pixels; of several files each size once."""
     return ", ".join(dict.fromkeys(f"{file.width}×{file.height}" for file in record.files))
-
-
-def _html(record: Record, rows: dict[str, str], command: str) -> str:
-    """`pre` keeps the prompt's lines, and keeps MathJax from reading what stands between dollars."""
-    free = {"prompt": record.prompt} | {name: value for name, value in rows.items() if name == "sent"}
-    shown = {name: f'<pre style="{PROMPT}">{lines(text)}</pre>' for name, text in free.items()}
-    cells = {"prompt": ""} | {name: html_text(value) for name, value in rows.items()} | shown
-    body = "".join(row(name, value) for name, value in cells.items())
-    again = f'<pre style="{COMMAND}" title="makes this image again">{lines(command)}</pre>'
-    return f'<table style="{TABLE}"><tbody>{body}</tbody></table>{again}'
-
-
-def row(name: str, shown: str) -> str:
-    """One fact in a table: its name, and its value as HTML."""
-    return f'<tr><th scope="row" style="{CELL}">{name}</th><td style="{CELL}">{shown}</td></tr>'
-
-
-def lines(text: str) -> str:
-    """The content of a `pre`, whose first line end a browser drops."""
-    return "&#10;" + escaped(text)
-
-
-def escaped(text: str) -> str:
-    """Line ends are written as references: within Markdown, a blank line would end the HTML."""
-    return html.escape(without_controls(text)).replace("\n", "&#10;")
-
-
-def html_text(text: str) -> str:
-    """Return a string as HTML in which MathJax, which reads no `code`, finds nothing to set."""
-    return f'<code style="{_PLAIN}">{escaped(text)}</code>' if re.search(r"[$\\]", text) else escaped(text)
-
-
-def _markdown(record: Record, rows: dict[str, str], command: str) -> str:
-    cells = {"prompt": record.prompt} | rows
-    table = "\n".join(f"| **{name}** | {markdown_text(value)} |" for name, value in cells.items())
-    return f"| | |\n|---|---|\n{table}\n\n{fenced(command)}"
-
-
-def fenced(text: str) -> str:
-    """A block of Markdown with `text` as it is, in a fence longer than any in there."""
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{text}\n{fence}"
-
-
-def _text(record: Record, rows: dict[str, str], command: str) -> str:
-    cells = {"prompt": record.prompt} | rows
-    return "\n".join([*(f"{name:<7} {printable(value)}" for name, value in cells.items()), "", command])

@@ -21,6 +21,7 @@ from ..records.signing import Credentials
 from ..types import UNKNOWN, Record, printable
 from . import output
 from .generation import Generation, ImageFile
+from .table import Table, as_text
 
 _OURS: Final = "flux_magic"
 
@@ -69,8 +70,8 @@ class Recalled:
         facts = _facts(self.record) if self.record else {"made with": self.tool}
         signed = [("C2PA", str(self.credentials))] if self.credentials else []
         notes = [("note", one) for one in self.unmatched]
-        rows = "\n".join(f"{name:<10} {printable(value)}" for name, value in [*facts.items(), *signed, *notes])
-        return f"{printable(self.name)}\n{rows}\n\n{self.cell}"
+        rows = tuple((name, printable(value)) for name, value in [*facts.items(), *signed, *notes])
+        return f"{printable(self.name)}\n{as_text(Table((), rows), least=10, gap=1)}\n\n{self.cell}"
 
     def as_dict(self) -> dict[str, Any]:
         """The same as JSON-ready values: `tool`, `options`, `unmatched`, `cell`, `record` and `credentials` or null."""

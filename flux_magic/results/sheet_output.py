@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import itertools
 import json
 from collections.abc import Iterator, Sequence
@@ -20,9 +19,10 @@ from ..records.command import write_command
 from ..records.record import Carried
 from ..sweeps.axes import EXTRA_COLUMNS, Axis
 from ..sweeps.layout import numbered
-from ..types import Record, markdown_text, printable
+from ..types import Record, printable
 from . import output
 from .output import Output
+from .table import Markup, Table, as_html, as_markdown, as_text, fenced, pre
 
 if TYPE_CHECKING:
     from ..sweeps.sheet_file import Contents
@@ -244,50 +244,35 @@ def _word(value: str) -> str:
 
 
 def _html(whole: _Table) -> str:
-    head = f'<table style="{output.TABLE}"><tbody>{"".join(_html_facts(whole.shared))}</tbody></table>'
-    names = "".join(f'<th scope="col" style="{_LEFT}">{html.escape(name)}</th>' for name in (*whole.columns, "digest"))
-    rows = "".join(map(_html_row, whole.rows))
-    body = f'<thead><tr>{names}<th scope="col" style="{_LEFT}">cell</th></tr></thead><tbody>{rows}</tbody>'
-    folded = f'<details><summary>{whole.summary}</summary><table style="{output.TABLE}">{body}</table></details>'
-    return f"{head if whole.shared else ''}{folded}"
+    head = as_html(output.table_of(whole.shared), style=output.TABLE, cell=output.CELL) if whole.shared else ""
+    rows = tuple((*map(_value, row.values), row.digest, _cell(row)) for row in whole.rows)
+    images = Table((*whole.columns, "digest", "cell"), rows, has_names=False)
+    return (
+        f"{head}<details><summary>{whole.summary}</summary>{as_html(images, style=output.TABLE, cell=_LEFT)}</details>"
+    )
 
 
-def _html_facts(shared: dict[str, str]) -> Iterator[str]:
-    for name, value in shared.items():
-        text = f'<pre style="{output.PROMPT}">{output.lines(value)}</pre>'
-        shown = text if name in {"prompt", "template", "sent"} else output.html_text(value)
-        yield output.row(name, shown)
+def _value(value: str) -> str | Markup:
+    return value if value.isalnum() else Markup(pre(value, _TEXT))
 
 
-def _html_row(row: _Row) -> str:
-    """`pre` keeps MathJax from reading what stands between dollars."""
-    values = [value if value.isalnum() else _pre(_TEXT, value) for value in row.values]
-    last = _pre(_AGAIN, row.cell) if row.cell else _pre(_TEXT, row.missing)
-    shown = "".join(f'<td style="{_LEFT}">{cell}</td>' for cell in (*values, row.digest, last))
-    return f"<tr>{shown}</tr>"
-
-
-def _pre(style: str, text: str) -> str:
-    return f'<pre style="{style}">{output.lines(text)}</pre>'
+def _cell(row: _Row) -> Markup:
+    return Markup(pre(row.cell, _AGAIN) if row.cell else pre(row.missing, _TEXT))
 
 
 def _markdown(whole: _Table) -> str:
-    shared = "".join(f"| **{name}** | {markdown_text(value)} |\n" for name, value in whole.shared.items())
-    names = (*whole.columns, "digest")
-    head = f"| {' | '.join(map(markdown_text, names))} |\n|{'---|' * len(names)}"
-    rows = "\n".join(
-        f"| {' | '.join(map(markdown_text, (*row.values, row.digest or row.missing)))} |" for row in whole.rows
-    )
-    cells = f"\n\n{output.fenced(whole.cells)}" if whole.cells else ""
-    folded = f"<details><summary>{whole.summary}</summary>\n\n{head}\n{rows}{cells}\n\n</details>"
-    return f"| | |\n|---|---|\n{shared}\n{folded}" if shared else folded
+    rows = tuple((*row.values, row.digest or row.missing) for row in whole.rows)
+    images = as_markdown(Table((*whole.columns, "digest"), rows, has_names=False))
+    cells = f"\n\n{fenced(whole.cells)}" if whole.cells else ""
+    folded = f"<details><summary>{whole.summary}</summary>\n\n{images}{cells}\n\n</details>"
+    return f"{as_markdown(output.table_of(whole.shared))}\n\n{folded}" if whole.shared else folded
 
 
 def _text(whole: _Table) -> str:
-    """A line an image; with nothing in it that is another one the next time."""
-    shared = [f"{name:<8} {printable(value)}" for name, value in whole.shared.items()]
+    """Return a line for each image, with nothing in it that changes from run to run."""
+    shared = [as_text(output.table_of(whole.shared), least=8, gap=1), ""] if whole.shared else []
     images = [
         f"{row.named} sha256:{row.digest}" if row.digest else f"{row.named} {printable(row.missing)}"
         for row in whole.rows
     ]
-    return "\n".join([*shared, "", *images] if shared else images)
+    return "\n".join([*shared, *images])

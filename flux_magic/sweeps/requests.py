@@ -23,13 +23,7 @@ from ..parameters.sizes import read_size, sides, size_text
 from ..parameters.table import FIELDS, MAX_SEED, ROWS, SWEPT, Parameter
 from ..types import ImageRequest
 from .axes import Axis, coordinates, distinct
-from .template import Template, escape, template, varying
-
-__all__ = [  # what a sweep is made of is to be had here as well
-    "Axis", "Sweep", "Template", "check_number", "coordinates", "escape", "listed", "sweep", "sweep_of", "template",
-    "varying",
-]  # fmt: skip
-
+from .template import Template, template
 
 _COUNT: Final = Parameter(name="count", help="images in one go", least=1)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from PIL import Image, ImageChops
 
 from ..errors import NotAnImage
-from ..images import codecs, metadata
+from ..images import codecs, formats, metadata
 from ..images.metadata.texts import MOST_TEXT
 from ..records import embedding
 from ..records.record import checked, loads
@@ -70,7 +70,7 @@ def add_records(data: bytes, contents: Contents) -> bytes:
     """Return a sheet's file with the records in it; as it is if there are none, or too many for a file's text."""
     if not contents.records:
         return data
-    copy = {"media_type": codecs.media_type_of(data) or "", "sha256": embedding.bare_sha256(data)}
+    copy = {"media_type": formats.media_type_of(data) or "", "sha256": embedding.bare_sha256(data)}
     with suppress(NotAnImage):  # a very large sheet is not decoded
         copy["digest"] = codecs.digest_of(data)
     axes = [{"name": axis.name, "values": list(axis.values)} for axis in contents.axes]

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .command import add_arguments, main
     from .discover import Paths, find_subjects
-    from .html import report_html
     from .live import check
-    from .report import Report
+    from .report import Report, report_html
+    from .similarity import Grade
     from .static import check_static
-    from .verdict import Grade, Outcome, Status, Verdict
+    from .verdict import Outcome, Status, Verdict
 
 _HOMES = {
-    "Grade": "verdict",
+    "Grade": "similarity",
     "Outcome": "verdict",
     "Report": "report",
     "Status": "verdict",
@@ -37,7 +37,7 @@ _HOMES = {
     "check_static": "static",
     "find_subjects": "discover",
     "main": "command",
-    "report_html": "html",
+    "report_html": "report",
 }
 
 __all__ = [

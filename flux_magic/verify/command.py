@@ -5,19 +5,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..errors import FluxError, InvalidRequest, SaveError
 from ..parameters.addresses import Space
 from ..records.files import write_whole
-from ..results.notes import answer, is_watched
+from ..results.notes import answer
 from ..types import one_line
 
 if TYPE_CHECKING:
-    from .live import Told
     from .report import Report
 
 WRONG_USAGE: Final = 2
@@ -85,9 +82,10 @@ def _checked(options: argparse.Namespace) -> Report:
         from .static import check_static
 
         return check_static(options.paths, keep=keep)
+    from ..client.progress import counting
     from .live import check
 
-    with _progress() as told:
+    with counting("made anew") as told:
         return asyncio.run(
             check(options.paths, space=options.space, concurrency=options.concurrency, told=told, keep=keep)
         )
@@ -108,7 +106,7 @@ def write_files(report: Report, options: argparse.Namespace) -> None:
     """Write the page and the JSON that the options ask for; raises SaveError."""
     try:
         if options.html:
-            from .html import report_html
+            from .report import report_html
 
             write_whole(options.html, report_html(report).encode())
         if options.json and options.json != "-":
@@ -120,23 +118,3 @@ def write_files(report: Report, options: argparse.Namespace) -> None:
 def _failed(message: str, code: int) -> int:
     print(f"flux-magic: {one_line(message)}", file=sys.stderr)
     return code
-
-
-@contextmanager
-def _progress() -> Iterator[Told | None]:
-    """One line on stderr, written over and over, where a person looks on; nothing of it is left."""
-    if not is_watched():
-        yield None
-        return
-    widest = 0
-
-    def told(done: int, total: int, label: str) -> None:
-        nonlocal widest
-        line = f"{done} of {total} made anew  {one_line(label, 60)}".rstrip()
-        print(f"\r{line:<{widest}}", end="", file=sys.stderr, flush=True)
-        widest = max(widest, len(line))
-
-    try:
-        yield told
-    finally:
-        print(f"\r{'':<{widest}}\r", end="", file=sys.stderr, flush=True)

@@ -22,10 +22,9 @@ from ..records.record import request_of
 from ..results.generation import Generation
 from ..types import Record, one_line
 from .discover import Paths, Subject, find_subjects, reason
-from .judge import judged, unmade
 from .report import Report
-from .static import Examined, check_static, examined_all
-from .verdict import Verdict
+from .static import check_static, examined_all
+from .verdict import Examined, Verdict, judge_live, judge_static
 
 Step = tuple[int, int, str]
 """How many are done, of how many, and the label of the last one."""
@@ -117,7 +116,7 @@ def _item(subject: Subject, seen: Examined, space: str | None, options: Mapping[
             if isinstance(settings, Settings):
                 return _Item(subject, seen, settings)
             why = settings
-    return _Item(subject, seen, verdict=unmade(subject, seen, why, keep=keep))
+    return _Item(subject, seen, verdict=judge_static(subject, seen, why, passes=False, keep=keep))
 
 
 @dataclass(slots=True)
@@ -150,14 +149,14 @@ class _Run:
             if not why:
                 made = await _made(seen.recorded, settings, self.client)
                 # Decoding and measuring are the processor's work, for a thread.
-                return await asyncio.to_thread(judged, subject, seen, made, keep=self.keep)
+                return await asyncio.to_thread(judge_live, subject, seen, made, keep=self.keep)
         except Stopped:
             raise
         except (FluxError, OSError) as error:
             why = reason(error)
             if is_hopeless(error):
                 self.hopeless[settings.space] = why
-        return unmade(subject, seen, why, keep=self.keep)
+        return judge_static(subject, seen, why, passes=False, keep=self.keep)
 
 
 async def _made(record: Record, settings: Settings, client: AsyncClient) -> Generation:

@@ -1,15 +1,22 @@
-"""What a whole check found: as a table for a terminal, and as JSON."""
+"""The report of a whole check: a table for a terminal, JSON, and a page with the pairs side by side."""
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 from collections import Counter
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any, Final
 
+from ..errors import NotAnImage
+from ..images import codecs
+from ..images.formats import media_type_of
+from ..results.table import Markup, Table, as_html, as_text, html_text
 from ..types import one_line
-from .verdict import Grade, Outcome, Status, Verdict
+from .similarity import Grade
+from .verdict import Outcome, Status, Verdict
 
 WIDE: Final = 100
 """Columns of the table, where labels leave it the room."""
@@ -80,8 +87,6 @@ class Report:
         return "\n".join([*_table(self.verdicts), *self.notes, self.summary])
 
     def _repr_html_(self) -> str:
-        from .html import fragment
-
         return fragment(self, small=True)
 
     def as_dict(self) -> dict[str, Any]:
@@ -117,12 +122,10 @@ def _as_dict(one: Verdict) -> dict[str, Any]:
 
 def _table(verdicts: tuple[Verdict, ...]) -> list[str]:
     """A line for each picture, and its reasons below it."""
-    rows = [(one.called, one.figure, one_line(one.label)) for one in verdicts]
-    called, figure, label = (max((len(row[place]) for row in rows), default=0) for place in range(3))
-    indent = " " * (called + 2)
-    lines = []
-    for (name, number, where), one in zip(rows, verdicts, strict=True):
-        head = f"{name:<{called}}  {number:>{figure}}  {where:<{label}}  "
+    table = Table((), tuple((one.called, one.figure, one_line(one.label), "") for one in verdicts))
+    indent = " " * (max((len(one.called) for one in verdicts), default=0) + 2)
+    lines: list[str] = []
+    for head, one in zip(as_text(table).split("\n"), verdicts, strict=False):
         lines.append(f"{head}{_prompt(one, max(WIDE - len(head), 20))}".rstrip())
         lines += wrap(one_line(one.why, 1000), WIDE, initial_indent=indent, subsequent_indent=indent)
     return [*lines, ""] if lines else []
@@ -133,3 +136,82 @@ def _prompt(one: Verdict, room: int) -> str:
         return ""
     seed = "" if one.record.seed is None else f"seed {one.record.seed}: "
     return one_line(f"{seed}{one.record.prompt}", room)
+
+
+_LONGEST: Final = 320
+"""Pixels of a picture's longer side where there is nothing to be compared by an eye."""
+_SMALL: Final = 96
+"""The same, within a notebook."""
+
+_LEFT: Final = "text-align:left"
+"""In a notebook, whose own style sets tables to the right."""
+
+_STYLE: Final = """
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+body { margin: 1.5rem; }
+table { border-collapse: collapse; }
+th, td { text-align: left; vertical-align: top; padding: .5rem; border-top: 1px solid #8888; overflow-wrap: anywhere; }
+td { min-width: 9ch; max-width: 40ch; }
+img { max-width: min(320px, 24vw); height: auto; display: block; }
+"""
+
+
+def report_html(report: Report) -> str:
+    """Return a whole page that loads nothing from anywhere, readable in light and dark, with everything escaped."""
+    title = html.escape(f"flux-magic verify: {report.summary}")
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta http-equiv="Content-Security-Policy" '
+        "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n"
+        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<body>\n<main>\n<h1>Are these still the images that their records make?</h1>\n"
+        f"{fragment(report)}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def fragment(report: Report, *, small: bool = False) -> str:
+    """What a report says, as HTML for within a page or a notebook, where its pictures are `small`."""
+    notes = "".join(f"<li>{html_text(note)}</li>" for note in report.notes)
+    parts = [f"<p><strong>{html_text(report.summary)}</strong></p>", f"<ul>{notes}</ul>" if notes else ""]
+    if report.verdicts:
+        columns = ("image", "called", "as it is here", *(("made anew",) if report.live else ()), "made from", "why")
+        table = Table(columns, tuple(_row(one, live=report.live, small=small) for one in report.verdicts))
+        parts.append(as_html(table, cell=_LEFT, between="\n"))
+    return "\n".join(part for part in parts if part)
+
+
+def _row(one: Verdict, *, live: bool, small: bool) -> tuple[str | Markup, ...]:
+    mark = {Status.PASS: "✓", Status.FAIL: "✗", Status.UNCHECKED: "?"}[one.status]
+    figure = f"<br>distance {one.figure}" if one.figure else ""
+    marked = Markup(f"{mark} {html_text(one.called)}{figure}")
+    images = [Markup(_image(one, one.embedded, "as it is here", small=small))]
+    if live:
+        images.append(Markup(_image(one, one.remade, "made anew", small=small)))
+    return one_line(one.label), marked, *images, Markup(_made_from(one)), one_line(one.why, 1000)
+
+
+def _made_from(one: Verdict) -> str:
+    record = one.record
+    if record is None:
+        return "no record"
+    facts = f"seed {record.seed}, {record.steps} steps, {record.width}×{record.height}, {record.model}, {record.space}"
+    return f"{html_text(one_line(record.prompt, 400))}<br>{html_text(one_line(facts))}"
+
+
+def _image(one: Verdict, data: bytes | None, which: str, *, small: bool) -> str:
+    """The picture as a data URI: as it is where an eye has to judge, else smaller."""
+    if data is None:
+        return "no picture"
+    same = one.grade in {Grade.SAME_BYTES, Grade.SAME_PIXELS} or (one.grade is None and one.status is Status.PASS)
+    try:
+        if small or same:
+            data = codecs.thumbnail(data, _SMALL if small else _LONGEST)
+    except NotAnImage:
+        return "a picture that cannot be read"
+    kind = media_type_of(data)
+    if kind is None:
+        return "a picture that cannot be read"
+    prompt = one.record.prompt if one.record else "a picture without a record"
+    alt = html.escape(f"{which}: {one_line(prompt, 400)}")
+    return f'<img src="data:{kind};base64,{base64.b64encode(data).decode()}" alt="{alt}">'

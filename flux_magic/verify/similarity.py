@@ -38,7 +38,13 @@ The last depends on how much it stands out: whether it is the picture that was w
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
+
+from ..images import codecs
+from ..records import embedding
+from ..types import FileRecord
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -49,6 +55,55 @@ THRESHOLD: Final = 0.2
 _REDUCED: Final = 256
 _WINDOW: Final = 11
 """Pixels: the width of the Gaussian window (sigma 1.5), below which there is nothing to slide it over."""
+
+
+class Grade(Enum):
+    """How much a picture is the one that was made anew: the live check."""
+
+    SAME_BYTES = "same bytes"
+    """Their metadata apart."""
+    SAME_PIXELS = "same pixels"
+    SAME_TO_THE_EYE = "same to the eye"
+    """By `flux_magic.verify.similarity`."""
+    DIFFERENT = "different"
+
+
+INSTALL: Final = 'pip install "flux-magic[verify]"'
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A grade, the distance to the eye where it was measured, and what there is to say of it."""
+
+    grade: Grade
+    distance: float | None = None
+    note: str = ""
+
+
+def compare(one: bytes, other: bytes) -> Comparison:
+    """Grade two pictures, their metadata apart; raises NotAnImage where one cannot be decoded."""
+    if embedding.bare_sha256(one) == embedding.bare_sha256(other):
+        return Comparison(Grade.SAME_BYTES, 0.0)
+    ours, theirs = codecs.decode(one), codecs.decode(other)
+    if codecs.pixel_digest(ours) == codecs.pixel_digest(theirs):
+        return Comparison(Grade.SAME_PIXELS, 0.0)
+    if ours.size != theirs.size:
+        (width, height), (now_wide, now_high) = ours.size, theirs.size
+        return Comparison(Grade.DIFFERENT, note=f"it is {width}×{height}, made anew {now_wide}×{now_high}")
+    try:
+        measured = round(distance(ours, theirs), 4)
+    except ImportError:
+        return Comparison(Grade.DIFFERENT, note=f"not the same pixels; by how much, {INSTALL} tells")
+    return Comparison(Grade.SAME_TO_THE_EYE if measured <= THRESHOLD else Grade.DIFFERENT, measured)
+
+
+def compare_records(recorded: FileRecord, made: FileRecord) -> Comparison:
+    """The same for a picture of which only the record is there."""
+    if recorded.sha256 == made.sha256:
+        return Comparison(Grade.SAME_BYTES, 0.0)
+    if recorded.digest == made.digest:
+        return Comparison(Grade.SAME_PIXELS, 0.0)
+    return Comparison(Grade.DIFFERENT, note="the picture itself is not embedded: nobody can see by how much it differs")
 
 
 def distance(one: Image, other: Image) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,36 +18,7 @@ from . import evidence
 from .discover import Discovery, Paths, Subject, find_subjects, read_sheet, reason_of_file
 from .evidence import Evidence
 from .report import Report
-from .verdict import Outcome, Status, Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """What the static check found.
-
-    Attributes:
-        outcome: what became of the picture.
-        why: in words; may be empty.
-        record: what is to be made anew; None where there is none to be read.
-        place: the picture's among the record's files, from 0.
-        form: the media type that the embedded picture was written in; empty where there is none.
-        checkable: whether it can be made anew and compared.
-        sheet: whether it is a sheet, which is made of images and not anew.
-    """
-
-    outcome: Outcome
-    why: str = ""
-    record: Record | None = None
-    place: int = 0
-    form: str = ""
-    checkable: bool = True
-    sheet: bool = False
-
-    @property
-    def recorded(self) -> Record:
-        """The record of what is checkable."""
-        assert self.record is not None  # noqa: S101 - else it is not checkable
-        return self.record
+from .verdict import Examined, Outcome, judge_static
 
 
 class Unreadable(Exception):
@@ -65,7 +35,7 @@ def check_static(paths: Paths, *, keep: bool = True) -> Report:
     for subject, examined in examined_all(found.subjects, problems):
         if examined.outcome is Outcome.UNTOLD and subject.of_sheet and subject.source is None and examined.checkable:
             continue  # the sheet's file has no more of it than shows, and that is checked
-        verdicts.append(_verdict(subject, examined, subject.kept(keep)))
+        verdicts.append(judge_static(subject, examined, passes=True, keep=keep))
     return Report(tuple(verdicts), found.others, tuple(problems))
 
 
@@ -93,15 +63,6 @@ def _each_once(examined: list[tuple[Subject, Examined]]) -> Iterator[tuple[Subje
                 continue
             there.add(one.record.files)
         yield subject, one
-
-
-def _verdict(subject: Subject, examined: Examined, embedded: bytes | None) -> Verdict:
-    if examined.outcome.is_sound:
-        status = Status.PASS
-    else:
-        status = Status.UNCHECKED if examined.outcome is Outcome.UNTOLD else Status.FAIL
-    outcome, why, record = examined.outcome, examined.why, examined.record
-    return Verdict(subject.label, status, outcome, why, subject.where, record=record, embedded=embedded)
 
 
 def examine(subject: Subject) -> Examined:

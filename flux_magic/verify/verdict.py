@@ -1,16 +1,19 @@
-"""What is said of one picture in the end, and the grades that lead there."""
+"""The verdict on one image: the types that lead to it, and the reasons in words."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..images import codecs
-from ..records import embedding
-from ..types import UNKNOWN, Circumstances, FileRecord, Record, one_line
-from . import similarity
+from ..types import UNKNOWN, Circumstances, Record, one_line
+from .discover import Subject
+from .similarity import Comparison, Grade, compare, compare_records
+
+if TYPE_CHECKING:
+    from ..results.generation import Generation
 
 
 class Outcome(Enum):
@@ -38,23 +41,41 @@ class Outcome(Enum):
         return self in {Outcome.ALTERED, Outcome.EDITED}
 
 
-class Grade(Enum):
-    """How much a picture is the one that was made anew: the live check."""
-
-    SAME_BYTES = "same bytes"
-    """Their metadata apart."""
-    SAME_PIXELS = "same pixels"
-    SAME_TO_THE_EYE = "same to the eye"
-    """By `flux_magic.verify.similarity`."""
-    DIFFERENT = "different"
-
-
 class Status(Enum):
     """Whether a picture passes: it is still what its record says, and its record still makes it."""
 
     PASS = "pass"  # noqa: S105 - no password
     FAIL = "fail"
     UNCHECKED = "cannot be checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What the static check found.
+
+    Attributes:
+        outcome: what became of the picture.
+        why: in words; may be empty.
+        record: what is to be made anew; None where there is none to be read.
+        place: the picture's among the record's files, from 0.
+        form: the media type that the embedded picture was written in; empty where there is none.
+        checkable: whether it can be made anew and compared.
+        sheet: whether it is a sheet, which is made of images and not anew.
+    """
+
+    outcome: Outcome
+    why: str = ""
+    record: Record | None = None
+    place: int = 0
+    form: str = ""
+    checkable: bool = True
+    sheet: bool = False
+
+    @property
+    def recorded(self) -> Record:
+        """The record of what is checkable."""
+        assert self.record is not None  # noqa: S101 - else it is not checkable
+        return self.record
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +89,7 @@ class Verdict:
         why: the reasons, on one line; empty where there is nothing to say.
         where: what holds it: `notebook` or `file`.
         grade: how much it is the one that was made anew; None where it was not compared.
-        distance: to the one made anew: 0 (the same) to 2, as `eye.distance` says; None where it was not measured.
+        distance: to the one made anew: 0 (the same) to 2, by `similarity.distance`; None where it was not measured.
         record: what made it; None where there is none to be read.
         embedded: its bytes; None where there are none, or they are not kept.
         remade: those of the one made anew, in the same encoding; None as well.
@@ -103,47 +124,89 @@ class Verdict:
         return self.grade.value
 
 
-INSTALL: Final = 'pip install "flux-magic[verify]"'
+def judge_static(subject: Subject, seen: Examined, why: str = "", *, passes: bool, keep: bool) -> Verdict:
+    """Return the verdict on an image that was not regenerated; `passes` tells if a sound one passes by that alone.
+
+    A sheet is not regenerated, but the images on it are: it passes if it is sound.
+    """
+    sound = seen.outcome.is_sound and (passes or seen.sheet)
+    status = Status.PASS if sound else Status.FAIL if seen.outcome.is_broken else Status.UNCHECKED
+    return Verdict(
+        label=subject.label,
+        status=status,
+        static=seen.outcome,
+        why="; ".join(filter(None, (seen.why, why))),
+        where=subject.where,
+        record=seen.record,
+        embedded=subject.kept(keep),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A grade, the distance to the eye where it was measured, and what there is to say of it."""
+def judge_live(subject: Subject, seen: Examined, made: Generation, *, keep: bool) -> Verdict:
+    """Compare an image with the one that its record made now; raises NotAnImage where one cannot be decoded."""
+    record, embedded, files = seen.recorded, subject.data, made.files
+    remade, still = None, False
+    if seen.place >= len(files):
+        compared = Comparison(
+            Grade.DIFFERENT, note=f"made anew it has {len(files)} pictures, and had {len(record.files)}"
+        )
+    else:
+        remade, still = files[seen.place].data, files[seen.place].digest == record.files[seen.place].digest
+        if embedded is None:
+            compared = compare_records(record.files[seen.place], files[seen.place].record)
+        else:
+            remade = as_form(remade, seen.form)
+            compared = compare(embedded, remade)
+    return Verdict(
+        label=subject.label,
+        status=_status(seen.outcome, compared.grade),
+        static=seen.outcome,
+        why=_why(subject, seen, compared, differences(record, made.record), still=still),
+        where=subject.where,
+        grade=compared.grade,
+        distance=compared.distance,
+        record=record,
+        embedded=embedded if keep else None,
+        remade=remade if keep else None,
+    )
 
-    grade: Grade
-    distance: float | None = None
-    note: str = ""
+
+def _status(outcome: Outcome, grade: Grade) -> Status:
+    """A picture of which nobody wrote down what it was passes where it is the new one pixel by pixel."""
+    if grade is Grade.DIFFERENT or outcome.is_broken:
+        return Status.FAIL
+    alike = outcome is Outcome.UNTOLD and grade is Grade.SAME_TO_THE_EYE
+    return Status.UNCHECKED if alike else Status.PASS
+
+
+def _why(subject: Subject, seen: Examined, compared: Comparison, changed: list[str], *, still: bool) -> str:
+    """What became of the picture, how it compares, and the likely cause of what is another."""
+    parts = [seen.why]
+    if seen.outcome.is_broken:
+        parts.append(f"made anew: {compared.grade.value}")
+    parts.append(compared.note)
+    if compared.grade in {Grade.DIFFERENT, Grade.SAME_TO_THE_EYE}:
+        parts += _cause(subject, seen.outcome, changed, still=still)
+    elif compared.grade is Grade.SAME_PIXELS and seen.outcome is Outcome.INTACT:
+        parts += changed
+    return "; ".join(part for part in parts if part)
+
+
+def _cause(subject: Subject, outcome: Outcome, changed: list[str], *, still: bool) -> list[str]:
+    if still and outcome is Outcome.ALTERED:
+        return [f"the Space still makes what the record says: the picture in the {subject.where} is another"]
+    if changed:
+        return changed
+    if still:
+        return ["the Space still makes what the record says"]
+    if outcome is Outcome.EDITED:
+        return []
+    return ["nothing recorded differs: the Space itself has changed, or the record was edited"]
 
 
 def as_form(data: bytes, media_type: str) -> bytes:
     """A delivered picture in the encoding of a copy, encoded as the copy was; GIF and AVIF are not encoded."""
     return data if media_type in codecs.SEALED else codecs.as_type(data, media_type)
-
-
-def compare(one: bytes, other: bytes) -> Comparison:
-    """Grade two pictures, their metadata apart; raises NotAnImage where one cannot be decoded."""
-    if embedding.bare_sha256(one) == embedding.bare_sha256(other):
-        return Comparison(Grade.SAME_BYTES, 0.0)
-    ours, theirs = codecs.decode(one), codecs.decode(other)
-    if codecs.pixel_digest(ours) == codecs.pixel_digest(theirs):
-        return Comparison(Grade.SAME_PIXELS, 0.0)
-    if ours.size != theirs.size:
-        (width, height), (now_wide, now_high) = ours.size, theirs.size
-        return Comparison(Grade.DIFFERENT, note=f"it is {width}×{height}, made anew {now_wide}×{now_high}")
-    try:
-        distance = round(similarity.distance(ours, theirs), 4)
-    except ImportError:
-        return Comparison(Grade.DIFFERENT, note=f"not the same pixels; by how much, {INSTALL} tells")
-    return Comparison(Grade.SAME_TO_THE_EYE if distance <= similarity.THRESHOLD else Grade.DIFFERENT, distance)
-
-
-def compare_records(recorded: FileRecord, made: FileRecord) -> Comparison:
-    """The same for a picture of which only the record is there."""
-    if recorded.sha256 == made.sha256:
-        return Comparison(Grade.SAME_BYTES, 0.0)
-    if recorded.digest == made.digest:
-        return Comparison(Grade.SAME_PIXELS, 0.0)
-    return Comparison(Grade.DIFFERENT, note="the picture itself is not embedded: nobody can see by how much it differs")
 
 
 _NAMES: Final = {

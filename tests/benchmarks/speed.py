@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from . import cells, distance, many, single
+from . import cells, distance, many, own_code, single
 from .table import Row, Table
 
 FOLDER = Path("build/bench")
@@ -25,6 +25,7 @@ SECTIONS: dict[str, tuple[str, Section]] = {
     "first": ("The first image", lambda quick: cells.first_image(*((5, 2) if quick else (30, 9)))),
     "many": ("64 images, 8 at once", lambda quick: many.batches(*((4, 4) if quick else (30, 100)))),
     "cell": ("A cell", lambda quick: cells.overhead(*((1, 8) if quick else (3, 12)))),
+    "own": ("Our own code beside the plain way", lambda quick: own_code.own_code(5 if quick else 30)),
     "sweep": ("A long sweep", lambda quick: many.sweep(200 if quick else 1000)),
 }
 """By name: a title, and what measures."""

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import IPython
 import pytest
 
-from flux_magic.images import codecs
+from flux_magic.images import codecs, formats
 from tests.support.kernel import Cell, Kernel, running_kernel
 
 LINE = re.compile(r"<flux (\d+)×(\d+) seed=(\d+) steps=(\d+) sha256:([0-9a-f]{12})>")
@@ -126,7 +126,7 @@ def test_a_count_makes_successive_seeds_each_with_its_own_cell(kernel: Kernel) -
 )
 def test_inline_chooses_how_the_picture_is_kept(kernel: Kernel, inline: str, mime: str) -> None:
     cell = kernel.ok(f"%flux --inline {inline} --size 256x256 --quiet a fox")
-    assert codecs.media_type_of(embedded(cell, mime)) == mime
+    assert formats.media_type_of(embedded(cell, mime)) == mime
 
 
 def test_a_link_keeps_the_address_alone(kernel: Kernel, space: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter, MarkdownExporter
 
-from flux_magic.images import codecs
+from flux_magic.images import codecs, formats
 from flux_magic.providers import local
 from flux_magic.providers.local import LocalSpace
 from tests.support.limits import PROGRAM
@@ -134,6 +134,6 @@ def test_as_html_it_has_the_image_and_the_parameters(notebook: Any, template: st
 
 def test_as_markdown_it_has_the_image_and_the_parameters(notebook: Any) -> None:
     text, resources = MarkdownExporter().from_notebook_node(notebook)
-    assert [data for data in resources["outputs"].values() if codecs.media_type_of(data) == "image/png"]
+    assert [data for data in resources["outputs"].values() if formats.media_type_of(data) == "image/png"]
     assert "--steps 2 --seed 42 --size 256x256" in text
     assert "cubs&#10;&#10;    four *stars*</pre>" in text, "a blank line would end the HTML"

@@ -87,12 +87,6 @@ def test_the_metadata_hold_the_alternative_text_the_record_and_what_was_embedded
     assert embedding.read(embedded) == records.carried_from(there["flux_magic"])
 
 
-@pytest.mark.parametrize("inline", ["png", "jpeg"])
-def test_inline_chooses_what_is_embedded(inline: str) -> None:
-    output = display.image(record(), 0, encoded("webp"), inline)
-    assert codecs.media_type_of(base64.b64decode(output.data[f"image/{inline}"])) == f"image/{inline}"
-
-
 def test_a_link_shows_the_spaces_own_address() -> None:
     output = display.link(record(prompt='"><script>'), 0, "http://h.example/file=a?b&c")
     assert Reader(output.data["text/html"]).tags == ["a", "img", "/a"]

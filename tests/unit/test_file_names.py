@@ -14,7 +14,7 @@ from flux_magic.errors import InvalidRequest
 from flux_magic.jupyter import cell
 from flux_magic.results.file_names import slug
 from flux_magic.results.generations import Generations
-from flux_magic.sweeps.requests import Axis
+from flux_magic.sweeps.axes import Axis
 from tests.unit.samples import encoded, generation
 
 

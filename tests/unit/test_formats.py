@@ -91,6 +91,7 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>'
 def test_a_files_format_is_told_by_its_content(data: bytes, name: str) -> None:
     assert name_of(data) == name
     assert media_type_of(data) == MEDIA_TYPES.get(name)
+    assert media_type_of(data[:12]) in {MEDIA_TYPES.get(name), None}
     if name not in MEDIA_TYPES:
         error = refusal("the Space's file", data)
         assert isinstance(error, NotAnImage)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flux_magic.errors import InvalidRequest, NotAnImage, SaveError
-from flux_magic.images import codecs, metadata
+from flux_magic.images import codecs, formats, metadata
 from flux_magic.records import embedding
 from flux_magic.results.generation import Generation, ImageFile, save_target
 from flux_magic.results.generations import Generations
@@ -127,7 +127,7 @@ def test_another_encoding_says_what_it_is_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("suffix", "kind"), [("jpg", "image/jpeg"), ("jpeg", "image/jpeg"), ("WEBP", "image/webp")])
 def test_another_suffix_gets_the_picture_in_its_encoding(tmp_path: Path, suffix: str, kind: str) -> None:
     [path] = generation().save(tmp_path / f"fox.{suffix}")
-    assert codecs.media_type_of(path.read_bytes()) == kind
+    assert formats.media_type_of(path.read_bytes()) == kind
 
 
 @pytest.mark.parametrize("name", ["pictures", "pictures/", "v1.5/", "a/b"])

@@ -21,7 +21,7 @@ from flux_magic.images import codecs
 from flux_magic.results.generation import Generation, ImageFile
 from flux_magic.results.generations import Generations
 from flux_magic.sweeps import sheet_file
-from flux_magic.sweeps.requests import Axis
+from flux_magic.sweeps.axes import Axis
 from flux_magic.sweeps.sheet import Sheet
 from tests.unit.samples import encoded, generation, notebook, opened
 

@@ -95,17 +95,12 @@ def test_a_gallery_has_the_picture_the_prompt_the_facts_and_the_cell_of_each(fol
     assert cells == [f"\n{one.command()}" for one in shown]
     assert cells[1] == "\n%%flux --steps 4 --seed 1 --size 256x192\na hen"
     assert seen.texts["summary"] == ["cell", "cell"]
+    head, _, data = seen.images[1]["src"].partition(",")
+    assert head == "data:image/jpeg;base64"
+    assert opened(base64.b64decode(data)).size == (LONGEST, LONGEST // 2), "they are small"
     facts = [f"400×200, seed 1, 4 steps2026-01-01 00:00 · {shown[1].digest[:12]}"]
     assert seen.texts["small"][1:] == facts
     assert str(folder) not in shown._repr_html_()
-
-
-def test_pictures_in_a_gallery_are_small(folder: Path, settings: Settings) -> None:
-    put(folder, encoded(size=(400, 200)))
-    [image] = page(history.history(settings)).images
-    head, _, data = image["src"].partition(",")
-    assert head == "data:image/jpeg;base64"
-    assert opened(base64.b64decode(data)).size == (LONGEST, LONGEST // 2)
 
 
 HOSTILE = [
@@ -272,15 +267,6 @@ def test_what_is_beside_the_notebook_is_shown_and_never_deleted(folder: Path, se
     assert len(history.history(settings)) == 1
 
 
-def test_an_image_goes_by_the_digest_that_is_shown(folder: Path, settings: Settings) -> None:
-    put(folder, seed=1)
-    stays = put(folder, encoded(colour=7), seed=2)
-    shown = history.history(settings)
-    assert history.delete(settings, f"sha256:{shown[1].digest[:12].upper()}") == 1
-    assert [one.seed for one in history.history(settings)] == [2]
-    assert sorted(path for path in folder.rglob("*") if path.is_file()) == sorted([stays.path, *stays.files])
-
-
 def test_all_jobs_that_made_the_same_picture_go_with_it(folder: Path, settings: Settings) -> None:
     for seed in (1, 2):
         put(folder, seed=seed)
@@ -304,8 +290,6 @@ def test_a_digest_that_several_images_share_deletes_none(folder: Path, settings:
     ("digest", "says"),
     [
         pytest.param("123456", "no image in the store has the digest 123456", id="of no image"),
-        pytest.param("fox", "'fox' is no digest", id="no digest"),
-        pytest.param("../../etc", "is no digest", id="a path"),
         pytest.param("a" * 500, "is no digest", id="a long one"),
     ],
 )

@@ -25,7 +25,7 @@ from flux_magic.results.history import History
 from flux_magic.sweeps.axes import Axis
 from flux_magic.types import ImageResponse, Log, Record, Running, Waiting, markdown_text
 from flux_magic.verify import report
-from flux_magic.verify.html import report_html
+from flux_magic.verify.report import report_html
 from flux_magic.verify.verdict import Outcome, Verdict
 from flux_magic.verify.verdict import Status as Judged
 from tests.unit.samples import encoded, record

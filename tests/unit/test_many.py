@@ -20,7 +20,8 @@ from flux_magic.parameters import settings
 from flux_magic.parameters.settings import Settings
 from flux_magic.results.generation import ImageFile
 from flux_magic.results.generations import Generations
-from flux_magic.sweeps.requests import sweep, template
+from flux_magic.sweeps.requests import sweep
+from flux_magic.sweeps.template import template
 from flux_magic.types import ImageRequest, Running
 from tests.support.limits import PATIENCE
 from tests.unit.samples import generation, opened

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from flux_magic.errors import NotAnImage
-from flux_magic.images import codecs, metadata
+from flux_magic.images import codecs, formats, metadata
 from flux_magic.images.metadata import Written
 from tests.unit.samples import drawing, encoded, python
 
@@ -92,7 +92,7 @@ def carried(prompt: str, **changes: Any) -> Written:
 
 def fits(data: bytes, prompt: str) -> bool:
     """Whether A1111's text finds room: in a JPEG it has 64 KiB."""
-    return codecs.media_type_of(data) != "image/jpeg" or len(text_of(prompt).encode("utf-16-be")) < 65_000
+    return formats.media_type_of(data) != "image/jpeg" or len(text_of(prompt).encode("utf-16-be")) < 65_000
 
 
 every_file = pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, data in FILES.items()])

@@ -14,6 +14,7 @@ from PIL import Image
 
 from flux_magic.errors import NotAnImage
 from flux_magic.images import metadata
+from flux_magic.images.codecs import png_chunk
 from tests.support.growth import assert_linear
 from tests.unit.samples import encoded
 from tests.unit.test_metadata import FILES, NATIVE, carried
@@ -30,9 +31,8 @@ LAUGHS = (
 
 
 def chunk(name: bytes, body: bytes, crc: int | None = None) -> bytes:
-    return (
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body) if crc is None else crc)
-    )
+    made = png_chunk(name, body)
+    return made if crc is None else made[:-4] + struct.pack(">I", crc)
 
 
 def png_with(*chunks: bytes) -> bytes:

@@ -59,7 +59,8 @@ except KeyboardInterrupt:
 """
 
 LATE = """
-runner.SLICE = 0.02
+import flux_magic.client.nest
+flux_magic.client.nest.SLICE = 0.02
 events = list(nest.iterate(count(1, 0.1)))
 print(events[0], events.count(None) > 1)
 """

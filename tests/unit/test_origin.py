@@ -25,6 +25,7 @@ from flux_magic.client import blocking
 from flux_magic.client import recall as provenance
 from flux_magic.errors import FluxError, InvalidRequest, NotAnImage, RecordError
 from flux_magic.images import codecs, metadata
+from flux_magic.images.codecs import png_chunk as chunk
 from flux_magic.jupyter.panel import Panel
 from flux_magic.parameters import settings
 from flux_magic.records import embedding
@@ -182,14 +183,6 @@ def carrying(data: bytes, record_text: str, parameters: str = "") -> bytes:
     return metadata.embed(data, metadata.Written(parameters, record_text, "a fox", "x", "", drawn=False))
 
 
-def test_a_picture_that_cannot_be_decoded_any_more_is_called_altered() -> None:
-    made = generation()
-    carried = Carried(made.record, embedding.copy_of(made.data, made.record, 0))
-    broken = made.data.replace(b"IDAT", b"IDAX")
-    found = recalled_from(carrying(broken, json.dumps(carried.as_dict())), "fox.png")
-    assert "altered" in found.unmatched[0]
-
-
 def test_what_carries_no_word_of_its_copy_is_taken_as_it_is() -> None:
     found = recalled_from(carrying(encoded(), json.dumps({"record": record().as_dict()})), "fox.png")
     assert found.unmatched == ()
@@ -330,16 +323,17 @@ def test_an_image_of_another_tool_gives_a_cell_and_names_what_has_no_counterpart
     assert str(found).startswith(f"{tmp_path / 'fox'}: made with {tool}\n  - ")
 
 
-def test_a_size_that_is_not_told_is_left_to_the_default() -> None:
-    found = recalled_from(png({"parameters": "a red fox\nSteps: 20, Sampler: Euler, Seed: 3"}), "fox.png")
-    assert found.cell == "%%flux --steps 20 --seed 3\na red fox"
-
-
-def test_what_another_tool_does_not_say_is_left_to_the_defaults() -> None:
-    found = recalled_from(png({"parameters": "a red fox\nSteps: 20, Sampler: Euler, Size: 4x4"}), "fox.png")
-    assert found.options == {"prompt": "a red fox", "steps": 20}
-    assert found.cell == "%%flux --steps 20\na red fox"
-    assert "size: 4×4" in found.unmatched
+@pytest.mark.parametrize(
+    ("told", "cell", "unmatched"),
+    [
+        pytest.param("Seed: 3", "%%flux --steps 20 --seed 3\na red fox", "sampler: Euler", id="no size"),
+        pytest.param("Size: 4x4", "%%flux --steps 20\na red fox", "size: 4×4", id="no seed and too small a size"),
+    ],
+)
+def test_what_another_tool_does_not_say_is_left_to_the_defaults(told: str, cell: str, unmatched: str) -> None:
+    found = recalled_from(png({"parameters": f"a red fox\nSteps: 20, Sampler: Euler, {told}"}), "fox.png")
+    assert found.cell == cell
+    assert unmatched in found.unmatched
 
 
 @pytest.mark.parametrize(
@@ -391,10 +385,6 @@ def test_whatever_a_picture_names_its_cell_asks_for_that_and_no_more(space: str,
     made = record(requested_space=space, requested_model=model)
     found = recalled_from(carrying(encoded(), json.dumps({"record": made.as_dict()})), "fox.png")
     assert asked_by(found.cell) == {**requested(made), "space": space, "model": model}
-
-
-def chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
 def bomb(*chunks: bytes) -> bytes:
@@ -456,10 +446,11 @@ def test_a_text_of_100_mb_is_refused_in_one_clear_line(tmp_path: Path, *, packed
         recall(path)
 
 
-def test_a_bomb_with_a_record_is_called_altered_and_never_decoded() -> None:
+@pytest.mark.parametrize("data", [encoded().replace(b"IDAT", b"IDAX"), bomb()], ids=["damaged", "a bomb"])
+def test_a_picture_that_is_not_decoded_is_called_altered(data: bytes) -> None:
     made = generation()
     carried = Carried(made.record, embedding.copy_of(made.data, made.record, 0))
-    found = recalled_from(carrying(bomb(), json.dumps(carried.as_dict())), "bomb.png")
+    found = recalled_from(carrying(data, json.dumps(carried.as_dict())), "fox.png")
     assert "altered" in found.unmatched[0]
 
 

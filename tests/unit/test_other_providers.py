@@ -29,7 +29,7 @@ from flux_magic.records.record import contradiction, from_dict
 from flux_magic.results.generation import Generation
 from flux_magic.types import Event, ImageRequest, ImageResponse, Running
 from flux_magic.verify.live import check
-from flux_magic.verify.verdict import Grade
+from flux_magic.verify.similarity import Grade
 from tests.support.limits import PATIENCE
 from tests.unit.samples import encoded
 from tests.unit.scripted import close, installed

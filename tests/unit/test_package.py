@@ -104,3 +104,20 @@ print(shell.find_line_magic("flux") is not None and shell.find_cell_magic("flux"
 
 def test_unloading_the_extension_takes_its_magics_away() -> None:
     assert python(SHELL + ALL_AT_WORK) == "False None\n"
+
+
+def test_a_module_offers_only_what_it_defines() -> None:
+    """The names of a package's `__init__` come from its modules; every other name is imported from its own home."""
+    package = Path(flux_magic.__file__).parent
+    elsewhere = []
+    for path in sorted(set(package.rglob("*.py")) - set(package.rglob("__init__.py"))):
+        nodes = ast.parse(path.read_text()).body
+        imports = (node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom))
+        imported = {name.asname or name.name for node in imports for name in node.names}
+        for node in nodes:
+            match node:
+                case ast.Assign([ast.Name("__all__")], value):
+                    elsewhere += [(path.name, name) for name in ast.literal_eval(value) if name in imported]
+                case ast.Assign([ast.Name(name)], ast.Attribute(ast.Name(module), same)) if name == same:
+                    elsewhere += [(path.name, name)] if module in imported else []
+    assert elsewhere == []

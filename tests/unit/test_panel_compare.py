@@ -21,7 +21,9 @@ from flux_magic.jupyter.panel.compare import cell_of
 from flux_magic.parameters import grammar, settings
 from flux_magic.results.generation import Generation
 from flux_magic.results.generations import Generations
-from flux_magic.sweeps.requests import Axis, Template, sweep
+from flux_magic.sweeps.axes import Axis
+from flux_magic.sweeps.requests import sweep
+from flux_magic.sweeps.template import Template
 from flux_magic.types import ImageRequest, Running
 from tests.support.limits import PATIENCE
 from tests.unit import test_panel

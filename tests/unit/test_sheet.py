@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw
 
 from flux_magic.sweeps import lettering
+from flux_magic.sweeps.axes import Axis
 from flux_magic.sweeps.layout import MOST, MOST_CELL, labels, undrawn
-from flux_magic.sweeps.requests import Axis
 from flux_magic.sweeps.sheet import Sheet
 from tests.unit.samples import opened
 

@@ -8,7 +8,6 @@ import contextlib
 import json
 import struct
 import sys
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 from flux_magic.cli import main
 from flux_magic.errors import InvalidRequest, NotAnImage, SaveError
 from flux_magic.images import codecs, metadata
+from flux_magic.images.codecs import png_chunk as chunk
 from flux_magic.images.metadata import Written
 from flux_magic.records import embedding, sidecar, signing
 from flux_magic.records.record import Carried
@@ -197,10 +197,6 @@ def test_a_record_beside_takes_no_file_of_anybody_else(tmp_path: Path) -> None:
         made.save(folder / f"fox.{kind}")
     assert all(recall(folder / f"fox.{kind}").record == made.record for kind, made in others.items())
     assert check_static(folder).passed
-
-
-def chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
 def in_png(body: bytes) -> bytes:

@@ -19,7 +19,7 @@ from flux_magic.records import record as records
 from flux_magic.records.command import write_command
 from flux_magic.results import sheet_output
 from flux_magic.results.sheet_output import Place
-from flux_magic.sweeps.requests import Axis
+from flux_magic.sweeps.axes import Axis
 from flux_magic.types import Record, markdown_text
 from tests.unit.samples import FILE, record
 from tests.unit.test_display import PROMPTS, Reader

@@ -14,20 +14,12 @@ from hypothesis import strategies as st
 
 from flux_magic.errors import InvalidRequest
 from flux_magic.parameters.grammar import Several, parse_line
+from flux_magic.parameters.lists import listed
 from flux_magic.parameters.settings import Settings
 from flux_magic.parameters.table import MAX_SEED
-from flux_magic.sweeps.requests import (
-    Axis,
-    Sweep,
-    coordinates,
-    escape,
-    listed,
-    plan,
-    sweep,
-    sweep_of,
-    template,
-    varying,
-)
+from flux_magic.sweeps.axes import Axis, coordinates
+from flux_magic.sweeps.requests import Sweep, plan, sweep, sweep_of
+from flux_magic.sweeps.template import escape, template, varying
 
 SEEDED = Settings(seed=42, width=256, height=192, steps=3)
 

@@ -208,8 +208,9 @@ def test_a_value_cannot_be_changed(value: object) -> None:
 
 
 def test_a_response_reads_as_markdown() -> None:
-    response = ImageResponse(["http://h.example/a b(1).png", "http://h.example/2.png"], "a [red]\nfox", 7, {})
-    shown = "![a \\[red\\] fox](http://h.example/a%20b%281%29.png)\n![a \\[red\\] fox](http://h.example/2.png)"
+    response = ImageResponse(["http://h.example/a b(1).png", "http://h.example/2.png"], "a [red]\n$fox$ www.a\\", 7, {})
+    alt = r"![a \[red\] \$fox\$ www\.a\\]"
+    shown = f"{alt}(http://h.example/a%20b%281%29.png)\n{alt}(http://h.example/2.png)"
     assert str(response) == response._repr_markdown_() == shown
 
 

@@ -19,7 +19,7 @@ from flux_magic.images import codecs
 from flux_magic.parameters.settings import configure_by
 from flux_magic.results.generation import Generation
 from flux_magic.results.generations import Generations
-from flux_magic.sweeps.requests import Axis
+from flux_magic.sweeps.axes import Axis
 from flux_magic.types import Circumstances, Event, ImageRequest, Record
 from flux_magic.verify import Grade, Outcome, Report, Status, Verdict, check
 from flux_magic.verify.live import settings_for

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from flux_magic.providers import local
 from flux_magic.verify import Grade, similarity
-from flux_magic.verify.verdict import compare
+from flux_magic.verify.similarity import compare
 from tests.unit.samples import drawing, encoded
 
 App = dict[str, Any]

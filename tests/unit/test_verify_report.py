@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from dataclasses import replace
@@ -59,7 +60,9 @@ def _at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_table_names_each_picture_its_figure_its_prompt_and_below_it_the_reasons() -> None:
-    assert str(Report(EVERY, 2, ("a.png: broken",), live=True)).splitlines() == [
+    report = Report(EVERY, 2, ("a.png: broken",), live=True)
+    assert str(report) == repr(report), "a notebook shows it as text"
+    assert str(report).splitlines() == [
         "same bytes                fox.ipynb, cell 1               seed 42: a red fox",
         "same pixels               fox.ipynb, cell 2               seed 42: a red fox",
         "                   re-encoded since, the same pixels",
@@ -89,10 +92,6 @@ def test_a_line_has_room_for_a_long_prompt_to_be_cut_and_for_nothing_that_steers
     assert all(len(line) <= 100 for line in reasons)
     assert last == "1 of 1 pass: 1 intact"
     assert all(letter.isprintable() for letter in "".join(str(Report((long,))).splitlines()))
-
-
-def test_in_text_a_notebook_shows_the_table() -> None:
-    assert repr(Report(EVERY)) == str(Report(EVERY))
 
 
 @pytest.mark.parametrize(
@@ -352,41 +351,25 @@ def test_a_file_that_cannot_be_written_is_told_after_the_table(
     assert told.err == "flux-magic: cannot write what was found: No space left on device\n"
 
 
-class Watched:
+class Watched(io.StringIO):
     """A stderr that a person looks at."""
-
-    def __init__(self) -> None:
-        self.written = ""
 
     def isatty(self) -> bool:
         return True
 
-    def write(self, text: str) -> None:
-        self.written += text
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
 
 @pytest.mark.usefixtures("provider")
-def test_progress_is_one_line_that_is_written_over_and_gone_at_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_progress_is_one_line_that_is_gone_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = [generation(space=OWN, model="scripted-1", seed=seed) for seed in range(2)]
     written(tmp_path / "fox.ipynb", *(cell(*shown(one)) for one in made))
     screen = Watched()
     monkeypatch.setattr(sys, "stderr", screen)
     assert command("fox.ipynb", "--concurrency", "1") == 0
-    parts = screen.written.split("\r")
-    assert [part.strip() for part in parts if part.strip()] == [
-        "0 of 2 made anew",
-        "1 of 2 made anew  fox.ipynb, cell 1",
-        "2 of 2 made anew  fox.ipynb, cell 2",
-    ]
-    assert parts[-1] == ""
-    assert not parts[-2].strip()
-    assert len(parts[-2]) == len("2 of 2 made anew  fox.ipynb, cell 2")
-    assert "\n" not in screen.written
+    *drawn, left = screen.getvalue().split("\r")
+    assert any("2 of 2 made anew  fox.ipynb, cell 2" in line for line in drawn)
+    assert left == ""
+    assert not drawn[-1].strip()
+    assert "\n" not in screen.getvalue()
 
 
 @pytest.mark.parametrize(

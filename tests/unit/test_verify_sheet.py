@@ -19,7 +19,7 @@ from flux_magic.records.store import Store, exported_path, write
 from flux_magic.results.generations import Generations
 from flux_magic.results.recall import recall
 from flux_magic.sweeps import sheet_file
-from flux_magic.sweeps.requests import Axis
+from flux_magic.sweeps.axes import Axis
 from flux_magic.types import UNKNOWN
 from flux_magic.verify import Outcome, Status, check_static, find_subjects
 from tests.unit.samples import encoded, generation, opened

@@ -24,7 +24,6 @@ from flux_magic.parameters.addresses import Space
 from flux_magic.parameters.settings import resolve
 from flux_magic.providers import GradioProvider, local
 from flux_magic.providers.http.connection import Connection, _remove_headers, open_session
-from flux_magic.providers.http.cookies import HostCookies
 from flux_magic.providers.http.guard import Guard
 from flux_magic.providers.http.hosts import is_meant_for
 from flux_magic.verify.live import verify
@@ -203,26 +202,6 @@ def test_a_space_on_https_redirects_to_no_plain_http(target: str) -> None:
     guard.follow("https://space.example/y", "HTTPS://cdn.example/x")
     with pytest.raises(ProtocolError, match=r"^space\.example redirects to \w+\.example by plain http, and is not"):
         guard.follow("https://space.example/y", target)
-
-
-@pytest.mark.parametrize(
-    ("url", "sent"),
-    [
-        ("https://a.hf.space/x", True),
-        ("https://b.hf.space/x", False),
-        ("https://a.hf.space:8443/x", False),
-        ("http://a.hf.space/x", False),
-    ],
-)
-def test_a_cookie_stays_with_the_server_that_set_it(url: str, sent: bool) -> None:  # noqa: FBT001
-    from http.cookies import SimpleCookie
-
-    async def work() -> bool:
-        jar, here = HostCookies(), URL("https://a.hf.space/config")
-        jar.update_cookies(SimpleCookie("replica=1; Domain=hf.space; Path=/"), here)
-        return bool(jar.filter_cookies(URL(url)))
-
-    assert run(work()) is sent
 
 
 def test_an_error_of_aiohttp_keeps_no_header() -> None:

@@ -13,7 +13,7 @@ from flux_magic.errors import NotInStore
 from flux_magic.records import embedding
 from flux_magic.results.generation import Generation
 from flux_magic.results.generations import Generations
-from flux_magic.sweeps.requests import Axis
+from flux_magic.sweeps.axes import Axis
 from flux_magic.verify import check_static
 from tests.support.space import image, run
 

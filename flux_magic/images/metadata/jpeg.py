@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from ..parts import ALONE, check_parts, find_marker
+from ..parts import ALONE, SCAN, Part, find_marker, jpeg_segments
 from . import exif, xmp
 from .codings import decode_any
 from .texts import MOST_TEXT, Found, Written, damaged, too_long
@@ -22,7 +22,7 @@ _MORE_XMP: Final = b"http://ns.adobe.com/xmp/extension/\0"
 _MOST: Final = 65533
 """What a segment holds: its length, in two bytes, counts these two as well."""
 
-_APP0, _APP1, _APP11, _SOS, _EOI, _COM = 0xE0, 0xE1, 0xEB, 0xDA, 0xD9, 0xFE
+_APP0, _APP1, _APP11, _COM = 0xE0, 0xE1, 0xEB, 0xFE
 
 
 class _Segment(NamedTuple):
@@ -93,35 +93,29 @@ def _names_credentials(segments: Iterable[_Segment]) -> bool:
 
 def _segments(data: bytes) -> tuple[list[_Segment], bytes]:
     """What comes before the first scan, and the rest from there on. Fill bytes belong to what they precede."""
-    check_parts(data)
     segments: list[_Segment] = []
     position = 2
-    while True:
-        marker, start = _marker(data, position)
-        if marker in {_SOS, _EOI}:
-            return segments, data[position:]
-        end = start if marker in ALONE else _end(data, marker, start)
-        segments.append(_Segment(marker, data[position:end], data[start + 2 : end]))
-        position = end
-
-
-def _marker(data: bytes, position: int) -> tuple[int, int]:
-    """The marker that stands here, behind fill bytes if there are any, and where it ends."""
-    after = find_marker(data, position)
-    if after >= len(data):
-        raise damaged("JPEG", "it ends before its first scan")
-    if after == position or not data[after]:
+    for part in jpeg_segments(data):
+        marker = part.name[0]
+        if marker in SCAN:
+            return segments, data[part.start :]
+        _check(data, part)
+        segments.append(_Segment(marker, data[part.start : part.end], data[part.body : part.end]))
+        position = part.end
+    if find_marker(data, position) < len(data):
         raise damaged("JPEG", f"there is no marker at byte {position}")
-    return data[after], after + 1
+    raise damaged("JPEG", "it ends before its first scan")
 
 
-def _end(data: bytes, marker: int, start: int) -> int:
-    size = int.from_bytes(data[start : start + 2], "big")
-    if size < 2 and start + 2 <= len(data):
-        raise damaged("JPEG", f"its segment FF{marker:02X} has a length of {size}")
-    if start + max(size, 2) > len(data):
+def _check(data: bytes, part: Part) -> None:
+    """Raise NotAnImage if the segment has no marker, or does not fit into the file."""
+    marker, length = part.name[0], data[part.body - 2 : part.body]
+    if not marker:
+        raise damaged("JPEG", f"there is no marker at byte {part.start}")
+    if marker not in ALONE and length in {b"\0\0", b"\0\1"}:
+        raise damaged("JPEG", f"its segment FF{marker:02X} has a length of {length[1]}")
+    if part.end > len(data):
         raise damaged("JPEG", f"its segment FF{marker:02X} reaches beyond the end of the file")
-    return start + size
 
 
 def _without_texts(segments: Iterable[_Segment]) -> list[_Segment]:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from ...errors import NotAnImage, shown
 from ..codecs import png_chunk
-from ..parts import check_parts
+from ..parts import png_chunks
 from . import exif, xmp
 from .codings import decode_latin
 from .texts import MOST_TEXT, Found, Written, damaged, four, speakable, too_long
@@ -115,18 +115,15 @@ def _signs(chunk: _Chunk) -> bool:
 
 def _chunks(data: bytes) -> tuple[list[_Chunk], bytes]:
     """The chunks from `IHDR` to `IEND`, and whatever follows them."""
-    check_parts(data)
     chunks: list[_Chunk] = []
     position = len(_SIGNATURE)
-    while not chunks or chunks[-1].name != b"IEND":
-        if position + 12 > len(data):
-            raise damaged("PNG", "it ends before its IEND chunk")
-        name = data[position + 4 : position + 8]
-        end = position + 12 + int.from_bytes(data[position : position + 4], "big")
-        if end > len(data):
-            raise damaged("PNG", f"its {four(name)} chunk reaches beyond the end of the file")
-        chunks.append(_Chunk(name, data[position:end]))
-        position = end
+    for part in png_chunks(data):
+        if part.end > len(data):
+            raise damaged("PNG", f"its {four(part.name)} chunk reaches beyond the end of the file")
+        chunks.append(_Chunk(part.name, data[part.start : part.end]))
+        position = part.end
+    if not chunks or chunks[-1].name != b"IEND":
+        raise damaged("PNG", "it ends before its IEND chunk")
     if chunks[0].name != b"IHDR":
         raise damaged("PNG", f"it begins with a chunk {four(chunks[0].name)}, not with IHDR")
     return chunks, data[position:]

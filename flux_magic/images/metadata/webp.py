@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from ..parts import check_parts
+from ..parts import webp_chunks
 from . import exif, xmp
 from .texts import MOST_TEXT, Found, Written, damaged, four, too_long
 
@@ -81,16 +81,11 @@ def _chunks(data: bytes) -> tuple[list[_Chunk], bytes]:
     whole = 8 + int.from_bytes(data[4:8], "little")
     if whole > len(data):
         raise damaged("WebP", f"it says that it has {whole} bytes, and has {len(data)}")
-    check_parts(data)
     chunks: list[_Chunk] = []
-    position = 12
-    while position < whole:
-        name, start = data[position : position + 4], position + 8
-        end = start + int.from_bytes(data[position + 4 : start], "little")
-        if start > whole or end > whole:
-            raise damaged("WebP", f"its {four(name)} chunk reaches beyond the end of the file")
-        chunks.append(_Chunk(name, data[start:end]))
-        position = end + (end - start) % 2
+    for part in webp_chunks(data):
+        if part.end > whole:
+            raise damaged("WebP", f"its {four(part.name)} chunk reaches beyond the end of the file")
+        chunks.append(_Chunk(part.name, data[part.body : part.end]))
     if not chunks or chunks[0].name not in {b"VP8X", b"VP8 ", b"VP8L"}:
         raise damaged("WebP", "it does not begin with a picture")
     return chunks, data[max(whole, 12) :]

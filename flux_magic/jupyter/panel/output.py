@@ -17,7 +17,8 @@ from typing import Any, Final, Protocol
 from IPython.core.interactiveshell import InteractiveShell
 from ipywidgets import HTML, Layout
 
-from ...results.output import Output, escaped
+from ...results.output import Output
+from ...results.table import escaped
 
 NOTHING: Final = Output({}, {})
 """An output that shows nothing."""

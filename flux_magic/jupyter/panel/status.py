@@ -10,7 +10,7 @@ from traitlets import TraitError
 
 from ...client.progress import ProgressLine, html_of
 from ...errors import FluxError, InvalidRequest, cleaned
-from ...results.output import html_text
+from ...results.table import html_text
 
 
 class StatusLine:

@@ -14,7 +14,7 @@ from ...errors import FluxError, without_controls
 from ...images import codecs
 from ...results.generation import Generation
 from ...results.generations import Generations
-from ...results.output import escaped
+from ...results.table import escaped
 
 MOST = 50
 """Results that a strip holds; the oldest go."""

@@ -1,0 +1,125 @@
+"""Tables in HTML, Markdown and plain text, and the markup that keeps a prompt from being read as any."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import without_controls
+from ..types import markdown_text
+
+_PLAIN = "margin:0;padding:0;font:inherit;color:inherit;background:none;white-space:pre-wrap"
+
+
+@dataclass(frozen=True, slots=True)
+class Markup:
+    """A value that HTML shows in a way of its own.
+
+    Attributes:
+        html: the markup, written as it is.
+        plain: the value on one line, as Markdown and text show it.
+    """
+
+    html: str
+    plain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of values.
+
+    Attributes:
+        columns: their names; empty if each row is a name and a value.
+        rows: as many values each as there are columns; all are escaped, except for the HTML of a Markup.
+        has_names: True if the first value of a row names it.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | Markup, ...], ...]
+    has_names: bool = True
+
+
+def as_html(table: Table, *, style: str = "", cell: str = "", between: str = "") -> str:
+    """Return a `table` element; `style` and `cell` are its CSS and that of each cell, `between` separates the rows."""
+    css = f' style="{cell}"' if cell else ""
+    head = "".join(f'<th scope="col"{css}>{html_text(name)}</th>' for name in table.columns)
+    rows = []
+    for row in table.rows:
+        cells = [f"<td{css}>{_html(value)}</td>" for value in row]
+        if table.has_names:
+            cells[0] = f'<th scope="row"{css}>{_html(row[0])}</th>'
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    parts = [
+        f'<table style="{style}">' if style else "<table>",
+        *([f"<thead><tr>{head}</tr></thead>"] if head else []),
+        *("<tbody>", *rows, "</tbody>"),
+        "</table>",
+    ]
+    return between.join(parts)
+
+
+def as_markdown(table: Table) -> str:
+    """Return a table of Markdown's; without columns its head is empty, and the names are bold."""
+    rows = [[markdown_text(_plain(value)) for value in row] for row in table.rows]
+    if not table.columns:
+        rows = [[f"**{name}**", *values] for name, *values in rows]
+        head = "| | |"
+    else:
+        head = f"| {' | '.join(map(markdown_text, table.columns))} |"
+    line = f"|{'---|' * (len(table.columns) or 2)}"
+    return "\n".join([head, line, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def as_text(table: Table, *, least: int = 0, gap: int = 2) -> str:
+    """Return lines in which all columns but the last are padded to the longest value.
+
+    The first is at least `least` characters wide; `gap` spaces follow each. A line end in the last value continues it
+    below itself.
+    """
+    named = [table.columns] if table.columns else []
+    rows = [[_plain(value) for value in row] for row in [*named, *table.rows]]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    widths[:1] = [max(least, width) for width in widths[:1]]
+    indent = f"\n{' ' * (sum(widths) + gap * len(widths))}"
+    return "\n".join(_line(row, widths, gap) + row[-1].replace("\n", indent) for row in rows)
+
+
+def _line(row: Sequence[str], widths: Sequence[int], gap: int) -> str:
+    return "".join(f"{value:<{width}}{' ' * gap}" for value, width in zip(row, widths, strict=False))
+
+
+def _plain(value: str | Markup) -> str:
+    return value.plain if isinstance(value, Markup) else value
+
+
+def _html(value: str | Markup) -> str:
+    return value.html if isinstance(value, Markup) else html_text(value)
+
+
+def pre(text: str, style: str) -> str:
+    """Return a `pre` element, which keeps lines, and keeps MathJax from reading what is between dollars."""
+    return f'<pre style="{style}">{lines(text)}</pre>'
+
+
+def lines(text: str) -> str:
+    """Return the content of a `pre`, whose first line end a browser drops."""
+    return "&#10;" + escaped(text)
+
+
+def escaped(text: str) -> str:
+    """Return a string escaped for HTML, line ends as references: an empty line within Markdown would end the HTML."""
+    return html.escape(without_controls(text)).replace("\n", "&#10;")
+
+
+def html_text(text: str) -> str:
+    """Return a string as HTML in which MathJax, which reads no `code`, finds nothing to set."""
+    return f'<code style="{_PLAIN}">{escaped(text)}</code>' if re.search(r"[$\\]", text) else escaped(text)
+
+
+def fenced(text: str) -> str:
+    """Return a block of Markdown with `text` as it is, in a fence longer than any in there."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text}\n{fence}"
