@@ -54,7 +54,7 @@ HISTORY = 50
 
 @dataclass(slots=True)
 class _Kept:
-    """A session that is kept on one loop, and how many `async with` blocks of that loop use it."""
+    """A session that is kept on one loop, and how many `async with` blocks and jobs of that loop use it."""
 
     opened: AbstractAsyncContextManager[Session]
     session: Session
@@ -346,8 +346,12 @@ class AsyncClient:
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[Session]:
         kept = self._kept.get(asyncio.get_running_loop())
-        if kept is not None:
-            yield kept.session
+        if kept is None:
+            async with open_session() as session:
+                yield session
             return
-        async with open_session() as session:
-            yield session
+        kept.users += 1  # a job that outlives its client's block, and its cancel, have a connection to the end
+        try:
+            yield kept.session
+        finally:
+            await self.__aexit__(None, None, None)

@@ -20,7 +20,7 @@ from .async_client import HISTORY, AsyncClient
 from .batch import Tally
 from .interact import interactable
 from .options import CallOptions, ClientOptions, OnEvent, Options, SweepOptions, check_callback, merge
-from .submission import Latest, Submission
+from .submission import Latest, Submission, follow
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -155,7 +155,8 @@ class Client:
         on_event, _ = _take_callback(options)
         settings = self._settings(options)
         latest = Latest(on_event, can_await=False)
-        job = self._async.make_all(plan(prompt, settings, count), settings, latest)
+        requests = plan(prompt, settings, count)
+        job = follow(lambda: self._async.make_all(requests, settings, latest), latest)
         return Submission(runner.background.submit(job, keep=self._async), latest)
 
     @takes(CallOptions)

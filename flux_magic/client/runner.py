@@ -76,9 +76,13 @@ class ThreadRunner:
             asyncio.run_coroutine_threadsafe(self.keep(keep), loop)
         return asyncio.run_coroutine_threadsafe(coroutine, loop)
 
+    def is_own_thread(self) -> bool:
+        """Return True on the loop's own thread."""
+        return threading.current_thread() is self._thread
+
     def refuse_own_thread(self) -> None:
         """Raise WouldDeadlock on the loop's own thread, where a wait for the loop has no end."""
-        if threading.current_thread() is self._thread:
+        if self.is_own_thread():
             raise WouldDeadlock("a blocking call on flux_magic's own loop would wait for itself: await in its place")
 
     def run(self, coroutine: Coroutine[Any, Any, T], keep: Kept | None = None) -> T:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import threading
 import time
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Generic, Literal, TypeVar
 
 from ..errors import InvalidRequest, Stopped, TimedOut, shown
@@ -27,6 +28,7 @@ class Latest:
     def __init__(self, on_event: AsyncOnEvent | None, *, can_await: bool) -> None:
         check_callback(on_event, can_await=can_await)
         self.event: ClientEvent = Waiting("connecting")
+        self.ended = threading.Event()
         self._on_event, self._can_await = on_event, can_await
 
     async def __call__(self, event: ClientEvent) -> None:
@@ -35,6 +37,14 @@ class Latest:
             await call(self._on_event, event)
         elif self._on_event is not None:
             await asyncio.to_thread(self._on_event, event)
+
+
+async def follow(make: Callable[[], Awaitable[Made]], latest: Latest) -> Made:
+    """Run a job, and tell when it has ended: its future is cancelled before."""
+    try:
+        return await make()
+    finally:
+        latest.ended.set()
 
 
 class Submission(Generic[Made]):
@@ -85,8 +95,11 @@ class Submission(Generic[Made]):
             raise Stopped("the job was cancelled") from None
 
     def cancel(self) -> bool:
-        """End the job, on the Space as well; returns False if it had ended before."""
-        return self._future.cancel()
+        """End the job, on the Space as well, and wait half a second for that; returns False if it had ended before."""
+        is_cancelled = self._future.cancel()
+        if is_cancelled and not runner.background.is_own_thread():
+            self._latest.ended.wait(runner.UNWIND)
+        return is_cancelled
 
     def __repr__(self) -> str:
         return f"Submission({self.status!r})"

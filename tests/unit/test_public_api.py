@@ -295,6 +295,8 @@ def test_a_handle_cannot_be_waited_for_where_its_job_runs(painter: type[Painter]
     job = flux_magic.submit("a fox")
 
     async def wait() -> None:
+        with pytest.raises(WouldDeadlock):
+            flux_magic.submit("a fox")
         job.result()
 
     with pytest.raises(WouldDeadlock):

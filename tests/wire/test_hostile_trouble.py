@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 from yarl import URL
 
+from flux_magic.client import runner
 from flux_magic.client.async_client import AsyncClient
+from flux_magic.client.client import Client
 from flux_magic.errors import (
     ProtocolError,
     RateLimited,
@@ -24,6 +26,7 @@ from flux_magic.errors import (
     SpaceBroken,
     SpaceNotFound,
     SpacePaused,
+    Stopped,
     StreamLost,
     TimedOut,
     TokenRefused,
@@ -306,6 +309,31 @@ def test_a_loop_that_ends_takes_the_job_under_way_off_the_space_and_leaves_nothi
             assert not under_way.done()
 
         asyncio.run(work())
+        assert server.seen[-1] == "cancel"
+    gc.collect()
+
+
+@pytest.mark.parametrize("blocks", [True, False], ids=["a Client's", "an AsyncClient's"])
+def test_a_handle_that_is_cancelled_takes_its_job_off_the_space(blocks: bool) -> None:  # noqa: FBT001 - a table's column
+    with hostile_beside(queue=WORKING, cancel=told({"success": True})) as server:
+
+        async def work() -> None:
+            under_way = AsyncClient(space=server.address, store=False).submit("a fox", seed=1)
+            await until_it_works(server)
+            assert under_way.cancel()
+            with pytest.raises(Stopped):
+                await under_way
+
+        if blocks:
+            with Client(space=server.address, store=False) as client:
+                job = client.submit("a fox", seed=1)
+                asyncio.run(until_it_works(server))
+                assert job.cancel()
+                with pytest.raises(Stopped):
+                    job.result()
+            runner.background.close()
+        else:
+            asyncio.run(work())
         assert server.seen[-1] == "cancel"
     gc.collect()
 
