@@ -76,7 +76,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
         ("Space refused", "black-forest-labs-flux-1-schnell takes no guidance: leave it out"),
         ("replayed", [False, True, False]),
         ("axis", ["guidance 2.5", [{"guidance": 1.0}, {"guidance": 2.5}]]),
-        ("display", ["guidance 3.5", "%%flux --steps 2 --seed 1 --size 768x768 --guidance 3.5"]),
+        ("display", ["guidance  3.5", "%%flux --steps 2 --seed 1 --size 768x768 --guidance 3.5"]),
         ("plain display", False),
         ("columns", ["prompt", "seed", "steps", "width", "height", "guidance", "style"]),
         ("to_pandas", [3.5, None]),
