@@ -184,13 +184,13 @@ def __getattr__(name: str) -> Any:
 
         return version("flux-magic")
     if name not in _HOMES:
-        raise _unknown(name)
+        raise _make_attribute_error(name)
     home = importlib.import_module(f".{_HOMES[name] or name}", __name__)
     return getattr(home, name) if _HOMES[name] else home
 
 
-def _unknown(name: str) -> AttributeError:
-    """Return the error for a name that the package does not have; Python itself looks for those with underscores."""
+def _make_attribute_error(name: str) -> AttributeError:
+    """Return the error for a name that the package does not have. Python itself looks up names with underscores."""
     missing = f"module {__name__!r} has no attribute {name!r}"
     if name.startswith("_"):
         return AttributeError(missing)
@@ -207,14 +207,14 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """What `%load_ext flux_magic` calls."""
+    """Load the extension: `%load_ext flux_magic` calls this."""
     from .jupyter.extension import load
 
     load(shell, keep_config=not _unloaded)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """What `%unload_ext flux_magic` calls."""
+    """Unload the extension: `%unload_ext flux_magic` calls this."""
     global _unloaded  # noqa: PLW0603 - tells a reload from an unload
     from .jupyter.extension import unload
 

@@ -13,54 +13,54 @@ from typing import TYPE_CHECKING
 
 from .errors import FluxError, LocalSpaceError
 from .providers import local
-from .results.notes import accept_any_text, answer, writable
+from .results.notes import accept_any_text, escape_for, print_answer
 
 if TYPE_CHECKING:
     from .results.recall import Recalled
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
+    """Run the command and return its exit code."""
     accept_any_text()
     try:
         return _run(arguments)
-    except BrokenPipeError:  # the reader of --help has gone; argparse of Python 3.10 and 3.11 minds
+    except BrokenPipeError:  # the reader of --help has closed the pipe; argparse of Python 3.10 and 3.11 raises then
         return 0
     finally:
-        answer("", end="")  # flush here, where a reader that has gone is no error
+        print_answer("", end="")  # flush here, where a closed pipe is not an error
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    options = _parser().parse_args(arguments)
+    options = _build_parser().parse_args(arguments)
     if options.command == "space":
-        return _space(options.host, options.port)
+        return _run_space(options.host, options.port)
     if options.command == "doctor":
-        return _doctor(options.space or options.named, options.model)
+        return _run_doctor(options.space or options.named, options.model)
     if options.command == "info":
-        return _info(options.image, as_json=options.json)
+        return _run_info(options.image, as_json=options.json)
     if options.command == "export":
-        return _export(options.notebook)
+        return _run_export(options.notebook)
     if options.command == "verify":
         from .verify import main as verify
 
         return verify(options)
-    _parser().print_help()
+    _build_parser().print_help()
     return 2
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="flux-magic", description="Images from a prompt, in a notebook.")
     parser.add_argument("--version", action="version", version=f"flux-magic {version('flux-magic')}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     space = commands.add_parser("space", help="run the local Space, a stand-in that draws without a model")
     space.add_argument("--host", default="127.0.0.1", help="the address to listen on (default %(default)s)")
     space.add_argument("--port", default="7860", help="the port, 0 for any free one (default %(default)s)")
-    doctor = commands.add_parser("doctor", help="show versions, and how a Space is")
+    doctor = commands.add_parser("doctor", help="show versions, and check a Space")
     doctor.add_argument(
         "space", nargs="?", help="a Hugging Face id or page, an app's URL, or local (default: the model's own)"
     )
-    doctor.add_argument("--space", dest="named", metavar="SPACE", help="the same, as the magics have it")
-    doctor.add_argument("--model", help="the model whose endpoint is looked for (default: flux)")
+    doctor.add_argument("--space", dest="named", metavar="SPACE", help="the same, written as for the magics")
+    doctor.add_argument("--model", help="the model whose endpoint is checked (default: flux)")
     info = commands.add_parser("info", help="show what made an image, and the cell that makes it again")
     info.add_argument("image", help="a file or an http(s) URL: of flux_magic, A1111's web UI, ComfyUI and other tools")
     info.add_argument("--json", action="store_true", help="as JSON")
@@ -70,36 +70,36 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument("notebook", nargs="+", help="a saved notebook")
     verify = commands.add_parser(
-        "verify", help="make images anew from their records, and say whether they are the same"
+        "verify", help="regenerate images from their records, and check that they are the same"
     )
-    _verify_arguments(verify)
+    _add_verify_arguments(verify)
     return parser
 
 
-def _verify_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_verify_arguments(parser: argparse.ArgumentParser) -> None:
     from .verify import add_arguments
 
     add_arguments(parser)
 
 
-def _info(image: str, *, as_json: bool) -> int:
+def _run_info(image: str, *, as_json: bool) -> int:
     from .client.client import recall
 
     try:
         found = recall(image)
     except FluxError as error:
-        return _failed(error)
-    answer(json.dumps(found.as_dict(), indent=1) if as_json else _described(found))
+        return _fail(error)
+    print_answer(json.dumps(found.as_dict(), indent=1) if as_json else _describe_found(found))
     return 0
 
 
-def _described(found: Recalled) -> str:
-    """Return all that is known, with Python in place of a cell that stdout's encoding would change."""
-    text, cell = found.described(), found.cell
-    return text if writable(cell, sys.stdout) == cell else text.removesuffix(cell) + found.call
+def _describe_found(found: Recalled) -> str:
+    """Return all that is known; Python code replaces a cell that stdout's encoding would change."""
+    text, cell = found.describe(), found.cell
+    return text if escape_for(cell, sys.stdout) == cell else text.removesuffix(cell) + found.call
 
 
-def _export(notebooks: Sequence[str]) -> int:
+def _run_export(notebooks: Sequence[str]) -> int:
     from .verify.export import export
 
     code = 0
@@ -107,33 +107,33 @@ def _export(notebooks: Sequence[str]) -> int:
         try:
             report = export(notebook)
         except FluxError as error:
-            code = _failed(error)
+            code = _fail(error)
         else:
-            answer(str(report))
+            print_answer(str(report))
             code = code or (0 if report.whole else 1)
     return code
 
 
-def _failed(error: FluxError) -> int:
+def _fail(error: FluxError) -> int:
     print(f"flux-magic: {error}", file=sys.stderr)
     return 1
 
 
-def _doctor(space: str | None, model: str | None) -> int:
+def _run_doctor(space: str | None, model: str | None) -> int:
     from .client.doctor import examine
     from .parameters.settings import resolve
 
     report = asyncio.run(examine(resolve(space=space, model=model)))
-    answer(str(report))
+    print_answer(str(report))
     return 0 if report.healthy else 1
 
 
-def _space(host: str, port: str) -> int:
+def _run_space(host: str, port: str) -> int:
     try:
         local.check_installed()
     except LocalSpaceError as error:
-        return _failed(error)
+        return _fail(error)
     sys.argv = [str(local.APP), "--host", host, "--port", port]
-    # The app runs alone, as a script: nothing of it becomes a part of this package.
+    # The app runs as a script of its own and is not imported into this package.
     runpy.run_path(str(local.APP), run_name="__main__")
     return 0

@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree.
+"""The error tree.
 
 ::
 
@@ -6,7 +6,7 @@
     ├── InvalidRequest (also ValueError)       cannot be asked for: a value out of its range, an empty prompt
     │   ├── UnknownAttribute (also AttributeError)  there is no such name in the package, or in a panel
     │   └── InvalidArgument (also TypeError)   a call does not take this argument, or no value of this type
-    ├── SaveError (also OSError)               a picture could not be written to where it was to go
+    ├── SaveError (also OSError)               an image could not be written to where it was to go
     ├── StoreError (also OSError)              the store cannot be read or changed
     ├── RecordError (also ValueError)          no record, or one that cannot be read
     ├── NotInStore (also LookupError)          no such image, and with replay = "only" no Space is asked
@@ -35,7 +35,7 @@
         │   └── GpuTrouble                     the GPU was not to be had, or failed
         ├── CancelledByServer                  the job was taken off by the Space
         ├── EmptyResult                        the job ended well, with no image in it
-        ├── NotAnImage                         the file behind the result is no picture
+        ├── NotAnImage                         the file behind the result is no image
         │   └── UnreadableFormat               it is of a format that is not shown here, such as HEIC
         └── ProtocolError                      an HTTP error, a page, a broken stream
             └── StreamLost                     the connection was lost while the job ran
@@ -61,42 +61,42 @@ _TYPED = re.compile(
 """A string in a line of code, by a name that secrets have."""
 
 
-def masked(text: str) -> str:
-    """The text without what looks like a token of Hugging Face's, or a password in an address."""
+def mask_secrets(text: str) -> str:
+    """Return the string with Hugging Face tokens, and passwords in addresses, masked."""
     return _SECRET.sub("***", text)
 
 
-def cleaned(text: str) -> str:
-    """Return the text as by `without_controls`, with no secret in it."""
-    return without_controls(masked(text))
+def clean(text: str) -> str:
+    """Return the string without control characters and secrets."""
+    return replace_controls(mask_secrets(text))
 
 
 class FluxError(Exception):
-    """The root of the tree; `message` says what happened and `hint` what to do next (may be empty)."""
+    """The root of the tree. `message` says what happened, and `hint` what to do next; it may be empty."""
 
     is_of_file: bool = False
-    """Whether one image's file could not be fetched: another image's may be there."""
+    """True if the file of one image could not be fetched; the files of other images may be there."""
 
     verbose: ClassVar[bool] = False
-    """Whether a notebook shows the traceback as well (`%config FluxMagics.verbose_errors = True`)."""
+    """True if a notebook shows the traceback as well (`%config FluxMagics.verbose_errors = True`)."""
 
     def __init__(self, message: str, hint: str = "") -> None:
-        self.message, self.hint = cleaned(message), cleaned(hint)
+        self.message, self.hint = clean(message), clean(hint)
         super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 
     def _render_traceback_(self) -> list[str]:
-        """The lines that IPython shows in place of a traceback."""
+        """Return the lines that IPython shows in place of a traceback."""
         if FluxError.verbose:
             # The lines of a cell are among them, with what was typed there.
-            return [_TYPED.sub(r'\1"***"', cleaned(line)) for line in traceback.format_exception(self)]
+            return [_TYPED.sub(r'\1"***"', clean(line)) for line in traceback.format_exception(self)]
         return [f"{type(self).__name__}: {self}"]
 
 
 class InvalidRequest(FluxError, ValueError):
-    """What was asked for cannot be sent; the message says what is allowed."""
+    """A request that cannot be sent; the message says what is allowed."""
 
 
 class UnknownAttribute(InvalidRequest, AttributeError):
@@ -108,19 +108,19 @@ class InvalidArgument(InvalidRequest, TypeError):
 
 
 class SaveError(FluxError, OSError):
-    """A picture could not be written to where it was to go."""
+    """An image could not be written to the given path."""
 
 
 class StoreError(FluxError, OSError):
-    """What is in the store cannot be read or changed."""
+    """The store cannot be read or changed."""
 
 
 class RecordError(FluxError, ValueError):
-    """What was taken for a record is none, or cannot be read."""
+    """Something that is not a record, or a record that cannot be read."""
 
 
 class NotInStore(FluxError, LookupError):
-    """There is no such image in the store; with `replay = "only"` no Space is asked for it."""
+    """An image that is not in the store; with `replay = "only"` no Space is contacted."""
 
 
 class NotInSweep(FluxError, LookupError):
@@ -152,7 +152,7 @@ class TimedOut(FluxError, TimeoutError):
 
 
 class Stopped(FluxError):
-    """`cancel_all()` ended the job."""
+    """The job was ended by `cancel_all()`."""
 
 
 class WouldDeadlock(FluxError, RuntimeError):
@@ -162,8 +162,8 @@ class WouldDeadlock(FluxError, RuntimeError):
 class Incomplete(FluxError):
     """Some of several images failed.
 
-    `failures` has the error of each, by the place of its request, from 0; `made` the images there are, where they were
-    not given out before.
+    `failures` has the error of each, by the place of its request, from 0; `made` the images there are, if they were not
+    given out before.
     """
 
     def __init__(
@@ -179,11 +179,11 @@ class Incomplete(FluxError):
 
 
 class ResponseError(FluxError):
-    """The Space answered, but not with an image. Catch this for whatever a Space does wrong."""
+    """An answer of the Space that is not an image. Catch this for anything that a Space does wrong."""
 
 
 class SpaceNotFound(ResponseError):
-    """There is no such Space, or nothing of Gradio at its address."""
+    """A Space that does not exist, or an address without a Gradio app."""
 
 
 class SpaceAsleep(ResponseError):
@@ -195,7 +195,7 @@ class SpacePaused(ResponseError):
 
 
 class SpaceBroken(ResponseError):
-    """The Space is being built, or its application does not run."""
+    """A Space that is being built, or whose application does not run."""
 
 
 class SpaceChanged(ResponseError):
@@ -203,17 +203,17 @@ class SpaceChanged(ResponseError):
 
 
 class TokenRefused(ResponseError):
-    """The Space wants a token, or another one."""
+    """A Space that requires a token, or another one."""
 
 
 class LoginRequired(TokenRefused):
-    """The Space's application has a login, with a name and a password, which no request of ours can pass."""
+    """A Space whose application asks for a user name and password, which flux_magic cannot send."""
 
 
 class RateLimited(ResponseError):
     """The Space, or the Hub before it, had too many requests from here.
 
-    `retry_after` is how many seconds to wait, None where it was not told.
+    `retry_after` is how many seconds to wait, or None if it was not told.
     """
 
     def __init__(self, message: str, hint: str = "", retry_after: float | None = None) -> None:
@@ -232,7 +232,7 @@ class SpaceError(ResponseError):
 class QuotaExceeded(SpaceError):
     """No GPU time is left for this account or address.
 
-    `retry_after` is how many seconds until there is some again, None where it was not told.
+    `retry_after` is how many seconds until there is some again, or None if it was not told.
     """
 
     def __init__(self, message: str, hint: str = "", retry_after: float | None = None) -> None:
@@ -249,13 +249,13 @@ class CancelledByServer(ResponseError):
 
 
 class EmptyResult(ResponseError):
-    """The job ended well, but there is no image in its result."""
+    """A job that succeeded without an image in its result."""
 
 
 class NotAnImage(ResponseError):
-    """The file behind the result is not a picture that can be read.
+    """A file in the result that cannot be read as an image.
 
-    `url` is its address, where a Space made it: the job is done, and the file is there for some hours.
+    `url` is its address, if a Space made it: the job is done, and the file is there for some hours.
     """
 
     def __init__(self, message: str, hint: str = "", url: str = "") -> None:
@@ -268,7 +268,7 @@ class UnreadableFormat(NotAnImage):
 
 
 class ProtocolError(ResponseError):
-    """An answer outside the protocol: an HTTP error, a page where data was due, a broken stream."""
+    """A response outside the protocol: an HTTP error, a page instead of data, or a broken stream."""
 
 
 class StreamLost(ProtocolError):
@@ -288,7 +288,7 @@ HOPELESS: Final = (
     TokenRefused,
     UnreadableFormat,
 )
-"""What a Space would answer, or not answer, for the next image as well: it is not asked for that."""
+"""Errors that the next image would meet as well. After one of them the Space is not contacted again."""
 
 
 def is_hopeless(error: BaseException) -> bool:
@@ -300,17 +300,17 @@ def is_hopeless(error: BaseException) -> bool:
     return isinstance(error, HOPELESS) and not is_passing
 
 
-def few(texts: Sequence[str], most: int) -> list[str]:
-    """The first of them, and how many more there are."""
+def list_few(texts: Sequence[str], most: int) -> list[str]:
+    """Return the first of the strings, and how many more there are."""
     more = [f"and {len(texts) - most} more"] if len(texts) > most else []
     return [*texts[:most], *more]
 
 
-def shown(value: object) -> str:
-    """A value as a message shows it: short, whatever it is."""
+def show_value(value: object) -> str:
+    """Return a short form of a value for a message, whatever the value is."""
     try:
         text = repr(value)
-    except ValueError:  # Python writes no number of over 4300 digits
+    except ValueError:  # Python refuses to print a number of over 4300 digits
         return "a number of very many digits"
     except RecursionError:
         return "a value of very deep nesting"
@@ -319,12 +319,12 @@ def shown(value: object) -> str:
 
 # C0 and C1 controls but for a line's end and a tab, the controls that reorder text, and halves of a character.
 STEERING: Final = "\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u206a-\u206f\ud800-\udfff"
-"""The characters that steer a terminal, reorder text, or cannot be encoded, for a set of a regular expression."""
+"""Characters that control a terminal, reorder text, or cannot be encoded, as a set of a regular expression."""
 
 
 _STEERING: Final = re.compile(f"[{STEERING}]")
 
 
-def without_controls(text: str) -> str:
-    """Return the text with U+FFFD in place of what steers a terminal or cannot be encoded."""
+def replace_controls(text: str) -> str:
+    """Return the string with U+FFFD in place of characters that control a terminal or cannot be encoded."""
     return _STEERING.sub("\ufffd", text.replace("\r\n", "\n"))

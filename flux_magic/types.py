@@ -1,4 +1,4 @@
-"""The values that flow through the package: frozen, and made of the standard library alone."""
+"""The values that flow through the package: frozen, from the standard library alone."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from .errors import InvalidRequest, masked, shown, without_controls
-from .parameters.calls import checked_class
+from .errors import InvalidRequest, mask_secrets, replace_controls, show_value
+from .parameters.calls import check_class
 from .parameters.table import EXTRA_NAMES, FIELDS, ROWS, Values, check_values, round_values
 
 
-@checked_class
+@check_class
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
     """One job for a Space: `ImageRequest("a fox", steps=4)`.
@@ -28,7 +28,7 @@ class ImageRequest:
         steps: inference steps, 1 or more (the Space has bounds of its own).
         seed: 0 to 2147483647; if no seed is inherited, the client chooses a random one before it sends the request.
         randomize_seed: True leaves the choice of the seed to the Space.
-        typed: the prompt as typed, before {names} were put in; None where that is as it is sent.
+        typed: the prompt as typed, before {names} were put in, or None if that is as it is sent.
         chosen: whether the seed was chosen by chance, and not given. Only a given one is replayed.
         parameters: what else shapes the image, by name; what is not there is the Space's own choice. An immutable
             mapping; what is sent is `sent_parameters`.
@@ -38,7 +38,7 @@ class ImageRequest:
         >>> flux_magic.ImageRequest("a red fox", seed=42).seed
         42
 
-    Raises InvalidRequest where a value is of another type or out of its range.
+    Raises InvalidRequest if a value is of another type or out of its range.
     """
 
     prompt: str
@@ -71,12 +71,12 @@ class ImageRequest:
     def __post_init__(self) -> None:
         prompt: object = self.prompt
         if not isinstance(prompt, str):
-            raise InvalidRequest(f"the prompt is {shown(prompt)}: give a text")
+            raise InvalidRequest(f"the prompt is {show_value(prompt)}: give a text")
         if not prompt.strip():
             raise InvalidRequest("the prompt is empty: say in words what the image shows")
         if half := re.search("[\ud800-\udfff]", prompt):
             raise InvalidRequest(
-                f"the prompt has half a letter, {half[0]!a} at {half.start()}, which no page can show: leave it out"
+                f"the prompt has half a character, {half[0]!a} at {half.start()}, which no page can show: leave it out"
             )
         for name in FIELDS:
             if (value := getattr(self, name)) is not None:
@@ -85,7 +85,7 @@ class ImageRequest:
 
     @property
     def as_typed(self) -> str:
-        """The prompt before {names} were put in."""
+        """The prompt before `{name}` was replaced."""
         return self.prompt if self.typed is None else self.typed
 
     @property
@@ -103,7 +103,7 @@ class ImageRequest:
         """The `parameters` as they are sent: each rounded down to its multiple."""
         return round_values(self.parameters)
 
-    def value_of(self, name: str) -> Any:
+    def get_value(self, name: str) -> Any:
         """Return a field or a parameter by its name, as it is sent: `request.value_of("guidance")`; else None."""
         return getattr(self, name) if hasattr(type(self), name) else self.sent_parameters.get(name)
 
@@ -115,14 +115,14 @@ class ImageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Nothing runs yet; `reason` says what is waited for, as a person would: "starting the local Space"."""
+    """Nothing runs yet; `reason` says what the job is waiting for, such as "starting the local Space"."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """The job stands in the Space's queue: `position` counts from 1, `eta` is in seconds where known."""
+    """The job is in the Space's queue: `position` counts from 1, and `eta` is in seconds if known."""
 
     position: int
     size: int | None = None
@@ -131,7 +131,9 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The job runs: `step` of `total`, both None where the Space does not tell; `description` is its own."""
+    """The job is running: `step` of `total`, both None if the Space does not report them; `description` is the
+    Space's own.
+    """
 
     step: int | None = None
     total: int | None = None
@@ -141,7 +143,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A Space's word on the way, without markup: `level` is "info", "warning" or "error"."""
+    """A message of the Space during the job, without markup: `level` is "info", "warning" or "error"."""
 
     message: str
     level: str = "info"
@@ -149,19 +151,19 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """An image on its way, where a Space shows some: absolute URLs, as in ImageResponse."""
+    """An unfinished image, if the Space shows any: absolute URLs, as in ImageResponse."""
 
     images: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class ImageResponse:
-    """A Space's answer: where the images are, and what made them.
+    """The Space's answer: where the images are, and what made them.
 
     Attributes:
         images: absolute URLs; they die with the Space's cache, within hours.
         alt: the prompt, as alternative text.
-        seed: the seed that the Space reports as used, or None where it reports none.
+        seed: the seed that the Space reports as used, or None if it reports none.
         options: what was asked for: model, width, height, steps.
         sent: the values that were sent besides and a record has no other field for, by the provider's own names.
 
@@ -175,7 +177,7 @@ class ImageResponse:
     sent: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     def __str__(self) -> str:
-        alt = _MARKUP.sub(r"\\\g<0>", printable(self.alt))  # MathJax reads no attribute
+        alt = _MARKUP.sub(r"\\\g<0>", make_printable(self.alt))  # MathJax reads no attribute
         return "\n".join(f"![{alt}]({quote(url, safe=_URL_SAFE)})" for url in self.images)
 
     def _repr_markdown_(self) -> str:
@@ -185,28 +187,28 @@ class ImageResponse:
 _URL_SAFE = "%/:=&?~#+!$,;'@[]*"
 
 
-def printable(text: str) -> str:
-    """Return `text` on one line, with nothing in it that steers a terminal."""
-    return without_controls(" ".join(text.split()))
+def make_printable(text: str) -> str:
+    """Return `text` on one line, without control characters."""
+    return replace_controls(" ".join(text.split()))
 
 
 _MARKUP = re.compile(r"(?P<tex>[$\\])|[`*_{}\[\]<>()#|!~&]|:(?=//)|(?<=[wW]{3})\.|(?<=\S)@(?=\S)")
 
 
-def markdown_text(text: str) -> str:
-    """Return `text` on one line, with all escaped that Markdown, HTML or MathJax would read as markup or as a link.
+def escape_markdown(text: str) -> str:
+    """Return `text` on one line, with everything escaped that Markdown, HTML or MathJax would interpret.
 
     MathJax reads the page after Markdown has taken the backslashes away, but not across elements.
     """
 
-    def escaped(match: re.Match[str]) -> str:
+    def escape(match: re.Match[str]) -> str:
         return f"<span>&#{ord(match[0])};</span>" if match["tex"] else f"\\{match[0]}"
 
-    return _MARKUP.sub(escaped, printable(text))
+    return _MARKUP.sub(escape, make_printable(text))
 
 
 Event = Waiting | Queued | Running | Log | Preview | ImageResponse
-"""What `provider.stream` yields; an ImageResponse is the last."""
+"""The events of `provider.stream`; an ImageResponse is the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,24 +230,24 @@ class FileRecord:
 
 
 UNKNOWN = "unknown"
-"""What a record says of what nobody tells."""
+"""The value of a record's field that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What else may tell why a picture is as it is, and what changes from run to run.
+    """Other facts that may explain an image, and facts that change from run to run.
 
     Attributes:
         version: of this package.
         gradio: the version of the Space's Gradio.
-        decoder: what decoded the picture, with its version.
+        decoder: what decoded the image, with its version.
         space_commit: the commit of the Space, as the Hub tells it.
         weights, hardware: of the model, and where it ran.
         started: when the request was sent, UTC, ISO 8601.
-        seconds: from then to the last byte; None where it is not known.
-        queued: of these, in the Space's queue; None where the Space does not tell.
+        seconds: from then to the last byte, or None if it is not known.
+        queued: of these, in the Space's queue, or None if the Space does not tell.
 
-    What is not known of the others is "unknown".
+    Anything that is not known is "unknown".
     """
 
     version: str = UNKNOWN
@@ -281,22 +283,22 @@ class Record:
 
     Attributes:
         prompt: the text as sent.
-        model: what made it: on the model's own Space its canonical name, on any other the Hub's name for it or
-            `unknown (Space …)`; `flux_magic stand-in` for the local Space.
+        model: what made it: on the model's own Space its canonical name, on any other the Hub's name for it or `unknown
+            (Space …)`; `flux_magic stand-in` for the local Space.
         provider: the provider's label; `Gradio Space` for a Space that is not the provider's own.
         space: the Space's identity (`hf:owner/name`, `local:<version of the drawing>`, or a URL).
-        seed: the seed that was used; None where the Space chose it and did not tell.
+        seed: the seed that was used, or None if the Space chose it and did not tell.
         steps: inference steps.
         width, height: pixels, as sent; what came back is in `files`.
         requested_prompt: the text as typed, before {names} were put in.
         requested_model: the model's name as asked for.
-        requested_space: the Space's name as asked for; None where it is the model's own.
-        requested_seed: None where it was left to chance.
+        requested_space: the Space's name as asked for, or None if it is the model's own.
+        requested_seed: None if it was left to chance.
         requested_width, requested_height: pixels, as asked for.
         files: what was delivered, in order; one or more.
         circumstances: what else is known.
         sent: the values that went along and no other field has, by the Space's own names, such as its defaults.
-        key_provider, key_model: the provider's label and the model's name in the replay key; empty where they are
+        key_provider, key_model: the provider's label and the model's name in the replay key; empty if they are
             `provider` and `model`.
         parameters: what else shaped the image, as sent, by the names of our table.
         requested_parameters: the same as asked for.
@@ -326,11 +328,11 @@ class Record:
 
     @property
     def stand_in(self) -> bool:
-        """Whether the local Space drew this, and not FLUX."""
+        """True if the local Space drew this, not FLUX."""
         return self.space.startswith("local:")
 
     def as_dict(self) -> dict[str, Any]:
-        """The record as JSON-ready values, by the schema `flux_magic/records/schemas/record-1.json`."""
+        """Return the record as JSON-ready values, by the schema `flux_magic/records/schemas/record-1.json`."""
         parameters = {"parameters": dict(self.parameters)} if self.parameters else {}
         requested = {"parameters": dict(self.requested_parameters)} if self.requested_parameters else {}
         circumstances = asdict(self.circumstances)
@@ -382,7 +384,7 @@ class Copy:
     sha256: str
 
 
-def one_line(text: str, most: int = 300) -> str:
-    """`text` on one line of at most this many letters, with nothing in it that steers a terminal, and no secret."""
-    kept = masked(printable(text))
+def fit_one_line(text: str, most: int = 300) -> str:
+    """Return `text` on one line of at most this many characters, without control characters or secrets."""
+    kept = mask_secrets(make_printable(text))
     return kept if len(kept) <= most else f"{kept[: most - 3].rstrip()}..."

@@ -23,37 +23,37 @@ from flux_magic.parameters.addresses import Space
 from flux_magic.parameters.settings import resolve
 from flux_magic.providers import BlackForestLabs_Flux1Schnell
 from flux_magic.results.generation import Generation
-from flux_magic.sweeps.requests import plan
+from flux_magic.sweeps.requests import build_requests
 
 PROMPT = "a red fox in the morning mist"
 Seen = dict[str, Any]
 
 
 class Live:
-    """The requests, by what they try."""
+    """The requests, by what they test."""
 
     def __init__(self, space: str | None, folder: Path) -> None:
         self.space = space
         self.folder = folder
 
-    async def defaults(self) -> Seen:
-        """An image with nothing said but the prompt."""
-        return await self._made()
+    async def try_defaults(self) -> Seen:
+        """Request an image with nothing but the prompt."""
+        return await self._run_all()
 
-    async def seed(self) -> Seen:
-        """A seed, and more steps."""
-        return await self._made(seed=42, steps=4)
+    async def try_seed(self) -> Seen:
+        """Request a seed, and more steps."""
+        return await self._run_all(seed=42, steps=4)
 
-    async def seed_again(self) -> Seen:
-        """The same again: is the digest the same?"""
-        return await self._made(seed=42, steps=4)
+    async def try_seed_again(self) -> Seen:
+        """Request the same again: is the digest the same?"""
+        return await self._run_all(seed=42, steps=4)
 
-    async def size(self) -> Seen:
-        """Another size."""
-        return await self._made(seed=7, width=1024, height=576)
+    async def try_size(self) -> Seen:
+        """Request another size."""
+        return await self._run_all(seed=7, width=1024, height=576)
 
-    async def provider(self) -> Seen:
-        """The provider by itself, its seed chosen by the Space."""
+    async def try_provider(self) -> Seen:
+        """Use the provider by itself; the Space chooses the seed."""
 
         class Provider(BlackForestLabs_Flux1Schnell):
             url = (Space.parse(self.space).url if self.space else None) or BlackForestLabs_Flux1Schnell.url
@@ -62,10 +62,10 @@ class Live:
         response = await generator.__anext__()
         return {"images": len(response.images), "seed": response.seed}
 
-    async def _made(self, **options: Any) -> Seen:
+    async def _run_all(self, **options: Any) -> Seen:
         settings = resolve(space=self.space, **options)
         events: list[str] = []
-        async with aclosing(AsyncClient().stream(plan(PROMPT, settings)[0], settings)) as stream:
+        async with aclosing(AsyncClient().stream(build_requests(PROMPT, settings)[0], settings)) as stream:
             async for event in stream:
                 if isinstance(event, Generation):
                     event.save(f"{self.folder}/images/", overwrite=True)
@@ -74,8 +74,8 @@ class Live:
         return {"events": events}
 
 
-async def seen(request: Callable[[], Awaitable[Seen]]) -> Seen:
-    """What one request gave, or the error that it met, with the seconds that it took."""
+async def observe(request: Callable[[], Awaitable[Seen]]) -> Seen:
+    """Return the result of one request, or its error, and the seconds that it took."""
     begin = time.monotonic()
     try:
         found = {"ok": True, **await request()}
@@ -92,8 +92,8 @@ def main() -> int:
     options.folder.mkdir(parents=True, exist_ok=True)
     live = Live(options.space, options.folder)
     report: Seen = {"python": platform.python_version(), "flux_magic": flux_magic.__version__, "requests": {}}
-    for request in (live.defaults, live.seed, live.seed_again, live.size, live.provider):
-        found = asyncio.run(seen(request))
+    for request in (live.try_defaults, live.try_seed, live.try_seed_again, live.try_size, live.try_provider):
+        found = asyncio.run(observe(request))
         report["requests"][request.__name__] = found
         print(f"{request.__name__:<12} {found['seconds']:>6} s  {'ok' if found['ok'] else found['error']}")
     path = options.folder / "report.json"

@@ -37,7 +37,7 @@ PARTS: Final = {
     "kernel": ("--numprocesses=auto", "--dist=loadfile", "tests/kernel"),
     "few": ("--numprocesses=auto", "--dist=loadfile", "tests/kernel/test_magic.py", "tests/kernel/test_sweeps.py"),
     "notebooks": ("--nbval", "--nbval-cell-timeout=120", "{notebooks}"),
-    # What compares a picture's bytes wants one Pillow on both sides; another writes the same pixels otherwise.
+    # What compares an image's bytes wants one Pillow on both sides; another writes the same pixels otherwise.
     "wire": ("--numprocesses=auto", "--dist=loadfile", "--ignore=tests/wire/test_verify_images.py", "tests/wire"),
 }
 # What older libraries warn of among themselves is no error.
@@ -87,22 +87,22 @@ class Stack:
         return self.folder.absolute() / "bin" / "python"
 
 
-def locked() -> tuple[str, ...]:
-    """What repo2docker puts into an image of Binder's, by its own lock."""
+def read_locked() -> tuple[str, ...]:
+    """Return what repo2docker puts into a Binder image, by its own lock file."""
     (lock,) = Path(".venv").glob(f"lib/*/site-packages/{BINDER_LOCK}")
     found = dict(re.findall(r"/([a-z_]+)-(\d[\d.]*)-[^/]*$", lock.read_text().replace("#", "\n"), re.MULTILINE))
     return tuple(f"{name}=={found[name]}" for name in BINDER)
 
 
-def stacks() -> list[Stack]:
-    """All of them."""
+def list_stacks() -> list[Stack]:
+    """Return all stacks."""
     pinned = ("--constraint", "constraints.txt")
     gradio4 = "gradio==4.44.* huggingface_hub<0.26 pydantic==2.10.6 fastapi==0.115.6 starlette==0.41.3 pillow<11"
     served = Stack("gradio5", "3.11", ("gradio==5.50.*",), parts=("wire",), space_only=True)
     return [
         Stack("colab", "3.11", COLAB),
         Stack("colab-3.10", "3.10", COLAB, parts=("kernel", "notebooks")),
-        Stack("binder", "3.11", locked(), parts=("kernel", "notebooks")),
+        Stack("binder", "3.11", read_locked(), parts=("kernel", "notebooks")),
         Stack("ipykernel6", "3.11", ("ipykernel==6.31.*", "ipython==8.*"), parts=("kernel", "notebooks")),
         Stack("lowest", "3.10", options=("--resolution", "lowest-direct")),
         Stack("newest", "3.13"),
@@ -113,7 +113,7 @@ def stacks() -> list[Stack]:
     ]
 
 
-def python_of(version: str) -> str | None:
+def find_python(version: str) -> str | None:
     """Return a Python of this version that runs: pyenv's stand-in on the path may not, where its own folder has one."""
     kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob(f"versions/{version}.*/bin")
     for folder in (*os.get_exec_path(), *map(str, kept)):
@@ -124,7 +124,7 @@ def python_of(version: str) -> str | None:
 
 
 def set_up(stack: Stack, python: str) -> None:
-    """Its environment, made or brought up to date."""
+    """Create its environment, or update it."""
     install = [str(UV), "pip", "install", "--quiet", "--python", str(stack.interpreter)]
     if not stack.interpreter.exists():
         subprocess.run([UV, "venv", "--quiet", "--python", python, stack.folder], check=True)
@@ -138,8 +138,8 @@ def set_up(stack: Stack, python: str) -> None:
         subprocess.run([*install, "--constraint", kept, *TOOLS], check=True)
 
 
-def versions(stack: Stack) -> str:
-    """What it has, of what makes the difference."""
+def describe_versions(stack: Stack) -> str:
+    """Return the versions that matter."""
     command = [str(UV), "pip", "list", "--format", "json", "--python", str(stack.interpreter)]
     listed = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     found = {package["name"]: package["version"] for package in listed}
@@ -147,7 +147,7 @@ def versions(stack: Stack) -> str:
 
 
 def run(stack: Stack, part: str) -> tuple[str, bool]:
-    """A part of the tests there: what came of it, as the table says it, and whether all is well."""
+    """Run a part of the tests there; returns its line for the table, and True if all passed."""
     notebooks = LOGS / stack.name
     shutil.rmtree(notebooks, ignore_errors=True)
     notebooks.mkdir()
@@ -171,9 +171,9 @@ def run(stack: Stack, part: str) -> tuple[str, bool]:
     return f"{part}: {said}, {time.monotonic() - begin:.0f} s", done.returncode == 0
 
 
-def row(stack: Stack) -> tuple[str, bool]:
-    """A line of the table, and whether all is well."""
-    python = python_of(stack.python)
+def build_row(stack: Stack) -> tuple[str, bool]:
+    """Return a line of the table, and True if all passed."""
+    python = find_python(stack.python)
     if python is None:
         return f"| {stack.name} | Python {stack.python} | left out: not installed | |", True
     begin = time.monotonic()
@@ -182,13 +182,13 @@ def row(stack: Stack) -> tuple[str, bool]:
     results = [run(stack, part) for part in stack.parts]
     said = "; ".join(text for text, _ in results)
     well = all(passed for _, passed in results)
-    has = f"Python {stack.python}, {versions(stack)}"
+    has = f"Python {stack.python}, {describe_versions(stack)}"
     return f"| {stack.name} | {has} | {said}{'' if well else ' **failed**'} | {prepared:.0f} s |", well
 
 
-def options_from(arguments: list[str]) -> argparse.Namespace:
+def parse_options(arguments: list[str]) -> argparse.Namespace:
     """Return the stacks and the parts of the tests that the command line names; it may name neither."""
-    known = [stack.name for stack in stacks()]
+    known = [stack.name for stack in list_stacks()]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="STACK", help=f"of {', '.join(known)} (all)")
     parser.add_argument("--parts", type=lambda text: text.split(","), help=f"of {', '.join(PARTS)} (each stack's own)")
@@ -205,13 +205,13 @@ def main(arguments: list[str]) -> int:
     if not UV.exists():
         print("the stacks are made by uv, which could not be installed: see .venv/uv.log", file=sys.stderr)
         return 1
-    options = options_from(arguments)
-    known = {stack.name: stack for stack in stacks()}
+    options = parse_options(arguments)
+    known = {stack.name: stack for stack in list_stacks()}
     LOGS.mkdir(parents=True, exist_ok=True)
     lines, all_well = ["| stack | what it has | what ran | set up |", "|---|---|---|---|"], True
     for name in options.names:
         stack = known[name]
-        line, well = row(replace(stack, parts=tuple(options.parts or stack.parts)))
+        line, well = build_row(replace(stack, parts=tuple(options.parts or stack.parts)))
         lines.append(line)
         all_well &= well
         print(line, flush=True)

@@ -21,20 +21,20 @@ def main(command: list[str]) -> None:
         os.environ[INSIDE] = "1"
         os.execvp("unshare", [*unshare, sys.executable, *sys.argv])
     raise_loopback()
-    check_that_it_is_off()
+    check_offline()
     os.execvp(command[0], command)
 
 
 def raise_loopback() -> None:
-    """A new namespace has it, but down; a kernel talks over it."""
+    """Bring up the loopback interface of a new namespace; a kernel needs it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         name = b"lo".ljust(16, b"\0")
         flags = struct.unpack("16sH", fcntl.ioctl(sock, _GET, struct.pack("16sH", name, 0)))[1]
         fcntl.ioctl(sock, _SET, struct.pack("16sH", name, flags | _UP))
 
 
-def check_that_it_is_off() -> None:
-    """Loopback is the only interface, and no packet has a way out."""
+def check_offline() -> None:
+    """Check that loopback is the only interface, and that no packet has a way out."""
     names = [name for _, name in socket.if_nameindex()]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         reached = sock.connect_ex(("192.0.2.1", 9)) == 0

@@ -13,14 +13,14 @@ from typing import Any
 import nbformat
 
 from flux_magic.records import embedding
-from flux_magic.records.record import Carried, carried_from, from_dict
+from flux_magic.records.record import Carried, parse_carried, parse_record
 from flux_magic.sweeps import sheet_file
 from flux_magic.types import UNKNOWN, Record
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def timeless(record: Record) -> Record:
+def remove_times(record: Record) -> Record:
     around = replace(record.circumstances, started=UNKNOWN, seconds=None, queued=None)
     return replace(record, circumstances=around)
 
@@ -34,7 +34,7 @@ def tidy(path: Path) -> None:
         if "outputs" in cell:  # an empty one is where a bar was, if the machine was slow enough for one
             cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
         for output in cell.get("outputs", []):
-            if output.output_type == "stream":  # the store of whoever ran it; a reader's is there where nothing is set
+            if output.output_type == "stream":  # the store of anyone who ran it; a reader's is there if nothing is set
                 output.text = re.sub(r"(?m)^(store +).*?(?=: can)", r"\1~/.local/share/flux_magic/store", output.text)
             if view := output.get("data", {}).get(WIDGET):
                 # A widget's id means nothing once its kernel is gone.
@@ -47,41 +47,41 @@ def tidy(path: Path) -> None:
 
 
 def tidy_output(output: Any) -> None:
-    """The record without its times, in the metadata and in the picture."""
+    """Remove the times from the record, in the metadata and in the image."""
     known = output.metadata["flux_magic"]
-    carried = carried_from(known)
-    record = timeless(carried.record)
+    carried = parse_carried(known)
+    record = remove_times(carried.record)
     output.metadata["flux_magic"] = {**known, **Carried(record, carried.copy).as_dict()}
     media_type = carried.copy.media_type if carried.copy else ""
     if carried.copy and embedding.read(data := base64.b64decode(output.data[media_type])):
-        data, _ = embedding.with_record(data, record, carried.copy.file)
+        data, _ = embedding.embed_record(data, record, carried.copy.file)
         output.data[media_type] = base64.b64encode(data).decode()
 
 
 def tidy_sheet(output: Any) -> None:
-    """The records of a sweep without their times, in the metadata and in the sheet."""
+    """Remove the times from a sweep's records, in the metadata and in the sheet."""
     known = output.metadata["flux_magic"]
-    carried = [carried_from(one) for one in known["sheet"]]
+    carried = [parse_carried(one) for one in known["sheet"]]
     known["sheet"] = [
-        {**one, **Carried(timeless(each.record), each.copy).as_dict()}
+        {**one, **Carried(remove_times(each.record), each.copy).as_dict()}
         for one, each in zip(known["sheet"], carried, strict=True)
     ]
     data = base64.b64decode(output.data["image/jpeg"])
     if inside := sheet_file.read(data):
-        records, alt = [timeless(each.record) for each in carried], output.metadata["image/jpeg"]["alt"]
+        records, alt = [remove_times(each.record) for each in carried], output.metadata["image/jpeg"]["alt"]
         data = sheet_file.add_records(data, sheet_file.Contents(inside.axes, records, known["sheet"], alt))
-        known["sha256"] = embedding.sha256(data)
+        known["sha256"] = embedding.compute_sha256(data)
         output.data["image/jpeg"] = base64.b64encode(data).decode()
 
 
 def tidy_folder(folder: Path) -> None:
-    """The same for the images and records of an export."""
+    """Remove the times from the images and records of an export."""
     for path in folder.glob("*.json"):
-        record = timeless(from_dict(json.loads(path.read_text())))
+        record = remove_times(parse_record(json.loads(path.read_text())))
         path.write_text(json.dumps(record.as_dict(), indent=1) + "\n")
     for path in folder.iterdir():
         if path.suffix != ".json" and (carried := embedding.read(path.read_bytes())) and carried.copy:
-            data, _ = embedding.with_record(path.read_bytes(), timeless(carried.record), carried.copy.file)
+            data, _ = embedding.embed_record(path.read_bytes(), remove_times(carried.record), carried.copy.file)
             path.write_bytes(data)
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from flux_magic.client import blocking, runner
 from flux_magic.providers.gradio import hub
-from tests.support.state import left, state
+from tests.support.state import find_left, take_state
 
 # A shell that starts a program in the background has it ignore Ctrl-C, and so would every kernel that a test
 # starts and interrupts.
@@ -60,9 +60,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(autouse=True)
 def _leaves_the_process_as_it_found_it() -> Iterator[None]:
     """Fail a test that leaves something behind; what fixtures of modules and of the session hold is there before."""
-    before = state()
+    before = take_state()
     yield
-    if found := left(before):
+    if found := find_left(before):
         pytest.fail("this test left behind:\n  " + "\n  ".join(found), pytrace=False)
 
 
@@ -78,17 +78,17 @@ def _begins_afresh(_leaves_the_process_as_it_found_it: None, monkeypatch: pytest
 
 @pytest.fixture(scope="session")
 def space() -> Iterator[str]:
-    """The address of a local Space: one for all who ask, since it takes seconds to start."""
-    from tests.support.space import running_space
+    """Yield the address of a local Space: one for all who ask, since it takes seconds to start."""
+    from tests.support.space import run_space
 
-    with running_space() as address:
+    with run_space() as address:
         yield address
 
 
 @pytest.fixture(scope="session")
 def slow_space() -> Iterator[str]:
-    """The address of one that takes 0.3 s for each step."""
-    from tests.support.space import running_space
+    """Yield the address of one that takes 0.3 s for each step."""
+    from tests.support.space import run_space
 
-    with running_space("--step-seconds", "0.3") as address:
+    with run_space("--step-seconds", "0.3") as address:
         yield address

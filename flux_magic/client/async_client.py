@@ -1,4 +1,4 @@
-"""A request in, events out, the generation recorded: all that the magics, the panel and scripts call."""
+"""The asynchronous client, which turns requests into events and recorded generations."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 from weakref import WeakKeyDictionary
 
-from ..errors import EmptyResult, FluxError, InvalidArgument, InvalidRequest, Stopped, is_hopeless, shown
-from ..parameters.calls import checked_class, takes
+from ..errors import EmptyResult, FluxError, InvalidArgument, InvalidRequest, Stopped, is_hopeless, show_value
+from ..parameters.calls import check_class, takes
 from ..parameters.settings import Settings, check_folders, resolve
 from ..parameters.table import Parameter
 from ..providers import get_provider, local
-from ..providers.base import Limits, limited
+from ..providers.base import Limits, limit_events
 from ..providers.http.connection import Session, open_session
 from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations
-from ..sweeps.requests import complete, plan, sweep_of
+from ..sweeps.requests import build_requests, build_sweep_call, complete
 from ..types import ImageRequest
-from .batch import Tally, incomplete
+from .batch import Tally, make_incomplete
 from .job import Job
 from .merge import merged
 from .options import (
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from ..verify.report import Report
 
 HISTORY = 50
-"""The last generations that a client remembers."""
+"""The number of recent generations that a client remembers."""
 
 
 @dataclass(slots=True)
@@ -61,12 +61,12 @@ class _Kept:
     users: int = 0
 
 
-@checked_class
+@check_class
 class AsyncClient:
-    """Makes images on the caller's own event loop; `Client` does the same for a caller that blocks.
+    """A client that makes images on the caller's own event loop; `Client` does the same for a caller that blocks.
 
-    Every call takes the keywords of `Options`, and inherits those of the client where it leaves them out. Within
-    `async with` the client keeps its connection between images; else each image has its own.
+    Every call takes the keywords of `Options`, and inherits those that it leaves out from the client. Within `async
+    with` the client keeps its connections between images; otherwise each image opens its own.
 
     Example::
 
@@ -85,11 +85,11 @@ class AsyncClient:
     @takes(Options)
     def __init__(self, **options: Unpack[Options]) -> None:
         self.options = merge_sides({}, options)
-        check_folders(resolve(**self.options))  # a mistake shows here, not at the first image
+        check_folders(resolve(**self.options))  # a mistake is reported here, not at the first image
         self._kept: WeakKeyDictionary[asyncio.AbstractEventLoop, _Kept] = WeakKeyDictionary()
         self.made: deque[Generation] = deque(maxlen=HISTORY)
 
-    def resolved(self, options: Mapping[str, Any]) -> Settings:
+    def resolve(self, options: Mapping[str, Any]) -> Settings:
         """Return the settings of a call with these options: over the client's, `%config` and the environment."""
         return resolve(**merge_sides(self.options, options))
 
@@ -126,8 +126,8 @@ class AsyncClient:
         """Make one image, or `count` with successive seeds, one after the other; as `Client.generate`."""
         on_event = options.pop("on_event", None)
         check_callback(on_event, can_await=True)
-        settings = self.resolved(options)
-        return await self.make_all(plan(prompt, settings, count), settings, on_event)
+        settings = self.resolve(options)
+        return await self.make_all(build_requests(prompt, settings, count), settings, on_event)
 
     @overload
     def submit(  # type: ignore[overload-overlap]  # mypy counts 1 as an int
@@ -145,8 +145,8 @@ class AsyncClient:
         except RuntimeError:
             raise InvalidArgument("no event loop runs here: call submit in a coroutine, or use Client") from None
         latest = Latest(options.pop("on_event", None), can_await=True)
-        settings = self.resolved(options)
-        job = self.make_all(plan(prompt, settings, count), settings, latest)
+        settings = self.resolve(options)
+        job = self.make_all(build_requests(prompt, settings, count), settings, latest)
         return AsyncSubmission(loop.create_task(job), latest)
 
     async def make_all(
@@ -157,7 +157,7 @@ class AsyncClient:
         return made[0] if len(made) == 1 else Generations(made)
 
     async def make(self, request: ImageRequest, settings: Settings) -> Generation:
-        """Make the image of one request, and keep it out of the history; raises as `generate` does."""
+        """Make the image of one request, and keep it out of the history. Raises the errors of `generate`."""
         made = await self._make(request, settings)
         self.made.remove(made)
         return made
@@ -175,20 +175,20 @@ class AsyncClient:
     async def stream(
         self, request: ImageRequest, settings: Settings | None = None
     ) -> AsyncGenerator[ClientEvent, None]:
-        """Yield the events of one request; the last is its Generation. Raises as `generate` does.
+        """Yield the events of one request; the last is its Generation. Raises the errors of `generate`.
 
-        What the request leaves out is taken from the settings; without them, from the client's options.
+        Options that the request leaves out come from the settings, or without these from the client's options.
         """
-        settings = settings or self.resolved({})
+        settings = settings or self.resolve({})
         request = complete(request, settings)
         check_folders(settings)
         limits, target = Limits(total=settings.timeout), resolve_target(settings, request.model)
         if target.is_local:
-            limits = replace(limits, retries=0, resubmissions=0, reconnections=0)  # if it died, it is started again
+            limits = replace(limits, retries=0, resubmissions=0, reconnections=0)  # a dead local Space is restarted
         with underway(request, target.name) as job:
-            async with self._session() as session:
-                coming = Job(request, target, session, limits).events()
-                async with aclosing(limited(coming, limits, job.context)) as events:
+            async with self._open_session() as session:
+                coming = Job(request, target, session, limits).stream()
+                async with aclosing(limit_events(coming, limits, job.context)) as events:
                     async for event in events:
                         job.see(event)
                         if isinstance(event, Generation):
@@ -203,7 +203,7 @@ class AsyncClient:
         """Yield an image of each request as it is finished, some made at once; as `Client.generate_many`."""
         on_event = options.pop("on_event", None)
         check_callback(on_event, can_await=True)
-        return self.make_many(requests, self.resolved(options), on_event)
+        return self.make_many(requests, self.resolve(options), on_event)
 
     async def make_many(
         self,
@@ -215,7 +215,7 @@ class AsyncClient:
     ) -> AsyncGenerator[Any, None]:
         """Yield the images of the requests as they are finished, and with `every` all their events.
 
-        Raises Incomplete at the end if some failed; at once what would fail for the rest as well.
+        Raises Incomplete at the end if some failed. An error that would affect every image is raised at once.
         """
         failures: dict[int, FluxError] = {}
         number = 0
@@ -229,7 +229,7 @@ class AsyncClient:
                 if every or isinstance(event, Generation):
                     yield event
         if failures:
-            raise incomplete(number, failures)
+            raise make_incomplete(number, failures)
 
     @overload
     async def sweep(self, prompt: str, *, count: int = 1, **values: Unpack[AsyncSweepOptions]) -> Generations: ...
@@ -237,11 +237,11 @@ class AsyncClient:
     async def sweep(self, prompt: str, *, count: int = 1, **values: Any) -> Generations: ...
     @takes(AsyncSweepOptions)
     async def sweep(self, prompt: str, *, count: int = 1, **values: Any) -> Generations:
-        """Make an image for every combination of what is given as a list; as `Client.sweep`, without its notes."""
+        """Make an image for every combination of the options given as lists; as `Client.sweep`, without its notes."""
         on_event = values.pop("on_event", None)
         check_callback(on_event, can_await=True)
-        asked, settings, _ = sweep_of(prompt, merge(self.options, values), count)
-        get_provider(settings.model)  # what fails for all is told once
+        asked, settings, _ = build_sweep_call(prompt, merge(self.options, values), count)
+        get_provider(settings.model)  # an error that would affect every image is reported once
         tally = Tally(asked, settings, "seed={}")
         try:
             async with aclosing(self.stream_many(asked.requests, settings)) as events:
@@ -250,18 +250,18 @@ class AsyncClient:
                     if not isinstance(event, FluxError):
                         await call(on_event, event)
         except BaseException as stop:
-            vars(stop)["made"] = tally.generations()
+            vars(stop)["made"] = tally.collect_generations()
             raise
-        if error := tally.failure():
+        if error := tally.build_failure():
             raise error
-        return tally.generations()
+        return tally.collect_generations()
 
     async def recall(self, image: str | os.PathLike[str] | Generation) -> Recalled:
         """Return what made an image, and the cell that makes it again; as `Client.recall`."""
         from .recall import recall_here, recall_url
 
         found = await asyncio.to_thread(recall_here, image)
-        return await recall_url(found, self.resolved({})) if isinstance(found, str) else found
+        return await recall_url(found, self.resolve({})) if isinstance(found, str) else found
 
     async def verify(
         self,
@@ -291,23 +291,26 @@ class AsyncClient:
     ) -> AsyncGenerator[tuple[int, ClientEvent | FluxError], None]:
         """Yield the events of several requests as they come, each with its request's place, from 0.
 
-        Of each request the last is its Generation, or the error that it failed with. At most `settings.concurrency` are
-        on their way at once. Raises at once what would fail for the others as well, and ends them.
+        The last event of each request is its Generation, or the error that it failed with. At most
+        `settings.concurrency` requests run at once. An error that would affect every image is raised at once and ends
+        the others.
         """
-        settings = settings or self.resolved({})
+        settings = settings or self.resolve({})
         if not isinstance(requests, Iterable):
             raise InvalidRequest(
-                f"the requests are {shown(requests)}: give a list of ImageRequest, or another iterable"
+                f"the requests are {show_value(requests)}: give a list of ImageRequest, or another iterable"
             )
-        each = (self._tried(request, settings) for request in requests)
+        each = (self._try(request, settings) for request in requests)
         async with self, aclosing(merged(each, settings.concurrency)) as events:
             async for event in events:
                 yield event
 
-    async def _tried(self, request: ImageRequest, settings: Settings) -> AsyncGenerator[ClientEvent | FluxError, None]:
-        """As `stream`; an error that is this request's alone is an event."""
+    async def _try(self, request: ImageRequest, settings: Settings) -> AsyncGenerator[ClientEvent | FluxError, None]:
+        """Yield the events of `stream`; an error of this request alone is yielded as an event."""
         if not isinstance(request, ImageRequest):
-            raise InvalidRequest(f'a request is {shown(request)}: give such as ImageRequest("a fox", seed=42)')
+            raise InvalidRequest(
+                f'a request is {show_value(request)}: give, for example, ImageRequest("a fox", seed=42)'
+            )
         try:
             async with aclosing(self.stream(request, settings)) as events:
                 async for event in events:
@@ -317,34 +320,34 @@ class AsyncClient:
                 raise
             yield error
 
-    async def bounds(self, settings: Settings) -> Mapping[str, tuple[int, int]] | None:
-        """The least and the most that a Space takes, by field of ImageRequest; of those alone that it tells.
+    async def fetch_bounds(self, settings: Settings) -> Mapping[str, tuple[int, int]] | None:
+        """Return the least and the most that a Space accepts, by field of ImageRequest, if the Space says.
 
-        A Space is asked once a process. The local Space is not started for this: until it runs, this is None, and
-        where `replay` is `only` or the Hub may not be asked.
+        Each Space is asked once per process. The result is None until the local Space runs, as it is not started for
+        this. It is also None if `replay` is `only`, or if the Hub may not be asked.
 
         Raises InvalidRequest, ConnectionFailed, TimedOut or ResponseError.
         """
         target = resolve_target(settings, settings.model)
         if target.unasked or (target.is_local and not local.shared.running):
             return None
-        async with self._session() as session:
+        async with self._open_session() as session:
             provider = await target.connect(session)
             return (await provider.describe(settings.model)).ranges
 
-    async def quota(self, settings: Settings) -> str:
-        """The GPU time that is left for the token, in words.
+    async def fetch_quota(self, settings: Settings) -> str:
+        """Return the GPU time that is left for the token, in words.
 
-        Empty where there is no token, the Space is none of the Hub's, or the Hub does not tell it within some seconds.
+        It is empty if there is no token, the Space is not on the Hub, or the Hub does not answer within 3 s.
         """
         target = resolve_target(settings, settings.model)
         if target.unasked or target.is_local:
             return ""
-        async with self._session() as session:
+        async with self._open_session() as session:
             return await (await target.connect(session)).quota()
 
     @asynccontextmanager
-    async def _session(self) -> AsyncIterator[Session]:
+    async def _open_session(self) -> AsyncIterator[Session]:
         kept = self._kept.get(asyncio.get_running_loop())
         if kept is None:
             async with open_session() as session:

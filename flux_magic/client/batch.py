@@ -1,18 +1,18 @@
-"""What has come of a sweep so far: the images there are, those that failed, and the sheet that fills in."""
+"""Progress of a sweep: the finished images, the failures, and the sheet that fills in."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from ..errors import FluxError, Incomplete
-from ..parameters.settings import Settings, store_folder
+from ..parameters.settings import Settings, get_store_folder
 from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations, forget_sheet
 from ..sweeps.requests import Sweep
 from ..sweeps.sheet import Sheet
 
 
-def incomplete(
+def make_incomplete(
     number: int, failures: Mapping[int, FluxError], hint: str = "", made: Sequence[Generation] = ()
 ) -> Incomplete:
     """Return the error for several images of which some failed, by their places among `number`."""
@@ -23,12 +23,12 @@ def incomplete(
 
 
 class Tally:
-    """Takes the events of a sweep's images, in whatever order, each with its image's place.
+    """Collector of the events of a sweep's images, in any order, each with its image's place.
 
     Args:
-        sweep: what is asked for.
-        settings: with which; they tell whether what is finished is found again.
-        option: how the caller writes a seed, which a text gets in place of `{}`.
+        sweep: the requested sweep.
+        settings: the sweep's settings; they decide whether a second run finds the finished images.
+        option: how the caller writes a seed, with `{}` in place of the number.
     """
 
     def __init__(self, sweep: Sweep, settings: Settings, option: str = "--seed {}") -> None:
@@ -40,7 +40,7 @@ class Tally:
         self._sheet = Sheet(sweep.axes, [(one.sent_width, one.sent_height) for one in sweep.requests])
 
     def take(self, place: int, event: ClientEvent | FluxError) -> None:
-        """Take in what happened to the image at `place`, from 0, of the sweep's requests."""
+        """Record what happened to the image at `place`, from 0, of the sweep's requests."""
         if isinstance(event, FluxError):
             self._failures[place] = event
             self._sheet.mark(place, f"failed: {event.message}")
@@ -48,45 +48,45 @@ class Tally:
             self._made[place] = event
             try:
                 self._sheet.put(place, event.files[0].image)
-            except FluxError as error:  # its file is not in the store any more
+            except FluxError as error:  # its file is no longer in the store
                 self._sheet.mark(place, error.message)
 
     @property
     def made(self) -> int:
-        """How many images there are."""
+        """The number of finished images."""
         return len(self._made)
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know of the images, each once."""
+        """Notes on the images for the user, each once."""
         return list(dict.fromkeys(one.note for one in self._made.values() if one.note))
 
-    def sheet(self) -> bytes:
-        """The sheet as it is now, a JPEG."""
-        return self._sheet.encoded()
+    def encode_sheet(self) -> bytes:
+        """Return the sheet as it is now, as a JPEG."""
+        return self._sheet.encode()
 
-    def generations(self) -> Generations:
-        """What there is, in the order of the requests."""
+    def collect_generations(self) -> Generations:
+        """Return the finished images, in the order of the requests."""
         made = dict(sorted(self._made.items()))
         troubles = {place: error.message for place, error in self._failures.items()}
         return Generations(list(made.values()), self.sweep.axes, list(made), troubles=troubles, sheet=self._sheet)
 
-    def left(self) -> str:
-        """How far a sweep was when it was ended, and how to go on with it."""
-        return "; ".join(filter(None, [f"{self.made} of {len(self.sweep)} images were made", self._again()]))
+    def describe_progress(self) -> str:
+        """Describe how far a sweep was when it ended, and how to continue it."""
+        return "; ".join(filter(None, [f"{self.made} of {len(self.sweep)} images were made", self._describe_rest()]))
 
-    def _again(self) -> str:
-        """How what is missing is asked for; empty where the rest would be made again as well."""
-        if not self.made or self._settings.replay != "auto" or store_folder(self._settings) is None:
+    def _describe_rest(self) -> str:
+        """Describe how to request what is missing; empty if a new run would also repeat the finished images."""
+        if not self.made or self._settings.replay != "auto" or get_store_folder(self._settings) is None:
             return ""
         first = self.sweep.requests[0]
         seed = f", with {self._option.format(first.seed)}" if first.chosen else ""
-        return f"run again{seed}, it asks only for what is missing"
+        return f"run it again{seed}, to request only what is missing"
 
-    def failure(self) -> Incomplete | None:
-        """What to raise at the end: None where nothing failed."""
+    def build_failure(self) -> Incomplete | None:
+        """Return the error to raise at the end, or None if nothing failed."""
         if not self._failures:
             return None
-        again = self._again()
-        hint = f"The others are there: {again}." if again else ""
-        return incomplete(len(self.sweep), self._failures, hint, self.generations())
+        again = self._describe_rest()
+        hint = f"The others are finished: {again}." if again else ""
+        return make_incomplete(len(self.sweep), self._failures, hint, self.collect_generations())

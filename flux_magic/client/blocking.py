@@ -6,10 +6,10 @@ from collections.abc import Coroutine, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, TypeVar
 
-from ..parameters.calls import checked
+from ..parameters.calls import check_call
 from ..parameters.settings import Settings, resolve
 from ..results.generation import ClientEvent, Generation
-from ..results.notes import note
+from ..results.notes import print_note
 from ..types import ImageRequest
 from . import progress, runner
 from .async_client import AsyncClient
@@ -18,13 +18,13 @@ from .options import OnEvent
 T = TypeVar("T")
 
 shared = AsyncClient()
-"""The one client of the magics, the panel and `generate`: its connections are kept on the background loop."""
+"""The one client of the magics, the panel and `generate`; the background loop keeps its connections."""
 
 history = shared.made
-"""The last generations of this process, by magic, panel or call alike; the newest is the last."""
+"""The most recent generations of this process, from magics, panel and calls alike; the newest is the last."""
 
 
-def generations(
+def iterate_generations(
     requests: Sequence[ImageRequest],
     settings: Settings,
     *,
@@ -32,12 +32,12 @@ def generations(
     client: AsyncClient | None = None,
     on_event: OnEvent | None = None,
 ) -> Iterator[Generation]:
-    """The requests' generations as they are made, one after the other, under one progress bar."""
+    """Yield the requests' generations as they are made, one after the other, under one progress bar."""
     replays = progress.Replays(told=quiet)
     with (
-        runner.interruptible(),
-        progress.bar(len(requests), quiet=quiet) as bar,
-        closing(events(requests, settings, client)) as coming,
+        runner.hide_traceback(),
+        progress.show_bar(len(requests), quiet=quiet) as bar,
+        closing(iterate_events(requests, settings, client)) as coming,
     ):
         for event in coming:
             bar.show(event)
@@ -46,30 +46,30 @@ def generations(
             if isinstance(event, Generation):
                 replays.see(event)
                 if event.note and not quiet:
-                    note(event.note)
+                    print_note(event.note)
                 yield event
 
 
-def events(
+def iterate_events(
     requests: Sequence[ImageRequest], settings: Settings, client: AsyncClient | None = None
 ) -> Generator[ClientEvent | None, None, None]:
-    """The events of the requests, one request after the other; None about every 0.2 s while there is none.
+    """Yield the events of the requests, one request after the other; None about every 0.2 s while there are no events.
 
-    Who stops reading ends the job that is on its way.
+    Closing the generator cancels the running job.
     """
-    how, client = runner.get(settings.runner), client or shared
+    how, client = runner.get_runner(settings.runner), client or shared
     for request in requests:
         with closing(how.iterate(client.stream(request, settings), keep=client)) as coming:
             yield from coming
 
 
-def bounds(settings: Settings, client: AsyncClient | None = None) -> Mapping[str, tuple[int, int]] | None:
-    """As `AsyncClient.bounds`, and waits for it."""
+def fetch_bounds(settings: Settings, client: AsyncClient | None = None) -> Mapping[str, tuple[int, int]] | None:
+    """Return the bounds as `AsyncClient.fetch_bounds` does, and wait for them."""
     client = client or shared
-    return runner.background.run(client.bounds(settings), keep=client)
+    return runner.background.run(client.fetch_bounds(settings), keep=client)
 
 
-@checked
+@check_call
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end from a cell or a script, and return its result; an interrupt cancels it.
 
@@ -80,7 +80,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         >>> flux_magic.run(main()).seed
         42
 
-    Raises what the coroutine raises, and InvalidArgument for what is no coroutine.
+    Raises what the coroutine raises, and InvalidArgument if it is not a coroutine.
     """
-    with runner.interruptible():
-        return runner.get(resolve().runner).run(coroutine)
+    with runner.hide_traceback():
+        return runner.get_runner(resolve().runner).run(coroutine)

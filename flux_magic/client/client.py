@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast, overload
 from weakref import finalize
 
 from ..errors import Incomplete, InvalidArgument
-from ..parameters.calls import checked_class, takes
+from ..parameters.calls import check_class, takes
 from ..parameters.settings import Settings
 from ..results.generation import Generation
 from ..results.generations import Generations
-from ..results.notes import note
-from ..sweeps.requests import plan, sweep_of
+from ..results.notes import print_note
+from ..sweeps.requests import build_requests, build_sweep_call
 from ..types import ImageRequest
 from . import blocking, many, runner
 from .async_client import HISTORY, AsyncClient
 from .batch import Tally
-from .interact import interactable
+from .interact import make_interactable
 from .options import CallOptions, ClientOptions, OnEvent, Options, SweepOptions, check_callback, merge
 from .submission import Latest, Submission, follow
 
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from ..verify.report import Report
 
 
-@checked_class
+@check_class
 class Client:
-    """Makes images for a caller that blocks; `AsyncClient` does the same on a loop of your own.
+    """A client that makes images for a caller that blocks; `AsyncClient` does the same on a loop of your own.
 
     Args:
-        options: those of `generate`, which its calls inherit where they leave them out; and `runner`: `thread` (a
+        options: those of `generate`, which its calls inherit if they leave them out; and `runner`: `thread` (a
             background loop, the default) or `nest` (the caller's own loop, by nest-asyncio).
 
     Its connection is kept between images until it is closed, by `close()` or `with`, or dropped.
@@ -60,17 +60,17 @@ class Client:
         own: Any = {name: value for name, value in options.items() if name != "runner"}
         self._runner = {"runner": options.get("runner")}
         self._async = AsyncClient(**own)
-        self._settings({})  # a mistake shows here, not at the first image
+        self._resolve({})  # a mistake is reported here, not at the first image
         finalize(self, runner.background.release_soon, self._async).atexit = False
 
     @classmethod
-    def _over(cls, asynchronous: AsyncClient) -> Self:
+    def _make_over(cls, asynchronous: AsyncClient) -> Self:
         made = cls()
         made._async = asynchronous
         return made
 
-    def _settings(self, options: Mapping[str, Any]) -> Settings:
-        return self._async.resolved({**self._runner, **options})
+    def _resolve(self, options: Mapping[str, Any]) -> Settings:
+        return self._async.resolve({**self._runner, **options})
 
     @overload
     def generate(  # type: ignore[overload-overlap]  # mypy counts 1 as an int
@@ -78,12 +78,12 @@ class Client:
     ) -> Generation: ...
     @overload
     def generate(self, prompt: str, *, count: int, **options: Unpack[CallOptions]) -> Generations: ...
-    @interactable
+    @make_interactable
     @takes(CallOptions)
     def generate(self, prompt: str, *, count: int = 1, **options: Any) -> Generation | Generations:
         """Make an image, and wait for it; an interrupt ends the wait and the job.
 
-        What is left out is taken from the client, `%config FluxMagics`, the environment, then the defaults.
+        Options left out come from the client, then `%config FluxMagics`, the environment, and the defaults.
 
         Args:
             prompt: what the image shows; sent as it is.
@@ -94,7 +94,7 @@ class Client:
             size: both at once, as `"1024x768"` or `(1024, 768)`.
             model: its name or alias (default "flux"); `list_models()` has them.
             space: a Hugging Face id, a URL, or `local`; by default the model's own.
-            token: a Hugging Face token for that Space, and no other host.
+            token: a Hugging Face token, sent to that Space and to no other host.
             proxy: an http(s) proxy's URL.
             timeout: seconds for each image.
             concurrency: how many images of a sweep, or of several requests, are made at once, 1 to 16 (default 4).
@@ -103,8 +103,8 @@ class Client:
             shared_store: a folder of others that is read before it; "off" reads none.
             replay: `auto` takes an image of a given seed from the store, `only` asks no Space, `off` always asks.
             fresh: True is `replay="off"`.
-            metadata: False leaves what made it out of the files that are embedded and saved.
-            strip_credentials: True takes content credentials (C2PA) out of them, so that the record goes inside.
+            metadata: False leaves the record out of the embedded and saved files.
+            strip_credentials: True removes content credentials (C2PA) from them, so that the record can be embedded.
             on_event: a function that gets each event: Waiting, Queued, Running, Log, Preview, last the Generation. An
                 exception in it ends the job, and is raised as it is.
             quiet: True shows no progress.
@@ -121,14 +121,14 @@ class Client:
         FluxError.
         """
         on_event, quiet = _take_callback(options)
-        settings = self._settings(options)
-        made = list(self._made(plan(prompt, settings, count), settings, on_event, quiet=quiet))
+        settings = self._resolve(options)
+        made = list(self._make_all(build_requests(prompt, settings, count), settings, on_event, quiet=quiet))
         return made[0] if len(made) == 1 else Generations(made)
 
-    def _made(
+    def _make_all(
         self, requests: Sequence[ImageRequest], settings: Settings, on_event: OnEvent | None, *, quiet: bool
     ) -> Iterator[Generation]:
-        return blocking.generations(requests, settings, quiet=quiet, client=self._async, on_event=on_event)
+        return blocking.iterate_generations(requests, settings, quiet=quiet, client=self._async, on_event=on_event)
 
     @overload
     def submit(  # type: ignore[overload-overlap]  # mypy counts 1 as an int
@@ -150,25 +150,26 @@ class Client:
             >>> job.status
             'done'
 
-        Raises InvalidRequest at once for what cannot be sent; the rest is raised by `result()`.
+        Raises InvalidRequest at once for a request that cannot be sent; `result()` raises all other errors.
         """
         on_event, _ = _take_callback(options)
-        settings = self._settings(options)
+        settings = self._resolve(options)
         latest = Latest(on_event, can_await=False)
-        requests = plan(prompt, settings, count)
+        requests = build_requests(prompt, settings, count)
         job = follow(lambda: self._async.make_all(requests, settings, latest), latest)
         return Submission(runner.background.submit(job, keep=self._async), latest)
 
     @takes(CallOptions)
     def generate_many(self, requests: Iterable[ImageRequest], **options: Unpack[CallOptions]) -> many.Images:
-        """Make an image of each request, some at once, and give each as it is finished, in whatever order.
+        """Make an image of each request, several at once, and yield each as it is finished, in any order.
 
-        No more are made ahead than are at work at once, so a slow reader holds the others up, and memory stays flat. An
-        interrupt ends the jobs.
+        Only as many images are made ahead as are made at once, so a slow reader holds up the others and memory stays
+        flat. An interrupt ends the jobs.
 
         Args:
-            requests: as many as there are; they are taken one by one, as there is room.
-            options: of `generate`, for requests that leave them out; `concurrency` says how many are made at once.
+            requests: any number of them; each is taken when there is room for it.
+            options: those of `generate`, for requests that leave them out; `concurrency` says how many are made at
+                once.
 
         Example::
 
@@ -180,7 +181,7 @@ class Client:
         (no quota, no connection, no such Space: `flux_magic.errors.HOPELESS`).
         """
         on_event, _ = _take_callback(options)
-        return many.Images(many.generations(requests, self._settings(options), self._async, on_event))
+        return many.Images(many.generations(requests, self._resolve(options), self._async, on_event))
 
     @overload
     def sweep(self, prompt: str, *, count: int = 1, **values: Unpack[SweepOptions]) -> Generations: ...
@@ -188,18 +189,18 @@ class Client:
     def sweep(self, prompt: str, *, count: int = 1, **values: Any) -> Generations: ...
     @takes(SweepOptions)
     def sweep(self, prompt: str, *, count: int = 1, **values: Any) -> Generations:
-        """Make an image for every combination of what is given as a list, and wait for all of them.
+        """Make an image for every combination of the options given as lists, and wait for all of them.
 
-        What is no list is the same for all, the seed too: without one a random seed is chosen.
+        Everything that is not a list is held constant, including the seed; without one a random seed is chosen.
 
         Args:
-            prompt: what the images show; `{name}` in it is each of the values that are given by this name, and
-                `{red|blue}` each of these.
-            count: above 1, an axis of as many successive seeds.
+            prompt: what the images show; `{name}` in it takes each value of the list with this name, and `{red|blue}`
+                each of these words.
+            count: above 1, adds an axis of that many successive seeds.
             values: the options of `generate`, of which `seed`, `steps`, `width`, `height` and `size` (`"512x768"`) take
                 a list as well; and the lists for the prompt.
 
-        Returns Generations, indexed by position or by axis, whose picture is one sheet.
+        Returns Generations, indexed by position or by axis and shown as one sheet.
 
         Example::
 
@@ -207,28 +208,28 @@ class Client:
             >>> len(foxes), foxes.sel(colour="blue", steps=4).prompt
             (6, 'a blue fox')
 
-        Raises as `generate`; at the end Incomplete if some failed. Whatever is raised, an interrupt too, has what is
-        finished as `made`.
+        Raises the errors of `generate`, and Incomplete at the end if some failed. Any exception, also an interrupt, has
+        the finished images as `made`.
         """
         on_event, quiet = _take_callback(values)
-        asked, settings, typed = sweep_of(prompt, merge(self._async.options, {**self._runner, **values}), count)
-        for line in (*typed.notes, *(f"{{{name}}} is sent as typed: it is not given" for name in typed.missing)):
-            note(line)
+        asked, settings, typed = build_sweep_call(prompt, merge(self._async.options, {**self._runner, **values}), count)
+        for line in (*typed.notes, *(f"{{{name}}} is sent as typed: it has no value" for name in typed.missing)):
+            print_note(line)
         tally = Tally(asked, settings, "seed={}")
         try:
             many.gather(tally, settings, quiet=quiet, client=self._async, on_event=on_event)
         except BaseException as stop:
-            vars(stop)["made"] = tally.generations()
+            vars(stop)["made"] = tally.collect_generations()
             if not isinstance(stop, Incomplete):
-                note(tally.left())
+                print_note(tally.describe_progress())
             raise
-        return tally.generations()
+        return tally.collect_generations()
 
     def recall(self, image: str | os.PathLike[str] | Generation) -> Recalled:
         """Return what made an image, and the cell that makes it again.
 
         Args:
-            image: a file, or an http(s) URL, which is asked without any token; or a Generation.
+            image: a file, an http(s) URL (requested without a token), or a Generation.
 
         Example::
 
@@ -236,21 +237,21 @@ class Client:
             >>> flux_magic.recall(fox).options["seed"]
             42
 
-        Raises InvalidRequest if there is no such file, NotAnImage, RecordError if it does not say what made it, and as
-        any request for a URL that cannot be read.
+        Raises InvalidRequest if there is no such file, NotAnImage, and RecordError if it does not say what made it. For
+        a URL it also raises what any request does.
         """
         from .recall import recall_here, recall_url
 
         found = recall_here(image)
-        return blocking.run(recall_url(found, self._settings({}))) if isinstance(found, str) else found
+        return blocking.run(recall_url(found, self._resolve({}))) if isinstance(found, str) else found
 
     def verify(self, paths: Paths, *, space: str | None = None, concurrency: int = 2, static: bool = False) -> Report:
-        """Make images again from their records, and say if they are the same; an interrupt ends the jobs.
+        """Regenerate images from their records, and check that they are the same; an interrupt ends the jobs.
 
         Args:
             paths: images, folders and saved notebooks: one, or several.
-            space: asked for all of them; by default each record's own Space, if that is the model's public one,
-                `local`, or the configured one.
+            space: the Space to ask for all of them. By default each record's own Space is asked, if that is the model's
+                public one, `local`, or the configured one.
             concurrency: how many are made at once, 1 to 16.
             static: True asks no Space: are these still the images of their records?
 
@@ -268,7 +269,7 @@ class Client:
         return verify(paths, space=space, concurrency=concurrency, static=static, options=own)
 
     def history(self, last: int = HISTORY) -> History:
-        """Return the last images of this process, the newest last: of the shared client by any magic, panel or call.
+        """Return the recent images of this process, the newest last: the shared client's, by any magic, panel or call.
 
         Args:
             last: how many at the most; the last 50 are remembered. `%flux_history` shows all that the store has.
@@ -279,18 +280,18 @@ class Client:
             >>> flux_magic.history()[-1] is fox
             True
 
-        Raises InvalidRequest if `last` is no number of images.
+        Raises InvalidRequest if `last` is not a number of images.
         """
         return self._async.history(last)
 
     @takes(Options)
-    def bounds(self, **options: Any) -> Mapping[str, tuple[int, int]] | None:
-        """Return the least and the most that a Space takes, by option, of those that it names.
+    def fetch_bounds(self, **options: Any) -> Mapping[str, tuple[int, int]] | None:
+        """Return the least and the most that a Space accepts, by option, as far as it names them.
 
         A Space is asked once a process; None if it may not be asked, or if it is the local one and does not run yet.
         Raises as `generate`.
         """
-        return blocking.bounds(self._settings(options), self._async)
+        return blocking.fetch_bounds(self._resolve(options), self._async)
 
     def close(self) -> None:
         """Close the connection; the next image opens another."""
@@ -319,7 +320,7 @@ def _take_callback(options: Any) -> tuple[OnEvent | None, bool]:
     return cast("OnEvent | None", on_event), bool(options.pop("quiet", False))
 
 
-shared = Client._over(blocking.shared)  # noqa: SLF001 - of this module
+shared = Client._make_over(blocking.shared)  # noqa: SLF001 - of this module
 """The client of the magics and the panel, and of `flux_magic.generate` and its like."""
 
 generate = shared.generate

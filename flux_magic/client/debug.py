@@ -14,9 +14,9 @@ from pathlib import PurePath
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
 from typing import Any, Final
 
-from ..errors import without_controls
-from ..parameters.calls import checked
-from .progress import status_of
+from ..errors import replace_controls
+from ..parameters.calls import check_call
+from .progress import describe_event
 from .underway import Underway, list_underway
 
 _ANSWER: Final = 1.0
@@ -25,7 +25,7 @@ _DEEPEST: Final = 60
 """Awaits that are followed, at most."""
 
 
-@checked
+@check_call
 def debug() -> None:
     """Print each job under way: its request, its Space, its last event and how long ago it came, and what it awaits.
 
@@ -37,7 +37,7 @@ def debug() -> None:
         >>> flux_magic.debug()
         no job is under way
     """
-    print(without_controls(describe_jobs()))
+    print(replace_controls(describe_jobs()))
 
 
 def describe_jobs() -> str:
@@ -50,7 +50,7 @@ def _describe(job: Underway) -> str:
     last, seconds = "none yet", now - job.begin
     if job.last is not None:
         event, at = job.last
-        last, seconds = f"{type(event).__name__}, {status_of(event).text}", now - at
+        last, seconds = f"{type(event).__name__}, {describe_event(event).text}", now - at
     rows = [
         ("Space", job.space),
         ("last event", f"{last}; {seconds:.1f} s ago" if job.last else last),

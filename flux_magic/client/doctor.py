@@ -1,4 +1,4 @@
-"""What there is to know when images do not come: versions, and how the Space is."""
+"""The diagnosis for missing images: versions, and the state of the Space."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ..errors import FluxError, cleaned
+from ..errors import FluxError, clean
 from ..parameters import tokens
-from ..parameters.settings import Settings, shared_folders, store_folder
+from ..parameters.settings import Settings, get_shared_folders, get_store_folder
 from ..providers import local
 from ..providers.base import Input, ModelDescription
 from ..providers.http.connection import open_session
@@ -23,33 +23,33 @@ from ..results.table import Table, as_text
 from .target import Target, resolve_target
 
 DOCTOR_TIMEOUT = 60
-"""Seconds for a Space to tell what it takes."""
+"""Seconds allowed for a Space to describe what it accepts."""
 
-_UNTOLD = "not told"
+_UNTOLD = "unknown"
 
 PACKAGES = ("flux-magic", "ipython", "ipykernel", "aiohttp", "pillow", "gradio")
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What was found, by name, with no secret in it; `str()` gives lines of text."""
+    """Findings by name, without any secret; `str()` gives lines for a terminal."""
 
     rows: dict[str, str]
     healthy: bool
 
     def __post_init__(self) -> None:
         for name, value in self.rows.items():
-            self.rows[name] = cleaned(value)
+            self.rows[name] = clean(value)
 
     def __str__(self) -> str:
         return as_text(Table((), tuple(self.rows.items())))
 
 
 async def examine(settings: Settings) -> Diagnosis:
-    """Look at everything; an error of the Space is a part of the report and is not raised."""
+    """Check everything; an error of the Space becomes part of the report and is not raised."""
     rows = {"Python": f"{platform.python_version()} on {platform.system()}"}
-    rows |= {package: _version(package) for package in PACKAGES}
-    rows |= await asyncio.to_thread(_stores, settings)
+    rows |= {package: _get_version(package) for package in PACKAGES}
+    rows |= await asyncio.to_thread(_describe_stores, settings)
     is_told = False
     try:
         found, is_told = await _describe_target(settings)
@@ -59,22 +59,22 @@ async def examine(settings: Settings) -> Diagnosis:
     return Diagnosis(rows, healthy=is_told)
 
 
-def _stores(settings: Settings) -> dict[str, str]:
-    """Return where images are kept, and whether they can be; and the same of those of others."""
+def _describe_stores(settings: Settings) -> dict[str, str]:
+    """Return the folders that keep images, whether they can be written, and the same for shared folders."""
     try:
-        own, others = store_folder(settings), shared_folders(settings)
+        own, others = get_store_folder(settings), get_shared_folders(settings)
     except FluxError as error:
         return {"store": error.message}
-    rows = {"store": "off" if settings.store is False else _written(own) if own else store.UNKEPT}
+    rows = {"store": "off" if settings.store is False else _describe_folder(own) if own else store.UNKEPT}
     if others:
-        found = [f"{_shown(folder)}: {store.trouble(folder) or 'can be read'}" for folder in others]
+        found = [f"{_show_folder(folder)}: {store.describe_trouble(folder) or 'can be read'}" for folder in others]
         rows["shared store"] = (
             found[0] if len(found) == 1 else "; ".join(f"{n}: {one}" for n, one in enumerate(found, 1))
         )
     return rows
 
 
-def _written(folder: Path) -> str:
+def _describe_folder(folder: Path) -> str:
     there = next((parent for parent in (folder, *folder.parents) if parent.is_dir()), folder)
     try:
         with tempfile.TemporaryFile(dir=there) as file:
@@ -82,19 +82,19 @@ def _written(folder: Path) -> str:
             file.flush()
         free = shutil.disk_usage(there).free
     except OSError as error:
-        return f"{_shown(folder)}: cannot be written: {error.strerror}"
-    return f"{_shown(folder)}: can be written, {free / 2**30:.1f} GiB free"
+        return f"{_show_folder(folder)}: cannot be written: {error.strerror}"
+    return f"{_show_folder(folder)}: can be written, {free / 2**30:.1f} GiB free"
 
 
-def _shown(folder: Path) -> str:
-    """Return a folder's path, with ~ for the home folder: a saved notebook then holds no user's name."""
+def _show_folder(folder: Path) -> str:
+    """Return a folder's path with ~ for the home folder, so that a saved notebook holds no user name."""
     folder = folder.absolute()
     with contextlib.suppress(ValueError, RuntimeError):  # elsewhere; the user has no home
         return str(Path("~") / folder.relative_to(Path.home()))
     return str(folder)
 
 
-def _version(package: str) -> str:
+def _get_version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
@@ -117,11 +117,11 @@ async def _describe_target(settings: Settings) -> tuple[dict[str, str], bool]:
             description = await asyncio.wait_for(provider.describe(settings.model), DOCTOR_TIMEOUT)
             other = "" if description.is_told else f", but not as a Space of {description.engine}'s"
             rows["answers"] = f"in {time.monotonic() - begin:.2f} s{other}"
-            rows |= _facts(description)
+            rows |= _describe_contract(description)
         except FluxError as error:
             rows["answers"] = f"no: {type(error).__name__}: {error}"
         except asyncio.TimeoutError:
-            rows["answers"] = f"no: nothing whole within {DOCTOR_TIMEOUT} s"
+            rows["answers"] = f"no: no complete answer within {DOCTOR_TIMEOUT} s"
         rows |= await provider.status()
     return rows, description is not None and description.is_told
 
@@ -132,13 +132,13 @@ def _describe_token(target: Target) -> str:
         if token := target.find_token():
             return token.source if token.source == "given" else f"of {token.source}"
         if other := resolve_target(replace(target.settings, space=None), target.settings.model).find_token():
-            return f"none for this Space: that of {other.source} is for the model's own"
+            return f"none for this Space: the one of {other.source} is only for the model's own"
     except FluxError as error:
         return f"none: {error}"
-    return f"none: {trouble}" if (trouble := tokens.stored_trouble()) else "none"
+    return f"none: {trouble}" if (trouble := tokens.describe_stored_trouble()) else "none"
 
 
-def _facts(description: ModelDescription) -> dict[str, str]:
+def _describe_contract(description: ModelDescription) -> dict[str, str]:
     engine = {description.engine: description.version or _UNTOLD} if description.engine else {}
     return {
         **engine,

@@ -1,4 +1,4 @@
-"""Lets `ipywidgets.interact` take a function of many options, and make widgets for the few that it is told of."""
+"""Support for `ipywidgets.interact`, which then makes widgets only for the options that the caller passes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def interactable(function: Function) -> Function:
-    """The same function, with a signature that `interact` can work with.
+def make_interactable(function: Function) -> Function:
+    """Give the function a signature that `interact` can work with, and return it.
 
-    By itself `interact` makes a widget of every default, and fails where it is None; what is `fixed` it leaves alone.
+    By default `interact` makes a widget of every default value, and fails if that is None; it leaves `fixed` values
+    alone.
     """
     known = inspect.signature(function)
     vars(function)["__signature__"] = _Signature(
@@ -25,7 +26,7 @@ def interactable(function: Function) -> Function:
 
 
 class _Signature(inspect.Signature):
-    """Once ipywidgets is there, defaults are its `fixed`, and types, which older versions make widgets of, are gone."""
+    """A signature with `fixed` defaults once ipywidgets is loaded, and without types, which older versions act upon."""
 
     __slots__ = ()
 
@@ -34,17 +35,17 @@ class _Signature(inspect.Signature):
         known = super().parameters
         if "ipywidgets" not in sys.modules:
             return known
-        return MappingProxyType({name: _fixed(parameter) for name, parameter in known.items()})
+        return MappingProxyType({name: _fix(parameter) for name, parameter in known.items()})
 
 
-def _fixed(parameter: inspect.Parameter) -> inspect.Parameter:
+def _fix(parameter: inspect.Parameter) -> inspect.Parameter:
     none = inspect.Parameter.empty
-    default = none if parameter.default is none else _kind()(parameter.default)
+    default = none if parameter.default is none else _load_kind()(parameter.default)
     return parameter.replace(annotation=none, default=default)
 
 
 @functools.cache
-def _kind() -> Any:
+def _load_kind() -> Any:
     from ipywidgets import fixed
 
     class Default(fixed):  # type: ignore[misc]  # ipywidgets ships no types

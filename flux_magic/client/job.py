@@ -18,9 +18,9 @@ from ..providers.base import Limits, ModelDescription, Provider
 from ..providers.http.connection import Session
 from ..providers.log import get_logger
 from ..records import in_hand
-from ..records.record import our_version
+from ..records.record import get_version
 from ..records.sent import sanitize
-from ..records.store import SLOW, UNKEPT, Store, store_of
+from ..records.store import SLOW, UNKEPT, Store, open_store
 from ..results.generation import ClientEvent, Generation, ImageFile
 from ..types import (
     ANY_SPACE,
@@ -66,14 +66,14 @@ class _Clock:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One request, and what becomes of it."""
+    """One request and its result."""
 
     request: ImageRequest
     target: Target
     session: Session
     limits: Limits
 
-    async def events(self) -> AsyncGenerator[ClientEvent, None]:
+    async def stream(self) -> AsyncGenerator[ClientEvent, None]:
         """Yield what happens on the way; the last is the Generation. Raises as `AsyncClient.generate` does."""
         target, replay = self.target, Replay(self.request, self.target)
         if found := await replay.find_or_raise():
@@ -102,7 +102,7 @@ class Job:
                 return
             except (ConnectionFailed, ProtocolError):
                 # The seed is ours: if the local Space died, the same job on a new one makes the same image.
-                if is_last or not await local.shared.ended():
+                if is_last or not await local.shared.has_ended():
                     raise
                 _log.info("the local Space has died: the job is submitted to a new one")
 
@@ -124,9 +124,9 @@ class Job:
 
         def record() -> Generation:
             files = tuple(ImageFile(codecs.describe(data), data, address) for data, address in fetched)
-            decoder = codecs.decoder(*(file.media_type for file in files))
-            around = replace(circumstances, version=our_version(), decoder=decoder)
-            record = self._record(response, files, description, around, environment.get("model", ""))
+            decoder = codecs.describe_decoder(*(file.media_type for file in files))
+            around = replace(circumstances, version=get_version(), decoder=decoder)
+            record = self._build_record(response, files, description, around, environment.get("model", ""))
             settings = self.target.settings
             made = Generation(
                 self.request,
@@ -142,10 +142,10 @@ class Job:
             most = f"at most {self.limits.files} files and {self.limits.sum // 2**20} MiB of an answer are"
             return _add_note(made, f"the Space sent {number:,} files, of which the first {len(files)} are kept: {most}")
 
-        # Decoding is the processor's work, and writing the disk's: both are a thread's.
+        # Decoding keeps the processor busy and writing the disk, so both run on a thread.
         return await asyncio.to_thread(record)
 
-    def _record(
+    def _build_record(
         self,
         response: ImageResponse,
         files: tuple[ImageFile, ...],
@@ -159,7 +159,7 @@ class Job:
         if description.stand_in is not None:
             identity, requested_space = f"local:{description.stand_in}", "local"
             names = {**names, "model": STAND_IN}
-        elif requested_space is not None:  # the provider's file speaks of its own Space alone
+        elif requested_space is not None:  # the provider's file describes only its own Space
             asked = {"key_model": description.model, "key_provider": description.provider}
             model = hub_model or f"{UNKNOWN} (Space {requested_space})"
             names = {"model": model, "provider": ANY_SPACE, **asked}
@@ -186,11 +186,11 @@ class Job:
         )
 
     async def _keep(self, made: Generation) -> Generation:
-        """Put the files into the store, if there is one, and return the generation; a failure is a note.
+        """Put the files into the store, if any, and return the generation; a failure is a note.
 
         If the disk takes long, it goes on while the image is shown.
         """
-        store = store_of(self.target.settings)
+        store = open_store(self.target.settings)
         if store.folder is None:
             return made if self.target.settings.store is False else _add_note(made, UNKEPT)
         putting = asyncio.ensure_future(asyncio.to_thread(_put, store, made))
@@ -202,7 +202,7 @@ class Job:
 
 
 _CIRCUMSTANCES = {one.name for one in fields(Circumstances)} - {"version", "decoder", "started", "seconds", "queued"}
-"""What a provider can tell of where an image was made."""
+"""The provider's facts about where an image was made."""
 
 
 def _put(store: Store, made: Generation) -> Generation:
@@ -214,16 +214,16 @@ def _put(store: Store, made: Generation) -> Generation:
         return _add_note(made, error.message)
     in_hand.hold(stored, [file.data for file in made.files])
     _log.info("kept as %s in %.2f s", stored.path.name, time.monotonic() - begin)
-    return replace(made, files=tuple(file.at(path) for file, path in zip(made.files, stored.files, strict=True)))
+    return replace(made, files=tuple(file.move_to(path) for file, path in zip(made.files, stored.files, strict=True)))
 
 
 @functools.cache
 def _load() -> None:
-    """Load what an image needs once it is there: it takes longer than all that is done with it."""
+    """Load the modules that a delivered image needs, as loading them takes longer than using them."""
     from ..images import metadata  # noqa: F401
 
-    codecs.decoder()
-    our_version()
+    codecs.describe_decoder()
+    get_version()
 
 
 def _add_note(made: Generation, note: str) -> Generation:

@@ -13,7 +13,7 @@ from collections import deque
 from contextlib import suppress
 from typing import Final
 
-from ..results.notes import writable
+from ..results.notes import escape_for
 
 LEVELS: Final = ("DEBUG", "INFO")
 """The levels that lines have. None is a warning: what a person should know is an error or a note."""
@@ -40,11 +40,11 @@ class _Output(logging.Handler):
         """Print the lines that wait, if this is the main thread; it may be a callback of IPython's."""
         if not self._lines or threading.current_thread() is not threading.main_thread():
             return
-        from .progress import above
+        from .progress import print_above
 
-        with above(), suppress(IndexError):
+        with print_above(), suppress(IndexError):
             while True:
-                print(writable(self._lines.popleft(), sys.stderr), file=sys.stderr)
+                print(escape_for(self._lines.popleft(), sys.stderr), file=sys.stderr)
 
     def show(self, level: str | None) -> None:
         """Show what is logged from this level up; None shows nothing and leaves the logger as it was before.

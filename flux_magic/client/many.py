@@ -6,12 +6,12 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from typing import NoReturn
 
-from ..errors import FluxError, InvalidArgument, few
+from ..errors import FluxError, InvalidArgument, list_few
 from ..parameters.settings import Settings
 from ..providers import get_provider
 from ..results.generation import ClientEvent, Generation
-from ..results.notes import MOST_NOTES, note
-from ..sweeps.layout import undrawn
+from ..results.notes import MOST_NOTES, print_note
+from ..sweeps.layout import describe_undrawn
 from ..sweeps.requests import Sweep
 from ..types import ImageRequest
 from . import blocking, progress, runner
@@ -20,11 +20,11 @@ from .batch import Tally
 from .options import OnEvent
 
 PlacedEvent = tuple[int, ClientEvent | FluxError]
-"""What happened to one of several images: its request's place, from 0, and the event or the error it failed with."""
+"""The place of a request, from 0, with one of its events or the error that it failed with."""
 
 
 class Images(Iterator[Generation]):
-    """Images as they are finished: what `generate_many` gives. Who stops reading ends the jobs, `close()` too."""
+    """The images of `generate_many`, as they are finished. A reader that stops, or `close()`, ends the jobs."""
 
     __slots__ = ("_made",)
 
@@ -47,13 +47,13 @@ def generations(
 ) -> Generator[Generation, None, None]:
     """Give the image of each request as it is finished; every event goes to the callback on the caller's thread."""
     coming = client.make_many(requests, settings, every=on_event is not None)
-    return _made(runner.get(settings.runner).iterate(coming, ahead=1, keep=client), on_event)
+    return _iterate_made(runner.get_runner(settings.runner).iterate(coming, ahead=1, keep=client), on_event)
 
 
-def _made(
+def _iterate_made(
     coming: Generator[ClientEvent | None, None, None], on_event: OnEvent | None
 ) -> Generator[Generation, None, None]:
-    with runner.interruptible(), closing(coming):
+    with runner.hide_traceback(), closing(coming):
         for event in coming:
             if on_event is not None and event is not None:
                 on_event(event)
@@ -61,9 +61,9 @@ def _made(
                 yield event
 
 
-def announced(asked: Sweep, settings: Settings) -> str:
-    """How many images a sweep is, and the GPU time that is left for them, where that is known."""
-    left = runner.background.run(blocking.shared.quota(settings), keep=blocking.shared)
+def announce(asked: Sweep, settings: Settings) -> str:
+    """Return how many images a sweep makes, and the GPU time that is left if it is known."""
+    left = runner.background.run(blocking.shared.fetch_quota(settings), keep=blocking.shared)
     return f"{asked}; {left}" if left else str(asked)
 
 
@@ -75,53 +75,54 @@ def gather(
     client: AsyncClient | None = None,
     on_event: OnEvent | None = None,
 ) -> None:
-    """Make the images of a tally's sweep, under one bar and a sheet that fills in.
+    """Make the images of a tally's sweep, with one bar and a sheet that fills in.
 
-    What is finished is in the tally whatever is raised: as `AsyncClient.stream_many` does, and Incomplete at the end.
+    The tally has the finished images whatever is raised. Raises the errors of `AsyncClient.stream_many`, and Incomplete
+    at the end.
     """
     asked, replays = tally.sweep, progress.Replays(told=quiet)
-    get_provider(settings.model)  # what fails for all is told once
+    get_provider(settings.model)  # an error that would affect every image is reported once
     try:
         with (
-            runner.interruptible(),
-            progress.sheet(len(asked), tally.sheet, quiet=quiet) as bar,
-            closing(events(asked.requests, settings, client)) as coming,
+            runner.hide_traceback(),
+            progress.show_sheet(len(asked), tally.encode_sheet, quiet=quiet) as bar,
+            closing(iterate_events(asked.requests, settings, client)) as coming,
         ):
-            for _, image in followed(coming, tally, bar, on_event):
+            for _, image in follow(coming, tally, bar, on_event):
                 replays.see(image)
     finally:
-        for line in few([*filter(None, [undrawn(asked.axes)]), *tally.notes], MOST_NOTES):
-            note(line)
-    if error := tally.failure():
+        for line in list_few([*filter(None, [describe_undrawn(asked.axes)]), *tally.notes], MOST_NOTES):
+            print_note(line)
+    if error := tally.build_failure():
         raise error
 
 
-def followed(
+def follow(
     coming: Iterable[PlacedEvent | None],
     tally: Tally,
     bar: progress.SheetBar,
     on_event: OnEvent | None = None,
 ) -> Iterator[tuple[int, Generation]]:
-    """Each image as it is made, with its place; all that happens is taken into the tally and shown by the bar."""
+    """Yield each image as it is made, with its place; update the tally and the bar with every event."""
     for placed in coming:
         if placed is None:
             bar.wait()
             continue
         place, event = placed
         tally.take(place, event)
-        bar.show(tally.sweep.label(place), event)
+        bar.show(tally.sweep.format_label(place), event)
         if on_event is not None and not isinstance(event, FluxError):
             on_event(event)
         if isinstance(event, Generation):
             yield place, event
 
 
-def events(
+def iterate_events(
     requests: Iterable[ImageRequest], settings: Settings, client: AsyncClient | None = None
 ) -> Generator[PlacedEvent | None, None, None]:
-    """What happens to each of the requests as it does; None about every 0.2 s while there is nothing.
+    """Yield the events of all requests as they come; None about every 0.2 s while there are no events.
 
-    Who stops reading ends the jobs that are on their way.
+    Closing the generator cancels the running jobs.
     """
     client = client or blocking.shared
-    return runner.get(settings.runner).iterate(client.stream_many(requests, settings), keep=client)
+    return runner.get_runner(settings.runner).iterate(client.stream_many(requests, settings), keep=client)

@@ -1,4 +1,4 @@
-"""Several streams of events as one, some of them at a time."""
+"""A merged stream of several streams of events, of which some are open at a time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _AGAIN = 0.5
-"""Seconds that a task has to end, before it is cancelled once more."""
+"""Seconds that a task has to end before it is cancelled once more."""
 
 
 async def merged(sources: Iterable[AsyncGenerator[T, None]], at_once: int) -> AsyncGenerator[tuple[int, T], None]:
-    """The items of the sources as they come, each with its source's place, from 0.
+    """Yield the items of the sources as they come, each with its source's place, from 0.
 
-    At most `at_once` sources are open; the next is taken as one ends, and no more items than that are made before they
-    are read. Raises what a source raises. Then, and where the reader stops early, those that are open are closed.
+    At most `at_once` sources are open, and the next one is opened when one ends. At most that many items wait to be
+    read. Raises what a source raises. All open sources are closed then, and also if the reader stops early.
     """
     waiting: Iterator[tuple[int, AsyncGenerator[T, None]]] = enumerate(sources)
     room = asyncio.Semaphore(at_once)
@@ -46,14 +46,14 @@ async def merged(sources: Iterable[AsyncGenerator[T, None]], at_once: int) -> As
                 yield item
     finally:
         waiting = enumerate(())
-        await _ended(workers)
+        await _end_tasks(workers)
 
 
-async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """End the tasks. Before Python 3.12 `asyncio.wait_for` may lose a cancellation, so they are told until they end."""
+async def _end_tasks(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """End the tasks, cancelling them until they end: before Python 3.12 `asyncio.wait_for` may lose a cancellation."""
     pending = set(tasks)
     while pending:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=_AGAIN)
-    await asyncio.gather(*tasks, return_exceptions=True)  # nobody else asks what became of them
+    await asyncio.gather(*tasks, return_exceptions=True)  # no other code retrieves their results

@@ -20,10 +20,10 @@ class NestRunner:
     def __init__(self) -> None:
         import nest_asyncio
 
-        nest_asyncio.apply(_own_loop())
+        nest_asyncio.apply(_get_own_loop())
 
     def run(self, coroutine: Coroutine[Any, Any, T], keep: Kept | None = None) -> T:
-        loop = _own_loop()
+        loop = _get_own_loop()
         task = loop.create_task(coroutine)
         try:
             return loop.run_until_complete(task)
@@ -33,7 +33,7 @@ class NestRunner:
     def iterate(
         self, events: AsyncGenerator[T, None], ahead: int = AHEAD, keep: Kept | None = None
     ) -> Generator[T | None, None, None]:
-        loop = _own_loop()
+        loop = _get_own_loop()
         task: asyncio.Future[T] | None = None
         try:
             while True:
@@ -55,10 +55,10 @@ class NestRunner:
 
 
 _idle_loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
-"""Loops of threads on which none ran; each is closed at the end."""
+"""Loops made for threads without a running one; each is closed at the end."""
 
 
-def _own_loop() -> asyncio.AbstractEventLoop:
+def _get_own_loop() -> asyncio.AbstractEventLoop:
     with suppress(RuntimeError):
         return asyncio.get_running_loop()
     policy = asyncio.get_event_loop_policy()

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from inspect import iscoroutine, iscoroutinefunction
 from typing import Any, TypedDict
 
-from ..errors import InvalidArgument, InvalidRequest, shown
+from ..errors import InvalidArgument, InvalidRequest, show_value
 from ..parameters.settings import split_size
 from ..results.generation import ClientEvent
 
@@ -101,9 +101,9 @@ def merge_sides(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
 
 
 def check_callback(on_event: object, *, can_await: bool = False) -> None:
-    """Raise InvalidArgument if `on_event` is no function, or an async one where the caller blocks."""
+    """Raise InvalidArgument if `on_event` is not a function, or is an async one although the caller blocks."""
     if on_event is not None and not callable(on_event):
-        raise InvalidArgument(f"on_event is {shown(on_event)}: give a function of one event, such as print")
+        raise InvalidArgument(f"on_event is {show_value(on_event)}: give a function of one event, such as print")
     if iscoroutinefunction(on_event) and not can_await:
         raise InvalidArgument("on_event is an async function: give a plain one here, or use AsyncClient")
 

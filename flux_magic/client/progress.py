@@ -1,4 +1,4 @@
-"""Events as a bar: in a notebook a slot that is empty again at the end, in a terminal tqdm."""
+"""Progress bars made from events: in a notebook an output that is empty again at the end, in a terminal tqdm."""
 
 from __future__ import annotations
 
@@ -13,68 +13,68 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import FluxError, without_controls
+from ..errors import FluxError, replace_controls
 from ..results.generation import ClientEvent, Generation
-from ..results.notes import is_watched, writable
-from ..results.table import escaped, html_text
-from ..types import Log, Preview, Queued, Running, Waiting, one_line
+from ..results.notes import escape_for, is_watched
+from ..results.table import escape, escape_html
+from ..types import Log, Preview, Queued, Running, Waiting, fit_one_line
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
 BAR_DELAY = 0.5
-"""Seconds without a bar: what is done by then shows none."""
+"""Seconds before a bar is shown; a shorter job shows none."""
 
 PAUSE = 0.1
-"""Seconds between two statuses that are drawn, at the least: a Space may send thousands a second."""
+"""Least seconds between two statuses that are drawn, as a Space may send thousands a second."""
 
 SHEET_PAUSE = 0.5
-"""Seconds between two drawings of a sheet, at the least."""
+"""Least seconds between two drawings of a sheet."""
 
 MOMENT = 1.5
-"""Seconds that a passing word stays."""
+"""Seconds that a passing message stays."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProgressLine:
-    """What a person is told: a text, and how far the job is (None where that is not known)."""
+    """A status for the user: its words, and how far the job is (None if that is not known)."""
 
     text: str
     done: int | None = None
     total: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "text", without_controls(self.text))
+        object.__setattr__(self, "text", replace_controls(self.text))
 
 
-def status_of(event: ClientEvent) -> ProgressLine:
-    """An event as a person would say it."""
+def describe_event(event: ClientEvent) -> ProgressLine:
+    """Return an event in words for the user."""
     match event:
         case Waiting(reason):
             return ProgressLine(reason)
         case Queued():
-            return ProgressLine(_queued(event))
+            return ProgressLine(_describe_queued(event))
         case Running():
-            return _running(event)
+            return _describe_running(event)
         case Log(message):
             return ProgressLine(f"the Space says: {message}")
         case Preview():
-            return ProgressLine("the first of the picture is there")
+            return ProgressLine("the first preview has arrived")
     return ProgressLine("done")
 
 
-def _queued(event: Queued) -> str:
+def _describe_queued(event: Queued) -> str:
     size = f" of {event.size}" if event.size else ""
     eta = f", about {event.eta:.0f} s" if event.eta else ""
-    return f"{_ordinal(event.position)}{size} in the queue{eta}"
+    return f"{_format_ordinal(event.position)}{size} in the queue{eta}"
 
 
-def _ordinal(number: int) -> str:
+def _format_ordinal(number: int) -> str:
     ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"
 
 
-def _running(event: Running) -> ProgressLine:
+def _describe_running(event: Running) -> ProgressLine:
     if event.step is None:
         return ProgressLine(event.description or "started")
     total = f" of {event.total}" if event.total is not None else ""
@@ -83,26 +83,26 @@ def _running(event: Running) -> ProgressLine:
 
 
 class Screen(Protocol):
-    """Where a status is drawn."""
+    """A place that shows a status."""
 
     def draw(self, status: ProgressLine) -> None:
-        """Show this status, in place of the last."""
+        """Show this status in place of the last one."""
 
     def clear(self) -> None:
-        """Leave nothing of it."""
+        """Remove what was drawn."""
 
 
-class PictureScreen(Protocol):
-    """Where a picture is drawn."""
+class ImageScreen(Protocol):
+    """A place that shows an image."""
 
-    def draw_picture(self, jpeg: bytes, text: str) -> None:
-        """Show a picture in place of the last, with a text for who cannot see it."""
+    def draw_image(self, jpeg: bytes, text: str) -> None:
+        """Show an image in place of the last one, with alternative text."""
 
 
 class _Pace:
-    """A screen that gets a status ten times a second at most, and the last of a job in any case.
+    """A screen that draws at most ten statuses a second, and always the last one of a job.
 
-    Callers draw the status again while nothing happens, so none is missing for long.
+    Callers draw the status again while nothing happens, so a skipped one is soon made up for.
     """
 
     def __init__(self, screen: Screen) -> None:
@@ -117,7 +117,7 @@ class _Pace:
 
 
 class Bar:
-    """Follows the events of `count` images; nothing is drawn in the first half second, or `patience` seconds."""
+    """Progress bar for the events of `count` images; it appears after half a second, or after `patience` seconds."""
 
     def __init__(self, screen: Screen | None, count: int, patience: float | None = None) -> None:
         self._screen = None if screen is None else _Pace(screen)
@@ -128,15 +128,15 @@ class Bar:
         self._begin = time.monotonic()
 
     def show(self, event: ClientEvent | None) -> None:
-        """Take in an event, or None where only time has passed."""
+        """Update the bar with an event, or with None if only time has passed."""
         if event is not None:
-            self._status = status_of(event)
+            self._status = describe_event(event)
         if self._screen is not None and time.monotonic() - self._begin >= self._patience:
             is_last = isinstance(event, Generation) and self._finished + 1 >= self._count
-            self._screen.draw(self._labelled(), is_last=is_last)
+            self._screen.draw(self._add_label(), is_last=is_last)
         self._finished += isinstance(event, Generation)
 
-    def _labelled(self) -> ProgressLine:
+    def _add_label(self) -> ProgressLine:
         if self._count == 1:
             return self._status
         number = min(self._finished + 1, self._count)
@@ -146,16 +146,16 @@ class Bar:
 
 
 @contextmanager
-def bar(count: int, *, quiet: bool = False) -> Iterator[Bar]:
-    """A bar for `count` images, where there is a place for one; gone at the end."""
-    screen = None if quiet else _screen()
-    with _cleared(screen):
+def show_bar(count: int, *, quiet: bool = False) -> Iterator[Bar]:
+    """Provide a bar for `count` images if it can be shown; it is removed at the end."""
+    screen = None if quiet else _choose_screen()
+    with _clear_after(screen):
         yield Bar(screen, count)
 
 
 @contextmanager
-def _cleared(*screens: Screen | None) -> Iterator[None]:
-    """In the end nothing is left of what was drawn."""
+def _clear_after(*screens: Screen | None) -> Iterator[None]:
+    """Remove everything that was drawn when the block ends."""
     try:
         yield
     finally:
@@ -165,21 +165,19 @@ def _cleared(*screens: Screen | None) -> Iterator[None]:
 
 
 class SheetBar:
-    """Follows the events of several images that are made at once, and shows their sheet as it fills in.
+    """Progress bar for several images that are made at once, with their sheet as it fills in.
 
-    Nothing is drawn in the first half second. The sheet is drawn again where an image has come, but not so often that
-    drawing it takes more than a tenth of the time.
+    Nothing is drawn in the first half second. The sheet is redrawn when an image has arrived, but drawing takes at most
+    a tenth of the time.
 
     Args:
         screen: where the bar is drawn, None for nowhere.
-        slot: where the sheet is, None for nowhere.
+        slot: where the sheet is drawn, None for nowhere.
         count: how many images there are.
-        sheet: gives the sheet as it is, a JPEG.
+        sheet: returns the sheet as it is now, a JPEG.
     """
 
-    def __init__(
-        self, screen: Screen | None, slot: PictureScreen | None, count: int, sheet: Callable[[], bytes]
-    ) -> None:
+    def __init__(self, screen: Screen | None, slot: ImageScreen | None, count: int, sheet: Callable[[], bytes]) -> None:
         self._screen, self._slot, self._sheet = None if screen is None else _Pace(screen), slot, sheet
         self._count, self._done = count, 0
         self._text = "connecting"
@@ -188,68 +186,68 @@ class SheetBar:
         self._begin = time.monotonic()
 
     def show(self, label: str, event: ClientEvent | FluxError) -> None:
-        """Take in an event of the image that is called `label`, or the error that it failed with."""
+        """Update the bar with an event of the image that is called `label`, or with the error that it failed with."""
         if isinstance(event, Generation | FluxError):
             self._done += 1
             self._sheet_is_new = True
-        words = f"failed: {event.message}" if isinstance(event, FluxError) else status_of(event).text
+        words = f"failed: {event.message}" if isinstance(event, FluxError) else describe_event(event).text
         self._text = f"{label}: {words}"
         self.wait()
 
     def wait(self) -> None:
-        """Draw what there is, where only time has passed."""
+        """Redraw the bar when only time has passed."""
         now = time.monotonic()
         if self._screen is None or now - self._begin < BAR_DELAY:
             return
         status = ProgressLine(f"{self._done} of {self._count} images; {self._text}", self._done, self._count)
         self._screen.draw(status, is_last=self._done >= self._count)
         if self._slot is not None and self._sheet_is_new and now >= self._next_sheet:
-            self._slot.draw_picture(self._sheet(), f"{self._done} of {self._count} images")
+            self._slot.draw_image(self._sheet(), f"{self._done} of {self._count} images")
             self._sheet_is_new = False
             drawn = time.monotonic()
             self._next_sheet = drawn + max(SHEET_PAUSE, 10 * (drawn - now))
 
 
 @contextmanager
-def sheet(count: int, encoded: Callable[[], bytes], *, quiet: bool = False) -> Iterator[SheetBar]:
-    """A bar for `count` images and the sheet that they fill, where there is a place for them; gone at the end."""
-    screen = None if quiet else _screen()
+def show_sheet(count: int, encoded: Callable[[], bytes], *, quiet: bool = False) -> Iterator[SheetBar]:
+    """Provide a bar for `count` images and their sheet if they can be shown; both are removed at the end."""
+    screen = None if quiet else _choose_screen()
     slot = NotebookSlot() if isinstance(screen, NotebookSlot) else None
-    with _cleared(screen, slot):
+    with _clear_after(screen, slot):
         yield SheetBar(screen, slot, count, encoded)
 
 
 @contextmanager
-def counting(what: str) -> Iterator[Callable[[int, int, str], None]]:
-    """Gives what is told how many are done, of how many, and of which one; it is shown, and gone at the end."""
-    screen = _screen()
+def show_count(what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Provide a callback that shows how many of how many are done, and which one was last, until the block ends."""
+    screen = _choose_screen()
     pace = None if screen is None else _Pace(screen)
 
-    def told(done: int, total: int, label: str) -> None:
+    def on_done(done: int, total: int, label: str) -> None:
         if pace is not None:
-            line = f"{done} of {total} {what}  {one_line(label, 60)}".rstrip()
+            line = f"{done} of {total} {what}  {fit_one_line(label, 60)}".rstrip()
             pace.draw(ProgressLine(line, done, total), is_last=done >= total)
 
-    with _cleared(screen):
-        yield told
+    with _clear_after(screen):
+        yield on_done
 
 
 @contextmanager
-def above() -> Iterator[None]:
-    """What is printed within stands above a bar, and not behind it, where a terminal shows one."""
+def print_above() -> Iterator[None]:
+    """Print the block's output above a terminal's bar, and not behind it."""
     tqdm = sys.modules.get("tqdm")
     with tqdm.tqdm.external_write_mode() if tqdm is not None else nullcontext():
         yield
 
 
-def moment(text: str) -> None:
-    """Show a text for a moment, to a person who looks on, and leave nothing of it."""
-    shell = _shell()
+def show_moment(text: str) -> None:
+    """Show a message for a moment if a person is watching, then remove it."""
+    shell = _get_shell()
     if getattr(shell, "kernel", None) is None:
         if is_watched():
-            # What comes next is written over it.
-            print(writable(text, sys.stderr), end="\r", file=sys.stderr, flush=True)
-    elif getattr(shell.kernel, "_allow_stdin", False):  # nobody looks on where a program runs the notebook
+            # The next output overwrites it.
+            print(escape_for(text, sys.stderr), end="\r", file=sys.stderr, flush=True)
+    elif getattr(shell.kernel, "_allow_stdin", False):  # no person is watching when a program runs the notebook
         slot = NotebookSlot()
         slot.draw(ProgressLine(text), bar=False)
         fading = threading.Timer(MOMENT, contextvars.copy_context().run, (slot.clear,))
@@ -259,24 +257,24 @@ def moment(text: str) -> None:
 
 @dataclass(slots=True)
 class Replays:
-    """Says once, for a moment, that an image came from the store; nothing where that is `told`."""
+    """A message, shown once for a moment, that an image came from the store; none if `told` is set."""
 
     told: bool
 
     def see(self, generation: Generation) -> None:
         if generation.replayed and not self.told:
-            moment("from the store; --fresh asks the Space")
+            show_moment("from the store; --fresh asks the Space")
             self.told = True
 
 
-def _screen() -> Screen | None:
-    if getattr(_shell(), "kernel", None) is not None:
+def _choose_screen() -> Screen | None:
+    if getattr(_get_shell(), "kernel", None) is not None:
         return NotebookSlot()
     return Terminal() if is_watched() else None
 
 
-def _shell() -> Any:
-    """IPython's shell, where this runs in one."""
+def _get_shell() -> Any:
+    """Return IPython's shell, or None outside of IPython."""
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython is not None else None
 
@@ -284,7 +282,7 @@ def _shell() -> Any:
 class NotebookSlot:
     """One output of the cell, updated in place. Its last content equals its first, an empty bundle.
 
-    So nothing is left of it in the saved notebook, and a comparison of outputs does not see it.
+    So it leaves nothing in the saved notebook, and a comparison of outputs does not see it.
     """
 
     def __init__(self) -> None:
@@ -296,11 +294,12 @@ class NotebookSlot:
             return
         self._open()
         self._put(
-            {"text/html": html_of(status) if bar else html_text(status.text), "text/plain": status.text}, update=True
+            {"text/html": render_html(status) if bar else escape_html(status.text), "text/plain": status.text},
+            update=True,
         )
         self._shown = status
 
-    def draw_picture(self, jpeg: bytes, text: str) -> None:
+    def draw_image(self, jpeg: bytes, text: str) -> None:
         self._open()
         alt = {"image/jpeg": {"alt": text}}
         self._put({"image/jpeg": base64.b64encode(jpeg).decode(), "text/plain": text}, alt, update=True)
@@ -320,15 +319,15 @@ class NotebookSlot:
         display(data, metadata=metadata, raw=True, display_id=self._id, update=update)
 
 
-def html_of(status: ProgressLine) -> str:
-    """A status as HTML: a bar, and the text beside it."""
+def render_html(status: ProgressLine) -> str:
+    """Return a status as HTML: a bar with the words beside it."""
     value = f' value="{status.done}" max="{status.total}"' if status.total else ""
-    text = html_text(status.text)
-    return f'<progress{value} aria-label="{escaped(status.text)}"></progress> <span role="status">{text}</span>'
+    text = escape_html(status.text)
+    return f'<progress{value} aria-label="{escape(status.text)}"></progress> <span role="status">{text}</span>'
 
 
 class Terminal:
-    """A line of tqdm's on stderr."""
+    """A tqdm line on stderr."""
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
@@ -339,7 +338,7 @@ class Terminal:
 
             self._bar = tqdm(leave=False, bar_format="{desc} {bar:20} {elapsed}", file=sys.stderr)
         self._bar.total, self._bar.n = status.total or 1, status.done or 0
-        self._bar.set_description_str(writable(status.text, sys.stderr))
+        self._bar.set_description_str(escape_for(status.text, sys.stderr))
 
     def clear(self) -> None:
         if self._bar is not None:

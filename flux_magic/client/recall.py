@@ -1,4 +1,4 @@
-"""What made an image: a file of this machine, a Generation, or a URL, which is asked without any token."""
+"""The origin of an image: a file of this machine, a Generation, or a URL, which is requested without a token."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 import os
 import re
 
-from ..errors import NotInStore, TimedOut, masked
-from ..parameters.calls import path_text
+from ..errors import NotInStore, TimedOut, mask_secrets
+from ..parameters.calls import check_path
 from ..parameters.settings import Settings
 from ..providers.http.connection import open_connection
 from ..providers.http.guard import Guard
@@ -15,22 +15,22 @@ from ..results import recall as origin
 from ..results.generation import Generation
 
 FETCH_TIMEOUT = 60.0
-"""Seconds that an image at a URL may take, where no timeout is set."""
+"""Seconds allowed for an image at a URL if no timeout is set."""
 
 
 def recall_here(image: str | os.PathLike[str] | Generation) -> origin.Recalled | str:
     """Return what made an image of this machine; a URL is returned as it is."""
     if isinstance(image, Generation):
-        return origin.recalled(image, "this image")
-    text = path_text("image", image)
+        return origin.recall_generation(image, "this image")
+    text = check_path("image", image)
     return text if re.match(r"https?://", text, re.IGNORECASE) else origin.recall(text)
 
 
 async def recall_url(url: str, settings: Settings) -> origin.Recalled:
-    """Return what made the image at a URL. Raises as `recall`, and as any request for a URL that cannot be read."""
+    """Return what made the image at a URL. Raises the errors of `recall` and those of any request."""
     if settings.replay == "only":
         raise NotInStore('with replay = "only" no URL is asked', "Save the image, and name the file.")
-    return origin.recalled_from(await _fetch(url, settings), masked(url))
+    return origin.recall_bytes(await _fetch(url, settings), mask_secrets(url))
 
 
 async def _fetch(url: str, settings: Settings) -> bytes:
@@ -41,4 +41,6 @@ async def _fetch(url: str, settings: Settings) -> bytes:
             raise
         except asyncio.TimeoutError as exc:
             limit = settings.timeout or FETCH_TIMEOUT
-            raise TimedOut(f"{masked(url)} was not there within {limit:g} s", "Save the image, and name it.") from exc
+            raise TimedOut(
+                f"{mask_secrets(url)} did not arrive within {limit:g} s", "Save the image, and name it."
+            ) from exc

@@ -6,11 +6,11 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 from ..errors import FluxError, NotInStore
-from ..parameters.settings import shared_folders
+from ..parameters.settings import get_shared_folders
 from ..providers.base import Provider
 from ..providers.log import get_logger
-from ..records.record import replay_key
-from ..records.store import Stored, store_of
+from ..records.record import compute_replay_key
+from ..records.store import Stored, open_store
 from ..results.generation import Generation, replay
 from ..types import STAND_IN, ImageRequest
 from .target import Target
@@ -58,15 +58,15 @@ class Replay:
             return None
         try:
             drawing = (await provider.describe(self.request.model)).stand_in
-        except FluxError:  # the job meets it again, and tells it better
+        except FluxError:  # the job will meet this error again, and report it better
             return None
         return await self._find(f"local:{drawing}") if drawing else None
 
     async def _find(self, *identities: str) -> Generation | None:
         """Return the stored generation of the first of these places that has one."""
-        request, target, store = self.request, self.target, store_of(self.target.settings)
+        request, target, store = self.request, self.target, open_store(self.target.settings)
         for identity in identities:
-            key = replay_key(
+            key = compute_replay_key(
                 provider=target.provider.label,
                 model=STAND_IN if identity.startswith("local:") else target.model,
                 space=identity,
@@ -112,11 +112,11 @@ class Replay:
                 f"{request.prompt[:60]!r} has no seed, and {unasked}",
                 f"{give} the seed of an image that is in flux_images or in the store.",
             )
-        others, hint = "", "Run the cell where there is a network, then: flux-magic export NOTEBOOK"
-        if shared_folders(self.target.settings):
+        others, hint = "", "Run the cell on a machine with a network, then: flux-magic export NOTEBOOK"
+        if get_shared_folders(self.target.settings):
             others, hint = (
                 " in the shared store, nor",
-                "Are the Space, the steps and the size those of whoever made it?",
+                "Do the Space, the steps and the size match the original?",
             )
         if of_the_hub:
             hint = f"{give} --space local, which needs no network."

@@ -1,7 +1,7 @@
-"""Runs what is asynchronous for a caller that blocks: a cell, a script, a thread.
+"""Runners of asynchronous code for a caller that blocks: a cell, a script, a thread.
 
-The one background loop lives on a daemon thread, so it works where a loop runs already (every
-kernel), where none does, and inside a cell that awaits. It never prints and never displays.
+The one background loop lives on a daemon thread. So it works whether or not the caller has a running loop, and also
+inside a cell that awaits. It never prints or displays anything.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
-from ..errors import InvalidArgument, Stopped, WouldDeadlock, shown
+from ..errors import InvalidArgument, Stopped, WouldDeadlock, show_value
 from .log_output import output
 
 T = TypeVar("T")
 Kept = AbstractAsyncContextManager[Any]
 
 SLICE = 0.2
-"""Seconds between two looks at the keyboard: on Windows nothing else lets an interrupt in."""
+"""Seconds between two checks for an interrupt: on Windows nothing else lets one in."""
 
 UNWIND = 0.5
-"""Seconds that an interrupted caller waits for what it started to end; the rest goes on behind."""
+"""Seconds that an interrupted caller waits for its work to end; after these it ends in the background."""
 
 AHEAD = 16
-"""Items of a generator that may wait for a caller which takes its time; then the generator waits."""
+"""Items of a generator that may wait for a slow caller; beyond these the generator waits."""
 
 _END = object()
 
@@ -44,11 +44,11 @@ class Runner(Protocol):
     def iterate(
         self, events: AsyncGenerator[T, None], ahead: int = AHEAD, keep: Kept | None = None
     ) -> Generator[T | None, None, None]:
-        """The generator's items as they come; None about every 0.2 s while there is none.
+        """Yield the generator's items as they come; None about every 0.2 s while there are no items.
 
-        No more than `ahead` are taken from it before the caller takes them. It is closed at the end, also where the
-        caller stops early or is interrupted. A loop that lives on enters `keep` before, once, until it ends or
-        releases it.
+        At most `ahead` items are taken from it before the caller takes them. It is closed at the end, also if the
+        caller stops early or is interrupted. A loop that lives on enters `keep` before, once, until it ends or releases
+        it.
         """
 
 
@@ -56,9 +56,9 @@ class ThreadRunner:
     """One loop on a daemon thread, started at the first use."""
 
     def __init__(self) -> None:
-        self._start_anew()
+        self._restart()
 
-    def _start_anew(self) -> None:
+    def _restart(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -68,7 +68,7 @@ class ThreadRunner:
         """Start the coroutine on the loop. Raises WouldDeadlock on the loop's own thread. For `keep` see `iterate`."""
         try:
             self.refuse_own_thread()
-            loop = self._started()
+            loop = self._ensure_started()
         except RuntimeError:
             coroutine.close()
             raise
@@ -81,13 +81,15 @@ class ThreadRunner:
         return threading.current_thread() is self._thread
 
     def refuse_own_thread(self) -> None:
-        """Raise WouldDeadlock on the loop's own thread, where a wait for the loop has no end."""
+        """Raise WouldDeadlock on the loop's own thread, on which a wait for the loop would never end."""
         if self.is_own_thread():
-            raise WouldDeadlock("a blocking call on flux_magic's own loop would wait for itself: await in its place")
+            raise WouldDeadlock("a blocking call on flux_magic's own loop would wait for itself: use await instead")
 
     def run(self, coroutine: Coroutine[Any, Any, T], keep: Kept | None = None) -> T:
         if not asyncio.iscoroutine(coroutine):
-            raise InvalidArgument(f"{shown(coroutine)} is no coroutine: call the async function, as in run(main())")
+            raise InvalidArgument(
+                f"{show_value(coroutine)} is not a coroutine: call the async function, as in run(main())"
+            )
         result: list[T] = []
 
         async def once() -> AsyncGenerator[None, None]:
@@ -115,7 +117,7 @@ class ThreadRunner:
                         await self.keep(keep)
                     async for event in events:
                         inbox.put(event)
-                        full.set()  # before the look at how many there are: else the caller may tell nobody
+                        full.set()  # set before the count is read: otherwise the caller may not wake the generator
                         while inbox.qsize() >= ahead:
                             await room.wait()
                             room.clear()
@@ -124,19 +126,19 @@ class ThreadRunner:
                 unwound.set()
                 inbox.put(_END)
 
-        with _unless_python_ends():
-            future, loop = self.submit(pump()), self._started()
+        with _stop_at_exit():
+            future, loop = self.submit(pump()), self._ensure_started()
         try:
             while True:
                 # Not in the loop's condition, where CPython 3.13.0 lets an interrupt past the `finally`.
-                event = _next(inbox)
+                event = _take_next(inbox)
                 if full.is_set():
                     with suppress(RuntimeError):  # the loop has ended
                         loop.call_soon_threadsafe(room.set)
                 if event is _END:
                     break
                 yield event
-            with _unless_python_ends():
+            with _stop_at_exit():
                 future.result()
         finally:
             if not future.done():
@@ -144,7 +146,7 @@ class ThreadRunner:
                 unwound.wait(UNWIND)
 
     async def keep(self, resource: Kept) -> None:
-        """Enter `resource` on this loop, once; it is left when it is released, or the loop ends."""
+        """Enter `resource` on this loop, once; it is exited when it is released or the loop ends."""
         if not self.has(resource):
             self._kept[id(resource)] = resource
             await resource.__aenter__()
@@ -154,12 +156,12 @@ class ThreadRunner:
         return id(resource) in self._kept
 
     async def release(self, resource: Kept) -> None:
-        """Leave a kept resource."""
+        """Exit a kept resource."""
         if self._kept.pop(id(resource), None) is not None:
             await resource.__aexit__(None, None, None)
 
     def release_soon(self, resource: Kept) -> None:
-        """Leave a kept resource, from any thread and without a wait; takes no lock, as a finalizer has to."""
+        """Exit a kept resource, from any thread, without a wait and without a lock, as a finalizer requires."""
         loop = self._loop
         if loop is not None and self.has(resource):
             leaving = self.release(resource)
@@ -168,10 +170,10 @@ class ThreadRunner:
             except RuntimeError:  # the loop has ended, and what it kept with it
                 leaving.close()
 
-    def _started(self) -> asyncio.AbstractEventLoop:
+    def _ensure_started(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
-                loop = _new_loop()
+                loop = _make_loop()
                 thread = threading.Thread(target=self._serve, args=(loop,), name="flux_magic", daemon=True)
                 try:
                     thread.start()
@@ -185,20 +187,20 @@ class ThreadRunner:
     def _serve(loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
         while not loop.is_closed():
-            # A task that exits the program ends its own caller, and not everybody's loop.
+            # A task that exits the program ends its own caller, and not the shared loop.
             with suppress(SystemExit, KeyboardInterrupt):
                 loop.run_forever()
                 loop.close()
 
     def let_go(self) -> None:
-        """After a fork: the thread did not come along, and its loop's connections are the parent's."""
+        """Start over after a fork: the child has no such thread, and the loop's connections are the parent's."""
         if self._loop is not None:
-            # Else each connection complains, as it is forgotten, that nobody closed it.
+            # Otherwise each discarded connection warns that it was never closed.
             self._loop.set_exception_handler(lambda *_: None)
-        self._start_anew()
+        self._restart()
 
     def close(self) -> None:
-        """Cancel what runs, leave what is kept, end the loop and its thread."""
+        """Cancel running tasks, exit kept resources, and end the loop and its thread."""
         with self._lock:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop is None or thread is None or not thread.is_alive():
@@ -222,27 +224,28 @@ class ThreadRunner:
 
 
 @contextmanager
-def _unless_python_ends() -> Iterator[None]:
-    """Raise Stopped in place of the RuntimeError of a thread that cannot be had any more, as in an exit handler."""
+def _stop_at_exit() -> Iterator[None]:
+    """Raise Stopped in place of the RuntimeError when no thread can be started any more, as in an exit handler."""
     try:
         yield
     except RuntimeError as error:
         if "shutdown" not in str(error):
             raise
-        raise Stopped("Python is ending: no image can be made any more", "Make it before the program ends.") from error
+        raise Stopped("Python is exiting: no more images can be made", "Make it before the program ends.") from error
 
 
-def _new_loop() -> asyncio.AbstractEventLoop:
-    """A loop that a forked child can forget without harm to its parent.
+def _make_loop() -> asyncio.AbstractEventLoop:
+    """Return a loop that a forked child can discard without harm to its parent.
 
-    The usual epoll or kqueue is shared with the child: as it forgets a connection, the parent would go deaf.
+    The usual epoll or kqueue is shared with the child: when the child discards a connection, the parent would miss its
+    events.
     """
     if hasattr(os, "fork"):
         return asyncio.SelectorEventLoop(selectors.PollSelector())
     return asyncio.new_event_loop()
 
 
-def _next(inbox: queue.SimpleQueue[Any]) -> Any:
+def _take_next(inbox: queue.SimpleQueue[Any]) -> Any:
     try:
         return inbox.get(timeout=SLICE)
     except queue.Empty:
@@ -261,8 +264,8 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Within it an interrupt is shown by a notebook in one line: where the wait stood helps nobody."""
+def hide_traceback() -> Iterator[None]:
+    """Make a notebook show an interrupt in one line: the place of the wait helps no user."""
     try:
         yield
     except KeyboardInterrupt as stop:
@@ -270,7 +273,7 @@ def interruptible() -> Iterator[None]:
         raise
 
 
-def get(name: str) -> Runner:
+def get_runner(name: str) -> Runner:
     """Return the runner of this name: `thread` or `nest`."""
     if name == "nest":
         from .nest import NestRunner

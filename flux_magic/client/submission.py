@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Generic, Literal, TypeVar
 
-from ..errors import InvalidRequest, Stopped, TimedOut, shown
+from ..errors import InvalidRequest, Stopped, TimedOut, show_value
 from ..parameters.settings import SECONDS, is_time
 from ..results.generation import ClientEvent
 from ..types import Waiting
@@ -82,13 +82,13 @@ class Submission(Generic[Made]):
         if not self._future.done():
             runner.background.refuse_own_thread()
         end = None if timeout is None else time.monotonic() + timeout
-        with runner.interruptible():
+        with runner.hide_traceback():
             # In slices: on Windows nothing else lets an interrupt in.
             while not self._future.done() and (end is None or time.monotonic() < end):
                 left = runner.SLICE if end is None else min(runner.SLICE, end - time.monotonic())
                 concurrent.futures.wait([self._future], timeout=max(left, 0))
         if not self._future.done():
-            raise _still_under_way(timeout)
+            raise _make_timeout(timeout)
         try:
             return self._future.result()
         except concurrent.futures.CancelledError:
@@ -132,7 +132,7 @@ class AsyncSubmission(Generic[Made]):
         check_timeout(timeout)
         await asyncio.wait({self._task}, timeout=timeout)
         if not self._task.done():
-            raise _still_under_way(timeout)
+            raise _make_timeout(timeout)
         if self._task.cancelled():
             raise Stopped("the job was cancelled")
         return self._task.result()
@@ -157,12 +157,12 @@ def _status(job: concurrent.futures.Future[Any] | asyncio.Task[Any], latest: Lat
 
 
 def check_timeout(timeout: object) -> None:
-    """Raise InvalidRequest if this is no number of seconds to wait, and not None either."""
+    """Raise InvalidRequest if this is neither a number of seconds to wait nor None."""
     if timeout is not None and not (is_time(timeout) or timeout == 0):
-        raise InvalidRequest(f"timeout is {shown(timeout)}: give {SECONDS}, or None to wait to the end")
+        raise InvalidRequest(f"timeout is {show_value(timeout)}: give {SECONDS}, or None to wait to the end")
 
 
-def _still_under_way(timeout: float | None) -> TimedOut:
+def _make_timeout(timeout: float | None) -> TimedOut:
     return TimedOut(f"no image within {timeout:g} s: the job is still under way", "Wait again, or cancel() it.")
 
 
@@ -171,7 +171,7 @@ _held: set[asyncio.Task[Any]] = set()
 
 
 def _hold(task: asyncio.Task[Any]) -> None:
-    """Keep a task until it ends; an error that is not asked for is no complaint."""
+    """Keep a task until it ends; an error that no caller asks for is not reported."""
     _held.difference_update([one for one in _held if one.get_loop().is_closed()])
     _held.add(task)
     task.add_done_callback(_release)

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from ..errors import InvalidRequest
 from ..parameters import tokens
 from ..parameters.addresses import Space
-from ..parameters.settings import Settings, hub_offline, resolve
-from ..parameters.settings import why_unasked as why_url_unasked
+from ..parameters.settings import Settings, find_hub_offline, resolve
+from ..parameters.settings import explain_unasked as why_url_unasked
 from ..parameters.tokens import Token
 from ..providers import get_provider, local
 from ..providers.base import Limits, Provider
@@ -54,26 +54,28 @@ class Target:
     def known_identities(self) -> list[str]:
         """Return the identities under which the store is searched before anything is asked."""
         if self.is_local:
-            return [f"local:{local.drawing()}"]
+            return [f"local:{local.read_drawing()}"]
         # While nothing may be asked, no Space says whether it is a stand-in.
-        return [self.identity, f"local:{local.drawing()}"] if self.unasked and self.is_loopback else [self.identity]
+        return (
+            [self.identity, f"local:{local.read_drawing()}"] if self.unasked and self.is_loopback else [self.identity]
+        )
 
     def find_token(self) -> Token | None:
-        """Return the token that is meant for the Space, None if there is none.
+        """Return the token that is meant for the Space, or None.
 
-        One that the user gave goes to the Space that is asked; the environment's to the model's own Space alone.
-        Raises InvalidRequest if it is the environment's and cannot be a token.
+        One that the user gave goes to the Space that is asked; the environment's to the model's own Space alone. Raises
+        InvalidRequest if it comes from the environment and cannot be a token.
         """
         if self.is_local:
             return None
         if self.settings.token:
             return Token(self.settings.token, "given")
         is_home = self.space is not None and self.is_own and self.provider.url.startswith("https://")
-        return tokens.of_user() if is_home else None
+        return tokens.find_user_token() if is_home else None
 
     async def locate(self) -> Space | None:
         """Return the Space with its address; the local one is started for it. Raises LocalSpaceError."""
-        return Space("local", await local.shared.address()) if self.is_local else self.space
+        return Space("local", await local.shared.get_address()) if self.is_local else self.space
 
     async def connect(self, session: Session, limits: Limits | None = None, space: Space | None = None) -> Provider:
         """Return the provider, with a connection that carries the token meant for its Space.
@@ -95,8 +97,8 @@ class Target:
 def resolve_target(settings: Settings, model: str) -> Target:
     """Return where the images of a call are made.
 
-    Raises InvalidRequest for an unknown model, for what is no Space, and for a Space that the call names although no
-    Space makes the images of the model.
+    Raises InvalidRequest for an unknown model or an invalid Space. A Space is also refused if the model's images are
+    not made by one.
     """
     provider = get_provider(model)
     own = _own_space(provider)
@@ -132,16 +134,16 @@ def _own_space(provider: type[Provider]) -> Space | None:
 def _why_unasked(settings: Settings, space: Space | None) -> str:
     if settings.replay == "only":
         return 'replay = "only"'
-    return why_url_unasked(space.url) if space and hub_offline() else ""
+    return why_url_unasked(space.url) if space and find_hub_offline() else ""
 
 
 def _is_own(provider: type[Provider], url: str | None) -> bool:
-    """Return if a Space's base URL is that of the model's own."""
+    """Return True if a Space's base URL is that of the model's own."""
     own = provider.url.rstrip("/")
     return url is not None and (url == own or _is_same_host(url, own))
 
 
 def _is_same_host(url: str, own: str) -> bool:
-    """Return if two URLs differ in the case of their scheme and host alone."""
+    """Return True if two URLs are equal except for the case of their scheme and host."""
     parts, known = urlsplit(url), urlsplit(own)
     return parts._replace(netloc=parts.netloc.lower()) == known._replace(netloc=known.netloc.lower())

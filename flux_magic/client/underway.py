@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from weakref import WeakSet
 
-from ..errors import FluxError, Stopped, cleaned
-from ..parameters.calls import checked
+from ..errors import FluxError, Stopped, clean
+from ..parameters.calls import check_call
 from ..providers.http.hosts import shown_address
 from ..providers.log import get_logger, job_number
 from ..results.generation import ClientEvent, Generation
@@ -64,7 +64,7 @@ class Underway:
 
 
 _all_underway: WeakSet[Underway] = WeakSet()
-"""Weak: of a loop that was closed under its jobs nothing is kept open."""
+"""The running jobs, held weakly so that a loop that was closed under its jobs is freed."""
 _lock: Final = threading.Lock()
 
 
@@ -85,7 +85,7 @@ def underway(request: ImageRequest, space: str) -> Iterator[Underway]:
 
     Raises Stopped in place of the cancellation if `cancel_all` ended the job.
     """
-    job = Underway(_describe(request), cleaned(shown_address(space) if "//" in space else space))
+    job = Underway(_describe(request), clean(shown_address(space) if "//" in space else space))
     job.context.run(job_number.set, job.number)
     with _lock:
         _all_underway.add(job)
@@ -111,11 +111,11 @@ def underway(request: ImageRequest, space: str) -> Iterator[Underway]:
             _all_underway.discard(job)
 
 
-@checked
+@check_call
 def cancel_all() -> int:
-    """End every job of this process, from any thread; each raises Stopped where it is waited for.
+    """Cancel every job of this process, from any thread; each waiting caller gets Stopped.
 
-    Returns how many there were.
+    Returns the number of jobs.
 
     Example::
 
@@ -134,4 +134,4 @@ def _describe(request: ImageRequest) -> str:
     words = " ".join(request.prompt[: 4 * _PROMPT].split())
     prompt = words if len(words) <= _PROMPT else f"{words[: _PROMPT - 1]}…"
     seed = "a random seed" if request.randomize_seed else f"seed {request.seed}"
-    return cleaned(f"{prompt!r}, {seed}, {request.width}x{request.height}, {request.steps} steps")
+    return clean(f"{prompt!r}, {seed}, {request.width}x{request.height}, {request.steps} steps")

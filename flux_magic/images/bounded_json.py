@@ -15,7 +15,7 @@ _STRING: Final = re.compile(r'"[^"]*("|$)')
 
 
 def parse_json(text: str | bytes, **options: Callable[[str], object] | bool) -> Any:
-    """Return the value of a JSON text; `options` are those of `json.loads`.
+    """Return the value of a JSON string; `options` are those of `json.loads`.
 
     Raises ValueError, whose message says what is wrong, for whatever is no JSON or beyond the bounds.
     """
@@ -29,12 +29,12 @@ def parse_json(text: str | bytes, **options: Callable[[str], object] | bool) -> 
 
 
 def check_count(text: str) -> None:
-    """Raise ValueError if a JSON text has too many values."""
+    """Raise ValueError if a JSON string has too many values."""
     if sum(map(text.count, _SEPARATORS)) > MOST_VALUES and _has_too_many(text):
         raise ValueError(f"it has over {MOST_VALUES:,} values")
 
 
 def _has_too_many(text: str) -> bool:
-    """Return if the separators outside of strings are too many; those of a long table within a string are not."""
+    """Return True if the separators outside of strings are too many; those of a long table within a string are not."""
     outside = _STRING.sub("", text.replace("\\\\", "").replace('\\"', ""))
     return sum(map(outside.count, _SEPARATORS)) > MOST_VALUES

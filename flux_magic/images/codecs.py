@@ -1,4 +1,4 @@
-"""Bytes of a picture and its pixels: what type it is, its size and digest, and other encodings of it."""
+"""The bytes and pixels of an image: media type, size, digest, and conversion to other encodings."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final
 from ..errors import InvalidRequest, NotAnImage, UnreadableFormat
 from ..types import FileRecord
 from . import formats, pixels
-from .formats import media_type_of
-from .parts import check_parts, told_size, webp_chunks
+from .formats import detect_media_type
+from .parts import check_parts, read_told_size, webp_chunks
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -45,22 +45,22 @@ _MOVING: Final = SEALED | {"image/png", "image/webp"}
 _DIGEST_TAG: Final = b"flux_magic pixels 1\n"
 
 
-def suffix_of(media_type: str) -> str:
-    """The usual suffix of a media type: `.png`, `.jpg`, `.webp`, `.gif` or `.avif`."""
+def get_suffix(media_type: str) -> str:
+    """Return the usual suffix of a media type: `.png`, `.jpg`, `.webp`, `.gif` or `.avif`."""
     return next(suffix for suffix, known in SUFFIXES.items() if known == media_type)
 
 
 @functools.cache
 def load() -> None:
-    """Load what decodes a picture: Pillow, and the formats out of the fifty that it would load to find WebP."""
+    """Load what decodes an image: Pillow, and the formats out of the fifty that it would load to find WebP."""
     from PIL import Image, WebPImagePlugin  # noqa: F401
 
     Image.preinit()
 
 
 @functools.cache
-def reads_avif() -> bool:
-    """Return if Pillow reads AVIF here: from 11.3 on, where it was built with libavif, or with its plug-in."""
+def can_read_avif() -> bool:
+    """Return True if Pillow reads AVIF here: from 11.3 on, if it was built with libavif, or with its plug-in."""
     try:
         from PIL import AvifImagePlugin
     except ImportError:
@@ -71,42 +71,42 @@ def reads_avif() -> bool:
 def check_readable(subject: str, data: bytes, hint: str = "") -> str:
     """Return the name of an image's format: `PNG`, `AVIF`; `subject` is how an error calls the file.
 
-    Raises NotAnImage for a file that is none of the five that are read, and for AVIF where this Pillow reads none.
+    Raises NotAnImage for a file that is not one of the five that are read, and for AVIF where this Pillow reads none.
     """
-    if media_type_of(data) is None:
-        raise formats.refusal(subject, data, hint)
-    name = formats.name_of(data)
-    if name == "AVIF" and not reads_avif():
+    if detect_media_type(data) is None:
+        raise formats.make_refusal(subject, data, hint)
+    name = formats.name_format(data)
+    if name == "AVIF" and not can_read_avif():
         upgrade = f"Upgrade Pillow: pip install --upgrade pillow. {hint}".rstrip()
         raise UnreadableFormat(f"{subject} is AVIF, which this Pillow cannot read", upgrade)
     return name
 
 
 def decode(data: bytes) -> Image:
-    """The first frame, decoded by Pillow.
+    """Decode the first frame with Pillow.
 
     Raises NotAnImage for what is no PNG, JPEG, WebP, GIF or AVIF, is damaged, or has over 64 million pixels.
     """
-    with decoded(data) as image:
+    with open_decoded(data) as image:
         return image
 
 
 @contextmanager
-def decoded(data: bytes) -> Iterator[Image]:
+def open_decoded(data: bytes) -> Iterator[Image]:
     """Decode an image as `decode` does, and keep other threads from decoding more than there is memory for.
 
     The block should end with the last use of the image.
     """
     load()
-    name = check_readable("the picture that the Space sent", data)
-    image = opened(data, name)
-    with pixels.budget.taking(image.width * image.height):
-        with _translated():
+    name = check_readable("the image that the Space sent", data)
+    image = open_image(data, name)
+    with pixels.budget.take(image.width * image.height):
+        with _translate_errors():
             image.load()
         yield image
 
 
-def opened(data: bytes, name: str) -> Image:
+def open_image(data: bytes, name: str) -> Image:
     """Return an image of the format with this name, of which nothing is decoded yet; raises NotAnImage.
 
     `Image.open` warns of large images; here they are refused.
@@ -114,8 +114,8 @@ def opened(data: bytes, name: str) -> Image:
     from PIL import Image
 
     check_parts(data)
-    _check_pixels(*told_size(data))
-    with _translated():
+    _check_pixels(*read_told_size(data))
+    with _translate_errors():
         image = Image.OPEN[name.upper()][0](io.BytesIO(data), "")
     _check_pixels(image.width, image.height)
     return image
@@ -123,18 +123,18 @@ def opened(data: bytes, name: str) -> Image:
 
 def _check_pixels(width: int, height: int) -> None:
     if width * height > pixels.MOST:
-        raise NotAnImage(f"the picture has {width}×{height} pixels: more than {pixels.MOST:,}")
+        raise NotAnImage(f"the image has {width}×{height} pixels: more than {pixels.MOST:,}")
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """Turn into NotAnImage whatever Pillow raises for bytes that are no image."""
     from PIL.Image import DecompressionBombError
 
     try:
         yield
     except (*_OF_PILLOW, DecompressionBombError) as exc:
-        raise NotAnImage(f"the picture that the Space sent is damaged: {exc}", "Run the cell again.") from exc
+        raise NotAnImage(f"the image that the Space sent is damaged: {exc}", "Run the cell again.") from exc
 
 
 _OF_PILLOW: Final = (
@@ -143,13 +143,13 @@ _OF_PILLOW: Final = (
 )
 
 
-def decoder(*media_types: str) -> str:
-    """What decodes pictures here, with the versions of the libraries that it uses; of AVIF where one is AVIF."""
-    return _decoder(avif="image/avif" in media_types)
+def describe_decoder(*media_types: str) -> str:
+    """Return the name and version of the decoder, with its libraries; that of AVIF if one file is AVIF."""
+    return _describe_decoder(avif="image/avif" in media_types)
 
 
 @functools.cache
-def _decoder(*, avif: bool) -> str:
+def _describe_decoder(*, avif: bool) -> str:
     import PIL
     from PIL import features
 
@@ -163,73 +163,75 @@ def _decoder(*, avif: bool) -> str:
     )
 
 
-def frames(data: bytes) -> int:
-    """The number of frames of an animation, 1 of any other image; raises NotAnImage as `decode` does."""
-    if media_type_of(data) not in _MOVING:
+def count_frames(data: bytes) -> int:
+    """Return the number of frames of an animation, or 1 for any other image; raises NotAnImage as `decode` does."""
+    if detect_media_type(data) not in _MOVING:
         return 1
     load()
-    image = opened(data, check_readable("the picture that the Space sent", data))
-    with _translated():
+    image = open_image(data, check_readable("the image that the Space sent", data))
+    with _translate_errors():
         return int(getattr(image, "n_frames", 1))
 
 
 def is_animated(data: bytes) -> bool:
-    """Return if an image has more than one frame, or a JPEG more than one image; raises NotAnImage as `decode` does."""
+    """Return True if an image has more than one frame, or a JPEG more than one image; raises NotAnImage as `decode`
+    does.
+    """
     load()
-    image = opened(data, check_readable("the picture that the Space sent", data))
-    with _translated():
+    image = open_image(data, check_readable("the image that the Space sent", data))
+    with _translate_errors():
         return bool(getattr(image, "is_animated", False))
 
 
-def pixel_digest(image: Image) -> str:
-    """sha256 over a version tag, width and height (4 bytes each, big-endian) and the RGBA8 pixels."""
+def compute_pixel_digest(image: Image) -> str:
+    """Return the sha256 over a version tag, width and height (4 bytes each, big-endian) and the RGBA8 pixels."""
     digest = hashlib.sha256(_DIGEST_TAG + struct.pack(">II", image.width, image.height))
-    for band in pixels.bands(image):
+    for band in pixels.split_bands(image):
         digest.update(band.convert("RGBA").tobytes())
     return digest.hexdigest()
 
 
-def digest_of(data: bytes) -> str:
+def compute_digest(data: bytes) -> str:
     """Return the digest of a file's pixels; raises NotAnImage as `decode` does."""
-    with decoded(data) as image:
-        return pixel_digest(image)
+    with open_decoded(data) as image:
+        return compute_pixel_digest(image)
 
 
 def describe(data: bytes) -> FileRecord:
-    """What a delivered file is; raises NotAnImage as `decode` does."""
-    with decoded(data) as image:
+    """Return the properties of a delivered file; raises NotAnImage as `decode` does."""
+    with open_decoded(data) as image:
         return FileRecord(
-            media_type=media_type_of(data) or "",
+            media_type=detect_media_type(data) or "",
             width=image.width,
             height=image.height,
-            digest=pixel_digest(image),
+            digest=compute_pixel_digest(image),
             sha256=hashlib.sha256(data).hexdigest(),
         )
 
 
-def for_notebook(data: bytes, inline: str | None) -> tuple[str, bytes]:
-    """The media type and bytes to embed, of the types that every front end and nbconvert show.
+def encode_for_notebook(data: bytes, inline: str | None) -> tuple[str, bytes]:
+    """Return the media type and bytes to embed, in a type that every front end and nbconvert show.
 
-    `inline` is `png`, `jpeg`, or None for what keeps the picture best: PNG and JPEG as they are,
-    lossy WebP as JPEG (its losses are there already), lossless WebP and whatever has alpha as PNG, and so the first
-    frame of a GIF and AVIF, which not every front end shows.
+    `inline` is `png`, `jpeg`, or None for what keeps the image best: PNG and JPEG as they are, lossy WebP as JPEG (its
+    losses are there already), lossless WebP and whatever has alpha as PNG, and so the first frame of a GIF and AVIF,
+    which not every front end shows.
 
     An image that is too long for its encoding is PNG. Raises NotAnImage as `decode` does, if it has to be encoded.
     """
-    media_type = media_type_of(data)
+    media_type = detect_media_type(data)
     if inline is None:
         inline = "jpeg" if media_type == "image/jpeg" or _is_lossy_webp(data) else "png"
     wanted = f"image/{inline}"
     if media_type == wanted:
         return wanted, data
-    with decoded(data) as image:
+    with open_decoded(data) as image:
         if max(image.size) > MOST_SIDES.get(wanted, max(image.size)):
             wanted = "image/png"
         return wanted, data if media_type == wanted else _encode(image, wanted)
 
 
 def is_exact(delivered: str, media_type: str | None) -> bool:
-    """Whether what was delivered as one media type has the same pixels as another, whatever decodes it.
+    """Return True if a conversion between two media types keeps every pixel, whatever the decoder.
 
     WebP and GIF have none that PNG has not. Decoders of JPEG and AVIF differ by a shade.
     """
@@ -237,41 +239,43 @@ def is_exact(delivered: str, media_type: str | None) -> bool:
 
 
 def keeps_pixels(data: bytes, media_type: str) -> bool:
-    """Whether a picture that is encoded as that type has the very same pixels."""
-    return is_exact(media_type_of(data) or "", media_type)
+    """Return True if an image that is encoded as that type has the very same pixels."""
+    return is_exact(detect_media_type(data) or "", media_type)
 
 
-def thumbnail(data: bytes, longest: int) -> bytes:
-    """The picture as a small JPEG, `longest` pixels wide or high at most; raises NotAnImage as `decode` does."""
-    with decoded(data) as image:
-        small = _on_white(image)
+def make_thumbnail(data: bytes, longest: int) -> bytes:
+    """Return a small JPEG of the image, at most `longest` pixels wide or high; raises NotAnImage as `decode` does."""
+    with open_decoded(data) as image:
+        small = _lay_on_white(image)
         small.thumbnail((longest, longest))
     out = io.BytesIO()
     small.save(out, "JPEG", quality=80)
     return out.getvalue()
 
 
-def as_type(data: bytes, media_type: str) -> bytes:
-    """The picture in the encoding of this media type: as it is where that fits, whose pixels are not looked at.
+def convert_to_type(data: bytes, media_type: str) -> bytes:
+    """Return the image in the encoding of this media type; unchanged, and not decoded, if it already has it.
 
     Raises NotAnImage as `decode` does, InvalidRequest if the encoding takes no image of this size.
     """
-    if media_type_of(data) == media_type:
+    if detect_media_type(data) == media_type:
         return data
-    with decoded(data) as image:
+    with open_decoded(data) as image:
         return _encode(image, media_type)
 
 
-def as_suffix(data: bytes, path: PurePath) -> bytes:
-    """The picture in the encoding that the path's suffix asks for: as it is where that fits.
+def convert_to_suffix(data: bytes, path: PurePath) -> bytes:
+    """Return the image in the encoding of the path's suffix; unchanged if it already has it.
 
-    Raises InvalidRequest as `checked_suffix`, NotAnImage as `decode`.
+    Raises InvalidRequest as `check_suffix`, NotAnImage as `decode`.
     """
-    return as_type(data, checked_suffix(path, media_type_of(data) or ""))
+    return convert_to_type(data, check_suffix(path, detect_media_type(data) or ""))
 
 
-def checked_suffix(path: PurePath, delivered: str = "") -> str:
-    """The media type for a path's suffix: that of an encoder, or as it was `delivered`; raises InvalidRequest."""
+def check_suffix(path: PurePath, delivered: str = "") -> str:
+    """Return the media type for a path's suffix: one that we encode, or the `delivered` one. Raises InvalidRequest
+    otherwise.
+    """
     suffix = path.suffix.lower()
     media_type = SUFFIXES.get(suffix)
     if media_type is None or (suffix not in ENCODED and media_type != delivered):
@@ -300,7 +304,7 @@ def _encode(image: Image, media_type: str) -> bytes:
     elif media_type == "image/webp":
         image.save(out, "WEBP", lossless=True)
     else:
-        _on_white(image).save(out, "JPEG", quality=95, subsampling="4:4:4")
+        _lay_on_white(image).save(out, "JPEG", quality=95, subsampling="4:4:4")
     return out.getvalue()
 
 
@@ -318,7 +322,7 @@ def encode_png(image: Image) -> bytes:
 
     coder = zlib.compressobj(strategy=zlib.Z_RLE)
     body = []
-    for band in pixels.bands(image):
+    for band in pixels.split_bands(image):
         left = Image.new(band.mode, band.size, 0)
         left.paste(band, (1, 0))
         raw = ImageChops.subtract_modulo(band, left).tobytes()
@@ -326,22 +330,22 @@ def encode_png(image: Image) -> bytes:
         body += [coder.compress(b"\1" + raw[start : start + row]) for start in range(0, len(raw), row)]  # 1 is Sub
     header = struct.pack(">IIBBBBB", *image.size, 8, _COLOUR_TYPES[image.mode], 0, 0, 0)
     chunks = {b"IHDR": header, b"IDAT": b"".join([*body, coder.flush()]), b"IEND": b""}
-    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(name, data) for name, data in chunks.items())
+    return b"\x89PNG\r\n\x1a\n" + b"".join(make_png_chunk(name, data) for name, data in chunks.items())
 
 
-def png_chunk(name: bytes, body: bytes) -> bytes:
-    """A chunk of a PNG: its length, name, body and checksum."""
+def make_png_chunk(name: bytes, body: bytes) -> bytes:
+    """Return a chunk of a PNG: length, name, body and checksum."""
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
-def _on_white(image: Image) -> Image:
-    """JPEG has no alpha: a transparent picture is laid on white."""
+def _lay_on_white(image: Image) -> Image:
+    """Lay a transparent image on white, because JPEG has no alpha."""
     from PIL import Image
 
     if not image.has_transparency_data:
         return image if image.mode == "RGB" else image.convert("RGB")
     whole, top = Image.new("RGB", image.size), 0
-    for band in pixels.bands(image):
+    for band in pixels.split_bands(image):
         white = Image.new("RGBA", band.size, "white")
         whole.paste(Image.alpha_composite(white, band.convert("RGBA")), (0, top))
         top += band.height
@@ -349,12 +353,12 @@ def _on_white(image: Image) -> Image:
 
 
 def _is_lossy_webp(data: bytes) -> bool:
-    """Whether this is a WebP whose only picture is coded by VP8, without alpha or animation.
+    """Return True for a WebP whose only image is coded by VP8, without alpha or animation.
 
     After the container specification of WebP: `VP8 ` is lossy, `VP8L` lossless; in the flags of a
     `VP8X` chunk 0x10 means alpha and 0x02 an animation.
     """
-    if media_type_of(data) != "image/webp":
+    if detect_media_type(data) != "image/webp":
         return False
     for part in webp_chunks(data):
         if part.name == b"VP8X" and int.from_bytes(data[part.body : part.body + 1], "little") & 0x12:

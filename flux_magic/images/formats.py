@@ -25,10 +25,10 @@ EMPTY: Final = "empty"
 PAGE: Final = "a web page"
 UNKNOWN: Final = "of an unknown format"
 _BY_CHANCE: Final = {EMPTY, PAGE, UNKNOWN, "JSON", "plain text"}
-"""Files that a Space sends where something went wrong; a file of another format would come again and again."""
+"""Formats that a Space sends after an error. Retrying makes sense for these; other formats would come again."""
 
 _HEAD: Final = 64 * 1024
-"""Bytes of a file that are looked at; the media type needs the first 12, but for HEIF and AVIF."""
+"""The number of bytes that are examined; the media type needs the first 12, except for HEIF and AVIF."""
 
 _BEGINNINGS: Final = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -81,36 +81,36 @@ _MAJOR: Final = {
 _CONTAINERS: Final = {b"mif1", b"mif2", b"msf1", b"miaf"}
 
 
-def media_type_of(data: bytes) -> str | None:
+def detect_media_type(data: bytes) -> str | None:
     """Return the media type of a PNG, JPEG, WebP, GIF or AVIF by its first bytes, None for anything else."""
-    return MEDIA_TYPES.get(_binary(data[:_HEAD]))
+    return MEDIA_TYPES.get(_name_binary(data[:_HEAD]))
 
 
-def name_of(data: bytes) -> str:
+def name_format(data: bytes) -> str:
     """Return the name of a file's format, as it follows "the file is": `HEIC`, `a web page`, `empty`."""
     if not data:
         return EMPTY
-    return _binary(data[:_HEAD]) or _gzip(data) or _text(data) or UNKNOWN
+    return _name_binary(data[:_HEAD]) or _name_gzip(data) or _name_string(data) or UNKNOWN
 
 
-def refusal(subject: str, data: bytes, hint: str = "") -> NotAnImage:
-    """Return the error for a file that is none of the formats that are read; `subject` says which file."""
-    name = name_of(data)
+def make_refusal(subject: str, data: bytes, hint: str = "") -> NotAnImage:
+    """Return the error for a file that is not one of the formats that are read; `subject` says which file."""
+    name = name_format(data)
     if name in _BY_CHANCE:
         return NotAnImage(f"{subject} is {name}, not {READ}", hint)
     return UnreadableFormat(f"{subject} is {name}, which flux_magic cannot show", hint)
 
 
-def _binary(head: bytes) -> str:
-    return next((name for beginning, name in _BEGINNINGS if head.startswith(beginning)), "") or _boxed(head)
+def _name_binary(head: bytes) -> str:
+    return next((name for beginning, name in _BEGINNINGS if head.startswith(beginning)), "") or _name_boxed(head)
 
 
-def _boxed(head: bytes) -> str:
+def _name_boxed(head: bytes) -> str:
     """Name a file whose first bytes alone do not tell what is inside."""
     if head[:4] == b"RIFF":
         return _RIFF.get(head[8:12], "")
     if head[4:8] == b"ftyp":
-        return _iso_media(head)
+        return _name_iso_media(head)
     if head[:4] == b"\x1a\x45\xdf\xa3":
         return "a WebM video" if b"webm" in head[:64] else "a Matroska video"
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in {12, 16, 40, 52, 56, 64, 108, 124}:
@@ -118,7 +118,7 @@ def _boxed(head: bytes) -> str:
     return "PNM" if re.match(rb"P[1-7]\s", head) else ""
 
 
-def _iso_media(head: bytes) -> str:
+def _name_iso_media(head: bytes) -> str:
     """Name an ISO base media file by its major brand, else by those that it is compatible with."""
     major, end = head[8:12], min(int.from_bytes(head[:4], "big"), 1024)
     if major in _MAJOR:
@@ -128,35 +128,35 @@ def _iso_media(head: bytes) -> str:
     return coded or ("HEIF" if _CONTAINERS & {major, *others} else "an MP4 video")
 
 
-def _gzip(data: bytes) -> str:
+def _name_gzip(data: bytes) -> str:
     if data[:3] != b"\x1f\x8b\x08":
         return ""
     try:
         inside = zlib.decompressobj(31).decompress(data[:_HEAD], _HEAD)
     except zlib.error:
         return "gzip"
-    return "SVG (compressed)" if _text(inside) == "SVG" else "gzip"
+    return "SVG (compressed)" if _name_string(inside) == "SVG" else "gzip"
 
 
-def _text(data: bytes) -> str:
+def _name_string(data: bytes) -> str:
     head = data[:_HEAD]
     coding = "utf-16" if head[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
     text = head.decode(coding, "replace").lstrip()
     if text.startswith("<"):
-        return _markup(text)
+        return _name_markup(text)
     if text[:1] in {"{", "["}:
         return "JSON" if _is_json(text, whole=len(data) <= _HEAD) else ""
     is_text = bool(text) and "\ufffd" not in text[:-3] and not re.search("[\0-\x08\x0e-\x1a\x1c-\x1f]", text)
     return "plain text" if is_text else ""
 
 
-def _markup(text: str) -> str:
-    """Name a text that begins with `<` by its first element, behind comments, declarations and instructions."""
+def _name_markup(text: str) -> str:
+    """Name a string that begins with `<` by its first element, behind comments, declarations and instructions."""
     place = 0
     while text.startswith(("<?", "<!"), place):
         if re.match(r"<!doctype\s+html", text[place : place + 40], re.IGNORECASE):
             return PAGE
-        end = _behind(text, place)
+        end = _skip_markup(text, place)
         place = len(text) - len(text[end:].lstrip()) if end else len(text)
     root = re.match(r"<(?:[\w.-]{1,100}:)?([\w.-]{1,100})", text[place : place + 210])
     if root is None:
@@ -164,8 +164,8 @@ def _markup(text: str) -> str:
     return {"svg": "SVG", "html": PAGE}.get(root[1].lower(), "XML" if text.startswith("<?xml") else PAGE)
 
 
-def _behind(text: str, place: int) -> int:
-    """Return where a comment, declaration or instruction ends; 0 where it does not."""
+def _skip_markup(text: str, place: int) -> int:
+    """Return where a comment, declaration or instruction ends; 0 if it does not."""
     for start, end in (("<!--", "-->"), ("<?", "?>")):
         if text.startswith(start, place):
             return text.find(end, place) + len(end) if end in text[place:] else 0

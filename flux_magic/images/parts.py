@@ -44,11 +44,11 @@ def check_parts(data: bytes) -> None:
                 pass
 
 
-def told_size(data: bytes) -> tuple[int, int]:
+def read_told_size(data: bytes) -> tuple[int, int]:
     """Return the width and height of a WebP's canvas or a GIF's first frame, for which memory is taken at once."""
     if data[:4] == b"RIFF" and data[12:16] == b"VP8X":
         return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
-    return _gif_size(data) if data.startswith(b"GIF8") else (0, 0)
+    return _read_gif_size(data) if data.startswith(b"GIF8") else (0, 0)
 
 
 def png_chunks(data: bytes) -> Iterator[Part]:
@@ -77,7 +77,7 @@ def webp_chunks(data: bytes) -> Iterator[Part]:
 def jpeg_segments(data: bytes) -> Iterator[Part]:
     """Yield the segments of a JPEG up to the first scan; raises NotAnImage if there are too many, fill bytes counted.
 
-    It ends sooner where there is no marker.
+    It ends sooner if there is no marker.
     """
     counted, place = _counted("JPEG"), 2
     while place < len(data):
@@ -106,7 +106,7 @@ def find_marker(data: bytes, place: int) -> int:
     return found.end() if found else place
 
 
-def _gif_size(data: bytes) -> tuple[int, int]:
+def _read_gif_size(data: bytes) -> tuple[int, int]:
     """Return the size of the screen, or of a first frame that is larger."""
     size = int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")
     flags = data[10] if len(data) > 10 else 0
@@ -118,11 +118,11 @@ def _gif_size(data: bytes) -> tuple[int, int]:
             return max(size[0], left + width), max(size[1], top + height)
         if head[:1] != b"\x21":
             break
-        place = _behind_blocks(data, place + 2)
+        place = _skip_blocks(data, place + 2)
     return size
 
 
-def _behind_blocks(data: bytes, place: int) -> int:
+def _skip_blocks(data: bytes, place: int) -> int:
     """Return where the blocks of a GIF's extension end: each has its size before it, and the last has none."""
     for _ in range(MOST_PARTS):
         size = int.from_bytes(data[place : place + 1], "big")

@@ -1,4 +1,4 @@
-"""Pixels that are decoded in this process at one time: a budget, and work on an image in bands."""
+"""A budget for pixels decoded at the same time in this process, and work on an image in bands."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BAND: Final = 2**20
 
 
 class Budget:
-    """Pixels that are free to be decoded. A thread that has to wait takes its turn."""
+    """Pixels that may be decoded now. A thread that has to wait gets its turn."""
 
     def __init__(self, most: int) -> None:
         self._most = self._free = most
@@ -28,13 +28,13 @@ class Budget:
         self._mine = threading.local()
 
     @contextmanager
-    def taking(self, pixels: int) -> Iterator[None]:
+    def take(self, pixels: int) -> Iterator[None]:
         """Take as many pixels as these until the block ends; a thread that has some already takes no more."""
         if getattr(self._mine, "taken", False):
             yield
             return
         pixels = min(pixels, self._most)
-        with self._turn, self._changed:  # who waits for many is not passed by those that want few
+        with self._turn, self._changed:  # a request for many pixels is not overtaken by requests for few
             self._changed.wait_for(lambda: self._free >= pixels)
             self._free -= pixels
         self._mine.taken = True
@@ -56,7 +56,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=budget.reset)
 
 
-def bands(image: Image) -> Iterator[Image]:
+def split_bands(image: Image) -> Iterator[Image]:
     """Yield the image from its top to its bottom in bands of about a million pixels; a small one as it is."""
     height = max(1, _BAND // max(1, image.width))
     if height >= image.height:

@@ -1,1 +1,1 @@
-"""Everything that knows IPython: the extension, its magics, their completion, the control panel."""
+"""All code that knows IPython: the extension, its magics, their completion, the control panel."""

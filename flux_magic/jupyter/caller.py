@@ -1,7 +1,7 @@
 """The user's code that calls a magic: the frame where the line runs, its names, and what it does with the value.
 
 IPython rewrites `%flux a fox` into a call, and the call does not know if its value is assigned, printed or dropped. The
-bytecode behind the call says so, in a cell, a loop, a function and a script alike.
+bytecode after the call shows it, in a cell, a loop, a function and a script alike.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class Use(Enum):
 
     DROPPED = "dropped"
     PRINTED = "printed"
-    """The display hook gets it."""
+    """A value that the display hook gets."""
     TAKEN = "taken"
-    """It is assigned, or part of an expression."""
+    """A value that is assigned, or part of an expression."""
 
 
 def find_frame() -> FrameType | None:
@@ -50,22 +50,22 @@ def find_names(notebook: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def find_use() -> Use:
-    """Return the use of the magic's value; what a function returns is followed to the function's caller."""
+    """Return the use of the magic's value; a value that a function returns is followed to the function's caller."""
     frame = find_frame()
     while frame is not None:
-        step = _next_instruction(frame)
+        step = _find_next_instruction(frame)
         if step is None or step.opname != "RETURN_VALUE":
-            return _use_in(frame, step)
+            return _find_use_in(frame, step)
         frame = _leave(frame.f_back)
     return Use.TAKEN
 
 
-def _next_instruction(frame: FrameType) -> dis.Instruction | None:
-    """Return the instruction behind the call that the frame waits for."""
+def _find_next_instruction(frame: FrameType) -> dis.Instruction | None:
+    """Return the instruction after the call that the frame waits for."""
     return next((step for step in dis.get_instructions(frame.f_code) if step.offset > frame.f_lasti), None)
 
 
-def _use_in(frame: FrameType, step: dis.Instruction | None) -> Use:
+def _find_use_in(frame: FrameType, step: dis.Instruction | None) -> Use:
     if step is None:
         return Use.TAKEN
     if step.opname == "POP_TOP":
@@ -77,7 +77,7 @@ def _use_in(frame: FrameType, step: dis.Instruction | None) -> Use:
 
 
 def _is_silenced_by_another(frame: FrameType) -> bool:
-    """Return True if the display hook is quiet because of a `;` that ends another statement than this one.
+    """Return True if the display hook is quiet because of a `;` that ends a statement other than this one.
 
     With `ast_node_interactivity = "all"` a cell's last `;` silences all its lines, and `run_cell("%flux a fox");` the
     cell that it runs.

@@ -1,4 +1,4 @@
-"""What Tab offers on the line of a magic: its options, and the values of some of them."""
+"""Tab completion on the line of a magic: its options, and the values of some of them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _LINE = re.compile(r"^\s*(?:[\w.\[\], ]+=\s*)?%%?(?P<magic>flux(?:_\w+)?)\s+(?P<words>.*)$", re.DOTALL)
 
 
-def completions(line: str) -> tuple[str, list[str]] | None:
-    """The word before the cursor and what it can become, on a magic's line; None anywhere else."""
+def complete(line: str) -> tuple[str, list[str]] | None:
+    """Return the word before the cursor and its completions, on a magic's line; None anywhere else."""
     match = _LINE.match(line)
     if match is None:
         return None
@@ -32,44 +32,44 @@ def completions(line: str) -> tuple[str, list[str]] | None:
     return word, [choice for choice in choices if choice.startswith(word)]
 
 
-def _flags(options: Sequence[grammar.Option]) -> list[str]:
+def _list_flags(options: Sequence[grammar.Option]) -> list[str]:
     return [flag for option in options for flag in option.flags]
 
 
 _LOOKING_BACK: dict[str, list[str]] = {
-    "flux_history": _flags(grammar.HISTORY_OPTIONS),
-    "flux_recall": _flags(grammar.RECALL_OPTIONS),
-    "flux_verify": _flags(grammar.VERIFY_OPTIONS),
+    "flux_history": _list_flags(grammar.HISTORY_OPTIONS),
+    "flux_recall": _list_flags(grammar.RECALL_OPTIONS),
+    "flux_verify": _list_flags(grammar.VERIFY_OPTIONS),
 }
-_FLAGS = {"flux": _flags(grammar.OPTIONS), "flux_panel": _flags(grammar.PANEL_OPTIONS), **_LOOKING_BACK}
+_FLAGS = {"flux": _list_flags(grammar.OPTIONS), "flux_panel": _list_flags(grammar.PANEL_OPTIONS), **_LOOKING_BACK}
 
 
-def _models() -> list[str]:
-    from ..providers import model_names
+def _list_models() -> list[str]:
+    from ..providers import list_model_names
 
-    return model_names()
+    return list_model_names()
 
 
 _VALUES: dict[str, Callable[[], list[str]]] = {
     **{flag: partial(list, row.choices) for row in PARAMETERS for flag in row.flags if row.choices},
     "--inline": lambda: list(settings.INLINE),
-    "--model": _models,
+    "--model": _list_models,
     "--size": lambda: list(grammar.SIZES),
     "--space": lambda: ["local", "black-forest-labs/FLUX.1-schnell"],
 }
 
 
-def matcher() -> Callable[[CompletionContext], SimpleMatcherResult] | None:
-    """The completer's plug; None on an IPython that has no such thing (7)."""
+def make_matcher() -> Callable[[CompletionContext], SimpleMatcherResult] | None:
+    """Return a matcher for IPython's completer; None on IPython 7, which has no matchers."""
     try:
         from IPython.core.completer import SimpleCompletion, context_matcher
     except ImportError:
         return None
 
     @context_matcher()  # type: ignore[untyped-decorator]
-    def flux_options(context: CompletionContext) -> SimpleMatcherResult:
+    def match_flux_options(context: CompletionContext) -> SimpleMatcherResult:
         line = context.full_text.split("\n")[context.cursor_line][: context.cursor_position]
-        found = completions(line)
+        found = complete(line)
         if found is None:
             return {"completions": []}  # type: ignore[typeddict-item]  # its other keys may be left out
         word, choices = found
@@ -79,4 +79,4 @@ def matcher() -> Callable[[CompletionContext], SimpleMatcherResult] | None:
             "suppress": bool(choices),
         }
 
-    return flux_options  # type: ignore[no-any-return]
+    return match_flux_options  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""What `%load_ext` brings, and `%unload_ext` takes away: the magics, their completion, their configuration."""
+"""The loading and unloading of the extension: the magics, their completion, their configuration."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from traitlets.config import Config
 from ..errors import FluxError
 from ..parameters import settings
 from ..parameters.dialects import explain
-from ..results.notes import accept_any_text, note
+from ..results.notes import accept_any_text, print_note
 from . import completion
 from .magics import FluxMagics
 from .provenance_magics import RecordMagics
-from .traits import explained
+from .traits import explain_error
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -28,7 +28,7 @@ _kept: dict[str, Any] = {}
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """What one `load` brought, and the configuration that it found."""
+    """The objects that one `load` registered, and the configuration that it found."""
 
     magics: FluxMagics
     records: RecordMagics
@@ -40,10 +40,10 @@ _loaded: list[_Loaded] = []
 
 
 def load(shell: InteractiveShell, *, keep_config: bool) -> None:
-    """Register the magics; with `keep_config` what `%config` had set before a reload is set again."""
+    """Register the magics; with `keep_config` restore what `%config` had set before a reload."""
     if getattr(shell, "kernel", None) is None:
-        accept_any_text()  # an image is made before a terminal's encoding refuses its prompt
-    _drop_what_is_not_allowed(shell)
+        accept_any_text()  # else a terminal's encoding could refuse the prompt after its image was made
+    _drop_invalid(shell)
     section = copy.deepcopy(shell.config[_SECTION]) if _SECTION in shell.config else None
     magics = FluxMagics(shell=shell, parent=shell)
     looking_back = RecordMagics(shell=shell)
@@ -51,8 +51,8 @@ def load(shell: InteractiveShell, *, keep_config: bool) -> None:
     configurables: list[Any] = shell.configurables
     if magics not in configurables:
         configurables.append(magics)
-    settings.configure_by(magics.configured)
-    matcher = completion.matcher()
+    settings.configure_by(magics.get_configured)
+    matcher = completion.make_matcher()
     if matcher is not None and shell.Completer is not None:
         shell.Completer.custom_matchers.append(matcher)
     _loaded.append(_Loaded(magics, looking_back, matcher, section))
@@ -62,29 +62,29 @@ def load(shell: InteractiveShell, *, keep_config: bool) -> None:
     _kept.clear()
 
 
-def _drop_what_is_not_allowed(shell: InteractiveShell) -> None:
-    """A value that a profile has wrong is no reason not to load."""
+def _drop_invalid(shell: InteractiveShell) -> None:
+    """Remove wrong values of a profile, with a note each, so that they do not keep the extension from loading."""
     section = shell.config.get(_SECTION, {})
     for name in [name for name in section if name[:1].islower()]:
-        if refusal := _refusal(name, section[name]):
+        if refusal := _find_refusal(name, section[name]):
             del section[name]
             _tell(shell, f"FluxMagics.{name} is left out of the configuration: {refusal}")
 
 
 def _tell(shell: InteractiveShell, text: str) -> None:
-    """A note; what a kernel says as it starts is seen by nobody, so there it comes with the first cell."""
+    """Print a note; while a kernel starts its output is not visible, so there the note comes with the first cell."""
     if getattr(shell, "kernel", None) is None or getattr(shell, "parent_header", None):
-        note(text)
+        print_note(text)
         return
 
     def once(*_: object) -> None:
         shell.events.unregister("pre_run_cell", once)
-        note(text)
+        print_note(text)
 
     shell.events.register("pre_run_cell", once)
 
 
-def _refusal(name: str, value: object) -> str:
+def _find_refusal(name: str, value: object) -> str:
     known = FluxMagics.class_traits(config=True)
     if name not in known:
         meant = explain(name, list(known))
@@ -92,12 +92,12 @@ def _refusal(name: str, value: object) -> str:
     try:
         FluxMagics(config=Config({_SECTION: {name: value}}))
     except TraitError as error:
-        return explained(error, known[name], "***" if name in {"token", "proxy"} else value)
+        return explain_error(error, known[name], "***" if name in {"token", "proxy"} else value)
     return ""
 
 
 def unload(shell: InteractiveShell) -> None:
-    """Take away all that `load` brought; what `%config` had set is remembered for a reload."""
+    """Remove all that `load` registered; remember for a reload what `%config` had set."""
     while _loaded:
         loaded = _loaded.pop()
         _kept.update({name: getattr(loaded.magics, name) for name in loaded.magics.class_trait_names(config=True)})
@@ -118,7 +118,7 @@ def unload(shell: InteractiveShell) -> None:
 
 
 def _restore(shell: InteractiveShell, section: Config | None) -> None:
-    """`%config` writes into the shell's own configuration as well, even a value that it refused."""
+    """Restore the shell's own configuration: `%config` writes into it as well, even a value that was refused."""
     shell.config.pop(_SECTION, None)
     if section is not None:
         shell.config[_SECTION] = section

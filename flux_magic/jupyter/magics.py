@@ -1,4 +1,4 @@
-"""`%flux` and `%%flux`: a line and a cell parsed, the client called, the result returned."""
+"""The magics `%flux` and `%%flux`: they parse a line or a cell, call the client, and return the result."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from IPython.display import display
 from traitlets import Bool, CaselessStrEnum, Enum, Float, TraitError, Unicode, Union, observe, validate
 
 from ..client.log_output import LEVELS, output
-from ..errors import FluxError, Incomplete, InvalidRequest, without_controls
+from ..errors import FluxError, Incomplete, InvalidRequest, replace_controls
 from ..parameters import grammar, settings, slips
 from ..parameters.addresses import Space
 from ..parameters.dialects import explain
-from ..parameters.sizes import sides, size_text
+from ..parameters.sizes import format_size, split_sides
 from ..parameters.table import PARAMETERS, Parameter
 from ..results import file_names
-from ..results.notes import note, once
+from ..results.notes import limit_notes, print_note
 from . import caller, cell
-from .traits import Checked, Size, check_sides, explained, traits_of_table
-from .usage import shows
+from .traits import Checked, Size, check_sides, explain_error, make_traits
+from .usage import show_result
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -41,8 +41,8 @@ else:
     _Text = Unicode  # before traitlets 5.10, as in Colab's 5.7, a trait takes no types
 
 
-def _help() -> str:
-    """The docstring that `%flux?` shows."""
+def _format_help() -> str:
+    """Return the docstring that `%flux?` shows."""
     rows = [(f"{', '.join(option.flags)} {option.metavar}".rstrip(), option.help) for option in grammar.OPTIONS]
     listed = "\n".join(f"  {flags:<36} {text}" for flags, text in rows)
     *several, last = (row.flags[0] for row in sorted(PARAMETERS, key=lambda row: row.name != "seed") if row.sweepable)
@@ -83,7 +83,7 @@ Defaults for all cells: %config FluxMagics shows them, %config FluxMagics.steps 
 
 
 class SecretTrait(_Text):
-    """A text that does not show its secret where IPython prints it: a proxy's password, or all of a token."""
+    """A trait whose secret is not shown where IPython prints it: a proxy's password, or all of a token."""
 
     def validate(self, obj: Any, value: Any) -> Any:
         return _Shy(super().validate(obj, value))
@@ -98,27 +98,27 @@ class _Shy(str):
 
 @magics_class
 class FluxMagics(Magics):
-    """The magics, and what `%config FluxMagics` sets. What is None is taken from the defaults."""
+    """The magics, and the settings of `%config FluxMagics`. A setting of None takes the default."""
 
     space = Unicode(None, allow_none=True, help="A Hugging Face id, a URL, or local.").tag(config=True)
     model = Unicode(None, allow_none=True, help="The model's name.").tag(config=True)
     width: int | None
     height: int | None
-    locals().update(traits_of_table())  # steps, seed, width, height, …: a row's trait has its name
+    locals().update(make_traits())  # steps, seed, width, height, …: a row's trait has its name
     size = Size(help="Width and height at once: 1024x768.").tag(config=True)
-    inline = Enum(settings.INLINE, None, allow_none=True, help="How a picture is embedded.").tag(config=True)
+    inline = Enum(settings.INLINE, None, allow_none=True, help="How an image is embedded.").tag(config=True)
     token = SecretTrait(None, allow_none=True, help="A Hugging Face token for the Space.").tag(config=True)
     proxy = SecretTrait(None, allow_none=True, help="An http proxy's URL.").tag(config=True)
     timeout = Float(None, allow_none=True, help="Seconds for a whole image.").tag(config=True)
     store = Union(
         (Bool(), Unicode()), default_value=None, allow_none=True, help="The folder that keeps images; False keeps none."
     ).tag(config=True)
-    shared_store = Unicode(None, allow_none=True, help="A folder of others, read before the store.").tag(config=True)
+    shared_store = Unicode(None, allow_none=True, help="A shared folder, read before the store.").tag(config=True)
     replay = Enum(settings.REPLAY, None, allow_none=True, help="Whether images come from the store.").tag(config=True)
     concurrency = Checked(
         Parameter(name="concurrency", help="", least=1, most=settings.MOST_AT_ONCE),
         allow_none=True,
-        help="Images of a sweep at once (4 where unset).",
+        help="Images of a sweep at once (4 if unset).",
     ).tag(config=True)
     runner = Enum(
         settings.RUNNERS, "thread", help="Where coroutines run: a thread's loop, or the kernel's own (nest)."
@@ -147,7 +147,7 @@ class FluxMagics(Magics):
             try:
                 setattr(self, name, value)
             except TraitError as error:
-                why = explained(error, self.traits()[name], "***" if name in {"token", "proxy"} else value)
+                why = explain_error(error, self.traits()[name], "***" if name in {"token", "proxy"} else value)
                 raise InvalidRequest(f"FluxMagics.{name} stays {getattr(self, name)!r}: {why}") from None
         super().update_config(config)
 
@@ -159,16 +159,16 @@ class FluxMagics(Magics):
 
     @observe("size")
     def _set_sides(self, change: Bunch) -> None:
-        if change["new"] != self._size_of_sides():
+        if change["new"] != self._format_size():
             with self.hold_trait_notifications():
-                self.width, self.height = sides(change["new"]) if change["new"] else (None, None)
+                self.width, self.height = split_sides(change["new"]) if change["new"] else (None, None)
 
     @observe("width", "height")
     def _set_size(self, _change: Bunch) -> None:
-        self.size = self._size_of_sides()
+        self.size = self._format_size()
 
-    def _size_of_sides(self) -> str:
-        return size_text(self.width, self.height) if self.width and self.height else ""
+    def _format_size(self) -> str:
+        return format_size(self.width, self.height) if self.width and self.height else ""
 
     @validate("space", "model", "store", "shared_store", "proxy", "token", "timeout")
     def _check_setting(self, proposal: Bunch) -> Any:
@@ -203,8 +203,8 @@ class FluxMagics(Magics):
         assert self.shell is not None  # noqa: S101 - IPython makes no magics without a shell
         return self.shell
 
-    def configured(self) -> Mapping[str, Any]:
-        """The traits that are set and are settings of a call."""
+    def get_configured(self) -> Mapping[str, Any]:
+        """Return the traits that are settings of a call."""
         names = set(self.class_trait_names(config=True)) - {
             "verbose_errors",
             "log_level",
@@ -214,21 +214,21 @@ class FluxMagics(Magics):
 
     @no_var_expand
     @line_cell_magic
-    @shows
+    @show_result
     def flux(self, line: str, cell: str | None = None) -> Generation | Generations | None:
-        from ..client.runner import interruptible
+        from ..client.runner import hide_traceback
 
-        with interruptible():  # the first cell loads some modules, and may be interrupted there
-            return self._flux(line, cell)
+        with hide_traceback():  # the first cell loads some modules, and may be interrupted there
+            return self._run_flux(line, cell)
 
-    flux.__doc__ = _help()
+    flux.__doc__ = _format_help()
 
     @line_magic
-    @shows
+    @show_result
     def flux_status(self, line: str) -> None:
         """Show versions, where the images are kept, whether the Space answers, and what it takes: `%flux_status`.
 
-        `%flux_status local`, or `%flux_status --space local`, looks at another Space than the configured one.
+        `%flux_status local`, or `%flux_status --space local`, checks a Space other than the configured one.
         `%flux_status --debug` asks no Space: it shows each job under way, its last event, and what it waits for.
         """
         if _wants_debug(line):
@@ -239,63 +239,63 @@ class FluxMagics(Magics):
         from ..client.blocking import run
         from ..client.doctor import examine
 
-        print(run(examine(settings.resolve(space=_space_named(line)))))
+        print(run(examine(settings.resolve(space=_parse_status_line(line)))))
 
     @no_var_expand
     @line_magic
-    @shows
+    @show_result
     def flux_panel(self, line: str) -> Panel:
-        """Open the control panel, where `%flux` says it in words: `%flux_panel`.
+        """Open the control panel, with widgets for the options of `%flux`: `%flux_panel`.
 
-        Options and a prompt say where it starts: `%flux_panel --steps 4 --size 1024x768 a red fox`. It takes --steps,
-        --seed, --size, --width, --height, --count, --model and --space. Several seeds or steps, `--seed 1..4`, are what
-        Compare compares. `panel = %flux_panel` keeps it, unseen.
+        Options and a prompt are its first values: `%flux_panel --steps 4 --size 1024x768 a red fox`. It takes --steps,
+        --seed, --size, --width, --height, --count, --model and --space. Several seeds or steps, `--seed 1..4`, go into
+        the fields of Compare. `panel = %flux_panel` keeps the panel and does not show it.
         """
         if getattr(self._shell, "kernel", None) is None:
             raise InvalidRequest("the panel needs a notebook; here %flux does the same")
         from .panel import Panel
 
-        return Panel(**_panel_options(line))
+        return Panel(**_parse_panel_line(line))
 
-    def _flux(self, line: str, body: str | None) -> Generation | Generations | None:
-        asked = cell.read(line, body, self._names())
+    def _run_flux(self, line: str, body: str | None) -> Generation | Generations | None:
+        asked = cell.read(line, body, self._find_names())
         for one in asked.notes:
-            note(one)
+            print_note(one)
         if asked.options.get("dry_run"):
-            print(without_controls(asked.described()))
+            print(replace_controls(asked.describe()))
             return None
         if isinstance(asked.images, list):
-            return self._made(asked.images, asked.settings, asked.options)
-        return self._swept(asked.images, asked.settings, asked.options)
+            return self._make_images(asked.images, asked.settings, asked.options)
+        return self._make_sweep(asked.images, asked.settings, asked.options)
 
-    def _names(self) -> Mapping[str, object]:
+    def _find_names(self) -> Mapping[str, object]:
         """Return the names where the line runs, without IPython's own."""
         names, hidden = caller.find_names(self._shell.user_ns), self._shell.user_ns_hidden
         return {name: value for name, value in names.items() if hidden.get(name, self) is not value}
 
-    @once()
-    def _made(
+    @limit_notes()
+    def _make_images(
         self, requests: list[ImageRequest], resolved: Settings, options: Mapping[str, Any]
     ) -> Generation | Generations:
-        from ..client.blocking import generations
-        from ..client.progress import above
+        from ..client.blocking import iterate_generations
+        from ..client.progress import print_above
         from ..results.generations import Generations
 
         made: list[Generation] = []
         try:
-            for generation in generations(requests, resolved, quiet=bool(options.get("quiet"))):
+            for generation in iterate_generations(requests, resolved, quiet=bool(options.get("quiet"))):
                 made.append(generation)
                 if path := options.get("save"):
                     path = file_names.fill_some(path, {"n": len(made)})
                     saved = generation.save(path, overwrite=bool(options.get("overwrite")))
-                    with above():
+                    with print_above():
                         print(*(f"saved {file}" for file in saved), sep="\n")
         except BaseException:
-            # The cell fails, but what is finished is not lost.
+            # The cell fails, but the finished images are not lost.
             for finished in made:
                 display(finished)
             if made and len(requests) > 1:
-                note(f"{len(made)} of {len(requests)} images were made")
+                print_note(f"{len(made)} of {len(requests)} images were made")
             raise
         finally:
             result = made[0] if made and len(requests) == 1 else Generations(made)
@@ -303,25 +303,25 @@ class FluxMagics(Magics):
                 self._shell.push({name: result})
         return result
 
-    def _swept(self, asked: Sweep, resolved: Settings, options: Mapping[str, Any]) -> Generations:
+    def _make_sweep(self, asked: Sweep, resolved: Settings, options: Mapping[str, Any]) -> Generations:
         from ..client.batch import Tally
-        from ..client.many import announced, gather
+        from ..client.many import announce, gather
 
-        print(without_controls(announced(asked, resolved)))
+        print(replace_controls(announce(asked, resolved)))
         tally = Tally(asked, resolved)
         try:
             gather(tally, resolved, quiet=bool(options.get("quiet")))
         except BaseException as stop:
-            # The cell fails, but what is finished is not lost.
-            made = self._named(tally.generations(), options)
+            # The cell fails, but the finished images are not lost.
+            made = self._name_result(tally.collect_generations(), options)
             if made or isinstance(stop, Incomplete):
                 display(made)
-            with _noted():
+            with _note_errors():
                 _save(made, options)
             if not isinstance(stop, Incomplete):
-                note(tally.left())
+                print_note(tally.describe_progress())
             raise
-        made = self._named(tally.generations(), options)
+        made = self._name_result(tally.collect_generations(), options)
         try:
             _save(made, options)
         except BaseException:
@@ -329,7 +329,7 @@ class FluxMagics(Magics):
             raise
         return made
 
-    def _named(self, made: Generations, options: Mapping[str, Any]) -> Generations:
+    def _name_result(self, made: Generations, options: Mapping[str, Any]) -> Generations:
         if name := options.get("output"):
             self._shell.push({name: made})
         return made
@@ -342,12 +342,12 @@ def _save(made: Generations, options: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _noted() -> Iterator[None]:
-    """What goes wrong within is a note: there is an error to tell already."""
+def _note_errors() -> Iterator[None]:
+    """Print an error of the block as a note, as another error is being raised already."""
     try:
         yield
     except FluxError as error:
-        note(error.message)
+        print_note(error.message)
 
 
 def _wants_debug(line: str) -> bool:
@@ -358,44 +358,44 @@ def _wants_debug(line: str) -> bool:
     return bool(options.get("debug"))
 
 
-def _space_named(line: str) -> str | None:
-    """Return the Space on the line of `%flux_status`; raise InvalidRequest for several, or for none that can be."""
+def _parse_status_line(line: str) -> str | None:
+    """Return the Space on the line of `%flux_status`; raise InvalidRequest for several, or for an invalid one."""
     options, words = grammar.parse_around(line, grammar.STATUS_OPTIONS, "%flux_status")
     named = [*words.split(), *options.values()]
     if len(named) > 1:
-        raise InvalidRequest(f"%flux_status looks at one Space, not at {len(named)}: {' or '.join(named[:2])}?")
+        raise InvalidRequest(f"%flux_status checks one Space, not {len(named)}: {' or '.join(named[:2])}?")
     for space in named:
         Space.parse(space)
     return named[0] if named else None
 
 
-def _panel_options(line: str) -> dict[str, Any]:
-    """Where a panel starts, as its magic's line says."""
+def _parse_panel_line(line: str) -> dict[str, Any]:
+    """Return the options of a panel that its magic's line gives."""
     options, typed = grammar.parse_line(line, grammar.PANEL_OPTIONS, "%flux_panel")
     several = {name: value for name, value in options.items() if isinstance(value, grammar.Several)}
     if refused := sorted(several.keys() - {"seed", "steps"}):
-        raise InvalidRequest(f"--{refused[0]} has several values: the panel compares --seed and --steps alone")
+        raise InvalidRequest(f"--{refused[0]} has several values: the panel compares only --seed and --steps")
     compared = {"compare_seeds": several.get("seed"), "compare_steps": several.get("steps")}
     if not isinstance(typed, grammar.Verbatim):
         grammar.check_options_first(typed, f"%flux_panel {line[: len(line) - len(typed)]}".rstrip())
         typed = slips.unwrap(typed) or typed
     return {
-        **cell.settings_of(options),
+        **cell.get_settings(options),
         **{name: values[0] for name, values in several.items()},
-        **{name: grammar.written(values) for name, values in compared.items() if values},
+        **{name: grammar.format_values(values) for name, values in compared.items() if values},
         "count": options.get("count", 1),
         "prompt": typed,
     }
 
 
 def _apply_nest() -> None:
-    """Patch asyncio for the whole process, and say what that costs where it costs something."""
+    """Patch asyncio for the whole process, and print a note on kernels where that has a price."""
     from ..client import runner
 
-    runner.get("nest")
+    runner.get_runner("nest")
     kernel = sys.modules.get("ipykernel")
     if kernel is not None and kernel.version_info[:2] >= (7, 1):
-        note(
+        print_note(
             'with runner = "nest", cells queued behind a %%flux cell are dropped on ipykernel 7.1 and later: '
             "run cells one by one"
         )

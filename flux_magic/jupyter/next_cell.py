@@ -1,4 +1,4 @@
-"""The notebook cell below the one that runs, as far as the front end says which that is."""
+"""The notebook cell below the running one, as far as the front end says which one runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NextCell:
 
     Attributes:
         cell: the id of the cell that runs.
-        notebook: the saved notebook, as Jupyter's server names it; empty if it does not.
+        notebook: the saved notebook, as Jupyter's server names it; empty without a name.
     """
 
     cell: str
@@ -36,7 +36,7 @@ class NextCell:
         return cls(str(cell), os.environ.get("JPY_SESSION_NAME", "")) if cell else None
 
     def has(self, text: str) -> bool:
-        """Return whether the saved notebook has such a cell there."""
+        """Return True if the saved notebook has such a cell there."""
         try:
             cells = parse_json(read_file(Path(self.notebook)))["cells"] if self.notebook else []
             sources = [(one.get("id"), "".join(one["source"])) for one in cells]

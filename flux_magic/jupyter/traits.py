@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from traitlets import HasTraits, TraitError, TraitType, Unicode
 
-from ..errors import InvalidRequest, shown
-from ..parameters.sizes import read_size, sides, size_text
+from ..errors import InvalidRequest, show_value
+from ..parameters.sizes import format_size, read_size, split_sides
 from ..parameters.table import ROWS, Parameter
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Checked(_Trait):
             raise TraitError(str(error).replace("leave it out", "None")) from None
 
     def from_string(self, s: str) -> Any:
-        """Return the value of a string on a command line; `validate` refuses what is none."""
+        """Return the value of a string on a command line; `validate` refuses an invalid one."""
         try:
             return s if self.row.kind is str else self.row.kind(s)
         except ValueError:
@@ -44,8 +44,8 @@ class Checked(_Trait):
         return self.row.allowed
 
 
-def traits_of_table() -> dict[str, Checked]:
-    """Return the traits for `%config`: one for each row, None where it is not set."""
+def make_traits() -> dict[str, Checked]:
+    """Return the traits for `%config`: one for each row, or None if it is not set."""
     return {
         name: Checked(row, allow_none=True, help=f"{row.help[:1].upper()}{row.help[1:]}.").tag(config=True)
         for name, row in ROWS.items()
@@ -59,18 +59,18 @@ class Size(_Text):
         if value is None or (isinstance(value, str) and not value):
             return ""
         try:
-            return size_text(*read_size(value))
+            return format_size(*read_size(value))
         except InvalidRequest as error:
             raise TraitError(str(error)) from None
 
 
 def check_sides(owner: HasTraits, size: str) -> None:
     """Raise TraitError if the `width` or `height` trait of the owner cannot take its side of a size."""
-    for name, side in zip(("width", "height"), sides(size), strict=True):
+    for name, side in zip(("width", "height"), split_sides(size), strict=True):
         owner.traits()[name]._validate(owner, side)  # noqa: SLF001 - traitlets has no other way to ask
 
 
-def explained(error: TraitError, trait: Any, value: object) -> str:
-    """Return what is wrong with a value that a trait refused, in our words if they are not ours already."""
+def explain_error(error: TraitError, trait: Any, value: object) -> str:
+    """Return an explanation of a value that a trait refused, in our words unless they already are."""
     text = str(error)
-    return f"{trait.name} is {shown(value)}: give {trait.info()}" if " instance expected " in text else text
+    return f"{trait.name} is {show_value(value)}: give {trait.info()}" if " instance expected " in text else text

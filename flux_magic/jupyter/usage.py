@@ -1,4 +1,4 @@
-"""The manners of every magic: a user's mistake is one line, and a result is shown once, wherever the line runs."""
+"""Common behaviour of the magics: a user's mistake is one line, and a result is shown once, wherever the line runs."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ T = TypeVar("T")
 class UsageError(InvalidRequest, ipython.UsageError):
     """A user's mistake on a magic's line; IPython's own `UsageError` as well.
 
-    IPython prints its own class on stderr alone, and a program that runs notebooks finds no reason there. A subclass is
-    an error of the cell, and this one's traceback is one line.
+    IPython prints its own class only on stderr, so a program that runs notebooks finds no reason in the cell. A
+    subclass is an error of the cell, and this one's traceback is one line.
     """
 
 
-def shows(magic: Callable[..., T]) -> Callable[..., T | None]:
-    """Make a magic show its result where the user's code drops it, show its help, and raise UsageError for a mistake.
+def show_result(magic: Callable[..., T]) -> Callable[..., T | None]:
+    """Make a magic show its result if the user's code drops it, show its help, and raise UsageError for a mistake.
 
-    An assigned result is not shown. Neither is that of a line with `;` at its end, which is taken off. The display hook
-    shows a cell's last expression, so that one has its place in `Out`.
+    An assigned result is not shown. Neither is that of a line that ends with `;`, which is removed. The display hook
+    shows a cell's last expression, so that result has its place in `Out`.
     """
 
     @functools.wraps(magic)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from ..errors import InvalidRequest, shown
+from ..errors import InvalidRequest, show_value
 
 HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 """The id of a Space on the Hub, `owner/name`."""
@@ -36,14 +36,14 @@ _NO_SCHEME: Final = (
 """Hosts that are known without a scheme, and the scheme that they have."""
 
 
-def hub() -> str:
+def get_hub() -> str:
     """Return the Hub's base URL; `HF_ENDPOINT` names another one, as for Hugging Face's own tools."""
     return (os.environ.get("HF_ENDPOINT") or _HUB).rstrip("/")
 
 
 def is_on_hub(url: str) -> bool:
-    """Return if a URL is of the Hub or of a Space that the Hub runs."""
-    parts, here = _split(url), _split(hub())
+    """Return True if a URL is of the Hub or of a Space that the Hub runs."""
+    parts, here = _split_url(url), _split_url(get_hub())
     if parts is None:
         return False
     host = (parts.hostname or "").removesuffix(".")
@@ -51,7 +51,7 @@ def is_on_hub(url: str) -> bool:
     return hosted or (here is not None and parts.netloc == here.netloc)
 
 
-def without_wrapping(text: str) -> str:
+def unwrap_address(text: str) -> str:
     """Return an address without the spaces, quotes or brackets around it, and with its scheme if that is known."""
     text = text.strip()
     if wrapped := _AROUND.fullmatch(text):
@@ -60,14 +60,14 @@ def without_wrapping(text: str) -> str:
     return f"{scheme}://{text}" if scheme else text
 
 
-def id_from_page(text: str) -> str:
+def parse_page_id(text: str) -> str:
     """Return the Space's id that a page of the Hub is about; "" if `text` is no page of the Hub.
 
     Raises InvalidRequest for a page that is not a Space's.
     """
     if found := re.fullmatch(rf"(?:hf:|(?:hf:/)?/?spaces/)({HUB_ID.pattern})(/.*)?", text, re.ASCII):
         return found[1]
-    path = _path_on_hub(text)
+    path = _get_hub_path(text)
     if path is None:
         return ""
     folders = [part for part in unquote(path).removeprefix("/api").split("/") if part]
@@ -76,26 +76,26 @@ def id_from_page(text: str) -> str:
         if HUB_ID.fullmatch(name):
             return name
     raise InvalidRequest(
-        f"{_without_query(text)!r} is {_page(folders)}, not a Space: give a Space's page or id, "
+        f"{_remove_query(text)!r} is {_describe_page(folders)}, not a Space: give a Space's page or id, "
         f"such as {_HUB}/spaces/black-forest-labs/FLUX.1-schnell"
     )
 
 
-def _path_on_hub(text: str) -> str | None:
+def _get_hub_path(text: str) -> str | None:
     """Return the path of a page of the Hub; of another Hub, `HF_ENDPOINT`, only that of a Space's page."""
-    parts = _split(text)
+    parts = _split_url(text)
     if parts is None or "@" in parts.netloc:
         return None
     if (parts.hostname or "").removeprefix("www.") in _HUB_HOSTS:
         return parts.path
-    base = _split(hub())
+    base = _split_url(get_hub())
     if base is None or parts.netloc != base.netloc:
         return None
     path = parts.path.removeprefix(base.path)
     return path if re.match(r"(/api)?/spaces/", path) else None
 
 
-def _page(folders: list[str]) -> str:
+def _describe_page(folders: list[str]) -> str:
     if folders[:1] == ["datasets"] and len(folders) > 2:
         return "a data set's page"
     if len(folders) < 2 or folders[0] in (*_HUB_PLACES, "spaces"):
@@ -103,39 +103,39 @@ def _page(folders: list[str]) -> str:
     return "a model's page"
 
 
-def app_url(text: str) -> str:
+def parse_app_url(text: str) -> str:
     """Return the base URL of an app: without a route of Gradio's, a query and a fragment.
 
     Raises InvalidRequest if it is no http(s) URL, or holds a user name or password.
     """
-    parts = _split(text)
+    parts = _split_url(text)
     if "@" in (text if parts is None else parts.netloc + parts.path):
         raise InvalidRequest("a Space's URL holds no user name or password: leave out what is before the @")
     if parts is None or re.search(r"""[\s"'<>]""", parts.netloc + parts.path):
         raise InvalidRequest(
-            f"{_without_query(text)!r} is no Space: give a Hugging Face id such as "
+            f"{_remove_query(text)!r} is no Space: give a Hugging Face id such as "
             "black-forest-labs/FLUX.1-schnell, an http(s) URL, or local"
         )
     return f"{parts.scheme}://{parts.netloc}{_ROUTE.sub('', parts.path)}".rstrip("/")
 
 
-def _split(text: str) -> SplitResult | None:
+def _split_url(text: str) -> SplitResult | None:
     """Return the parts of an http(s) URL, without the full stop or bracket that follows it in a sentence."""
     try:
-        parts = urlsplit(_without_query(text))
+        parts = urlsplit(_remove_query(text))
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         return None
     return parts if usable else None
 
 
-def _without_query(text: str) -> str:
+def _remove_query(text: str) -> str:
     return re.split(r"[?#]", text)[0].rstrip(_ENDS_OF_SENTENCES)
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Where images are made. `url` is None for `local`, whose address is known once it runs."""
+    """A place where images are made. `url` is None for `local`, whose address is known once it runs."""
 
     name: str
     url: str | None
@@ -148,19 +148,19 @@ class Space:
         """
         given: object = text
         if not isinstance(given, str):
-            raise InvalidRequest(f"the Space is {shown(given)}: give a Hugging Face id, an http(s) URL, or local")
-        name = without_wrapping(text)
+            raise InvalidRequest(f"the Space is {show_value(given)}: give a Hugging Face id, an http(s) URL, or local")
+        name = unwrap_address(text)
         if name.rstrip("/").lower() == "local":
             return cls("local", None)
-        if HUB_ID.fullmatch(name.rstrip("/")) or (name := id_from_page(name)):
+        if HUB_ID.fullmatch(name.rstrip("/")) or (name := parse_page_id(name)):
             hub_id = name.rstrip("/")
-            return cls(hub_id, f"https://{_subdomain(hub_id)}.hf.space")
-        url = app_url(without_wrapping(text))
+            return cls(hub_id, f"https://{_make_subdomain(hub_id)}.hf.space")
+        url = parse_app_url(unwrap_address(text))
         return cls(url, url)
 
     @property
     def identity(self) -> str:
-        """What names this Space in a record: `hf:owner/name`, or scheme, host and path of its URL."""
+        """The Space's name in a record: `hf:owner/name`, or scheme, host and path of its URL."""
         return f"hf:{self.hub_id}" if self.hub_id else self.url or self.name
 
     @property
@@ -174,5 +174,5 @@ class Space:
         return urlsplit(self.url or "").hostname or ""
 
 
-def _subdomain(hub_id: str) -> str:
+def _make_subdomain(hub_id: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", hub_id.lower()).strip("-")

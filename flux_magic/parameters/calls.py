@@ -1,4 +1,4 @@
-"""Arguments of public calls, checked: a mistake is one line in a notebook, and a TypeError in a program."""
+"""Checks of the arguments of public calls. A mistake is one line in a notebook, and a TypeError in a program."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
-from ..errors import InvalidArgument, shown
+from ..errors import InvalidArgument, show_value
 from .dialects import explain
 from .table import EXTRA
 
@@ -17,29 +17,29 @@ Call = TypeVar("Call", bound=Callable[..., Any])
 Class = TypeVar("Class", bound=type)
 
 
-def checked(call: Call) -> Call:
+def check_call(call: Call) -> Call:
     """Return the same call, which raises InvalidArgument when it does not take its arguments.
 
-    Python raises a bare TypeError then, and a notebook shows its traceback.
+    Otherwise Python raises a bare TypeError, and a notebook shows its traceback.
     """
 
     @functools.wraps(call)
-    def called(*args: Any, **options: Any) -> Any:
+    def call_checked(*args: Any, **options: Any) -> Any:
         try:
             return call(*args, **options)
         except TypeError as error:
             if error.__traceback__ is None or error.__traceback__.tb_next is not None:
                 raise  # the call took its arguments: the error is from further in
-            raise InvalidArgument(_explained(call, options, str(error))) from None
+            raise InvalidArgument(_explain_call(call, options, str(error))) from None
 
-    return cast("Call", called)
+    return cast("Call", call_checked)
 
 
-def checked_class(owner: Class) -> Class:
+def check_class(owner: Class) -> Class:
     """Return the same class, with all its public methods and its constructor `checked`."""
     for name, method in list(vars(owner).items()):
         if isinstance(method, FunctionType) and (name == "__init__" or not name.startswith("_")):
-            setattr(owner, name, checked(method))
+            setattr(owner, name, check_call(method))
     return owner
 
 
@@ -49,21 +49,21 @@ def takes(options: type) -> Callable[[Call], Call]:
     The call is `checked`, and raises InvalidArgument for another option. One with `**values: Any` takes others as well.
     """
 
-    def decorated(call: Call) -> Call:
-        inner = checked(call)
+    def decorate(call: Call) -> Call:
+        inner = check_call(call)
         signature = _named(inspect.signature(call), options)
         is_open = any(one.kind is one.VAR_KEYWORD for one in signature.parameters.values())
 
         @functools.wraps(call)
         def called(*args: Any, **given: Any) -> Any:
             if not is_open and not given.keys() <= signature.parameters.keys():
-                raise InvalidArgument(_explained(called, given))
+                raise InvalidArgument(_explain_call(called, given))
             return inner(*args, **given)
 
         vars(called)["__signature__"] = signature
         return cast("Call", called)
 
-    return decorated
+    return decorate
 
 
 def _named(signature: inspect.Signature, options: type) -> inspect.Signature:
@@ -84,15 +84,15 @@ def _named(signature: inspect.Signature, options: type) -> inspect.Signature:
     return signature.replace(parameters=[*own, *named, *([rest] if rest.name == "values" else [])])
 
 
-def path_text(name: str, path: object) -> str:
+def check_path(name: str, path: object) -> str:
     """Return a path as a string; raise InvalidArgument if it is none."""
     try:
         return os.fsdecode(cast("str", path))
     except TypeError:
-        raise InvalidArgument(f"{name} is {shown(path)}: give the path of a file or a folder") from None
+        raise InvalidArgument(f"{name} is {show_value(path)}: give the path of a file or a folder") from None
 
 
-def _explained(call: Callable[..., Any], options: dict[str, Any], error: str = "") -> str:
+def _explain_call(call: Callable[..., Any], options: dict[str, Any], error: str = "") -> str:
     """Return one line that says which argument is wrong, and what is allowed."""
     called = call.__qualname__.removesuffix(".__init__").rpartition(".")[2]
     parameters = inspect.signature(call).parameters

@@ -1,4 +1,4 @@
-"""The words of other tools for what this one can do, or cannot: one answer for each."""
+"""The words of other tools, and the answer to each: the option here, or that there is no such option."""
 
 from __future__ import annotations
 
@@ -98,23 +98,23 @@ def explain(word: str, known: Sequence[str], value: str = "") -> str:
         known: the options that there are, the nearest of which in its characters comes after the other tools' words.
         value: typed behind the word. The size of an aspect ratio is computed from it.
     """
-    by_plain = {plain(name).lower(): name for name in known}
-    bare = plain(word).lower()
+    by_plain = {remove_dashes(name).lower(): name for name in known}
+    bare = remove_dashes(word).lower()
     for one in (bare, bare.removesuffix("s")):
         if one in by_plain:
             return f"did you mean {by_plain[one]}?"
-    if found := answer(word, value):
+    if found := find_answer(word, value):
         return found
     if close := difflib.get_close_matches(bare, by_plain, n=1, cutoff=0.75 if len(bare) > 2 else 1):
         return f"did you mean {by_plain[close[0]]}?"
     if close := difflib.get_close_matches(bare, _BY_WORD, n=1, cutoff=0.85 if len(bare) > 4 else 1):
-        return answer(close[0], value)
+        return find_answer(close[0], value)
     return ""
 
 
-def answer(word: str, value: str = "") -> str:
+def find_answer(word: str, value: str = "") -> str:
     """Return the answer to another tool's word for an option, or "" if the word is not among them."""
-    name = plain(word)
+    name = remove_dashes(word)
     found = _BY_WORD.get(name if len(name) == 1 else name.lower(), "")
     if found != _BY_WORD["ar"]:
         return found
@@ -122,6 +122,6 @@ def answer(word: str, value: str = "") -> str:
     return f"{found}: --size {size}" if size else f"{found}: --size 1344x768 is 16:9"
 
 
-def plain(word: str) -> str:
+def remove_dashes(word: str) -> str:
     """Return an option's word without the dashes before it, and with `-` for `_`: `num-images` for `--num_images`."""
     return re.sub(r"[_\s]", "-", word.lstrip("-"))

@@ -1,4 +1,4 @@
-"""The grammar of a `%%flux` cell, both ways: text to options and prompt, a record to the cell that makes it.
+"""The grammar of a `%%flux` cell, both ways: a string to options and prompt, and a record to its cell.
 
 A line is options first (`--name value` or `--name=value`; quotes around a value with spaces), then the
 prompt, raw; `--` ends the options. In a prompt `{name}` is the value of a name of the notebook, and
@@ -18,9 +18,9 @@ from typing import Any
 from ..errors import STEERING, InvalidRequest
 from . import slips
 from .dialects import explain
-from .lists import is_many, kind_of, listed
+from .lists import is_many, list_items, name_kind
 from .settings import INLINE, MAX_SECONDS, MOST_AT_ONCE, MOST_SWEPT, SECONDS
-from .sizes import parse_size, size_text, suggest_size
+from .sizes import format_size, parse_size, suggest_size
 from .table import PARAMETERS, SWEPT, Parameter
 
 SIZES = ("512x512", "768x768", "1024x1024", "1024x768", "768x1024", "1344x768", "768x1344", "2048x1024")
@@ -31,7 +31,7 @@ _SIZES = "512x512,768x512"
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option of the magics: its flags, how its value is read (None: it takes none), and its help."""
+    """One option of the magics: its flags, the reader of its value (None if it takes no value), and its help."""
 
     flags: tuple[str, ...]
     help: str
@@ -43,7 +43,7 @@ class Option:
         return self.flags[0].lstrip("-").replace("-", "_")
 
 
-def _whole(row: Parameter) -> Callable[[str, str], object]:
+def _read_integer(row: Parameter) -> Callable[[str, str], object]:
     def read(flag: str, text: str) -> int:
         if not re.fullmatch(r"[+-]?[0-9]{1,18}", text) or not row.is_allowed(int(text)):
             raise InvalidRequest(f"{flag} {text[:70]}: give {row.allowed}")
@@ -52,8 +52,8 @@ def _whole(row: Parameter) -> Callable[[str, str], object]:
     return read
 
 
-def _whole_from(least: int, most: int | None = None) -> Callable[[str, str], object]:
-    return _whole(Parameter(name="number", help="", least=least, most=most))
+def _read_integer_from(least: int, most: int | None = None) -> Callable[[str, str], object]:
+    return _read_integer(Parameter(name="number", help="", least=least, most=most))
 
 
 def _number(row: Parameter) -> Callable[[str, str], object]:
@@ -66,7 +66,7 @@ def _number(row: Parameter) -> Callable[[str, str], object]:
     return read
 
 
-def _seconds(flag: str, text: str) -> float:
+def _read_seconds(flag: str, text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
@@ -76,7 +76,7 @@ def _seconds(flag: str, text: str) -> float:
     return seconds
 
 
-def _size(flag: str, text: str) -> tuple[int, int]:
+def _read_size(flag: str, text: str) -> tuple[int, int]:
     if (size := parse_size(text)) is None:
         raise InvalidRequest(f"{flag} {text}: give width x height in pixels, for example {flag} 1024x768")
     return size
@@ -88,43 +88,43 @@ class Several(tuple[Any, ...]):
     __slots__ = ()
 
 
-def _several(read: Callable[[str, str], object], example: str = "1,2,4 or 1..8") -> Callable[[str, str], object]:
+def _read_several(read: Callable[[str, str], object], example: str = "1,2,4 or 1..8") -> Callable[[str, str], object]:
     """Return a reader of one value as `read` takes it, or of several: `1,2,4`, `1..8`, `1..9..2`."""
-    suggest = suggest_size if read is _size else slips.suggest_numbers
+    suggest = suggest_size if read is _read_size else slips.suggest_numbers
 
     def read_some(flag: str, text: str) -> object:
-        texts = _separated(flag, text, example)
+        texts = _split_values(flag, text, example)
         try:
             values = [read(flag, one) for one in texts]
         except InvalidRequest as error:
             if texts == [text] and ".." not in text:
                 raise
-            raise InvalidRequest(f"{error.message}; several go without blanks: {flag} {example}") from None
+            raise InvalidRequest(f"{error.message}; write several without spaces: {flag} {example}") from None
         if twice := [one for one, count in Counter(values).items() if count > 1]:
-            raise InvalidRequest(f"{flag} {text[:40]}: {_typed(twice[0])} is there twice")
+            raise InvalidRequest(f"{flag} {text[:40]}: {_format_value(twice[0])} occurs twice")
         return values[0] if len(values) == 1 else Several(values)
 
     def read_all(flag: str, text: str) -> object:
         try:
             return read_some(flag, text)
         except InvalidRequest as error:
-            if more := _meant(read_some, flag, text, suggest(text)):
+            if more := _suggest_value(read_some, flag, text, suggest(text)):
                 raise InvalidRequest(f"{error.message}; {more}") from None
             raise
 
     return read_all
 
 
-def _separated(flag: str, text: str, example: str) -> list[str]:
+def _split_values(flag: str, text: str, example: str) -> list[str]:
     """Return the single values of `1,2,4` or `1..8`, each as typed."""
     parts = text.split(",")
     if "" in parts:
-        raise InvalidRequest(f"{flag} {text[:40]}: a value is missing; several go without blanks: {flag} {example}")
+        raise InvalidRequest(f"{flag} {text[:40]}: a value is missing; write several without spaces: {flag} {example}")
     if any(re.fullmatch(r"0[0-9]{2}", part) for part in parts[1:]):
         raise InvalidRequest(f"{flag} {text[:40]}: write a number without commas in it; several are {example}")
     if len(parts) > MOST_SWEPT:
         raise InvalidRequest(f"{flag} {text[:40]}: {len(parts)} values are more than {MOST_SWEPT}")
-    counted = [_counted(flag, part) for part in parts]
+    counted = [_count_range(flag, part) for part in parts]
     if (number := sum(map(len, counted))) > MOST_SWEPT:
         raise InvalidRequest(f"{flag} {text[:40]}: {number} values are more than {MOST_SWEPT}")
     return [str(one) for part in counted for one in part]
@@ -133,7 +133,7 @@ def _separated(flag: str, text: str, example: str) -> list[str]:
 _NO_SEED = re.compile(r"[-\u2212\u2013]\s*\d+|rand(om)?|none|null|auto|any|\?", re.IGNORECASE)
 
 
-def _meant(read: Callable[[str, str], object], flag: str, text: str, suggested: str) -> str:
+def _suggest_value(read: Callable[[str, str], object], flag: str, text: str, suggested: str) -> str:
     """Return what a value that cannot be read was probably meant as, in words, or ""."""
     if flag in {"--seed", "Seeds"} and _NO_SEED.fullmatch(text.strip()):
         return f"leave {flag} {'out' if flag == '--seed' else 'empty'} for a random one"
@@ -146,7 +146,7 @@ def _meant(read: Callable[[str, str], object], flag: str, text: str, suggested: 
     return f"did you mean {f'{flag} ' if flag.startswith('-') else ''}{suggested}?"
 
 
-def _counted(flag: str, part: str) -> Sequence[object]:
+def _count_range(flag: str, part: str) -> Sequence[object]:
     """Return the integers that a range counts, up or down; what is no range alone."""
     match = re.fullmatch(r"([0-9]{1,10})\.\.([0-9]{1,10})(?:\.\.([0-9]{1,10}))?", part)
     if match is None:
@@ -160,8 +160,8 @@ def _counted(flag: str, part: str) -> Sequence[object]:
     return numbers
 
 
-def value_of(name: str, text: str, called: str) -> object:
-    """The value of an option out of a text of its own: what `--name text` gives, and blanks around commas do no harm.
+def parse_value(name: str, text: str, called: str) -> object:
+    """Return an option's value from a string, as `--name text` would give it; spaces around commas are allowed.
 
     Raises InvalidRequest as `parse_line`, which calls the option what it is `called`.
     """
@@ -170,20 +170,20 @@ def value_of(name: str, text: str, called: str) -> object:
     return read(called, re.sub(r"\s*(,|\.\.)\s*", r"\1", text.strip()))
 
 
-def written(values: Sequence[object]) -> str:
-    """Several values as they are typed: `1..8`, `1,2,4`, `512x512,768x512`."""
-    texts = [_typed(value) for value in values]
+def format_values(values: Sequence[object]) -> str:
+    """Return several values as they are typed: `1..8`, `1,2,4`, `512x512,768x512`."""
+    texts = [_format_value(value) for value in values]
     ascending = all(isinstance(value, int) for value in values) and list(values) == list(
         range(int(texts[0]), int(texts[0]) + len(texts))
     )
     return f"{texts[0]}..{texts[-1]}" if ascending and len(texts) > 2 else ",".join(texts)
 
 
-def _typed(value: object) -> str:
-    return size_text(*value) if isinstance(value, tuple) else str(value)
+def _format_value(value: object) -> str:
+    return format_size(*value) if isinstance(value, tuple) else str(value)
 
 
-def _choice(*choices: str) -> Callable[[str, str], object]:
+def _read_choice(*choices: str) -> Callable[[str, str], object]:
     def read(flag: str, text: str) -> str:
         if text not in choices:
             raise InvalidRequest(f"{flag} {text}: choose one of {', '.join(choices)}")
@@ -192,7 +192,7 @@ def _choice(*choices: str) -> Callable[[str, str], object]:
     return read
 
 
-def _name(flag: str, text: str) -> str:
+def _read_name(flag: str, text: str) -> str:
     if re.search(r"[/\\]|\.\w+$", text):
         raise InvalidRequest(f"{flag} {text[:70]}: that names the result in the notebook; --save writes a file")
     if not text.isidentifier():
@@ -200,70 +200,70 @@ def _name(flag: str, text: str) -> str:
     return text
 
 
-def _option_of(row: Parameter) -> Option:
+def _make_option(row: Parameter) -> Option:
     """Return the option that sets a parameter of the table."""
     read: Callable[[str, str], object]
     if row.kind is tuple:
-        read = _size
+        read = _read_size
     elif row.kind is str:
-        read = _choice(*row.choices) if row.choices else _text
+        read = _read_choice(*row.choices) if row.choices else _read_string
     else:
-        read = _number(row) if row.kind is float else _whole(row)
+        read = _number(row) if row.kind is float else _read_integer(row)
     example = _SIZES if row.kind is tuple else "1,2,4 or 1..8"
-    return Option(row.flags, row.help, _several(read, example) if row.sweepable else read, row.example)
+    return Option(row.flags, row.help, _read_several(read, example) if row.sweepable else read, row.example)
 
 
-def _text(flag: str, text: str) -> str:
+def _read_string(flag: str, text: str) -> str:
     if not text:
         raise InvalidRequest(f"{flag} is empty: give a value, or leave the option out")
     return text
 
 
 OPTIONS = (
-    *map(_option_of, PARAMETERS),
-    Option(("--count", "-n"), "images in one go, each with the next seed", _whole_from(1), "4"),
+    *map(_make_option, PARAMETERS),
+    Option(("--count", "-n"), "number of images, each with the next seed", _read_integer_from(1), "4"),
     Option(("--sweep",), "make an image of each {red|blue} and of each item of a list {names} in the prompt"),
     Option(
         ("--concurrency",),
         f"images of a sweep that are made at once (default 4, at most {MOST_AT_ONCE})",
-        _whole_from(1, MOST_AT_ONCE),
+        _read_integer_from(1, MOST_AT_ONCE),
         "4",
     ),
-    Option(("--model",), "the model's name", _text, "flux"),
-    Option(("--space",), "a Hugging Face id or page, an app's URL, or local", _text, "local"),
-    Option(("--proxy",), "an http proxy", _text, "http://proxy.example:3128"),
-    Option(("--timeout",), "seconds that a whole image may take", _seconds, "90"),
-    Option(("--output",), "a name for the result in the notebook", _name, "fox"),
+    Option(("--model",), "the model's name", _read_string, "flux"),
+    Option(("--space",), "a Hugging Face id or page, an app's URL, or local", _read_string, "local"),
+    Option(("--proxy",), "an http proxy", _read_string, "http://proxy.example:3128"),
+    Option(("--timeout",), "seconds that a whole image may take", _read_seconds, "90"),
+    Option(("--output",), "a name for the result in the notebook", _read_name, "fox"),
     Option(
         ("--save",),
         "a file, a folder, or a pattern of {prompt} {seed} {steps} {size} {model} {digest} {n}",
-        _text,
+        _read_string,
         "fox.png",
     ),
-    Option(("--overwrite",), "let --save replace another picture"),
-    Option(("--inline",), "how the notebook keeps the picture: png, jpeg, or a link", _choice(*INLINE), "png"),
+    Option(("--overwrite",), "let --save replace another image"),
+    Option(("--inline",), "how the notebook keeps the image: png, jpeg, or a link", _read_choice(*INLINE), "png"),
     Option(("--raw",), "take {names} in the prompt as typed"),
     Option(("--dry-run",), "show what would be sent, and send nothing"),
     Option(("--fresh",), "ask the Space, even if the image is in the store"),
-    Option(("--no-metadata",), "leave what made it out of the picture's file"),
-    Option(("--strip-credentials",), "take what signs the picture (C2PA) out of its file, and put the record in"),
+    Option(("--no-metadata",), "don't embed the generation parameters in the file"),
+    Option(("--strip-credentials",), "remove the image's signature (C2PA) from its file, and put the record in"),
     Option(("--quiet",), "show no progress"),
     Option(("--yes",), "allow more than 16 images in one cell"),
 )
 
 HISTORY_OPTIONS = (
-    Option(("--last", "-n"), "how many, the newest first (default 20)", _whole_from(1), "50"),
-    Option(("--search",), "those whose prompt has all these words", _text, "fox"),
-    Option(("--delete",), "delete the image of this digest from the store", _text, "1a2b3c4d5e6f"),
+    Option(("--last", "-n"), "how many, the newest first (default 20)", _read_integer_from(1), "50"),
+    Option(("--search",), "those whose prompt has all these words", _read_string, "fox"),
+    Option(("--delete",), "delete the image of this digest from the store", _read_string, "1a2b3c4d5e6f"),
 )
 """The options of `%flux_history`."""
 
 VERIFY_OPTIONS = (
-    Option(("--static",), "compare with the records alone: no Space is asked"),
-    Option(("--space",), "ask this Space for all of them: an id, a URL, or local", _text, "local"),
-    Option(("--concurrency",), "how many at once (default 2)", _whole_from(1, MOST_AT_ONCE), "4"),
-    Option(("--html",), "write the pairs side by side, as a page", _text, "report.html"),
-    Option(("--json",), "write the results as JSON", _text, "report.json"),
+    Option(("--static",), "only compare with the records: no Space is asked"),
+    Option(("--space",), "ask this Space for all of them: an id, a URL, or local", _read_string, "local"),
+    Option(("--concurrency",), "how many at once (default 2)", _read_integer_from(1, MOST_AT_ONCE), "4"),
+    Option(("--html",), "write a page with the pairs side by side", _read_string, "report.html"),
+    Option(("--json",), "write the results as JSON", _read_string, "report.json"),
 )
 """The options of `%flux_verify`."""
 
@@ -282,7 +282,7 @@ RECALL_OPTIONS = (Option(("--panel",), "open the control panel with it, in place
 """The options of `%flux_recall`."""
 
 _NUMBERS = frozenset({*(row.name for row in PARAMETERS if row.kind is not str), "count", "concurrency", "timeout"})
-"""Options whose value may be a name: not where images go or come from, as a cell out of a picture may say that."""
+"""Options whose value may be a name: not where images go or come from, as a cell out of an image may say that."""
 
 _BY_FLAG = {flag: option for option in OPTIONS for flag in option.flags}
 _TAKES = {
@@ -300,7 +300,7 @@ _MOST_LOOKED_AT = 1000
 
 
 class Verbatim(str):
-    """A prompt behind `--`: all that is in it was meant."""
+    """A prompt after `--`, in which everything is meant as written."""
 
     __slots__ = ()
 
@@ -313,7 +313,8 @@ def parse_line(
     With `names`, those of the notebook, a number may be a `{name}`, and several a list's. A prompt behind `--` is
     Verbatim.
 
-    Raises InvalidRequest for an option that is none of those `offered`, and for a value that is missing or not allowed.
+    Raises InvalidRequest for an option that is not one of those `offered`, and for a value that is missing or not
+    allowed.
     """
     options: dict[str, Any] = {}
     position = 0
@@ -324,7 +325,7 @@ def parse_line(
         position = match.end()
         if word == "--":
             return options, Verbatim(line[position:].removeprefix(" "))
-        option = _option(word, line[position : position + _MOST_LOOKED_AT], offered, magic)
+        option = _find_option(word, line[position : position + _MOST_LOOKED_AT], offered, magic)
         position = _take_option(options, option, word, line, position, names)
     return options, ""
 
@@ -343,26 +344,26 @@ def parse_around(line: str, offered: Sequence[Option], magic: str) -> tuple[dict
         return {}, line.strip()
     options, words = parse_line(line, offered, magic)
     kept: list[str] = []
-    while not isinstance(words, Verbatim) and (match := _next_option(words)):
+    while not isinstance(words, Verbatim) and (match := _take_next_option(words)):
         kept.append(words[: match.start()])
         more, words = parse_line(words[match.end() :], offered, magic)
         options |= more
     return options, " ".join([*kept, words]).strip()
 
 
-def _next_option(words: str) -> re.Match[str] | None:
+def _take_next_option(words: str) -> re.Match[str] | None:
     quoted_or_option = re.finditer(r"""(?<!\S)("[^"]*"|'[^']*')(?!\S)|(?:\A|\s)(?=--?[^\W\d]|--(?!\S))""", words)
     return next((match for match in quoted_or_option if match[1] is None), None)
 
 
-def _option(word: str, after: str, offered: Sequence[Option], magic: str) -> Option:
+def _find_option(word: str, after: str, offered: Sequence[Option], magic: str) -> Option:
     flag, _, value = word.partition("=")
     if found := next((option for option in offered if flag in option.flags), None):
         return found
     if other := _BY_FLAG.get(flag):
         raise InvalidRequest(f"{magic} takes no {other.flags[0]}: that is an option of %flux")
     following = _WORD.match(after)
-    raise _unknown(flag, value or (following[1] if following else ""), offered, magic)
+    raise _make_unknown_error(flag, value or (following[1] if following else ""), offered, magic)
 
 
 def _take_option(
@@ -385,9 +386,9 @@ def _take_option(
         more := slips.find_spread(value, line[position : position + _MOST_LOOKED_AT], is_size=option.name == "size")
     ):
         _refuse_spread(flag, option, value + more)
-    value = _unquoted(value)
+    value = _unquote(value)
     if names is not None and option.name in _NUMBERS:
-        value = _named(flag, value, names)
+        value = _expand_names(flag, value, names)
     options[option.name] = option.read(flag, value)
     return position
 
@@ -399,32 +400,32 @@ def _refuse_spread(flag: str, option: Option, typed: str) -> None:
     raise InvalidRequest(f"{flag} {typed}: {written}; a prompt that begins with a number comes after --")
 
 
-def _named(flag: str, text: str, names: Mapping[str, object]) -> str:
-    """What was typed for a number, with the values of names in place of them."""
+def _expand_names(flag: str, text: str, names: Mapping[str, object]) -> str:
+    """Return what was typed for a number, with names replaced by their values."""
 
     def value(match: re.Match[str]) -> str:
         if match[1] not in names:
             raise InvalidRequest(f"{flag} {text[:70]}: there is no {match[0]} in this notebook")
         found = names[match[1]]
         if flag == "--size" and isinstance(found, tuple) and len(found) == 2 and all(isinstance(n, int) for n in found):
-            return size_text(*found)
-        items = listed(found)
+            return format_size(*found)
+        items = list_items(found)
         if items is None and is_many(found):
-            raise InvalidRequest(f"{flag} {text[:70]}: {match[0]} is a {kind_of(found)}; give a list of numbers")
-        return _typed(found) if items is None else ",".join(map(_typed, items))
+            raise InvalidRequest(f"{flag} {text[:70]}: {match[0]} is a {name_kind(found)}; give a list of numbers")
+        return _format_value(found) if items is None else ",".join(map(_format_value, items))
 
     return re.sub(NAME, value, text)
 
 
-def _unquoted(value: str) -> str:
+def _unquote(value: str) -> str:
     return re.sub(r"""(["'])(.*?)\1|“(.*?)”""", lambda match: match[2] or match[3] or "", value)
 
 
-def _unknown(flag: str, value: str, offered: Sequence[Option], magic: str) -> InvalidRequest:
+def _make_unknown_error(flag: str, value: str, offered: Sequence[Option], magic: str) -> InvalidRequest:
     if flag in {"--help", "-h"}:
         return InvalidRequest(f"{magic}? shows every option with an example")
     flags = [flag for option in offered for flag in option.flags]
-    explained = explain(flag, flags, value) if "--steps" in flags else _nearest(flag, flags)
+    explained = explain(flag, flags, value) if "--steps" in flags else _suggest_nearest(flag, flags)
     if explained and not explained.endswith("?"):
         return InvalidRequest(f"unknown option {flag}: {explained}")
     known = " ".join(option.flags[0] for option in offered)
@@ -434,7 +435,7 @@ def _unknown(flag: str, value: str, offered: Sequence[Option], magic: str) -> In
     )
 
 
-def _nearest(flag: str, flags: Sequence[str]) -> str:
+def _suggest_nearest(flag: str, flags: Sequence[str]) -> str:
     close = difflib.get_close_matches(flag, flags, n=1)
     return f"did you mean {close[0]}?" if close else ""
 
@@ -450,10 +451,10 @@ def check_options_first(prompt: str, typed: str = "%flux", *, in_body: bool = Fa
         raise InvalidRequest(slips.describe_slips(found, typed, prompt, in_body=in_body))
 
 
-def prompt_of(line: str, body: str | None) -> str:
-    """The prompt as typed: a cell's body without its last line's end, or the rest of the magic's line.
+def take_prompt(line: str, body: str | None) -> str:
+    """Return the prompt as typed: the cell's body without its last line end, or the rest of the magic's line.
 
-    Raises InvalidRequest where there is text in both places, or in neither.
+    Raises InvalidRequest if there is text in both places, or in neither.
     """
     typed = (body or "").removesuffix("\n")
     if line.strip() and typed.strip():
@@ -471,9 +472,9 @@ NAME = r"\{([^\W\d]\w*)\}"
 _NAMES = re.compile(rf"\{{{NAME}\}}|{NAME}")
 
 
-# IPython takes interpreter prompts off a pasted cell and empties lines of blanks before a magic sees it,
-# a lone surrogate or a NUL does not survive the way to a kernel, and a CR, a no-break space or a line end at the
-# end that over the clipboard; a terminal obeys control characters: such a text goes into a Python string.
+# IPython removes interpreter prompts from a pasted cell and empties lines of spaces before a magic sees it. A lone
+# surrogate or a NUL does not survive the way to a kernel; a CR, a no-break space or a final line end is lost on the
+# clipboard; a terminal obeys control characters. Such a prompt goes into a Python string.
 _LINE_ENDS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 _NO_CELL = re.compile(
     rf"(?:\A|[{_LINE_ENDS}])[^\S{_LINE_ENDS}]*(?:>>>|\.\.\.|(?:\[(?:ins|nav)\] ?)?In ?\[)"
@@ -481,5 +482,5 @@ _NO_CELL = re.compile(
     re.MULTILINE,
 )
 
-# A Space or a model that a stranger's picture names may hold blanks, and behind them options of its own.
+# A Space or model named in somebody else's image may contain spaces, and options after them.
 _WORD_ALONE = re.compile(rf"""[^\s"'{STEERING}-][^\s"'{STEERING}]*""")

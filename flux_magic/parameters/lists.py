@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 
-def listed(value: object) -> list[Any] | None:
+def list_items(value: object) -> list[Any] | None:
     """Return the items of a list, tuple, range, one-dimensional array or table column, or None for anything else.
 
     The views of a dict count as lists. A string is one value, and a set has no order.
@@ -18,12 +18,12 @@ def listed(value: object) -> list[Any] | None:
     if isinstance(value, list | tuple | range | deque | UserList | KeysView | ValuesView):
         return list(value)
     for name in ("tolist", "to_list", "to_pylist"):  # NumPy and pandas, polars, pyarrow
-        if hasattr(value, name) and not isinstance(value, type) and dimensions(value) == 1:
+        if hasattr(value, name) and not isinstance(value, type) and count_dimensions(value) == 1:
             return list(getattr(value, name)())
     return None
 
 
-def dimensions(value: object) -> int:
+def count_dimensions(value: object) -> int:
     """Return the dimensions of an array or a table, or 1 if it does not say."""
     found = getattr(value, "ndim", None)
     if found is None:
@@ -34,10 +34,10 @@ def dimensions(value: object) -> int:
 
 def is_many(value: object) -> bool:
     """Return True for a collection of another kind than a list: a set, a dict, a generator, a table."""
-    return isinstance(value, AbstractSet | Mapping | Iterator) or dimensions(value) > 1
+    return isinstance(value, AbstractSet | Mapping | Iterator) or count_dimensions(value) > 1
 
 
-def kind_of(value: object) -> str:
+def name_kind(value: object) -> str:
     """Return the type of such a collection in words: `set`, `2-dimensional ndarray`."""
-    many = dimensions(value)
+    many = count_dimensions(value)
     return f"{many}-dimensional {type(value).__name__}" if many > 1 else type(value).__name__

@@ -12,8 +12,8 @@ from pathlib import Path
 def expand(path: str | os.PathLike[str]) -> str:
     """Return a path with `~`, `$HOME` and `${HOME}` replaced, unless a file has that very name.
 
-    Raises RuntimeError, whose message says what is wrong, for a user or a variable that is not known, and for a path
-    that no file can have.
+    Raises RuntimeError for an unknown user or variable, and for a path that no file can have; its message says what is
+    wrong.
     """
     typed = os.fspath(path)
     check_name(typed)

@@ -25,5 +25,5 @@ def expand(text: str, names: Mapping[str, object]) -> tuple[str, list[str]]:
 
 
 def escape(text: str) -> str:
-    """The prompt that `expand` turns into `text`, whatever names there are."""
+    """Return the prompt that `expand` turns into `text`, whatever names exist."""
     return re.sub(NAME, r"{{\1}}", text)

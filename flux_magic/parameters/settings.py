@@ -1,4 +1,4 @@
-"""What applies where nothing was said: option over `%config` over environment over default.
+"""The settings of a call: option over `%config` over environment over default.
 
 Resolved at the time of each call, so that a change takes effect with the next image.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, SupportsIndex
 from urllib.parse import urlsplit
 
-from ..errors import InvalidArgument, InvalidRequest, shown
+from ..errors import InvalidArgument, InvalidRequest, show_value
 from . import tokens
 from .addresses import Space, is_on_hub
 from .dialects import explain
@@ -35,19 +35,19 @@ RUNNERS: Final = ("thread", "nest")
 REPLAY: Final = ("auto", "only", "off")
 _OFF: Final = ("off", "false", "no", "0")
 MOST_IMAGES: Final = 16
-"""More images than this in one go have to be meant: the magics want `--yes`."""
+"""More images than this at once need `--yes` in the magics."""
 
 MOST_SWEPT: Final = 10_000
-"""More images than this are not made in one go, whatever is said."""
+"""More images than this are never made at once."""
 
 MOST_AT_ONCE: Final = 16
 """More images than this are not asked for at once."""
 
 MAX_SECONDS: Final = 10.0**9
-"""More than any clock in here can count to is no limit."""
+"""A timeout above this is treated as no limit."""
 
 SECONDS: Final = f"seconds above 0 and below {MAX_SECONDS:.0f}"
-"""What a timeout can be, in words."""
+"""The allowed timeouts, in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +60,11 @@ class Settings:
         steps: inference steps.
         width, height: pixels.
         seed: 0 to 2147483647; None chooses a random one for each call.
-        inline: how a picture is embedded in the notebook: `png`, `jpeg`, `link` (the Space's URL
-            alone), or None for what keeps it best (PNG and JPEG as delivered, lossy WebP as JPEG,
-            the rest as PNG).
+        inline: how an image is embedded in the notebook: `png`, `jpeg`, `link` (the Space's URL alone), or None for
+            what keeps it best (PNG and JPEG as delivered, lossy WebP as JPEG, the rest as PNG).
         proxy: an http(s) proxy's URL; None takes the environment's, except for this machine.
-        token: a Hugging Face token for the Space that is asked, and no other host; None takes `HF_TOKEN`
-            of the environment, or the token of `hf auth login`, for the model's own Space. A configured one is for the
+        token: a Hugging Face token for the Space that is asked, and no other host; None takes `HF_TOKEN` of the
+            environment, or the token of `hf auth login`, for the model's own Space. A configured one is for the
             configured Space alone.
         timeout: seconds for a whole image; None sets no limit beyond 10 minutes without progress.
         concurrency: how many images of a sweep are made at once, 1 to 16.
@@ -73,10 +72,10 @@ class Settings:
         store: the folder that keeps what was made; None is one in the user's data folder, False keeps nothing.
         shared_store: a folder that others keep, which is read before the store and never written to; several as in
             `PATH` (with `os.pathsep` between them) are read in their order, and `off` reads none.
-        replay: `auto` takes an image of a given seed from the store, where it is there; `only` asks no Space at all;
-            `off` always asks. Where `FLUX_MAGIC_REPLAY` is `only`, this is too; `HF_HUB_OFFLINE=1` has the same effect
-            on Spaces of the Hub.
-        metadata: whether a picture that is embedded or saved carries what made it.
+        replay: `auto` takes an image of a given seed from the store, if it is there; `only` asks no Space at all; `off`
+            always asks. Where `FLUX_MAGIC_REPLAY` is `only`, this is too; `HF_HUB_OFFLINE=1` has the same effect on
+            Spaces of the Hub.
+        metadata: whether an image that is embedded or saved carries what made it.
         strip_credentials: whether content credentials (C2PA) are taken out of it; else it stays as delivered.
         parameters: what else shapes the image, by name; without an entry, the Space's own default counts.
 
@@ -85,7 +84,7 @@ class Settings:
         >>> flux_magic.Settings(space="local", steps=4).steps
         4
 
-    Raises InvalidRequest where a choice is none of those there are.
+    Raises InvalidRequest if a choice is not one of those there are.
     """
 
     space: str | None = None
@@ -116,36 +115,36 @@ class Settings:
         check_concurrency(self.concurrency)
         store: object = self.store
         if not isinstance(store, str | os.PathLike | bool | None):
-            raise InvalidRequest(f"store is {shown(store)}: give a folder, or False to keep nothing")
+            raise InvalidRequest(f"store is {show_value(store)}: give a folder, or False to keep nothing")
         shared: object = self.shared_store
         if not isinstance(shared, str | os.PathLike | None):
-            raise InvalidRequest(f"shared_store is {shown(shared)}: give a folder")
+            raise InvalidRequest(f"shared_store is {show_value(shared)}: give a folder")
         for name in ("proxy", "token"):
             if not isinstance(getattr(self, name), str | None):
-                raise InvalidArgument(f"{name} is no string: give it in quotes")
+                raise InvalidArgument(f"{name} is not a string: give it in quotes")
         if self.token is not None:
-            token = tokens.checked(self.token, "the token", "give it as it was made")
+            token = tokens.check_token(self.token, "the token", "give it as it was made")
             object.__setattr__(self, "token", token or None)
         object.__setattr__(self, "parameters", check_values(self.parameters))
         timeout: object = self.timeout
         if timeout is not None and not is_time(timeout):
-            raise InvalidRequest(f"timeout is {shown(timeout)}: give {SECONDS}")
+            raise InvalidRequest(f"timeout is {show_value(timeout)}: give {SECONDS}")
 
 
 NAMES: Final = frozenset(one.name for one in fields(Settings)) | EXTRA_NAMES
 """The options that are settings."""
 
 
-def store_folder(settings: Settings) -> Path | None:
-    """Where what was made is kept: a folder that may not be there yet, or None where nothing is kept.
+def get_store_folder(settings: Settings) -> Path | None:
+    """Return the folder that keeps the images, which may not exist yet; None if nothing is kept.
 
-    Nothing is kept where the store is turned off, or none is named and the user has no home: a container's user may
-    have none. Raises InvalidRequest where it is in the home of somebody who is not known.
+    Nothing is kept if the store is turned off, or if none is named and the user has no home folder, as in a container.
+    Raises InvalidRequest if the path names the home of an unknown user.
     """
     if settings.store is False:
         return None
     if settings.store is not None and settings.store is not True:
-        return _expanded("store", settings.store)
+        return _expand_folder("store", settings.store)
     import platformdirs
 
     try:
@@ -155,35 +154,35 @@ def store_folder(settings: Settings) -> Path | None:
     return found / "store" if found.is_absolute() else None
 
 
-def shared_folders(settings: Settings) -> tuple[Path, ...]:
-    """The folders of others that are read before it; raises InvalidRequest as `store_folder` does."""
+def get_shared_folders(settings: Settings) -> tuple[Path, ...]:
+    """Return the folders that are read before the store; raises InvalidRequest as `get_store_folder` does."""
     named = os.fspath(settings.shared_store or "")
     if named.lower() in _OFF:
         return ()
-    return tuple(_expanded("shared_store", one) for one in named.split(os.pathsep) if one)
+    return tuple(_expand_folder("shared_store", one) for one in named.split(os.pathsep) if one)
 
 
 def check_folders(settings: Settings) -> None:
     """Raise InvalidRequest if the store, or one that is read before it, can be no folder."""
-    store_folder(settings)
-    shared_folders(settings)
+    get_store_folder(settings)
+    get_shared_folders(settings)
 
 
-def _expanded(name: str, folder: str | os.PathLike[str]) -> Path:
+def _expand_folder(name: str, folder: str | os.PathLike[str]) -> Path:
     try:
         return Path(expand(folder))
     except RuntimeError as exc:
-        raise InvalidRequest(f"{name} is {shown(folder)}: {exc}") from exc
+        raise InvalidRequest(f"{name} is {show_value(folder)}: {exc}") from exc
 
 
 def check_folder(name: str, folder: str | os.PathLike[str]) -> None:
     """Raise InvalidRequest if images cannot be kept in a folder; it is not made."""
-    path = _expanded(name, folder)
+    path = _expand_folder(name, folder)
     try:
         check_writable(path, folder=True)
     except (OSError, ValueError) as exc:
         reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
-        raise InvalidRequest(f"{name} is {shown(folder)}: {reason}; give a folder that can be written") from exc
+        raise InvalidRequest(f"{name} is {show_value(folder)}: {reason}; give a folder that can be written") from exc
 
 
 def check_setting(name: str, value: Any) -> None:
@@ -197,7 +196,7 @@ def check_setting(name: str, value: Any) -> None:
     elif name == "store" and not isinstance(value, bool):
         check_folder(name, value)
     elif name == "shared_store":
-        shared_folders(Settings(shared_store=value))
+        get_shared_folders(Settings(shared_store=value))
     else:
         Settings(**pick_extra({name: value}))
 
@@ -209,32 +208,34 @@ def _check_proxy(value: str) -> None:
     except ValueError:
         usable = False
     if not usable:
-        raise InvalidRequest("the proxy is no http URL: give one such as http://proxy.example:3128")
+        raise InvalidRequest("the proxy is not an http URL: give one such as http://proxy.example:3128")
 
 
 def is_offline() -> bool:
-    """Whether no Space may be asked at all: the one thing that nothing overrides, for a machine without a network."""
+    """Return True if no Space may be contacted at all. Nothing overrides this setting for machines without a
+    network.
+    """
     return os.environ.get(ENVIRONMENT["replay"]) == "only"
 
 
-def why_unasked(url: str | None) -> str:
+def explain_unasked(url: str | None) -> str:
     """Return the variable that keeps what is at `url` from being asked, as in `HF_HUB_OFFLINE=1`; "" if none does."""
     if is_offline():
         return f"{ENVIRONMENT['replay']}=only"
-    return hub_offline() if url and is_on_hub(url) else ""
+    return find_hub_offline() if url and is_on_hub(url) else ""
 
 
-def hub_offline() -> str:
+def find_hub_offline() -> str:
     """Return the setting that keeps the Hub from being asked, as in `HF_HUB_OFFLINE=1`; "" if it may be."""
     value = os.environ.get("HF_HUB_OFFLINE", "")
     return f"HF_HUB_OFFLINE={value}" if value.upper() in tokens.TRUE else ""
 
 
 def check_concurrency(value: object) -> None:
-    """Raises InvalidRequest where this is no number of images that can be asked for at once."""
+    """Raise InvalidRequest if the value is not a valid number of parallel images."""
     number = operator.index(value) if isinstance(value, SupportsIndex) and not isinstance(value, bool) else 0
     if not 1 <= number <= MOST_AT_ONCE:
-        raise InvalidRequest(f"concurrency is {shown(value)}: give a whole number from 1 to {MOST_AT_ONCE}")
+        raise InvalidRequest(f"concurrency is {show_value(value)}: give a whole number from 1 to {MOST_AT_ONCE}")
 
 
 def is_time(value: object) -> bool:
@@ -254,9 +255,9 @@ def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...])
 
 
 def resolve(**options: Any) -> Settings:
-    """The settings of a call with these options; one of None, or an empty text, counts as not given."""
+    """Return the settings of a call with these options; None or an empty string counts as not given."""
     options = split_size(options)
-    layers = (_environment(), _configured(), options)
+    layers = (_read_environment(), _configured(), options)
     given: dict[str, Any] = {name: value for layer in layers for name, value in layer.items() if not _is_unset(value)}
     unknown = given.keys() - NAMES
     if unknown:
@@ -303,7 +304,7 @@ def _check_environment(given: Mapping[str, Any], others: Sequence[Mapping[str, A
 
 
 def check_space(value: object) -> None:
-    """Raise InvalidRequest for what is no Space, with a suggestion for a mistyped `local`."""
+    """Raise InvalidRequest for anything that is not a Space, with a suggestion for a mistyped `local`."""
     try:
         Space.parse(value)  # type: ignore[arg-type]  # it says what is allowed
     except InvalidRequest as error:
@@ -317,20 +318,20 @@ def _is_unset(value: object) -> bool:
 
 
 def _is_at_home(given: Mapping[str, Any], asked: object) -> bool:
-    """Whether the Space that a call names is the configured one, which alone a configured token is for.
+    """Return True if a call names the configured Space; a configured token is sent to no other.
 
-    A cell that came out of somebody's image may name any Space.
+    A cell from somebody else's image may name any Space.
     """
     if asked is None or asked == "" or "token" not in given:
         return True
-    home = {**_environment(), **{name: value for name, value in _configured().items() if value}}.get("space")
+    home = {**_read_environment(), **{name: value for name, value in _configured().items() if value}}.get("space")
     try:
         return home is not None and Space.parse(str(asked)).url == Space.parse(home).url
     except InvalidRequest:
         return False
 
 
-def _environment() -> dict[str, Any]:
+def _read_environment() -> dict[str, Any]:
     given: dict[str, Any] = {name: os.environ[key] for name, key in ENVIRONMENT.items() if os.environ.get(key)}
     if given.get("store", "").lower() in _OFF:
         given["store"] = False

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any, Final, SupportsIndex
 
-from ..errors import InvalidRequest, shown
+from ..errors import InvalidRequest, show_value
 
 EXAMPLE: Final = "1024x768"
 
@@ -18,13 +18,13 @@ _LARGEST_RATIO: Final = 64
 """Two numbers above this are pixels, not a ratio."""
 
 
-def size_text(width: int, height: int) -> str:
+def format_size(width: int, height: int) -> str:
     """Return a size as it is typed: `512x768`."""
     return f"{width}x{height}"
 
 
-def sides(size: str) -> tuple[int, int]:
-    """Return the width and height of a size that `size_text` wrote."""
+def split_sides(size: str) -> tuple[int, int]:
+    """Return the width and height of a size that `format_size` wrote."""
     width, height = size.split("x")
     return int(width), int(height)
 
@@ -50,7 +50,7 @@ def read_size(value: Any) -> tuple[int, int]:
             return operator.index(pair[0]), operator.index(pair[1])
     meant = suggest_size(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     question = f"did you mean '{meant}'? Give" if meant else "give"
-    raise InvalidRequest(f"size is {shown(value)}: {question} width x height in pixels, for example '{EXAMPLE}'")
+    raise InvalidRequest(f"size is {show_value(value)}: {question} width x height in pixels, for example '{EXAMPLE}'")
 
 
 def _is_no_number(value: object) -> bool:
@@ -63,11 +63,11 @@ def suggest_size(text: str) -> str:
     if plain in _SHAPES:
         return _SHAPES[plain]
     if match := re.fullmatch(r"([0-9.]{1,6})\s*[x×✕*,;:/ ]\s*([0-9.]{1,6})", plain):
-        return _of_two(match[1], match[2])
-    return size_text(int(plain), int(plain)) if re.fullmatch(r"[0-9]{2,5}", plain) else ""
+        return _pick_of_two(match[1], match[2])
+    return format_size(int(plain), int(plain)) if re.fullmatch(r"[0-9]{2,5}", plain) else ""
 
 
-def _of_two(first: str, second: str) -> str:
+def _pick_of_two(first: str, second: str) -> str:
     try:
         width, height = float(first), float(second)
     except ValueError:
@@ -75,15 +75,15 @@ def _of_two(first: str, second: str) -> str:
     if min(width, height) <= 0:
         return ""
     if max(width, height) <= _LARGEST_RATIO:
-        return size_text(*fit_ratio(width / height))
-    return size_text(int(width), int(height)) if first.isdecimal() and second.isdecimal() else ""
+        return format_size(*fit_ratio(width / height))
+    return format_size(int(width), int(height)) if first.isdecimal() and second.isdecimal() else ""
 
 
 def fit_ratio(ratio: float) -> tuple[int, int]:
     """Return a width and height of about a megapixel for an aspect ratio: 1344 and 768 for 16/9."""
     width = (_PIXELS * ratio) ** 0.5
-    return _rounded(width), _rounded(width / ratio)
+    return _round_side(width), _round_side(width / ratio)
 
 
-def _rounded(side: float) -> int:
+def _round_side(side: float) -> int:
     return min(max(round(side / 64) * 64, 256), 2048)

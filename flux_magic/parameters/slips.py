@@ -1,4 +1,4 @@
-"""What was typed where a prompt goes, and was hardly meant as one: options, quotes around it, numbers of a list."""
+"""Probable mistakes in a prompt: options, quotes around it, or numbers of a list."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def find_slips(prompt: str, flags: Mapping[str, str]) -> list[Slip]:
     `flags` are our own options, and the values that they take: "number", "text", or "" for none.
     """
     quoted = [match.span() for match in _QUOTED.finditer(prompt)]
-    found = [*_dashed(prompt, flags), *_assigned(prompt)]
+    found = [*_find_dashed(prompt, flags), *_find_assigned(prompt)]
     starts = [start for start, _ in quoted]
 
     def is_free(slip: Slip) -> bool:
@@ -60,50 +60,52 @@ def find_slips(prompt: str, flags: Mapping[str, str]) -> list[Slip]:
     return sorted(filter(is_free, found), key=lambda slip: slip.place)
 
 
-def _dashed(prompt: str, flags: Mapping[str, str]) -> Iterator[Slip]:
-    own, end = {dialects.plain(flag): flag for flag in flags}, len(prompt.rstrip())
+def _find_dashed(prompt: str, flags: Mapping[str, str]) -> Iterator[Slip]:
+    own, end = {dialects.remove_dashes(flag): flag for flag in flags}, len(prompt.rstrip())
     for match in _WORD.finditer(prompt):
         name = re.sub(rf"[{_LONG_DASHES}]", "-", match["name"])
-        flag = own.get(name) or own.get(dialects.plain(name).lower() if len(name) > 1 else name)
-        number = match["value"] or _value(_VALUE, prompt, match.end())
+        flag = own.get(name) or own.get(dialects.remove_dashes(name).lower() if len(name) > 1 else name)
+        number = match["value"] or _take_value(_VALUE, prompt, match.end())
         if flag and _means_option(match["dashes"], flag, number, takes_value=flags[flag] != ""):
-            any_value = number or (_value(_ANY_VALUE, prompt, match.end()) if flags[flag] == "text" else "")
+            any_value = number or (_take_value(_ANY_VALUE, prompt, match.end()) if flags[flag] == "text" else "")
             value = any_value if flags[flag] else ""
-            yield Slip(_typed(match, value), match.start(), f"{flag} {value}".rstrip())
-        elif not flag and (answer := _foreign(match["dashes"], name, number, list(flags), is_last=match.end() >= end)):
+            yield Slip(_join_typed(match, value), match.start(), f"{flag} {value}".rstrip())
+        elif not flag and (
+            answer := _answer_foreign(match["dashes"], name, number, list(flags), is_last=match.end() >= end)
+        ):
             yield Slip(match[0].rstrip(",;"), match.start(), answer=answer)
 
 
 def _means_option(dashes: str, flag: str, number: str, *, takes_value: bool) -> bool:
     """Return True if a word with these dashes before it is an option: `--raw`, `-n`, `—seed`, `-steps 4`."""
-    if dashes == "--" or dashes + dialects.plain(flag) == flag or len(dashes) == 3:
+    if dashes == "--" or dashes + dialects.remove_dashes(flag) == flag or len(dashes) == 3:
         return True
     if dashes == "-" or flag == "-n":
         return takes_value and bool(number)
     return True
 
 
-def _foreign(dashes: str, name: str, number: str, flags: list[str], *, is_last: bool) -> str:
+def _answer_foreign(dashes: str, name: str, number: str, flags: list[str], *, is_last: bool) -> str:
     """Return the answer to another tool's option, or "" if it may be a word of the prompt."""
     if dashes == "--" and number:
         return dialects.explain(name, flags, number)
     if number or (dashes == "--" and (len(name) > 1 or is_last)):
-        return dialects.answer(name, number)
+        return dialects.find_answer(name, number)
     return ""
 
 
-def _assigned(prompt: str) -> Iterator[Slip]:
+def _find_assigned(prompt: str) -> Iterator[Slip]:
     for match in _ASSIGNED.finditer(prompt):
         value = match["value"].rstrip("\"',.").lstrip("\"'")
         yield Slip(match[0].strip(",()"), match.start(), f"--{match['name']} {value}")
 
 
-def _value(pattern: re.Pattern[str], prompt: str, position: int) -> str:
+def _take_value(pattern: re.Pattern[str], prompt: str, position: int) -> str:
     following = pattern.match(prompt, position)
     return following["value"].rstrip(",;") if following else ""
 
 
-def _typed(match: re.Match[str], value: str) -> str:
+def _join_typed(match: re.Match[str], value: str) -> str:
     word = match[0].rstrip(",;")
     return word if not value or match["value"] else f"{word} {value}"
 
@@ -125,11 +127,11 @@ def describe_slips(slips: Sequence[Slip], typed: str, prompt: str, *, in_body: b
         answer = first.answer if first.answer.endswith("?") else f"{first.answer};"
         return f"{first.typed} is in the prompt, and no option here: {answer} {as_typed}"
     options = " ".join(dict.fromkeys(slip.option for slip in slips if slip.option))
-    where = f"{typed} {options}" if in_body else f"{typed} {options} {_without(prompt, slips)}".rstrip()
+    where = f"{typed} {options}" if in_body else f"{typed} {options} {_remove_slips(prompt, slips)}".rstrip()
     return f"{first.typed} is in the prompt, where it would be sent as words: options come first, {where}; {as_typed}"
 
 
-def _without(prompt: str, slips: Sequence[Slip]) -> str:
+def _remove_slips(prompt: str, slips: Sequence[Slip]) -> str:
     """Return the beginning of a prompt without the options in it."""
     rest = prompt
     for slip in reversed(slips):
@@ -185,7 +187,7 @@ def suggest_numbers(text: str) -> str:
         first, end = (int(match[1]), int(match[2])) if match[2] else (0, int(match[1]))
         return f"{first}..{max(end - 1, first)}{f'..{match[3]}' if match[3] else ''}"
     plain = re.sub(r"^(?:list|tuple)(?=\()", "", plain).strip("()[]{}# ").strip(",;.- ")
-    if one := _one_number(plain):
+    if one := _read_one_number(plain):
         return one
     if re.fullmatch(r"\d+\.0*(?:\s*,\s*\d+\.0*)+", plain):
         return ",".join(part.split(".")[0].strip() for part in plain.split(","))
@@ -196,7 +198,7 @@ def suggest_numbers(text: str) -> str:
     return ""
 
 
-def _one_number(plain: str) -> str:
+def _read_one_number(plain: str) -> str:
     if re.fullmatch(r"\d+(?:_\d+)+|\d+", plain):
         return plain.replace("_", "")
     if re.fullmatch(r"\d+\.\d*|\d+(?:\.\d+)?[eE]\+?\d", plain) and float(plain).is_integer():

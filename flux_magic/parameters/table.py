@@ -1,7 +1,7 @@
 """The table of the parameters that shape an image: one row each, and all that is made from them reads it.
 
-A new parameter is one row. The flags of the magics, the traits of `%config` and of the panel, its sliders, `Settings`,
-the checks, the axes of a sweep, the tables, the replay key and the record follow from it.
+A new parameter is one row. Everything else follows from it: the flags of the magics, the traits of `%config`, the panel
+and its sliders, and `Settings`. So do the checks, the axes of a sweep, the tables, the replay key and the record.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, SupportsIndex
 
-from ..errors import InvalidRequest, shown
+from ..errors import InvalidRequest, show_value
 
 MAX_SEED: Final = 2**31 - 1
 """The largest seed that the public Space takes; the smallest is 0."""
@@ -100,18 +100,20 @@ class Parameter:
         if self.kind is str:
             if not isinstance(value, str) or (self.choices and value not in self.choices):
                 raise InvalidRequest(
-                    f"{self.name} is {shown(value)}: {'choose' if self.choices else 'give'} {self.allowed}"
+                    f"{self.name} is {show_value(value)}: {'choose' if self.choices else 'give'} {self.allowed}"
                 )
             return value
-        number = _integer(value) if self.kind is int else _real(value)
+        number = _convert_integer(value) if self.kind is int else _convert_real(value)
         if number is None:
-            raise InvalidRequest(f"{self.name} is {shown(value)}: give {self.allowed}{self._written(value)}")
+            raise InvalidRequest(
+                f"{self.name} is {show_value(value)}: give {self.allowed}{self._explain_written(value)}"
+            )
         if not self.is_allowed(number):
             otherwise = f", or leave it out {self.unset}" if self.unset else ""
-            raise InvalidRequest(f"{self.name} is {shown(value)}: give {self.allowed}{otherwise}")
+            raise InvalidRequest(f"{self.name} is {show_value(value)}: give {self.allowed}{otherwise}")
         return number
 
-    def _written(self, value: object) -> str:
+    def _explain_written(self, value: object) -> str:
         """Return how a number that is a string or a float is written, in words, or ""."""
         text = value.strip() if isinstance(value, str) else str(value) if isinstance(value, numbers.Real) else ""
         match = re.fullmatch(r"([0-9]{1,18})(?:\.0*)?", text) if not isinstance(value, int) else None
@@ -122,7 +124,7 @@ class Parameter:
         return value - value % self.multiple_of if self.multiple_of > 1 and value is not None else value
 
 
-def _integer(value: object) -> int | None:
+def _convert_integer(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
         return None
     try:
@@ -131,7 +133,7 @@ def _integer(value: object) -> int | None:
         return None
 
 
-def _real(value: object) -> float | None:
+def _convert_real(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return None
     try:
@@ -232,18 +234,20 @@ def check_values(values: Mapping[str, Any]) -> Values:
     Raises InvalidRequest for a value that is not allowed, and for a parameter that has a field of its own.
     """
     if not isinstance(values, Mapping):
-        raise InvalidRequest(f'parameters is {shown(values)}: give a mapping, as in parameters={{"guidance": 3.5}}')
+        raise InvalidRequest(
+            f'parameters is {show_value(values)}: give a mapping, as in parameters={{"guidance": 3.5}}'
+        )
     kept = {}
     for name, value in values.items():
         if value is None:
             continue
         if name in _TAKEN:
-            raise InvalidRequest(f"parameters has {name}, which is an argument of its own: {name}={shown(value)}")
+            raise InvalidRequest(f"parameters has {name}, which is an argument of its own: {name}={show_value(value)}")
         if not _NAME.fullmatch(str(name)):
-            raise InvalidRequest(f"parameters has {shown(name)}: a name has small letters, digits and underscores")
+            raise InvalidRequest(f"parameters has {show_value(name)}: a name has small letters, digits and underscores")
         row = ROWS.get(name)
         if row is None and not isinstance(value, bool | int | float | str):
-            raise InvalidRequest(f"{name} is {shown(value)}: give a number, a string, True or False")
+            raise InvalidRequest(f"{name} is {show_value(value)}: give a number, a string, True or False")
         kept[name] = value if row is None else row.check(value)
     return Values(kept)
 

@@ -35,7 +35,7 @@ class Token:
     source: str
 
 
-def checked(token: str, name: str, remedy: str) -> str:
+def check_token(token: str, name: str, remedy: str) -> str:
     """Return a token without the white space around it.
 
     Raises InvalidRequest, which does not show it, for a character that no token has.
@@ -46,25 +46,25 @@ def checked(token: str, name: str, remedy: str) -> str:
     return token
 
 
-def of_user() -> Token | None:
-    """Return the environment's token, else the stored one; None if there is none, or it is not to be used unasked.
+def find_user_token() -> Token | None:
+    """Return the environment's token, else the stored one, or None, or it is not to be used unasked.
 
     Raises InvalidRequest for one of the environment that cannot be a token. A stored one that cannot be used is left
-    out: `stored_trouble` says why.
+    out: `describe_stored_trouble` says why.
     """
     if os.environ.get("HF_HUB_DISABLE_IMPLICIT_TOKEN", "").upper() in TRUE:
         return None
     for name in _VARIABLES:
         remedy = "set it to the token as it was made, or unset it"
-        if token := checked(os.environ.get(name, ""), f"the environment's {name}", remedy):
+        if token := check_token(os.environ.get(name, ""), f"the environment's {name}", remedy):
             return Token(token, name)
-    token = _read(_path()).strip()
-    return Token(token, _LOGIN) if token and not stored_trouble() else None
+    token = _read(_find_path()).strip()
+    return Token(token, _LOGIN) if token and not describe_stored_trouble() else None
 
 
-def stored_trouble() -> str:
-    """Return why the stored token cannot be used; "" if it can be, or there is none."""
-    path = _path()
+def describe_stored_trouble() -> str:
+    """Return why the stored token cannot be used; "" if it can be, or there are none."""
+    path = _find_path()
     token = _read(path).strip()
     if token and not _SYNTAX.fullmatch(token):
         return f"the file of {_LOGIN} holds no token: log in again"
@@ -73,7 +73,7 @@ def stored_trouble() -> str:
     return ""
 
 
-def _path() -> Path:
+def _find_path() -> Path:
     """Return the place where `huggingface_hub` keeps the token."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     home = os.environ.get("HF_HOME") or Path(cache, "huggingface")
@@ -99,7 +99,7 @@ def _read(path: Path) -> str:
 
 
 def _has_expired(token: str, stored: Path) -> bool:
-    """Return if `hf auth login` has stored the token with a time that has passed."""
+    """Return True if `hf auth login` has stored the token with a time that has passed."""
     known = configparser.ConfigParser(interpolation=None)
     try:
         known.read_string(_read(stored))

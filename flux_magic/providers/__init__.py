@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..errors import InvalidArgument, shown
+from ..errors import InvalidArgument, show_value
 from . import plugins
-from .base import Provider, unknown_model
+from .base import Provider, make_unknown_error
 from .flux1_schnell import BlackForestLabs_Flux1Schnell
 from .gradio.provider import GradioProvider
 
@@ -26,7 +26,7 @@ def get_provider(model: str = "") -> type[Provider]:
         _load_plugins()
         found = _find(model)
     if found is None:
-        raise unknown_model(model, model_names(), plugins.troubles())
+        raise make_unknown_error(model, list_model_names(), plugins.troubles())
     return found
 
 
@@ -36,7 +36,7 @@ def list_providers() -> list[type[Provider]]:
     return [*PROVIDERS, *_registered]
 
 
-def model_names() -> list[str]:
+def list_model_names() -> list[str]:
     """Return every name that `get_provider` takes."""
     return [name for provider in list_providers() for name in provider.names()]
 
@@ -51,7 +51,9 @@ def register_provider(provider: type[Provider]) -> type[Provider]:
     """
     given: object = provider
     if not (isinstance(given, type) and issubclass(given, Provider)):
-        raise InvalidArgument(f"{shown(given)} is no provider: give a subclass of flux_magic.providers.base.Provider")
+        raise InvalidArgument(
+            f"{show_value(given)} is no provider: give a subclass of flux_magic.providers.base.Provider"
+        )
     if missing := sorted(getattr(provider, "__abstractmethods__", ())):
         raise InvalidArgument(f"{provider.__name__} is no whole provider: it lacks {', '.join(missing)}")
     if not getattr(provider, "label", "") or not any(provider.names()):
@@ -89,8 +91,8 @@ __all__ = [
     "BlackForestLabs_Flux1Schnell",
     "GradioProvider",
     "get_provider",
+    "list_model_names",
     "list_providers",
-    "model_names",
     "register_provider",
     "unregister_provider",
 ]

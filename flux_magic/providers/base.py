@@ -32,7 +32,7 @@ Messages = Sequence[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long things may take, in seconds, and how large they may be, in bytes.
+    """Time limits in seconds, and size limits in bytes.
 
     Attributes:
         connect: for a connection to be made.
@@ -41,18 +41,18 @@ class Limits:
         unheard: of heartbeats alone at the begin of a stream, before the job counts as lost.
         answer: for an answer that is no image: to be whole.
         total: for a whole image; None for no limit.
-        retries: how often a request that met a passing trouble is sent again.
-        backoff: before the first of them, about; the time doubles with each.
-        resubmissions: how often a job is submitted again whose stream was lost.
-        reconnections: the same for both of these after a connection that broke, which the next may not.
-        longest_wait: that a Space may ask for (Retry-After) before it counts as an error.
+        retries: how often a request is sent again after a temporary failure.
+        backoff: about the wait before the first of them; it doubles with each.
+        resubmissions: how often a job is resubmitted after its stream was lost.
+        reconnections: the same for both of these after a broken connection.
+        longest_wait: the longest wait that a Space may request (Retry-After) before it counts as an error.
         wake: for a sleeping Space to wake.
         body: the largest file that is read.
         document: the largest answer that is no image, or event of a stream.
         events: how many events of a stream are read.
         stream: the bytes of a stream that are read.
         files: how many files of an answer are fetched.
-        sum: that they may have together, in bytes.
+        sum: the most bytes that they may have together.
         disk: for an image to be written to the store, before it is shown without waiting for that.
     """
 
@@ -185,7 +185,7 @@ class Provider(ABC):
         """Return the bytes of one of the response's images as delivered. Raises ResponseError if there are none."""
 
     async def environment(self) -> Mapping[str, str]:
-        """Return what is known of where an image was made, by field of Circumstances; called after it was.
+        """Return what is known of if an image was made, by field of Circumstances; called after it was.
 
         `model` is the name of the model that runs in a Space which is not the model's own, if the Hub names one.
         """
@@ -201,7 +201,7 @@ class Provider(ABC):
 
 
 class AsyncResult(AsyncGenerator[ImageResponse, None]):
-    """An async generator of ImageResponse that can be awaited as well: that gives itself."""
+    """An async generator of ImageResponse that can also be awaited; awaiting it returns the generator."""
 
     def __init__(self, answers: AsyncGenerator[ImageResponse, None]) -> None:
         self._answers = answers
@@ -272,7 +272,7 @@ class ProviderModelMixin:
 
     @classmethod
     def get_model(cls, model: str) -> str:
-        """The canonical name for an alias, a canonical name or an empty string (the default model).
+        """Return the canonical name for an alias, a canonical name or an empty string (the default model).
 
         Raises InvalidRequest for any other, and lists those there are.
         """
@@ -280,43 +280,43 @@ class ProviderModelMixin:
             return cls.default_model
         found = cls.model_aliases.get(model, model)
         if found not in {cls.default_model, *cls.model_aliases.values(), *cls.models}:
-            raise unknown_model(model, cls.names())
+            raise make_unknown_error(model, cls.names())
         return found
 
     @classmethod
     def names(cls) -> list[str]:
-        """Every name that `get_model` takes, the aliases first."""
+        """Return every name that `get_model` accepts, the aliases first."""
         return list(dict.fromkeys([*cls.model_aliases, *cls.models, cls.default_model]))
 
 
-def unknown_model(model: str, names: Sequence[str], troubles: Sequence[str] = ()) -> InvalidRequest:
+def make_unknown_error(model: str, names: Sequence[str], troubles: Sequence[str] = ()) -> InvalidRequest:
     """Return the error for a model that no provider has; `troubles` says which providers were left out, and why."""
     return InvalidRequest(f"there is no model {model!r}: choose one of {', '.join(names)}", "; ".join(troubles))
 
 
-def prompt_from(messages: Messages, prompt: str | None = None) -> str:
-    """The prompt, else the trailing run of user messages, joined by line ends."""
+def extract_prompt(messages: Messages, prompt: str | None = None) -> str:
+    """Return the prompt, else the user's last messages, joined by line ends."""
     if prompt is not None:
         return prompt
     texts: list[str] = []
     for message in reversed(messages):
         if message.get("role") != "user":
             break
-        texts.append(_text_of(message.get("content")))
+        texts.append(_join_content(message.get("content")))
     return "\n".join(reversed(texts))
 
 
-def _text_of(content: object) -> str:
+def _join_content(content: object) -> str:
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []
     return "\n".join(part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str))
 
 
-async def limited(
+async def limit_events(
     events: AsyncGenerator[T, None], limits: Limits, context: Context | None = None
 ) -> AsyncGenerator[T, None]:
-    """`events`, within the limits on the whole and on the time without progress; raises TimedOut.
+    """Yield `events` within the limits on the whole and on the time without progress; raises TimedOut.
 
     They are read in `context`, by default the caller's.
     """
@@ -331,7 +331,7 @@ async def limited(
             coming.add_done_callback(lambda done: done.cancelled() or done.exception())
             try:
                 if not await _came_within(left, coming, context):
-                    raise _out_of_time(limits, total=left < limits.progress)
+                    raise _make_timeout(limits, total=left < limits.progress)
                 event = coming.result()
             except StopAsyncIteration:
                 return
@@ -343,7 +343,7 @@ async def limited(
 
 
 async def _came_within(seconds: float, coming: asyncio.Future[Any], context: Context) -> bool:
-    """Return if an event came; a silence is logged while it lasts.
+    """Return True if an event came; a silence is logged while it lasts.
 
     Not `wait_for`: before Python 3.12 it loses a cancellation that comes together with an event.
     """
@@ -357,7 +357,7 @@ async def _came_within(seconds: float, coming: asyncio.Future[Any], context: Con
         context.run(_log.info, "no event for %.0f s", now() - begin)
 
 
-def _out_of_time(limits: Limits, *, total: bool) -> TimedOut:
+def _make_timeout(limits: Limits, *, total: bool) -> TimedOut:
     if total:
         return TimedOut(f"no image within {limits.total:g} s, the limit that was set", "Allow more with --timeout.")
     return TimedOut(f"the Space showed no progress for {limits.progress:g} s", "Run the cell again, or try later.")

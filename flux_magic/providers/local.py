@@ -1,4 +1,4 @@
-"""Starts the local Space when it is first needed, and ends it with this process."""
+"""The local Space as a child process: started when first needed, ended with this process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import IO
 
 from ..errors import LocalSpaceError
 from .log import get_logger
-from .stand_in.space_environment import needed
+from .stand_in.space_environment import select_needed
 from .stand_in.space_folder import remove_dead
 
 _log = get_logger(__name__)
@@ -34,19 +34,19 @@ STARTUP_TIMEOUT = 60.0
 _READY = re.compile(r"^flux-magic space: ready at (http://\S+)$", re.MULTILINE)
 
 
-def drawing() -> str:
-    """The version of the bundled Space's drawing, read from its source: nothing is started or imported for it."""
+def read_drawing() -> str:
+    """Return the version of the bundled Space's drawing, read from its source; nothing is started or imported."""
     found = re.search(r"^DRAWING = (\d+)$", APP.read_text("utf-8"), re.MULTILINE)
     return found[1] if found else ""
 
 
-def environment() -> dict[str, str]:
+def build_environment() -> dict[str, str]:
     """Return what the local Space needs of this process's environment."""
-    return needed(os.environ)
+    return select_needed(os.environ)
 
 
 def check_installed() -> None:
-    """Raises LocalSpaceError where Gradio is missing, and says how it is installed."""
+    """Raise LocalSpaceError if Gradio is missing, and say how to install it."""
     if importlib.util.find_spec("gradio") is None:
         raise LocalSpaceError("the local Space needs Gradio, which is not installed", f"Install it: {INSTALL}")
 
@@ -58,7 +58,7 @@ class LocalSpace:
         python: the interpreter that runs it; Gradio is installed there.
         arguments: more of the app's own options.
         patience: seconds that it may take to start.
-        private: make it answer this process alone, which sends its `secret` as a bearer token.
+        private: make it answer only this process, which sends its `secret` as a bearer token.
 
     It reads its standard input, and ends when that closes: at `close`, and also when this process is killed.
     """
@@ -82,48 +82,48 @@ class LocalSpace:
 
     @property
     def running(self) -> bool:
-        """Whether it runs and has said where it can be reached."""
+        """True if it runs and has reported its address."""
         process = self._process
-        return process is not None and process.poll() is None and bool(_READY.search(self._said()))
+        return process is not None and process.poll() is None and bool(_READY.search(self._read_log()))
 
     @property
     def pid(self) -> int | None:
-        """The process id, where it was started."""
+        """The process id, if it was started."""
         return self._process.pid if self._process else None
 
-    async def ended(self, within: float = 1.0) -> bool:
-        """Whether it has ended. A death shows on its connections first, so it is given a moment to be seen."""
+    async def has_ended(self, within: float = 1.0) -> bool:
+        """Return True if it has ended. Its connections may break shortly before the process ends, so wait a moment."""
         end = time.monotonic() + within
         while self.running and time.monotonic() < end:  # noqa: ASYNC110 - no event tells of a death
             await asyncio.sleep(0.05)
         return not self.running
 
-    async def address(self) -> str:
-        """Its base URL; starts it where it does not run, and once more where it dies as it starts.
+    async def get_address(self) -> str:
+        """Return its base URL; start it if needed, and once more if it dies while starting.
 
-        Raises LocalSpaceError, with the end of its log, where it cannot be started.
+        Raises LocalSpaceError, with the end of its log, if it cannot be started.
         """
         try:
-            return await self._started()
+            return await self._start()
         except LocalSpaceError:
             if self._process is None or self._process.poll() is None:
                 raise
-        return await self._started()
+        return await self._start()
 
-    async def _started(self) -> str:
+    async def _start(self) -> str:
         process = self._ensure_process()
         end = time.monotonic() + self._patience
         while time.monotonic() < end:
             dead = process.poll() is not None
-            if ready := _READY.search(self._said()):
+            if ready := _READY.search(self._read_log()):
                 if self._announced != process.pid:
                     self._announced = process.pid
                     _log.info("the local Space is ready at %s", ready[1])
                 return ready[1]
             if dead:
-                raise LocalSpaceError(f"the local Space ended as it started{self._end_of_log()}")
+                raise LocalSpaceError(f"the local Space ended as it started{self._quote_log()}")
             await asyncio.sleep(0.05)
-        said = self._end_of_log()
+        said = self._quote_log()
         self.close()
         raise LocalSpaceError(f"the local Space did not start within {self._patience:g} s{said}")
 
@@ -138,7 +138,7 @@ class LocalSpace:
 
     def _launch(self) -> subprocess.Popen[bytes]:
         check_installed()
-        # It has no name, so nothing of it is left, whoever is killed.
+        # It has no name, so nothing is left of it, whichever process is killed.
         self._log = tempfile.TemporaryFile("ab+")  # noqa: SIM115 - closed in _forget
         try:
             process = subprocess.Popen(
@@ -146,7 +146,7 @@ class LocalSpace:
                 stdin=subprocess.PIPE,
                 stdout=self._log,
                 stderr=self._log,
-                env=environment(),
+                env=build_environment(),
                 # Ctrl-C in a terminal goes to the whole group; it means the cell, not the Space.
                 start_new_session=True,
             )
@@ -160,22 +160,22 @@ class LocalSpace:
     def _tell_secret(self, process: subprocess.Popen[bytes]) -> None:
         """Write the secret to the standard input: other users can read a command line."""
         if self.secret and process.stdin is not None:
-            with contextlib.suppress(OSError):  # it has ended, which is told where it is waited for
+            with contextlib.suppress(OSError):  # it has ended, which is reported where it is waited for
                 process.stdin.write(f"{self.secret}\n".encode())
                 process.stdin.flush()
 
-    def _said(self) -> str:
+    def _read_log(self) -> str:
         if self._log is None:
             return ""
         if not hasattr(os, "pread"):  # Windows
             self._log.seek(0)
             return self._log.read().decode(errors="replace")
-        # The child writes where this end of the file stands too, be it in the middle of its own line: it must not move.
+        # The child writes at this end of the file, perhaps in the middle of a line: the position must not move.
         handle = self._log.fileno()
         return os.pread(handle, os.fstat(handle).st_size, 0).decode(errors="replace")
 
-    def _end_of_log(self) -> str:
-        lines = self._said().strip().splitlines()[-8:]
+    def _quote_log(self) -> str:
+        lines = self._read_log().strip().splitlines()[-8:]
         return ":\n" + "\n".join(lines) if lines else ", and said nothing"
 
     def close(self) -> None:
@@ -202,7 +202,7 @@ class LocalSpace:
         self._process, self._log = None, None
 
     def let_go(self) -> None:
-        """After a fork: the process is the parent's. Only this copy of the pipe is closed."""
+        """Forget the process after a fork, since it belongs to the parent. Only this copy of the pipe is closed."""
         process, self._process, self._log = self._process, None, None
         self.secret = self.secret and secrets.token_urlsafe(32)
         self._lock = threading.Lock()
@@ -213,7 +213,7 @@ class LocalSpace:
 
 
 shared = LocalSpace(private=True)
-"""The one that `space = "local"` means, in this process."""
+"""The local Space of this process, which `space = "local"` means."""
 
 atexit.register(shared.close)
 if hasattr(os, "register_at_fork"):

@@ -6,7 +6,7 @@ import logging
 from contextvars import ContextVar
 from typing import Final
 
-from ..errors import cleaned
+from ..errors import clean
 
 MOST: Final = 500
 """Characters of a line: a Space's words may be long."""
@@ -20,7 +20,7 @@ class _Mask(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         number = job_number.get()
-        line = " ".join(cleaned(record.getMessage()).split())
+        line = " ".join(clean(record.getMessage()).split())
         record.msg, record.args = f"{f'job {number}: ' if number else ''}{line[:MOST]}", None
         return True
 

@@ -31,10 +31,10 @@ def list_models() -> list[Model]:
         >>> flux_magic.list_models()[0].aliases
         ('flux-schnell', 'flux')
     """
-    return [model for provider in list_providers() for model in _models_of(provider)]
+    return [model for provider in list_providers() for model in _list_models(provider)]
 
 
-def _models_of(provider: type[Provider]) -> list[Model]:
+def _list_models(provider: type[Provider]) -> list[Model]:
     names: dict[str, list[str]] = {}
     for name in provider.names():
         names.setdefault(provider.get_model(name), []).append(name)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..errors import cleaned
+from ..errors import clean
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -33,7 +33,7 @@ def load(register: Callable[[Any], object]) -> None:
             try:
                 register(point.load())
             except Exception as error:  # noqa: BLE001 - whatever another package does at its import
-                _seen[key] = f"the provider {_name(point)} is left out: {cleaned(f'{type(error).__name__}: {error}')}"
+                _seen[key] = f"the provider {_name(point)} is left out: {clean(f'{type(error).__name__}: {error}')}"
                 print(f"note: {_seen[key]}", file=sys.stderr)
 
 
@@ -45,4 +45,4 @@ def troubles() -> list[str]:
 
 def _name(point: EntryPoint) -> str:
     package = point.dist.name if point.dist else ""
-    return cleaned(f"{point.name} of the package {package}" if package else point.name)
+    return clean(f"{point.name} of the package {package}" if package else point.name)

@@ -12,8 +12,8 @@ from ..parameters.table import ROWS
 from ..types import Record
 
 
-def options_of(record: Record) -> dict[str, Any]:
-    """The options of `generate` that make this again, as far as they are known; the prompt is one of them."""
+def get_options(record: Record) -> dict[str, Any]:
+    """Return the options of `generate` that make this again, as far as they are known, including the prompt."""
     given = {
         "prompt": record.prompt,
         "steps": record.steps,
@@ -28,21 +28,23 @@ def options_of(record: Record) -> dict[str, Any]:
 
 
 def write_command(record: Record) -> str:
-    """The cell that makes the image of `record` again; running it sends the same request."""
-    options = needed_options(record)
+    """Return the cell that makes the image of `record` again; running it sends the same request."""
+    options = get_needed_options(record)
     return write_cell(options.pop("prompt"), **options)
 
 
-def needed_options(record: Record) -> dict[str, Any]:
-    """The options of `generate` that make the image of `record` again, without the default model."""
-    options = options_of(record)
+def get_needed_options(record: Record) -> dict[str, Any]:
+    """Return the options of `generate` that make the image of `record` again, without the default model."""
+    options = get_options(record)
     if options["model"] in {"", DEFAULT_MODEL}:
         del options["model"]
     return options
 
 
 def write_cell(text: str, **options: object) -> str:
-    """The cell that sends `text` as the prompt with these options of `generate`; one that is None is left out."""
+    """Return the cell that sends `text` as the prompt with these options of `generate`; options of None are left
+    out.
+    """
     given = {name: value for name, value in options.items() if value is not None}
     if _NO_CELL.search(text) or not all(_WORD_ALONE.fullmatch(str(value)) for value in given.values()):
         return write_call(text, **given)
@@ -53,10 +55,12 @@ def write_cell(text: str, **options: object) -> str:
     body = escape(text)
     # In words of the prompt that look like options, and in quotes around it, nothing but the prompt was meant.
     end = ["--"] if slips.find_slips(body, _TAKES) or slips.unwrap(body) else []
-    return "\n".join([" ".join(["%%flux", *(f"{_flag(name)} {value}" for name, value in given.items()), *end]), body])
+    return "\n".join(
+        [" ".join(["%%flux", *(f"{_get_flag(name)} {value}" for name, value in given.items()), *end]), body]
+    )
 
 
-def _flag(name: str) -> str:
+def _get_flag(name: str) -> str:
     return ROWS[name].flags[0] if name in ROWS else f"--{name}"
 
 

@@ -1,4 +1,4 @@
-"""Paths as people type them, files that are read within bounds, and files that are written whole or not at all."""
+"""Paths as users type them, files that are read within limits, and files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_BYTES: Final = 256 * 2**20
 """An image or a notebook of more bytes than this is not read."""
 
 _FLAGS: Final = ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY", "O_NOFOLLOW")
-"""Flags of an open that waits for nothing and follows no link, as far as the system has them."""
+"""Flags of an open that neither waits nor follows a link, as far as the system has them."""
 
 
 def read_file(path: Path, most: int = MOST_BYTES, *, within: Path | None = None) -> bytes:
@@ -28,7 +28,7 @@ def read_file(path: Path, most: int = MOST_BYTES, *, within: Path | None = None)
     real = locate_file(path, most, within=within)
     handle = os.open(real, sum(getattr(os, name, 0) for name in _FLAGS))
     with os.fdopen(handle, "rb") as file:
-        return file.read(_regular_size(os.fstat(handle), most))
+        return file.read(_check_regular(os.fstat(handle), most))
 
 
 def locate_file(path: Path, most: int = MOST_BYTES, *, within: Path | None = None) -> str:
@@ -42,13 +42,13 @@ def locate_file(path: Path, most: int = MOST_BYTES, *, within: Path | None = Non
         real = os.path.realpath(path, strict=True)
         if within is not None and not Path(real).is_relative_to(os.path.realpath(within)):
             raise OSError(errno.EXDEV, "it is a link to a place outside of its folder")
-        _regular_size(os.stat(real), most)  # noqa: PTH116 - opening a device may do something to it
+        _check_regular(os.stat(real), most)  # noqa: PTH116 - opening a device may do something to it
     except ValueError:
         raise OSError(errno.EINVAL, "no file can have this name") from None
     return real
 
 
-def _regular_size(facts: os.stat_result, most: int) -> int:
+def _check_regular(facts: os.stat_result, most: int) -> int:
     if not stat.S_ISREG(facts.st_mode):
         kind = "a folder" if stat.S_ISDIR(facts.st_mode) else "a device, a pipe or a socket"
         raise OSError(errno.EINVAL, f"it is {kind}, not a file")
@@ -60,8 +60,8 @@ def _regular_size(facts: os.stat_result, most: int) -> int:
 def write_whole(path: Path, data: bytes, *, lasting: bool = False) -> None:
     """Write a file, or replace the one that is there; with `lasting` a loss of power leaves no half of it either.
 
-    It gets the permissions of any new file. Works on NFS: the file beside it has a name that no other process takes,
-    and nothing is locked. Raises OSError.
+    It gets the permissions of any new file. This works on NFS: the temporary file has a unique name, and nothing is
+    locked. Raises OSError.
     """
     beside = path.with_name(f".{secrets.token_hex(8)}.part")
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .store import Stored
 
 MOST: Final = 8 * 2**20
-"""So many bytes are kept, or those of the last job if it has more."""
+"""At most this many bytes are kept, or those of the last job if it has more."""
 
 _lock: Final = threading.Lock()
 _kept: Final[dict[Path, tuple[str, bytes]]] = {}

@@ -1,4 +1,4 @@
-"""A record as JSON, and from it; what identifies a request, so that its image can be found again.
+"""Records as JSON, and the key that identifies a request, so that its image can be found again.
 
 Each version of the JSON has a JSON Schema in `flux_magic/records/schemas`, and stays readable. Version 0 is how
 notebooks were saved before there was a schema: one flat object.
@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from ..errors import InvalidRequest, RecordError, shown
+from ..errors import InvalidRequest, RecordError, show_value
 from ..images.bounded_json import parse_json
 from ..images.formats import MEDIA_TYPES, READ
 from ..parameters.addresses import Space
@@ -28,8 +28,8 @@ _SCHEMAS: Final = Path(__file__).with_name("schemas")
 
 
 @functools.cache
-def our_version() -> str:
-    """This package's version, as a record tells it: looking for it takes a millisecond, and loading what looks five."""
+def get_version() -> str:
+    """Return this package's version. Cached, since finding it takes a millisecond and importing the finder five."""
     from importlib.metadata import version
 
     return version("flux-magic")
@@ -37,66 +37,66 @@ def our_version() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What goes along with one copy of a picture: its record, and what this copy was when it was written.
+    """The metadata of one copy of an image: its record, and the copy's checksums when it was written.
 
-    `copy` is None where nothing was embedded, as with a link.
+    `copy` is None if nothing was embedded, as with a link.
     """
 
     record: Record
     copy: Copy | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON-ready values, by the schema `carried-1`."""
+        """Return JSON-ready values, by the schema `carried-1`."""
         copy = {} if self.copy is None else {"copy": asdict(self.copy)}
         return {"record": self.record.as_dict(), **copy}
 
 
-def from_dict(value: object) -> Record:
-    """The record that JSON of any version holds; members that are not known are left out.
+def parse_record(value: object) -> Record:
+    """Return the record in JSON of any version; unknown members are left out.
 
-    Raises RecordError where it is none, and says what is wrong with it.
+    Raises RecordError if it is none, and says what is wrong with it.
     """
     if isinstance(value, Mapping) and "schema" not in value and "provider" in value:
-        return _from_version_0(value)
+        return _read_version_0(value)
     version = value.get("schema") if isinstance(value, Mapping) else None
     if isinstance(version, int) and version > RECORD_VERSION:
-        says = f"the record is of version {shown(version)}: this flux_magic reads up to {RECORD_VERSION}"
+        says = f"the record is of version {show_value(version)}: this flux_magic reads up to {RECORD_VERSION}"
         raise RecordError(says, _UPGRADE)
-    return _from_version_1(checked("record-1", value))
+    return _read_version_1(check_schema("record-1", value))
 
 
 _SHEET = "The cell of each is in its own file, and below the sheet in its notebook; flux-magic verify checks them."
 _UPGRADE = "Install a newer one: pip install --upgrade flux-magic"
 
 
-def carried_from(value: object) -> Carried:
-    """The record and the copy that a notebook's metadata or a picture's text hold; raises RecordError."""
+def parse_carried(value: object) -> Carried:
+    """Return the record and the copy in a notebook's metadata or an image's text; raises RecordError."""
     if isinstance(value, Mapping) and isinstance(value.get("sheet"), list) and "record" not in value:
         raise RecordError(f"this is a sheet of {len(value['sheet'])} images, each with a record of its own", _SHEET)
-    known = checked("carried-1", value)
-    copy, record = known.get("copy"), from_dict(known["record"])
+    known = check_schema("carried-1", value)
+    copy, record = known.get("copy"), parse_record(known["record"])
     if copy is None:
         return Carried(record)
-    copy = _members(Copy, copy) | {"file": int(copy["file"])}
+    copy = _pick_members(Copy, copy) | {"file": int(copy["file"])}
     if copy["file"] >= len(record.files):
-        raise RecordError(f"the record is not whole: it has no file {shown(copy['file'])}")
+        raise RecordError(f"the record is not whole: it has no file {show_value(copy['file'])}")
     return Carried(record, Copy(**copy))
 
 
-def loads(text: str | bytes) -> Any:
-    """JSON as values; raises RecordError where it is none."""
+def load_json(text: str | bytes) -> Any:
+    """Parse JSON; raises RecordError if it is not JSON."""
     try:
-        return parse_json(text, parse_constant=_no_constant)
+        return parse_json(text, parse_constant=_refuse_constant)
     except ValueError as exc:
         raise RecordError(f"the record is no JSON: {exc}") from exc
 
 
-def _no_constant(name: str) -> None:
-    """Python reads what it writes for what is no number; JSON has no word for it."""
+def _refuse_constant(name: str) -> None:
+    """Refuse NaN and infinities, which Python writes and reads, but JSON does not have."""
     raise ValueError(f"{name} is no number")
 
 
-def _from_version_1(value: Mapping[str, Any]) -> Record:
+def _read_version_1(value: Mapping[str, Any]) -> Record:
     requested, run, around = value["requested"], value["run"], value.get("circumstances", {})
     key = run.get("key", {})
     return Record(
@@ -114,8 +114,8 @@ def _from_version_1(value: Mapping[str, Any]) -> Record:
         requested_seed=None if requested.get("seed") is None else int(requested["seed"]),
         requested_width=int(requested["width"]),
         requested_height=int(requested["height"]),
-        files=tuple(_file(file) for file in value["files"]),
-        circumstances=_circumstances({**around, "version": around.get("flux_magic", UNKNOWN)}),
+        files=tuple(_read_file(file) for file in value["files"]),
+        circumstances=_read_circumstances({**around, "version": around.get("flux_magic", UNKNOWN)}),
         sent=sanitize(run.get("sent", {})),
         key_provider=key.get("provider", ""),
         key_model=key.get("model", ""),
@@ -124,25 +124,25 @@ def _from_version_1(value: Mapping[str, Any]) -> Record:
     )
 
 
-def _file(value: Mapping[str, Any]) -> FileRecord:
-    """To the schema 8.0 is a whole number as well, and any format is one: a later version may read more of them."""
+def _read_file(value: Mapping[str, Any]) -> FileRecord:
+    """Convert a file's entry. To the schema 8.0 is an integer too, and any format is valid for later versions."""
     if value["media_type"] not in MEDIA_TYPES.values():
         raise RecordError(
-            f"the record is of a file of type {shown(value['media_type'])}: this flux_magic reads {READ}", _UPGRADE
+            f"the record is of a file of type {show_value(value['media_type'])}: this flux_magic reads {READ}", _UPGRADE
         )
     whole = {"width": int(value["width"]), "height": int(value["height"])}
-    return FileRecord(**_members(FileRecord, value) | whole)
+    return FileRecord(**_pick_members(FileRecord, value) | whole)
 
 
-def _circumstances(value: Mapping[str, Any]) -> Circumstances:
-    known = Circumstances(**_members(Circumstances, value))
+def _read_circumstances(value: Mapping[str, Any]) -> Circumstances:
+    known = Circumstances(**_pick_members(Circumstances, value))
     if any(isinstance(time, float) and not math.isfinite(time) for time in (known.seconds, known.queued)):
         raise RecordError("the record is not whole: a time in its circumstances is no number")
     return known
 
 
-def _from_version_0(value: Mapping[str, Any]) -> Record:
-    """The flat form, as one of version 1."""
+def _read_version_0(value: Mapping[str, Any]) -> Record:
+    """Convert the flat form to one of version 1."""
     given = dict(value)
     names = ("prompt", "model", "provider", "space", "seed", "steps", "width", "height")
     run = {name: given[name] for name in names if name in given}
@@ -157,28 +157,28 @@ def _from_version_0(value: Mapping[str, Any]) -> Record:
         "files": given.get("files"),
         "circumstances": {**around, "seconds": given.get("seconds")},
     }
-    return _from_version_1(checked("record-1", known))
+    return _read_version_1(check_schema("record-1", known))
 
 
-def _members(kind: type[Any], value: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of a JSON object that are fields of a dataclass."""
+def _pick_members(kind: type[Any], value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of a JSON object that are fields of a dataclass."""
     return {field.name: value[field.name] for field in fields(kind) if field.name in value}
 
 
 @functools.cache
-def _validator(name: str) -> Callable[[object], object]:
+def _load_validator(name: str) -> Callable[[object], object]:
     import fastjsonschema
 
     schema = json.loads((_SCHEMAS / f"{name}.json").read_text("utf-8"))
     return fastjsonschema.compile(schema)
 
 
-def checked(schema: str, value: object) -> Mapping[str, Any]:
+def check_schema(schema: str, value: object) -> Mapping[str, Any]:
     """Return the value if it is valid by one of our schemas; raises RecordError if it is not."""
     import fastjsonschema
 
     try:
-        _validator(schema)(value)
+        _load_validator(schema)(value)
     except fastjsonschema.JsonSchemaValueException as exc:
         said = str(exc.message).replace("data.", "its ", 1).replace("data ", "it ", 1)
         raise RecordError(f"the record is not whole: {said[:200]}") from exc
@@ -186,7 +186,7 @@ def checked(schema: str, value: object) -> Mapping[str, Any]:
     return value
 
 
-def replay_key(
+def compute_replay_key(
     *,
     provider: str,
     model: str,
@@ -198,13 +198,13 @@ def replay_key(
     height: int,
     parameters: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
-    """What identifies a request by all that shapes its picture: sha256, 64 hex digits.
+    """Return the key of a request, from everything that shapes its image: sha256, 64 hex digits.
 
-    It is taken over canonical JSON (sorted names, no blanks, ASCII) of these: the provider's label, the model's
+    It is taken over canonical JSON (sorted names, no spaces, ASCII) of these: the provider's label, the model's
     canonical name, the Space's identity, the prompt as sent, the sizes as sent. A request with other parameters has
     them as well, as sent.
     """
-    shaping = {name: _canonical(value) for name, value in parameters.items() if _shapes_image(name)}
+    shaping = {name: _make_canonical(value) for name, value in parameters.items() if _shapes_image(name)}
     canonical = json.dumps(
         {
             "provider": provider,
@@ -227,13 +227,13 @@ def _shapes_image(name: str) -> bool:
     return name not in ROWS or ROWS[name].shapes_image
 
 
-def _canonical(value: Any) -> Any:
+def _make_canonical(value: Any) -> Any:
     """Return a number that has no fraction as an int: JSON of another program may hold 3 for 3.0."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def request_of(record: Record) -> ImageRequest:
-    """The request that makes this again; raises InvalidRequest where the record holds what none can ask for."""
+def build_request(record: Record) -> ImageRequest:
+    """Return the request that makes this again; raises InvalidRequest if the record's values are not allowed."""
     return ImageRequest(
         record.prompt,
         record.requested_model,
@@ -247,22 +247,22 @@ def request_of(record: Record) -> ImageRequest:
     )
 
 
-def contradiction(record: Record) -> str:
-    """Where what a record says was requested and run cannot both be so, in words; empty where it can."""
+def find_contradiction(record: Record) -> str:
+    """Return how the requested and used values of a record contradict each other, in words; empty if they do not."""
     asked = (record.requested_width, record.requested_height)
     if tuple(map(ROWS["width"].round_down, asked)) != (record.width, record.height):
         return f"it asked for {asked[0]}×{asked[1]}, and ran {record.width}×{record.height}"
     if None not in {record.requested_seed, record.seed} and record.requested_seed != record.seed:
         return f"it asked for seed {record.requested_seed}, and ran {record.seed}"
     if record.stand_in != (record.model == STAND_IN):
-        return f"{shown(record.model)} is no model of {shown(record.space)}"
+        return f"{show_value(record.model)} is no model of {show_value(record.space)}"
     if record.requested_space is not None and not _is_of(record.space, record.requested_space):
-        return f"it asked the Space {shown(record.requested_space)}, and was made by {shown(record.space)}"
+        return f"it asked the Space {show_value(record.requested_space)}, and was made by {show_value(record.space)}"
     return ""
 
 
 def _is_of(identity: str, space: str) -> bool:
-    """Whether a Space's identity is that of the Space of this name."""
+    """Return True if a Space's identity is that of the Space with this name."""
     try:
         known = Space.parse(space).identity
     except InvalidRequest:
@@ -270,14 +270,14 @@ def _is_of(identity: str, space: str) -> bool:
     return identity.startswith("local:") if known == "local" else known == identity
 
 
-def key_of(record: Record) -> str | None:
+def compute_key(record: Record) -> str | None:
     """Return the key of the request that made this; None if its seed is not known.
 
     It has the names by which a Space is asked, which are known beforehand, not what the Hub says of it afterwards.
     """
     if record.seed is None:
         return None
-    return replay_key(
+    return compute_replay_key(
         provider=record.key_provider or record.provider,
         model=record.key_model or record.model,
         space=record.space,

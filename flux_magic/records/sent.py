@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..errors import cleaned, without_controls
+from ..errors import clean, replace_controls
 
 _MOST: Final = 8192
 """The JSON of all values together has at most this many characters."""
@@ -31,7 +31,7 @@ _FILE: Final = {"path", "url", "data", "orig_name", "mime_type"}
 def sanitize(values: Mapping[str, object]) -> dict[str, Any]:
     """Return the values as a record holds them: what is secret, a file, or too long is named in brackets instead."""
     kept = {
-        without_controls(str(name)[:80]): _keep(str(name), value) for name, value in list(values.items())[:_MOST_NAMES]
+        replace_controls(str(name)[:80]): _keep(str(name), value) for name, value in list(values.items())[:_MOST_NAMES]
     }
     while len(json.dumps(kept)) > _MOST:
         longest = max(kept, key=lambda name: len(json.dumps(kept[name])))
@@ -66,7 +66,7 @@ def _shorten_all(value: list[Any] | tuple[Any, ...] | dict[Any, Any], depth: int
         return [_shorten(one, depth - 1) for one in value]
     if _FILE & value.keys():
         return "(a file)"
-    return {without_controls(str(name)[:80]): _keep(str(name), one, depth - 1) for name, one in value.items()}
+    return {replace_controls(str(name)[:80]): _keep(str(name), one, depth - 1) for name, one in value.items()}
 
 
 def _mask(value: str) -> str:
@@ -76,7 +76,7 @@ def _mask(value: str) -> str:
         return "(a file)"
     if _PATH.match(value):
         return "(a path)"
-    return _SECRET.sub("***", cleaned(_QUERY.sub(r"\1", value)))
+    return _SECRET.sub("***", clean(_QUERY.sub(r"\1", value)))
 
 
 def format_values(values: Mapping[str, Any]) -> str:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..images.bounded_json import parse_json
-from ..images.formats import media_type_of
-from ..types import printable
+from ..images.formats import detect_media_type
+from ..types import make_printable
 from . import embedding
 
 INSTALL: Final = 'pip install "flux-magic[sign]"'
@@ -27,7 +27,7 @@ class Credentials:
 
     Attributes:
         state: `intact`, `altered` (other bytes than were signed), `invalid`, or `unread`.
-        signer: the name in the signer's certificate; empty where it was not read.
+        signer: the name in the signer's certificate; empty if it was not read.
         trusted: whether a trust list has that certificate: without one, anyone may have written the name.
         detail: why they are invalid or unread.
     """
@@ -45,12 +45,12 @@ class Credentials:
         return "; ".join(filter(None, (f"signed by {self.signer}, {said}", self.detail, name)))
 
     def as_dict(self) -> dict[str, Any]:
-        """The credentials as JSON-ready values."""
+        """Return the credentials as JSON-ready values."""
         return {"state": self.state, "signer": self.signer or None, "trusted": self.trusted, "detail": self.detail}
 
 
 def read(data: bytes) -> Credentials | None:
-    """Read the content credentials of a file; None where it has none. What cannot be read is told, never raised."""
+    """Read the content credentials of a file, or None if it has none. What cannot be read is told, never raised."""
     return _read(data) if embedding.is_signed(data) else None
 
 
@@ -60,25 +60,25 @@ def _read(data: bytes) -> Credentials:
     except ImportError:
         return Credentials("unread", detail=f"{INSTALL} reads who signed")
     except (OSError, RuntimeError) as error:  # its library is not for this machine
-        return Credentials("unread", detail=f"c2pa does not load: {_short(error)}")
+        return Credentials("unread", detail=f"c2pa does not load: {_shorten(error)}")
     try:
         with (
             c2pa.Context.from_dict(_OFFLINE) as context,
-            c2pa.Reader(media_type_of(data), io.BytesIO(data), context=context) as reader,
+            c2pa.Reader(detect_media_type(data), io.BytesIO(data), context=context) as reader,
         ):
-            return _credentials(parse_json(reader.json()))
+            return _summarize(parse_json(reader.json()))
     except AttributeError:
         return Credentials("unread", detail=f"this c2pa-python is too old: {INSTALL} --upgrade")
     except (c2pa.C2paError, OSError, ValueError, KeyError, TypeError) as error:
         if str(error).startswith("Remote"):
             return Credentials("unread", detail="they are on a server, which is not asked")
-        return Credentials("unread", detail=f"they cannot be read: {_short(error)}")
+        return Credentials("unread", detail=f"they cannot be read: {_shorten(error)}")
 
 
-def _credentials(store: Mapping[str, Any]) -> Credentials:
+def _summarize(store: Mapping[str, Any]) -> Credentials:
     """Sum up a manifest store, as the library reports it."""
     signature = store["manifests"][store["active_manifest"]].get("signature_info") or {}
-    names = [_short(signature[key]) for key in ("issuer", "common_name") if signature.get(key)]
+    names = [_shorten(signature[key]) for key in ("issuer", "common_name") if signature.get(key)]
     name = f"{names[0]} ({names[1]})" if len(dict.fromkeys(names)) > 1 else next(iter(names), "an unnamed certificate")
     state = store.get("validation_state")
     codes = [str(one.get("code")) for one in store.get("validation_status", ()) if one.get("code") != _UNTRUSTED]
@@ -86,12 +86,12 @@ def _credentials(store: Mapping[str, Any]) -> Credentials:
         return Credentials("intact", name, trusted=state == "Trusted")
     if any(code.endswith((".mismatch", ".missing")) for code in codes):
         return Credentials("altered", name)
-    return Credentials("invalid", name, detail=_short(", ".join(codes[:3])))
+    return Credentials("invalid", name, detail=_shorten(", ".join(codes[:3])))
 
 
 _UNTRUSTED: Final = "signingCredential.untrusted"
 
 
-def _short(words: object) -> str:
-    text = printable(str(words)[: 4 * _MOST_NAME])
+def _shorten(words: object) -> str:
+    text = make_printable(str(words)[: 4 * _MOST_NAME])
     return text if len(text) <= _MOST_NAME else f"{text[: _MOST_NAME - 3]}..."

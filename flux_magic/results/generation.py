@@ -1,4 +1,4 @@
-"""What one job gave: its record with its files, and how it is shown and saved."""
+"""The result of one job: its record and files, and the ways to show and save it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import FluxError, InvalidArgument, InvalidRequest, NotAnImage, SaveError
 from ..images import codecs
-from ..parameters.calls import checked_class, path_text
+from ..parameters.calls import check_class, check_path
 from ..parameters.paths import check_writable, expand
 from ..parameters.settings import Settings
 from ..records import embedding, in_hand
 from ..records.command import write_command
 from ..records.files import read_file, write_whole
-from ..records.sidecar import place_beside, write_beside
-from ..records.store import Stored, read_picture
+from ..records.sidecar import choose_place_beside, write_beside
+from ..records.store import Stored, read_image
 from ..types import FileRecord, ImageRequest, Log, Preview, Queued, Record, Running, Waiting
 from . import file_names
 from . import output as display
-from .notes import note, once
+from .notes import limit_notes, print_note
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -35,7 +35,7 @@ class ImageFile:
     Attributes:
         record: its media type, size and digest.
         source: the bytes as delivered, or the file in the store that has them.
-        url: the Space's address of it, which dies within hours; empty where it came from a store.
+        url: its address at the Space, valid for some hours; empty if it came from a store.
     """
 
     record: FileRecord
@@ -44,18 +44,18 @@ class ImageFile:
 
     @property
     def data(self) -> bytes:
-        """The bytes as delivered; raises StoreError if the store has them no more, and they are not the last ones."""
+        """The bytes as delivered. Raises StoreError if they are neither in the store nor in memory any more."""
         if isinstance(self.source, bytes):
             return self.source
-        return in_hand.find(self.source, self.record.sha256) or read_picture(self.source, self.record.sha256)
+        return in_hand.find(self.source, self.record.sha256) or read_image(self.source, self.record.sha256)
 
     @property
     def path(self) -> Path | None:
-        """The file in the store; None where nothing is kept."""
+        """The file in the store, or None if nothing is kept."""
         return self.source if isinstance(self.source, Path) else None
 
-    def at(self, path: Path) -> ImageFile:
-        """The same image, with its bytes in a file alone."""
+    def move_to(self, path: Path) -> ImageFile:
+        """Return the same image, with its bytes only in a file."""
         return replace(self, source=path)
 
     @property
@@ -65,7 +65,7 @@ class ImageFile:
 
     @property
     def digest(self) -> str:
-        """sha256 of the pixels, 64 hex digits."""
+        """The sha256 of the pixels, 64 hex digits."""
         return self.record.digest
 
     @property
@@ -80,26 +80,26 @@ class ImageFile:
 
     @property
     def image(self) -> Image:
-        """The picture, decoded anew at each call (Pillow); raises StoreError as `data` does, and NotAnImage."""
+        """The image (Pillow), decoded again at each access. Raises StoreError as `data` does, and NotAnImage."""
         return codecs.decode(self.data)
 
 
-@checked_class
+@check_class
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Generation:
-    """One job with one seed: what was asked for, what was recorded, and the files that came back.
+    """One job with one seed: its request, its record, and the delivered files.
 
-    In a notebook it shows itself: the picture, then the parameters and the cell that makes it again.
+    In a notebook it shows the image, then the parameters and the cell that makes it again.
 
     Attributes:
         request: what was asked for.
-        record: what made it; all that is needed to make it again.
+        record: all that is needed to make it again.
         files: one or more, in the Space's order.
         inline: how a notebook embeds it: `png`, `jpeg`, `link`, or None for what keeps it best.
-        metadata: whether what is embedded or saved carries the record.
-        strip_credentials: whether content credentials (C2PA) are taken out of what is embedded or saved.
+        metadata: whether embedded and saved files carry the record.
+        strip_credentials: whether content credentials (C2PA) are removed from embedded and saved files.
         replayed: whether it came from the store, and no Space was asked.
-        note: what a person should know of it, such as why it is not in the store; mostly empty.
+        note: a remark for the user, such as why it is not in the store; usually empty.
 
     Example::
 
@@ -119,39 +119,39 @@ class Generation:
 
     @property
     def data(self) -> bytes:
-        """The first file's bytes as delivered; raises StoreError where the store has them no more."""
+        """The first file's bytes as delivered. Raises StoreError if they are no longer in the store."""
         return self.files[0].data
 
     @property
     def digest(self) -> str:
-        """The first file's: sha256 of the pixels, 64 hex digits."""
+        """The sha256 of the first file's pixels, 64 hex digits."""
         return self.files[0].digest
 
     @property
     def width(self) -> int:
-        """The first file's, in pixels."""
+        """Pixels of the first file."""
         return self.files[0].width
 
     @property
     def height(self) -> int:
-        """The first file's, in pixels."""
+        """Pixels of the first file."""
         return self.files[0].height
 
     @property
     def url(self) -> str:
-        """The first file's address, which dies within hours."""
+        """The first file's address, valid for some hours."""
         return self.files[0].url
 
     @property
     def path(self) -> Path | None:
-        """The first file's, in the store; None where nothing is kept."""
+        """The first file in the store, or None if nothing is kept."""
         return self.files[0].path
 
     @property
     def image(self) -> Image:
         """The first file's image (Pillow), decoded at each call: some 20 ms a megapixel, and memory of its own.
 
-        Keep it in a name to use it twice: what is drawn into it changes no other. Raises StoreError as `data` does, and
+        Keep it in a name to use it twice; drawing into it changes no other one. Raises StoreError as `data` does, and
         NotAnImage.
         """
         return self.files[0].image
@@ -163,12 +163,12 @@ class Generation:
 
     @property
     def prompt(self) -> str:
-        """The text that was sent."""
+        """The prompt that was sent."""
         return self.record.prompt
 
     @property
     def seed(self) -> int | None:
-        """The seed that was used; None where the Space chose it and did not tell."""
+        """The seed that was used; None if the Space chose it and did not report it."""
         return self.record.seed
 
     @property
@@ -178,11 +178,11 @@ class Generation:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """What else shaped it, as sent, by name; empty for a model that has seed, steps and size alone."""
+        """The other parameters as sent, by name; empty for a model that has only seed, steps and size."""
         return self.record.parameters
 
     def command(self) -> str:
-        """The cell that makes this image again: running it sends the same request."""
+        """Return the cell that makes this image again: running it sends the same request."""
         return write_command(self.record)
 
     def save(
@@ -193,47 +193,48 @@ class Generation:
         metadata: bool | None = None,
         strip_credentials: bool | None = None,
     ) -> list[Path]:
-        """Write the picture to a file, or each into a folder as `{prompt}-{seed}-{digest}.{ext}`.
+        """Write the image to a file, or each image into a folder as `{prompt}-{seed}-{digest}.{ext}`.
 
-        The file carries what made it: the record, A1111's parameters, XMP with the IPTC fields. A file that somebody
-        signed (content credentials, C2PA), a GIF and an AVIF are saved byte for byte as delivered, with the record in
-        a file beside it: `fox.png` and `fox.json`.
+        The file carries what made it: the record, A1111's parameters, and XMP with the IPTC fields. A file with content
+        credentials (C2PA), a GIF and an AVIF are saved byte for byte as delivered. Their record is in a file beside
+        them: `fox.png` and `fox.json`.
 
         Args:
-            path: ends in .png, .jpg, .jpeg or .webp for a file (another type than the delivered one
-                is encoded anew), anything else is a folder, made where it is missing. A pattern such as
-                `{prompt}-{seed}.png` has the fields of `flux_magic.results.file_names.FIELDS`.
-            overwrite: replace what is there. Without it, the same pixels already there are a
-                success and stay as they are, and anything else is an error.
-            metadata: False leaves out what made it; None is as the generation was made.
-            strip_credentials: True takes content credentials out, so that the record goes inside; None is as the
-                generation was made.
+            path: a file that ends in .png, .jpg, .jpeg or .webp (re-encoded if the delivered type differs). Anything
+                else is a folder, which is made if it is missing. A pattern such as `{prompt}-{seed}.png` has the fields
+                of `flux_magic.results.file_names.FIELDS`.
+            overwrite: replace an existing file. Without it, a file with the same pixels stays as it is, and any other
+                file is an error.
+            metadata: False leaves the record out; None keeps the generation's own setting.
+            strip_credentials: True removes content credentials, so that the record can be embedded; None keeps the
+                generation's own setting.
 
-        Returns the paths, one a file. Raises InvalidRequest for a suffix that there is no encoder
-        for, a field that there is not, or one path for several images; StoreError where its bytes
-        are in a store no more; NotAnImage where they cannot be encoded anew; SaveError where it
-        cannot be written.
+        Returns the paths, one for each file. Raises InvalidRequest for a suffix without an encoder, an unknown field,
+        or one path for several images. Raises StoreError if the bytes are no longer in the store, NotAnImage if they
+        cannot be re-encoded, and SaveError if a file cannot be written.
         """
-        typed, path = path, expanded(path_text("path", path))
+        typed, path = path, expand_path(check_path("path", path))
         is_new = not file_names.is_pattern(path) and not path.endswith(("/", os.sep)) and is_new_folder(Path(path))
-        paths = self._paths(path)
+        paths = self._choose_paths(path)
         strip = self.strip_credentials if strip_credentials is None else strip_credentials
-        with once():
+        with limit_notes():
             for place, (file, wanted) in enumerate(zip(self.files, paths, strict=True)):
                 delivered = file.data
-                data = codecs.as_suffix(delivered, wanted)
+                data = codecs.convert_to_suffix(delivered, wanted)
                 record = self.record if (self.metadata if metadata is None else metadata) else None
-                _save(embedding.unsigned(data) if strip else data, record, place, wanted, overwrite=overwrite)
-                if lost := [] if data is delivered else embedding.lost(delivered, strip=strip):
-                    note(f"saved as {wanted.suffix}, another encoding, the image loses {' and '.join(lost)}")
+                _save(embedding.remove_signature(data) if strip else data, record, place, wanted, overwrite=overwrite)
+                if lost := [] if data is delivered else embedding.list_lost(delivered, strip=strip):
+                    print_note(f"saved as {wanted.suffix}, another encoding, the image loses {' and '.join(lost)}")
         if is_new:
-            note(f"{typed} is a new folder, with {paths[0].name} in it; a file's name ends in .png, .jpg or .webp")
+            print_note(
+                f"{typed} is a new folder, with {paths[0].name} in it; a file's name ends in .png, .jpg or .webp"
+            )
         return paths
 
-    def _paths(self, path: str | os.PathLike[str]) -> list[Path]:
-        """Return the path of each file; of two with one name by a pattern, the second ends in `-2`."""
-        target = save_target(path, len(self.files), delivered={file.media_type for file in self.files})
-        named = [(file.record, codecs.suffix_of(file.media_type)) for file in self.files]
+    def _choose_paths(self, path: str | os.PathLike[str]) -> list[Path]:
+        """Return the path of each file; if a pattern gives two files one name, the second ends in `-2`."""
+        target = check_target(path, len(self.files), delivered={file.media_type for file in self.files})
+        named = [(file.record, codecs.get_suffix(file.media_type)) for file in self.files]
         if file_names.is_pattern(path):
             paths: dict[Path, None] = {}
             for number, one in enumerate(named, 1):
@@ -244,18 +245,18 @@ class Generation:
             return [target / file_names.name_file(self.record, *one) for one in named]
         return [target] * len(named)
 
-    def outputs(self) -> list[display.Output]:
-        """What a notebook shows: an output for each picture, then one with the parameters."""
-        shown = [self._output(place, file) for place, file in enumerate(self.files)]
+    def build_outputs(self) -> list[display.Output]:
+        """Return what a notebook shows: an output for each image, then one with the parameters."""
+        shown = [self._build_output(place, file) for place, file in enumerate(self.files)]
         more = next((one for _, one in shown if one), {})
-        return [*(output for output, _ in shown), display.parameters(self.record, more)]
+        return [*(output for output, _ in shown), display.build_parameters(self.record, more)]
 
-    def _output(self, place: int, file: ImageFile) -> tuple[display.Output, dict[str, str]]:
-        """A picture's output, and what its table should say of the file, by the row's name."""
-        if self.inline == "link" and file.url:  # a replayed one has no address any more
-            return display.link(self.record, place, file.url), {}
+    def _build_output(self, place: int, file: ImageFile) -> tuple[display.Output, dict[str, str]]:
+        """Return an image's output, and more rows for its table by the row's name."""
+        if self.inline == "link" and file.url:  # a replayed one no longer has an address
+            return display.build_link(self.record, place, file.url), {}
         data, inline = file.data, None if self.inline == "link" else self.inline
-        output = display.image(
+        output = display.build_image(
             self.record,
             place,
             data,
@@ -265,15 +266,15 @@ class Generation:
             strip_credentials=self.strip_credentials,
         )
         as_delivered = file.media_type in output.data
-        return output, display.remarks(data, as_delivered=as_delivered, strip_credentials=self.strip_credentials)
+        return output, display.list_remarks(data, as_delivered=as_delivered, strip_credentials=self.strip_credentials)
 
     def __repr__(self) -> str:
-        return "\n".join(display.line(self.record, file.record) for file in self.files)
+        return "\n".join(display.format_line(self.record, file.record) for file in self.files)
 
     def _ipython_display_(self) -> None:
         from IPython.display import display as show
 
-        for output in self.outputs():
+        for output in self.build_outputs():
             show(output.data, metadata=output.metadata, raw=True)
 
     def __await__(self) -> NoReturn:
@@ -300,27 +301,27 @@ def replay(request: ImageRequest, stored: Stored, settings: Settings, note: str 
 
 
 ClientEvent = Waiting | Queued | Running | Log | Preview | Generation
-"""What `AsyncClient.stream` yields; a Generation is the last."""
+"""Events that `AsyncClient.stream` yields; a Generation is the last."""
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a path to save to means a folder: one is there, or it has no suffix."""
+    """Return True if a path to save to means a folder: one exists there, or the path has no suffix."""
     return path.is_dir() or not path.suffix
 
 
 def is_new_folder(path: Path) -> bool:
     """Return True if saving to a path makes a folder that is not there yet."""
-    with _saving_to(path):
+    with _translate_errors(path):
         return is_folder(path) and not path.exists()
 
 
-def expanded(path: str | os.PathLike[str]) -> str:
+def expand_path(path: str | os.PathLike[str]) -> str:
     """Return a path to save to with `~` and `$HOME` replaced; raises SaveError if one is not known."""
-    with _saving_to(path):
+    with _translate_errors(path):
         return expand(path)
 
 
-def save_target(
+def check_target(
     path: str | os.PathLike[str],
     count: int,
     axes: Iterable[str] = (),
@@ -328,20 +329,20 @@ def save_target(
     sheet: bool = False,
     delivered: Collection[str] = (),
 ) -> Path:
-    """The path, once it is known that `count` pictures can go there; raises InvalidRequest or SaveError.
+    """Return the path after checking that `count` images can be saved there. Raises InvalidRequest or SaveError.
 
-    A pattern may name `axes` of a sweep. With `sheet` the error names the sheet that the pictures have. `delivered` has
-    the pictures' media types, where they are known already.
+    A pattern may name `axes` of a sweep. With `sheet` the error mentions the images' sheet. `delivered` has the images'
+    media types if they are known already.
     """
-    text = expanded(path_text("path", path))
+    text = expand_path(check_path("path", path))
     if file_names.is_pattern(text):
         file_names.check(text, axes)
-        with _saving_to(text):
+        with _translate_errors(text):
             check_writable(Path(os.path.dirname(text.partition("{")[0])), folder=True)  # noqa: PTH120 - "a/" is "a"
-        if suffix := file_names.suffix_of(text):
-            codecs.checked_suffix(Path(f"image{suffix}"), next(iter(delivered), ""))
+        if suffix := file_names.get_suffix(text):
+            codecs.check_suffix(Path(f"image{suffix}"), next(iter(delivered), ""))
         return Path(text)
-    with _saving_to(text):
+    with _translate_errors(text):
         target = Path(text)
         check_writable(target, folder=text.endswith(("/", os.sep)) or is_folder(target))
         if text.endswith(("/", os.sep)):
@@ -349,7 +350,7 @@ def save_target(
             target.mkdir(parents=True, exist_ok=True)
         if is_folder(target):
             return target
-        codecs.checked_suffix(target, next(iter(delivered), ""))
+        codecs.check_suffix(target, next(iter(delivered), ""))
     if count > 1:
         grid = f'; their sheet is saved by .grid().save("{target.name}")' if sheet else ""
         raise InvalidRequest(
@@ -360,8 +361,8 @@ def save_target(
 
 
 @contextmanager
-def _saving_to(path: object) -> Iterator[None]:
-    """Whatever a file system has against a path becomes a SaveError."""
+def _translate_errors(path: object) -> Iterator[None]:
+    """Raise SaveError in place of any error that a file system has with a path."""
     try:
         yield
     except FluxError:
@@ -372,25 +373,25 @@ def _saving_to(path: object) -> Iterator[None]:
 
 
 def _save(data: bytes, record: Record | None, place: int, path: Path, *, overwrite: bool) -> None:
-    """Write an image with its record inside; beside it where nothing may be put into the bytes as delivered."""
-    inside = data if record is None else embedding.with_record(data, record, place)[0]
+    """Write an image with its record inside, or beside it if the delivered bytes may not be changed."""
+    inside = data if record is None else embedding.embed_record(data, record, place)[0]
     if record is None or inside is not data:
         _write(inside, path, overwrite=overwrite)
         return
-    with _saving_to(path):
-        beside = place_beside(path, record)
+    with _translate_errors(path):
+        beside = choose_place_beside(path, record)
         _write(data, path, overwrite=overwrite)
         write_beside(beside, record, overwrite=overwrite)
-    why = embedding.why_sealed(data) or "the image's file is damaged"
-    note(f"{why}: it is saved as delivered, with its record in a .json file beside it")
+    why = embedding.explain_sealed(data) or "the image's file is damaged"
+    print_note(f"{why}: it is saved as delivered, with its record in a .json file beside it")
 
 
 def _write(encoded: bytes, path: Path, *, overwrite: bool) -> None:
-    with _saving_to(path):
+    with _translate_errors(path):
         if path.exists() and not overwrite:
-            if other := _difference(encoded, path):
+            if other := _describe_difference(encoded, path):
                 raise SaveError(
-                    f"{path} is there already, and {other}",
+                    f"{path} already exists, and {other}",
                     "Give another path, or let it be replaced: --overwrite, overwrite=True.",
                 )
             return
@@ -398,15 +399,15 @@ def _write(encoded: bytes, path: Path, *, overwrite: bool) -> None:
         write_whole(path, encoded)
 
 
-def _difference(encoded: bytes, path: Path) -> str:
-    """What is there in place of the same picture; empty where it is the same: of one that is signed, all its bytes."""
+def _describe_difference(encoded: bytes, path: Path) -> str:
+    """Describe how an existing file differs from the image; empty if it does not. A signed file must match bytewise."""
     try:
         there = read_file(path)
         if there == encoded:
             return ""
         if codecs.describe(there).digest != codecs.describe(encoded).digest:
-            return "is another picture"
+            return "is a different image"
     except (NotAnImage, OSError):
-        return "is another picture"
-    sealed = any(map(embedding.why_sealed, (there, encoded)))
-    return "is another file of the same picture: with other content credentials, or frames" if sealed else ""
+        return "is a different image"
+    sealed = any(map(embedding.explain_sealed, (there, encoded)))
+    return "is another file of the same image, with other content credentials or frames" if sealed else ""

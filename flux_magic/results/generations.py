@@ -1,4 +1,4 @@
-"""Several generations: a count's one after the other, a sweep's by what it varies; and how they are shown and saved."""
+"""Collections of generations, by number or by what a sweep varies, and the ways to show and save them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ..errors import (
     MissingExtra,
     NotInSweep,
     OutOfRange,
-    few,
-    shown,
-    without_controls,
+    list_few,
+    replace_controls,
+    show_value,
 )
 from ..images import codecs
-from ..parameters.calls import checked_class, path_text
-from ..parameters.sizes import sides
-from ..sweeps.axes import COLUMNS, EXTRA_COLUMNS, MOST_NAMED, Axis, how_many, place_of, values_at
+from ..parameters.calls import check_class, check_path
+from ..parameters.sizes import split_sides
+from ..sweeps.axes import COLUMNS, EXTRA_COLUMNS, MOST_NAMED, Axis, count_combinations, get_place, get_values
 from . import file_names
-from .generation import Generation, expanded, is_folder, refuse_await, save_target
-from .notes import once
+from .generation import Generation, check_target, expand_path, is_folder, refuse_await
+from .notes import limit_notes
 from .output import Output
 
 if TYPE_CHECKING:
@@ -40,19 +40,20 @@ if TYPE_CHECKING:
 INSTALL: Final = 'pip install "flux-magic[pandas]"'
 
 
-@checked_class
+@check_class
 class Generations(Sequence[Generation]):
-    """Several generations, in the order of their requests.
+    """Sequence of generations, in the order of their requests.
 
-    A notebook shows each in full; those of a sweep as one sheet, with a table that is folded.
+    A notebook shows each in full; those of a sweep as one sheet, with a folded table.
 
     Args:
-        items: the generations that there are, in order.
-        axes: what a sweep varied; none where there is no more than a count.
-        places: the place of each among all combinations of the axes' values, the last axis varying the fastest, from
-            0; without them the items are the first.
-        troubles: why there is no image, by its place. A place that has neither an image nor a trouble was not made.
-        sheet: of these axes, with the images of all items in it; without one it is drawn when it is first needed.
+        items: the finished generations, in order.
+        axes: what a sweep varied; empty for a plain count.
+        places: the place of each among all combinations of the axes' values, the last axis varying the fastest, from 0;
+            without them the items are the first.
+        troubles: the reason for each missing image, by its place. A place with neither an image nor a reason was not
+            made.
+        sheet: a sheet of these axes with the images of all items; without it one is drawn when it is first needed.
 
     Attributes:
         axes: as given.
@@ -63,7 +64,7 @@ class Generations(Sequence[Generation]):
         >>> len(foxes), foxes.sel(steps=4).steps
         (2, 4)
 
-    Raises InvalidRequest for places that the axes do not have, or of which there are not as many as items.
+    Raises InvalidRequest if the axes do not have these places, or if their number is not that of the items.
     """
 
     def __init__(
@@ -77,24 +78,24 @@ class Generations(Sequence[Generation]):
     ) -> None:
         self.axes = tuple(axes)
         if not isinstance(items, Iterable):
-            raise InvalidArgument(f"the items are {shown(items)}: give a list of generations")
+            raise InvalidArgument(f"the items are {show_value(items)}: give a list of generations")
         self._items = tuple(items)
         self._places = tuple(range(len(self._items)) if places is None else places)
         self._troubles = dict(troubles or {})
-        self._sheet = sheet and _kept(sheet)
+        self._sheet = sheet and _keep_sheet(sheet)
         if len(self._places) != len(self._items) or (self.axes and not set(self._places) <= set(range(self._every))):
             raise InvalidRequest(
-                f"{len(self._items)} generations are not at {len(self._places)} of {self._every} places"
+                f"{len(self._items)} generations do not fit {len(self._places)} of {self._every} places"
             )
 
     @property
     def _every(self) -> int:
-        """How many images there would be if none were missing."""
-        return how_many(self.axes) if self.axes else len(self._items)
+        """The number of images if none were missing."""
+        return count_combinations(self.axes) if self.axes else len(self._items)
 
     @property
     def missing(self) -> dict[int, str]:
-        """Why there is no image, by place: `failed: …`, or `not made` where nothing was tried."""
+        """The reason for each missing image, by place: `failed: …`, or `not made` if nothing was tried."""
         there = set(self._places)
         absent = (place for place in range(self._every if self.axes else 0) if place not in there)
         return {
@@ -108,17 +109,18 @@ class Generations(Sequence[Generation]):
     @overload
     def __getitem__(self, index: Mapping[str, object]) -> Any: ...
     def __getitem__(self, index: int | slice | Mapping[str, object]) -> Generation | Generations:
-        """By position, or by what was varied: `foxes[0]`, `foxes[1:3]`, `foxes[{"seed": 3}]`.
+        """Return an image by position, or images by what was varied: `foxes[0]`, `foxes[1:3]`, `foxes[{"seed": 3}]`.
 
-        A slice has no axes any more. For the values of axes see `sel`.
+        A slice has no axes. For the values of axes see `sel`.
         """
         if isinstance(index, Mapping):
-            return self._selected(index)
+            return self._select(index)
         if isinstance(index, slice):
             return Generations(self._items[index])
         if not isinstance(index, SupportsIndex):
             raise InvalidArgument(
-                f'{shown(index)} is no position and no slice; by what was varied it is foxes[{{"seed": 3}}]'
+                f"{show_value(index)} is neither a position nor a slice; to select by a value, "
+                'write foxes[{"seed": 3}]'
             )
         try:
             return self._items[index]
@@ -132,51 +134,51 @@ class Generations(Sequence[Generation]):
         return iter(self._items)
 
     def sel(self, chosen: Mapping[str, object] | None = None, /, **values: object) -> Any:
-        """What was made with these values of the axes, as in `foxes.sel(seed=3, steps=4)` or `foxes.sel({"seed": 3})`.
+        """Select by values of the axes, as in `foxes.sel(seed=3, steps=4)` or `foxes.sel({"seed": 3})`.
 
-        Values are compared as texts, so `3` and `"3"` are the same, and blanks around them do not count; a size may be
-        `(512, 768)` as well as `"512x768"`. With a value for each axis this is the Generation, else the Generations of
-        the axes that are left; a type checker cannot know which.
+        Values are compared as strings without surrounding spaces, so `3` and `"3"` are the same. A size may be `(512,
+        768)` as well as `"512x768"`. With a value for each axis the result is a Generation, otherwise the Generations
+        of the remaining axes; a type checker cannot know which.
 
-        Raises NotInSweep, which is a LookupError, for an axis or a value that the sweep does not have, and for an
-        image that was not made.
+        Raises NotInSweep (a LookupError) for an axis or a value that the sweep does not have, and for an image that was
+        not made.
         """
         if not isinstance(chosen, Mapping | None):
-            raise InvalidArgument(f"{shown(chosen)} names no axis: give such as sel(seed=3)")
-        return self._selected({**(chosen or {}), **values})
+            raise InvalidArgument(f"{show_value(chosen)} names no axis: give, for example, sel(seed=3)")
+        return self._select({**(chosen or {}), **values})
 
-    def _selected(self, values: Mapping[str, object]) -> Generation | Generations:
-        chosen = {axis: axis.find(value) for axis, value in self._by_axis(values)}
+    def _select(self, values: Mapping[str, object]) -> Generation | Generations:
+        chosen = {axis: axis.find(value) for axis, value in self._match_axes(values)}
         if self.axes and len(chosen) == len(self.axes):
-            return self._at(chosen)
+            return self._get_at(chosen)
         left = tuple(axis for axis in self.axes if axis not in chosen)
         spans = [[chosen[axis]] if axis in chosen else range(len(axis.values)) for axis in self.axes]
-        moved = {place_of(self.axes, at): new for new, at in enumerate(itertools.product(*spans))}
+        moved = {get_place(self.axes, at): new for new, at in enumerate(itertools.product(*spans))}
         kept = [(item, moved[place]) for item, place in zip(self._items, self._places, strict=True) if place in moved]
         troubles = {moved[place]: why for place, why in self._troubles.items() if place in moved}
         return Generations([item for item, _ in kept], left, [place for _, place in kept], troubles=troubles)
 
-    def _by_axis(self, values: Mapping[str, object]) -> Iterator[tuple[Axis, object]]:
+    def _match_axes(self, values: Mapping[str, object]) -> Iterator[tuple[Axis, object]]:
         known = {axis.name: axis for axis in self.axes}
         if not known:
-            raise NotInSweep("this is no sweep, so it has no axes: take its images by their positions, from 0")
+            raise NotInSweep("this is not a sweep, so it has no axes: select images by position, from 0")
         for name, value in values.items():
             if name not in known:
                 close = difflib.get_close_matches(str(name), known, n=1)
                 meant = f"did you mean {close[0]}? " if close else ""
-                raise NotInSweep(f"this sweep has no axis {shown(name)}: {meant}It has {', '.join(known)}")
+                raise NotInSweep(f"this sweep has no axis {show_value(name)}: {meant}It has {', '.join(known)}")
             yield known[name], value
 
-    def _at(self, chosen: Mapping[Axis, int]) -> Generation:
-        place = place_of(self.axes, [chosen[axis] for axis in self.axes])
+    def _get_at(self, chosen: Mapping[Axis, int]) -> Generation:
+        place = get_place(self.axes, [chosen[axis] for axis in self.axes])
         for item, there in zip(self._items, self._places, strict=True):
             if there == place:
                 return item
         why = " ".join(self.missing[place].split())
-        raise NotInSweep(f"there is no image of {self._named(place)}: {why}")
+        raise NotInSweep(f"there is no image of {self._name_place(place)}: {why}")
 
-    def _named(self, place: int) -> str:
-        return " ".join(f"{name}={value}" for name, value in values_at(self.axes, place).items())
+    def _name_place(self, place: int) -> str:
+        return " ".join(f"{name}={value}" for name, value in get_values(self.axes, place).items())
 
     def save(
         self,
@@ -186,15 +188,15 @@ class Generations(Sequence[Generation]):
         metadata: bool | None = None,
         strip_credentials: bool | None = None,
     ) -> list[Path]:
-        """Write each into a folder, or by a pattern, which may name the axes as well; as `Generation.save`.
+        """Write each image into a folder, or by a pattern, as `Generation.save` does; a pattern may also name the axes.
 
-        One that cannot be written does not keep the others from it; then its error is raised, the first of them.
+        If an image cannot be written, the others are still saved; the first error is raised at the end.
         """
-        path = expanded(path_text("path", path))
+        path = expand_path(check_path("path", path))
         axes = [axis.name for axis in self.axes]
-        folder = save_target(path, len(self), axes, sheet=True, delivered={one.files[0].media_type for one in self})
+        folder = check_target(path, len(self), axes, sheet=True, delivered={one.files[0].media_type for one in self})
         values: list[dict[str, object]] = [
-            {"n": place + 1, **(values_at(self.axes, place) if self.axes else {})} for place in self._places
+            {"n": place + 1, **(get_values(self.axes, place) if self.axes else {})} for place in self._places
         ]
         pattern = path if file_names.is_pattern(path) else ""
         if pattern:
@@ -204,7 +206,7 @@ class Generations(Sequence[Generation]):
             folder.mkdir(parents=True, exist_ok=True)
         saved: list[Path] = []
         errors: list[FluxError] = []
-        with once():
+        with limit_notes():
             for item, own in zip(self, values, strict=True):
                 try:
                     target = file_names.fill_some(pattern, own) if pattern else path
@@ -221,7 +223,7 @@ class Generations(Sequence[Generation]):
     def images(self) -> list[Image]:
         """The first image of each (Pillow), all decoded at each call: some 20 ms and 3 MB a megapixel.
 
-        Raises StoreError if the store has one no more, and NotAnImage.
+        Raises StoreError if one is no longer in the store, and NotAnImage.
         """
         return [item.image for item in self]
 
@@ -229,30 +231,32 @@ class Generations(Sequence[Generation]):
         refuse_await()
 
     def grid(self) -> Image:
-        """All images on one sheet with labels (Pillow, RGB, at most 60,000 pixels on a side).
+        """Return all images on one sheet with labels (Pillow, RGB, at most 60,000 pixels on a side).
 
-        Those of no sweep are labelled by their seeds. An image whose file is gone has a note in its place. What
-        `save` of it writes carries the records of the images, and `flux-magic verify` checks it.
+        Without a sweep the labels are the seeds. A note replaces an image whose file is gone. A file written by the
+        sheet's `save` carries the records of the images, and `flux-magic verify` checks it.
         """
         from ..sweeps.sheet_file import SheetImage
         from . import sheet_output
 
         if not self._carries:
-            return self._drawn().image
-        return SheetImage.of(self._drawn(), sheet_output.contents(self.axes or (self._seeds(),), self._shown()))
+            return self._draw().image
+        return SheetImage.of(
+            self._draw(), sheet_output.collect_contents(self.axes or (self._make_seed_axis(),), self._list_places())
+        )
 
     @property
     def _carries(self) -> bool:
-        """Return if a file of the sheet carries the records of its images."""
+        """True if a file of the sheet carries the records of its images."""
         return all(item.metadata for item in self)
 
     def to_pandas(self) -> pd.DataFrame:
-        """A table with a row for each image that there is, in order.
+        """Return a table with a row for each finished image, in order.
 
-        The first columns are the axes', then come `prompt`, `seed`, `steps`, `width` and `height` (pixels), what other
-        parameters there are, `model`,
-        `digest` (64 hex digits), `path` (in the store, as a text, or None), `replayed`, and `seconds` (from the request
-        to the last byte, or None). A column that an axis has is there once.
+        The first columns are the axes. Then come `prompt`, `seed`, `steps`, `width` and `height` (pixels), what other
+        parameters there are, `model`, `digest` (64 hex digits), `path` (in the store, as a string, or None),
+        `replayed`, and `seconds` (from the request to the last byte, or None). A column that is also an axis is there
+        once.
 
         Raises MissingExtra, which is an ImportError, without pandas.
         """
@@ -262,22 +266,23 @@ class Generations(Sequence[Generation]):
             raise MissingExtra(f"a table needs pandas, which is not installed: {INSTALL}") from exc
         varied = [axis.name for axis in self.axes]
         rows = [
-            _facts(item) | values_at(self.axes, place) for item, place in zip(self._items, self._places, strict=True)
+            _collect_facts(item) | get_values(self.axes, place)
+            for item, place in zip(self._items, self._places, strict=True)
         ]
         return pd.DataFrame(rows, columns=list(dict.fromkeys([*varied, *COLUMNS])))
 
-    def outputs(self) -> list[Output]:
-        """What a notebook shows: of a sweep the sheet and the table, else each image and its parameters."""
+    def build_outputs(self) -> list[Output]:
+        """Return what a notebook shows: the sheet and table of a sweep, otherwise each image and its parameters."""
         if not self.axes:
-            return [output for item in self for output in _outputs_of(item)]
-        # What draws a sheet is loaded when there is one: a single image does not wait for it.
+            return [output for item in self for output in _build_outputs(item)]
+        # The drawing code is loaded only for a sheet, so a single image does not wait for it.
         from . import sheet_output
 
-        places, encoded = self._shown(), self._drawn().encoded()
-        sheet = sheet_output.sheet(self.axes, places, encoded, metadata=self._carries)
-        return [sheet, sheet_output.table(self.axes, places)]
+        places, encoded = self._list_places(), self._draw().encode()
+        sheet = sheet_output.build_sheet(self.axes, places, encoded, metadata=self._carries)
+        return [sheet, sheet_output.build_table(self.axes, places)]
 
-    def _shown(self) -> list[Place]:
+    def _list_places(self) -> list[Place]:
         """Return what a sheet shows in each place."""
         from .sheet_output import Place
 
@@ -288,24 +293,24 @@ class Generations(Sequence[Generation]):
             for place in range(self._every)
         ]
 
-    def _drawn(self) -> Sheet:
-        """Return the sheet, with a note if an image is missing; draw it again if it is not the last that was drawn."""
-        sheet = (self._sheet and self._sheet()) or self._new_sheet()
+    def _draw(self) -> Sheet:
+        """Return the sheet, with a note if an image is missing; draw it again if another one was drawn since."""
+        sheet = (self._sheet and self._sheet()) or self._make_sheet()
         for place, why in self.missing.items():
             sheet.mark(place, why)
-        self._sheet = _kept(sheet)
+        self._sheet = _keep_sheet(sheet)
         return sheet
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the sheet, which a copy draws again."""
         return {**vars(self), "_sheet": None}
 
-    def _new_sheet(self) -> Sheet:
+    def _make_sheet(self) -> Sheet:
         from ..sweeps.sheet import Sheet
 
-        axes = self.axes or (self._seeds(),)
+        axes = self.axes or (self._make_seed_axis(),)
         places = self._places if self.axes else range(len(self._items))
-        sheet = Sheet(axes, self._sizes())
+        sheet = Sheet(axes, self._list_sizes())
         for place, item in zip(places, self._items, strict=True):
             try:
                 sheet.put(place, codecs.decode(item.data))
@@ -313,71 +318,71 @@ class Generations(Sequence[Generation]):
                 sheet.mark(place, error.message)
         return sheet
 
-    def _seeds(self) -> Axis:
-        """What labels the images of no sweep: their seeds, or their numbers where not all are known."""
+    def _make_seed_axis(self) -> Axis:
+        """Return the labels of images without a sweep: their seeds, or their numbers if not all seeds are known."""
         seeds = [item.seed for item in self]
         known = tuple(seed for seed in seeds if seed is not None)
         return Axis("seed", known) if len(known) == len(seeds) else Axis("image", tuple(range(1, len(seeds) + 1)))
 
-    def _sizes(self) -> list[tuple[int, int]]:
-        """Width and height that each image was asked for, also where there is none."""
+    def _list_sizes(self) -> list[tuple[int, int]]:
+        """Return the width and height requested for each image, also for missing ones."""
         asked = [(item.record.requested_width, item.record.requested_height) for item in self]
         if not self.axes:
             return asked
         usual = asked[0] if asked else (1, 1)
         there = dict(zip(self._places, asked, strict=True))
-        return [there.get(place) or self._size_of(place, usual) for place in range(self._every)]
+        return [there.get(place) or self._get_size(place, usual) for place in range(self._every)]
 
-    def _size_of(self, place: int, usual: tuple[int, int]) -> tuple[int, int]:
-        values = values_at(self.axes, place)
-        width, height = sides(str(values["size"])) if "size" in values else usual
+    def _get_size(self, place: int, usual: tuple[int, int]) -> tuple[int, int]:
+        values = get_values(self.axes, place)
+        width, height = split_sides(str(values["size"])) if "size" in values else usual
         return int(values.get("width", width)), int(values.get("height", height))
 
     def __repr__(self) -> str:
-        return without_controls("\n".join([*map(repr, self), *self._told()]))
+        return replace_controls("\n".join([*map(repr, self), *self._describe_missing()]))
 
-    def _told(self) -> list[str]:
-        """What is missing, in one line."""
+    def _describe_missing(self) -> list[str]:
+        """Return a line about what is missing, if anything is."""
         missing = self.missing
         if not missing:
             return []
-        named = [f"{self._named(place)} {' '.join(why.split())}" for place, why in missing.items()]
-        return [f"{len(missing)} of {self._every} images are missing: {'; '.join(few(named, MOST_NAMED))}"]
+        named = [f"{self._name_place(place)} {' '.join(why.split())}" for place, why in missing.items()]
+        return [f"{len(missing)} of {self._every} images are missing: {'; '.join(list_few(named, MOST_NAMED))}"]
 
     def _ipython_display_(self) -> None:
         from IPython.display import display as show
 
-        for output in self.outputs():
+        for output in self.build_outputs():
             show(output.data, metadata=output.metadata, raw=True)
 
 
 _latest: list[Sheet] = []
-"""The last sheet, the only one that is kept: it takes some MB, and is drawn again from its images."""
+"""The last sheet, the only one kept: it takes some MB, and can be drawn again from its images."""
 
 
 def forget_sheet() -> None:
-    """Free the memory of the last sheet, as another one begins."""
+    """Free the memory of the last sheet before another one begins."""
     _latest.clear()
 
 
-def _kept(sheet: Sheet) -> ref[Sheet]:
+def _keep_sheet(sheet: Sheet) -> ref[Sheet]:
     """Keep this sheet in place of the last one."""
     _latest[:] = [sheet]
     return ref(sheet)
 
 
-def _outputs_of(item: Generation) -> list[Output]:
-    """What a notebook shows of one of several; of one whose file is gone, its line and why."""
+def _build_outputs(item: Generation) -> list[Output]:
+    """Return what a notebook shows of one of several images; if its file is gone, its line and the reason."""
     try:
-        return item.outputs()
+        return item.build_outputs()
     except FluxError as error:
         return [Output({"text/plain": f"{item!r}: {error.message}"}, {})]
 
 
-def _facts(item: Generation) -> dict[str, Any]:
-    """What a table says of every image, by column."""
+def _collect_facts(item: Generation) -> dict[str, Any]:
+    """Return what a table says of an image, by column."""
     path = None if item.path is None else str(item.path)
-    prompt, model = without_controls(item.prompt), without_controls(item.record.model)
+    prompt, model = replace_controls(item.prompt), replace_controls(item.record.model)
     others = (item.parameters.get(name) for name in EXTRA_COLUMNS)
     told = (prompt, item.seed, item.steps, item.width, item.height, *others, model, item.digest, path)
     return dict(zip(COLUMNS, (*told, item.replayed, item.record.circumstances.seconds), strict=True))

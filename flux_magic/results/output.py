@@ -1,7 +1,7 @@
-"""What a notebook shows of a record and its bytes: mime bundles, made by pure functions.
+"""Notebook output for a record and its bytes: mime bundles, made by pure functions.
 
-Two outputs: the picture with one line of text, then the parameters with the cell that makes it again.
-What changes from run to run is in the outputs' metadata, which a comparison of notebooks leaves out.
+There are two outputs: the image with one line of text, then the parameters with the cell that makes it again. Values
+that change from run to run are in the outputs' metadata, which a comparison of notebooks leaves out.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from ..errors import without_controls
+from ..errors import replace_controls
 from ..images import codecs
 from ..records import embedding
 from ..records.command import write_command
 from ..records.record import Carried
 from ..records.sent import format_values
-from ..types import UNKNOWN, FileRecord, Record, printable
-from .table import Markup, Table, as_html, as_markdown, as_text, escaped, fenced, html_text, lines, pre
+from ..types import UNKNOWN, FileRecord, Record, make_printable
+from .table import Markup, Table, as_html, as_markdown, as_text, escape, escape_html, fence, pre, render_lines
 
 TABLE = "border-collapse:collapse;text-align:left;margin:0"
 CELL = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"
@@ -38,14 +38,14 @@ class Output:
     metadata: dict[str, Any]
 
 
-def line(record: Record, file: FileRecord) -> str:
-    """A picture in one line of text: `<flux 1024×768 seed=42 steps=4 sha256:1a2b3c4d5e6f>`."""
+def format_line(record: Record, file: FileRecord) -> str:
+    """Return an image in one line of text: `<flux 1024×768 seed=42 steps=4 sha256:1a2b3c4d5e6f>`."""
     seed = UNKNOWN if record.seed is None else record.seed
     size = f"{file.width}×{file.height}"
     return f"<flux {size} seed={seed} steps={record.steps} sha256:{file.digest[:12]}>"
 
 
-def image(
+def build_image(
     record: Record,
     place: int,
     data: bytes,
@@ -55,69 +55,75 @@ def image(
     replayed: bool = False,
     strip_credentials: bool = False,
 ) -> Output:
-    """The output that embeds one of the record's pictures, with alternative text.
+    """Return the output that embeds one of the record's images, with alternative text.
 
     Args:
         record: what made it.
-        place: the picture's place among the record's files, from 0.
+        place: the image's place among the record's files, from 0.
         data: its bytes as delivered.
-        inline: how it is embedded, as `picture.for_notebook` says.
-        metadata: whether the embedded bytes carry the record inside; the output's own metadata do in any case.
+        inline: how it is embedded: `png`, `jpeg`, or None for what keeps it best.
+        metadata: whether the embedded bytes carry the record; the output's own metadata always do.
         replayed: whether it came from a store.
-        strip_credentials: whether content credentials are taken out; else a file that has some is embedded as it is.
+        strip_credentials: whether content credentials are removed; otherwise a file that has some is embedded as it is.
 
-    Raises NotAnImage where the bytes have to be decoded for that, and cannot.
+    Raises NotAnImage if the bytes have to be decoded for that and cannot be.
     """
-    media_type, embedded = codecs.for_notebook(data, inline)
+    media_type, embedded = codecs.encode_for_notebook(data, inline)
     same = codecs.keeps_pixels(data, media_type)
-    embedded = embedding.unsigned(embedded) if strip_credentials else embedded
+    embedded = embedding.remove_signature(embedded) if strip_credentials else embedded
     if metadata:
-        embedded, copy = embedding.with_record(embedded, record, place, same_pixels=same)
+        embedded, copy = embedding.embed_record(embedded, record, place, same_pixels=same)
     else:
-        copy = embedding.copy_of(embedded, record, place, same_pixels=same)
+        copy = embedding.describe_copy(embedded, record, place, same_pixels=same)
     facts = Carried(record, copy).as_dict() | ({"replayed": True} if replayed else {})
     return Output(
-        {media_type: base64.b64encode(embedded).decode(), "text/plain": line(record, record.files[place])},
-        {media_type: {"alt": without_controls(record.prompt)}, "flux_magic": facts},
+        {media_type: base64.b64encode(embedded).decode(), "text/plain": format_line(record, record.files[place])},
+        {media_type: {"alt": replace_controls(record.prompt)}, "flux_magic": facts},
     )
 
 
-def link(record: Record, place: int, url: str) -> Output:
-    """The output that shows a picture from the Space's own address, for as long as that lives."""
-    address, alt = escaped(url), escaped(record.prompt)
+def build_link(record: Record, place: int, url: str) -> Output:
+    """Return the output that shows an image from the Space's own address, for as long as that is valid."""
+    address, alt = escape(url), escape(record.prompt)
     return Output(
         {
             "text/html": f'<a href="{address}"><img src="{address}" alt="{alt}"></a>',
-            "text/plain": line(record, record.files[place]),
+            "text/plain": format_line(record, record.files[place]),
         },
         {"flux_magic": Carried(record).as_dict()},
     )
 
 
-def remarks(data: bytes, *, as_delivered: bool, strip_credentials: bool = False) -> dict[str, str]:
-    """What a table says of a delivered file beside its parameters, by the row's name: mostly nothing.
+def list_remarks(data: bytes, *, as_delivered: bool, strip_credentials: bool = False) -> dict[str, str]:
+    """Return extra table rows about a delivered file, by the row's name; usually none.
 
-    `as_delivered` says if the notebook shows the file itself, and no other encoding of it.
+    `as_delivered` says that the notebook shows the file itself, and not another encoding of it.
     """
     rows = {}
     if embedding.is_signed(data):
         gone = strip_credentials or not as_delivered
         where = "in the delivered file; this copy has none" if gone else "kept in this copy"
         rows["signed"] = f"by content credentials (C2PA), {where}"
-    if not as_delivered and (frames := codecs.frames(data)) > 1:
+    if not as_delivered and (frames := codecs.count_frames(data)) > 1:
         rows["frames"] = f"{frames}, of which the first is shown"
     return rows
 
 
-def parameters(record: Record, more: Mapping[str, str] = MappingProxyType({})) -> Output:
-    """The output with what made a picture, what `remarks` has `more` to say, and the cell that makes it again."""
-    known = {"prompt": record.prompt, "model": model(record), **facts(record), **sent_values(record), **more}
+def build_parameters(record: Record, more: Mapping[str, str] = MappingProxyType({})) -> Output:
+    """Return the output with an image's parameters, the rows in `more`, and the cell that makes it again."""
+    known = {
+        "prompt": record.prompt,
+        "model": describe_model(record),
+        **list_facts(record),
+        **list_sent_values(record),
+        **more,
+    }
     table, command = table_of(known), write_command(record)
-    again = f'<pre style="{COMMAND}" title="makes this image again">{lines(command)}</pre>'
+    again = f'<pre style="{COMMAND}" title="makes this image again">{render_lines(command)}</pre>'
     return Output(
         {
             "text/html": as_html(table, style=TABLE, cell=CELL) + again,
-            "text/markdown": f"{as_markdown(table)}\n\n{fenced(command)}",
+            "text/markdown": f"{as_markdown(table)}\n\n{fence(command)}",
             "text/plain": f"{as_text(table)}\n\n{command}",
         },
         {},
@@ -131,51 +137,56 @@ def table_of(known: Mapping[str, str]) -> Table:
 
 def _value(name: str, value: str) -> Markup:
     typed = name in {"prompt", "template", "sent"}
-    return Markup(pre(value, PROMPT) if typed else html_text(value), printable(value))
+    return Markup(pre(value, PROMPT) if typed else escape_html(value), make_printable(value))
 
 
-def facts(record: Record) -> dict[str, str]:
-    """Seed, size, steps and the other parameters, as a person reads them."""
-    return {"seed": seed(record), "size": size(record), "steps": str(record.steps), **other_parameters(record)}
+def list_facts(record: Record) -> dict[str, str]:
+    """Return seed, size, steps and the other parameters as a person reads them."""
+    return {
+        "seed": describe_seed(record),
+        "size": describe_size(record),
+        "steps": str(record.steps),
+        **list_other_parameters(record),
+    }
 
 
-def other_parameters(record: Record) -> dict[str, str]:
-    """Return the parameters beside seed, size and steps, by name; if another value was asked for, that as well."""
+def list_other_parameters(record: Record) -> dict[str, str]:
+    """Return the parameters beside seed, size and steps, by name, with the requested value if it differs."""
     asked = record.requested_parameters
-    shown = {name: printable(str(value)) for name, value in record.parameters.items()}
+    shown = {name: make_printable(str(value)) for name, value in record.parameters.items()}
     others = {name: f" (asked for {asked[name]})" for name in asked if asked[name] != record.parameters.get(name)}
-    return {printable(name): value + others.get(name, "") for name, value in shown.items()}
+    return {make_printable(name): value + others.get(name, "") for name, value in shown.items()}
 
 
-def sent_values(record: Record) -> dict[str, str]:
-    """Return what else went along, such as a Space's own guidance; empty if nothing did."""
-    shown = printable(format_values(record.sent))
+def list_sent_values(record: Record) -> dict[str, str]:
+    """Return what else was sent, such as a Space's own guidance; empty if nothing was."""
+    shown = make_printable(format_values(record.sent))
     return {"sent": shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"} if shown else {}
 
 
 _LONGEST = 300
-"""Characters of what else went along that are shown."""
+"""Characters that are shown of what else was sent."""
 
 
-def model(record: Record) -> str:
-    """What made it, and that it is not FLUX where the local Space drew it."""
-    name = printable(record.model)
+def describe_model(record: Record) -> str:
+    """Return the model's name, with a note that it is not FLUX if the local Space drew the image."""
+    name = make_printable(record.model)
     return f"{name} (the local Space's drawing, not FLUX)" if record.stand_in else name
 
 
-def seed(record: Record) -> str:
-    """What was run, and where it differs, what was asked for: such an image cannot be asked for again."""
+def describe_seed(record: Record) -> str:
+    """Return the seed that was used, and the requested one if it differs; such an image cannot be requested again."""
     shown = UNKNOWN if record.seed is None else str(record.seed)
     other = record.requested_seed is not None and record.requested_seed != record.seed
     return f"{shown} (asked for {record.requested_seed})" if other else shown
 
 
-def size(record: Record) -> str:
-    """What came back, in pixels, and where it differs, what was asked for."""
-    made, asked = made_size(record), f"{record.requested_width}×{record.requested_height}"
+def describe_size(record: Record) -> str:
+    """Return the delivered size in pixels, and the requested one if it differs."""
+    made, asked = format_made_size(record), f"{record.requested_width}×{record.requested_height}"
     return made if made == asked else f"{made} (asked for {asked})"
 
 
-def made_size(record: Record) -> str:
-    """What came back, in pixels; of several files each size once."""
+def format_made_size(record: Record) -> str:
+    """Return the delivered size in pixels; for several files each size once."""
     return ", ".join(dict.fromkeys(f"{file.width}×{file.height}" for file in record.files))

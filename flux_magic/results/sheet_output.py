@@ -1,7 +1,7 @@
-"""What a notebook shows of a sweep: its sheet, and the table of its images. Pure functions, as in `display`.
+"""Notebook output for a sweep: its sheet and the table of its images, made by pure functions.
 
-Two outputs: the sheet with one line of text, then what is the same for all images, and below it a folded table with
-what is not: a row for each image, with the cell that makes it again.
+There are two outputs: the sheet with one line of text, then the values that all images share. Below these a folded
+table has a row for each image, with the cell that makes it again.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ..errors import without_controls
+from ..errors import replace_controls
 from ..records.command import write_command
 from ..records.record import Carried
 from ..sweeps.axes import EXTRA_COLUMNS, Axis
-from ..sweeps.layout import numbered
-from ..types import Record, printable
+from ..sweeps.layout import number_value
+from ..types import Record, make_printable
 from . import output
 from .output import Output
-from .table import Markup, Table, as_html, as_markdown, as_text, fenced, pre
+from .table import Markup, Table, as_html, as_markdown, as_text, fence, pre
 
 if TYPE_CHECKING:
     from ..sweeps.sheet_file import Contents
@@ -31,7 +31,7 @@ _LEFT: Final = "text-align:left;vertical-align:top"
 _TEXT: Final = "margin:0;padding:0;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere"
 _AGAIN: Final = "margin:0;white-space:pre-wrap;overflow-wrap:anywhere;max-width:80ch;user-select:all"
 _MOST_NAMED: Final = 8
-"""Values of an axis that are named in words."""
+"""Largest number of values of an axis that are named in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class Place:
     """One combination of a sweep's values.
 
     Attributes:
-        record: what made its image; None where there is no image.
+        record: what made its image; None if there is no image.
         replayed: whether that came from a store.
-        missing: why there is none: `failed: …`, `not made`.
+        missing: why there is no image: `failed: …`, `not made`.
     """
 
     record: Record | None
@@ -49,27 +49,27 @@ class Place:
     missing: str = ""
 
 
-def line(axes: Sequence[Axis], places: Sequence[Place]) -> str:
-    """A sheet in one line of text: `<flux sheet steps×seed 3×4, 12 images sha256:1a2b3c4d5e6f>`.
+def format_line(axes: Sequence[Axis], places: Sequence[Place]) -> str:
+    """Describe a sheet in one line of text: `<flux sheet steps×seed 3×4, 12 images sha256:1a2b3c4d5e6f>`.
 
-    The digest is `digest`'s; where images are missing it says so: `11 of 12 images`.
+    The digest is that of `digest`. If images are missing the line says so: `11 of 12 images`.
     """
     names = "×".join(axis.name for axis in axes)
     lengths = "×".join(str(len(axis.values)) for axis in axes)
-    return f"<flux sheet {names} {lengths}, {_counted(places)} sha256:{digest(places)[:12]}>"
+    return f"<flux sheet {names} {lengths}, {_count_images(places)} sha256:{compute_digest(places)[:12]}>"
 
 
-def digest(places: Sequence[Place]) -> str:
-    """What tells one sheet's images from another's: sha256, 64 hex digits.
+def compute_digest(places: Sequence[Place]) -> str:
+    """Return the digest that identifies a sheet's images: sha256, 64 hex digits.
 
     It is taken over the digests of the images' pixels (64 hex digits each, ASCII), one after the other in the order of
-    the places; those that are missing are left out.
+    the places. Missing images are left out.
     """
-    digests = (file.digest for record in _records(places) for file in record.files)
+    digests = (file.digest for record in _list_records(places) for file in record.files)
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
-def contents(axes: Sequence[Axis], places: Sequence[Place]) -> Contents:
+def collect_contents(axes: Sequence[Axis], places: Sequence[Place]) -> Contents:
     """Return what a sheet's file carries."""
     from ..sweeps.sheet_file import Contents
 
@@ -78,84 +78,89 @@ def contents(axes: Sequence[Axis], places: Sequence[Place]) -> Contents:
         for place in places
         if place.record is not None
     ]
-    return Contents(axes, _records(places), carried, _alt(axes, places))
+    return Contents(axes, _list_records(places), carried, _describe_alt(axes, places))
 
 
-def sheet(axes: Sequence[Axis], places: Sequence[Place], encoded: bytes, *, metadata: bool = True) -> Output:
-    """The output that embeds a sheet, with alternative text; its metadata hold every image's record.
+def build_sheet(axes: Sequence[Axis], places: Sequence[Place], encoded: bytes, *, metadata: bool = True) -> Output:
+    """Return the output that embeds a sheet, with alternative text; its metadata hold every image's record.
 
     Args:
         axes: what was varied, one or more.
         places: one for each combination, the last axis varying the fastest.
         encoded: the sheet as a JPEG.
-        metadata: whether the picture carries the records inside as well.
+        metadata: whether the image carries the records as well.
     """
     from ..sweeps.sheet_file import add_records
 
-    inside = contents(axes, places)
+    inside = collect_contents(axes, places)
     records = [dict(one) for one in inside.carried]
     if metadata:
         encoded = add_records(encoded, inside)
     return Output(
-        {"image/jpeg": base64.b64encode(encoded).decode(), "text/plain": line(axes, places)},
+        {"image/jpeg": base64.b64encode(encoded).decode(), "text/plain": format_line(axes, places)},
         {
-            "image/jpeg": {"alt": _alt(axes, places)},
+            "image/jpeg": {"alt": _describe_alt(axes, places)},
             "flux_magic": {"sheet": records, "sha256": hashlib.sha256(encoded).hexdigest()},
         },
     )
 
 
-def table(axes: Sequence[Axis], places: Sequence[Place]) -> Output:
-    """The output with what made the images of a sheet, and for each the cell that makes it again.
+def build_table(axes: Sequence[Axis], places: Sequence[Place]) -> Output:
+    """Return the output with the parameters of a sheet's images, and for each image the cell that makes it again.
 
     `axes` and `places` are the sheet's.
     """
     whole = _Table.of(axes, places)
-    return Output({"text/html": _html(whole), "text/markdown": _markdown(whole), "text/plain": _text(whole)}, {})
+    return Output(
+        {"text/html": _render_html(whole), "text/markdown": _render_markdown(whole), "text/plain": _render_text(whole)},
+        {},
+    )
 
 
-def _records(places: Sequence[Place]) -> list[Record]:
+def _list_records(places: Sequence[Place]) -> list[Record]:
     return [place.record for place in places if place.record is not None]
 
 
-def _counted(places: Sequence[Place]) -> str:
-    made, every = len(_records(places)), len(places)
+def _count_images(places: Sequence[Place]) -> str:
+    made, every = len(_list_records(places)), len(places)
     return f"{'' if made == every else f'{made} of '}{every} image{'' if every == 1 else 's'}"
 
 
-def _alt(axes: Sequence[Axis], places: Sequence[Place]) -> str:
-    """The prompts and the axes in words."""
-    shared = _shared(_records(places), axes)
-    prompts = shared.get("prompt") or shared.get("template") or _few([one.prompt for one in _records(places)])
+def _describe_alt(axes: Sequence[Axis], places: Sequence[Place]) -> str:
+    """Return the prompts and the axes in words."""
+    shared = _collect_shared(_list_records(places), axes)
+    prompts = shared.get("prompt") or shared.get("template") or _list_few([one.prompt for one in _list_records(places)])
     if len(axes) < 2:
-        shown = f"{_in_words(axes)}, one after the other"
+        shown = f"{_describe_axes(axes)}, one after the other"
     else:
-        shown = f"{_in_words(axes[:-1])} from top to bottom, {_in_words(axes[-1:])} from left to right"
-    return without_controls(f"{prompts}: {_counted(places)}, {shown}" if prompts else f"{_counted(places)}, {shown}")
+        shown = f"{_describe_axes(axes[:-1])} from top to bottom, {_describe_axes(axes[-1:])} from left to right"
+    return replace_controls(
+        f"{prompts}: {_count_images(places)}, {shown}" if prompts else f"{_count_images(places)}, {shown}"
+    )
 
 
-def _in_words(axes: Sequence[Axis]) -> str:
-    return " and ".join(f"{axis.name} {_few([str(value) for value in axis.values])}" for axis in axes)
+def _describe_axes(axes: Sequence[Axis]) -> str:
+    return " and ".join(f"{axis.name} {_list_few([str(value) for value in axis.values])}" for axis in axes)
 
 
-def _few(values: Sequence[str]) -> str:
-    """Values in a row, not all of too many."""
+def _list_few(values: Sequence[str]) -> str:
+    """Return the values in a row; if there are many, only some of them."""
     distinct = list(dict.fromkeys(values))
     if len(distinct) <= _MOST_NAMED:
         return ", ".join(distinct)
     return f"{', '.join(distinct[:3])}, … {distinct[-1]} ({len(distinct)} of them)"
 
 
-def _shared(records: Sequence[Record], axes: Sequence[Axis]) -> dict[str, str]:
-    """What is the same for all, by its name: the prompt, or else the text that the prompts came from."""
+def _collect_shared(records: Sequence[Record], axes: Sequence[Axis]) -> dict[str, str]:
+    """Return the values that all images share, by name, with the prompt or else its template."""
     varied = {axis.name for axis in axes}
     offered = [
         {
             "prompt": one.prompt,
             "template": one.requested_prompt,
-            "model": output.model(one),
-            **output.facts(one),
-            **output.sent_values(one),
+            "model": output.describe_model(one),
+            **output.list_facts(one),
+            **output.list_sent_values(one),
         }
         for one in records
     ]
@@ -171,7 +176,7 @@ def _shared(records: Sequence[Record], axes: Sequence[Axis]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One image in the table: the values of the columns, what it is called in a line, and its cell."""
+    """One image in the table: the values of the columns, its name in a line, and its cell."""
 
     values: tuple[str, ...]
     named: str
@@ -182,7 +187,7 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """All that the table says, in whichever form."""
+    """All that the table says, in any form."""
 
     summary: str
     shared: dict[str, str]
@@ -191,14 +196,16 @@ class _Table:
 
     @classmethod
     def of(cls, axes: Sequence[Axis], places: Sequence[Place]) -> _Table:
-        shared = _shared(_records(places), axes)
+        shared = _collect_shared(_list_records(places), axes)
         varied = [axis.name for axis in axes]
         offered = ("seed", "size", "steps", *EXTRA_COLUMNS)
         others = [name for name in offered if name not in varied and name not in shared]
-        known = {name for record in _records(places) for name in output.facts(record)}
+        known = {name for record in _list_records(places) for name in output.list_facts(record)}
         others = [name for name in others if name in known]
-        rows = tuple(_row(axes, values, place, others) for values, place in zip(_combined(axes), places, strict=True))
-        return cls(f"{_counted(places)}: seeds and cells", shared, (*varied, *others), rows)
+        rows = tuple(
+            _build_row(axes, values, place, others) for values, place in zip(_combine(axes), places, strict=True)
+        )
+        return cls(f"{_count_images(places)}: seeds and cells", shared, (*varied, *others), rows)
 
     @property
     def cells(self) -> str:
@@ -206,17 +213,17 @@ class _Table:
         return "\n\n".join(row.cell for row in self.rows if row.cell)
 
 
-def _combined(axes: Sequence[Axis]) -> Iterator[tuple[tuple[str, str], ...]]:
-    """Each combination: the values as texts, and what the sheet calls them where it cannot say them."""
+def _combine(axes: Sequence[Axis]) -> Iterator[tuple[tuple[str, str], ...]]:
+    """Return each combination: the values as strings, and the sheet's names for values that it cannot show."""
     named = [
-        [(str(value), numbered(axis, number, at)) for at, value in enumerate(axis.values)]
+        [(str(value), number_value(axis, number, at)) for at, value in enumerate(axis.values)]
         for number, axis in enumerate(axes, start=1)
     ]
     return itertools.product(*named)
 
 
-def _row(axes: Sequence[Axis], values: Sequence[tuple[str, str]], place: Place, others: Sequence[str]) -> _Row:
-    facts = output.facts(place.record) if place.record is not None else {}
+def _build_row(axes: Sequence[Axis], values: Sequence[tuple[str, str]], place: Place, others: Sequence[str]) -> _Row:
+    facts = output.list_facts(place.record) if place.record is not None else {}
     given = {axis.name: value for axis, (value, _) in zip(axes, values, strict=True)}
     shown = {
         axis.name: f"{value} ({called})" if called else value
@@ -225,8 +232,8 @@ def _row(axes: Sequence[Axis], values: Sequence[tuple[str, str]], place: Place, 
     if "size" in given:
         shown["size"] = facts.get("size", given["size"].replace("x", "×"))
     cells = (*shown.values(), *(facts.get(name, "") for name in others))
-    size = output.made_size(place.record) if place.record else given.get("size", "").replace("x", "×")
-    named = {name: _word(value) for name, value in (facts | given).items() if name != "size"}
+    size = output.format_made_size(place.record) if place.record else given.get("size", "").replace("x", "×")
+    named = {name: _format_word(value) for name, value in (facts | given).items() if name != "size"}
     ordered = [name for name in (*given, "steps", "seed", *EXTRA_COLUMNS) if name in named]
     line = " ".join([*(f"{name}={named[name]}" for name in dict.fromkeys(ordered)), *([size] if size else [])])
     if place.record is None:
@@ -235,15 +242,15 @@ def _row(axes: Sequence[Axis], values: Sequence[tuple[str, str]], place: Place, 
     return _Row(cells, line, digests, write_command(place.record))
 
 
-def _word(value: str) -> str:
-    """A value in a line of `name=value`: one with blanks, or what is no letter, is quoted."""
+def _format_word(value: str) -> str:
+    """Return a value for a line of `name=value`; one with spaces or unprintable characters is quoted."""
     plain = value.isprintable()
     return (
         value if plain and value.split() == [value] and '"' not in value else json.dumps(value, ensure_ascii=not plain)
     )
 
 
-def _html(whole: _Table) -> str:
+def _render_html(whole: _Table) -> str:
     head = as_html(output.table_of(whole.shared), style=output.TABLE, cell=output.CELL) if whole.shared else ""
     rows = tuple((*map(_value, row.values), row.digest, _cell(row)) for row in whole.rows)
     images = Table((*whole.columns, "digest", "cell"), rows, has_names=False)
@@ -260,19 +267,19 @@ def _cell(row: _Row) -> Markup:
     return Markup(pre(row.cell, _AGAIN) if row.cell else pre(row.missing, _TEXT))
 
 
-def _markdown(whole: _Table) -> str:
+def _render_markdown(whole: _Table) -> str:
     rows = tuple((*row.values, row.digest or row.missing) for row in whole.rows)
     images = as_markdown(Table((*whole.columns, "digest"), rows, has_names=False))
-    cells = f"\n\n{fenced(whole.cells)}" if whole.cells else ""
+    cells = f"\n\n{fence(whole.cells)}" if whole.cells else ""
     folded = f"<details><summary>{whole.summary}</summary>\n\n{images}{cells}\n\n</details>"
     return f"{as_markdown(output.table_of(whole.shared))}\n\n{folded}" if whole.shared else folded
 
 
-def _text(whole: _Table) -> str:
+def _render_text(whole: _Table) -> str:
     """Return a line for each image, with nothing in it that changes from run to run."""
     shared = [as_text(output.table_of(whole.shared), least=8, gap=1), ""] if whole.shared else []
     images = [
-        f"{row.named} sha256:{row.digest}" if row.digest else f"{row.named} {printable(row.missing)}"
+        f"{row.named} sha256:{row.digest}" if row.digest else f"{row.named} {make_printable(row.missing)}"
         for row in whole.rows
     ]
     return "\n".join([*shared, *images])

@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import without_controls
-from ..types import markdown_text
+from ..errors import replace_controls
+from ..types import escape_markdown
 
 _PLAIN = "margin:0;padding:0;font:inherit;color:inherit;background:none;white-space:pre-wrap"
 
@@ -44,7 +44,7 @@ class Table:
 def as_html(table: Table, *, style: str = "", cell: str = "", between: str = "") -> str:
     """Return a `table` element; `style` and `cell` are its CSS and that of each cell, `between` separates the rows."""
     css = f' style="{cell}"' if cell else ""
-    head = "".join(f'<th scope="col"{css}>{html_text(name)}</th>' for name in table.columns)
+    head = "".join(f'<th scope="col"{css}>{escape_html(name)}</th>' for name in table.columns)
     rows = []
     for row in table.rows:
         cells = [f"<td{css}>{_html(value)}</td>" for value in row]
@@ -62,12 +62,12 @@ def as_html(table: Table, *, style: str = "", cell: str = "", between: str = "")
 
 def as_markdown(table: Table) -> str:
     """Return a table of Markdown's; without columns its head is empty, and the names are bold."""
-    rows = [[markdown_text(_plain(value)) for value in row] for row in table.rows]
+    rows = [[escape_markdown(_plain(value)) for value in row] for row in table.rows]
     if not table.columns:
         rows = [[f"**{name}**", *values] for name, *values in rows]
         head = "| | |"
     else:
-        head = f"| {' | '.join(map(markdown_text, table.columns))} |"
+        head = f"| {' | '.join(map(escape_markdown, table.columns))} |"
     line = f"|{'---|' * (len(table.columns) or 2)}"
     return "\n".join([head, line, *(f"| {' | '.join(row)} |" for row in rows)])
 
@@ -95,30 +95,30 @@ def _plain(value: str | Markup) -> str:
 
 
 def _html(value: str | Markup) -> str:
-    return value.html if isinstance(value, Markup) else html_text(value)
+    return value.html if isinstance(value, Markup) else escape_html(value)
 
 
 def pre(text: str, style: str) -> str:
     """Return a `pre` element, which keeps lines, and keeps MathJax from reading what is between dollars."""
-    return f'<pre style="{style}">{lines(text)}</pre>'
+    return f'<pre style="{style}">{render_lines(text)}</pre>'
 
 
-def lines(text: str) -> str:
+def render_lines(text: str) -> str:
     """Return the content of a `pre`, whose first line end a browser drops."""
-    return "&#10;" + escaped(text)
+    return "&#10;" + escape(text)
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Return a string escaped for HTML, line ends as references: an empty line within Markdown would end the HTML."""
-    return html.escape(without_controls(text)).replace("\n", "&#10;")
+    return html.escape(replace_controls(text)).replace("\n", "&#10;")
 
 
-def html_text(text: str) -> str:
+def escape_html(text: str) -> str:
     """Return a string as HTML in which MathJax, which reads no `code`, finds nothing to set."""
-    return f'<code style="{_PLAIN}">{escaped(text)}</code>' if re.search(r"[$\\]", text) else escaped(text)
+    return f'<code style="{_PLAIN}">{escape(text)}</code>' if re.search(r"[$\\]", text) else escape(text)
 
 
-def fenced(text: str) -> str:
+def fence(text: str) -> str:
     """Return a block of Markdown with `text` as it is, in a fence longer than any in there."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)

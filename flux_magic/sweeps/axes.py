@@ -1,4 +1,4 @@
-"""What a sweep varies: axes that multiply, and where each combination of their values stands.
+"""The axes of a sweep: they multiply, and each combination of values has a place.
 
 The place of a combination is its number among all of them, from 0, the last axis varying the fastest.
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..errors import InvalidRequest, NotInSweep, few, shown
+from ..errors import InvalidRequest, NotInSweep, list_few, show_value
 from ..parameters.settings import MOST_SWEPT
 from ..parameters.table import EXTRA, ROWS, SWEPT
 
@@ -20,16 +20,16 @@ EXTRA_COLUMNS: Final = tuple(row.name for row in EXTRA)
 COLUMNS: Final = (
     *("prompt", "seed", "steps", "width", "height", *EXTRA_COLUMNS, "model", "digest", "path", "replayed", "seconds"),
 )
-"""What a table says of every image, beside what was varied."""
+"""Columns of the table for every image, beside what was varied."""
 
 TAKEN: Final = (*SWEPT, *COLUMNS)
-"""Names that no list of the notebook may have."""
+"""Names that a list of the notebook may not have."""
 
 WORD: Final = "word"
 """The name of the first axis of alternatives; the second is `word_2`."""
 
 MOST_NAMED: Final = 12
-"""Values and images that a message names."""
+"""The number of values and images that a message names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +46,25 @@ class Axis:
     name: str
     values: tuple[float | str, ...]
 
-    def label(self, place: int) -> str:
-        """One of the values as a person reads it beside a row or column: `seed 42`, `512×768`, `red`."""
+    def format_label(self, place: int) -> str:
+        """Return one of the values as a label beside a row or column: `seed 42`, `512×768`, `red`."""
         value = self.values[place]
         if self.name == "size":
             return str(value).replace("x", "×")
         return f"{self.name} {value}" if self.name in ROWS or not isinstance(value, str) else value
 
     def find(self, value: object) -> int:
-        """Where a value is among the axis' own, which are compared as texts; raises NotInSweep."""
+        """Return the position of a value on the axis; values are compared as strings. Raises NotInSweep."""
         if isinstance(value, slice) or (isinstance(value, list | tuple) and self.name != "size"):
-            raise NotInSweep(f"{self.name} is {shown(value)}: give one value; a list of them is for a loop")
+            raise NotInSweep(f"{self.name} is {show_value(value)}: give one value; a list of them is for a loop")
         if isinstance(value, float) and value in self.values:
             value = self.values[self.values.index(value)]  # a table's column of numbers may be one of floats
         text = "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value).strip()
         for place, one in enumerate(self.values):
             if text in {str(one), str(one).strip()}:
                 return place
-        known = ", ".join(few([str(one) for one in self.values], MOST_NAMED))
-        raise NotInSweep(f"this sweep has no {self.name} {shown(value)}: it has {known}")
+        known = ", ".join(list_few([str(one) for one in self.values], MOST_NAMED))
+        raise NotInSweep(f"this sweep has no {self.name} {show_value(value)}: it has {known}")
 
     def __str__(self) -> str:
         name = WORD if is_word(self.name) else self.name
@@ -74,14 +74,14 @@ class Axis:
 
 
 def is_word(name: str) -> bool:
-    """Whether this is the name of an axis of alternatives."""
+    """Return True for the name of an axis of alternatives."""
     return re.fullmatch(rf"{WORD}(_\d+)?", name) is not None
 
 
-def distinct(typed: str, values: Sequence[Any], more: str = "") -> tuple[Any, ...]:
-    """The values of an axis, where there are some and no two are the same.
+def check_distinct(typed: str, values: Sequence[Any], more: str = "") -> tuple[Any, ...]:
+    """Return the axis values.
 
-    Raises InvalidRequest where that is not so, which names what was `typed`, and says `more` where one is there twice.
+    Raises InvalidRequest if there are none, or if one occurs twice; the message quotes `typed` and ends with `more`.
     """
     if not values:
         raise InvalidRequest(f"{typed} is empty: give one value or more")
@@ -90,18 +90,18 @@ def distinct(typed: str, values: Sequence[Any], more: str = "") -> tuple[Any, ..
     seen: set[Any] = set()
     for value in values:
         if value in seen:
-            raise InvalidRequest(f"{typed[:60]}: {shown(value)} is there twice{more}")
+            raise InvalidRequest(f"{typed[:60]}: {show_value(value)} occurs twice{more}")
         seen.add(value)
     return tuple(values)
 
 
-def how_many(axes: Sequence[Axis]) -> int:
-    """How many combinations there are: 1 of no axes."""
+def count_combinations(axes: Sequence[Axis]) -> int:
+    """Return the number of combinations: 1 for no axes."""
     return math.prod(len(axis.values) for axis in axes)
 
 
-def coordinates(axes: Sequence[Axis], place: int) -> tuple[int, ...]:
-    """Where in the axes the values of one combination stand, by its place."""
+def get_coordinates(axes: Sequence[Axis], place: int) -> tuple[int, ...]:
+    """Return the positions on the axes of one combination, by its place."""
     found: list[int] = []
     for axis in reversed(axes):
         place, at = divmod(place, len(axis.values))
@@ -109,14 +109,14 @@ def coordinates(axes: Sequence[Axis], place: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def place_of(axes: Sequence[Axis], at: Sequence[int]) -> int:
-    """The place of the combination whose values stand there in the axes."""
+def get_place(axes: Sequence[Axis], at: Sequence[int]) -> int:
+    """Return the place of the combination with these positions on the axes."""
     place = 0
     for axis, one in zip(axes, at, strict=True):
         place = place * len(axis.values) + one
     return place
 
 
-def values_at(axes: Sequence[Axis], place: int) -> dict[str, float | str]:
-    """The values of one combination, by the axes' names."""
-    return {axis.name: axis.values[at] for axis, at in zip(axes, coordinates(axes, place), strict=True)}
+def get_values(axes: Sequence[Axis], place: int) -> dict[str, float | str]:
+    """Return the values of one combination, by the axes' names."""
+    return {axis.name: axis.values[at] for axis, at in zip(axes, get_coordinates(axes, place), strict=True)}

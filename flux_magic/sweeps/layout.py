@@ -1,4 +1,4 @@
-"""Where everything is on a sheet: its rows and columns, how large cells and labels are; and what the labels say."""
+"""The layout of a sheet: rows and columns, sizes of cells and labels, and the words of the labels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ..errors import few
+from ..errors import list_few
 from . import lettering
 from .axes import Axis
 
@@ -42,11 +42,11 @@ _ACROSS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where everything is; lengths in pixels.
+    """The positions and sizes of everything on a sheet, in pixels.
 
     Attributes:
         columns: how many cells stand side by side.
-        above: labels of the columns, or of each cell where there are no others.
+        above: labels of the columns, or of each cell if there are no others.
         beside: labels of the rows.
         together: how many rows belong together, with more space between those of one group and the next.
         wide: a cell.
@@ -54,7 +54,7 @@ class Plan:
         above_rows: all cells above each row, one below the other.
         scale: pixels of the sheet for one of an image as it was asked for.
         gap: between cells.
-        above_size, beside_size: of the letters; 0 where there is no room for any.
+        above_size, beside_size: of the characters; 0 if there is no room for any.
         over: height of a label above.
         aside: width of the labels beside.
         turned: whether the labels above stand upright.
@@ -77,21 +77,21 @@ class Plan:
 
     @property
     def near(self) -> int:
-        """Between a label above and its cell."""
+        """The space between a label above and its cell."""
         return min(_SPACE, 2 + self.wide // 30)
 
     @property
     def each(self) -> int:
-        """What every row has above it, where each cell has its label."""
+        """The space above every row in which each cell has its own label."""
         return self.over + self.near if self.over and not self.beside else 0
 
-    def left(self, column: int) -> int:
-        """Where a column of cells begins."""
+    def get_left(self, column: int) -> int:
+        """Return the left edge of a column of cells."""
         aside = self.aside + _SPACE if self.aside else 0
         return MARGIN + aside + column * (self.wide + self.gap)
 
-    def top(self, row: int) -> int:
-        """Where a row of cells begins."""
+    def get_top(self, row: int) -> int:
+        """Return the top edge of a row of cells."""
         head = self.over + self.near if self.over and self.beside else 0
         groups = row // self.together if self.together else 0
         spaces = row * (self.gap + self.each) + groups * 2 * self.gap
@@ -100,36 +100,39 @@ class Plan:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the sheet."""
-        right = self.left(max(self.columns - 1, 0)) + self.wide + MARGIN
-        bottom = self.top(len(self.highs) - 1) + self.highs[-1] + MARGIN if self.highs else 2 * MARGIN
+        right = self.get_left(max(self.columns - 1, 0)) + self.wide + MARGIN
+        bottom = self.get_top(len(self.highs) - 1) + self.highs[-1] + MARGIN if self.highs else 2 * MARGIN
         return min(right, MOST), min(bottom, MOST)
 
     def is_within(self, most: int) -> bool:
-        """Whether the sheet ends before the limit of every sheet, and this one of the height."""
+        """Return True if the sheet is within the limit of every sheet, and within this height."""
         width, height = self.size
         return width < MOST and height < min(most, MOST)
 
 
-def labels(axes: Sequence[Axis]) -> list[list[str]]:
-    """How the values of each axis are called on a sheet: by `Axis.label`, or by `numbered` where that is needed."""
+def make_labels(axes: Sequence[Axis]) -> list[list[str]]:
+    """Return the labels of each axis: from `Axis.label`, or `number_value` if the font lacks characters."""
     return [
-        [numbered(axis, number, place) or lettering.plain(axis.label(place)) for place in range(len(axis.values))]
+        [
+            number_value(axis, number, place) or lettering.simplify(axis.format_label(place))
+            for place in range(len(axis.values))
+        ]
         for number, axis in enumerate(axes, start=1)
     ]
 
 
-def numbered(axis: Axis, number: int, place: int) -> str:
-    """What a sheet calls a value that its letters cannot say: the axis' name and the value's number, as in `word 3`.
+def number_value(axis: Axis, number: int, place: int) -> str:
+    """Return a sheet's name for a value that its font cannot draw: the axis' name and a number, as in `word 3`.
 
-    Empty where the letters can. `number` is the axis' own, from 1: it stands for a name that cannot be said either.
+    Empty if the characters can. `number` is the axis' own, from 1: it is for a name that cannot be said either.
     """
-    if lettering.can_draw(lettering.plain(axis.label(place))):
+    if lettering.can_draw(lettering.simplify(axis.format_label(place))):
         return ""
     name = axis.name if lettering.can_draw(axis.name) else f"list {number} no."
     return f"{name} {place + 1}"
 
 
-def undrawn(axes: Sequence[Axis]) -> str:
+def describe_undrawn(axes: Sequence[Axis]) -> str:
     """Return a note on the values that a sheet numbers, because no font here can draw them; "" if there are none."""
     values = [
         str(value)
@@ -137,32 +140,34 @@ def undrawn(axes: Sequence[Axis]) -> str:
         for place, value in enumerate(axis.values)
         if str(value).isprintable()
         and str(value).strip()
-        and not lettering.can_draw(lettering.plain(axis.label(place)))
+        and not lettering.can_draw(lettering.simplify(axis.format_label(place)))
     ]
     if not values:
         return ""
-    return f"no font here draws {', '.join(few(values, 3))}, so the sheet has numbers: a font such as Noto Sans helps"
+    return (
+        f"no font here draws {', '.join(list_few(values, 3))}, so the sheet has numbers: a font such as Noto Sans helps"
+    )
 
 
-def planned(axes: Sequence[Axis], sizes: Sequence[tuple[int, int]]) -> Plan:
-    """The plan with the largest cells that are allowed."""
-    plan = _shaped(axes, len(sizes))
+def plan_sheet(axes: Sequence[Axis], sizes: Sequence[tuple[int, int]]) -> Plan:
+    """Return the layout with the largest cells that are allowed."""
+    plan = _shape(axes, len(sizes))
     gap = max(2, min(10, WIDE // plan.columns // 16))
     width = max(LEAST_CELL, min(MOST_CELL, (WIDE + gap) // plan.columns - gap))
     while True:
-        laid = _scaled(replace(plan, wide=width, gap=min(gap, width // 8)), sizes)
+        laid = _scale(replace(plan, wide=width, gap=min(gap, width // 8)), sizes)
         most = HIGH if width > LEAST_CELL else MOST
         # Labels take the time, so they are measured where the cells alone fit.
-        if width == 1 or (laid.is_within(most) and (laid := _lettered(laid)).is_within(most)):
+        if width == 1 or (laid.is_within(most) and (laid := _add_labels(laid)).is_within(most)):
             return laid
         least = LEAST_CELL if width > LEAST_CELL else 1
         width = max(least, min(width - 1, width * 9 // 10))
 
 
-def _scaled(plan: Plan, sizes: Sequence[tuple[int, int]]) -> Plan:
-    """The plan with its scale, and with rows as high as that makes what was asked for in them.
+def _scale(plan: Plan, sizes: Sequence[tuple[int, int]]) -> Plan:
+    """Return the plan with its scale and row heights.
 
-    What is more than twice as high as a cell is wide would push all else off the screen.
+    Rows are capped at twice the cell width, so that tall images do not push everything else off the screen.
     """
     widest, highest = (max((size[side] for size in sizes), default=1) for side in (0, 1))
     scale = min(plan.wide / widest, 2 * plan.wide / highest)
@@ -171,18 +176,18 @@ def _scaled(plan: Plan, sizes: Sequence[tuple[int, int]]) -> Plan:
     return replace(plan, scale=scale, highs=highs, above_rows=(0, *itertools.accumulate(highs)))
 
 
-def _shaped(axes: Sequence[Axis], number: int) -> Plan:
-    called = labels(axes)
+def _shape(axes: Sequence[Axis], number: int) -> Plan:
+    called = make_labels(axes)
     if len(axes) < 2:
-        return Plan(_across(number), tuple(itertools.chain(*called)))
+        return Plan(_count_across(number), tuple(itertools.chain(*called)))
     *before, above = called
     beside = tuple(" · ".join(combined) for combined in itertools.product(*before))
     together = len(before[-1]) if len(before) > 1 else 0
     return Plan(max(len(above), 1), tuple(above), beside, together)
 
 
-def _across(number: int) -> int:
-    """How many of so many cells stand side by side: all of a few, else what fills about a square the best."""
+def _count_across(number: int) -> int:
+    """Return how many of these cells are side by side: all if there are few, else what makes about a square."""
     if number <= _IN_ONE_ROW:
         return max(number, 1)
     most = max(_ACROSS, math.isqrt(number) // 2)
@@ -191,31 +196,38 @@ def _across(number: int) -> int:
     return min(offered, key=lambda columns: (-number % columns, columns))
 
 
-def _lettered(plan: Plan) -> Plan:
-    """The plan with its labels, as large as there is room for them."""
+def _add_labels(plan: Plan) -> Plan:
+    """Return the plan with its labels, as large as there is room for."""
     if plan.beside:
         high = min(plan.highs, default=0)
-        size = lettering.largest(plan.beside, _LABELS, high) or _least(high)
-        aside = max((_length(label, size, _LABELS, high) for label in plan.beside), default=0) if size else 0
+        size = lettering.find_largest(plan.beside, _LABELS, high) or _choose_least(high)
+        aside = max((_measure(label, size, _LABELS, high) for label in plan.beside), default=0) if size else 0
         plan = replace(plan, beside_size=size, aside=aside)
     if not plan.above:
         return plan
     room = plan.wide + plan.gap // 2
-    size = lettering.largest(plan.above, room, lettering.MOST_LINES * lettering.line_height(lettering.LARGEST)) or 0
-    if not size and plan.beside and (size := lettering.largest(plan.above, TURNED, plan.wide) or _least(plan.wide)):
-        over = max(_length(label, size, TURNED) for label in plan.above)
+    size = (
+        lettering.find_largest(plan.above, room, lettering.MOST_LINES * lettering.get_line_height(lettering.LARGEST))
+        or 0
+    )
+    if (
+        not size
+        and plan.beside
+        and (size := lettering.find_largest(plan.above, TURNED, plan.wide) or _choose_least(plan.wide))
+    ):
+        over = max(_measure(label, size, TURNED) for label in plan.above)
         return replace(plan, above_size=size, over=over, turned=True)
-    size = size or _least(plan.wide // 2)
-    lines = max(len(lettering.wrapped(label, size, room)) for label in plan.above) if size else 0
-    return replace(plan, above_size=size, over=lines * lettering.line_height(size) if size else 0)
+    size = size or _choose_least(plan.wide // 2)
+    lines = max(len(lettering.wrap(label, size, room)) for label in plan.above) if size else 0
+    return replace(plan, above_size=size, over=lines * lettering.get_line_height(size) if size else 0)
 
 
-def _least(room: int) -> int:
-    """The size where labels have to be cut; 0 where there is no room for a line."""
-    return next((size for size in (14, 12, 11, 10) if lettering.line_height(size) <= room), 0)
+def _choose_least(room: int) -> int:
+    """Return the size at which labels are cut, or 0 if there is no room for a line."""
+    return next((size for size in (14, 12, 11, 10) if lettering.get_line_height(size) <= room), 0)
 
 
-def _length(label: str, size: int, room: int, high: int = 0) -> int:
-    """Pixels that a label is wide, in as many lines as go into the height, in one at least."""
-    lines = lettering.wrapped(label, size, room, lettering.lines_in(high, size))
-    return max((math.ceil(lettering.width(line, size)) for line in lines), default=0)
+def _measure(label: str, size: int, room: int, high: int = 0) -> int:
+    """Return the width of a label in pixels, in as many lines as fit the height, at least one."""
+    lines = lettering.wrap(label, size, room, lettering.count_lines(high, size))
+    return max((math.ceil(lettering.measure_width(line, size)) for line in lines), default=0)

@@ -47,41 +47,41 @@ _SHAPED: Final = {"R", "AL", "AN", "NSM"}
 """Bidirectional classes (Unicode, UAX #9) of characters that are joined, turned or put over others."""
 
 
-def plain(text: str) -> str:
+def simplify(text: str) -> str:
     """Return a string on one line, with some characters replaced by others that are read as the same."""
     return " ".join(unicodedata.normalize("NFC", text).translate(_ALIKE).split())
 
 
 def can_draw(text: str) -> bool:
     """Return True if a string is not empty, and each of its characters can be drawn here."""
-    return bool(text) and all(map(_font_of, text))
+    return bool(text) and all(map(_find_font, text))
 
 
-def readable(text: str) -> str:
+def make_readable(text: str) -> str:
     """Return a string on one line, with a question mark for each character that cannot be drawn."""
-    return "".join(one if _font_of(one) else "?" for one in plain(text))
+    return "".join(one if _find_font(one) else "?" for one in simplify(text))
 
 
 @functools.lru_cache(4096)
-def _font_of(character: str) -> str:
+def _find_font(character: str) -> str:
     """Return the file of the first font that has a glyph for a character; "" if none has."""
-    if _needs_shaping(character) and not _shapes():
+    if _needs_shaping(character) and not _can_shape():
         return ""
-    return next((file for file in _files() if _has(file, character)), "")
+    return next((file for file in _list_files() if _has_glyph(file, character)), "")
 
 
-def _files() -> Iterator[str]:
+def _list_files() -> Iterator[str]:
     """Yield the files of the fonts that are there, the bundled one first; the system is searched only after it."""
     yield str(_BUNDLED)
-    yield from _installed()
+    yield from _list_installed()
 
 
 @functools.cache
-def _installed() -> tuple[str, ...]:
-    return tuple(filter(None, map(_path_of, _SYSTEM)))
+def _list_installed() -> tuple[str, ...]:
+    return tuple(filter(None, map(_find_path, _SYSTEM)))
 
 
-def _path_of(name: str) -> str:
+def _find_path(name: str) -> str:
     """Return the path of a font of the system, which Pillow looks for in the system's folders, or ""."""
     from PIL import ImageFont
 
@@ -92,24 +92,24 @@ def _path_of(name: str) -> str:
 
 
 @functools.lru_cache(4096)
-def _has(file: str, character: str) -> bool:
+def _has_glyph(file: str, character: str) -> bool:
     """Return True if a font draws a character as something else than its box for a missing one.
 
     The widths alone would not do, since a glyph may be as wide as the box; and drawn large, no glyph looks like it.
     """
     if character.isspace():
         return file == str(_BUNDLED)
-    return _drawn(file, character) not in (_drawn(file, _NO_CHARACTER), b"")
+    return _draw_glyph(file, character) not in (_draw_glyph(file, _NO_CHARACTER), b"")
 
 
 @functools.lru_cache(4096)
-def _drawn(file: str, character: str) -> bytes:
+def _draw_glyph(file: str, character: str) -> bytes:
     mask = _load(file, 32, shaped=False).getmask(character)
     return b"%d %d " % mask.size + bytes(mask) if any(bytes(mask)) else b""
 
 
 @functools.cache
-def _shapes() -> bool:
+def _can_shape() -> bool:
     """Return True if Pillow can join, turn and place the characters of Arabic, Hebrew and other such scripts."""
     from PIL import features
 
@@ -129,93 +129,95 @@ def _load(file: str, size: int, *, shaped: bool) -> FreeTypeFont:
     return ImageFont.truetype(file, size, layout_engine=engine)
 
 
-def _runs(text: str, size: int) -> list[tuple[FreeTypeFont, str]]:
+def _split_runs(text: str, size: int) -> list[tuple[FreeTypeFont, str]]:
     """Return a string in parts that have one font each; a space has the font of what is before it."""
     runs: list[tuple[str, str]] = []
-    for file, characters in itertools.groupby(text, lambda one: _font_of(one) or str(_BUNDLED)):
+    for file, characters in itertools.groupby(text, lambda one: _find_font(one) or str(_BUNDLED)):
         part = "".join(characters)
         if runs and (runs[-1][0] == file or part.isspace()):
             runs[-1] = runs[-1][0], runs[-1][1] + part
         else:
             runs.append((file, part))
-    return [(_load(file, size, shaped=_needs_shaping(part) and _shapes()), part) for file, part in runs]
+    return [(_load(file, size, shaped=_needs_shaping(part) and _can_shape()), part) for file, part in runs]
 
 
-def line_height(size: int) -> int:
-    """From one line to the next."""
+def get_line_height(size: int) -> int:
+    """Return the distance from one line to the next."""
     return round(size * 1.25)
 
 
-def wrapped(text: str, size: int, room: int, most: int = MOST_LINES) -> list[str]:
-    """`text` in so many lines at most, none wider than the room; what does not go in is cut, and … says so."""
-    lines = [part for line in _broken(text, size, room) for part in _split(line, size, room, most)]
+def wrap(text: str, size: int, room: int, most: int = MOST_LINES) -> list[str]:
+    """Break `text` into at most this many lines, none wider than the room; a cut is marked by an ellipsis."""
+    lines = [part for line in _break_words(text, size, room) for part in _split_word(line, size, room, most)]
     kept = [*lines[: most - 1], " ".join(lines[most - 1 :])] if len(lines) > most else lines
-    return [_shortened(line, size, room) for line in kept]
+    return [_shorten(line, size, room) for line in kept]
 
 
-def lines_in(height: int, size: int) -> int:
-    """How many lines of a label go into a height: 1 to 3."""
-    return max(1, min(MOST_LINES, height // line_height(size)))
+def count_lines(height: int, size: int) -> int:
+    """Return how many lines of a label fit a height: 1 to 3."""
+    return max(1, min(MOST_LINES, height // get_line_height(size)))
 
 
-def _broken(text: str, size: int, room: int) -> list[str]:
-    """`text` broken at blanks; a word that is wider than the room has a line of its own."""
+def _break_words(text: str, size: int, room: int) -> list[str]:
+    """Break `text` at spaces; a word that is wider than the room has a line of its own."""
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and width(longer, size) <= room:
+        if lines and measure_width(longer, size) <= room:
             lines[-1] = longer
         else:
             lines.append(word)
     return lines
 
 
-def _split(word: str, size: int, room: int, most: int) -> list[str]:
-    """A word that is wider than the room, in parts that are not; the last of so many has all the rest."""
+def _split_word(word: str, size: int, room: int, most: int) -> list[str]:
+    """Split a word that is wider than the room; the last of so many parts has the rest."""
     parts: list[str] = []
-    while len(parts) < most - 1 and (begin := _beginning(word, size, room)) != word:
+    while len(parts) < most - 1 and (begin := _take_beginning(word, size, room)) != word:
         parts.append(begin or word[0])
         word = word[len(parts[-1]) :]
     return [*parts, word] if word else parts
 
 
-def _shortened(text: str, size: int, room: int) -> str:
-    if width(text, size) <= room:
+def _shorten(text: str, size: int, room: int) -> str:
+    if measure_width(text, size) <= room:
         return text
-    begin = _beginning(text, size, room, CUT).rstrip()
+    begin = _take_beginning(text, size, room, CUT).rstrip()
     return f"{begin}{CUT}" if begin else ""
 
 
-def _beginning(text: str, size: int, room: int, end: str = "") -> str:
-    """The most letters of a text that go into the room, before this end."""
+def _take_beginning(text: str, size: int, room: int, end: str = "") -> str:
+    """Return the longest beginning of a string that fits the room, before this end."""
     least, most = 0, len(text)
     while least < most:
         middle = (least + most + 1) // 2
-        least, most = (middle, most) if width(text[:middle] + end, size) <= room else (least, middle - 1)
+        least, most = (middle, most) if measure_width(text[:middle] + end, size) <= room else (least, middle - 1)
     return text[:least]
 
 
 @functools.lru_cache(4096)
-def width(text: str, size: int) -> float:
+def measure_width(text: str, size: int) -> float:
     """Return the pixels that a string takes on one line."""
-    return sum(font.getlength(part) for font, part in _runs(text, size))
+    return sum(font.getlength(part) for font, part in _split_runs(text, size))
 
 
-def largest(labels: Sequence[str], room: int, height: int) -> int | None:
-    """The largest size at which all labels go whole into `room` × `height` pixels, in at most 3 lines; None if none."""
+def find_largest(labels: Sequence[str], room: int, height: int) -> int | None:
+    """Return the largest size at which all labels fit `room` × `height` pixels in at most 3 lines; None if there is
+    none.
+    """
     longest_first = sorted(labels, key=len, reverse=True)
     for size in range(LARGEST, SMALLEST - 1, -1):
-        lines = min(MOST_LINES, height // line_height(size))
-        if lines and all(_goes(label, size, room, lines) for label in longest_first):
+        lines = min(MOST_LINES, height // get_line_height(size))
+        if lines and all(_fits(label, size, room, lines) for label in longest_first):
             return size
     return None
 
 
-def _goes(text: str, size: int, room: int, lines: int) -> bool:
+def _fits(text: str, size: int, room: int, lines: int) -> bool:
     if len(text) > 400:  # no room is that large
         return False
-    broken = _broken(text, size, room)
-    return len(broken) <= lines and all(width(line, size) <= room for line in broken)
+    broken = _break_words(text, size, room)
+    return len(broken) <= lines and all(measure_width(line, size) <= room for line in broken)
 
 
 def write(
@@ -223,12 +225,12 @@ def write(
 ) -> None:
     """Draw lines one below the other around `at`, their middle: `anchor` is `l`, `m` or `r` as in Pillow."""
     x, middle = at
-    first = middle - line_height(size) * (len(lines) - 1) / 2
-    # The middle between the foot and the head of small letters, so that a line stands where it seems to.
+    first = middle - get_line_height(size) * (len(lines) - 1) / 2
+    # The middle between the foot and the head of small characters, so that a line is where it seems to.
     foot = first + size * 0.34
     for number, line in enumerate(lines):
-        y = foot + number * line_height(size)
-        left = x - {"l": 0.0, "m": 0.5, "r": 1.0}[anchor] * width(line, size)
-        for font, part in _runs(line, size):
+        y = foot + number * get_line_height(size)
+        left = x - {"l": 0.0, "m": 0.5, "r": 1.0}[anchor] * measure_width(line, size)
+        for font, part in _split_runs(line, size):
             draw.text((left, y), part, fill=colour, font=font, anchor="ls")
             left += font.getlength(part)

@@ -16,7 +16,7 @@ from ..errors import NotAnImage
 from ..images import codecs, formats, metadata
 from ..images.metadata.texts import MOST_TEXT
 from ..records import embedding
-from ..records.record import checked, loads
+from ..records.record import check_schema, load_json
 from ..types import Record
 from .axes import Axis
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _FORMATS: Final = {"PNG", "JPEG", "WEBP"}
 _OWN: Final = {"pnginfo", "exif", "xmp", "save_all", "append_images"}
-"""What a caller of Pillow may put into a file; ours would take its place."""
+"""Keywords with which callers of Pillow add metadata; ours would replace it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +62,17 @@ class SheetRecord:
     sha256: str
 
     def is_whole(self, data: bytes) -> bool:
-        """Return if the file's bytes, its metadata apart, are those that were written."""
-        return embedding.bare_sha256(data) == self.sha256
+        """Return True if the file's bytes, its metadata apart, are those that were written."""
+        return embedding.compute_bare_sha256(data) == self.sha256
 
 
 def add_records(data: bytes, contents: Contents) -> bytes:
     """Return a sheet's file with the records in it; as it is if there are none, or too many for a file's text."""
     if not contents.records:
         return data
-    copy = {"media_type": formats.media_type_of(data) or "", "sha256": embedding.bare_sha256(data)}
+    copy = {"media_type": formats.detect_media_type(data) or "", "sha256": embedding.compute_bare_sha256(data)}
     with suppress(NotAnImage):  # a very large sheet is not decoded
-        copy["digest"] = codecs.digest_of(data)
+        copy["digest"] = codecs.compute_digest(data)
     axes = [{"name": axis.name, "values": list(axis.values)} for axis in contents.axes]
     text = json.dumps({"sheet": list(contents.carried), "axes": axes, "copy": copy}, separators=(",", ":"))
     if len(text) > MOST_TEXT:
@@ -93,7 +93,7 @@ def read(data: bytes) -> SheetRecord | None:
         return None
     if not text.lstrip().startswith('{"sheet"'):
         return None
-    known = checked("sheet-1", loads(text))
+    known = check_schema("sheet-1", load_json(text))
     copy, axes = known["copy"], known.get("axes", [])
     varied = [Axis(axis["name"], tuple(axis["values"])) for axis in axes]
     return SheetRecord(known["sheet"], varied, copy.get("digest", ""), copy["sha256"])
@@ -119,7 +119,7 @@ class SheetImage(Image.Image):
 
     def save(self, fp: Any, format: str | None = None, **params: Any) -> None:  # noqa: A002 - Pillow's own name
         """Save the sheet as Pillow does, with the records in it."""
-        kind = (format or _format_of(fp)).upper()
+        kind = (format or _choose_format(fp)).upper()
         if kind not in _FORMATS or params.keys() & _OWN or not self._is_whole():
             super().save(fp, format, **params)
             return
@@ -139,7 +139,7 @@ class SheetImage(Image.Image):
         return same and now is not None and ImageChops.difference(self, now).getbbox() is None
 
 
-def _format_of(fp: Any) -> str:
+def _choose_format(fp: Any) -> str:
     """Return the format that Pillow chooses by a file's name; empty if it knows none."""
     name = fp if isinstance(fp, str | Path) else getattr(fp, "name", "")
     suffix = Path(name).suffix.lower() if isinstance(name, str | Path) else ""

@@ -1,4 +1,4 @@
-"""A prompt with places where the values of axes go: alternatives `{red|blue}`, and `{names}` that are lists."""
+"""A prompt with places for the values of axes: alternatives `{red|blue}`, and `{names}` that are lists."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Final
 
 from ..errors import InvalidRequest
 from ..parameters import grammar
-from ..parameters.lists import is_many, listed
+from ..parameters.lists import is_many, list_items
 from ..parameters.placeholders import expand
-from .axes import TAKEN, WORD, Axis, distinct, is_word
+from .axes import TAKEN, WORD, Axis, check_distinct, is_word
 
 _MOST_AXES: Final = 32
-"""Axes of a prompt; of two values each they are many more images than a sweep may have."""
+"""The most axes of a prompt; with two values each they exceed what a sweep may have."""
 
 _ITEM: Final = r"(?:\{\{\w+\}\}|\{\w+\}|[^{}|])*"
 _ALTERNATIVES: Final = rf"\{{({_ITEM}(?:\|{_ITEM})+)\}}"
 _NESTED: Final = re.compile(r"(?<!\{)\{[^{}|]*\|[^{}]*\{[^{}|]*\|[^{}]*\}[^{}]*\}")
 _DYNAMIC: Final = r"\s*[\d-]*\$\$|\s*[\d.]+::|[^{}]*\|\s*[\d.]+::|[@~]"
-"""What begins the alternatives of sd-dynamic-prompts that are none here: `{2$$a|b}`, `{0.5::a|b}`, `{@a|b}`."""
+"""The beginnings of sd-dynamic-prompts' alternatives that we do not support: `{2$$a|b}`, `{0.5::a|b}`, `{@a|b}`."""
 
 _SLOT: Final = re.compile(
     rf"\{{{_ALTERNATIVES}\}}|(?!\{{(?:{_DYNAMIC})){_ALTERNATIVES}|\{{{grammar.NAME}\}}|{grammar.NAME}"
@@ -29,11 +29,11 @@ _SLOT: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A prompt with places where the values of axes go.
+    """A prompt with places for the values of axes.
 
     Attributes:
         typed: the prompt as typed.
-        parts: texts, and numbers of the axes whose values stand between them.
+        parts: strings, and numbers of the axes whose values stand between them.
         axes: what the prompt varies; none in a plain prompt.
         missing: names in braces that the notebook does not have; they are sent as typed.
         notes: what else a person may have meant to be an axis.
@@ -45,13 +45,13 @@ class Template:
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def text(self, values: Sequence[float | str]) -> str:
-        """The prompt to send, with a value for each axis."""
+    def fill(self, values: Sequence[float | str]) -> str:
+        """Return the prompt to send, with a value for each axis."""
         return "".join(part if isinstance(part, str) else str(values[part]) for part in self.parts)
 
 
-def template(typed: str, names: Mapping[str, object]) -> Template:
-    """A prompt whose alternatives `{a|b}`, and whose `{names}` that are lists, are axes; the other names are put in.
+def read_template(typed: str, names: Mapping[str, object]) -> Template:
+    """Read a prompt in which alternatives `{a|b}`, and `{names}` that are lists, are axes.
 
     `{{a|b}}` is a literal `{a|b}`, as `{{name}}` is a literal `{name}`.
 
@@ -68,21 +68,21 @@ def template(typed: str, names: Mapping[str, object]) -> Template:
         made.take(match)
         position = match.end()
     made.expand(typed[position:])
-    missing, notes = dict.fromkeys(made.missing), dict.fromkeys([*made.notes, *unread(typed, names)])
+    missing, notes = dict.fromkeys(made.missing), dict.fromkeys([*made.notes, *describe_unread(typed, names)])
     return Template(typed, tuple(made.parts), tuple(made.axes), tuple(missing), tuple(notes))
 
 
 def escape(text: str) -> str:
-    """The prompt that `template` takes for `text` and nothing else, whatever names there are."""
+    """Return the prompt that `read_template` reads as exactly `text`, whatever names exist."""
     return _SLOT.sub(lambda match: f"{{{match[0]}}}", text)
 
 
-def varying(typed: str, names: Mapping[str, object]) -> list[str]:
-    """What would be an axis of the prompt, as typed: its alternatives, and the names of lists."""
+def find_varying(typed: str, names: Mapping[str, object]) -> list[str]:
+    """Return the parts of the prompt that would be axes, as typed: alternatives, and the names of lists."""
     found = []
     for match in _SLOT.finditer(typed):
         _, alternatives, _, name = match.groups()
-        if alternatives is not None or (name is not None and listed(names.get(name)) is not None):
+        if alternatives is not None or (name is not None and list_items(names.get(name)) is not None):
             found.append(match[0])
     return list(dict.fromkeys(found))
 
@@ -108,7 +108,7 @@ _OTHER_SYNTAX: Final = (
 _DOLLAR: Final = re.compile(r"\$(?:(?P<name>[^\W\d]\w*)|\{(?P<braced>[^\W\d]\w*)\})|%\((?P<percent>[^\W\d]\w*)\)s")
 
 
-def unread(typed: str, names: Mapping[str, object]) -> list[str]:
+def describe_unread(typed: str, names: Mapping[str, object]) -> list[str]:
     """Return a note on each part of a prompt that is sent as typed, and was probably meant to be replaced.
 
     Braces of other kinds (JSON, LaTeX, CSS) are left alone.
@@ -158,13 +158,13 @@ class _Making:
             self.parts.append(f"{{{literal}}}")
         elif alternatives is not None:
             words = sum(is_word(axis.name) for axis in self.axes)
-            if (inside := re.search(grammar.NAME, alternatives)) and listed(self.names.get(inside[1])) is not None:
+            if (inside := re.search(grammar.NAME, alternatives)) and list_items(self.names.get(inside[1])) is not None:
                 raise InvalidRequest(
                     f"{match[0][:40]}: {inside[0]} is a list within alternatives: write its items there"
                 )
-            values = [self._expanded(one) for one in alternatives.split("|")]
+            values = [self._expand_rest(one) for one in alternatives.split("|")]
             self._vary(f"{WORD}_{words + 1}" if words else WORD, values, match[0])
-        elif name is not None and (items := listed(self.names.get(name))) is not None:
+        elif name is not None and (items := list_items(self.names.get(name))) is not None:
             self._vary(name, [str(item) for item in items], match[0])
         else:
             if name is not None and is_many(value := self.names.get(name)):
@@ -173,9 +173,9 @@ class _Making:
 
     def expand(self, text: str) -> None:
         if text:
-            self.parts.append(self._expanded(text))
+            self.parts.append(self._expand_rest(text))
 
-    def _expanded(self, text: str) -> str:
+    def _expand_rest(self, text: str) -> str:
         expanded, missing = expand(text, self.names)
         self.missing += missing
         return expanded
@@ -188,6 +188,6 @@ class _Making:
             if name in TAKEN or (is_word(name) and "|" not in typed):
                 raise InvalidRequest(f"{typed}: a sweep has a {name} of its own: give the list another name")
             literal = f"; {{{typed}}} is taken as typed" if "|" in typed else ""
-            self.axes.append(Axis(name, distinct(typed, values, literal)))
+            self.axes.append(Axis(name, check_distinct(typed, values, literal)))
             known = len(self.axes) - 1
         self.parts.append(known)

@@ -1,7 +1,7 @@
-"""Is this still the image that its record makes? Notebooks, images and folders, checked and graded.
+"""Verification of notebooks, images and folders: whether the records still make these images.
 
 The package can be called: `flux_magic.verify(paths)` is the shared client's `Client.verify`. Its names are loaded when
-they are first used: the command line knows its options without a client.
+they are first used, so the command line knows its options without loading a client.
 
 Example::
 
@@ -65,7 +65,7 @@ class _Callable(ModuleType):
     """This package as a function, since both have the name `flux_magic.verify`."""
 
     def __call__(self, paths: Paths, *, space: str | None = None, concurrency: int = 2, static: bool = False) -> Report:
-        """Make images again from their records, and say if they are the same: see `Client.verify`."""
+        """Regenerate images from their records, and check that they are the same: see `Client.verify`."""
         from ..client.client import shared
 
         return shared.verify(paths, space=space, concurrency=concurrency, static=static)

@@ -1,12 +1,12 @@
-"""How different two pictures are to an eye: structural similarity, where it is the lowest.
+"""The visible difference between two images: structural similarity at its lowest.
 
-An eye is drawn to the one place that is wrong, so the mean over a picture tells nothing: one letter of the caption
-changed leaves it at 0.9992, and a JPEG of quality 95, which nobody can tell from the original, lowers it to 0.991. The
-lowest value of the map is what an eye finds, once what it does not see is gone: detail of single pixels (a picture is
-reduced to 256 pixels first, or a little more), and colour as sharp as light (reduced by twice as much). Colour has to
-be looked at: by its luminance alone a picture is the same without any.
+A person notices the one place that is wrong, so the mean over an image says nothing. One changed character of the
+caption leaves it at 0.9992, and a JPEG of quality 95, which looks like the original, lowers it to 0.991. The lowest
+value of the map is what a person notices, once the invisible is removed. That is detail of single pixels (an image is
+reduced to 256 pixels first, or a little more), and colour as sharp as light (it is reduced by twice as much). Colour
+has to be compared too: by luminance alone an image looks the same without any.
 
-Measured on drawings of the local Space of 2 steps (6 at 256×256, 5 at 512×512, 3 each at 768×768 and 1024×1024), the
+Measured on drawings of the local Space with 2 steps (6 at 256×256, 5 at 512×512, 3 each at 768×768 and 1024×1024). The
 least and the greatest distance of all:
 
 =====================================================  ==============
@@ -32,8 +32,8 @@ another prompt                                         1.247 to 1.574
 one pixel turned to its opposite                       0.007 to 0.779
 =====================================================  ==============
 
-The last depends on how much it stands out: whether it is the picture that was written, its digest tells. It takes
-0.1 s for 1024×1024.
+The last depends on how visible the pixel is; the digest shows whether it is the image that was written. It takes 0.1 s
+for 1024×1024.
 """
 
 from __future__ import annotations
@@ -50,21 +50,21 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 THRESHOLD: Final = 0.2
-"""Pictures at this distance or less are the same to the eye."""
+"""The greatest distance at which two images are the same to the eye."""
 
 _REDUCED: Final = 256
 _WINDOW: Final = 11
-"""Pixels: the width of the Gaussian window (sigma 1.5), below which there is nothing to slide it over."""
+"""Pixels: the width of the Gaussian window (sigma 1.5), which a smaller image cannot hold."""
 
 
 class Grade(Enum):
-    """How much a picture is the one that was made anew: the live check."""
+    """Grade of the live check: how much an image equals the regenerated one."""
 
     SAME_BYTES = "same bytes"
-    """Their metadata apart."""
+    """Apart from metadata."""
     SAME_PIXELS = "same pixels"
     SAME_TO_THE_EYE = "same to the eye"
-    """By `flux_magic.verify.similarity`."""
+    """As measured by `flux_magic.verify.similarity`."""
     DIFFERENT = "different"
 
 
@@ -73,7 +73,7 @@ INSTALL: Final = 'pip install "flux-magic[verify]"'
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A grade, the distance to the eye where it was measured, and what there is to say of it."""
+    """A grade, the distance to the eye if it was measured, and a remark."""
 
     grade: Grade
     distance: float | None = None
@@ -81,42 +81,42 @@ class Comparison:
 
 
 def compare(one: bytes, other: bytes) -> Comparison:
-    """Grade two pictures, their metadata apart; raises NotAnImage where one cannot be decoded."""
-    if embedding.bare_sha256(one) == embedding.bare_sha256(other):
+    """Grade two images, apart from their metadata. Raises NotAnImage if one of them cannot be decoded."""
+    if embedding.compute_bare_sha256(one) == embedding.compute_bare_sha256(other):
         return Comparison(Grade.SAME_BYTES, 0.0)
     ours, theirs = codecs.decode(one), codecs.decode(other)
-    if codecs.pixel_digest(ours) == codecs.pixel_digest(theirs):
+    if codecs.compute_pixel_digest(ours) == codecs.compute_pixel_digest(theirs):
         return Comparison(Grade.SAME_PIXELS, 0.0)
     if ours.size != theirs.size:
         (width, height), (now_wide, now_high) = ours.size, theirs.size
-        return Comparison(Grade.DIFFERENT, note=f"it is {width}×{height}, made anew {now_wide}×{now_high}")
+        return Comparison(Grade.DIFFERENT, note=f"it is {width}×{height}, regenerated {now_wide}×{now_high}")
     try:
-        measured = round(distance(ours, theirs), 4)
+        measured = round(measure_distance(ours, theirs), 4)
     except ImportError:
-        return Comparison(Grade.DIFFERENT, note=f"not the same pixels; by how much, {INSTALL} tells")
+        return Comparison(Grade.DIFFERENT, note=f"not the same pixels; to measure the difference: {INSTALL}")
     return Comparison(Grade.SAME_TO_THE_EYE if measured <= THRESHOLD else Grade.DIFFERENT, measured)
 
 
 def compare_records(recorded: FileRecord, made: FileRecord) -> Comparison:
-    """The same for a picture of which only the record is there."""
+    """Grade an image of which only the record is available."""
     if recorded.sha256 == made.sha256:
         return Comparison(Grade.SAME_BYTES, 0.0)
     if recorded.digest == made.digest:
         return Comparison(Grade.SAME_PIXELS, 0.0)
-    return Comparison(Grade.DIFFERENT, note="the picture itself is not embedded: nobody can see by how much it differs")
+    return Comparison(Grade.DIFFERENT, note="the image itself is not embedded, so the difference cannot be seen")
 
 
-def distance(one: Image, other: Image) -> float:
-    """1 - the lowest structural similarity anywhere, in luminance or colour: 0 is the same, 1 and more unrelated.
+def measure_distance(one: Image, other: Image) -> float:
+    """Return 1 minus the lowest structural similarity, in luminance or colour: 0 is the same, 1 and more unrelated.
 
-    Both have the same size. What is transparent is seen on white, and on black as well. Raises ImportError without
-    scikit-image.
+    Both images have the same size. Transparent images are compared on white, and on black as well. Raises ImportError
+    without scikit-image.
     """
     grounds = ("white", "black") if one.has_transparency_data or other.has_transparency_data else ("white",)
-    return max(_distance(_laid_on(ground, one), _laid_on(ground, other)) for ground in grounds)
+    return max(_measure_distance(_lay_on(ground, one), _lay_on(ground, other)) for ground in grounds)
 
 
-def _laid_on(ground: str, image: Image) -> Image:
+def _lay_on(ground: str, image: Image) -> Image:
     from PIL import Image
 
     if image.has_transparency_data:
@@ -125,15 +125,15 @@ def _laid_on(ground: str, image: Image) -> Image:
     return image.convert("RGB").convert("YCbCr")
 
 
-def _distance(one: Image, other: Image) -> float:
+def _measure_distance(one: Image, other: Image) -> float:
     factor = max(2, min(one.size) // _REDUCED)
     channels = zip(one.split(), other.split(), (factor, 2 * factor, 2 * factor), strict=True)
-    lowest = min(_lowest(_values(ours, by), _values(theirs, by)) for ours, theirs, by in channels)
+    lowest = min(_find_lowest(_reduce(ours, by), _reduce(theirs, by)) for ours, theirs, by in channels)
     return min(max(1.0 - lowest, 0.0), 2.0)
 
 
-def _values(channel: Image, factor: int) -> Any:
-    """A channel, reduced by the mean over squares; one too small for the window is continued at its edges."""
+def _reduce(channel: Image, factor: int) -> Any:
+    """Return a channel, reduced by the mean over squares; one too small for the window is continued at its edges."""
     import numpy as np
 
     values = np.asarray(channel.reduce(factor), dtype=np.float64)
@@ -141,7 +141,7 @@ def _values(channel: Image, factor: int) -> Any:
     return np.pad(values, missing, mode="edge")
 
 
-def _lowest(one: Any, other: Any) -> float:
+def _find_lowest(one: Any, other: Any) -> float:
     from skimage.metrics import structural_similarity
 
     _, similarity = structural_similarity(  # type: ignore[no-untyped-call]  # it is annotated in part

@@ -1,4 +1,4 @@
-"""The check that needs no Space: is a picture still what its record says that it was when it was written?"""
+"""The check that needs no Space: it compares an image with what its record says of it."""
 
 from __future__ import annotations
 
@@ -9,53 +9,53 @@ from typing import Final
 
 from ..errors import NotAnImage, RecordError
 from ..images import codecs
-from ..images.formats import media_type_of
+from ..images.formats import detect_media_type
 from ..records import embedding
 from ..records.store import BESIDE
 from ..sweeps import sheet_file
 from ..types import Copy, Record
 from . import evidence
-from .discover import Discovery, Paths, Subject, find_subjects, read_sheet, reason_of_file
+from .discover import Discovery, Paths, Subject, describe_file_error, find_subjects, read_sheet
 from .evidence import Evidence
 from .report import Report
 from .verdict import Examined, Outcome, judge_static
 
 
 class Unreadable(Exception):
-    """A file that is no picture; the message says why, in one line."""
+    """A file that is not an image; the message says why, in one line."""
 
 
 def check_static(paths: Paths, *, keep: bool = True) -> Report:
-    """Whether the pictures of notebooks, images and folders are still those of their records; asks no Space.
+    """Check whether the images of notebooks, files and folders are still those of their records; no Space is asked.
 
-    `keep` says whether the verdicts hold the pictures, which only `report_html` shows.
+    `keep` says whether the verdicts keep the images, which only `report_html` shows.
     """
     found = find_subjects(paths)
     verdicts, problems = [], list(found.problems)
-    for subject, examined in examined_all(found.subjects, problems):
+    for subject, examined in examine_all(found.subjects, problems):
         if examined.outcome is Outcome.UNTOLD and subject.of_sheet and subject.source is None and examined.checkable:
-            continue  # the sheet's file has no more of it than shows, and that is checked
+            continue  # the sheet's file has only its small image, which is checked with the sheet
         verdicts.append(judge_static(subject, examined, passes=True, keep=keep))
     return Report(tuple(verdicts), found.others, tuple(problems))
 
 
-def examined_all(found: Iterable[Subject], problems: list[str]) -> list[tuple[Subject, Examined]]:
-    """Each subject with what the static check found; what cannot be read is added to the problems.
+def examine_all(found: Iterable[Subject], problems: list[str]) -> list[tuple[Subject, Examined]]:
+    """Return each subject with its finding; what cannot be read is added to the problems.
 
-    Behind a sheet's file come the images on it that are not found elsewhere as well.
+    A sheet's file is followed by those of its images that are not found elsewhere.
     """
     examined = []
     for subject in found:
         try:
             examined.append((subject, examine(subject)))
-            examined += [(one, examine(one)) for one in _on_sheet(subject, problems)]
+            examined += [(one, examine(one)) for one in _list_sheet_images(subject, problems)]
         except Unreadable as error:
             problems.append(f"{subject.label}: {error}")
-    return list(_each_once(examined))
+    return list(_skip_duplicates(examined))
 
 
-def _each_once(examined: list[tuple[Subject, Examined]]) -> Iterator[tuple[Subject, Examined]]:
-    """Leave out an image of a sheet's file that is checked in another place: to make it again would cost twice."""
+def _skip_duplicates(examined: list[tuple[Subject, Examined]]) -> Iterator[tuple[Subject, Examined]]:
+    """Yield all but the images of a sheet's file that are checked elsewhere, as a second request would cost twice."""
     there = {one.record.files for subject, one in examined if one.record and not subject.of_sheet}
     for subject, one in examined:
         if subject.of_sheet and one.record and not one.outcome.is_broken:
@@ -66,34 +66,34 @@ def _each_once(examined: list[tuple[Subject, Examined]]) -> Iterator[tuple[Subje
 
 
 def examine(subject: Subject) -> Examined:
-    """Compare a picture with its record; raises Unreadable for a file that is none."""
+    """Compare an image with its record. Raises Unreadable for a file that is not an image."""
     try:
-        if sheet := _sheet_of(subject):
+        if sheet := _read_sheet(subject):
             return _compare_sheet(sheet, subject.data or b"")
         seen = evidence.gather(subject)
     except RecordError as error:
-        return Examined(Outcome.UNTOLD, reason_of_file(error), checkable=False)
+        return Examined(Outcome.UNTOLD, describe_file_error(error), checkable=False)
     except (NotAnImage, OSError) as error:
-        raise Unreadable(reason_of_file(error)) from error
+        raise Unreadable(describe_file_error(error)) from error
     if seen is None:
         return Examined(Outcome.UNTOLD, f"the {subject.where} holds no record of it", checkable=False)
     record = seen.carried.record
     if record.seed is None:
         return Examined(Outcome.UNTOLD, "its record has no seed", record, checkable=False)
-    return _compared(seen, record)
+    return _compare_copy(seen, record)
 
 
-def _sheet_of(subject: Subject) -> sheet_file.SheetRecord | None:
+def _read_sheet(subject: Subject) -> sheet_file.SheetRecord | None:
     """Return what a sheet's file carries; raises RecordError and OSError."""
     data = subject.data if subject.where == "file" and subject.told is None else None
     return sheet_file.read(data) if data else None
 
 
-def _on_sheet(subject: Subject, problems: list[str]) -> list[Subject]:
+def _list_sheet_images(subject: Subject, problems: list[str]) -> list[Subject]:
     """Return the images on a sheet's file, in the order of the sheet."""
     try:
-        sheet = _sheet_of(subject)
-    except RecordError:  # told with the sheet itself
+        sheet = _read_sheet(subject)
+    except RecordError:  # reported with the sheet itself
         return []
     if sheet is None or not isinstance(subject.source, Path):
         return []
@@ -104,64 +104,64 @@ def _on_sheet(subject: Subject, problems: list[str]) -> list[Subject]:
 
 
 def _compare_sheet(sheet: sheet_file.SheetRecord, data: bytes) -> Examined:
-    """Return if a sheet's file is what was written; the images on it are compared one by one."""
+    """Check whether a sheet's file is what was written; the images on it are compared one by one."""
     images = f"a sheet of {len(sheet.images)} image{'' if len(sheet.images) == 1 else 's'}"
     if sheet.is_whole(data):
         return Examined(Outcome.INTACT, images, checkable=False, sheet=True)
     with suppress(NotAnImage):
-        if codecs.digest_of(data) == sheet.digest:
+        if codecs.compute_digest(data) == sheet.digest:
             return Examined(Outcome.REENCODED, f"{images}, the same pixels", checkable=False, sheet=True)
     return Examined(Outcome.ALTERED, f"{images}, {_ALTERED}", checkable=False, sheet=True)
 
 
-def _compared(seen: Evidence, record: Record) -> Examined:
+def _compare_copy(seen: Evidence, record: Record) -> Examined:
     copy = seen.carried.copy
-    contradiction = evidence.contradiction(seen)
-    outcome, why, form = Outcome.UNTOLD, "the picture itself is not embedded", ""
+    contradiction = evidence.find_contradiction(seen)
+    outcome, why, form = Outcome.UNTOLD, "the image itself is not embedded", ""
     if seen.data is not None:
-        form = copy.media_type if copy is not None else media_type_of(seen.data) or ""
+        form = copy.media_type if copy is not None else detect_media_type(seen.data) or ""
         try:
-            outcome, why = _of_bytes(seen, seen.data)
+            outcome, why = _judge_bytes(seen, seen.data)
         except NotAnImage as error:
-            return Examined(Outcome.ALTERED, f"{_ALTERED}: {reason_of_file(error)}", record, checkable=False)
+            return Examined(Outcome.ALTERED, f"{_ALTERED}: {describe_file_error(error)}", record, checkable=False)
     if contradiction and outcome is Outcome.ALTERED and evidence.is_another(seen):
-        why = f"{_ALTERED}, another picture is in its place: {contradiction}"
+        why = f"{_ALTERED}, another image is in its place: {contradiction}"
     elif contradiction:
         outcome, why = Outcome.EDITED, f"the record was edited: {contradiction}"
     return Examined(outcome, why, record, seen.place, form)
 
 
 def _decodes_alike(record: Record, copy: Copy) -> bool:
-    """Whether the same bytes have the same pixels here as where the record was made: a JPEG's may differ by one."""
-    here = codecs.decoder(*(file.media_type for file in record.files))
+    """Return True if the same bytes must decode to the recorded pixels here; a JPEG's may differ by one."""
+    here = codecs.describe_decoder(*(file.media_type for file in record.files))
     return copy.media_type == "image/png" or record.circumstances.decoder == here
 
 
 _ALTERED: Final = "altered since it was made"
 
 
-def _of_bytes(seen: Evidence, data: bytes) -> tuple[Outcome, str]:
-    """What became of the picture's bytes; raises NotAnImage where they are none any more."""
+def _judge_bytes(seen: Evidence, data: bytes) -> tuple[Outcome, str]:
+    """Return what became of the image's bytes. Raises NotAnImage if they are no longer an image."""
     carried = seen.carried
-    digest = codecs.digest_of(data)
+    digest = codecs.compute_digest(data)
     if carried.copy is not None and embedding.is_untouched(data, carried):
         if digest != carried.copy.digest and _decodes_alike(carried.record, carried.copy):
             return Outcome.EDITED, "the record was edited: its digest is not that of these pixels"
         return Outcome.INTACT, ""
-    if codecs.is_animated(data):  # of which a digest is that of the first
+    if codecs.is_animated(data):  # its digest covers only the first frame
         return Outcome.ALTERED, f"{_ALTERED}: it has more than one frame"
     if carried.copy is not None:
         if digest == carried.copy.digest:
             return Outcome.REENCODED, "re-encoded since, the same pixels"
         return Outcome.ALTERED, _ALTERED
-    return _of_nobodys_copy(seen, data, digest)
+    return _judge_unknown_copy(seen, data, digest)
 
 
-def _of_nobodys_copy(seen: Evidence, data: bytes, digest: str) -> tuple[Outcome, str]:
-    """What became of a picture of which nobody wrote down what it was, by what was delivered."""
+def _judge_unknown_copy(seen: Evidence, data: bytes, digest: str) -> tuple[Outcome, str]:
+    """Return what became of an image without a recorded checksum, by comparison with the delivered file."""
     delivered = seen.carried.record.files[seen.place]
     if digest == delivered.digest:
         return Outcome.INTACT, ""
-    if codecs.is_exact(delivered.media_type, media_type_of(data)):
+    if codecs.is_exact(delivered.media_type, detect_media_type(data)):
         return Outcome.ALTERED, _ALTERED
-    return Outcome.UNTOLD, "encoded in another way than it was delivered, and nobody wrote down as what"
+    return Outcome.UNTOLD, "encoded differently from the delivered file, and its checksum was not recorded"

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from ..images import codecs
-from ..types import UNKNOWN, Circumstances, Record, one_line
+from ..types import UNKNOWN, Circumstances, Record, fit_one_line
 from .discover import Subject
 from .similarity import Comparison, Grade, compare, compare_records
 
@@ -17,32 +17,32 @@ if TYPE_CHECKING:
 
 
 class Outcome(Enum):
-    """What became of a picture since it was written: the static check."""
+    """Outcome of the static check: what became of an image since it was written."""
 
     INTACT = "intact"
-    """The same bytes, their metadata apart."""
+    """The same bytes, apart from metadata."""
     REENCODED = "re-encoded"
     """Other bytes, the same pixels."""
     ALTERED = "altered"
-    """Other pixels, or none that can be decoded."""
+    """Other pixels, or bytes that cannot be decoded."""
     EDITED = "record edited"
-    """Two that tell of it contradict each other, or the record itself."""
+    """Two sources about the image contradict each other, or the record contradicts itself."""
     UNTOLD = "untold"
-    """No record of it, no seed, no picture, or nobody wrote down what it was."""
+    """No record, no seed, no image, or no recorded checksum."""
 
     @property
     def is_sound(self) -> bool:
-        """Whether it is still what its record says."""
+        """True if the image is still what its record says."""
         return self in {Outcome.INTACT, Outcome.REENCODED}
 
     @property
     def is_broken(self) -> bool:
-        """Whether it is not what its record says, or its record not what it was."""
+        """True if the image is not what its record says, or the record is not what it was."""
         return self in {Outcome.ALTERED, Outcome.EDITED}
 
 
 class Status(Enum):
-    """Whether a picture passes: it is still what its record says, and its record still makes it."""
+    """Pass or failure of an image, which passes if it matches its record and its record still makes it."""
 
     PASS = "pass"  # noqa: S105 - no password
     FAIL = "fail"
@@ -51,16 +51,16 @@ class Status(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What the static check found.
+    """The finding of the static check.
 
     Attributes:
-        outcome: what became of the picture.
-        why: in words; may be empty.
-        record: what is to be made anew; None where there is none to be read.
-        place: the picture's among the record's files, from 0.
-        form: the media type that the embedded picture was written in; empty where there is none.
-        checkable: whether it can be made anew and compared.
-        sheet: whether it is a sheet, which is made of images and not anew.
+        outcome: what became of the image.
+        why: the reason in words; may be empty.
+        record: what to regenerate; None if no record can be read.
+        place: the image's place among the record's files, from 0.
+        form: the media type of the embedded image when it was written; empty if nothing is embedded.
+        checkable: whether it can be regenerated and compared.
+        sheet: whether it is a sheet, which is made of other images and not regenerated.
     """
 
     outcome: Outcome
@@ -73,26 +73,26 @@ class Examined:
 
     @property
     def recorded(self) -> Record:
-        """The record of what is checkable."""
+        """The record of a checkable image."""
         assert self.record is not None  # noqa: S101 - else it is not checkable
         return self.record
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is said of one picture.
+    """The verdict on one image.
 
     Attributes:
-        label: where it is: `fox.ipynb, cell 3`.
-        status: whether it passes; what cannot be checked does not.
+        label: its place: `fox.ipynb, cell 3`.
+        status: whether it passes; an image that cannot be checked does not.
         static: what became of it since it was written.
-        why: the reasons, on one line; empty where there is nothing to say.
+        why: the reasons, on one line; empty if there is nothing to say.
         where: what holds it: `notebook` or `file`.
-        grade: how much it is the one that was made anew; None where it was not compared.
-        distance: to the one made anew: 0 (the same) to 2, by `similarity.distance`; None where it was not measured.
-        record: what made it; None where there is none to be read.
-        embedded: its bytes; None where there are none, or they are not kept.
-        remade: those of the one made anew, in the same encoding; None as well.
+        grade: how much it equals the regenerated image; None if it was not compared.
+        distance: to the one regenerated: 0 (the same) to 2, by `similarity.distance`, or None if it was not measured.
+        record: what made it; None if no record can be read.
+        embedded: its bytes; None if there are none, or if they are not kept.
+        remade: the bytes of the regenerated image, in the same encoding; None likewise.
     """
 
     label: str
@@ -108,13 +108,13 @@ class Verdict:
 
     @property
     def figure(self) -> str:
-        """The distance as a person reads it; empty where it is not measured, or nothing differs."""
+        """The distance as a person reads it; empty if it was not measured, or if nothing differs."""
         measured = self.grade in {Grade.SAME_TO_THE_EYE, Grade.DIFFERENT} and self.distance is not None
         return f"{self.distance:.3f}" if measured else ""
 
     @property
     def called(self) -> str:
-        """The one or two words for it: of a pass the grade, else what is wrong."""
+        """One or two words for the result: the grade of a pass, otherwise what is wrong."""
         if self.status is Status.UNCHECKED:
             return Status.UNCHECKED.value
         if self.status is Status.FAIL:
@@ -138,30 +138,30 @@ def judge_static(subject: Subject, seen: Examined, why: str = "", *, passes: boo
         why="; ".join(filter(None, (seen.why, why))),
         where=subject.where,
         record=seen.record,
-        embedded=subject.kept(keep),
+        embedded=subject.keep_data(keep),
     )
 
 
 def judge_live(subject: Subject, seen: Examined, made: Generation, *, keep: bool) -> Verdict:
-    """Compare an image with the one that its record made now; raises NotAnImage where one cannot be decoded."""
+    """Compare an image with the one that its record made now; raises NotAnImage if one cannot be decoded."""
     record, embedded, files = seen.recorded, subject.data, made.files
     remade, still = None, False
     if seen.place >= len(files):
         compared = Comparison(
-            Grade.DIFFERENT, note=f"made anew it has {len(files)} pictures, and had {len(record.files)}"
+            Grade.DIFFERENT, note=f"regenerated, it has {len(files)} images; the record has {len(record.files)}"
         )
     else:
         remade, still = files[seen.place].data, files[seen.place].digest == record.files[seen.place].digest
         if embedded is None:
             compared = compare_records(record.files[seen.place], files[seen.place].record)
         else:
-            remade = as_form(remade, seen.form)
+            remade = encode_as(remade, seen.form)
             compared = compare(embedded, remade)
     return Verdict(
         label=subject.label,
         status=_status(seen.outcome, compared.grade),
         static=seen.outcome,
-        why=_why(subject, seen, compared, differences(record, made.record), still=still),
+        why=_why(subject, seen, compared, list_differences(record, made.record), still=still),
         where=subject.where,
         grade=compared.grade,
         distance=compared.distance,
@@ -172,7 +172,7 @@ def judge_live(subject: Subject, seen: Examined, made: Generation, *, keep: bool
 
 
 def _status(outcome: Outcome, grade: Grade) -> Status:
-    """A picture of which nobody wrote down what it was passes where it is the new one pixel by pixel."""
+    """Choose the status; an image without a recorded checksum passes only if it matches the new one pixel for pixel."""
     if grade is Grade.DIFFERENT or outcome.is_broken:
         return Status.FAIL
     alike = outcome is Outcome.UNTOLD and grade is Grade.SAME_TO_THE_EYE
@@ -180,21 +180,21 @@ def _status(outcome: Outcome, grade: Grade) -> Status:
 
 
 def _why(subject: Subject, seen: Examined, compared: Comparison, changed: list[str], *, still: bool) -> str:
-    """What became of the picture, how it compares, and the likely cause of what is another."""
+    """Explain what became of the image, how it compares, and the likely cause of a difference."""
     parts = [seen.why]
     if seen.outcome.is_broken:
-        parts.append(f"made anew: {compared.grade.value}")
+        parts.append(f"regenerated: {compared.grade.value}")
     parts.append(compared.note)
     if compared.grade in {Grade.DIFFERENT, Grade.SAME_TO_THE_EYE}:
-        parts += _cause(subject, seen.outcome, changed, still=still)
+        parts += _find_cause(subject, seen.outcome, changed, still=still)
     elif compared.grade is Grade.SAME_PIXELS and seen.outcome is Outcome.INTACT:
         parts += changed
     return "; ".join(part for part in parts if part)
 
 
-def _cause(subject: Subject, outcome: Outcome, changed: list[str], *, still: bool) -> list[str]:
+def _find_cause(subject: Subject, outcome: Outcome, changed: list[str], *, still: bool) -> list[str]:
     if still and outcome is Outcome.ALTERED:
-        return [f"the Space still makes what the record says: the picture in the {subject.where} is another"]
+        return [f"the Space still makes what the record says: the image in the {subject.where} is a different one"]
     if changed:
         return changed
     if still:
@@ -204,9 +204,9 @@ def _cause(subject: Subject, outcome: Outcome, changed: list[str], *, still: boo
     return ["nothing recorded differs: the Space itself has changed, or the record was edited"]
 
 
-def as_form(data: bytes, media_type: str) -> bytes:
-    """A delivered picture in the encoding of a copy, encoded as the copy was; GIF and AVIF are not encoded."""
-    return data if media_type in codecs.SEALED else codecs.as_type(data, media_type)
+def encode_as(data: bytes, media_type: str) -> bytes:
+    """Encode a delivered image as its copy was encoded; GIF and AVIF stay as they are."""
+    return data if media_type in codecs.SEALED else codecs.convert_to_type(data, media_type)
 
 
 _NAMES: Final = {
@@ -218,55 +218,58 @@ _NAMES: Final = {
 }
 
 
-def differences(old: Record, new: Record) -> list[str]:
-    """What was otherwise, the likeliest cause first."""
-    found = [_space(old, new)] if old.space != new.space else []
-    if _models_differ(old, new):
-        found.append(f"model: {one_line(old.model, 80)} -> {one_line(new.model, 80)}")
-    found += _sent(old, new)
+def list_differences(old: Record, new: Record) -> list[str]:
+    """Return what differed, the likeliest cause first."""
+    found = [_describe_space(old, new)] if old.space != new.space else []
+    if _do_models_differ(old, new):
+        found.append(f"model: {fit_one_line(old.model, 80)} -> {fit_one_line(new.model, 80)}")
+    found += _list_sent(old, new)
     before, after = old.circumstances, new.circumstances
-    found += [_told(name, before, after) for name in _NAMES]
-    return [line for line in [*found, _decoder(before.decoder, after.decoder)] if line]
+    found += [_describe_change(name, before, after) for name in _NAMES]
+    return [line for line in [*found, _describe_decoder(before.decoder, after.decoder)] if line]
 
 
-def _models_differ(old: Record, new: Record) -> bool:
-    """Return if both name a model that somebody told; records of before name the one that was asked for."""
+def _do_models_differ(old: Record, new: Record) -> bool:
+    """Return True if both records name a confirmed model, and these differ; older records name the requested one."""
     told = (one for one in (old, new) if not one.model.startswith(UNKNOWN))
     return old.model != new.model and sum(1 for _ in told) == 2 and old.model != new.key_model
 
 
-def _sent(old: Record, new: Record) -> list[str]:
-    """Return how the values that went along differ; records of before have none."""
+def _list_sent(old: Record, new: Record) -> list[str]:
+    """Return how the other values sent differ; older records have none."""
     if not old.sent or not new.sent:
         return []
     names = [name for name in {**old.sent, **new.sent} if old.sent.get(name, _GONE) != new.sent.get(name, _GONE)]
-    return [f"the Space's {one_line(name, 40)} was {_value(old, name)}, is {_value(new, name)}" for name in names]
+    return [
+        f"the Space's {fit_one_line(name, 40)} was {_format_value(old, name)}, is {_format_value(new, name)}"
+        for name in names
+    ]
 
 
 _GONE: Final = object()
 
 
-def _value(record: Record, name: str) -> str:
-    return one_line(json.dumps(record.sent[name], ensure_ascii=False), 40) if name in record.sent else "not sent"
+def _format_value(record: Record, name: str) -> str:
+    return fit_one_line(json.dumps(record.sent[name], ensure_ascii=False), 40) if name in record.sent else "not sent"
 
 
-def _space(old: Record, new: Record) -> str:
+def _describe_space(old: Record, new: Record) -> str:
     if old.stand_in and new.stand_in:
         drawing, now = (record.space.removeprefix("local:") for record in (old, new))
-        return f"the local Space's drawing was {one_line(drawing, 40)}, is {one_line(now, 40)}"
-    return f"the Space: {one_line(old.space, 80)} -> {one_line(new.space, 80)}"
+        return f"the local Space's drawing was {fit_one_line(drawing, 40)}, is {fit_one_line(now, 40)}"
+    return f"the Space: {fit_one_line(old.space, 80)} -> {fit_one_line(new.space, 80)}"
 
 
-def _told(name: str, before: Circumstances, after: Circumstances) -> str:
+def _describe_change(name: str, before: Circumstances, after: Circumstances) -> str:
     was, now = (str(getattr(around, name)) for around in (before, after))
     known = UNKNOWN not in {was, now}
-    return f"{_NAMES[name]}: {one_line(was, 40)} -> {one_line(now, 40)}" if known and was != now else ""
+    return f"{_NAMES[name]}: {fit_one_line(was, 40)} -> {fit_one_line(now, 40)}" if known and was != now else ""
 
 
-def _decoder(was: str, now: str) -> str:
-    """The libraries whose versions differ: `decoder: Pillow 11.0, libwebp 1.4 -> Pillow 12.3, libwebp 1.6`."""
+def _describe_decoder(was: str, now: str) -> str:
+    """Return the libraries whose versions differ: `decoder: Pillow 11.0, libwebp 1.4 -> Pillow 12.3, libwebp 1.6`."""
     if UNKNOWN in {was, now} or was == now:
         return ""
     before, after = was.split(", "), now.split(", ")
     gone, come = ([part for part in parts if part not in other] for parts, other in ((before, after), (after, before)))
-    return f"decoder: {one_line(', '.join(gone), 80) or 'less'} -> {one_line(', '.join(come), 80) or 'less'}"
+    return f"decoder: {fit_one_line(', '.join(gone), 80) or 'less'} -> {fit_one_line(', '.join(come), 80) or 'less'}"

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from random import Random
 
-from tests.support.kernel import Kernel, running_kernel
+from tests.support.kernel import Kernel, run_kernel
 
 from .heat import Racer, fresh_space, racing
 from .racers import PROMPT, STEPS
@@ -86,7 +86,7 @@ def first_image(pairs: int, kernels: int) -> Iterator[Row]:
 
 
 def _process(name: str, address: str) -> float:
-    """Seconds from the start of a client to its first image."""
+    """Return seconds from the start of a client to its first image."""
     command = [sys.executable, "-m", "tests.benchmarks.racers", name, address, "once"]
     with tempfile.TemporaryDirectory() as kept:
         begin = time.perf_counter()
@@ -95,17 +95,17 @@ def _process(name: str, address: str) -> float:
 
 
 def _in_a_kernel(address: str) -> dict[str, float]:
-    """The seconds of the two cells, in one kernel; and of the second's parts, in another; and of a third."""
+    """Return the seconds of the two cells, in one kernel; and of the second's parts, in another; and of a third."""
     with tempfile.TemporaryDirectory() as store:
-        with running_kernel(FLUX_MAGIC_SPACE=address, FLUX_MAGIC_STORE=store) as kernel:
-            loaded = kernel.ok("%load_ext flux_magic").seconds
-            made = kernel.ok(_cell(1, 256)).seconds
-            second = kernel.ok(_cell(2, 256)).seconds
-        with running_kernel(FLUX_MAGIC_SPACE=address, FLUX_MAGIC_STORE=store) as kernel:
-            kernel.ok("%load_ext flux_magic")
-            kernel.ok(PARTS)
-            rest = kernel.ok(_cell(3, 256)).seconds
-            marks = json.loads(kernel.ok("import json; print(json.dumps(_marks))").stdout)
+        with run_kernel(FLUX_MAGIC_SPACE=address, FLUX_MAGIC_STORE=store) as kernel:
+            loaded = kernel.run_ok("%load_ext flux_magic").seconds
+            made = kernel.run_ok(_cell(1, 256)).seconds
+            second = kernel.run_ok(_cell(2, 256)).seconds
+        with run_kernel(FLUX_MAGIC_SPACE=address, FLUX_MAGIC_STORE=store) as kernel:
+            kernel.run_ok("%load_ext flux_magic")
+            kernel.run_ok(PARTS)
+            rest = kernel.run_ok(_cell(3, 256)).seconds
+            marks = json.loads(kernel.run_ok("import json; print(json.dumps(_marks))").stdout)
     told = marks["connect and contract"] + marks["display"]
     parts = {f"of that, {label}": seconds for label, seconds in marks.items()}
     whole = {"%load_ext and the first %%flux": loaded + made, "%load_ext": loaded, "the first %%flux": made}
@@ -117,19 +117,21 @@ def _cell(seed: int, size: int) -> str:
 
 
 def overhead(heats: int, pairs: int) -> Iterator[Row]:
-    """A cell's time beyond a floor's for the same image in the same round, each less what the Space itself took."""
+    """Yield a cell's time beyond a floor's for the same image in the same round, each less what the Space itself
+    took.
+    """
     added: dict[int, list[float]] = defaultdict(list)
     for heat in range(heats):
         with (
             tempfile.TemporaryDirectory() as store,
             fresh_space() as address,
             racing(["floor"], address) as racers,
-            running_kernel(FLUX_MAGIC_SPACE=address, FLUX_MAGIC_STORE=store) as kernel,
+            run_kernel(FLUX_MAGIC_SPACE=address, FLUX_MAGIC_STORE=store) as kernel,
         ):
-            kernel.ok("%load_ext flux_magic")
-            kernel.ok(DURATIONS)
+            kernel.run_ok("%load_ext flux_magic")
+            kernel.run_ok(DURATIONS)
             for size in SIZES:
-                kernel.ok(_cell(0, size))
+                kernel.run_ok(_cell(0, size))
             for number in range(pairs):
                 for size in SIZES:
                     added[size].append(_added(kernel, racers["floor"], size, 1 + heat * pairs + number))
@@ -142,8 +144,8 @@ def _added(kernel: Kernel, floor: Racer, size: int, seed: int) -> float:
     seconds: dict[str, float] = {}
 
     def cell() -> None:
-        whole = kernel.ok(_cell(seed, size)).seconds
-        seconds["cell"] = whole - float(kernel.ok("print(_durations[-1])").stdout)
+        whole = kernel.run_ok(_cell(seed, size)).seconds
+        seconds["cell"] = whole - float(kernel.run_ok("print(_durations[-1])").stdout)
 
     def bare() -> None:
         told = floor.ask("image", size=size, seed=seed)

@@ -17,7 +17,7 @@ IMAGES = 18
 
 
 def far_image(heats: int, pairs: int) -> Iterator[Row]:
-    """Each client against the floor, and how many connections some images in a row take."""
+    """Yield each client against the floor, and how many connections some images in a row take."""
     rounds: list[dict[str, Told]] = []
     connections: list[dict[str, int]] = []
     for heat in range(heats):
@@ -40,7 +40,7 @@ def far_image(heats: int, pairs: int) -> Iterator[Row]:
 
 
 def _connections(name: str, space: str, certificate: Certificate) -> int:
-    """How many a fresh client makes for some images, one after the other."""
+    """Return how many a fresh client makes for some images, one after the other."""
     trusting = {"SSL_CERT_FILE": str(certificate.path)}
     with far_away([name], space, certificate) as far, racing([name], far.addresses, **trusting) as racers:
         for seed in range(1, IMAGES):  # it has made its first image already

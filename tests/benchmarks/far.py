@@ -29,7 +29,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A self-signed one of 127.0.0.1; whoever trusts it gets its path in SSL_CERT_FILE."""
+    """A self-signed one of 127.0.0.1; anyone who trusts it gets its path in SSL_CERT_FILE."""
 
     path: Path
     key: Path
@@ -55,7 +55,7 @@ class Far:
         self.addresses = {name: f"https://{_HOST}:{port}" for name, port in zip(names, self._answer(), strict=True)}
 
     def connections(self, name: str) -> int:
-        """How many a client has made until now."""
+        """Return how many a client has made until now."""
         assert self._process.stdin
         self._process.stdin.write("\n")
         self._process.stdin.flush()
@@ -121,7 +121,7 @@ async def serve(space: int, certificate: Certificate, count: int) -> None:
     connections = [0] * count
 
     async def ended(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Where TLS ends."""
+        """Return where TLS ends."""
         to_space = await asyncio.open_connection(_HOST, space, limit=CHUNK)
         await asyncio.gather(_at_once(reader, to_space[1]), _at_once(to_space[0], writer))
 
@@ -140,7 +140,7 @@ async def serve(space: int, certificate: Certificate, count: int) -> None:
     print(json.dumps([server.sockets[0].getsockname()[1] for server in servers]), flush=True)
     while await asyncio.to_thread(sys.stdin.readline):
         print(json.dumps(connections), flush=True)
-    os._exit(0)  # what is open still is nobody's any more
+    os._exit(0)  # what is open still is no one's any more
 
 
 def main() -> None:

@@ -56,17 +56,17 @@ class Racer:
 
 @contextmanager
 def fresh_space() -> Iterator[str]:
-    """The address of a local Space that has made no image yet: Gradio 6 slows down after some thousand."""
+    """Provide the address of a local Space that has made no image yet: Gradio 6 slows down after some thousand."""
     space = LocalSpace()
     try:
-        yield asyncio.run(space.address())
+        yield asyncio.run(space.get_address())
     finally:
         space.close()
 
 
 @contextmanager
 def racing(names: Sequence[str], addresses: str | Mapping[str, str], **environment: str) -> Iterator[dict[str, Racer]]:
-    """The clients by name, ready; each has an address of its own where these differ."""
+    """Provide the clients by name, ready; each has an address of its own where these differ."""
     with ExitStack() as stack:
         kept = stack.enter_context(tempfile.TemporaryDirectory())
         racers = {}
@@ -80,7 +80,7 @@ def racing(names: Sequence[str], addresses: str | Mapping[str, str], **environme
 
 
 def round_of(racers: Mapping[str, Racer], do: str, **options: object) -> dict[str, Told]:
-    """The same asked of each, one at a time, in an order by chance."""
+    """Return the same asked of each, one at a time, in an order by chance."""
     names = _order.sample(list(racers), len(racers))
     told = {name: racers[name].ask(do, **options) for name in names}
     seen = {one["sha256"] for one in told.values() if "sha256" in one}

@@ -106,11 +106,11 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="show every change of file")
     parser.add_argument("--space", help="the URL of a Space that runs already")
     options = parser.parse_args()
-    from tests.support.space import running_space
+    from tests.support.space import run_space
 
     with (
         tempfile.TemporaryDirectory() as folder,
-        nullcontext(options.space) if options.space else running_space() as at,
+        nullcontext(options.space) if options.space else run_space() as at,
     ):
         os.chdir(folder)
         os.environ.update(FLUX_MAGIC_STORE=folder, HF_ENDPOINT="http://127.0.0.1:1")

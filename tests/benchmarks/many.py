@@ -20,7 +20,7 @@ PAUSE = 50.0
 
 
 def batches(compared: int, in_all: int) -> Iterator[Row]:
-    """Some images at once, against a script that does the same; then as many batches as are to lose none."""
+    """Yield some images at once, against a script that does the same; then as many batches as are to lose none."""
     rounds: list[dict[str, Told]] = []
     images, asked = 0, 0
     while asked < in_all:
@@ -43,7 +43,7 @@ def batches(compared: int, in_all: int) -> Iterator[Row]:
 
 
 def sweep(images: int) -> Iterator[Row]:
-    """A long sweep, with a store."""
+    """Yield a long sweep, with a store."""
     with fresh_space() as address, racing(["ours"], address) as racers:
         told = racers["ours"].ask("sweep", count=images, at_once=AT_ONCE)
     yield count(f"{images:,} images", told["seconds"], "s")

@@ -15,7 +15,7 @@ from PIL import Image
 
 from flux_magic.images import codecs
 from flux_magic.records import store as stores
-from flux_magic.records.record import key_of
+from flux_magic.records.record import compute_key
 from tests.unit.samples import generation
 
 from .store import SETTLED, filled, photograph
@@ -28,7 +28,7 @@ FASTER = 0.7
 
 
 def own_code(rounds: int) -> Iterator[Row]:
-    """The cache of folder listings, and the PNG encoder at Pillow's quickest setting and at its own."""
+    """Yield the cache of folder listings, and the PNG encoder at Pillow's quickest setting and at its own."""
     yield from _listings(rounds)
     photo = codecs.decode(photograph(0))
     sheet = Image.new("RGB", SHEET, "white")
@@ -41,7 +41,7 @@ def own_code(rounds: int) -> Iterator[Row]:
 def _listings(rounds: int) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         store, job = filled(Path(folder), JOBS), generation().record
-        key = str(key_of(replace(job, seed=JOBS // 2, prompt=f"a red fox, number {JOBS // 2}, in the snow")))
+        key = str(compute_key(replace(job, seed=JOBS // 2, prompt=f"a red fox, number {JOBS // 2}, in the snow")))
         for _ in range(2):
             assert store.find(key) is not None
             time.sleep(SETTLED)

@@ -28,7 +28,8 @@ WARM = 20
 async def around_the_wire(
     client: AsyncClient, request: ImageRequest, settings: Settings, folder: Path
 ) -> dict[str, float]:
-    """Seconds from the call to the first request, and from the last byte to the Generation; and the least of them.
+    """Return seconds from the call to the first request, and from the last byte to the Generation; and the least of
+    them.
 
     The least is what decoding, a sha256 of the pixels and one of the file, and writing the image and its record to the
     disk take here and now, one after the other, with nothing around them.
@@ -58,7 +59,7 @@ async def around_the_wire(
 
 
 def least_work(data: bytes, record: bytes, folder: Path) -> dict[str, float]:
-    """Seconds for decoding, for the digests, and for writing."""
+    """Return seconds for decoding, for the digests, and for writing."""
     begin = time.perf_counter()
     with Image.open(io.BytesIO(data)) as opened:
         picture = opened.convert("RGBA")
@@ -72,7 +73,7 @@ def least_work(data: bytes, record: bytes, folder: Path) -> dict[str, float]:
 
 
 def write(path: Path, content: bytes) -> None:
-    """As whoever wants to find it whole after a loss of power has to."""
+    """As anyone who wants to find it whole after a loss of power has to."""
     beside = path.with_suffix(".part")
     with beside.open("wb") as file:
         file.write(content)
@@ -82,7 +83,8 @@ def write(path: Path, content: bytes) -> None:
 
 
 async def watched_sweep(make: Callable[[int, int], Awaitable[object]], count: int) -> dict[str, Any]:
-    """`make` makes the images from one number to another; memory is looked at after the first few, and at the end.
+    """Return `make` makes the images from one number to another; memory is looked at after the first few, and at the
+    end.
 
     A pause is how much too late a task came that wanted to run every 5 ms.
     """

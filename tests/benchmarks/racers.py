@@ -34,7 +34,7 @@ STEPS = 4
 
 
 def values(size: int, seed: int) -> list[object]:
-    """The endpoint's inputs, in its order."""
+    """Return the endpoint's inputs, in its order."""
     return [PROMPT, seed, False, size, size, STEPS]
 
 
@@ -48,10 +48,10 @@ class Program(ABC):
 
     @abstractmethod
     def make(self, size: int, seed: int) -> bytes | str:
-        """The bytes of an image, or the path of the file that they are in."""
+        """Return the bytes of an image, or the path of the file that they are in."""
 
     def image(self, size: int, seed: int) -> dict[str, Any]:
-        """One image; what it was is told, so that all can be seen to have got the same."""
+        """Return one image; what it was is told, so that all can be seen to have got the same."""
         begin, worked = time.perf_counter(), time.process_time()
         made = self.make(size, seed)
         told = {"seconds": time.perf_counter() - begin, "cpu": time.process_time() - worked}
@@ -96,14 +96,14 @@ class Floor(Program):
 
 
 def completed(stream: bytes) -> dict[str, Any]:
-    """The output in a job's whole queue stream: `data`, and the `duration` that the Space itself took."""
+    """Return the output in a job's whole queue stream: `data`, and the `duration` that the Space itself took."""
     messages = [json.loads(line.removeprefix(b"data: ")) for line in stream.splitlines() if line.startswith(b"data: ")]
     output: dict[str, Any] = next(one for one in messages if one["msg"] == "process_completed")["output"]
     return output
 
 
 def file_in(output: dict[str, Any]) -> str:
-    """The path of the image."""
+    """Return the path of the image."""
     return "/gradio_api/file=" + quote(output["data"][0]["path"])
 
 
@@ -135,7 +135,7 @@ class OnALoop(Program):
 
     @abstractmethod
     async def made(self, size: int, seed: int) -> bytes:
-        """The bytes of an image."""
+        """Return the bytes of an image."""
 
     def batch(self, count: int, at_once: int, size: int, seed: int) -> dict[str, Any]:
         """So many images with successive seeds, some of them at once; `images` is how many different ones came."""
@@ -149,7 +149,7 @@ class OnALoop(Program):
 
 
 async def in_turns(work: Callable[[int], Awaitable[T]], count: int, at_once: int) -> list[T]:
-    """What `work` gives for each number from 0 to `count`, for some of them at once."""
+    """Return what `work` gives for each number from 0 to `count`, for some of them at once."""
     numbers = iter(range(count))
     came: list[T] = []
 
@@ -200,13 +200,13 @@ class OurWire(OnALoop):
     async def made(self, size: int, seed: int) -> bytes:
         from flux_magic.parameters.addresses import Space
         from flux_magic.providers import BlackForestLabs_Flux1Schnell
-        from flux_magic.providers.base import limited
+        from flux_magic.providers.base import limit_events
         from flux_magic.providers.http.connection import Connection
         from flux_magic.types import ImageResponse
 
         connection = Connection(self._session, space=self.address)
         provider = BlackForestLabs_Flux1Schnell(connection, Space.parse(self.address))
-        async with aclosing(limited(provider.stream(asked(size, seed)), connection.limits)) as events:
+        async with aclosing(limit_events(provider.stream(asked(size, seed)), connection.limits)) as events:
             *_, last = [event async for event in events]
         assert isinstance(last, ImageResponse)
         return await provider.fetch(last.images[0])
@@ -239,17 +239,17 @@ class Ours(OnALoop):
         return [made.data async for made in self._many(requests, at_once)]
 
     def _many(self, requests: Sequence[ImageRequest], at_once: int) -> AsyncGenerator[Generation, None]:
-        """The requests' generations as they are done, some of them at once."""
+        """Yield the requests' generations as they are done, some of them at once."""
         return self._client.generate_many(requests, concurrency=at_once)
 
     def parts(self, size: int, seed: int) -> dict[str, float]:
-        """One image: its time before and after what goes over the wire, and the least that this could be."""
+        """Return one image: its time before and after what goes over the wire, and the least that this could be."""
         from .parts import around_the_wire
 
         return self.run(around_the_wire(self._client, asked(size, seed), self._settings, self._folder))
 
     def sweep(self, count: int, at_once: int) -> dict[str, Any]:
-        """Many images, every tenth a large one: what memory they cost, and how late the loop was meanwhile."""
+        """Return many images, every tenth a large one: what memory they cost, and how late the loop was meanwhile."""
         from .parts import watched_sweep
 
         async def make(start: int, end: int) -> None:
@@ -279,7 +279,7 @@ def main() -> None:
     program = PROGRAMS[name](address)
     answer(program.image(256, 0))
     if once:
-        os._exit(0)  # nobody waits for what a client does at its end
+        os._exit(0)  # no one waits for what a client does at its end
     for line in sys.stdin:
         command = json.loads(line)
         answer(getattr(program, command.pop("do"))(**command))

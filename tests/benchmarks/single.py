@@ -34,7 +34,7 @@ def one_image(heats: int, pairs: int) -> Iterator[Row]:
 
 
 def ratios(rounds: Sequence[dict[str, Told]], name: str, other: str = "floor") -> list[float]:
-    """How much longer one client took than the other, round by round."""
+    """Return how much longer one client took than the other, round by round."""
     return [told[name]["seconds"] / told[other]["seconds"] for told in rounds]
 
 

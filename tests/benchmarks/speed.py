@@ -17,7 +17,7 @@ from .table import Row, Table
 FOLDER = Path("build/bench")
 
 Section = Callable[[bool], Iterator[Row]]
-"""Measures with few samples where it is told so."""
+"""Measures with few samples if it is told so."""
 
 SECTIONS: dict[str, tuple[str, Section]] = {
     "single": ("One warm image", lambda quick: single.one_image(*((1, 8) if quick else (3, 12)))),

@@ -12,7 +12,7 @@ import sys
 import time
 
 from flux_magic.providers.local import LocalSpace
-from tests.support.kernel import running_kernel
+from tests.support.kernel import run_kernel
 
 ROUNDS = 9
 LOADED = """
@@ -50,10 +50,10 @@ def loading() -> None:
 def first_image(name: str, space: str) -> None:
     samples, second = [], []
     for _ in range(3):
-        with running_kernel(FLUX_MAGIC_SPACE=space) as kernel:
-            kernel.ok("%load_ext flux_magic")
-            samples.append(kernel.ok("%flux --seed 1 --steps 4 a fox").seconds)
-            second.append(kernel.ok("%flux --seed 2 --steps 4 a fox").seconds)
+        with run_kernel(FLUX_MAGIC_SPACE=space) as kernel:
+            kernel.run_ok("%load_ext flux_magic")
+            samples.append(kernel.run_ok("%flux --seed 1 --steps 4 a fox").seconds)
+            second.append(kernel.run_ok("%flux --seed 2 --steps 4 a fox").seconds)
     print(f"first image, {name}  {milliseconds(samples)}; the second {milliseconds(second)}")
 
 
@@ -61,7 +61,7 @@ def main() -> None:
     importing()
     loading()
     running = LocalSpace()
-    first_image("Space runs already  ", asyncio.run(running.address()))
+    first_image("Space runs already  ", asyncio.run(running.get_address()))
     running.close()
     first_image("local Space starts  ", "local")
 

@@ -23,20 +23,20 @@ from PIL import Image
 
 import flux_magic
 from flux_magic.providers.local import LocalSpace
-from flux_magic.records.record import key_of
+from flux_magic.records.record import compute_key
 from flux_magic.records.store import Store
 from flux_magic.results.generation import Generation
 from tests.unit.samples import generation
 
 ROUNDS = 15
 SETTLED = 2.1
-"""Seconds after which the store knows a folder's names, if nobody has changed it."""
+"""Seconds after which the store knows a folder's names, if no one has changed it."""
 
 INLINE = (None, "png", "jpeg", "link")
 
 
 def milliseconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
-    """The median of some rounds."""
+    """Return the median of some rounds."""
     samples = []
     for _ in range(rounds):
         begin = time.perf_counter()
@@ -57,7 +57,7 @@ def replaying(space: str) -> None:
     first, second = image(space, 1), image(space, 1)
     assert (first.replayed, second.replayed) == (False, True)
     fresh, replayed = milliseconds(lambda: image(space, 1, fresh=True)), milliseconds(lambda: image(space, 1))
-    shown = milliseconds(second.outputs)
+    shown = milliseconds(second.build_outputs)
     print(f"1024x1024 asked of the local Space  {fresh:8.1f} ms")
     print(f"          replayed                  {replayed:8.1f} ms, 1/{fresh / replayed:.0f} of that")
     print(f"          shown in the notebook     {shown:8.1f} ms more, in either case")
@@ -71,7 +71,7 @@ def unwaiting() -> Iterator[None]:
 
 
 def filled(folder: Path, count: int) -> Store:
-    """A store with this many records, all of one month."""
+    """Return a store with this many records, all of one month."""
     made, store = generation(), Store(folder, None)
     with unwaiting():
         for number in range(count):
@@ -84,7 +84,7 @@ def records(count: int) -> None:
         store = filled(Path(folder), count)
         made = generation()
         middle = replace(made.record, seed=count // 2, prompt=f"a red fox, number {count // 2}, in the snow")
-        key, rounds = str(key_of(middle)), 3 if count > 5000 else ROUNDS
+        key, rounds = str(compute_key(middle)), 3 if count > 5000 else ROUNDS
         put = milliseconds(lambda: store.put(made.record, [made.data]), 50)
         after_a_write = milliseconds(lambda: store.find(key))
         time.sleep(SETTLED)
@@ -101,7 +101,7 @@ def records(count: int) -> None:
 
 
 def photograph(seed: int) -> bytes:
-    """A lossy WebP of noise at several scales, which takes about the space of a photograph."""
+    """Return a lossy WebP of noise at several scales, which takes about the space of a photograph."""
     picture = Image.new("L", (1024, 1024), 128)
     for scale in (4, 16, 64, 256, 1024):
         noise = Image.effect_noise((scale, scale), 60 + seed % 3).resize((1024, 1024), Image.Resampling.BICUBIC)
@@ -117,7 +117,7 @@ def notebook_size(made: list[Generation], inline: str | None) -> float:
     for one in made:
         outputs = [
             nbformat.v4.new_output("display_data", output.data, metadata=output.metadata)
-            for output in replace(one, inline=inline).outputs()
+            for output in replace(one, inline=inline).build_outputs()
         ]
         cells.append(nbformat.v4.new_code_cell(one.command(), outputs=outputs))
     return len(nbformat.writes(nbformat.v4.new_notebook(cells=cells)).encode()) / 1e6
@@ -133,7 +133,7 @@ def main() -> None:
     running = LocalSpace()
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"FLUX_MAGIC_STORE": folder, "FLUX_MAGIC_REPLAY": "auto"}
-        space = asyncio.run(running.address())
+        space = asyncio.run(running.get_address())
         replaying(space)
         drawings = [image(space, seed, fresh=True) for seed in range(20)]
         running.close()

@@ -19,10 +19,10 @@ class Row:
     Attributes:
         what: its name.
         middle: the median.
-        low, high: between which it lies with a probability of 95 %, by bootstrap; the same where it is a plain count.
+        low, high: between which it lies with a probability of 95 %, by bootstrap; the same if it is a plain count.
         samples: how many there were.
         unit: of all three; empty for a ratio.
-        target: what it must not exceed; None where there is no target.
+        target: what it must not exceed, or None if there is no target.
         remark: what else is to be known.
     """
 
@@ -37,18 +37,18 @@ class Row:
 
     @property
     def reached(self) -> bool | None:
-        """Whether the lower end of the interval reaches the target; None where there is none."""
+        """True if the lower end of the interval reaches the target, or None if there are none."""
         return None if self.target is None else self.low <= self.target
 
 
 def row(what: str, samples: Sequence[float], unit: str = "", target: float | None = None, remark: str = "") -> Row:
-    """The row of some samples."""
+    """Return the row of some samples."""
     low, high = interval(samples)
     return Row(what, statistics.median(samples), low, high, len(samples), unit, target, remark)
 
 
 def count(what: str, number: float, unit: str = "", target: float | None = None, remark: str = "") -> Row:
-    """The row of what was counted, or measured once."""
+    """Return the row of what was counted, or measured once."""
     return Row(what, number, number, number, 1, unit, target, remark)
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.lab import Lab, running_browser, running_lab
+from tests.support.lab import Lab, run_browser, run_lab
 from tests.support.state import SESSION
 
 _loops: list[asyncio.AbstractEventLoop] = []
@@ -16,7 +16,7 @@ _loops: list[asyncio.AbstractEventLoop] = []
 
 @pytest.fixture(scope="session")
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """The loop of all tests here: a browser's connection belongs to one."""
+    """Yield the loop of all tests here: a browser's connection belongs to one."""
     _loops.append(asyncio.new_event_loop())
     _loops[0].set_default_executor(ThreadPoolExecutor(thread_name_prefix=SESSION))
     yield _loops[0]
@@ -26,8 +26,8 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 @pytest.fixture(scope="session")
 def lab(loop: asyncio.AbstractEventLoop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    browser = running_browser()
-    with running_lab(tmp_path_factory.mktemp("lab")) as running:
+    browser = run_browser()
+    with run_lab(tmp_path_factory.mktemp("lab")) as running:
         running.browser = loop.run_until_complete(browser.__aenter__())
         yield running
         loop.run_until_complete(browser.__aexit__(None, None, None))

@@ -32,20 +32,20 @@ async def keep(page: Page, name: str) -> None:
 
 
 async def outputs(page: Page) -> list[list[dict[str, Any]]]:
-    """What each code cell shows: empty outputs are left out."""
+    """Return what each code cell shows: empty outputs are left out."""
     found: list[list[dict[str, Any]]] = await page.evaluate(OUTPUTS)
     return [[output for output in cell if output["height"] > 0] for cell in found]
 
 
 async def pictures(page: Page) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Each image with the output that follows it."""
+    """Return each image with the output that follows it."""
     shown = await outputs(page)
     return [pair for cell in shown for pair in itertools.pairwise(cell) if pair[0]["image"]]
 
 
 async def test_the_quickstart_shows_each_image_with_its_table_below(lab: Lab) -> None:
     shutil.copy(QUICKSTART, lab.folder / "quickstart.ipynb")
-    async with lab.opened("quickstart.ipynb") as page:
+    async with lab.open_notebook("quickstart.ipynb") as page:
         await page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
         await page.evaluate(RUN_ALL)
         shown = await pictures(page)
@@ -64,7 +64,7 @@ async def test_a_saved_notebook_shows_its_images_without_a_kernel(lab: Lab) -> N
     saved = nbformat.read(QUICKSTART, as_version=4)
     saved.metadata["kernelspec"] = {"name": "gone", "display_name": "No such kernel", "language": "python"}
     nbformat.write(saved, lab.folder / "reopened.ipynb")
-    async with lab.opened("reopened.ipynb", kernel=False, dark=True) as page:
+    async with lab.open_notebook("reopened.ipynb", kernel=False, dark=True) as page:
         await page.wait_for_function(
             "() => [...document.images].filter(image => image.naturalWidth === 768).length === 1"
         )
@@ -77,7 +77,7 @@ async def test_a_saved_notebook_shows_its_images_without_a_kernel(lab: Lab) -> N
 @pytest.mark.thorough
 async def test_the_bar_is_seen_and_leaves_nothing(lab: Lab, slow_space: str) -> None:
     lab.write("bar.ipynb", ["%load_ext flux_magic", f"%flux --steps 20 --size 256x256 --space {slow_space} a fox"])
-    async with lab.opened("bar.ipynb") as page:
+    async with lab.open_notebook("bar.ipynb") as page:
         await page.evaluate(f"() => {{ window.ran = ({RUN_ALL})() }}")
         await page.wait_for_selector("progress[max='20']")
         assert "of 20" in await page.inner_text(".jp-OutputArea-child:has(progress)")
@@ -94,7 +94,7 @@ async def test_the_bar_is_seen_and_leaves_nothing(lab: Lab, slow_space: str) -> 
 async def test_the_stop_button_ends_an_image(lab: Lab, slow_space: str) -> None:
     slow = f"%flux --steps 50 --size 256x256 --space {slow_space} a fox"
     lab.write("stop.ipynb", ["%load_ext flux_magic", slow, "print('still here')"])
-    async with lab.opened("stop.ipynb") as page:
+    async with lab.open_notebook("stop.ipynb") as page:
         await page.evaluate(f"() => {{ window.ran = ({RUN_ALL})() }}")
         await page.wait_for_selector("progress[max='50']")
         await page.click(

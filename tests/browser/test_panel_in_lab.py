@@ -1,4 +1,4 @@
-"""The panel in a real JupyterLab, Notebook and Voilà, by clicks and keys. Each state leaves a picture."""
+"""The panel in a real JupyterLab, Notebook and Voilà, by clicks and keys. Each state leaves an image."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from playwright.async_api import Page, expect
 
 from flux_magic.images import metadata
 from tests.browser.test_lab import PICTURES, keep
-from tests.support.hostile import finished, hostile, stream
+from tests.support.hostile import answer_stream, format_finished, run_hostile
 from tests.support.lab import DARK, RUN_ALL, SAVE, Lab
 from tests.support.panel import PanelPage
 
@@ -31,16 +31,16 @@ BROWSER = "() => window.jupyterapp.commands.execute('application:toggle-left-are
 
 @asynccontextmanager
 async def opened(lab: Lab, name: str, *cells: str, **how: Any) -> AsyncIterator[Page]:
-    """A notebook with these cells, run; the file browser is closed."""
+    """Provide a notebook with these cells, run; the file browser is closed."""
     lab.write(f"{name}.ipynb", ["%load_ext flux_magic", *cells])
-    async with lab.opened(f"{name}.ipynb", **how) as page:
+    async with lab.open_notebook(f"{name}.ipynb", **how) as page:
         await page.evaluate(BROWSER)
         await page.evaluate(f"() => {{ window.ran = ({RUN_ALL})() }}")
         yield page
 
 
 async def serious(page: Page) -> list[str]:
-    """What axe finds against the panel, of the grave kinds."""
+    """Return what axe finds against the panel, of the grave kinds."""
     found = (await Axe().run(page, context=".flux-magic-panel")).response["violations"]
     return [
         f"{one['id']}: {[node['html'] for node in one['nodes']]}"
@@ -51,25 +51,25 @@ async def serious(page: Page) -> list[str]:
 
 async def test_clicks_and_keys_make_an_image(lab: Lab, slow_space: str) -> None:
     async with opened(lab, "make", f"%flux_panel --space {slow_space}") as page:
-        panel = await PanelPage(page).shown()
-        await expect(panel.button("Generate")).to_be_disabled()
+        panel = await PanelPage(page).wait_until_shown()
+        await expect(panel.get_button("Generate")).to_be_disabled()
         await keep(page, "panel-new.png")
         await panel.type_prompt("a red fox in the morning mist")
-        await panel.handle("Steps").focus()
+        await panel.get_handle("Steps").focus()
         for _ in range(2):
             await page.keyboard.press("ArrowRight")
         await panel.drag("Width", 60)
-        width = await panel.number_of("Width")
+        width = await panel.read_number("Width")
         assert width > 768
         assert width % 8 == 0
-        await expect(panel.field("Size")).to_have_value("another size")
-        await panel.button("Swap").click()
-        await expect(panel.handle("Height")).to_have_attribute("aria-valuenow", f"{width}.0")
-        await panel.button("Generate").click()
-        await panel.told(r"^step \d of 4")
+        await expect(panel.get_field("Size")).to_have_value("another size")
+        await panel.get_button("Swap").click()
+        await expect(panel.get_handle("Height")).to_have_attribute("aria-valuenow", f"{width}.0")
+        await panel.get_button("Generate").click()
+        await panel.list_said(r"^step \d of 4")
         await keep(page, "panel-running.png")
-        await panel.done(1)
-        assert len({said for said in await panel.told(r"^done in") if re.match(r"step \d of 4", said)}) > 1
+        await panel.wait_until_done(1)
+        assert len({said for said in await panel.list_said(r"^done in") if re.match(r"step \d of 4", said)}) > 1
         await expect(panel.picture).to_have_js_property("naturalHeight", width)
         await expect(panel.picture).to_have_js_property("naturalWidth", 768)
         assert "%%flux --steps 4" in await panel.output.inner_text()
@@ -80,21 +80,21 @@ async def test_clicks_and_keys_make_an_image(lab: Lab, slow_space: str) -> None:
 async def test_an_earlier_result_and_a_copied_cell(lab: Lab, slow_space: str) -> None:
     async with opened(lab, "copy", f"%flux_panel {SMALL} --space {slow_space} a red fox") as page:
         await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        panel = await PanelPage(page).shown()
-        await panel.field("Prompt").focus()
+        panel = await PanelPage(page).wait_until_shown()
+        await panel.get_field("Prompt").focus()
         await page.keyboard.press("Control+Enter")
-        await panel.done(1)
+        await panel.wait_until_done(1)
         first = await panel.picture.get_attribute("src")
         await panel.type_prompt("a hen")
         await page.keyboard.press("Control+Enter")
-        await panel.done(2)
+        await panel.wait_until_done(2)
         await expect(panel.picture).not_to_have_attribute("src", first or "")
         await panel.results.nth(1).click()
         await expect(panel.picture).to_have_attribute("src", first or "")
-        await expect(panel.field("Prompt")).to_have_value("a red fox")
-        await expect(panel.field("random")).not_to_be_checked()
-        await panel.button("Copy as cell").click()
-        await panel.says("on the clipboard")
+        await expect(panel.get_field("Prompt")).to_have_value("a red fox")
+        await expect(panel.get_field("random")).not_to_be_checked()
+        await panel.get_button("Copy as cell").click()
+        await panel.wait_for_text("on the clipboard")
         await keep(page, "panel-earlier.png")
         await page.evaluate(NEW_CELL)
         await page.keyboard.press("Enter")
@@ -107,7 +107,7 @@ async def test_an_earlier_result_and_a_copied_cell(lab: Lab, slow_space: str) ->
     saved = nbformat.read(lab.folder / "copy.ipynb", as_version=4)
     below, made = ([output.data for output in cell.outputs if "image/png" in output.data] for cell in saved.cells[1:])
     assert [data["text/plain"] for data in below] == [data["text/plain"] for data in made]
-    pictures = {metadata.bare(base64.b64decode(data["image/png"])) for data in (*below, *made)}
+    pictures = {metadata.remove_metadata(base64.b64decode(data["image/png"])) for data in (*below, *made)}
     assert len(pictures) == 1, "but for the times in its record, it is the same"
 
 
@@ -115,30 +115,30 @@ async def test_an_earlier_result_and_a_copied_cell(lab: Lab, slow_space: str) ->
 async def test_seeds_and_steps_are_compared_on_one_sheet(lab: Lab, slow_space: str) -> None:
     async with opened(lab, "compare", f"%flux_panel --size 512x384 --space {slow_space} a red fox") as page:
         await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        panel = await PanelPage(page).shown()
+        panel = await PanelPage(page).wait_until_shown()
         compare = panel.root.get_by_role("group", name="Compare", exact=True)
         await compare.get_by_role("button", name="Compare").click()
-        await panel.says("^nothing to compare: ")
+        await panel.wait_for_text("^nothing to compare: ")
         await compare.get_by_role("textbox", name="Seeds").fill("1,2")
         await compare.get_by_role("textbox", name="Steps").fill("1,4")
         await page.keyboard.press("Control+Enter")
-        await panel.told(r"^[123] of 4 images; seed \d, steps \d: ")
+        await panel.list_said(r"^[123] of 4 images; seed \d, steps \d: ")
         await expect(panel.picture).to_be_visible()
         source = await panel.picture.get_attribute("src") or ""
         await keep(page, "panel-comparing.png")
-        await panel.done(5)
+        await panel.wait_until_done(5)
         await expect(panel.picture).not_to_have_attribute("src", source)
         source = await panel.picture.get_attribute("src") or ""
         assert await serious(page) == []
         await page.mouse.move(0, 0)
         await keep(page, "panel-compare.png")
-        await panel.button("seed 2, steps 4").click()
+        await panel.get_button("seed 2, steps 4").click()
         await expect(panel.picture).to_have_js_property("naturalWidth", 512)
-        await expect(panel.handle("Steps")).to_have_attribute("aria-valuenow", "4.0")
-        await panel.button("sheet of 4").click()
+        await expect(panel.get_handle("Steps")).to_have_attribute("aria-valuenow", "4.0")
+        await panel.get_button("sheet of 4").click()
         await expect(panel.picture).to_have_attribute("src", source)
-        await panel.button("Copy as cell").click()
-        await panel.says("on the clipboard")
+        await panel.get_button("Copy as cell").click()
+        await panel.wait_for_text("on the clipboard")
         copied = await page.evaluate("() => navigator.clipboard.readText()")
         assert copied == "%%flux --seed 1,2 --steps 1,4 --space local --size 512x384\na red fox"
         await page.evaluate(SAVE)
@@ -152,32 +152,32 @@ async def test_seeds_and_steps_are_compared_on_one_sheet(lab: Lab, slow_space: s
 async def test_cancel_in_the_queue_and_while_it_runs(lab: Lab, slow_space: str) -> None:
     cells = [f"%flux_panel --steps 50 --size 256x256 --space {slow_space} a fox"] * 2
     async with opened(lab, "cancel", *cells) as page:
-        running, queued = await PanelPage(page, 0).shown(), await PanelPage(page, 1).shown()
-        await running.button("Generate").click()
-        await running.told(r"^step \d")
-        await queued.button("Generate").click()
-        await queued.told(r"^1st of 1 in the queue")
+        running, queued = await PanelPage(page, 0).wait_until_shown(), await PanelPage(page, 1).wait_until_shown()
+        await running.get_button("Generate").click()
+        await running.list_said(r"^step \d")
+        await queued.get_button("Generate").click()
+        await queued.list_said(r"^1st of 1 in the queue")
         await keep(page, "panel-queued.png")
         for panel in (queued, running):
-            await panel.button("Cancel").click()
-            await panel.says("^cancelled$")
-            await expect(panel.button("Cancel")).to_be_disabled()
+            await panel.get_button("Cancel").click()
+            await panel.wait_for_text("^cancelled$")
+            await expect(panel.get_button("Cancel")).to_be_disabled()
         await keep(page, "panel-cancelled.png")
-        await queued.handle("Steps").focus()
+        await queued.get_handle("Steps").focus()
         await page.keyboard.press("Home")
-        await queued.button("Generate").click()
-        await queued.done(1)
+        await queued.get_button("Generate").click()
+        await queued.wait_until_done(1)
 
 
 @pytest.mark.thorough
 async def test_two_panels_at_once_beside_a_running_cell(lab: Lab, slow_space: str) -> None:
     cells = [f"%flux_panel {SMALL} --space {slow_space} {prompt}" for prompt in ("a fox", "a hen")]
     async with opened(lab, "two", *cells, "import time; time.sleep(1)\nprint('ran')") as page:
-        panels = [await PanelPage(page, 0).shown(), await PanelPage(page, 1).shown()]
+        panels = [await PanelPage(page, 0).wait_until_shown(), await PanelPage(page, 1).wait_until_shown()]
         for panel in (*panels, panels[0]):
-            await panel.button("Generate").click()
-        await panels[0].done(2)
-        await panels[1].done(1)
+            await panel.get_button("Generate").click()
+        await panels[0].wait_until_done(2)
+        await panels[1].wait_until_done(1)
         assert "ran" in await page.locator(".jp-CodeCell").nth(3).inner_text()
         for panel, prompt in zip(panels, ("a fox", "a hen"), strict=True):
             await expect(panel.picture).to_have_count(1)
@@ -189,26 +189,26 @@ async def test_two_panels_at_once_beside_a_running_cell(lab: Lab, slow_space: st
 async def test_a_press_while_the_kernel_is_busy_takes_all_that_was_typed(lab: Lab, space: str) -> None:
     cells = [f"panel = %flux_panel {SMALL} --space {space} x\npanel", "import time; time.sleep(4)"]
     async with opened(lab, "busy", *cells) as page:
-        panel = await PanelPage(page).shown()
+        panel = await PanelPage(page).wait_until_shown()
         await panel.type_prompt("a lighthouse in a storm")
-        await panel.button("Generate").click()
-        await panel.done(1)
+        await panel.get_button("Generate").click()
+        await panel.wait_until_done(1)
         assert "a lighthouse in a storm" in await panel.output.locator("table").inner_text()
 
 
 @pytest.mark.thorough
 async def test_an_error_of_the_space_is_on_the_status_line(lab: Lab) -> None:
-    failing = stream(finished({"error": QUOTA, "title": "ZeroGPU quota exceeded"}, success=False))
+    failing = answer_stream(format_finished({"error": QUOTA, "title": "ZeroGPU quota exceeded"}, success=False))
     async with (
-        hostile(queue=failing) as server,
+        run_hostile(queue=failing) as server,
         opened(lab, "error", f"%flux_panel {SMALL} --space {server.address} a fox") as page,
     ):
-        panel = await PanelPage(page).shown()
-        await panel.button("Generate").click()
-        said = await panel.says("^QuotaExceeded: ")
+        panel = await PanelPage(page).wait_until_shown()
+        await panel.get_button("Generate").click()
+        said = await panel.wait_for_text("^QuotaExceeded: ")
         assert "Try again in 1:02:03" in said
         await expect(panel.root.get_by_role("alert")).to_be_visible()
-        await expect(panel.button("Cancel")).to_be_disabled()
+        await expect(panel.get_button("Cancel")).to_be_disabled()
         await keep(page, "panel-error.png")
 
 
@@ -217,24 +217,24 @@ async def test_a_saved_notebook_shows_the_result_without_a_kernel_and_a_reloaded
     lab: Lab, slow_space: str
 ) -> None:
     async with opened(lab, "reload", f"%flux_panel {SMALL} --space {slow_space} a fox") as page:
-        panel = await PanelPage(page).shown()
-        await panel.button("Generate").click()
-        await panel.done(1)
+        panel = await PanelPage(page).wait_until_shown()
+        await panel.get_button("Generate").click()
+        await panel.wait_until_done(1)
         source = await panel.picture.get_attribute("src")
         await page.evaluate(SAVE)
         await page.reload()
-        panel = await PanelPage(page).shown()
+        panel = await PanelPage(page).wait_until_shown()
         within = panel.root.locator(".flux-magic-result")
         await expect(within.locator("img")).to_be_visible()
-        await panel.button("Generate").click()
-        await panel.done(2)
+        await panel.get_button("Generate").click()
+        await panel.wait_until_done(2)
         assert "Run the panel's cell again" in " ".join((await within.inner_text()).split())
         await expect(within.locator("img")).not_to_have_attribute("src", source or "")
         await keep(page, "panel-reloaded.png")
     saved = nbformat.read(lab.folder / "reload.ipynb", as_version=4)
     saved.metadata["kernelspec"] = {"name": "gone", "display_name": "No such kernel", "language": "python"}
     nbformat.write(saved, lab.folder / "gone.ipynb")
-    async with lab.opened("gone.ipynb", kernel=False) as page:
+    async with lab.open_notebook("gone.ipynb", kernel=False) as page:
         pictures = page.locator(".jp-OutputArea img")
         await expect(pictures).to_have_count(1)
         await expect(pictures).to_have_attribute("src", source or "")
@@ -245,10 +245,10 @@ async def test_a_saved_notebook_shows_the_result_without_a_kernel_and_a_reloaded
 
 async def test_a_narrow_window_the_dark_theme_and_axe(lab: Lab, space: str) -> None:
     async with opened(lab, "narrow", f"%flux_panel {SMALL} --space {space} a red fox", dark=True) as page:
-        panel = await PanelPage(page).shown()
+        panel = await PanelPage(page).wait_until_shown()
         for results in (1, 2):
-            await panel.button("Generate").click()
-            await panel.done(results)
+            await panel.get_button("Generate").click()
+            await panel.wait_until_done(results)
         assert await serious(page) == []
         await keep(page, "panel-dark.png")
         await page.evaluate(DARK.replace("Dark", "Light"))
@@ -267,10 +267,10 @@ async def test_a_narrow_window_the_dark_theme_and_axe(lab: Lab, space: str) -> N
 @pytest.mark.thorough
 async def test_every_control_is_reached_by_tab_in_the_order_of_reading(lab: Lab, space: str) -> None:
     async with opened(lab, "tab", f"%flux_panel {SMALL} --space {space} a red fox") as page:
-        panel = await PanelPage(page).shown()
-        await panel.button("Generate").click()
-        await panel.done(1)
-        await panel.field("Prompt").focus()
+        panel = await PanelPage(page).wait_until_shown()
+        await panel.get_button("Generate").click()
+        await panel.wait_until_done(1)
+        await panel.get_field("Prompt").focus()
         reached = []
         for _ in range(19):
             reached.append(await page.evaluate(NAME_OF_FOCUS))
@@ -285,23 +285,23 @@ async def test_every_control_is_reached_by_tab_in_the_order_of_reading(lab: Lab,
 @pytest.mark.thorough
 async def test_sliders_take_typed_numbers_and_keep_their_keys(lab: Lab, slow_space: str) -> None:
     async with opened(lab, "keys", f"%flux_panel --size 256x256 --steps 10 --space {slow_space} a fox") as page:
-        panel = await PanelPage(page).shown()
-        await panel.handle("Width").focus()
+        panel = await PanelPage(page).wait_until_shown()
+        await panel.get_handle("Width").focus()
         await page.keyboard.type("ddx")  # JupyterLab's keys for deleting and cutting a cell
         await page.keyboard.press("ArrowUp")
-        await expect(panel.handle("Width")).to_be_focused()
-        assert await panel.number_of("Width") == 264
-        await panel.field("Steps, as a number").click()
+        await expect(panel.get_handle("Width")).to_be_focused()
+        assert await panel.read_number("Width") == 264
+        await panel.get_field("Steps, as a number").click()
         await page.keyboard.press("Control+A")
         await page.keyboard.type("2")
-        await panel.button("Generate").click()
-        await panel.done(1)
+        await panel.get_button("Generate").click()
+        await panel.wait_until_done(1)
         assert "%%flux --steps 2 " in await panel.output.inner_text()
-        await panel.field("Steps, as a number").click()
+        await panel.get_field("Steps, as a number").click()
         await page.keyboard.press("Control+A")
         await page.keyboard.type("3")
         await page.keyboard.press("Control+Enter")
-        await panel.done(2)
+        await panel.wait_until_done(2)
         assert "%%flux --steps 3 " in await panel.output.inner_text()
 
 
@@ -313,9 +313,9 @@ async def test_within_another_widget_the_result_is_in_the_panel(lab: Lab, space:
     boxed = f"other = {panel}\nother"
     async with opened(lab, "nested", shown, boxed, "HBox([other])") as page:
         for number in (0, 2):
-            nested = await PanelPage(page, number).shown()
-            await nested.button("Generate").click()
-            await nested.done(1)
+            nested = await PanelPage(page, number).wait_until_shown()
+            await nested.get_button("Generate").click()
+            await nested.wait_until_done(1)
             await expect(nested.root.locator(".flux-magic-result img")).to_have_js_property("naturalWidth", 256)
         await keep(page, "panel-nested.png")
 
@@ -337,26 +337,26 @@ async def test_fifty_results_are_kept_and_the_oldest_comes_back(lab: Lab, slow_s
     )
     show = f"%flux_panel --steps 1 --size 256x256 --space {slow_space} a fox"
     async with opened(lab, "strip", fill, show) as page:
-        panel = await PanelPage(page).shown()
+        panel = await PanelPage(page).wait_until_shown()
         await expect(panel.results).to_have_count(50)
-        await panel.button("Generate").click()
-        await panel.says(r"^done in")
+        await panel.get_button("Generate").click()
+        await panel.wait_for_text(r"^done in")
         await expect(panel.results).to_have_count(50)
         await panel.results.nth(49).click()
-        await expect(panel.field("Prompt")).to_have_value("x")
+        await expect(panel.get_field("Prompt")).to_have_value("x")
         await keep(page, "panel-strip.png")
 
 
 @pytest.mark.thorough
 async def test_in_notebook_7(lab: Lab, space: str) -> None:
     lab.write("notebook7.ipynb", ["%load_ext flux_magic", f"%flux_panel {SMALL} --space {space} a fox"])
-    async with lab.page("notebooks/notebook7.ipynb") as page:
+    async with lab.open_page("notebooks/notebook7.ipynb") as page:
         await page.wait_for_selector(".jp-Notebook .jp-Cell")
         await page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady")
         await page.evaluate(RUN_ALL)
-        panel = await PanelPage(page).shown()
-        await panel.button("Generate").click()
-        await panel.done(1)
+        panel = await PanelPage(page).wait_until_shown()
+        await panel.get_button("Generate").click()
+        await panel.wait_until_done(1)
         await expect(panel.picture).to_have_js_property("naturalWidth", 256)
         await keep(page, "panel-notebook7.png")
 
@@ -364,10 +364,10 @@ async def test_in_notebook_7(lab: Lab, space: str) -> None:
 @pytest.mark.thorough
 async def test_under_voila_it_is_a_page_of_its_own(lab: Lab, space: str) -> None:
     lab.write("voila.ipynb", ["%load_ext flux_magic", f"%flux_panel {SMALL} --space {space} a fox"])
-    async with lab.page("voila/render/voila.ipynb") as page:
-        panel = await PanelPage(page).shown()
-        await panel.button("Generate").click()
-        await panel.done(1)
+    async with lab.open_page("voila/render/voila.ipynb") as page:
+        panel = await PanelPage(page).wait_until_shown()
+        await panel.get_button("Generate").click()
+        await panel.wait_until_done(1)
         picture = panel.root.locator(".flux-magic-result img")
         await expect(picture).to_have_js_property("naturalWidth", 256)
         await expect(picture).to_have_attribute("alt", "a fox")
@@ -379,22 +379,22 @@ async def test_under_voila_it_is_a_page_of_its_own(lab: Lab, space: str) -> None
 async def test_the_panels_own_tutorial(lab: Lab) -> None:
     shutil.copytree(NOTEBOOKS / "images", lab.folder / "images", dirs_exist_ok=True)
     shutil.copy(NOTEBOOKS / "02_panel.ipynb", lab.folder / "panel.ipynb")
-    async with lab.opened("panel.ipynb") as page:
+    async with lab.open_notebook("panel.ipynb") as page:
         await page.evaluate(BROWSER)
         await page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
         await page.evaluate(RUN_ALL)
         assert "Error" not in "".join(await page.locator(".jp-OutputArea").all_inner_texts())
         interactive = page.locator(".widget-interact img")
         await expect(interactive).to_have_js_property("naturalWidth", 320)
-        panel = await PanelPage(page).shown()
+        panel = await PanelPage(page).wait_until_shown()
         for number, prompt in enumerate(
             ("a red fox in the morning mist", "a red fox in the snow", "autumn by the lake")
         ):
             await panel.type_prompt(prompt)
             await page.keyboard.press("Control+Enter")
-            await panel.done(1 + number)
+            await panel.wait_until_done(1 + number)
         await panel.results.nth(2).click()
-        await expect(panel.field("random")).not_to_be_checked()
+        await expect(panel.get_field("random")).not_to_be_checked()
         await page.mouse.move(0, 0)
         await panel.output.screenshot(path=PICTURES / "panel-readme.png")
         await page.locator(".widget-interact").scroll_into_view_if_needed()

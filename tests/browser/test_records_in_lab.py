@@ -25,7 +25,7 @@ async def test_the_tutorial_shows_the_gallery_and_the_check_and_a_replay_says_so
         if cell.cell_type == "code":
             cell.outputs = []
     nbformat.write(notebook, lab.folder / "records.ipynb")
-    async with lab.opened("records.ipynb") as page:
+    async with lab.open_notebook("records.ipynb") as page:
         await page.evaluate(RUN_ALL)
         assert "Error" not in "".join(await page.locator(".jp-OutputArea").all_inner_texts())
         gallery = page.locator(".jp-OutputArea-output", has_text="red fox").filter(has=page.locator("li img"))

@@ -8,22 +8,22 @@ import nbformat
 from playwright.async_api import expect
 
 from tests.browser.test_lab import PICTURES, keep
-from tests.support.lab import RUN_ALL, SAVE, Lab, heard
+from tests.support.lab import RUN_ALL, SAVE, Lab, wait_for_status
 
 
 async def test_a_sheet_of_three_by_four_fills_in_and_is_whole_in_the_saved_notebook(lab: Lab, slow_space: str) -> None:
     sweep = "%%flux --steps 1,2,4 --seed 1..4 --output foxes\na red fox in the morning mist"
     where = f"%load_ext flux_magic\n%config FluxMagics.space = {slow_space!r}\n%config FluxMagics.width = 384"
     lab.write("sweep.ipynb", [f"{where}\n%config FluxMagics.height = 384", sweep])
-    async with lab.opened("sweep.ipynb") as page:
+    async with lab.open_notebook("sweep.ipynb") as page:
         running = asyncio.create_task(page.evaluate(RUN_ALL))
         cell = page.locator(".jp-CodeCell").nth(1)
         bar = cell.get_by_role("status")
-        await heard(page, " of 12 images")
+        await wait_for_status(page, " of 12 images")
         sheet = cell.locator("img")
         await expect(sheet).to_have_count(1)
         first = await sheet.get_attribute("src")
-        await heard(page, "[5-9] of 12 images")
+        await wait_for_status(page, "[5-9] of 12 images")
         await expect(sheet).not_to_have_attribute("src", first or "")
         await keep(page, "sweep-filling-in.png")
         await running

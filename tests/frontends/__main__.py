@@ -1,7 +1,7 @@
 """The tutorials through each front end that runs here, with real pages: `python -m tests.frontends [NAME …]`.
 
-Each leaves pictures in build/frontends, to be looked at by a person. What a program can see is an error: a broken
-image, HTML as text, a widget that is not shown.
+Each leaves images in build/frontends, to be looked at by a person. What a program can see is an error: a broken image,
+HTML as text, a widget that is not shown.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ async def slides(room: Room) -> str:
 
 
 def _slided(notebook: Any) -> Any:
-    """A heading begins a slide, and each image has one below it."""
+    """Return a heading begins a slide, and each image has one below it."""
     for cell in notebook.cells:
         kind = "slide" if cell.source.startswith("#") else "subslide" if cell.source.startswith("%") else "-"
         cell.metadata["slideshow"] = {"slide_type": kind}

@@ -1,4 +1,4 @@
-"""Where the front ends are looked at: copies of the tutorials, one Chromium, a folder for the pictures."""
+"""Where the front ends are looked at: copies of the tutorials, one Chromium, a folder for the images."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import nbformat
 from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright
 
-from tests.support.lab import QUIET, chromium
+from tests.support.lab import QUIET, find_chromium
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 TUTORIALS = ("01_quickstart", "02_panel", "06_what_if")
 TALLEST = 12_000
-"""Pixels of a picture; Chromium draws none above 16,384."""
+"""Pixels of an image; Chromium draws none above 16,384."""
 
 SCROLLED = "[...document.querySelectorAll('html, .jp-WindowedPanel-outer, #rendered_cells, .voila-gridstack, body')]"
 HEIGHT = f"() => Math.max(...{SCROLLED}.map(one => one.scrollHeight))"
@@ -48,7 +48,7 @@ class LeftOut(Exception):
 
 
 def run(*command: str, folder: Path | None = None) -> str:
-    """What a program prints; an error where it fails."""
+    """Return what a program prints; an error where it fails."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, f"{command[0]}: {done.stderr[-1000:]}"
     return done.stdout
@@ -59,7 +59,7 @@ class Room:
     """What all front ends are given.
 
     Attributes:
-        pictures: where what was seen is kept.
+        images: if what was seen is kept.
         folder: the tutorials, to be changed at will.
         browser: a Chromium.
     """
@@ -69,11 +69,11 @@ class Room:
     browser: Browser
 
     def notebook(self, name: str) -> Any:
-        """A tutorial as it is saved."""
+        """Return a tutorial as it is saved."""
         return nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
 
     def picture(self, front_end: str, name: str) -> Path:
-        """The file for what a front end shows of a tutorial: the quickstart's has the front end's name alone."""
+        """Return the file for what a front end shows of a tutorial: the quickstart's has the front end's name alone."""
         return self.pictures / f"{front_end}{'' if name == TUTORIALS[0] else f'-{name}'}.png"
 
     @asynccontextmanager
@@ -85,7 +85,7 @@ class Room:
         await page.close()
 
     async def kept(self, page: Page, path: Path) -> str:
-        """Keep a picture of a whole page, and tell what is on it. What should not be there is an error."""
+        """Keep an image of a whole page, and tell what is on it. What should not be there is an error."""
         height = await page.evaluate(HEIGHT)
         await page.set_viewport_size({"width": 1280, "height": min(height + 100, TALLEST)})
         await page.evaluate(TO_TOP)
@@ -101,7 +101,7 @@ class Room:
 
     @staticmethod
     def side_by_side(sheets: list[Path], path: Path) -> None:
-        """The pages of a document on one picture, five in a row."""
+        """Return the pages of a document on one image, five in a row."""
         pages = [Image.open(sheet) for sheet in sheets]
         width, height = pages[0].size
         whole = Image.new("RGB", (width * min(len(pages), 5), height * math.ceil(len(pages) / 5)), "gray")
@@ -112,7 +112,7 @@ class Room:
 
 @asynccontextmanager
 async def opened(pictures: Path, folder: Path) -> AsyncIterator[Room]:
-    """A room whose pictures go into `pictures`, with an empty store and the local Space."""
+    """Provide a room whose images go into `pictures`, with an empty store and the local Space."""
     for each in (pictures, folder):
         shutil.rmtree(each, ignore_errors=True)
         each.mkdir(parents=True)
@@ -122,6 +122,6 @@ async def opened(pictures: Path, folder: Path) -> AsyncIterator[Room]:
     os.environ.update(FLUX_MAGIC_SPACE="local", FLUX_MAGIC_STORE=str(folder / "store"))
     async with async_playwright() as playwright:
         arguments = [*QUIET, "--allow-file-access-from-files"]
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=arguments)
+        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=arguments)
         yield Room(pictures, folder, browser)
         await browser.close()

@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 from playwright.async_api import Page, expect
 
-from tests.support.lab import RUN_ALL, TOKEN, Lab, running_lab
+from tests.support.lab import RUN_ALL, TOKEN, Lab, run_lab
 
 from .room import TUTORIALS, Room
 
@@ -30,7 +30,7 @@ TERMINAL = """() => {
 
 async def jupyterlab(room: Room) -> str:
     """Run All in JupyterLab, then Generate in the panel"""
-    with running_lab(room.folder) as lab:
+    with run_lab(room.folder) as lab:
         return await _run(room, lab, "jupyterlab", "lab/tree")
 
 
@@ -40,7 +40,7 @@ async def no_anywidget(room: Room) -> str:
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(json.dumps({"disabledExtensions": {"anywidget": True}}))
     try:
-        with running_lab(room.folder) as lab:
+        with run_lab(room.folder) as lab:
             return await _run(room, lab, "no_anywidget", "lab/tree", names=("02_panel",))
     finally:
         config.unlink()
@@ -48,14 +48,14 @@ async def no_anywidget(room: Room) -> str:
 
 async def notebook7(room: Room) -> str:
     """Run All in Notebook 7, then Generate in the panel"""
-    with running_lab(room.folder) as lab:
+    with run_lab(room.folder) as lab:
         return await _run(room, lab, "notebook7", "notebooks")
 
 
 async def voila(room: Room) -> str:
     """each tutorial as a page of Voilà's, Generate pressed"""
     seen = []
-    with running_lab(room.folder) as lab:
+    with run_lab(room.folder) as lab:
         for name in TUTORIALS:
             nbformat.write(_for_voila(room.notebook(name)), room.folder / f"{name}.voila.ipynb")
             async with room.page(f"{lab.address}/voila/render/{name}.voila.ipynb?token={TOKEN}") as page:
@@ -67,8 +67,8 @@ async def voila(room: Room) -> str:
 
 
 def _for_voila(notebook: Any) -> Any:
-    """Without what Voilà 0.5.13 often never ends a page with: a picture from a file in a Markdown cell, and `interact`
-    of a function that displays twice, be it without flux_magic.
+    """Without what Voilà 0.5.13 often never ends a page with: an image from a file in a Markdown cell, and
+    `interact` of a function that displays twice, be it without flux_magic.
     """
     notebook.cells = [cell for cell in notebook.cells if "\ninteract(" not in cell.source]
     for cell in notebook.cells:
@@ -86,7 +86,7 @@ async def terminal(room: Room) -> str:
         "%flux --size 64x64 a red fox",
         "%flux_panel",
     )
-    with running_lab(room.folder) as lab:
+    with run_lab(room.folder) as lab:
         async with room.page(f"{lab.address}/terminals/{_new_terminal(lab)}?token={TOKEN}", height=900) as page:
             await page.wait_for_function(f"() => ({TERMINAL})()")
             await page.click(".jp-Terminal")
@@ -126,7 +126,7 @@ async def _run(room: Room, lab: Lab, front_end: str, path: str, names: tuple[str
 
 
 async def _generate(page: Page) -> None:
-    """Press Generate in the first panel, where there is one."""
+    """Press Generate in the first panel, if there is one."""
     panel = page.locator(".flux-magic-panel").first
     if await panel.count():
         await panel.get_by_role("button", name="Generate").click()

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.kernel import Kernel, running_kernel
+from tests.support.kernel import Kernel, run_kernel
 
 
 @pytest.fixture(scope="module")
 def kernel(space: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
-    """A kernel in an empty folder, with the extension loaded and the local Space as its Space."""
-    with running_kernel(tmp_path_factory.mktemp("notebooks"), FLUX_MAGIC_SPACE=space) as running:
-        running.ok("import flux_magic\n%load_ext flux_magic")
+    """Yield a kernel in an empty folder, with the extension loaded and the local Space as its Space."""
+    with run_kernel(tmp_path_factory.mktemp("notebooks"), FLUX_MAGIC_SPACE=space) as running:
+        running.run_ok("import flux_magic\n%load_ext flux_magic")
         yield running

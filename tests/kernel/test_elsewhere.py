@@ -25,7 +25,7 @@ def run(code: str, *program: str) -> subprocess.CompletedProcess[str]:
 
 
 def said(done: subprocess.CompletedProcess[str]) -> str:
-    """What it printed, where it ended well and with nothing on stderr."""
+    """Return what it printed, where it ended well and with nothing on stderr."""
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 

@@ -16,7 +16,7 @@ import nbformat
 import pytest
 
 from flux_magic.images import codecs
-from tests.support.kernel import Cell, Kernel, running_kernel
+from tests.support.kernel import Cell, Kernel, run_kernel
 from tests.unit.samples import generation
 
 LINE = re.compile(r"<flux (\d+)×(\d+) seed=(\w+) steps=(\d+) sha256:([0-9a-f]{12})>")
@@ -24,63 +24,63 @@ SMALL = "--size 256x256"
 
 
 def started(folder: Path, space: str, store: Path) -> AbstractContextManager[Kernel]:
-    """A kernel with a store that replays."""
-    return running_kernel(folder, FLUX_MAGIC_SPACE=space, FLUX_MAGIC_STORE=str(store), FLUX_MAGIC_REPLAY="auto")
+    """Return a kernel with a store that replays."""
+    return run_kernel(folder, FLUX_MAGIC_SPACE=space, FLUX_MAGIC_STORE=str(store), FLUX_MAGIC_REPLAY="auto")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the notebook is; its store is in `store`."""
+    """Return where the notebook is; its store is in `store`."""
     return tmp_path_factory.mktemp("notebooks")
 
 
 @pytest.fixture(scope="module")
 def kernel(space: str, folder: Path) -> Iterator[Kernel]:
-    """A kernel with the extension loaded, the local Space as its Space, and a store of its own."""
+    """Yield a kernel with the extension loaded, the local Space as its Space, and a store of its own."""
     with started(folder, space, folder / "store") as running:
-        running.ok("%load_ext flux_magic")
+        running.run_ok("%load_ext flux_magic")
         yield running
 
 
 @pytest.fixture
 def unseen(kernel: Kernel) -> Iterator[None]:
-    """The notebook is run by a program, which answers no question: nobody looks on."""
+    """Yield the notebook is run by a program, which answers no question: no one looks on."""
     kernel.client.allow_stdin = False
     yield
     kernel.client.allow_stdin = True
 
 
 def digest_in(cell: Cell) -> str:
-    match = LINE.search("\n".join(cell.shown("text/plain")))
+    match = LINE.search("\n".join(cell.get_shown("text/plain")))
     assert match is not None
     return match[5]
 
 
 def pixels_in(cell: Cell) -> str:
-    """The digest of the picture that is embedded."""
-    return codecs.describe(base64.b64decode(cell.shown("image/png")[0])).digest
+    """Return the digest of the image that is embedded."""
+    return codecs.describe(base64.b64decode(cell.get_shown("image/png")[0])).digest
 
 
 def compared(cell: Cell) -> list[Any]:
-    """What nbval can compare of a cell: it sees no output without content."""
+    """Return what nbval can compare of a cell: it sees no output without content."""
     return [*(output["data"] for output in cell.outputs if output["data"]), cell.stdout, cell.stderr]
 
 
 def words(cell: Cell) -> list[Any]:
-    """What nbval does compare: the bytes of a picture tell when it was made, its digest what it is."""
+    """Return what nbval does compare: the bytes of an image tell when it was made, its digest what it is."""
     *outputs, stdout, stderr = compared(cell)
     texts = [{mime: text for mime, text in data.items() if not mime.startswith("image/")} for data in outputs]
     return [*texts, stdout, stderr]
 
 
 def told(cell: Cell) -> dict[str, Any]:
-    """What the metadata of the output with the picture say."""
+    """Return what the metadata of the output with the image say."""
     found: dict[str, Any] = next(one["metadata"]["flux_magic"] for one in cell.outputs if one["metadata"])
     return found
 
 
 def next_cell(cell: Cell) -> str:
-    """The cell that was put below."""
+    """Return the cell that was put below."""
     [payload] = cell.payload
     assert (payload["source"], payload["replace"]) == ("set_next_input", False)
     return str(payload["text"])
@@ -91,7 +91,7 @@ def records(store: Path) -> list[str]:
 
 
 def mistake(cell: Cell) -> str:
-    """The one line that a mistake shows."""
+    """Return the one line that a mistake shows."""
     assert cell.status == "error"
     assert cell.payload == []
     [line] = [line for line in (cell.stderr + cell.traceback).splitlines() if line.strip()]
@@ -103,17 +103,17 @@ def test_the_whole_circle(space: str, tmp_path: Path) -> None:
     """Make, save, close; recall in a fresh kernel that knows nothing, run what is put there: the same pixels."""
     names = ["fox.webp", "fox.png", "fox.jpg"]
     with started(tmp_path, space, tmp_path / "store") as first:
-        first.ok("%load_ext flux_magic\nanimal = 'fox'")
-        made = first.ok("%%flux --steps 3 --size 263x256 --output fox\na red {animal} & {{b}}, 'snow'")
-        first.ok(f"for name in {names}:\n    fox.save(name)")
+        first.run_ok("%load_ext flux_magic\nanimal = 'fox'")
+        made = first.run_ok("%%flux --steps 3 --size 263x256 --output fox\na red {animal} & {{b}}, 'snow'")
+        first.run_ok(f"for name in {names}:\n    fox.save(name)")
     with started(tmp_path, space, tmp_path / "another store") as fresh:
-        fresh.ok("%load_ext flux_magic")
-        recalled = [fresh.ok(f"%flux_recall {name}") for name in names]
+        fresh.run_ok("%load_ext flux_magic")
+        recalled = [fresh.run_ok(f"%flux_recall {name}") for name in names]
         [cell] = {next_cell(one) for one in recalled}
         assert cell.startswith("%%flux --steps 3 --seed ")
         for name, one in zip(names, recalled, strict=True):
             assert one.stdout == f"{name}: made with flux_magic, by flux_magic stand-in\n\n{cell}\n"
-        again = fresh.ok(cell.replace("--space local", f"--space {space}"))  # which is the same
+        again = fresh.run_ok(cell.replace("--space local", f"--space {space}"))  # which is the same
     assert digest_in(again) == digest_in(made)
     assert pixels_in(again) == pixels_in(made)
     assert "replayed" not in told(again)
@@ -122,52 +122,52 @@ def test_the_whole_circle(space: str, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("unseen")
 def test_a_second_run_is_replayed_and_shows_what_the_first_one_showed(kernel: Kernel, folder: Path) -> None:
     code = f"%%flux --seed 42 {SMALL}\na red fox\n\nin the snow"
-    first = kernel.ok(code)
+    first = kernel.run_ok(code)
     before = records(folder / "store")
-    second = kernel.ok(code)
+    second = kernel.run_ok(code)
     assert compared(second) == compared(first)
     assert all(output["data"] for output in second.outputs), "not even an empty output"
     assert told(second) == {**told(first), "replayed": True}
-    assert kernel.ok("print(_.replayed, _.url == '')").stdout == "True True\n"
+    assert kernel.run_ok("print(_.replayed, _.url == '')").stdout == "True True\n"
     assert records(folder / "store") == before
 
 
 def test_a_person_is_told_for_a_moment(kernel: Kernel) -> None:
     code = f"%%flux --seed 43 {SMALL}\na red fox"
-    first = kernel.ok(code)
-    second = kernel.ok(code)
+    first = kernel.run_ok(code)
+    second = kernel.run_ok(code)
     assert compared(second) == compared(first)
     [said] = [update["data"]["text/plain"] for update in second.updates if update["data"]]
     assert said == "from the store; --fresh asks the Space"
-    assert not kernel.ok(f"{code.replace('%%flux', '%%flux --quiet')}").updates
+    assert not kernel.run_ok(f"{code.replace('%%flux', '%%flux --quiet')}").updates
 
 
 def test_fresh_asks_the_space_again(kernel: Kernel, folder: Path) -> None:
     code = f"%%flux --quiet --seed 44 {SMALL} --output fox\na red fox"
-    first = kernel.ok(code)
+    first = kernel.run_ok(code)
     before = len(records(folder / "store"))
-    again = kernel.ok(code.replace("--seed", "--fresh --seed"))
+    again = kernel.run_ok(code.replace("--seed", "--fresh --seed"))
     assert words(again) == words(first)
     assert "replayed" not in told(again)
     assert len(records(folder / "store")) == before + 1
-    assert kernel.ok("print(fox.replayed, fox.url[:7])").stdout == "False http://\n"
+    assert kernel.run_ok("print(fox.replayed, fox.url[:7])").stdout == "False http://\n"
 
 
 def test_the_configuration_says_whether_to_replay_and_where_to_keep(kernel: Kernel, folder: Path) -> None:
     code = f"%%flux --quiet --seed 45 {SMALL} --output fox\na red fox"
-    kernel.ok("%config FluxMagics.store = 'kept here'\n%config FluxMagics.replay = 'off'")
+    kernel.run_ok("%config FluxMagics.store = 'kept here'\n%config FluxMagics.replay = 'off'")
     try:
         for _ in range(2):
-            kernel.ok(code)
+            kernel.run_ok(code)
         assert len(records(folder / "kept here")) == 2
-        kernel.ok("%config FluxMagics.replay = 'only'")
-        assert "replayed" in told(kernel.ok(code))
+        kernel.run_ok("%config FluxMagics.replay = 'only'")
+        assert "replayed" in told(kernel.run_ok(code))
         refused = kernel.run(code.replace("45", "46"))
-        kernel.ok("%config FluxMagics.store = False\n%config FluxMagics.replay = None")
-        kernel.ok(code)
-        assert kernel.ok("print(fox.path, fox.replayed)").stdout == "None False\n"
+        kernel.run_ok("%config FluxMagics.store = False\n%config FluxMagics.replay = None")
+        kernel.run_ok(code)
+        assert kernel.run_ok("print(fox.path, fox.replayed)").stdout == "None False\n"
     finally:
-        kernel.ok("%config FluxMagics.store = None\n%config FluxMagics.replay = None")
+        kernel.run_ok("%config FluxMagics.store = None\n%config FluxMagics.replay = None")
     assert "NotInStore: not in flux_images, nor in the store" in refused.traceback
     assert "'a red fox', seed 46, 2 steps, 256x256" in refused.traceback
     assert refused.traceback.count("\n") < 3
@@ -175,7 +175,7 @@ def test_the_configuration_says_whether_to_replay_and_where_to_keep(kernel: Kern
 
 
 def test_what_is_saved_without_metadata_has_nothing_to_tell(kernel: Kernel) -> None:
-    kernel.ok(f"%flux --quiet --no-metadata --save bare.webp --seed 45 {SMALL} a red fox")
+    kernel.run_ok(f"%flux --quiet --no-metadata --save bare.webp --seed 45 {SMALL} a red fox")
     assert (
         "RecordError: bare.webp: the image does not say what made it" in kernel.run("%flux_recall bare.webp").traceback
     )
@@ -183,13 +183,13 @@ def test_what_is_saved_without_metadata_has_nothing_to_tell(kernel: Kernel) -> N
 
 def test_a_history_shows_finds_and_deletes(space: str, tmp_path: Path) -> None:
     with started(tmp_path, space, tmp_path / "store") as kernel:
-        kernel.ok("%load_ext flux_magic")
-        assert kernel.ok("%flux_history").shown("text/plain") == ["no images in the store"]
+        kernel.run_ok("%load_ext flux_magic")
+        assert kernel.run_ok("%flux_history").get_shown("text/plain") == ["no images in the store"]
         digests = [
-            digest_in(kernel.ok(f"%flux --quiet --seed {seed} {SMALL} {prompt}"))
+            digest_in(kernel.run_ok(f"%flux --quiet --seed {seed} {SMALL} {prompt}"))
             for seed, prompt in enumerate(["a red Fox", "a hen", "a fox in the snow"])
         ]
-        assert "%%flux --steps 2 --seed 1 --size 256x256" in kernel.ok("%flux_history").shown("text/html")[0]
+        assert "%%flux --steps 2 --seed 1 --size 256x256" in kernel.run_ok("%flux_history").get_shown("text/html")[0]
         for line, seeds in {
             "": [2, 1, 0],
             "--last 2": [2, 1],
@@ -198,24 +198,24 @@ def test_a_history_shows_finds_and_deletes(space: str, tmp_path: Path) -> None:
             "--search fox snow": [2],
             "zebra": [],
         }.items():
-            found = kernel.ok(f"found = %flux_history {line}\nprint([one.seed for one in found])")
+            found = kernel.run_ok(f"found = %flux_history {line}\nprint([one.seed for one in found])")
             assert found.stdout == f"{seeds}\n"
         assert "no image in the store has the digest 123456" in mistake(kernel.run("%flux_history --delete 123456"))
-        deleted = kernel.ok(f"%flux_history --delete {digests[1]}")
+        deleted = kernel.run_ok(f"%flux_history --delete {digests[1]}")
         assert (deleted.stdout, deleted.outputs) == (f"deleted {digests[1]}\n", [])
         assert len(records(tmp_path / "store")) == 2
-        assert kernel.ok("print([one.seed for one in get_ipython().run_line_magic('flux_history', '')])").stdout == (
-            "[2, 0]\n"
-        )
-        assert kernel.ok("get_ipython().run_line_magic('flux_history', '')[0].save('newest.webp')").status == "ok"
+        assert kernel.run_ok(
+            "print([one.seed for one in get_ipython().run_line_magic('flux_history', '')])"
+        ).stdout == ("[2, 0]\n")
+        assert kernel.run_ok("get_ipython().run_line_magic('flux_history', '')[0].save('newest.webp')").status == "ok"
     assert (tmp_path / "newest.webp").exists()
 
 
 def test_recall_counts_back_the_images_of_the_notebook(kernel: Kernel) -> None:
     for seed in (51, 52):
-        kernel.ok(f"%flux --quiet --seed {seed} {SMALL} a red fox")
+        kernel.run_ok(f"%flux --quiet --seed {seed} {SMALL} a red fox")
     for count, seed in ((1, 52), (2, 51)):
-        recalled = kernel.ok(f"%flux_recall {count}")
+        recalled = kernel.run_ok(f"%flux_recall {count}")
         assert next_cell(recalled).startswith(f"%%flux --steps 2 --seed {seed} ")
         assert recalled.stdout.startswith(f"image {count} from the last: made with flux_magic")
 
@@ -229,46 +229,55 @@ def run_in(kernel: Kernel, code: str, cell: str) -> Cell:
 
 
 def test_run_all_puts_a_recalled_cell_below_once(kernel: Kernel, folder: Path) -> None:
-    kernel.ok(f"red = %flux --quiet --seed 53 {SMALL} a red fox\nblue = %flux --quiet --seed 54 {SMALL} a blue fox")
+    kernel.run_ok(f"red = %flux --quiet --seed 53 {SMALL} a red fox\nblue = %flux --quiet --seed 54 {SMALL} a blue fox")
     assert next_cell(run_in(kernel, "%flux_recall red", "one"))
     again = run_in(kernel, "%flux_recall red", "one")
     assert (again.payload, again.stdout.count("--seed 53"), again.stdout.count("put below")) == ([], 1, 1)
     for name, cell in (("blue", "one"), ("red", "two")):
         assert next_cell(run_in(kernel, f"%flux_recall {name}", cell))
-    assert next_cell(kernel.ok("%flux_recall red")) == next_cell(kernel.ok("%flux_recall red")), "no id, no memory"
+    assert next_cell(kernel.run_ok("%flux_recall red")) == next_cell(kernel.run_ok("%flux_recall red")), (
+        "no id, no memory"
+    )
     saved = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("%flux_recall red", id="three")])
-    saved.cells.append(nbformat.v4.new_code_cell(next_cell(kernel.ok("%flux_recall red"))))
+    saved.cells.append(nbformat.v4.new_code_cell(next_cell(kernel.run_ok("%flux_recall red"))))
     nbformat.write(saved, folder / "saved.ipynb")
-    kernel.ok(f"import os\nos.environ['JPY_SESSION_NAME'] = {str(folder / 'saved.ipynb')!r}")
+    kernel.run_ok(f"import os\nos.environ['JPY_SESSION_NAME'] = {str(folder / 'saved.ipynb')!r}")
     assert not run_in(kernel, "%flux_recall red", "three").payload, "it is in the saved notebook, after a restart too"
     assert run_in(kernel, "%flux_recall blue", "three").payload
-    kernel.ok("del os.environ['JPY_SESSION_NAME']")
+    kernel.run_ok("del os.environ['JPY_SESSION_NAME']")
 
 
 def test_an_image_is_recalled_by_its_name_by_a_names_value_and_by_its_digest(kernel: Kernel) -> None:
-    kernel.ok(f"import flux_magic\nhare = %flux --quiet --seed 55 {SMALL} a hare")
-    kernel.ok("hare.save('a hare.png')\nnamed = 'a hare.png'")
-    digest = kernel.ok("print(hare.digest[:12])").stdout.strip()
+    kernel.run_ok(f"import flux_magic\nhare = %flux --quiet --seed 55 {SMALL} a hare")
+    kernel.run_ok("hare.save('a hare.png')\nnamed = 'a hare.png'")
+    digest = kernel.run_ok("print(hare.digest[:12])").stdout.strip()
     cells = [
-        next_cell(kernel.ok(f"%flux_recall {image}"))
+        next_cell(kernel.run_ok(f"%flux_recall {image}"))
         for image in ("hare", "{hare}", "{named}", "a hare.png", "'a hare.png'", digest)
     ]
     assert set(cells) == {f"%%flux --steps 2 --seed 55 {SMALL} --space local\na hare"}
-    assert next_cell(kernel.ok("%flux_recall hare")) in kernel.ok("flux_magic.recall(hare)").shown("text/plain")[0]
-    assert kernel.ok("%flux_recall 'a hare.png' --panel").shown("text/plain")[0].startswith("Panel(prompt='a hare'")
-    assert kernel.ok("report = %flux_verify --static '{named}'\nprint(report.passed)").stdout == "True\n"
+    assert (
+        next_cell(kernel.run_ok("%flux_recall hare"))
+        in kernel.run_ok("flux_magic.recall(hare)").get_shown("text/plain")[0]
+    )
+    assert (
+        kernel.run_ok("%flux_recall 'a hare.png' --panel")
+        .get_shown("text/plain")[0]
+        .startswith("Panel(prompt='a hare'")
+    )
+    assert kernel.run_ok("report = %flux_verify --static '{named}'\nprint(report.passed)").stdout == "True\n"
 
 
 def test_a_number_alone_is_how_many_images_the_history_shows(kernel: Kernel) -> None:
-    kernel.ok(f"%flux --quiet --seed 56 {SMALL} route 66\n")
+    kernel.run_ok(f"%flux --quiet --seed 56 {SMALL} route 66\n")
     for seed in (57, 58):
-        kernel.ok(f"%flux --quiet --seed {seed} {SMALL} a heron")
+        kernel.run_ok(f"%flux --quiet --seed {seed} {SMALL} a heron")
     seeds = "\nprint([one.seed for one in found])"
     for line, shown in [("2", "[58, 57]"), ("-2", "[58, 57]"), ("-n 2", "[58, 57]"), ("heron --last 1", "[58]")]:
-        assert kernel.ok(f"found = %flux_history {line}{seeds}").stdout == f"{shown}\n", line
-    assert "note: the last 2; " in kernel.ok("%flux_history 2").stderr
-    assert kernel.ok(f"found = %flux_history --search 66{seeds}").stdout == "[56]\n"
-    searched = kernel.ok(f"found = %flux_history route 66{seeds}")
+        assert kernel.run_ok(f"found = %flux_history {line}{seeds}").stdout == f"{shown}\n", line
+    assert "note: the last 2; " in kernel.run_ok("%flux_history 2").stderr
+    assert kernel.run_ok(f"found = %flux_history --search 66{seeds}").stdout == "[56]\n"
+    searched = kernel.run_ok(f"found = %flux_history route 66{seeds}")
     assert (searched.stdout, "--last 66" in searched.stderr) == ("[56]\n", True)
 
 
@@ -284,7 +293,7 @@ def test_a_number_alone_is_how_many_images_the_history_shows(kernel: Kernel) -> 
     ],
 )
 def test_help_is_the_magics_own(kernel: Kernel, magic: str, own: str) -> None:
-    shown = [kernel.ok(f"%{magic} {flag}").stdout for flag in ("--help", "-h")]
+    shown = [kernel.run_ok(f"%{magic} {flag}").stdout for flag in ("--help", "-h")]
     assert shown[0] == shown[1]
     assert own in shown[0]
     assert f"%{magic}?" in shown[0]
@@ -292,7 +301,7 @@ def test_help_is_the_magics_own(kernel: Kernel, magic: str, own: str) -> None:
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """The address of a server that gives out the files of a folder."""
+    """Provide the address of a server that gives out the files of a folder."""
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_arguments: Any) -> None:
@@ -310,9 +319,9 @@ def served(folder: Path) -> Iterator[str]:
 
 
 def test_recall_reads_an_image_behind_a_url(kernel: Kernel, folder: Path) -> None:
-    kernel.ok(f"%flux --quiet --seed 61 {SMALL} --save served/fox.jpg a red fox")
+    kernel.run_ok(f"%flux --quiet --seed 61 {SMALL} --save served/fox.jpg a red fox")
     with served(folder / "served") as address:
-        recalled = kernel.ok(f"%flux_recall {address}/fox.jpg")
+        recalled = kernel.run_ok(f"%flux_recall {address}/fox.jpg")
         missing = kernel.run(f"%flux_recall {address}/hen.jpg")
     assert next_cell(recalled).startswith("%%flux --steps 2 --seed 61 ")
     assert recalled.stdout.startswith(f"{address}/fox.jpg: made with flux_magic")
@@ -322,11 +331,11 @@ def test_recall_reads_an_image_behind_a_url(kernel: Kernel, folder: Path) -> Non
 
 
 def test_recall_opens_the_panel(kernel: Kernel) -> None:
-    kernel.ok(f"%flux --quiet --seed 71 {SMALL} --steps 3 --save panel.webp a red fox")
-    cell = kernel.ok("%flux_recall --panel panel.webp")
+    kernel.run_ok(f"%flux --quiet --seed 71 {SMALL} --steps 3 --save panel.webp a red fox")
+    cell = kernel.run_ok("%flux_recall --panel panel.webp")
     assert cell.payload == []
     assert any("application/vnd.jupyter.widget-view+json" in output["data"] for output in cell.outputs)
-    state = kernel.ok("panel = _\nprint(panel, panel.generation.seed)\npanel.close()").stdout
+    state = kernel.run_ok("panel = _\nprint(panel, panel.generation.seed)\npanel.close()").stdout
     assert state == "Panel(prompt='a red fox', width=256, height=256, steps=3, seed=71) 71\n"
 
 
@@ -367,37 +376,39 @@ def test_an_image_of_a_model_that_there_is_not_opens_no_panel(kernel: Kernel, fo
     made = generation(requested_model="no such model")
     made.save(folder / "strange.png", overwrite=True)
     assert "no such model" in mistake(kernel.run("%flux_recall --panel strange.png"))
-    assert "--yes" not in next_cell(kernel.ok("%flux_recall strange.png"))
+    assert "--yes" not in next_cell(kernel.run_ok("%flux_recall strange.png"))
 
 
 @pytest.mark.thorough
 def test_two_kernels_share_a_store(kernel: Kernel, space: str, folder: Path) -> None:
     code = f"%%flux --quiet --seed 81 -n 3 {SMALL} --output foxes\na red fox"
-    made = kernel.ok(code)
+    made = kernel.run_ok(code)
     with started(folder, space, folder / "store") as other:
-        other.ok("%load_ext flux_magic")
-        replayed = other.ok(code)
+        other.run_ok("%load_ext flux_magic")
+        replayed = other.run_ok(code)
         assert compared(replayed) == compared(made)
-        assert other.ok("print([fox.replayed for fox in foxes])").stdout == "[True, True, True]\n"
+        assert other.run_ok("print([fox.replayed for fox in foxes])").stdout == "[True, True, True]\n"
         both = [(one, one.send(f"%flux --quiet --seed 90 -n 4 {SMALL} a hen")) for one in (kernel, other)]
         first, second = (one.wait(message) for one, message in both)
         assert first.status == second.status == "ok"
         assert words(first) == words(second)
         listed = "print(len(get_ipython().run_line_magic('flux_history', '--search hen')) >= 4)"
-        assert kernel.ok(listed).stdout == other.ok(listed).stdout == "True\n"
+        assert kernel.run_ok(listed).stdout == other.run_ok(listed).stdout == "True\n"
 
 
 def test_verify_tells_whether_images_are_still_what_their_records_make(kernel: Kernel, space: str) -> None:
-    kernel.ok("%flux --size 256x256 --seed 4 --save checked/ a fox to be checked")
-    cell = kernel.ok("report = %flux_verify --space SPACE checked/\nreport".replace("SPACE", space))
+    kernel.run_ok("%flux --size 256x256 --seed 4 --save checked/ a fox to be checked")
+    cell = kernel.run_ok("report = %flux_verify --space SPACE checked/\nreport".replace("SPACE", space))
     table = cell.outputs[-1]["data"]["text/plain"]
     assert "same bytes" in table
     assert table.endswith("1 of 1 pass: 1 same bytes")
     assert "<table" in cell.outputs[-1]["data"]["text/html"]
-    assert kernel.ok("report.passed").outputs[0]["data"]["text/plain"] == "True"
-    static = kernel.ok("%flux_verify --static checked/ --html report.html")
+    assert kernel.run_ok("report.passed").outputs[0]["data"]["text/plain"] == "True"
+    static = kernel.run_ok("%flux_verify --static checked/ --html report.html")
     assert static.outputs[-1]["data"]["text/plain"].endswith("1 of 1 pass: 1 intact")
-    assert kernel.ok("open('report.html').read()[:15].lower()").outputs[0]["data"]["text/plain"] == "'<!doctype html>'"
+    assert (
+        kernel.run_ok("open('report.html').read()[:15].lower()").outputs[0]["data"]["text/plain"] == "'<!doctype html>'"
+    )
 
 
 @pytest.mark.parametrize(

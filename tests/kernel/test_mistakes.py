@@ -15,10 +15,10 @@ PANEL_TAKES = "--steps --seed --size --width --height --count --model --space"
 
 @pytest.fixture(autouse=True)
 def kept(kernel: Kernel) -> Iterator[None]:
-    """The name that `--output` gives keeps its value, whatever goes wrong."""
-    kernel.ok("fox = 'kept'\nfrom pathlib import Path\nPath('mine.png').write_bytes(b'')")
+    """Yield the name that `--output` gives keeps its value, whatever goes wrong."""
+    kernel.run_ok("fox = 'kept'\nfrom pathlib import Path\nPath('mine.png').write_bytes(b'')")
     yield
-    assert kernel.ok("print(fox)").stdout == "kept\n"
+    assert kernel.run_ok("print(fox)").stdout == "kept\n"
 
 
 @pytest.mark.parametrize(
@@ -41,14 +41,14 @@ def kept(kernel: Kernel) -> Iterator[None]:
         pytest.param("%flux", "the prompt is empty", id="empty-line"),
         pytest.param("%%flux a fox\nanother fox", "in two places", id="prompt-in-two-places"),
         pytest.param("%%flux --output 2fox\nx", "a name that Python takes", id="output-no-name"),
-        pytest.param("%%flux --output class\nx", "a word of Python", id="output-a-keyword"),
+        pytest.param("%%flux --output class\nx", "a reserved word of Python", id="output-a-keyword"),
         pytest.param("%%flux --output fox --model sdxl\nx", "choose one of flux-schnell, flux", id="model"),
         pytest.param("%%flux --space ftp://x\nx", "a Hugging Face id such as", id="space"),
         pytest.param("%%flux --proxy nowhere\nx", "http://proxy.example:3128", id="proxy"),
         pytest.param("%%flux --inline gif\nx", "png, jpeg, link", id="inline"),
         pytest.param("%%flux --save fox.gif\nx", ".png, .jpg, .jpeg, .webp", id="save-suffix"),
         pytest.param("%%flux -n 2 --save fox.png\nx", "give a folder", id="save-two-as-one"),
-        pytest.param("%%flux --save mine.png\nx", "this file is there already", id="save-onto-another"),
+        pytest.param("%%flux --save mine.png\nx", "this file already exists", id="save-onto-another"),
         pytest.param("%%flux --timeout 0\nx", "seconds above 0", id="timeout"),
         pytest.param("%flux a fox --steps 4", "options come first, %flux --steps 4 a fox", id="options-behind"),
         pytest.param("%flux_panel a fox --steps 4", "first, %flux_panel --steps 4 a fox", id="panel-behind"),
@@ -82,9 +82,9 @@ foxes = flux_magic.sweep("a fox", seed=[1, 2], width=256, height=256, quiet=True
 
 @pytest.fixture(scope="module")
 def at_work(kernel: Kernel) -> Kernel:
-    """The same kernel, with an image, a sweep and a panel that knows its Space's bounds."""
-    kernel.ok(OBJECTS)
-    kernel.ok("panel = flux_magic.Panel()\npanel.learn({'width': (256, 2048)})")
+    """Return the same kernel, with an image, a sweep and a panel that knows its Space's bounds."""
+    kernel.run_ok(OBJECTS)
+    kernel.run_ok("panel = flux_magic.Panel()\npanel.learn({'width': (256, 2048)})")
     return kernel
 
 
@@ -113,8 +113,8 @@ def at_work(kernel: Kernel) -> Kernel:
         ("flux_magic.generate(stepz=3)", "InvalidArgument: generate() has no argument stepz: did you mean steps? It "),
         ("flux_magic.generate()", "InvalidArgument: generate() missing 1 required positional argument: 'prompt'"),
         ("flux_magic.generate('a fox', 4)", "InvalidArgument: generate() takes prompt by position: give the rest"),
-        ("flux_magic.generate('a fox', proxy=3)", "InvalidArgument: proxy is no string"),
-        ("flux_magic.generate('a fox', token=3)", "InvalidArgument: token is no string"),
+        ("flux_magic.generate('a fox', proxy=3)", "InvalidArgument: proxy is not a string"),
+        ("flux_magic.generate('a fox', token=3)", "InvalidArgument: token is not a string"),
         ("flux_magic.sweep('a fox', x=['a'])", "InvalidArgument: unknown option: x, and the prompt has no {x}"),
         ("flux_magic.sweep(steps=[1, 2])", "InvalidArgument: sweep() missing 1 required positional argument: 'prompt'"),
         ("flux_magic.generate_many([], foo=1)", "InvalidArgument: generate_many() has no argument foo: It takes"),
@@ -122,7 +122,7 @@ def at_work(kernel: Kernel) -> Kernel:
         ("list(flux_magic.generate_many(3))", "InvalidRequest: the requests are 3"),
         ("flux_magic.recall(5)", "InvalidArgument: image is 5: give the path of a file or a folder"),
         ("flux_magic.recall()", "InvalidArgument: recall() missing 1 required positional argument: 'image'"),
-        ("flux_magic.run(3)", "InvalidArgument: 3 is no coroutine"),
+        ("flux_magic.run(3)", "InvalidArgument: 3 is not a coroutine"),
         ("flux_magic.cancel_all(3)", "InvalidArgument: cancel_all() takes 0 positional arguments"),
         ("flux_magic.AsyncClient(foo=1)", "InvalidArgument: AsyncClient() has no argument foo: It takes"),
         ("flux_magic.Client(3)", "InvalidArgument: Client() takes nothing by position: give the rest by name"),
@@ -132,12 +132,12 @@ def at_work(kernel: Kernel) -> Kernel:
         ("flux_magic.ImageRequest('')", "InvalidRequest: the prompt is empty"),
         ("flux_magic.ImageRequest('a fox', sed=1)", "InvalidArgument: ImageRequest() has no argument sed: did you"),
         ("foxes.sel(sed=3)", "NotInSweep: this sweep has no axis 'sed': did you mean seed?"),
-        ("foxes.sel(3)", "InvalidArgument: 3 names no axis: give such as sel(seed=3)"),
+        ("foxes.sel(3)", "InvalidArgument: 3 names no axis: give, for example, sel(seed=3)"),
         ("foxes[99]", "OutOfRange: there is no image 99: there are 2, counted from 0"),
-        ("foxes['x']", "InvalidArgument: 'x' is no position and no slice"),
+        ("foxes['x']", "InvalidArgument: 'x' is neither a position nor a slice"),
         ("foxes.save(3)", "InvalidArgument: path is 3: give the path of a file or a folder"),
         ("flux_magic.Generations(3)", "InvalidArgument: the items are 3: give a list of generations"),
-        ("flux_magic.Generations([image], places=[])", "InvalidRequest: 1 generations are not at 0 of 1 places"),
+        ("flux_magic.Generations([image], places=[])", "InvalidRequest: 1 generations do not fit 0 of 1 places"),
         ("image.save(3)", "InvalidArgument: path is 3: give the path of a file or a folder"),
         ("image.save('x', overwrit=True)", "InvalidArgument: save() has no argument overwrit: did you mean over"),
         ("from flux_magic.verify import check_static; check_static(5)", "InvalidArgument: paths is 5"),
@@ -154,12 +154,12 @@ def test_a_mistake_in_a_call_is_one_to_three_lines_and_no_traceback(at_work: Ker
 
 
 def test_run_all_stops_at_a_mistake(kernel: Kernel) -> None:
-    kernel.ok("reached = False")
+    kernel.run_ok("reached = False")
     kernel.send("import time; time.sleep(1)")  # until both that follow are there
     first, second = kernel.send("%%flux --steps 0\nx"), kernel.send("reached = True")
     assert kernel.wait(first).status == "error"
     assert kernel.wait(second).status == "aborted"
-    assert kernel.ok("print(reached)").stdout == "False\n"
+    assert kernel.run_ok("print(reached)").stdout == "False\n"
 
 
 def test_a_space_that_is_not_there_is_an_error_of_a_few_lines(kernel: Kernel) -> None:
@@ -173,36 +173,36 @@ def test_a_space_that_is_not_there_is_an_error_of_a_few_lines(kernel: Kernel) ->
 @pytest.fixture
 def _hasty(kernel: Kernel) -> None:
     """From now on the kernel does not wait before it tries again."""
-    kernel.ok(hasty.CODE)
+    kernel.run_ok(hasty.CODE)
 
 
 @pytest.mark.usefixtures("_hasty")
 def test_verbose_errors_show_where_it_happened(kernel: Kernel) -> None:
-    kernel.ok("%config FluxMagics.verbose_errors = True")
+    kernel.run_ok("%config FluxMagics.verbose_errors = True")
     try:
         cell = kernel.run("%%flux --output fox --space http://127.0.0.1:9\nx")
     finally:
-        kernel.ok("%config FluxMagics.verbose_errors = False")
+        kernel.run_ok("%config FluxMagics.verbose_errors = False")
     assert re.search(r'File ".*connection\.py", line \d+', cell.traceback)
 
 
 @pytest.mark.usefixtures("_hasty")
 @pytest.mark.parametrize("verbose", [False, True])
 def test_a_proxys_password_and_a_token_are_shown_nowhere(kernel: Kernel, space: str, *, verbose: bool) -> None:
-    kernel.ok(f"import logging; logging.basicConfig(level=0)\n%config FluxMagics.verbose_errors = {verbose}")
+    kernel.run_ok(f"import logging; logging.basicConfig(level=0)\n%config FluxMagics.verbose_errors = {verbose}")
     proxy = "http://user:hunter2@127.0.0.1:9"
-    kernel.ok('%config FluxMagics.token = "hf_canary123"')
+    kernel.run_ok('%config FluxMagics.token = "hf_canary123"')
     cell = kernel.run(f"%%flux --output fox --proxy {proxy} --space http://example.org\nx")
     assert cell.status == "error"
-    kernel.ok(f'%config FluxMagics.proxy = "{proxy}"')
+    kernel.run_ok(f'%config FluxMagics.proxy = "{proxy}"')
     try:
-        shown = kernel.ok("%config FluxMagics.proxy"), kernel.ok("%config FluxMagics")
+        shown = kernel.run_ok("%config FluxMagics.proxy"), kernel.run_ok("%config FluxMagics")
         failed = kernel.run("%%flux --output fox --space http://example.org\nx")
     finally:
-        kernel.ok("%config FluxMagics.proxy = None\n%config FluxMagics.verbose_errors = False")
-        status = kernel.ok(f"%flux_status {space}"), kernel.ok("%config FluxMagics.token")
+        kernel.run_ok("%config FluxMagics.proxy = None\n%config FluxMagics.verbose_errors = False")
+        status = kernel.run_ok(f"%flux_status {space}"), kernel.run_ok("%config FluxMagics.token")
         repeated = kernel.run("%tb")
-        kernel.ok("%config FluxMagics.token = None")
+        kernel.run_ok("%config FluxMagics.token = None")
     assert failed.status == "error"
     for part in (cell, failed, repeated, *shown, *status):
         everything = f"{part.stdout}{part.stderr}{part.traceback}{part.error}{part.outputs}{part.updates}"

@@ -45,7 +45,7 @@ sys.exit(app.main())
 
 @pytest.fixture
 def notebook(tmp_path: Path, space: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A notebook, run in a real kernel on the local Space, and saved as `fox.ipynb`."""
+    """Return a notebook, run in a real kernel on the local Space, and saved as `fox.ipynb`."""
     monkeypatch.setenv("FLUX_MAGIC_SPACE", space)
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
     NotebookClient(made, resources={"metadata": {"path": str(tmp_path)}}, kernel_name="python3").execute()
@@ -55,7 +55,7 @@ def notebook(tmp_path: Path, space: str, monkeypatch: pytest.MonkeyPatch) -> Any
 
 @pytest.fixture
 def altered_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalSpace]:
-    """The local Space with one bit of one pixel changed."""
+    """Yield the local Space with one bit of one pixel changed."""
     program = tmp_path / "altered.py"
     program.write_text(f"import sys; sys.path.insert(0, {str(local.APP.parent)!r})\n{ALTERED}")
     monkeypatch.setattr(local, "APP", program)
@@ -65,7 +65,7 @@ def altered_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[L
 
 
 def compared(folder: Path) -> subprocess.CompletedProcess[str]:
-    """What nbval says of the saved notebook."""
+    """Return what nbval says of the saved notebook."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval", "fox.ipynb"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PROGRAM)
 
@@ -79,7 +79,7 @@ def test_nbval_passes_on_the_same_pixels_and_fails_on_an_altered_one(
 
     same = compared(tmp_path)
     assert same.returncode == 0, same.stdout
-    monkeypatch.setenv("FLUX_MAGIC_SPACE", asyncio.run(altered_space.address()))
+    monkeypatch.setenv("FLUX_MAGIC_SPACE", asyncio.run(altered_space.get_address()))
     altered = compared(tmp_path)
     assert altered.returncode == 1
     assert "sha256:" in altered.stdout
@@ -134,6 +134,6 @@ def test_as_html_it_has_the_image_and_the_parameters(notebook: Any, template: st
 
 def test_as_markdown_it_has_the_image_and_the_parameters(notebook: Any) -> None:
     text, resources = MarkdownExporter().from_notebook_node(notebook)
-    assert [data for data in resources["outputs"].values() if formats.media_type_of(data) == "image/png"]
+    assert [data for data in resources["outputs"].values() if formats.detect_media_type(data) == "image/png"]
     assert "--steps 2 --seed 42 --size 256x256" in text
     assert "cubs&#10;&#10;    four *stars*</pre>" in text, "a blank line would end the HTML"

@@ -1,4 +1,4 @@
-"""The README's code runs, as it stands there: in a script, and in a notebook in each of the ways that it names."""
+"""The README's code runs, as it is there: in a script, and in a notebook in each of the ways that it names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 
 from flux_magic.cli import main
 from flux_magic.providers import local
-from tests.support.kernel import Kernel, running_kernel
+from tests.support.kernel import Kernel, run_kernel
 from tests.support.limits import PROGRAM
 
 ROOT = Path(__file__).parents[2]
@@ -49,12 +49,12 @@ def test_every_block_of_the_readme_is_run_by_a_test() -> None:
 
 
 def test_the_cells_show_an_image_and_a_sheet(kernel: Kernel) -> None:
-    kernel.ok("%config FluxMagics.width = 256\n%config FluxMagics.height = 256")
-    first, sheet = (kernel.ok(cell) for cell in CELLS)
-    kernel.ok("%config FluxMagics.width = None\n%config FluxMagics.height = None")
-    assert len(first.shown("image/png")) == 1
-    assert len(sheet.shown("image/jpeg")) == 1
-    assert kernel.ok("print(len(foxes))").stdout == "12\n"
+    kernel.run_ok("%config FluxMagics.width = 256\n%config FluxMagics.height = 256")
+    first, sheet = (kernel.run_ok(cell) for cell in CELLS)
+    kernel.run_ok("%config FluxMagics.width = None\n%config FluxMagics.height = None")
+    assert len(first.get_shown("image/png")) == 1
+    assert len(sheet.get_shown("image/jpeg")) == 1
+    assert kernel.run_ok("print(len(foxes))").stdout == "12\n"
 
 
 def test_the_commands_of_the_package_run(
@@ -76,7 +76,7 @@ def test_the_commands_of_the_package_run(
 
 
 def test_what_the_shell_is_told_is_there() -> None:
-    """The tests of the wheel install it, and CI runs `make test`; here the names are looked up."""
+    """Return the tests of the wheel install it, and CI runs `make test`; here the names are looked up."""
     others = [line for line in SHELL if not line.startswith("flux-magic ")]
     targets = set(re.findall(r"(?m)^([\w-]+):", (ROOT / "Makefile").read_text()))
     assert {line.removeprefix("make ") for line in others if line.startswith("make ")} <= targets
@@ -125,21 +125,21 @@ def test_the_python_examples_run_in_a_script(tmp_path: Path) -> None:
 
 def test_the_magic_examples_run_in_cells(kernel: Kernel) -> None:
     for block in MAGIC:
-        cell = kernel.ok(block)
+        cell = kernel.run_ok(block)
     assert cell.outputs[0]["data"]["text/plain"].startswith("Panel(prompt='a red fox in the morning mist'")
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
 @pytest.mark.parametrize("last", ["await main()\n", "import flux_magic\nflux_magic.run(main())\n"])
 def test_a_usage_example_runs_in_a_cell(kernel: Kernel, example: str, last: str, space: str) -> None:
-    kernel.ok(pointed_at(space))
-    assert ".webp" in kernel.ok(example.replace(LAST, last)).stdout
+    kernel.run_ok(pointed_at(space))
+    assert ".webp" in kernel.run_ok(example.replace(LAST, last)).stdout
 
 
 @pytest.mark.thorough
 def test_the_usage_examples_run_as_they_are_under_the_nest_runner(space: str) -> None:
-    with running_kernel() as nested:
-        nested.ok("%load_ext flux_magic\n%config FluxMagics.runner = 'nest'")
-        nested.ok(pointed_at(space))
+    with run_kernel() as nested:
+        nested.run_ok("%load_ext flux_magic\n%config FluxMagics.runner = 'nest'")
+        nested.run_ok(pointed_at(space))
         for example in EXAMPLES:
-            assert ".webp" in nested.ok(example).stdout
+            assert ".webp" in nested.run_ok(example).stdout

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.kernel import Cell, Kernel, running_kernel
+from tests.support.kernel import Cell, Kernel, run_kernel
 
 SEED = re.compile(r"<flux \S+ seed=(\d+) ")
 SETUP = """
@@ -23,23 +23,23 @@ def say(text): display({'text/plain': str(text)}, raw=True)
 
 @pytest.fixture(scope="module")
 def kernel(space: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
-    """One whose images are small, and come from a store where they can; `say` is an output between them."""
+    """Yield one whose images are small, and come from a store if they can; `say` is an output between them."""
     folder = tmp_path_factory.mktemp("notebooks")
     store = {"FLUX_MAGIC_STORE": str(folder / "store"), "FLUX_MAGIC_REPLAY": "auto"}
-    with running_kernel(folder, FLUX_MAGIC_SPACE=space, **store) as running:
-        running.ok(SETUP)
+    with run_kernel(folder, FLUX_MAGIC_SPACE=space, **store) as running:
+        running.run_ok(SETUP)
         yield running
 
 
 def spelled(short: str) -> str:
-    """`%flux 1` is a line that makes an image of the seed 1, and `CALL(1)` is that line in Python."""
+    """Return `%flux 1` is a line that makes an image of the seed 1, and `CALL(1)` is that line in Python."""
     line = r"--quiet --seed \1 a fox"
     lines = re.sub(r"(?<=%flux |%draw )(\d)", line, short)
     return re.sub(r"CALL\((\w)\)", rf"get_ipython().run_line_magic('flux', '{line}')", lines)
 
 
 def seen(cell: Cell) -> str:
-    """The outputs in order: an image's seed, and words as they are. Each image has its parameters behind it."""
+    """Return the outputs in order: an image's seed, and words as they are. Each image has its parameters behind it."""
     texts = [output["data"].get("text/plain", "") for output in cell.outputs if output["data"]]
     found = [image[1] if (image := SEED.match(text)) else text for text in texts]
     assert [bool(SEED.match(text)) for text in texts[:-1]] == [text.startswith("prompt  ") for text in texts[1:]]
@@ -49,9 +49,9 @@ def seen(cell: Cell) -> str:
 @pytest.fixture(scope="module", params=["last_expr", "all"])
 def interactivity(kernel: Kernel, request: pytest.FixtureRequest) -> Iterator[None]:
     """Which of a cell's values IPython prints."""
-    kernel.ok(f"%config InteractiveShell.ast_node_interactivity = '{request.param}'")
+    kernel.run_ok(f"%config InteractiveShell.ast_node_interactivity = '{request.param}'")
     yield
-    kernel.ok("%config InteractiveShell.ast_node_interactivity = 'last_expr'")
+    kernel.run_ok("%config InteractiveShell.ast_node_interactivity = 'last_expr'")
 
 
 @pytest.mark.usefixtures("interactivity")
@@ -103,27 +103,27 @@ def interactivity(kernel: Kernel, request: pytest.FixtureRequest) -> Iterator[No
     ],
 )
 def test_an_image_is_shown_once_wherever_its_line_runs(kernel: Kernel, short: str, expected: str) -> None:
-    assert seen(kernel.ok(spelled(short))) == expected
+    assert seen(kernel.run_ok(spelled(short))) == expected
 
 
 def test_a_semicolon_of_another_line_hides_nothing(kernel: Kernel) -> None:
-    kernel.ok("%config InteractiveShell.ast_node_interactivity = 'all'")
-    assert seen(kernel.ok(spelled("%flux 1\nx = 1;"))) == "1"
-    kernel.ok("%config InteractiveShell.ast_node_interactivity = 'last_expr'")
+    kernel.run_ok("%config InteractiveShell.ast_node_interactivity = 'all'")
+    assert seen(kernel.run_ok(spelled("%flux 1\nx = 1;"))) == "1"
+    kernel.run_ok("%config InteractiveShell.ast_node_interactivity = 'last_expr'")
 
 
 def test_the_value_is_the_image_and_is_shown_again_where_it_is_named(kernel: Kernel) -> None:
-    kernel.ok(spelled("x = %flux 7\n%flux 8"))
+    kernel.run_ok(spelled("x = %flux 7\n%flux 8"))
     values = "type(x).__name__, x.prompt, _.seed, Out[max(Out)] is _"
-    assert kernel.ok(f"print({values})").stdout == "Generation a fox 8 True\n"
-    assert [seen(kernel.ok(name)) for name in ("x", "_", "x", "display(x)")] == ["7", "7", "7", "7"]
-    kernel.ok(spelled("%flux 9;"))
-    assert kernel.ok("print(_.seed)").stdout == "7\n"
+    assert kernel.run_ok(f"print({values})").stdout == "Generation a fox 8 True\n"
+    assert [seen(kernel.run_ok(name)) for name in ("x", "_", "x", "display(x)")] == ["7", "7", "7", "7"]
+    kernel.run_ok(spelled("%flux 9;"))
+    assert kernel.run_ok("print(_.seed)").stdout == "7\n"
 
 
 def test_capture_gets_every_image(kernel: Kernel) -> None:
-    assert seen(kernel.ok(spelled("%%capture taken\n%flux 1\n%flux 2\nx = 1"))) == ""
-    assert kernel.ok("print(sum('image/png' in one.data for one in taken.outputs))").stdout == "2\n"
+    assert seen(kernel.run_ok(spelled("%%capture taken\n%flux 1\n%flux 2\nx = 1"))) == ""
+    assert kernel.run_ok("print(sum('image/png' in one.data for one in taken.outputs))").stdout == "2\n"
 
 
 @pytest.mark.parametrize(
@@ -135,8 +135,8 @@ def test_capture_gets_every_image(kernel: Kernel) -> None:
     ],
 )
 def test_what_the_other_magics_give_is_shown_as_well(kernel: Kernel, short: str, expected: str) -> None:
-    kernel.ok(spelled("%flux 1"))
-    *shown, last = kernel.ok(short).outputs
+    kernel.run_ok(spelled("%flux 1"))
+    *shown, last = kernel.run_ok(short).outputs
     assert last["data"]["text/plain"] == expected
     assert len([one for one in shown if one["data"]]) == (0 if ";" in short else 1)
 
@@ -160,7 +160,7 @@ told(x)
 
 
 def test_names_are_those_where_the_line_runs(kernel: Kernel) -> None:
-    cell = kernel.ok(NAMES)
+    cell = kernel.run_ok(NAMES)
     assert seen(cell).split(" 3 ")[0] == "a wolf in the function, {nowhere}"
     assert seen(cell) == ("a wolf in the function, {nowhere} 3 a kept fox in the notebook 9 a wolf in the notebook 5")
     assert cell.stderr.count("\n") == 1

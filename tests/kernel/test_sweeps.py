@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from flux_magic.images import codecs
-from tests.support.hostile import COMPLETED, finished, hostile_beside, stream
-from tests.support.kernel import Cell, Kernel, running_kernel
+from tests.support.hostile import COMPLETED, answer_stream, format_finished, run_hostile_beside
+from tests.support.kernel import Cell, Kernel, run_kernel
 
 SMALL = "--size 256x256 --quiet"
 QUOTA = "You have exceeded your free ZeroGPU quota (60s requested vs. 0s left). Try again in 1:02:03."
@@ -20,20 +20,20 @@ SHEET = re.compile(r"<flux sheet (?P<axes>\S+) (?P<shape>\S+), (?P<count>.*) ima
 
 
 def sheet_of(cell: Cell) -> re.Match[str]:
-    """The one sheet among a cell's outputs, by its line of text."""
-    (line,) = [text for text in cell.shown("text/plain") if text.startswith("<flux sheet")]
+    """Return the one sheet among a cell's outputs, by its line of text."""
+    (line,) = [text for text in cell.get_shown("text/plain") if text.startswith("<flux sheet")]
     match = SHEET.fullmatch(line)
     assert match is not None, line
     return match
 
 
 def told(kernel: Kernel, expression: str) -> Any:
-    """What an expression is in the kernel, as JSON."""
-    return json.loads(kernel.ok(f"import json\nprint(json.dumps({expression}))").stdout)
+    """Return what an expression is in the kernel, as JSON."""
+    return json.loads(kernel.run_ok(f"import json\nprint(json.dumps({expression}))").stdout)
 
 
 def test_several_values_give_one_sheet_and_a_table_that_is_folded(kernel: Kernel) -> None:
-    cell = kernel.ok(f"%%flux --steps 1,2 --seed 1..3 {SMALL}\na red fox")
+    cell = kernel.run_ok(f"%%flux --steps 1,2 --seed 1..3 {SMALL}\na red fox")
     sheet, table = cell.outputs
     assert cell.stdout == "6 images: 2 steps × 3 seeds\n"
     assert set(sheet["data"]) == {"image/jpeg", "text/plain"}
@@ -50,12 +50,12 @@ def test_several_values_give_one_sheet_and_a_table_that_is_folded(kernel: Kernel
 
 def test_the_same_sweep_gives_the_same_text_again(kernel: Kernel) -> None:
     line = f"%flux --steps 1,2 --seed 8,9 {SMALL} a hen"
-    first, second = kernel.ok(line), kernel.ok(line.replace("--quiet", "--quiet --fresh"))
+    first, second = kernel.run_ok(line), kernel.run_ok(line.replace("--quiet", "--quiet --fresh"))
     assert [one["data"]["text/plain"] for one in first.outputs] == [one["data"]["text/plain"] for one in second.outputs]
 
 
 def test_the_value_is_indexed_by_position_and_by_axis(kernel: Kernel) -> None:
-    kernel.ok(f"%flux --steps 1,2 --seed 1..3 --output foxes {SMALL} a red fox")
+    kernel.run_ok(f"%flux --steps 1,2 --seed 1..3 --output foxes {SMALL} a red fox")
     assert told(kernel, "[len(foxes), foxes[4].seed, foxes[4].steps]") == [6, 2, 2]
     assert told(kernel, "foxes.sel(steps=2, seed=2) is foxes[4]") is True
     assert told(kernel, "[one.seed for one in foxes[{'steps': 1}]]") == [1, 2, 3]
@@ -64,15 +64,15 @@ def test_the_value_is_indexed_by_position_and_by_axis(kernel: Kernel) -> None:
 
 
 def test_each_image_is_in_the_store_at_full_size_and_can_be_saved(kernel: Kernel) -> None:
-    cell = kernel.ok(f"%flux --seed 1..3 --output foxes --save foxes/ {SMALL} a red fox")
+    cell = kernel.run_ok(f"%flux --seed 1..3 --output foxes --save foxes/ {SMALL} a red fox")
     assert cell.stdout.splitlines() == ["3 images: 3 seeds", "saved 3 images in foxes/"]
     assert told(kernel, "[one.path.exists() and one.images[0].size for one in foxes]") == [[256, 256]] * 3
     assert len(told(kernel, "__import__('os').listdir('foxes')")) == 3
 
 
 def test_alternatives_and_lists_are_axes_with_the_option_sweep(kernel: Kernel) -> None:
-    kernel.ok("places, colour = ['snow', 'sand'], 'grey'")
-    cell = kernel.ok(f"%%flux --sweep --seed 4 --output foxes {SMALL}\na {{red|{{colour}}}} fox in {{places}}")
+    kernel.run_ok("places, colour = ['snow', 'sand'], 'grey'")
+    cell = kernel.run_ok(f"%%flux --sweep --seed 4 --output foxes {SMALL}\na {{red|{{colour}}}} fox in {{places}}")
     assert cell.stdout == "4 images: 2 words × 2 {places}\n"
     assert told(kernel, "[one.prompt for one in foxes]") == [
         "a red fox in snow",
@@ -85,17 +85,17 @@ def test_alternatives_and_lists_are_axes_with_the_option_sweep(kernel: Kernel) -
 
 
 def test_without_the_option_they_are_text_and_a_note_tells_so(kernel: Kernel) -> None:
-    kernel.ok("places = ['snow', 'sand']")
-    cell = kernel.ok(f"%flux --seed 4 {SMALL} a {{red|blue}} fox in {{places}}")
+    kernel.run_ok("places = ['snow', 'sand']")
+    cell = kernel.run_ok(f"%flux --seed 4 {SMALL} a {{red|blue}} fox in {{places}}")
     assert cell.stderr.splitlines() == [
-        "note: {red|blue} sent as one text: --sweep makes an image of each",
-        "note: {places} sent as one text: --sweep makes an image of each",
+        "note: {red|blue} sent as a whole: --sweep makes an image of each",
+        "note: {places} sent as a whole: --sweep makes an image of each",
     ]
-    assert kernel.ok("print(_.prompt)").stdout == "a {red|blue} fox in ['snow', 'sand']\n"
+    assert kernel.run_ok("print(_.prompt)").stdout == "a {red|blue} fox in ['snow', 'sand']\n"
 
 
 def test_a_random_seed_is_the_same_for_the_whole_sweep(kernel: Kernel) -> None:
-    kernel.ok(f"%flux --steps 1..3 --output foxes {SMALL} a fox")
+    kernel.run_ok(f"%flux --steps 1..3 --output foxes {SMALL} a fox")
     assert told(kernel, "len({one.seed for one in foxes})") == 1
 
 
@@ -116,7 +116,7 @@ def test_a_random_seed_is_the_same_for_the_whole_sweep(kernel: Kernel) -> None:
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_sent(kernel: Kernel, line: str, words: str) -> None:
-    kernel.ok("pair = {1, 2}")
+    kernel.run_ok("pair = {1, 2}")
     cell = kernel.run(f"%flux {line}")
     assert cell.status == "error"
     assert words in cell.error
@@ -125,7 +125,7 @@ def test_a_mistake_is_one_line_and_nothing_is_sent(kernel: Kernel, line: str, wo
 
 
 def test_a_dry_run_tells_every_request(kernel: Kernel) -> None:
-    cell = kernel.ok("%flux --dry-run --seed 1..9 --steps 3,4 a fox")
+    cell = kernel.run_ok("%flux --dry-run --seed 1..9 --steps 3,4 a fox")
     assert cell.stdout.splitlines()[1] == "18 images: 9 seeds × 2 steps"
     assert cell.stdout.count('"num_inference_steps": 3') == 9
 
@@ -142,8 +142,8 @@ def test_one_image_that_fails_is_marked_and_the_cell_fails_at_the_end(kernel: Ke
 
 def test_a_sheet_is_shown_whatever_becomes_of_saving_it(kernel: Kernel) -> None:
     line = f"%flux --seed 1..3 --output foxes --save kept/ {SMALL} a red fox"
-    kernel.ok(line)
-    kernel.ok("import glob\nwith open(glob.glob('kept/a-red-fox-2-*')[0], 'wb') as file: file.write(b'mine')")
+    kernel.run_ok(line)
+    kernel.run_ok("import glob\nwith open(glob.glob('kept/a-red-fox-2-*')[0], 'wb') as file: file.write(b'mine')")
     cell = kernel.run(line)
     assert cell.error.startswith("SaveError: kept/a-red-fox-2-")
     assert sheet_of(cell)["count"] == "3"
@@ -155,7 +155,7 @@ def test_a_sheet_is_shown_whatever_becomes_of_saving_it(kernel: Kernel) -> None:
 
 
 def test_where_all_images_fail_the_name_has_none(kernel: Kernel) -> None:
-    kernel.ok(f"%flux --seed 1..2 --output foxes {SMALL} a red fox")
+    kernel.run_ok(f"%flux --seed 1..2 --output foxes {SMALL} a red fox")
     cell = kernel.run(f"%flux --steps 60,61 --seed 1 --output foxes {SMALL} a red fox")
     assert cell.error.startswith("Incomplete: 2 of 2 images failed; the first: steps is 60")
     assert "The others" not in cell.error
@@ -163,13 +163,13 @@ def test_where_all_images_fail_the_name_has_none(kernel: Kernel) -> None:
 
 
 def test_no_quota_stops_the_rest_at_once() -> None:
-    refused = stream(finished({"error": QUOTA, "title": "ZeroGPU quota exceeded"}, success=False))
+    refused = answer_stream(format_finished({"error": QUOTA, "title": "ZeroGPU quota exceeded"}, success=False))
 
     with (
-        hostile_beside(queue=[stream(COMPLETED), stream(COMPLETED), refused]) as server,
-        running_kernel(FLUX_MAGIC_SPACE=server.address) as fresh,
+        run_hostile_beside(queue=[answer_stream(COMPLETED), answer_stream(COMPLETED), refused]) as server,
+        run_kernel(FLUX_MAGIC_SPACE=server.address) as fresh,
     ):
-        fresh.ok("%load_ext flux_magic")
+        fresh.run_ok("%load_ext flux_magic")
         cell = fresh.run(f"%flux --seed 1..16 --concurrency 1 --output foxes {SMALL} a fox")
     assert cell.error.startswith("QuotaExceeded: ")
     assert server.seen.count("post") == 3
@@ -188,26 +188,26 @@ def test_an_interrupt_keeps_what_is_finished_and_the_cell_run_again_makes_the_re
     slow_space: str, tmp_path: Path
 ) -> None:
     line = f"%flux --seed 1..6 --steps 1 --output foxes --space {slow_space} --size 256x256 a fox"
-    with running_kernel(tmp_path, FLUX_MAGIC_REPLAY="auto", FLUX_MAGIC_STORE=str(tmp_path / "store")) as fresh:
-        fresh.ok("%load_ext flux_magic")
-        fresh.ok(f"%flux --seed 99 --steps 1 --space {slow_space} --size 256x256 a fox")
-        cell = fresh.interrupted(line, when=lambda cell: re.search("[1-5] of 6 images", str(cell.updates)))
+    with run_kernel(tmp_path, FLUX_MAGIC_REPLAY="auto", FLUX_MAGIC_STORE=str(tmp_path / "store")) as fresh:
+        fresh.run_ok("%load_ext flux_magic")
+        fresh.run_ok(f"%flux --seed 99 --steps 1 --space {slow_space} --size 256x256 a fox")
+        cell = fresh.run_interrupted(line, when=lambda cell: re.search("[1-5] of 6 images", str(cell.updates)))
         assert cell.status == "error"
         assert cell.error.startswith("KeyboardInterrupt")
         made = told(fresh, "[one.seed for one in foxes]")
         assert 1 <= len(made) <= 5
-        assert f"note: {len(made)} of 6 images were made; run again, it asks only for what is missing" in cell.stderr
+        assert f"note: {len(made)} of 6 images were made; run it again, to request only what is missing" in cell.stderr
         assert "not made" in cell.outputs[-1]["data"]["text/plain"]
         assert sheet_of(cell)["count"] == f"{len(made)} of 6"
-        again = fresh.ok(line)
+        again = fresh.run_ok(line)
         assert sheet_of(again)["count"] == "6"
         assert told(fresh, "[one.seed for one in foxes if one.replayed]") == made
 
 
 def test_the_sheet_fills_in_while_images_arrive_and_nothing_of_that_stays(slow_space: str, tmp_path: Path) -> None:
-    with running_kernel(tmp_path) as fresh:
-        fresh.ok("%load_ext flux_magic")
-        cell = fresh.ok(f"%flux --seed 1..4 --steps 2 --space {slow_space} --size 256x256 a fox")
+    with run_kernel(tmp_path) as fresh:
+        fresh.run_ok("%load_ext flux_magic")
+        cell = fresh.run_ok(f"%flux --seed 1..4 --steps 2 --space {slow_space} --size 256x256 a fox")
     sheets = [one["data"]["image/jpeg"] for one in cell.updates if "image/jpeg" in one["data"]]
     assert len(set(sheets)) >= 3
     texts = [one["data"].get("text/plain", "") for one in cell.updates]

@@ -15,14 +15,14 @@ import pytest
 
 from flux_magic import AsyncClient
 from flux_magic.client.runner import UNWIND
-from tests.support.hostile import PICTURE, Answer, hostile_beside, message, stream, told
-from tests.support.kernel import Kernel, running_kernel
+from tests.support.hostile import PICTURE, Answer, answer_json, answer_stream, format_message, run_hostile_beside
+from tests.support.kernel import Kernel, run_kernel
 
 ipykernel = tuple(int(part) for part in version("ipykernel").split(".")[:2])
 
 
 def test_the_wait_is_visible_and_leaves_nothing(kernel: Kernel, slow_space: str) -> None:
-    cell = kernel.ok(f"%flux --steps 4 --size 256x256 --space {slow_space} a fox")
+    cell = kernel.run_ok(f"%flux --steps 4 --size 256x256 --space {slow_space} a fox")
     said = [update["data"].get("text/plain", "") for update in cell.updates]
     assert any(re.fullmatch("step [1-4] of 4", text) for text in said)
     assert cell.outputs[0]["data"] == cell.updates[-1]["data"] == {}
@@ -30,15 +30,15 @@ def test_the_wait_is_visible_and_leaves_nothing(kernel: Kernel, slow_space: str)
 
 
 def test_the_first_image_says_that_the_local_space_starts(kernel: Kernel) -> None:
-    cell = kernel.ok("%flux --space local --size 256x256 a fox")
-    again = kernel.ok("%flux --space local --size 256x256 a fox")
+    cell = kernel.run_ok("%flux --space local --size 256x256 a fox")
+    again = kernel.run_ok("%flux --space local --size 256x256 a fox")
     first, second = ([update["data"].get("text/plain") for update in one.updates] for one in (cell, again))
     assert "starting the local Space" in first
     assert "starting the local Space" not in second
 
 
 def test_quiet_shows_no_bar(kernel: Kernel, slow_space: str) -> None:
-    cell = kernel.ok(f"%flux --steps 3 --size 256x256 --quiet --space {slow_space} a fox")
+    cell = kernel.run_ok(f"%flux --steps 3 --size 256x256 --quiet --space {slow_space} a fox")
     assert len(cell.outputs) == 2
     assert not cell.updates
 
@@ -53,7 +53,7 @@ def assert_interrupted_at_once(kernel: Kernel, code: str, after: float) -> None:
 def interrupted(kernel: Kernel, code: str, after: float) -> float:
     """Run a cell, interrupt it, and return the seconds that it took to end."""
     sent = kernel.send(code)
-    kernel.begun(sent)
+    kernel.wait_until_begun(sent)
     time.sleep(after)
     begin = time.monotonic()
     kernel.interrupt()
@@ -68,23 +68,23 @@ def interrupted(kernel: Kernel, code: str, after: float) -> float:
 @pytest.mark.parametrize("after", [pytest.param(0.3, id="early"), pytest.param(1.5, id="running")])
 def test_an_interrupt_ends_the_cell_and_the_next_one_works(kernel: Kernel, slow_space: str, after: float) -> None:
     assert_interrupted_at_once(kernel, f"%flux --steps 40 --space {slow_space} a fox", after)
-    assert kernel.ok("%flux --size 256x256 a fox").shown("image/png")
+    assert kernel.run_ok("%flux --size 256x256 a fox").get_shown("image/png")
 
 
 def test_an_interrupt_ends_generate_and_run_too(kernel: Kernel, slow_space: str) -> None:
-    kernel.ok("import asyncio, flux_magic")
+    kernel.run_ok("import asyncio, flux_magic")
     assert_interrupted_at_once(kernel, f"flux_magic.generate('a fox', steps=40, space='{slow_space}')", 1)
     assert_interrupted_at_once(kernel, "flux_magic.run(asyncio.sleep(900))", 0.5)
-    assert kernel.ok("print(flux_magic.run(asyncio.sleep(0, 'done')))").stdout == "done\n"
+    assert kernel.run_ok("print(flux_magic.run(asyncio.sleep(0, 'done')))").stdout == "done\n"
 
 
 def test_what_is_finished_is_shown_when_the_rest_is_interrupted(kernel: Kernel, space: str) -> None:
     many = f"%flux -n 9999 --yes --output many --size 256x256 --space {space} a fox"
-    cell = kernel.interrupted(many, when=lambda cell: re.search("image (?!1 )[0-9]+ of 9999", str(cell.updates)))
-    assert cell.shown("image/png")
-    made = len(cell.shown("image/png"))
+    cell = kernel.run_interrupted(many, when=lambda cell: re.search("image (?!1 )[0-9]+ of 9999", str(cell.updates)))
+    assert cell.get_shown("image/png")
+    made = len(cell.get_shown("image/png"))
     assert cell.stderr == f"note: {made} of 9999 images were made\n"
-    assert kernel.ok("print(len(many))").stdout == f"{made}\n"
+    assert kernel.run_ok("print(len(many))").stdout == f"{made}\n"
 
 
 def test_run_all_runs_every_queued_cell(kernel: Kernel) -> None:
@@ -93,49 +93,49 @@ def test_run_all_runs_every_queued_cell(kernel: Kernel) -> None:
 
 
 def test_a_cell_may_await_and_make_images(kernel: Kernel) -> None:
-    cell = kernel.ok(
+    cell = kernel.run_ok(
         "import asyncio\nawait asyncio.sleep(0.01)\nget_ipython().run_line_magic('flux', '--size 256x256 a fox')"
     )
-    assert cell.shown("image/png")
+    assert cell.get_shown("image/png")
     client = (
         "async with flux_magic.AsyncClient(width=256, height=256) as client:\n    fox = await client.generate('x')\nfox"
     )
-    assert kernel.ok(f"import flux_magic\n{client}").shown("image/png")
+    assert kernel.run_ok(f"import flux_magic\n{client}").get_shown("image/png")
 
 
 @pytest.mark.thorough
 def test_run_all_works_where_the_user_applied_nest_asyncio(space: str) -> None:
-    with running_kernel(FLUX_MAGIC_SPACE=space) as nested:
-        nested.ok("import nest_asyncio; nest_asyncio.apply()\n%load_ext flux_magic")
+    with run_kernel(FLUX_MAGIC_SPACE=space) as nested:
+        nested.run_ok("import nest_asyncio; nest_asyncio.apply()\n%load_ext flux_magic")
         sent = [nested.send(f"%flux --size 256x256 --seed {seed} a fox") for seed in range(4)]
         assert [nested.wait(one).status for one in sent] == ["ok"] * 4
 
 
 def test_the_nest_runner_makes_images_on_the_kernels_own_loop(space: str) -> None:
-    with running_kernel(FLUX_MAGIC_SPACE=space) as nested:
-        nested.ok("%load_ext flux_magic")
-        warned = nested.ok("%config FluxMagics.runner = 'nest'")
+    with run_kernel(FLUX_MAGIC_SPACE=space) as nested:
+        nested.run_ok("%load_ext flux_magic")
+        warned = nested.run_ok("%config FluxMagics.runner = 'nest'")
         # ipykernel 7.1 is the first on which it costs something.
         assert warned.stderr.count("cells queued behind") == warned.stderr.count("\n") == (ipykernel >= (7, 1))
-        assert nested.ok("%flux --size 256x256 a fox").shown("image/png")
-        ran = nested.ok("import asyncio, threading\nasync def main():\n    return threading.current_thread().name")
+        assert nested.run_ok("%flux --size 256x256 a fox").get_shown("image/png")
+        ran = nested.run_ok("import asyncio, threading\nasync def main():\n    return threading.current_thread().name")
         assert ran.status == "ok"
-        assert nested.ok("import flux_magic; print(flux_magic.run(main()), asyncio.run(main()))").stdout == (
+        assert nested.run_ok("import flux_magic; print(flux_magic.run(main()), asyncio.run(main()))").stdout == (
             "MainThread MainThread\n"
         )
 
 
 @pytest.fixture(scope="module")
 def deaf() -> Iterator[str]:
-    """The address of a server that takes connections and never answers."""
+    """Yield the address of a server that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 @pytest.fixture(scope="module")
 def stuck() -> Iterator[str]:
-    """The address of a Space whose image stops in the middle."""
-    with hostile_beside(file=Answer(PICTURE.body[:200], kind="image/png", then="silence")) as server:
+    """Yield the address of a Space whose image stops in the middle."""
+    with run_hostile_beside(file=Answer(PICTURE.body[:200], kind="image/png", then="silence")) as server:
         yield server.address
 
 
@@ -152,7 +152,7 @@ def test_an_interrupt_ends_each_phase_and_leaves_the_space_free(
             assert_interrupted_at_once(kernel, code, 0.7)
             if ahead is not None:
                 ahead.result()
-    kernel.ok(f"%flux --steps 1 --size 256x256 --space {slow_space} a fox")
+    kernel.run_ok(f"%flux --steps 1 --size 256x256 --space {slow_space} a fox")
 
 
 def occupied(space: str) -> None:
@@ -162,17 +162,17 @@ def occupied(space: str) -> None:
 
 
 def test_cancel_all_ends_a_cell_from_elsewhere(kernel: Kernel, slow_space: str) -> None:
-    kernel.ok("import threading, flux_magic\nthreading.Timer(1, flux_magic.cancel_all).start()")
+    kernel.run_ok("import threading, flux_magic\nthreading.Timer(1, flux_magic.cancel_all).start()")
     cell = kernel.run(f"%flux --steps 50 --size 256x256 --space {slow_space} a fox")
     assert cell.traceback == "Stopped: stopped by cancel_all()"
-    assert kernel.ok("print(flux_magic.cancel_all())").stdout == "0\n"
+    assert kernel.run_ok("print(flux_magic.cancel_all())").stdout == "0\n"
 
 
 def test_the_status_of_a_space_is_shown(kernel: Kernel, space: str) -> None:
-    shown = kernel.ok(f"%flux_status {space}").stdout
+    shown = kernel.run_ok(f"%flux_status {space}").stdout
     assert re.search(r"Gradio +\d+\.\d+", shown)
     assert "width (256 to 2048)" in shown
-    assert "no: ConnectionFailed" in kernel.ok("%flux_status http://127.0.0.1:9").stdout
+    assert "no: ConnectionFailed" in kernel.run_ok("%flux_status http://127.0.0.1:9").stdout
 
 
 @pytest.mark.thorough
@@ -184,44 +184,44 @@ def test_an_interrupt_at_any_moment_ends_the_cell_at_once(kernel: Kernel, slow_s
     seconds = sorted(interrupted(kernel, code, chance.uniform(0, 2)) for _ in range(24))
     assert seconds[12] < 2 * usual + 0.6  # on a busy machine one of them may be late
     assert seconds[-1] < 5 * usual + UNWIND + 1
-    assert kernel.ok("print(flux_magic.cancel_all())").stdout == "0\n"
-    assert kernel.ok("%flux --size 256x256 a fox").shown("image/png")
+    assert kernel.run_ok("print(flux_magic.cancel_all())").stdout == "0\n"
+    assert kernel.run_ok("%flux --size 256x256 a fox").get_shown("image/png")
 
 
 def test_the_log_appears_below_the_cell_at_work_and_only_if_asked_for(kernel: Kernel) -> None:
-    queued = message("estimation", rank=2, queue_size=12)
-    with hostile_beside(
-        post=[Answer(status=503), told({"event_id": "abc"})], queue=stream(queued, then="silence")
+    queued = format_message("estimation", rank=2, queue_size=12)
+    with run_hostile_beside(
+        post=[Answer(status=503), answer_json({"event_id": "abc"})], queue=answer_stream(queued, then="silence")
     ) as at:
         hanging = f"%flux --size 256x256 --fresh --space {at.address} a fox"
         refused = kernel.run('%config FluxMagics.log_level = "LOUD"').stderr  # IPython lets the root logger print it
         assert re.fullmatch(r".*log_level stays None: .* give any of \['DEBUG', 'INFO'\].*\n", refused)
-        cell = kernel.interrupted(hanging, lambda cell: any("in the queue" in str(one) for one in cell.updates))
+        cell = kernel.run_interrupted(hanging, lambda cell: any("in the queue" in str(one) for one in cell.updates))
         assert cell.stderr == ""
-        kernel.ok('%config FluxMagics.log_level = "debug"')
-        cell = kernel.interrupted(hanging, lambda cell: "event message: Queued" in cell.stderr)
+        kernel.run_ok('%config FluxMagics.log_level = "debug"')
+        cell = kernel.run_interrupted(hanging, lambda cell: "event message: Queued" in cell.stderr)
         assert re.search(
-            r"^[\d:.]{12} INFO job \d+: cancelled after", cell.stderr + kernel.ok("1").stderr, re.MULTILINE
+            r"^[\d:.]{12} INFO job \d+: cancelled after", cell.stderr + kernel.run_ok("1").stderr, re.MULTILINE
         )
         assert {line.split()[1] for line in cell.stderr.splitlines()} == {"DEBUG", "INFO"}
-        kernel.ok("%config FluxMagics.log_level = None")
-        cell = kernel.interrupted(hanging, lambda cell: any("in the queue" in str(one) for one in cell.updates))
+        kernel.run_ok("%config FluxMagics.log_level = None")
+        cell = kernel.run_interrupted(hanging, lambda cell: any("in the queue" in str(one) for one in cell.updates))
         assert cell.stderr == ""
 
 
 def test_a_job_that_hangs_shows_where_while_the_main_thread_is_free(kernel: Kernel) -> None:
-    with hostile_beside(queue=stream(message("estimation", rank=2), then="silence")) as at:
-        kernel.ok(
+    with run_hostile_beside(queue=answer_stream(format_message("estimation", rank=2), then="silence")) as at:
+        kernel.run_ok(
             "from flux_magic.client.debug import describe_jobs\n"
             f"options = dict(seed=3, size='256x256', space={at.address!r}, fresh=True)\n"
             "made = flux_magic.submit('a cat', **options)\n"
             "while 'Queued' not in describe_jobs(): pass"
         )
-        cell = kernel.ok("%flux_status --debug")
+        cell = kernel.run_ok("%flux_status --debug")
         assert re.match(r"job \d+: 'a cat', seed 3, 256x256, 2 steps\n  Space +http://127", cell.stdout)
         assert re.search(r"\n +aiohttp/streams.py:\d+ in _wait\n$", cell.stdout)
         refused = kernel.run("%flux_status --debug local").traceback
         assert refused == "UsageError: %flux_status --debug shows the jobs of every Space: leave the Space out"
         stopped = kernel.run("flux_magic.cancel_all()\nmade.result()").traceback
         assert stopped == "Stopped: stopped by cancel_all()"
-        assert kernel.ok("flux_magic.debug()").stdout == "no job is under way\n"
+        assert kernel.run_ok("flux_magic.debug()").stdout == "no job is under way\n"

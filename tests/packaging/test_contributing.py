@@ -27,7 +27,7 @@ print(nocturne.__name__, nocturne.inputs(ImageRequest("a fox", "nocturne", 301, 
 
 @pytest.fixture
 def changed(tmp_path: Path) -> Path:
-    """The folder of a copy of the package, with what the document says to write."""
+    """Return the folder of a copy of the package, with what the document says to write."""
     package = shutil.copytree(ROOT / "flux_magic", tmp_path / "flux_magic", ignore=shutil.ignore_patterns("*.pyc"))
     found = re.findall(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
     provider, registry = (textwrap.dedent(block) for block in found)

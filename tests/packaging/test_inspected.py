@@ -37,7 +37,7 @@ def outputs(path: Path) -> list[Any]:
 
 
 def pages(path: Path) -> Iterator[str]:
-    """The HTML that is ours; pandas writes its table itself."""
+    """Yield the HTML that is ours; pandas writes its table itself."""
     yield from (
         page for output in outputs(path) if 'class="dataframe"' not in (page := output.data.get("text/html", ""))
     )
@@ -63,7 +63,7 @@ class Parts(HTMLParser):
     __hash__ = None  # type: ignore[assignment]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        # The source of a picture within the page is a `data:` address, which this sanitizer, unlike theirs, takes out.
+        # The source of an image within the page is a `data:` address, which this sanitizer, unlike theirs, takes out.
         given = {name: value or "" for name, value in attrs if name != "src"}
         names = {part.partition(":")[0].strip() for part in given.pop("style", "").split(";")} - {""}
         self.parts += [tag, given, names]

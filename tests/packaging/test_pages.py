@@ -1,4 +1,4 @@
-"""The notebooks and the texts as pages: `make pages`, and that no link between them is broken."""
+"""The notebooks and the strings as pages: `make pages`, and that no link between them is broken."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def text_of(path: Path) -> str:
 
 
 def test_every_link_of_the_notebooks_and_the_texts_leads_somewhere(site: pages.Site, folder: Path) -> None:
-    assert pages.broken(site, folder) == []
-    assert all(address.startswith("https://") for address in pages.others(site))
+    assert pages.find_broken(site, folder) == []
+    assert all(address.startswith("https://") for address in pages.list_others(site))
 
 
 def test_a_page_leads_to_pages_and_has_what_it_shows_beside_it(site: pages.Site, folder: Path) -> None:
-    addresses = {(page.as_posix(), address) for page, address in pages.links(site)}
+    addresses = {(page.as_posix(), address) for page, address in pages.list_links(site)}
     assert ("README.html", "notebooks/01_quickstart.html") in addresses
     assert ("notebooks/01_quickstart.html", "06_what_if.html") in addresses
     assert not [address for _, address in addresses if address.endswith((".ipynb", ".md"))]
@@ -52,14 +52,14 @@ def test_a_page_needs_no_other_host_and_shows_a_widget_as_text(folder: Path) -> 
 
 def test_the_demos_pages_lead_to_each_other_and_nowhere_else(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "notebooks", tmp_path, dirs_exist_ok=True)
-    assert pages.beside(tmp_path) == []
-    first = pages.soup((tmp_path / "01_quickstart.html").read_text(encoding="utf-8"))
-    near = {str(tag[name]) for tag, name in pages.addresses(first) if pages.is_near(str(tag[name]))}
+    assert pages.publish_beside(tmp_path) == []
+    first = pages.parse_html((tmp_path / "01_quickstart.html").read_text(encoding="utf-8"))
+    near = {str(tag[name]) for tag, name in pages.find_addresses(first) if pages.is_near(str(tag[name]))}
     assert near >= {f"{path.stem}.html" for path in NOTEBOOKS[1:]}
     assert not [address for address in near if address.endswith(".ipynb")]
     (tmp_path / "06_what_if.ipynb").unlink()
     (tmp_path / "06_what_if.html").unlink()
-    assert "01_quickstart.html: 06_what_if.ipynb: there is no such file" in pages.beside(tmp_path)
+    assert "01_quickstart.html: 06_what_if.ipynb: there is no such file" in pages.publish_beside(tmp_path)
 
 
 def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
@@ -72,8 +72,8 @@ def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
     (tmp_path / "outside.md").touch()
     nowhere = "[o](../../outside.md) [a](b.ipynb) ![c](images/d.png) [e](../README.md#f) [g](#h)"
     somewhere = "[good](../README.md#a-heading) [good](#Fox)"
-    nbformat.write(pages.markdown(f"# Fox\n\nA fox.\n\n{nowhere} {somewhere}"), root / "notebooks" / "fox.ipynb")
-    assert pages.broken(pages.build(root, folder), folder) == [
+    nbformat.write(pages.parse_markdown(f"# Fox\n\nA fox.\n\n{nowhere} {somewhere}"), root / "notebooks" / "fox.ipynb")
+    assert pages.find_broken(pages.build(root, folder), folder) == [
         "notebooks/fox.html: ../../outside.md: there is no such file",
         "notebooks/fox.html: b.ipynb: there is no such file",
         "notebooks/fox.html: images/d.png: there is no such file",
@@ -97,6 +97,6 @@ def test_a_notebook_says_what_it_shows_and_the_way_through_all_of_them(path: Pat
 
 
 def test_the_notebooks_say_image_where_they_mean_one() -> None:
-    """`picture` is the name of a folder and of variables; in what they tell there is one word for one thing."""
+    """Return `picture` is the name of a folder and of variables; in what they tell there is one word for one thing."""
     told = {path.stem: re.sub(r"`[^`]*`", "", text_of(path)) for path in NOTEBOOKS}
     assert [name for name, text in told.items() if re.search(r"\bpictures?\b", text, re.IGNORECASE)] == []

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.soak.call import Outcome, called
 from tests.soak.proxy import STAGES, dropping
-from tests.support.space import running_space
+from tests.support.space import run_space
 
 GROWTH = 20.0
 """MB of memory between the first look and the last."""
@@ -28,7 +28,7 @@ def soak(images: int, percent: float, at_once: int, seed: int) -> tuple[Outcome,
     looks = sorted({look for look in LOOKS if look < images} | {images})
     with (
         tempfile.TemporaryDirectory(prefix="soak-store-") as store,
-        running_space(app=APP) as space,
+        run_space(app=APP) as space,
         dropping(space, percent / 100, seed) as proxy,
     ):
         return called(proxy.address, images, at_once, Path(store), looks), proxy.counts()

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from tests.support.kernel import running_kernel
-from tests.support.space import running_space
+from tests.support.kernel import run_kernel
+from tests.support.space import run_space
 
 SWEEPS: Final = 60
 MOST: Final = 20.0
@@ -23,18 +23,19 @@ def grown(sweeps: int = SWEEPS) -> tuple[float, float]:
     """Return the kernel's resident memory in MB after the first sweep and after the last; each result is in `Out`."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        running_space() as space,
-        running_kernel(Path(folder), FLUX_MAGIC_SPACE=space, FLUX_MAGIC_STORE=folder) as kernel,
+        run_space() as space,
+        run_kernel(Path(folder), FLUX_MAGIC_SPACE=space, FLUX_MAGIC_STORE=folder) as kernel,
     ):
-        kernel.ok("%load_ext flux_magic")
+        kernel.run_ok("%load_ext flux_magic")
         measured = []
         for number in range(sweeps):
-            kernel.ok(_CELL.format(first=16 * number, last=16 * number + 15))
-            status = kernel.ok(_MEMORY).stdout
+            kernel.run_ok(_CELL.format(first=16 * number, last=16 * number + 15))
+            status = kernel.run_ok(_MEMORY).stdout
             measured.append(int(re.search(r"VmRSS:\s*(\d+) kB", status)[1]) / 1024)  # type: ignore[index]
             print(f"sweep {number + 1}: {measured[-1]:.0f} MB", file=sys.stderr, flush=True)
         assert (
-            kernel.ok("print(sum(type(one).__name__ == 'Generations' for one in Out.values()))").stdout == f"{sweeps}\n"
+            kernel.run_ok("print(sum(type(one).__name__ == 'Generations' for one in Out.values()))").stdout
+            == f"{sweeps}\n"
         )
     return measured[0], measured[-1]
 

@@ -23,13 +23,13 @@ def assert_linear(made: Callable[[int], T], work: Callable[[T], object], size: i
     small, large = made(size), made(TIMES * size)
     ratios = []
     for _ in range(5):
-        ratios.append(_seconds(work, large) / max(_seconds(work, small), FLOOR))
+        ratios.append(_measure_seconds(work, large) / max(_measure_seconds(work, small), FLOOR))
         if ratios[-1] < MOST:
             return
     raise AssertionError(f"{TIMES} times as much takes {min(ratios):.0f} times as long")
 
 
-def _seconds(work: Callable[[T], object], given: T) -> float:
+def _measure_seconds(work: Callable[[T], object], given: T) -> float:
     """Return the time that the processor spent on it for this thread."""
     begin = time.thread_time()
     work(given)

@@ -21,7 +21,7 @@ from flux_magic.providers.base import Limits
 from flux_magic.providers.http.connection import open_connection
 from flux_magic.types import FileRecord, ImageResponse
 from tests.support.limits import PATIENCE
-from tests.support.space import events, hasty, run, schnell
+from tests.support.space import collect_events, hasten_limits, move_provider, run
 
 SPACE_PATH = "/tmp/gradio/1a2b/image.png"
 FILE = {"path": SPACE_PATH, "url": None, "meta": {"_type": "gradio.FileData"}}
@@ -51,51 +51,53 @@ Script = Answer | Sequence[Answer]
 """One answer for every request, or one after the other; the last is for all that follow."""
 
 
-def told(value: object, status: int = 200) -> Answer:
+def answer_json(value: object, status: int = 200) -> Answer:
     """JSON."""
     return Answer(json.dumps(value).encode(), status)
 
 
-def page(status: int = 200) -> Answer:
+def answer_page(status: int = 200) -> Answer:
     return Answer(b"<!doctype html><html><h1>Oh no</h1></html>", status, "text/html")
 
 
-def stream(*parts: str | bytes, then: Literal["end", "cut", "silence", "heartbeats"] = "end") -> Answer:
+def answer_stream(*parts: str | bytes, then: Literal["end", "cut", "silence", "heartbeats"] = "end") -> Answer:
     """Events as the simple route writes them."""
     body = b"".join(part.encode() if isinstance(part, str) else part for part in parts)
     return Answer(body, kind="text/event-stream", then=then)
 
 
-def event(name: str, data: object) -> str:
-    """One event of the simple route."""
+def format_event(name: str, data: object) -> str:
+    """Return one event of the simple route."""
     return f"event: {name}\ndata: {json.dumps(data)}\n\n"
 
 
-def message(kind: str, **more: object) -> str:
-    """One message of the queue stream."""
+def format_message(kind: str, **more: object) -> str:
+    """Return one message of the queue stream."""
     return f"data: {json.dumps({'msg': kind, 'event_id': 'abc', **more})}\n\n"
 
 
-def finished(data: object, *, success: bool = True) -> str:
-    """The last message of a job; `data` is what is under `output`."""
-    return message("process_completed", output=data, success=success)
+def format_finished(data: object, *, success: bool = True) -> str:
+    """Return the last message of a job; `data` is what is under `output`."""
+    return format_message("process_completed", output=data, success=success)
 
 
-def png() -> bytes:
+def make_png() -> bytes:
     out = io.BytesIO()
     Image.effect_noise((64, 48), 90).save(out, "PNG")
     return out.getvalue()
 
 
-PICTURE = Answer(png(), kind="image/png")
-COMPLETE = event("complete", [FILE, 42])
-COMPLETED = finished({"data": [FILE, 42]})
-NO_SESSION = stream(message("unexpected_error", message="404: Not Found", session_not_found=True, success=False))
+PICTURE = Answer(make_png(), kind="image/png")
+COMPLETE = format_event("complete", [FILE, 42])
+COMPLETED = format_finished({"data": [FILE, 42]})
+NO_SESSION = answer_stream(
+    format_message("unexpected_error", message="404: Not Found", session_not_found=True, success=False)
+)
 
 
-def configuration(prefix: str) -> Answer:
+def answer_configuration(prefix: str) -> Answer:
     known: dict[str, Any] = {"dependencies": [{"id": 0, "api_name": "infer", "inputs": []}], "components": []}
-    return told({**known, "api_prefix": prefix} if prefix else known)
+    return answer_json({**known, "api_prefix": prefix} if prefix else known)
 
 
 @dataclass
@@ -117,7 +119,7 @@ class Hostile:
     """The connections' other ends."""
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        route = self._route(request)
+        route = self._find_route(request)
         self.seen.append(route)
         if request.transport is not None:
             self.peers.add(request.transport.get_extra_info("peername"))
@@ -131,7 +133,7 @@ class Hostile:
             script = script[min(self.seen.count(route), len(script)) - 1]
         return await _send(request, script)
 
-    def _route(self, request: web.BaseRequest) -> str:
+    def _find_route(self, request: web.BaseRequest) -> str:
         path = request.path
         if path == "/config":
             return "config"
@@ -170,13 +172,13 @@ async def _send(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
 
 
 @asynccontextmanager
-async def hostile(prefix: str = "/gradio_api", **script: Script) -> AsyncIterator[Hostile]:
-    """A running server, which does as it should where the script does not say otherwise."""
+async def run_hostile(prefix: str = "/gradio_api", **script: Script) -> AsyncIterator[Hostile]:
+    """Provide a running server, which does as it should where the script does not say otherwise."""
     well: dict[str, Script] = {
-        "config": configuration(prefix),
-        "post": told({"event_id": "abc"}),
-        "queue": stream(COMPLETED),
-        "call": stream(COMPLETE),
+        "config": answer_configuration(prefix),
+        "post": answer_json({"event_id": "abc"}),
+        "queue": answer_stream(COMPLETED),
+        "call": answer_stream(COMPLETE),
         "file": PICTURE,
     }
     server = Hostile(prefix, {**well, **script})
@@ -191,13 +193,13 @@ async def hostile(prefix: str = "/gradio_api", **script: Script) -> AsyncIterato
 
 
 @contextmanager
-def hostile_beside(prefix: str = "/gradio_api", **script: Script) -> Iterator[Hostile]:
-    """As `hostile`, on a thread of its own: for a test that blocks."""
+def run_hostile_beside(prefix: str = "/gradio_api", **script: Script) -> Iterator[Hostile]:
+    """As `run_hostile`, on a thread of its own: for a test that blocks."""
     started: queue.SimpleQueue[tuple[Hostile, Callable[[], object]]] = queue.SimpleQueue()
 
     async def serve() -> None:
         over = asyncio.Event()
-        async with hostile(prefix, **script) as server:
+        async with run_hostile(prefix, **script) as server:
             started.put((server, functools.partial(asyncio.get_running_loop().call_soon_threadsafe, over.set)))
             await over.wait()
 
@@ -213,7 +215,7 @@ def hostile_beside(prefix: str = "/gradio_api", **script: Script) -> Iterator[Ho
 
 @dataclass(frozen=True, slots=True)
 class Got:
-    """What came of a job: its pictures, the seed, and the routes that were asked for."""
+    """What came of a job: its images, the seed, and the routes that were asked for."""
 
     files: list[FileRecord]
     urls: list[str]
@@ -221,21 +223,25 @@ class Got:
     seen: list[str]
 
 
-def asked(*, progress: bool = True, limits: Limits | None = None, prefix: str = "/gradio_api", **script: Script) -> Got:
-    """One job for a hostile server: from the request to the decoded picture."""
+def ask_hostile(
+    *, progress: bool = True, limits: Limits | None = None, prefix: str = "/gradio_api", **script: Script
+) -> Got:
+    """Return one job for a hostile server: from the request to the decoded image."""
 
     async def work() -> Got:
-        async with hostile(prefix, **script) as server:
-            response, files = await _made(server.address, progress=progress, limits=limits)
+        async with run_hostile(prefix, **script) as server:
+            response, files = await _make_images(server.address, progress=progress, limits=limits)
             return Got(files, response.images, response.seed, server.seen)
 
     return run(work())
 
 
-async def _made(address: str, *, progress: bool, limits: Limits | None) -> tuple[ImageResponse, list[FileRecord]]:
-    provider = schnell(address)
-    *_, response = await events(provider, progress=progress, limits=limits)
+async def _make_images(
+    address: str, *, progress: bool, limits: Limits | None
+) -> tuple[ImageResponse, list[FileRecord]]:
+    provider = move_provider(address)
+    *_, response = await collect_events(provider, progress=progress, limits=limits)
     assert isinstance(response, ImageResponse)
-    async with open_connection(limits=hasty(limits)) as connection:
+    async with open_connection(limits=hasten_limits(limits)) as connection:
         data = [await provider(connection).fetch(url) for url in response.images]
     return response, [codecs.describe(item) for item in data]

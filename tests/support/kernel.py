@@ -38,8 +38,8 @@ class Cell:
     def stderr(self) -> str:
         return self.streams["stderr"]
 
-    def shown(self, mime: str) -> list[str]:
-        """The contents of this type among the outputs, in order."""
+    def get_shown(self, mime: str) -> list[str]:
+        """Return the contents of this type among the outputs, in order."""
         return [output["data"][mime] for output in self.outputs if mime in output["data"]]
 
 
@@ -56,20 +56,20 @@ class Kernel:
         """Run a cell to its end."""
         return self.wait(self.send(code), patience)
 
-    def ok(self, code: str, patience: float = PATIENCE) -> Cell:
+    def run_ok(self, code: str, patience: float = PATIENCE) -> Cell:
         """Run a cell that must succeed."""
         cell = self.run(code, patience)
         assert cell.status == "ok", f"{cell.error}\n{cell.traceback}\n{cell.stderr}"
         return cell
 
-    def begun(self, msg_id: str) -> None:
+    def wait_until_begun(self, msg_id: str) -> None:
         """Wait until a cell runs: an interrupt before that aborts it."""
         while True:
             message = self.client.get_iopub_msg(timeout=PATIENCE)
             if message["msg_type"] == "execute_input" and message["parent_header"].get("msg_id") == msg_id:
                 return
 
-    def interrupted(self, code: str, when: Callable[[Cell], object]) -> Cell:
+    def run_interrupted(self, code: str, when: Callable[[Cell], object]) -> Cell:
         """Run a cell, and interrupt it once what it has sent so far is such."""
         return self.wait(self.send(code), interrupt=when)
 
@@ -91,9 +91,9 @@ class Kernel:
                 interrupt = None
                 self.interrupt()
         cell.seconds = time.monotonic() - begin
-        return self._with_reply(cell, msg_id, patience)
+        return self._add_reply(cell, msg_id, patience)
 
-    def _with_reply(self, cell: Cell, msg_id: str, patience: float) -> Cell:
+    def _add_reply(self, cell: Cell, msg_id: str, patience: float) -> Cell:
         while True:
             reply = self.client.get_shell_msg(timeout=patience)
             if reply["parent_header"].get("msg_id") == msg_id:
@@ -104,7 +104,7 @@ class Kernel:
         return cell
 
     def complete(self, code: str) -> list[str]:
-        """What Tab offers at the end of `code`."""
+        """Return what Tab offers at the end of `code`."""
         reply = self.client.complete(code, len(code), reply=True, timeout=PATIENCE)
         return list(reply["content"]["matches"])
 
@@ -117,15 +117,15 @@ class Kernel:
         self.client.shell_channel.send(message)
         return str(message["header"]["msg_id"])
 
-    def subshell(self) -> str:
-        """A new subshell, on a thread of its own; only where the kernel has such."""
+    def create_subshell(self) -> str:
+        """Return a new subshell, on a thread of its own; only where the kernel has such."""
         message = self.client.session.msg("create_subshell_request", {})
         self.client.control_channel.send(message)
         reply = self.client.get_control_msg(timeout=PATIENCE)
         return str(reply["content"]["subshell_id"])
 
-    def heard(self, msg_id: str, patience: float = PATIENCE) -> list[dict[str, Any]]:
-        """What came of a message to a widget until the kernel is idle again: the messages, in order."""
+    def collect_messages(self, msg_id: str, patience: float = PATIENCE) -> list[dict[str, Any]]:
+        """Return what came of a message to a widget until the kernel is idle again: the messages, in order."""
         found: list[dict[str, Any]] = []
         end = time.monotonic() + patience
         while time.monotonic() < end:
@@ -154,8 +154,8 @@ def _take(cell: Cell, message: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def running_kernel(folder: Path | None = None, **environment: str) -> Iterator[Kernel]:
-    """A kernel of this interpreter, at work in `folder`; it ends with the block."""
+def run_kernel(folder: Path | None = None, **environment: str) -> Iterator[Kernel]:
+    """Provide a kernel of this interpreter, at work in `folder`; it ends with the block."""
     manager = KernelManager(kernel_name="python3")
     manager.start_kernel(env={**os.environ, **environment}, cwd=str(folder or Path.cwd()))
     client = manager.client()

@@ -65,14 +65,14 @@ class Lab:
     browser: Browser | None = None
 
     def write(self, name: str, cells: list[str]) -> None:
-        """A notebook with these code cells."""
+        """Return a notebook with these code cells."""
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, self.folder / name)
 
     @asynccontextmanager
-    async def page(self, path: str) -> AsyncIterator[Page]:
-        """A page of the server's, in a context of its own: it shares nothing with another but the program."""
+    async def open_page(self, path: str) -> AsyncIterator[Page]:
+        """Provide a page of the server's, in a context of its own: it shares nothing with another but the program."""
         assert self.browser is not None, "this one was started for its server alone"
         page = await self.browser.new_page(viewport={"width": 1280, "height": 1400})
         page.set_default_timeout(PAGE)
@@ -84,9 +84,9 @@ class Lab:
             await page.context.close()
 
     @asynccontextmanager
-    async def opened(self, name: str, *, kernel: bool = True, dark: bool = False) -> AsyncIterator[Page]:
-        """The notebook in JupyterLab."""
-        async with self.page(f"lab/tree/{name}?reset") as page:
+    async def open_notebook(self, name: str, *, kernel: bool = True, dark: bool = False) -> AsyncIterator[Page]:
+        """Provide the notebook in JupyterLab."""
+        async with self.open_page(f"lab/tree/{name}?reset") as page:
             await page.wait_for_selector(".jp-Notebook .jp-Cell")
             if dark:
                 await page.evaluate(DARK)
@@ -96,40 +96,42 @@ class Lab:
 
 
 @asynccontextmanager
-async def running_browser() -> AsyncIterator[Browser]:
-    """A Chromium, which takes a second of a processor to start."""
+async def run_browser() -> AsyncIterator[Browser]:
+    """Provide a Chromium, which takes a second of a processor to start."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=list(QUIET))
+        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=list(QUIET))
         yield browser
         await browser.close()
 
 
-async def heard(page: Page, pattern: str, which: str = "[role=status] 0") -> list[str]:
+async def wait_for_status(page: Page, pattern: str, which: str = "[role=status] 0") -> list[str]:
     """Wait until a status line has said something like this, be it for a moment; all that it has said, in order."""
     await page.wait_for_function(HEARD, arg=[which, pattern])
     return [text for key, text in await page.evaluate("window.said") if key == which]
 
 
-def unmeasured() -> dict[str, str]:
-    """The environment without what has a child's coverage measured: the kernels' own tests do that, and it is slow."""
+def drop_coverage() -> dict[str, str]:
+    """Return the environment without what has a child's coverage measured: the kernels' own tests do that, and it is
+    slow.
+    """
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
 
 
 @contextmanager
-def running_lab(folder: Path) -> Iterator[Lab]:
+def run_lab(folder: Path) -> Iterator[Lab]:
     """JupyterLab on `folder`, with settings and configuration of its own."""
-    port = _free_port()
+    port = _find_free_port()
     for name, value in SETTINGS.items():
         path = folder / ".settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(value))
     with (folder / ".lab.log").open("wb") as log:
         server = subprocess.Popen(
-            _command(folder, port),
+            _make_command(folder, port),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**unmeasured(), "JUPYTER_CONFIG_DIR": str(folder / ".config")},
+            env={**drop_coverage(), "JUPYTER_CONFIG_DIR": str(folder / ".config")},
         )
     with server:
         address = f"http://127.0.0.1:{port}"
@@ -142,7 +144,7 @@ def running_lab(folder: Path) -> Iterator[Lab]:
             server.wait(timeout=PATIENCE)
 
 
-def _command(folder: Path, port: int) -> list[str]:
+def _make_command(folder: Path, port: int) -> list[str]:
     jupyter = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
     options = {
         "IdentityProvider.token": TOKEN,
@@ -176,13 +178,13 @@ def _answers(url: str) -> bool:
     return True
 
 
-def chromium() -> str:
+def find_chromium() -> str:
     found = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
     assert found, "no Chromium: install the Debian package chromium"
     return found[0]
 
 
-def _free_port() -> int:
+def _find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

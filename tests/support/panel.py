@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from playwright.async_api import Locator, Page, expect
 
-from tests.support.lab import heard
+from tests.support.lab import wait_for_status
 from tests.support.limits import PAGE, PATIENCE
 
 
@@ -34,7 +34,7 @@ class PanelPage:
 
     @property
     def picture(self) -> Locator:
-        """The picture below the panel."""
+        """The image below the panel."""
         return self.output.locator(".jp-RenderedImage img")
 
     @property
@@ -46,30 +46,30 @@ class PanelPage:
         """The buttons of the strip."""
         return self.root.locator(".flux-magic-item button")
 
-    def button(self, name: str) -> Locator:
+    def get_button(self, name: str) -> Locator:
         return self.root.get_by_role("button", name=name, exact=True)
 
-    def field(self, label: str) -> Locator:
+    def get_field(self, label: str) -> Locator:
         return self.root.get_by_label(label, exact=True)
 
-    def handle(self, label: str) -> Locator:
-        """A slider's handle."""
+    def get_handle(self, label: str) -> Locator:
+        """Return a slider's handle."""
         return self.root.get_by_role("slider", name=label, exact=True)
 
-    async def shown(self) -> PanelPage:
-        """The same, once it is there with all that works on it."""
-        await expect(self.field("Prompt")).to_be_visible(timeout=PAGE)
-        await expect(self.handle("Width")).to_be_visible(timeout=PAGE)
+    async def wait_until_shown(self) -> PanelPage:
+        """Return the same, once it is there with all that works on it."""
+        await expect(self.get_field("Prompt")).to_be_visible(timeout=PAGE)
+        await expect(self.get_handle("Width")).to_be_visible(timeout=PAGE)
         return self
 
     async def type_prompt(self, text: str) -> None:
-        await self.field("Prompt").click()
+        await self.get_field("Prompt").click()
         await self.page.keyboard.press("Control+A")
         await self.page.keyboard.type(text)
 
     async def drag(self, label: str, by: int) -> None:
         """Drag a slider's handle by so many pixels to the right."""
-        box = await self.handle(label).bounding_box()
+        box = await self.get_handle(label).bounding_box()
         assert box is not None
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         await self.page.mouse.move(x, y)
@@ -78,21 +78,21 @@ class PanelPage:
         await self.page.mouse.move(x + by, y, steps=4)
         await self.page.mouse.up()
 
-    async def says(self, pattern: str, patience: float = PATIENCE) -> str:
-        """The status line's text, once it is like this."""
-        like = re.compile(pattern.replace("^", r"^\s*"))  # the bar is a blank
+    async def wait_for_text(self, pattern: str, patience: float = PATIENCE) -> str:
+        """Return the status line's text, once it is like this."""
+        like = re.compile(pattern.replace("^", r"^\s*"))  # the bar is a space
         await expect(self.status).to_have_text(like, timeout=patience * 1000)
         return (await self.status.inner_text()).strip()
 
-    async def told(self, pattern: str) -> list[str]:
-        """All that the status line has said, once something like this was among it."""
-        return await heard(self.page, pattern, f".flux-magic-status {self.number}")
+    async def list_said(self, pattern: str) -> list[str]:
+        """Return all that the status line has said, once something like this was among it."""
+        return await wait_for_status(self.page, pattern, f".flux-magic-status {self.number}")
 
-    async def done(self, results: int) -> None:
+    async def wait_until_done(self, results: int) -> None:
         """Wait for the job's end, with so many results in the strip."""
-        await self.says(r"^done in")
+        await self.wait_for_text(r"^done in")
         await expect(self.results).to_have_count(results)
 
-    async def number_of(self, label: str) -> int:
-        """A slider's value."""
-        return int(float(await self.handle(label).get_attribute("aria-valuenow") or "nan"))
+    async def read_number(self, label: str) -> int:
+        """Return a slider's value."""
+        return int(float(await self.get_handle(label).get_attribute("aria-valuenow") or "nan"))

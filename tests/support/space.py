@@ -16,7 +16,7 @@ import pytest
 
 from flux_magic.client.async_client import AsyncClient
 from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, local
-from flux_magic.providers.base import Limits, limited
+from flux_magic.providers.base import Limits, limit_events
 from flux_magic.providers.http.connection import open_connection
 from flux_magic.providers.local import LocalSpace
 from flux_magic.results.generation import Generation
@@ -32,32 +32,32 @@ T = TypeVar("T")
 def run(work: Coroutine[Any, Any, T], patience: float = PATIENCE) -> T:
     """Run to the end on a loop of its own, and see that no task, socket or session is left."""
 
-    async def watched() -> T:
+    async def watch() -> T:
         result = await asyncio.wait_for(work, patience)
         assert asyncio.all_tasks() == {asyncio.current_task()}
         return result
 
     try:
-        return asyncio.run(watched())
+        return asyncio.run(watch())
     finally:
         gc.collect()  # what was left open warns now, and a warning is an error
 
 
 @contextmanager
-def running_space(*arguments: str, app: Path | None = None, python: str = PYTHON) -> Iterator[str]:
-    """The address of a Space of its own: the bundled one, or another app that starts and ends as it does."""
+def run_space(*arguments: str, app: Path | None = None, python: str = PYTHON) -> Iterator[str]:
+    """Provide the address of a Space of its own: the bundled one, or another app that starts and ends as it does."""
     with pytest.MonkeyPatch.context() as patch:
         if app is not None:
             patch.setattr(local, "APP", app)
         space = LocalSpace(python=python, arguments=arguments)
     try:
-        yield asyncio.run(space.address())
+        yield asyncio.run(space.get_address())
     finally:
         space.close()
 
 
-def schnell(address: str) -> type[BlackForestLabs_Flux1Schnell]:
-    """The provider, moved to `address` in the way that its users do."""
+def move_provider(address: str) -> type[BlackForestLabs_Flux1Schnell]:
+    """Return the provider, moved to `address` in the way that its users do."""
 
     class Moved(BlackForestLabs_Flux1Schnell):
         url = address
@@ -65,17 +65,17 @@ def schnell(address: str) -> type[BlackForestLabs_Flux1Schnell]:
     return Moved
 
 
-def request(prompt: str = "a red fox", **changes: Any) -> ImageRequest:
-    """A small job."""
+def make_request(prompt: str = "a red fox", **changes: Any) -> ImageRequest:
+    """Return a small job."""
     return ImageRequest(prompt, **{"width": 256, "height": 256, "steps": 2, "seed": 42, **changes})
 
 
-def hasty(limits: Limits | None) -> Limits:
-    """The limits, or the usual ones, with hardly a wait between tries: a test waits for no Space."""
+def hasten_limits(limits: Limits | None) -> Limits:
+    """Return the limits, or the usual ones, with hardly a wait between tries: a test waits for no Space."""
     return replace(limits or Limits(), backoff=0.01, wake=0.2)
 
 
-async def events(
+async def collect_events(
     provider: type[GradioProvider],
     asked: ImageRequest | None = None,
     *,
@@ -83,25 +83,27 @@ async def events(
     limits: Limits | None = None,
     seen: Callable[[Event], object] = lambda _event: None,
 ) -> list[Event]:
-    """What `provider.stream` yields for a small job, or for `asked`; each event is shown to `seen` as it comes."""
+    """Return what `provider.stream` yields for a small job, or for `asked`; each event is shown to `seen` as it
+    comes.
+    """
     collected = []
-    async with open_connection(limits=hasty(limits)) as connection:
-        stream = provider(connection).stream(asked or request(), progress=progress)
-        async with aclosing(limited(stream, connection.limits)) as coming:
+    async with open_connection(limits=hasten_limits(limits)) as connection:
+        stream = provider(connection).stream(asked or make_request(), progress=progress)
+        async with aclosing(limit_events(stream, connection.limits)) as coming:
             async for event in coming:
                 seen(event)
                 collected.append(event)
     return collected
 
 
-async def image(space: str, prompt: str = "a red fox", **options: Any) -> Generation:
-    """One small image by a client of its own."""
+async def make_image(space: str, prompt: str = "a red fox", **options: Any) -> Generation:
+    """Return one small image by a client of its own."""
     small = {"width": 256, "height": 256, "seed": 42}
     made = await AsyncClient(space=space).generate(prompt, **{**small, **options})
     assert isinstance(made, Generation)
     return made
 
 
-def digest(space: str, prompt: str = "a red fox", **options: Any) -> str:
-    """The digest of one small image."""
-    return run(image(space, prompt, **options)).digest
+def make_digest(space: str, prompt: str = "a red fox", **options: Any) -> str:
+    """Return the digest of one small image."""
+    return run(make_image(space, prompt, **options)).digest

@@ -29,42 +29,42 @@ _HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
 """Processes of the same kind."""
 
 
-def state() -> State:
+def take_state() -> State:
     """Return what there is now; a module of the package that is not loaded has no state."""
     return {
         "the environment": {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"},
         "the folder": {"": Path.cwd()},
         "a signal's handler": {number.name: signal.getsignal(number) for number in _SIGNALS},
         "a thread": {one: one.name for one in threading.enumerate() if _may_end(one)},
-        "a process": dict(_children()),
+        "a process": dict(_list_children()),
         "asyncio": {"is patched": asyncio.run is not _RUN},
-        "flux_magic": dict(_package()),
+        "flux_magic": dict(_list_package()),
     }
 
 
 def _may_end(thread: threading.Thread) -> bool:
-    """Return if a test that started this thread must end it; the runner's is looked at by itself."""
+    """Return True if a test that started this thread must end it; the runner's is looked at by itself."""
     is_tqdm = type(thread).__name__ == "TMonitor"  # it has no name before tqdm 4.67
     return thread.name != "flux_magic" and not thread.name.startswith(_FOR_GOOD) and not is_tqdm
 
 
-def left(before: State) -> list[str]:
+def find_left(before: State) -> list[str]:
     """Return what is not as it was, a line each, once what is about to end has ended."""
     for thread in set(threading.enumerate()) - set(before["a thread"]):
         if not thread.daemon and _may_end(thread):
             thread.join(PATIENCE)
     end = time.monotonic() + 5
-    while (found := list(_differences(before, state()))) and time.monotonic() < end and _is_ending(found):
+    while (found := list(_compare(before, take_state()))) and time.monotonic() < end and _is_ending(found):
         time.sleep(0.01)
     return found
 
 
 def _is_ending(found: list[str]) -> bool:
-    """Return if only threads and processes differ: they take a moment to end."""
+    """Return True if only threads and processes differ: they take a moment to end."""
     return all(line.startswith(("a thread", "a process")) for line in found)
 
 
-def _differences(before: State, now: State) -> Iterator[str]:
+def _compare(before: State, now: State) -> Iterator[str]:
     for part, members in now.items():
         earlier = before[part]
         for name in {**earlier, **members}:
@@ -79,7 +79,7 @@ def _differences(before: State, now: State) -> Iterator[str]:
                 yield f"{part}: {name} was {earlier.get(name)!r}, is {members.get(name)!r}"
 
 
-def _children() -> Iterator[tuple[int, str]]:
+def _list_children() -> Iterator[tuple[int, str]]:
     for listed in Path("/proc/self/task").glob("*/children"):
         try:
             for pid in map(int, listed.read_text().split()):
@@ -90,7 +90,7 @@ def _children() -> Iterator[tuple[int, str]]:
             continue
 
 
-def _package() -> Iterator[tuple[str, object]]:
+def _list_package() -> Iterator[tuple[str, object]]:
     modules = sys.modules
     yield "local.shared", local.shared
     yield "the shared Space's process", _SHARED.pid  # a fixture's own may start at its first use

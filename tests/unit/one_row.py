@@ -21,10 +21,10 @@ from flux_magic.jupyter.panel.panel import Panel
 from flux_magic.parameters import grammar
 from flux_magic.parameters.settings import resolve
 from flux_magic.providers import get_provider
-from flux_magic.records.record import from_dict, key_of, request_of
+from flux_magic.records.record import build_request, compute_key, parse_record
 from flux_magic.results.generation import Generation
 from flux_magic.results.generations import Generations
-from flux_magic.sweeps.requests import sweep_of
+from flux_magic.sweeps.requests import build_sweep_call
 from flux_magic.types import ImageRequest
 from tests.unit.samples import notebook
 from tests.unit.scripted import close, installed
@@ -33,7 +33,7 @@ REAL: Any = get_provider("flux")
 
 
 def refused(call: Callable[[], object]) -> str:
-    """What a call says against its arguments."""
+    """Return what a call says against its arguments."""
     try:
         call()
     except FluxError as error:
@@ -54,8 +54,8 @@ def in_python(folder: Path) -> dict[str, object]:
     image, again, plain = made("--guidance 3.5"), made("--guidance 3.5"), made("--steps 2")
     saved = image.save(f"{folder}/{{guidance}}.png")
     requests = [one.requests[0] for one in provider.made]
-    swept = sweep_of("a fox", {"guidance": [1, 2.5], "seed": 1})[0]
-    stored = from_dict(json.loads(json.dumps(image.record.as_dict())))
+    swept = build_sweep_call("a fox", {"guidance": [1, 2.5], "seed": 1})[0]
+    stored = parse_record(json.loads(json.dumps(image.record.as_dict())))
     table = Generations([image, plain]).to_pandas()
     keyword = flux_magic.generate("a fox", guidance=4, quiet=True)  # type: ignore[call-overload]
     line, prompt = image.command().split("\n")
@@ -70,28 +70,31 @@ def in_python(folder: Path) -> dict[str, object]:
         "several": grammar.parse_line("--guidance 1,2.5 a fox")[0],
         "flag refused": refused(lambda: grammar.parse_line("--guidance 21 a fox")),
         "prompt": refused(lambda: cell.read("a fox --guidance 3", None, {})),
-        "Tab": completion.completions("%flux --gui"),
+        "Tab": completion.complete("%flux --gui"),
         "help": "--guidance 3.5 " in str(FluxMagics.flux.__doc__),
         "several in help": "--height and --guidance take several values" in str(FluxMagics.flux.__doc__),
         "Settings": resolve(guidance=3).parameters["guidance"],
         "Settings refused": refused(lambda: resolve(guidance="3")),
         "request refused": refused(lambda: ImageRequest("a fox", parameters={"guidance": -1})),
-        "request": ImageRequest("a fox", parameters={"guidance": 3}).value_of("guidance"),
+        "request": ImageRequest("a fox", parameters={"guidance": 3}).get_value("guidance"),
         "keyword": [keyword.parameters["guidance"], "guidance" in inspect.signature(flux_magic.generate).parameters],
         "provider": [dict(request.parameters) for request in requests],
         "Space": [Guided.inputs(request) for request in requests[:2]],
         "Space refused": refused(lambda: REAL.inputs(requests[0])),
         "replayed": [image.replayed, again.replayed, plain.replayed],
-        "axis": [swept.label(1), [dict(one.parameters) for one in swept.requests]],
-        "display": [line for line in image.outputs()[-1].data["text/plain"].split("\n") if "guidance" in line],
-        "plain display": "guidance" in str(plain.outputs()),
+        "axis": [swept.format_label(1), [dict(one.parameters) for one in swept.requests]],
+        "display": [line for line in image.build_outputs()[-1].data["text/plain"].split("\n") if "guidance" in line],
+        "plain display": "guidance" in str(plain.build_outputs()),
         "to_pandas": table["guidance"].astype(object).where(table["guidance"].notna(), None).tolist(),
         "columns": [*table.columns][:7],
-        "key": [key_of(image.record) == key_of(plain.record), key_of(stored) == key_of(image.record)],
-        "plain key": key_of(plain.record),
+        "key": [
+            compute_key(image.record) == compute_key(plain.record),
+            compute_key(stored) == compute_key(image.record),
+        ],
+        "plain key": compute_key(plain.record),
         "record": [stored == image.record, dict(stored.parameters), dict(stored.requested_parameters)],
         "schema": [one.record.as_dict()["schema"] for one in (image, plain)],
-        "request of a record": request_of(stored).parameters["guidance"],
+        "request of a record": build_request(stored).parameters["guidance"],
         "command": line,
         "command reads": dict(reads[0].parameters),
         "text in the file": metadata.read(saved[0].read_bytes()).parameters.split("\n")[-1].split(", ")[:4],
@@ -105,15 +108,15 @@ def in_a_panel() -> dict[str, object]:
     slider, box = controls.sliders["guidance"], controls.unset["guidance"]
     opened = [slider.min, slider.max, slider.value, box.value]
     slider.value = 7
-    moved = panel.planned()[0][0].parameters["guidance"]
+    moved = panel.build_requests()[0][0].parameters["guidance"]
     panel.learn({"guidance": (1, 5)})
     bounded = [slider.min, slider.max, panel.guidance]
     refusal = refused(lambda: setattr(panel, "guidance", 6))
     box.value = True
-    left = [panel.guidance, dict(panel.planned()[0][0].parameters), slider.disabled]
+    left = [panel.guidance, dict(panel.build_requests()[0][0].parameters), slider.disabled]
     style, terms = controls.fields["style"], controls.fields["terms"]
     style.value, terms.value = "oil", "no text"
-    fields = [dict(panel.planned()[0][0].parameters), [label for label, _ in style.options]]
+    fields = [dict(panel.build_requests()[0][0].parameters), [label for label, _ in style.options]]
     close(panel)
     return {
         "slider": opened,

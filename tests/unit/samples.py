@@ -1,4 +1,4 @@
-"""Records, pictures and a program of its own: what several of these tests start from."""
+"""Records, images and a program of its own: what several of these tests start from."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ RECORD = Record(
 
 
 def record(**changes: Any) -> Record:
-    """The record with these changes: of its own fields, or of its circumstances."""
+    """Return the record with these changes: of its own fields, or of its circumstances."""
     around = {name: changes.pop(name) for name in ("version", "started", "seconds") if name in changes}
     if "seed" in changes:
         changes.setdefault("requested_seed", changes["seed"])
@@ -61,7 +61,7 @@ def record(**changes: Any) -> Record:
 
 
 def drawing(mode: str = "RGB", size: tuple[int, int] = (8, 6), colour: int = 0) -> Image.Image:
-    """A picture with a pixel of its own at every place; `colour` tells one from another."""
+    """Return an image with a pixel of its own at every place; `colour` tells one from another."""
     clear = 0 if "A" in mode else 255
     places = ((x, y) for y in range(size[1]) for x in range(size[0]))
     pixels = b"".join(bytes((x * 20 % 256, y * 20 % 256, min(colour, 255), 255 if x else clear)) for x, y in places)
@@ -70,14 +70,14 @@ def drawing(mode: str = "RGB", size: tuple[int, int] = (8, 6), colour: int = 0) 
 
 
 def encoded(suffix: str = "png", mode: str = "RGB", **options: Any) -> bytes:
-    """A picture's bytes: `colour` and `size` are the drawing's, the other options the encoder's."""
+    """Return an image's bytes: `colour` and `size` are the drawing's, the other options the encoder's."""
     made = {name: options.pop(name) for name in ("colour", "size") if name in options}
     out = io.BytesIO()
     drawing(mode, **made).save(out, suffix.upper(), **options)
     return out.getvalue()
 
 
-NO_AVIF = pytest.mark.skipif(not codecs.reads_avif(), reason="this Pillow reads no AVIF")
+NO_AVIF = pytest.mark.skipif(not codecs.can_read_avif(), reason="this Pillow reads no AVIF")
 """Skips what needs AVIF, where the oldest Pillow that is allowed is tried."""
 
 
@@ -88,13 +88,13 @@ def opened(data: bytes) -> Image.Image:
 
 
 def digest_of(image: Image.Image) -> str:
-    """The digest by its definition: a tag, width and height in 4 bytes each, then the RGBA8 pixels."""
+    """Return the digest by its definition: a tag, width and height in 4 bytes each, then the RGBA8 pixels."""
     head = b"flux_magic pixels 1\n" + struct.pack(">I", image.width) + struct.pack(">I", image.height)
     return hashlib.sha256(head + image.convert("RGBA").tobytes()).hexdigest()
 
 
 def generation(*data: bytes, inline: str | None = None, **changes: Any) -> Generation:
-    """A generation of these pictures, or of one PNG."""
+    """Return a generation of these images, or of one PNG."""
     files = tuple(
         ImageFile(codecs.describe(item), item, f"http://space.example/file={number}")
         for number, item in enumerate(data or (encoded(),))
@@ -105,7 +105,7 @@ def generation(*data: bytes, inline: str | None = None, **changes: Any) -> Gener
 
 
 def python(code: str, *options: str) -> str:
-    """What a fresh interpreter prints as it runs `code`; it has to end well, and to say nothing on stderr."""
+    """Return what a fresh interpreter prints as it runs `code`; it has to end well, and to say nothing on stderr."""
     done = subprocess.run(
         [sys.executable, *options, "-c", code], capture_output=True, text=True, timeout=PROGRAM, check=False
     )
@@ -115,7 +115,7 @@ def python(code: str, *options: str) -> str:
 
 @contextmanager
 def notebook(folder: Path) -> Iterator[list[dict[str, Any]]]:
-    """An IPython shell whose displayed outputs are collected."""
+    """Provide an IPython shell whose displayed outputs are collected."""
     config = Config(HistoryManager={"enabled": False}, ProfileDir={"location": str(folder / "profile")})
     shell = InteractiveShell.instance(config=config)
     try:

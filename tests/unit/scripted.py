@@ -32,7 +32,7 @@ class Scripted(ProviderModelMixin, Provider):
 
     Attributes:
         script: what `stream` yields, waits for (a number of seconds) or raises.
-        pictures: what `fetch` finds, by address.
+        images: what `fetch` finds, by address.
         drawing: of the stand-in that it describes itself as.
         sent: what went along with each request.
         made: the instances, in order; each has the request it got and whether its stream was closed.
@@ -128,7 +128,7 @@ def close(*panels: Panel) -> None:
 
 
 def installed(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
-    """A provider of a test's own, for every model: it answers at once with one picture."""
+    """Return a provider of a test's own, for every model: it answers at once with one image."""
 
     class Mine(Scripted):
         script: ClassVar[list[Event | Exception | float]] = [answer()]
@@ -142,7 +142,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
 
 
 def painting(monkeypatch: pytest.MonkeyPatch) -> type[Painter]:
-    """A painter of a test's own, for every model."""
+    """Return a painter of a test's own, for every model."""
     installed(monkeypatch)
 
     class Mine(Painter):

@@ -28,7 +28,7 @@ _OFFLINE = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
 
 
 def signed(data: bytes, kind: str, remote: str = "", *, embed: bool = True) -> bytes:
-    """The image with credentials: in itself, or (`embed=False`) named in its XMP alone."""
+    """Return the image with credentials: in itself, or (`embed=False`) named in its XMP alone."""
     builder = c2pa.Builder(_MANIFEST, c2pa.Context.from_dict({"builder": {"thumbnail": {"enabled": False}}}))
     if remote:
         builder.set_remote_url(remote)
@@ -42,7 +42,7 @@ def signed(data: bytes, kind: str, remote: str = "", *, embed: bool = True) -> b
 
 
 def state(data: bytes, kind: str) -> str:
-    """What C2PA's own library says of an image: `Valid`, `Invalid`, or `none` where it has no credentials."""
+    """Return what C2PA's own library says of an image: `Valid`, `Invalid`, or `none` if it has no credentials."""
     context = c2pa.Context.from_dict(_OFFLINE)
     reader = c2pa.Reader.try_create(f"image/{kind}", io.BytesIO(data), context=context)
     return "none" if reader is None else str(reader.get_validation_state())
@@ -50,7 +50,7 @@ def state(data: bytes, kind: str) -> str:
 
 @functools.cache
 def _chain() -> tuple[bytes, bytes]:
-    """A leaf's certificate with its root's, and the leaf's key, as PEM."""
+    """Return a leaf's certificate with its root's, and the leaf's key, as PEM."""
     root, leaf = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     certificates = [_certificate("A Fox", leaf, root), _certificate("A Root", root, root)]
     key = leaf.private_bytes(

@@ -106,7 +106,7 @@ def test_the_bar_sees_every_event_unless_it_is_to_be_quiet(monkeypatch: pytest.M
             drawn.append("")
 
     monkeypatch.setattr(progress, "BAR_DELAY", 0)
-    monkeypatch.setattr(progress, "_screen", Paper)
+    monkeypatch.setattr(progress, "_choose_screen", Paper)
     client.generate("a fox", quiet=True)
     assert drawn == []
     client.generate("a fox")

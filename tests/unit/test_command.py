@@ -17,7 +17,7 @@ from tests.unit.samples import record
 
 
 def asked_by(code: str) -> dict[str, Any]:
-    """What a cell asks for, as `flux` or `generate` receives it; every name in it is defined as X."""
+    """Return what a cell asks for, as `flux` or `generate` receives it; every name in it is defined as X."""
     called = ast.parse(TransformerManager().transform_cell(code)).body[-1]
     assert isinstance(called, ast.Expr)
     assert isinstance(called.value, ast.Call)
@@ -36,7 +36,7 @@ def asked_by(code: str) -> dict[str, Any]:
 
 
 def asked_for(text: str) -> dict[str, Any]:
-    """What the cell for the sample record with this prompt has to ask for."""
+    """Return what the cell for the sample record with this prompt has to ask for."""
     return {"prompt": text, "steps": 4, "seed": 42, "width": 256, "height": 192}
 
 

@@ -10,9 +10,14 @@ import pickle
 import pytest
 
 from flux_magic.errors import ConnectionFailed, FluxError, InvalidRequest, QueueFull, RateLimited, TokenRefused
-from flux_magic.providers.http.connection import _checked_proxy, _environment_proxy, _proxy_options, open_connection
+from flux_magic.providers.http.connection import (
+    _check_proxy_address,
+    _find_environment_proxy,
+    _make_proxy_options,
+    open_connection,
+)
 from flux_magic.providers.http.hosts import is_loopback, is_private
-from flux_magic.providers.http.response import Answer, StatusError, http_error, seconds_to_wait
+from flux_magic.providers.http.response import Answer, StatusError, make_http_error, parse_retry_after
 
 PROXY = "http://ann:secret@proxy.example:3128"
 
@@ -56,7 +61,7 @@ def test_loopback_is_this_machine_alone(host: str, own: bool) -> None:  # noqa: 
 
 @pytest.mark.parametrize("proxy", ["http://proxy.example:3128", "https://proxy.example", "http://[::1]:8080", PROXY])
 def test_an_http_proxy_is_taken(proxy: str) -> None:
-    assert str(_checked_proxy(proxy)).rstrip("/") == proxy
+    assert str(_check_proxy_address(proxy)).rstrip("/") == proxy
 
 
 @pytest.mark.parametrize(
@@ -70,12 +75,12 @@ def test_an_http_proxy_is_taken(proxy: str) -> None:
 )
 def test_another_proxy_is_refused_with_an_example(proxy: str, words: str) -> None:
     with pytest.raises(InvalidRequest, match=f"^{words}: give one such as http://proxy.example:3128$"):
-        _checked_proxy(proxy)
+        _check_proxy_address(proxy)
 
 
 def test_a_refused_proxys_password_does_not_show() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        _checked_proxy("socks5://ann:secret@proxy.example:1080")
+        _check_proxy_address("socks5://ann:secret@proxy.example:1080")
     assert "secret" not in str(caught.value)
 
 
@@ -89,7 +94,7 @@ def test_a_refused_proxys_password_does_not_show() -> None:
 )
 def test_the_environments_proxy_is_for_its_scheme(monkeypatch: pytest.MonkeyPatch, variable: str, url: str) -> None:
     monkeypatch.setenv(variable, PROXY)
-    assert str(_environment_proxy(url)).rstrip("/") == PROXY
+    assert str(_find_environment_proxy(url)).rstrip("/") == PROXY
 
 
 @pytest.mark.parametrize(
@@ -105,7 +110,7 @@ def test_the_environments_proxy_is_for_its_scheme(monkeypatch: pytest.MonkeyPatc
 def test_the_environments_proxy_is_not_for_all(monkeypatch: pytest.MonkeyPatch, url: str, no_proxy: str) -> None:
     monkeypatch.setenv("http_proxy", PROXY)
     monkeypatch.setenv("no_proxy", no_proxy)
-    assert _environment_proxy(url) is None
+    assert _find_environment_proxy(url) is None
 
 
 @pytest.mark.parametrize(
@@ -128,25 +133,25 @@ def test_an_unusable_proxy_of_the_environment_is_named_with_its_variable_and_wit
     monkeypatch.setenv(variable, value)
     scheme = "http" if variable == "http_proxy" else "https"
     with pytest.raises(InvalidRequest) as caught:
-        _environment_proxy(f"{scheme}://h.example/config")
+        _find_environment_proxy(f"{scheme}://h.example/config")
     assert str(caught.value) == (
         f"cannot use {kind}, which is from the environment's {variable}: set it to an http proxy such as "
         "http://proxy.example:3128, name the host in NO_PROXY, or give --proxy"
     )
     monkeypatch.setenv("no_proxy", "h.example")
-    assert _environment_proxy(f"{scheme}://h.example/config") is None
+    assert _find_environment_proxy(f"{scheme}://h.example/config") is None
 
 
 @pytest.mark.parametrize(("user", "sent"), [("ann:secret", "ann:secret"), ("ann", "ann:"), (":secret", ":secret")])
 def test_a_proxys_password_is_sent_beside_its_address(user: str, sent: str) -> None:
-    options = _proxy_options(_checked_proxy(f"http://{user}@proxy.example:3128"))
+    options = _make_proxy_options(_check_proxy_address(f"http://{user}@proxy.example:3128"))
     assert str(options["proxy"]).rstrip("/") == "http://proxy.example:3128"
     assert options["proxy_headers"] == {"Authorization": f"Basic {base64.b64encode(sent.encode()).decode()}"}
 
 
 def test_a_proxy_of_the_environment_may_leave_out_its_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "proxy.example:3128")
-    assert str(_environment_proxy("http://h.example/")).rstrip("/") == "http://proxy.example:3128"
+    assert str(_find_environment_proxy("http://h.example/")).rstrip("/") == "http://proxy.example:3128"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "localhost.", "LOCALHOST", "::ffff:127.0.0.1", "::1", "127.8.8.8"])
@@ -155,16 +160,16 @@ def test_every_spelling_of_this_machine_is_loopback(host: str) -> None:
 
 
 def test_an_http_error_survives_pickling() -> None:
-    error = http_error(Answer(503, "busy"))
+    error = make_http_error(Answer(503, "busy"))
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
 def test_a_proxy_may_have_neither_name_nor_password() -> None:
-    assert str(_proxy_options(_checked_proxy("http://p.example"))["proxy"]).rstrip("/") == "http://p.example"
+    assert str(_make_proxy_options(_check_proxy_address("http://p.example"))["proxy"]).rstrip("/") == "http://p.example"
 
 
 def test_no_proxy_gives_no_options() -> None:
-    assert _proxy_options(None) == {}
+    assert _make_proxy_options(None) == {}
 
 
 @pytest.mark.parametrize(
@@ -182,14 +187,14 @@ def test_no_proxy_gives_no_options() -> None:
     ],
 )
 def test_an_http_error_is_told_in_words_and_not_in_pages(text: str, said: str) -> None:
-    error = http_error(Answer(500, text))
+    error = make_http_error(Answer(500, text))
     assert isinstance(error, StatusError)
     assert (error.status, error.message) == (500, f"the Space answered with HTTP status 500{said}")
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 422, 429, 500, 502, 503, 504])
 def test_only_a_passing_http_error_says_to_try_again(status: int) -> None:
-    assert ("Try again" in http_error(Answer(status, "no")).hint) is (status in {429, 502, 503, 504})
+    assert ("Try again" in make_http_error(Answer(status, "no")).hint) is (status in {429, 502, 503, 504})
 
 
 @pytest.mark.parametrize(
@@ -203,7 +208,7 @@ def test_only_a_passing_http_error_says_to_try_again(status: int) -> None:
     ],
 )
 def test_a_status_with_a_meaning_has_an_error_of_its_own(answer: Answer, kind: type[Exception]) -> None:
-    assert type(http_error(answer)) is kind
+    assert type(make_http_error(answer)) is kind
 
 
 @pytest.mark.parametrize(
@@ -220,7 +225,7 @@ def test_a_status_with_a_meaning_has_an_error_of_its_own(answer: Answer, kind: t
     ],
 )
 def test_a_wait_is_told_in_seconds_or_as_a_date(header: str, seconds: float | None) -> None:
-    assert seconds_to_wait(header) == seconds
+    assert parse_retry_after(header) == seconds
 
 
 @pytest.mark.parametrize(

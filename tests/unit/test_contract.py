@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flux_magic.errors import InvalidRequest, SpaceChanged
-from flux_magic.providers.gradio.schema import Contract, Parameter, contract_from, named
+from flux_magic.providers.gradio.schema import Contract, Parameter, name_parameters, read_contract
 
 ORDER = ["prompt", "seed", "randomize_seed", "width", "height", "num_inference_steps"]
 KINDS = ["string", "number", "boolean", "number", "number", "number"]
@@ -15,7 +15,7 @@ VALUES = dict(zip(ORDER, ["a fox", 42, False, 768, 512, 4], strict=True))
 
 
 def config(**changes: Any) -> dict[str, Any]:
-    """A `/config` like that of Gradio 6, as far as it is read."""
+    """Return a `/config` like that of Gradio 6, as far as it is read."""
     sliders = {2: (0, 2147483647), 4: (256, 2048), 5: (256, 2048), 6: (1, 50)}
     components: list[dict[str, Any]] = [{"id": 1, "props": {"label": "Prompt"}}, {"id": 3, "props": {"value": True}}]
     components += [{"id": key, "props": {"minimum": low, "maximum": high}} for key, (low, high) in sliders.items()]
@@ -34,23 +34,23 @@ def told(name: str, kind: str = "number", default: Any = None, *, has_default: b
 
 
 def info(*parameters: dict[str, Any]) -> dict[str, Any]:
-    """An `/info` with these parameters, the usual ones by default."""
+    """Return an `/info` with these parameters, the usual ones by default."""
     usual = [told(name, kind) for name, kind in zip(ORDER, KINDS, strict=True)]
     return {"named_endpoints": {"/infer": {"parameters": list(parameters) or usual}}, "unnamed_endpoints": {}}
 
 
 def contract(*names: str, inputs: list[int] | None = None, **changes: Any) -> Contract:
-    """The contract of a Space whose parameters have these names, in this order."""
+    """Return the contract of a Space whose parameters have these names, in this order."""
     dependencies = [{"id": 0, "api_name": "infer", "inputs": inputs or [1, 2, 3, 4, 5, 6]}]
     kinds = dict(zip(ORDER, KINDS, strict=True))
     parameters = [told(name, kinds.get(name, "number")) for name in names]
-    return named(
-        contract_from(config(dependencies=dependencies, **changes), "infer"), info(*parameters), "infer", ORDER
+    return name_parameters(
+        read_contract(config(dependencies=dependencies, **changes), "infer"), info(*parameters), "infer", ORDER
     )
 
 
 def test_a_configuration_tells_version_prefix_title_function_and_bounds() -> None:
-    read = named(contract_from(config(), "infer"), info(), "infer", ORDER)
+    read = name_parameters(read_contract(config(), "infer"), info(), "infer", ORDER)
     assert (read.version, read.prefix, read.title, read.function) == ("6.31.0", "/gradio_api", "FLUX.1 [schnell]", 7)
     assert read.stand_in is None
     assert [parameter.name for parameter in read.parameters] == ORDER
@@ -71,12 +71,12 @@ def test_a_configuration_tells_version_prefix_title_function_and_bounds() -> Non
     ],
 )
 def test_the_prefix_is_empty_where_there_is_none(changes: dict[str, Any], prefix: str) -> None:
-    assert contract_from(config(**changes), "infer").prefix == prefix
+    assert read_contract(config(**changes), "infer").prefix == prefix
 
 
 @pytest.mark.parametrize("answer", [None, [], "page", {}, {"dependencies": None}, {"detail": "Not Found"}])
 def test_what_is_no_configuration_gives_an_empty_contract(answer: object) -> None:
-    assert contract_from(answer, "infer") == Contract()
+    assert read_contract(answer, "infer") == Contract()
     assert Contract().place(VALUES) == list(VALUES.values())
 
 
@@ -90,7 +90,7 @@ def test_what_is_no_configuration_gives_an_empty_contract(answer: object) -> Non
 )
 def test_a_space_without_the_endpoint_has_changed(dependencies: list[Any], words: str) -> None:
     with pytest.raises(SpaceChanged, match=f"it has no endpoint infer, {words}"):
-        contract_from(config(dependencies=dependencies), "infer")
+        read_contract(config(dependencies=dependencies), "infer")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_space_without_the_endpoint_has_changed(dependencies: list[Any], words
     ],
 )
 def test_bounds_that_are_not_told_are_no_bounds(changes: dict[str, Any]) -> None:
-    assert all(None in {one.least, one.most} for one in contract_from(config(**changes), "infer").parameters)
+    assert all(None in {one.least, one.most} for one in read_contract(config(**changes), "infer").parameters)
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,8 @@ def test_values_go_where_the_space_wants_them_by_name() -> None:
 
 def test_an_input_that_is_not_ours_gets_its_default() -> None:
     parameters = [*info()["named_endpoints"]["/infer"]["parameters"], told("guidance", default=3.5, has_default=True)]
-    read = contract_from(config(dependencies=[{"api_name": "infer", "inputs": [1, 2, 3, 4, 5, 6, 9]}]), "infer")
-    assert named(read, info(*parameters), "infer", ORDER).place(VALUES) == [*VALUES.values(), 3.5]
+    read = read_contract(config(dependencies=[{"api_name": "infer", "inputs": [1, 2, 3, 4, 5, 6, 9]}]), "infer")
+    assert name_parameters(read, info(*parameters), "infer", ORDER).place(VALUES) == [*VALUES.values(), 3.5]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_other_inputs_are_named(names: list[str], said: str) -> None:
 
 def test_another_type_is_named() -> None:
     parameters = [told(name, "string" if name == "seed" else kind) for name, kind in zip(ORDER, KINDS, strict=True)]
-    read = named(contract_from(config(), "infer"), info(*parameters), "infer", ORDER)
+    read = name_parameters(read_contract(config(), "infer"), info(*parameters), "infer", ORDER)
     with pytest.raises(SpaceChanged, match="it now takes a string as seed"):
         read.place(VALUES)
 
@@ -167,28 +167,28 @@ def test_the_bounds_themselves_are_allowed(width: int) -> None:
 
 @pytest.mark.parametrize("answer", [None, {}, [], {"named_endpoints": {}}, {"named_endpoints": {"/infer": []}}])
 def test_without_names_the_providers_order_holds_and_so_do_the_bounds(answer: object) -> None:
-    read = named(contract_from(config(), "infer"), answer, "infer", ORDER)
+    read = name_parameters(read_contract(config(), "infer"), answer, "infer", ORDER)
     assert read.place(VALUES) == list(VALUES.values())
     with pytest.raises(InvalidRequest, match="width is 1"):
         read.place(VALUES | {"width": 1})
 
 
 def test_names_count_for_more_than_inputs() -> None:
-    read = named(contract_from(config(), "infer"), info(told("prompt", "string")), "infer", ORDER)
+    read = name_parameters(read_contract(config(), "infer"), info(told("prompt", "string")), "infer", ORDER)
     assert read.place({"prompt": "a fox"}) == ["a fox"]
 
 
 def test_another_number_of_inputs_without_names_is_named() -> None:
-    read = contract_from(config(dependencies=[{"api_name": "infer", "inputs": [1, 2]}]), "infer")
+    read = read_contract(config(dependencies=[{"api_name": "infer", "inputs": [1, 2]}]), "infer")
     with pytest.raises(SpaceChanged, match="it takes 2 inputs in place of 6"):
-        named(read, None, "infer", ORDER)
+        name_parameters(read, None, "infer", ORDER)
 
 
 def test_what_the_server_fills_itself_is_no_input() -> None:
     components = [*config()["components"], {"id": 8, "type": "state", "props": {}}]
     dependencies = [{"api_name": "infer", "inputs": [8, 1, 2, 3, 4, 5, 6]}]
-    read = contract_from(config(components=components, dependencies=dependencies), "infer")
-    assert named(read, info(), "infer", ORDER).place(VALUES) == list(VALUES.values())
+    read = read_contract(config(components=components, dependencies=dependencies), "infer")
+    assert name_parameters(read, info(), "infer", ORDER).place(VALUES) == list(VALUES.values())
 
 
 def test_a_value_that_is_no_number_has_no_bounds() -> None:
@@ -202,7 +202,7 @@ def test_what_is_out_of_bounds_is_told_as_it_was_asked_for() -> None:
 
 @pytest.mark.parametrize("prefix", [5, ["x"], "@127.0.0.1:9", "x", "//h", True])
 def test_a_prefix_that_is_none_is_left_out(prefix: object) -> None:
-    assert contract_from(config(api_prefix=prefix), "infer").prefix == ""
+    assert read_contract(config(api_prefix=prefix), "infer").prefix == ""
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_prefix_that_is_none_is_left_out(prefix: object) -> None:
 )
 def test_bounds_that_are_none_do_not_count(low: object, high: object) -> None:
     components = [{"id": 4, "props": {"minimum": low, "maximum": high}}]
-    read = named(contract_from(config(components=components), "infer"), None, "infer", ORDER)
+    read = name_parameters(read_contract(config(components=components), "infer"), None, "infer", ORDER)
     assert read.place(VALUES) == list(VALUES.values())
 
 
@@ -221,7 +221,7 @@ def test_two_inputs_of_one_name_are_named() -> None:
 
 def test_without_names_the_components_tell_a_text_from_a_number() -> None:
     components = [{"id": 1, "type": "slider", "props": {}}, {"id": 2, "type": "textbox", "props": {}}]
-    read = named(contract_from(config(components=components), "infer"), [1], "infer", ORDER)
+    read = name_parameters(read_contract(config(components=components), "infer"), [1], "infer", ORDER)
     with pytest.raises(SpaceChanged, match="it now takes a number as prompt"):
         read.place(VALUES)
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_magic.errors import without_controls
+from flux_magic.errors import replace_controls
 from flux_magic.images import codecs, metadata
 from flux_magic.records import embedding
 from flux_magic.records import record as records
 from flux_magic.records.command import write_command
 from flux_magic.results import output as display
-from flux_magic.types import Record, markdown_text, printable
+from flux_magic.types import Record, escape_markdown, make_printable
 from tests.unit.samples import FILE, encoded, record
 
 ROWS = ["prompt", "model", "seed", "size", "steps"]
@@ -33,7 +33,7 @@ PROMPTS = st.one_of(
 
 
 class Reader(HTMLParser):
-    """The tags of a document in order, and the texts between them."""
+    """The tags of a document in order, and the strings between them."""
 
     def __init__(self, document: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -55,25 +55,25 @@ class Reader(HTMLParser):
 
 
 def cells_of(markdown: str) -> list[list[str]]:
-    """The rows of a Markdown table, cut at the bars that no backslash escapes."""
+    """Return the rows of a Markdown table, cut at the bars that no backslash escapes."""
     table = markdown.split("\n\n", 1)[0]
     return [re.split(r"(?<!\\)(?:\\\\)*\|", row)[1:-1] for row in table.split("\n")[2:]]
 
 
 def test_a_picture_in_one_line_of_text() -> None:
-    assert display.line(record(), FILE) == "<flux 256×192 seed=42 steps=4 sha256:1a2b3c4d5e6f>"
+    assert display.format_line(record(), FILE) == "<flux 256×192 seed=42 steps=4 sha256:1a2b3c4d5e6f>"
 
 
 def test_the_picture_is_embedded_with_its_text() -> None:
     data = encoded()
-    output = display.image(record(), 0, data, None)
+    output = display.build_image(record(), 0, data, None)
     assert set(output.data) == {"image/png", "text/plain"}
-    assert metadata.bare(base64.b64decode(output.data["image/png"])) == data
-    assert output.data["text/plain"] == display.line(record(), FILE)
+    assert metadata.remove_metadata(base64.b64decode(output.data["image/png"])) == data
+    assert output.data["text/plain"] == display.format_line(record(), FILE)
 
 
 def test_the_metadata_hold_the_alternative_text_the_record_and_what_was_embedded() -> None:
-    output = display.image(record(prompt='a "red" fox'), 0, encoded("webp"), None)
+    output = display.build_image(record(prompt='a "red" fox'), 0, encoded("webp"), None)
     embedded = base64.b64decode(output.data["image/jpeg"])
     there = json.loads(json.dumps(output.metadata))
     assert there["image/jpeg"] == {"alt": 'a "red" fox'}
@@ -81,60 +81,60 @@ def test_the_metadata_hold_the_alternative_text_the_record_and_what_was_embedded
         "file": 0,
         "media_type": "image/jpeg",
         "digest": codecs.describe(embedded).digest,
-        "sha256": hashlib.sha256(metadata.bare(embedded)).hexdigest(),
+        "sha256": hashlib.sha256(metadata.remove_metadata(embedded)).hexdigest(),
     }
     assert there["flux_magic"]["record"]["run"]["seed"] == 42
-    assert embedding.read(embedded) == records.carried_from(there["flux_magic"])
+    assert embedding.read(embedded) == records.parse_carried(there["flux_magic"])
 
 
 def test_a_link_shows_the_spaces_own_address() -> None:
-    output = display.link(record(prompt='"><script>'), 0, "http://h.example/file=a?b&c")
+    output = display.build_link(record(prompt='"><script>'), 0, "http://h.example/file=a?b&c")
     assert Reader(output.data["text/html"]).tags == ["a", "img", "/a"]
     assert output.data["text/html"] == (
         '<a href="http://h.example/file=a?b&amp;c"><img src="http://h.example/file=a?b&amp;c" '
         'alt="&quot;&gt;&lt;script&gt;"></a>'
     )
-    assert output.data["text/plain"] == display.line(record(), FILE)
+    assert output.data["text/plain"] == display.format_line(record(), FILE)
     assert output.metadata["flux_magic"]["record"]["run"]["prompt"] == '"><script>'
 
 
 def test_the_same_record_is_shown_the_same_whenever_and_wherever_it_was_made() -> None:
     later = record(started="2030-01-01T00:00:00+00:00", seconds=99.0, version="9.9")
-    assert display.parameters(later) == display.parameters(record())
-    first, again = (display.image(made, 0, encoded(), None).data for made in (record(), later))
+    assert display.build_parameters(later) == display.build_parameters(record())
+    first, again = (display.build_image(made, 0, encoded(), None).data for made in (record(), later))
     assert first["text/plain"] == again["text/plain"]
-    assert len({metadata.bare(base64.b64decode(shown["image/png"])) for shown in (first, again)}) == 1
+    assert len({metadata.remove_metadata(base64.b64decode(shown["image/png"])) for shown in (first, again)}) == 1
 
 
 @given(text=PROMPTS)
 def test_the_html_has_its_tags_alone_and_the_prompt_as_text(text: str) -> None:
     made = record(prompt=text)
-    read = Reader(display.parameters(made).data["text/html"])
+    read = Reader(display.build_parameters(made).data["text/html"])
     row = ["tr", "th", "/th", "td", "/td", "/tr"]
     first = ["tr", "th", "/th", "td", "pre", "/pre", "/td", "/tr"]
     assert read.tags == ["table", "tbody", *first, *row * 4, "/tbody", "/table", "pre", "/pre"]
     shown = [there for tag, there in zip(read.tags, read.texts, strict=True) if tag == "pre"]
     # What is no character of HTML is shown as another one, by html.unescape and by a browser alike.
     shown = [part.removeprefix("\n") for part in shown]  # as a browser does
-    assert shown == [html.unescape(html.escape(part)) for part in (without_controls(text), write_command(made))]
+    assert shown == [html.unescape(html.escape(part)) for part in (replace_controls(text), write_command(made))]
     assert [there for tag, there in zip(read.tags, read.texts, strict=True) if tag == "th"] == ROWS
 
 
 @given(text=PROMPTS)
 def test_the_markdown_has_one_row_for_each_parameter_whatever_the_prompt(text: str) -> None:
     made = record(prompt=text)
-    shown = display.parameters(made).data["text/markdown"]
+    shown = display.build_parameters(made).data["text/markdown"]
     rows = cells_of(shown)
     assert [len(row) for row in rows] == [2] * 5
     assert [row[0].strip() for row in rows] == [f"**{name}**" for name in ROWS]
-    assert f"| **prompt** | {markdown_text(text)} |" in shown
-    assert html.unescape(re.sub(r"</?span>|\\(?=.)", "", markdown_text(text))) == html.unescape(printable(text))
+    assert f"| **prompt** | {escape_markdown(text)} |" in shown
+    assert html.unescape(re.sub(r"</?span>|\\(?=.)", "", escape_markdown(text))) == html.unescape(make_printable(text))
 
 
 @given(text=PROMPTS)
 def test_the_markdowns_fence_is_longer_than_any_in_the_command(text: str) -> None:
     made = record(prompt=text)
-    _, _, block = display.parameters(made).data["text/markdown"].partition("\n\n")
+    _, _, block = display.build_parameters(made).data["text/markdown"].partition("\n\n")
     fence = "`" * (len(block) - len(block.lstrip("`")))
     assert block == f"{fence}text\n{write_command(made)}\n{fence}"
     assert len(fence) >= 3
@@ -144,9 +144,9 @@ def test_the_markdowns_fence_is_longer_than_any_in_the_command(text: str) -> Non
 @given(text=PROMPTS)
 def test_the_text_has_one_line_for_each_parameter_and_the_command(text: str) -> None:
     made = record(prompt=text)
-    shown, _, command = display.parameters(made).data["text/plain"].partition("\n\n")
+    shown, _, command = display.build_parameters(made).data["text/plain"].partition("\n\n")
     assert [row.split(" ")[0] for row in shown.split("\n")] == ROWS
-    assert shown.startswith(f"prompt  {printable(text)}\n")
+    assert shown.startswith(f"prompt  {make_printable(text)}\n")
     assert command == write_command(made)
 
 
@@ -165,8 +165,8 @@ def test_the_text_has_one_line_for_each_parameter_and_the_command(text: str) -> 
     ],
 )
 def test_a_row_says_what_was_made(made: Record, row: str) -> None:
-    assert row in display.parameters(made).data["text/plain"].split("\n")
+    assert row in display.build_parameters(made).data["text/plain"].split("\n")
 
 
 def test_the_html_is_one_line_so_that_markdown_keeps_it_whole() -> None:
-    assert "\n" not in display.parameters(record(prompt="one\n\n    two\n")).data["text/html"]
+    assert "\n" not in display.build_parameters(record(prompt="one\n\n    two\n")).data["text/html"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from flux_magic.errors import InvalidRequest
 from flux_magic.jupyter import cell
-from flux_magic.results.file_names import slug
+from flux_magic.results.file_names import make_slug
 from flux_magic.results.generations import Generations
 from flux_magic.sweeps.axes import Axis
 from tests.unit.samples import encoded, generation
@@ -41,14 +41,14 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_a_prompt_becomes_words_that_every_file_system_takes(text: str, name: str) -> None:
-    assert slug(text) == name
+    assert make_slug(text) == name
 
 
 @given(st.text(st.characters(codec=None)))
 def test_any_prompt_becomes_a_short_part_of_a_name(text: str) -> None:
-    made = slug(text)
+    made = make_slug(text)
     assert len(made.encode()) <= 100
-    assert slug(made) == made
+    assert make_slug(made) == made
     assert not set(made) & set('/\\:*?"<>|. \0')
 
 
@@ -120,13 +120,13 @@ def test_several_are_named_by_what_tells_them_apart(pattern: str, names: list[st
         pytest.param(
             FOXES[0],
             "{colour}.png",
-            "cannot save as {colour}.png: {colour} is no field. A name can have {prompt}, {seed}, {steps}, {width}, "
+            "cannot save as {colour}.png: {colour} is not a field. A name can have {prompt}, {seed}, {steps}, {width}, "
             "{height}, {size}, {model}, {digest}, {n}",
             id="no such field",
         ),
         pytest.param(FOXES, "{x}.png", "{digest}, {n}, {colour}", id="the axes are fields"),
-        pytest.param(FOXES[0], "{seed:04}.png", "{seed:04} is no field", id="a format"),
-        pytest.param(FOXES[0], "{seed.png", "{ is no field", id="half a field"),
+        pytest.param(FOXES[0], "{seed:04}.png", "{seed:04} is not a field", id="a format"),
+        pytest.param(FOXES[0], "{seed.png", "{ is not a field", id="half a field"),
         pytest.param(FOXES[0], "{seed}.gif", "cannot save as 'image.gif'", id="no encoder"),
     ],
 )
@@ -153,8 +153,8 @@ def test_what_cannot_be_named_is_said_and_nothing_is_written(tmp_path: Path, mad
         pytest.param("--sweep --save {prompt}.png a {red|blue} fox", "", id="the prompts they make"),
         pytest.param("--sweep --save {seed}.png a {red|blue} fox", "Add {word} to it", id="alternatives missing"),
         pytest.param("--steps 1,2 --save {digest}.png a fox", "", id="the digest tells all apart"),
-        pytest.param("--steps 1,2 --save {place}/{steps}.png a fox", "{place} is no field", id="a notebook's name"),
-        pytest.param("--save {x}/ a fox", "{x} is no field", id="in a folder's name"),
+        pytest.param("--steps 1,2 --save {place}/{steps}.png a fox", "{place} is not a field", id="a notebook's name"),
+        pytest.param("--save {x}/ a fox", "{x} is not a field", id="in a folder's name"),
     ],
 )
 def test_a_mistake_is_known_before_an_image_is_asked_for(line: str, says: str) -> None:

@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin
 from flux_magic.errors import RecordError
 from flux_magic.images import metadata
 from flux_magic.images.metadata.codings import decode_comment
-from flux_magic.results.recall import Recalled, recalled_from
+from flux_magic.results.recall import Recalled, recall_bytes
 from tests.unit.samples import NO_AVIF, encoded
 
 PAIRS = "\nSteps: 6, Sampler: Euler, CFG scale: 1, Seed: 7, Size: 512x384"
@@ -24,7 +24,7 @@ SETTINGS = {"steps": 6, "seed": 7, "width": 512, "height": 384}
 
 
 def png(texts: dict[str, str] | None = None, raw: dict[str, bytes] | None = None, **options: Any) -> bytes:
-    """A PNG with these texts as Pillow writes them, and these bytes in further tEXt chunks."""
+    """Return a PNG with these strings as Pillow writes them, and these bytes in further tEXt chunks."""
     info = PngImagePlugin.PngInfo()
     for name, text in (texts or {}).items():
         info.add_text(name, text)
@@ -58,11 +58,11 @@ def webp(main: dict[int, Any] | None = None, comment: bytes = b"", **options: An
 
 
 def recalled(data: bytes) -> Recalled:
-    return recalled_from(data, "kettle")
+    return recall_bytes(data, "kettle")
 
 
 def refusal(data: bytes) -> str:
-    """What is said of an image that gives no cell."""
+    """Return what is said of an image that gives no cell."""
     with pytest.raises(RecordError) as caught:
         recalled(data)
     assert "\n" not in caught.value.message
@@ -116,13 +116,13 @@ def test_a_text_chunk_is_utf8_if_it_can_be_and_else_latin1(raw: bytes, text: str
 
 
 def test_our_own_latin1_that_could_be_utf8_is_written_so_that_it_stays() -> None:
-    text = metadata.a1111_text(prompt="Ã©", steps=1, seed=1, width=8, height=8, model="m", version="flux_magic 1")
+    text = metadata.format_a1111(prompt="Ã©", steps=1, seed=1, width=8, height=8, model="m", version="flux_magic 1")
     made = metadata.embed(encoded(), metadata.Written(text, "{}", "Ã©", "x", "", drawn=False))
     assert metadata.read(made).parameters == text
 
 
 def xmp(description: str, comment: str) -> str:
-    """A packet as Draw Things writes it."""
+    """Return a packet as Draw Things writes it."""
     rdf = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
     items = "".join(
         f'<{name}><rdf:Alt><rdf:li xml:lang="x-default">{value}</rdf:li><rdf:li>other</rdf:li></rdf:Alt></{name}>'
@@ -140,7 +140,7 @@ def node(kind: str, **inputs: Any) -> dict[str, Any]:
 
 
 def graph(text: Any, **others: Any) -> dict[str, Any]:
-    """A graph of ComfyUI whose encoder has this text; names of other nodes begin with n."""
+    """Return a graph of ComfyUI whose encoder has this text; names of other nodes begin with n."""
     sampler = node("KSampler", seed=7, steps=6, cfg=1, positive=["2", 0], negative=["3", 0], latent_image=["4", 0])
     nodes = {
         "2": node("CLIPTextEncode", text=text, clip=["1", 1]),
@@ -242,7 +242,7 @@ SAID, OTHER = node("PrimitiveString", value=KETTLE), node("PrimitiveString", val
 
 
 def relay(**inputs: Any) -> dict[str, Any]:
-    """A graph with a relay between the encoder and two texts, and the number 2."""
+    """Return a graph with a relay between the encoder and two strings, and the number 2."""
     return graph(["n1", 0], n1=node("Relay", **inputs), n2=SAID, n3=OTHER, n4=node("PrimitiveInt", value=2))
 
 
@@ -293,7 +293,7 @@ def test_a_graphs_prompt_is_the_one_that_its_links_and_switches_lead_to(nodes: d
 
 
 def drawn(*, named: bool) -> dict[str, Any]:
-    """The drawing of a graph whose encoder has its text from a switch; with or without the names of values."""
+    """Return the drawing of a graph whose encoder has its text from a switch; with or without the names of values."""
 
     def slots(*names: str, **links: int) -> list[dict[str, Any]]:
         linked = [{"name": name, "link": link} for name, link in links.items()]
@@ -396,7 +396,7 @@ def test_a_seed_that_was_drawn_by_lot_is_not_its_generators_seed() -> None:
 def test_what_is_not_understood_is_named_and_only_nothing_is_called_so(data: bytes, says: str) -> None:
     said = refusal(data)
     assert says in said
-    assert ("may have left that out" in said) == ("does not say" in says)
+    assert ("may have been left out" in said) == ("does not say" in says)
 
 
 def test_a_comment_of_no_tool_may_be_no_prompt() -> None:
@@ -406,7 +406,7 @@ def test_a_comment_of_no_tool_may_be_no_prompt() -> None:
 
 
 def test_one_text_behind_many_entries_of_exif_is_read_once() -> None:
-    """Each of 3,000 entries has the same 4 MB: to read all of them would take 12 GB."""
+    """Return each of 3,000 entries has the same 4 MB: to read all of them would take 12 GB."""
     count, size = 3000, 4_000_000
     entries = b"".join(struct.pack(">HHII", 0x8000 + tag, 2, size, 8 + 2 + 12 * count + 4) for tag in range(count))
     tiff = b"MM\0*\0\0\0\x08" + struct.pack(">H", count) + entries + bytes(4) + b"x" * size

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from flux_magic.errors import HOPELESS, NotAnImage
-from flux_magic.images.formats import MEDIA_TYPES, media_type_of, name_of, refusal
+from flux_magic.images.formats import MEDIA_TYPES, detect_media_type, make_refusal, name_format
 from tests.unit.samples import encoded
 
 
@@ -89,11 +89,11 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>'
     ],
 )
 def test_a_files_format_is_told_by_its_content(data: bytes, name: str) -> None:
-    assert name_of(data) == name
-    assert media_type_of(data) == MEDIA_TYPES.get(name)
-    assert media_type_of(data[:12]) in {MEDIA_TYPES.get(name), None}
+    assert name_format(data) == name
+    assert detect_media_type(data) == MEDIA_TYPES.get(name)
+    assert detect_media_type(data[:12]) in {MEDIA_TYPES.get(name), None}
     if name not in MEDIA_TYPES:
-        error = refusal("the Space's file", data)
+        error = make_refusal("the Space's file", data)
         assert isinstance(error, NotAnImage)
         assert error.message.startswith(f"the Space's file is {name}, ")
         # The next image of this Space would be such a file as well, and cost as much.

@@ -12,7 +12,7 @@ import pytest
 from flux_magic.errors import InvalidRequest, NotAnImage, SaveError
 from flux_magic.images import codecs, formats, metadata
 from flux_magic.records import embedding
-from flux_magic.results.generation import Generation, ImageFile, save_target
+from flux_magic.results.generation import Generation, ImageFile, check_target
 from flux_magic.results.generations import Generations
 from tests.unit.samples import drawing, encoded, generation, notebook
 
@@ -55,12 +55,12 @@ def test_its_repr_is_a_line_a_picture_and_holds_no_bytes() -> None:
 
 
 def test_it_shows_its_pictures_and_then_its_parameters() -> None:
-    shown = [list(output.data) for output in generation(encoded(), OTHER).outputs()]
+    shown = [list(output.data) for output in generation(encoded(), OTHER).build_outputs()]
     assert shown == [["image/png", "text/plain"]] * 2 + [["text/html", "text/markdown", "text/plain"]]
 
 
 def test_inline_link_shows_addresses_and_embeds_nothing() -> None:
-    first, last = generation(inline="link").outputs()
+    first, last = generation(inline="link").build_outputs()
     assert list(first.data) == ["text/html", "text/plain"]
     assert "http://space.example/file=0" in first.data["text/html"]
     assert "text/markdown" in last.data
@@ -72,7 +72,7 @@ def test_a_notebook_shows_the_outputs_with_their_metadata(tmp_path: Path) -> Non
         made._ipython_display_()
         Generations([made])._ipython_display_()
     assert [(item["data"], item["metadata"]) for item in shown] == [
-        (output.data, output.metadata) for output in [*made.outputs(), *made.outputs()]
+        (output.data, output.metadata) for output in [*made.build_outputs(), *made.build_outputs()]
     ]
 
 
@@ -90,7 +90,7 @@ def test_generations_are_a_sequence_of_them() -> None:
 @pytest.mark.parametrize("name", ["fox.png", "deep/er/fox.png"])
 def test_a_file_gets_the_bytes_as_delivered_with_what_made_them_inside(tmp_path: Path, name: str) -> None:
     assert generation().save(tmp_path / name) == [tmp_path / name]
-    assert metadata.bare((tmp_path / name).read_bytes()) == encoded()
+    assert metadata.remove_metadata((tmp_path / name).read_bytes()) == encoded()
     assert files_in((tmp_path / name).parent) == ["fox.png"]
 
 
@@ -101,7 +101,7 @@ def test_no_metadata_leaves_the_bytes_as_they_were_delivered(tmp_path: Path) -> 
     generation().save(tmp_path / "told.png", metadata=False)
     assert (tmp_path / "without.png").read_bytes() == (tmp_path / "told.png").read_bytes() == encoded()
     assert embedding.read((tmp_path / "with.png").read_bytes()) is not None
-    [shown, _] = made.outputs()
+    [shown, _] = made.build_outputs()
     assert base64.b64decode(shown.data["image/png"]) == encoded()
 
 
@@ -127,7 +127,7 @@ def test_another_encoding_says_what_it_is_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("suffix", "kind"), [("jpg", "image/jpeg"), ("jpeg", "image/jpeg"), ("WEBP", "image/webp")])
 def test_another_suffix_gets_the_picture_in_its_encoding(tmp_path: Path, suffix: str, kind: str) -> None:
     [path] = generation().save(tmp_path / f"fox.{suffix}")
-    assert formats.media_type_of(path.read_bytes()) == kind
+    assert formats.detect_media_type(path.read_bytes()) == kind
 
 
 @pytest.mark.parametrize("name", ["pictures", "pictures/", "v1.5/", "a/b"])
@@ -135,7 +135,7 @@ def test_a_folder_gets_a_file_named_after_prompt_seed_and_digest(tmp_path: Path,
     made = generation(encoded("jpeg"))
     saved = tmp_path / name / f"a-red-fox-42-{made.digest[:12]}.jpg"
     assert made.save(f"{tmp_path}/{name}") == [saved]
-    assert metadata.bare(saved.read_bytes()) == encoded("jpeg")
+    assert metadata.remove_metadata(saved.read_bytes()) == encoded("jpeg")
 
 
 def test_a_folder_that_is_there_is_one_whatever_its_name(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_folder_that_is_there_is_one_whatever_its_name(tmp_path: Path) -> None
 def test_several_pictures_go_into_a_folder(tmp_path: Path) -> None:
     made = generation(encoded(), OTHER)
     paths = made.save(tmp_path)
-    assert [metadata.bare(path.read_bytes()) for path in paths] == [encoded(), OTHER]
+    assert [metadata.remove_metadata(path.read_bytes()) for path in paths] == [encoded(), OTHER]
     assert [path.name for path in paths] == [f"a-red-fox-42-{file.digest[:12]}.png" for file in made.files]
 
 
@@ -164,13 +164,13 @@ def test_generations_are_saved_into_a_folder(tmp_path: Path) -> None:
     made = Generations([generation(seed=1), generation(OTHER, seed=2)])
     paths = made.save(tmp_path / "pictures")
     assert [path.name.split("-")[3] for path in paths] == ["1", "2"]
-    assert [metadata.bare(path.read_bytes()) for path in paths] == [encoded(), OTHER]
+    assert [metadata.remove_metadata(path.read_bytes()) for path in paths] == [encoded(), OTHER]
 
 
 def test_a_tilde_is_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert generation().save("~/fox.png") == [tmp_path / "fox.png"]
-    assert save_target("~", 3) == tmp_path
+    assert check_target("~", 3) == tmp_path
 
 
 def test_the_same_pixels_already_there_are_a_success_and_stay(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_the_same_pixels_already_there_are_a_success_and_stay(tmp_path: Path) ->
 @pytest.mark.parametrize("there", [OTHER, b"my thesis", b""], ids=["another picture", "a text", "empty"])
 def test_anything_else_already_there_is_an_error_and_stays(tmp_path: Path, there: bytes) -> None:
     (tmp_path / "fox.png").write_bytes(there)
-    with pytest.raises(SaveError, match=r"fox\.png is there already, and is another picture") as caught:
+    with pytest.raises(SaveError, match=r"fox\.png already exists, and is a different image") as caught:
         generation().save(tmp_path / "fox.png")
     assert "--overwrite" in caught.value.hint
     assert (tmp_path / "fox.png").read_bytes() == there

@@ -40,7 +40,7 @@ def items() -> list[Generation]:
 
 
 def sweep(*missing: int, **options: Any) -> Generations:
-    """A sweep of steps and seeds, without the images of these places."""
+    """Return a sweep of steps and seeds, without the images of these places."""
     every = items()
     places = [place for place in range(12) if place not in missing]
     return Generations([every[place] for place in places], AXES, places, **options)
@@ -141,8 +141,10 @@ def test_a_value_may_be_a_float_of_a_table_or_have_blanks_around_it(value: objec
     ("index", "kind", "words"),
     [
         pytest.param(99, IndexError, "there is no image 99: there are 12, counted from 0", id="too far"),
-        pytest.param("seed", TypeError, """'seed' is no position and no slice; by what was varied""", id="a text"),
-        pytest.param([0, 1], TypeError, "[0, 1] is no position and no slice", id="a list"),
+        pytest.param(
+            "seed", TypeError, """'seed' is neither a position nor a slice; to select by a value""", id="a text"
+        ),
+        pytest.param([0, 1], TypeError, "[0, 1] is neither a position nor a slice", id="a list"),
     ],
 )
 def test_what_is_no_place_is_told(index: Any, kind: type[Exception], words: str) -> None:
@@ -153,12 +155,12 @@ def test_what_is_no_place_is_told(index: Any, kind: type[Exception], words: str)
 
 def test_one_that_cannot_be_saved_or_shown_does_not_keep_the_others_from_it(tmp_path: Path) -> None:
     gone = generation(seed=1)
-    gone = replace(gone, files=(gone.files[0].at(tmp_path / "gone.png"),))
+    gone = replace(gone, files=(gone.files[0].move_to(tmp_path / "gone.png"),))
     made = Generations([gone, generation(encoded(colour=9), seed=2)])
     with pytest.raises(FluxError, match=r"gone\.png is not in the store any more"):
         made.save(tmp_path / "saved")
     assert [path.name[:12] for path in (tmp_path / "saved").iterdir()] == ["a-red-fox-2-"]
-    first, second, _ = made.outputs()
+    first, second, _ = made.build_outputs()
     assert "is not in the store any more" in first.data["text/plain"]
     assert "image/png" in second.data
 
@@ -171,7 +173,7 @@ def test_an_error_names_no_more_values_than_can_be_read() -> None:
 
 def test_what_is_no_sweep_has_no_axes() -> None:
     made = Generations(items())
-    with pytest.raises(NotInSweep, match="this is no sweep"):
+    with pytest.raises(NotInSweep, match="this is not a sweep"):
         made.sel(seed=1)
     assert made.missing == {}
 
@@ -206,7 +208,7 @@ def test_a_table_has_a_row_for_each_image_and_no_column_twice() -> None:
 def test_a_table_names_the_files_and_words_and_is_made_of_anything(tmp_path: Path) -> None:
     (tmp_path / "fox.png").write_bytes(image(1).data)
     made = image(1)
-    stored = replace(made, files=(made.files[0].at(tmp_path / "fox.png"),), replayed=True)
+    stored = replace(made, files=(made.files[0].move_to(tmp_path / "fox.png"),), replayed=True)
     table = Generations([stored, made], [Axis("word", ("red", "blue"))]).to_pandas()
     assert list(table["word"]) == ["red", "blue"]
     assert table["path"][0] == str(tmp_path / "fox.png")
@@ -230,7 +232,7 @@ def test_the_grid_has_the_images_where_the_axes_say() -> None:
     assert grid.size == plan.image.size
     for place, one in ((place, made[{"steps": a, "seed": b}]) for place, (a, b) in enumerate(PAIRS) if place != 5):
         assert isinstance(one, Generation)
-        left, top, right, bottom = plan.box(place)
+        left, top, right, bottom = plan.get_box(place)
         found = grid.getpixel(((left + right) // 2, (top + bottom) // 2))
         assert isinstance(found, tuple)
         assert abs(found[2] - place * 20) < 4
@@ -246,17 +248,17 @@ def test_generations_of_no_sweep_have_a_grid_by_their_seeds() -> None:
 
 def test_a_grid_is_a_copy_and_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[bytes] = []
-    opening = codecs.opened
+    opening = codecs.open_image
     made = sweep()
 
     def counted(data: bytes, name: str) -> Image.Image:
         decoded.append(data)
         return opening(data, name)
 
-    monkeypatch.setattr(codecs, "opened", counted)
+    monkeypatch.setattr(codecs, "open_image", counted)
     made.grid().paste("red", (0, 0, 500, 500))
     assert made.grid().getpixel((0, 0)) == (255, 255, 255)
-    made.outputs()
+    made.build_outputs()
     assert [opened(one).format for one in decoded] == ["PNG"] * 12 + ["JPEG"], "each once, and the sheet that is shown"
 
 
@@ -266,14 +268,14 @@ def test_no_sheet_is_kept_but_the_last_which_is_drawn_again_as_it_was() -> None:
         for place, item in enumerate(items()):
             sheet.put(place, item.files[0].image)
         made = sweep(number, sheet=sheet)
-        shown.append(made.outputs()[0].data)
+        shown.append(made.build_outputs()[0].data)
         return made, weakref.ref(sheet)
 
     shown: list[dict[str, str]] = []
     kept = [filled(number) for number in range(3)]
     gc.collect()
     assert [sheet() is not None for _, sheet in kept] == [False, False, True]
-    assert [made.outputs()[0].data for made, _ in kept] == shown
+    assert [made.build_outputs()[0].data for made, _ in kept] == shown
 
 
 def test_a_sheet_that_is_filled_already_is_taken_and_what_is_missing_marked_in_it() -> None:
@@ -281,8 +283,8 @@ def test_a_sheet_that_is_filled_already_is_taken_and_what_is_missing_marked_in_i
     sheet.put(0, opened(encoded(size=(64, 48), colour=250)))
     before = sheet.image
     made = sweep(5, sheet=sheet)
-    assert made.grid().getpixel(sheet.box(0)[:2]) == before.getpixel(sheet.box(0)[:2])
-    assert made.grid().crop(sheet.box(5)).getextrema() != before.crop(sheet.box(5)).getextrema()
+    assert made.grid().getpixel(sheet.get_box(0)[:2]) == before.getpixel(sheet.get_box(0)[:2])
+    assert made.grid().crop(sheet.get_box(5)).getextrema() != before.crop(sheet.get_box(5)).getextrema()
 
 
 def test_a_grid_that_was_changed_is_saved_as_pillow_saves_it(tmp_path: Path) -> None:
@@ -303,7 +305,7 @@ def test_a_grid_that_was_changed_is_saved_as_pillow_saves_it(tmp_path: Path) -> 
 
 
 def test_a_sweep_shows_its_sheet_and_its_table() -> None:
-    sheet, table = sweep(5).outputs()
+    sheet, table = sweep(5).build_outputs()
     assert list(sheet.data) == ["image/jpeg", "text/plain"]
     assert sheet.data["text/plain"].startswith("<flux sheet steps×seed 3×4, 11 of 12 images sha256:")
     assert opened(base64.b64decode(sheet.data["image/jpeg"])).size == sweep(5).grid().size
@@ -314,24 +316,26 @@ def test_a_sweep_shows_its_sheet_and_its_table() -> None:
 
 def test_a_count_shows_each_in_full() -> None:
     made = Generations(items()[:2])
-    assert made.outputs() == [output for one in made for output in one.outputs()]
+    assert made.build_outputs() == [output for one in made for output in one.build_outputs()]
 
 
 def test_a_notebook_shows_these_outputs(tmp_path: Path) -> None:
     made = sweep()
     with notebook(tmp_path) as shown:
         made._ipython_display_()
-    assert [(one["data"], one["metadata"]) for one in shown] == [(one.data, one.metadata) for one in made.outputs()]
+    assert [(one["data"], one["metadata"]) for one in shown] == [
+        (one.data, one.metadata) for one in made.build_outputs()
+    ]
 
 
 def test_an_image_whose_file_is_gone_is_marked_and_all_others_are_shown(tmp_path: Path) -> None:
     every = items()
     lost = replace(every[5], files=(ImageFile(every[5].files[0].record, tmp_path / "gone.png"),))
     made = Generations([*every[:5], lost, *every[6:]], AXES)
-    sheet, table = made.outputs()
+    sheet, table = made.build_outputs()
     assert "12 images" in sheet.data["text/plain"]
     assert "steps=2 seed=2 64×48" in table.data["text/plain"]
-    box = Sheet(AXES, [(64, 48)] * 12).box(5)
+    box = Sheet(AXES, [(64, 48)] * 12).get_box(5)
     assert (241, 241, 241) in [colour for _, colour in made.grid().crop(box).getcolors(100_000) or []]
 
 
@@ -350,7 +354,7 @@ def test_a_missing_image_has_the_room_that_was_asked_for(axis: Axis, shapes: lis
 
 
 def test_a_sweep_of_which_nothing_was_made_is_shown() -> None:
-    sheet, table = Generations([], AXES, [], troubles={0: "it broke"}).outputs()
+    sheet, table = Generations([], AXES, [], troubles={0: "it broke"}).build_outputs()
     assert sheet.data["text/plain"].startswith("<flux sheet steps×seed 3×4, 0 of 12 images sha256:")
     assert sheet.metadata["flux_magic"]["sheet"] == []
     assert table.data["text/plain"].startswith("steps=1 seed=1 failed: it broke\nsteps=1 seed=2 not made\n")

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from flux_magic.errors import InvalidRequest, without_controls
+from flux_magic.errors import InvalidRequest, replace_controls
 from flux_magic.images import codecs
 from flux_magic.parameters.settings import Settings
 from flux_magic.records import embedding
-from flux_magic.records.store import BESIDE, Store, Stored, exported_path, write
+from flux_magic.records.store import BESIDE, Store, Stored, get_export_path, write
 from flux_magic.results import history
 from flux_magic.results.generation import Generation
 from flux_magic.results.generations import Generations
@@ -85,7 +85,7 @@ def page(shown: History) -> Page:
 def test_a_gallery_has_the_picture_the_prompt_the_facts_and_the_cell_of_each(folder: Path, settings: Settings) -> None:
     first = put(folder, encoded(size=(400, 200)), prompt="a hen", seed=1)
     second = put(folder, encoded("webp"), prompt="a red fox\n\nin the snow", seed=2)
-    shown = history.history(settings)
+    shown = history.read_history(settings)
     assert [one.seed for one in shown] == [2, 1]
     assert [one.path for one in shown] == [*second.files, *first.files]
     seen = page(shown)
@@ -118,9 +118,9 @@ HOSTILE = [
 @pytest.mark.parametrize("prompt", HOSTILE)
 def test_a_hostile_prompt_is_shown_as_text(folder: Path, settings: Settings, prompt: str) -> None:
     put(folder, prompt=prompt)
-    seen = page(history.history(settings))
+    seen = page(history.read_history(settings))
     assert set(seen.tags) == {"ul", "li", "img", "pre", "small", "br", "details", "summary"}
-    readable = without_controls(prompt)
+    readable = replace_controls(prompt)
     assert [seen.images[0]["alt"]] == [readable]
     assert seen.texts["pre"][0] == f"\n{readable}"
 
@@ -128,7 +128,7 @@ def test_a_hostile_prompt_is_shown_as_text(folder: Path, settings: Settings, pro
 def test_a_long_prompt_is_cut_between_letters_and_whole_in_the_cell(folder: Path, settings: Settings) -> None:
     prompt = "<" * 500
     put(folder, prompt=prompt)
-    seen = page(history.history(settings))
+    seen = page(history.read_history(settings))
     assert seen.texts["pre"][0] == f"\n{'<' * 299}…"
     assert prompt in seen.texts["pre"][1]
     assert seen.images[0]["alt"] == prompt
@@ -136,7 +136,7 @@ def test_a_long_prompt_is_cut_between_letters_and_whole_in_the_cell(folder: Path
 
 def test_what_is_not_known_is_called_so(folder: Path, settings: Settings) -> None:
     put(folder, seed=None, started="unknown")
-    shown = history.history(settings)
+    shown = history.read_history(settings)
     assert shown[0].seed is None
     assert shown[0].request.randomize_seed
     assert "seed unknown, 4 stepsunknown · " in page(shown).texts["small"][0]
@@ -147,7 +147,7 @@ def test_an_image_that_is_gone_is_said_in_its_place(folder: Path, settings: Sett
     gone, damaged, there = put(folder, seed=1), put(folder, seed=2), put(folder, seed=3)
     gone.files[0].unlink()
     damaged.files[0].write_bytes(b"x")
-    shown = history.history(settings)
+    shown = history.read_history(settings)
     assert len(shown) == 3
     seen = page(shown)
     assert len(seen.images) == 1
@@ -163,10 +163,10 @@ def test_a_picture_that_cannot_be_decoded_is_said_in_its_place(folder: Path, set
     stored = put(folder)
     made = json.loads(stored.path.read_text())
     broken = encoded()[:40]
-    made["files"][0]["sha256"] = embedding.sha256(broken)
+    made["files"][0]["sha256"] = embedding.compute_sha256(broken)
     stored.path.write_text(json.dumps(made))
     stored.files[0].write_bytes(broken)
-    assert "damaged" in " ".join(page(history.history(settings)).texts["p"])
+    assert "damaged" in " ".join(page(history.read_history(settings)).texts["p"])
 
 
 @pytest.mark.parametrize(
@@ -186,13 +186,13 @@ def test_the_last_and_those_with_all_words(
 ) -> None:
     for seed, prompt in enumerate(["a fox", "a hen", "Fox", "a dog", "snow, a fox"], 1):
         put(folder, prompt=prompt, seed=seed)
-    assert [one.seed for one in history.history(settings, last=last, search=search)] == found
+    assert [one.seed for one in history.read_history(settings, last=last, search=search)] == found
 
 
 def test_it_is_a_sequence_of_generations(folder: Path, settings: Settings) -> None:
     for seed in (1, 2, 3):
         put(folder, seed=seed, prompt=f"fox\n{seed}")
-    shown = history.history(settings)
+    shown = history.read_history(settings)
     assert isinstance(shown[0], Generation)
     assert shown[0].replayed
     assert (shown[0].seed, shown[-1].seed, len(shown)) == (3, 1, 3)
@@ -208,16 +208,16 @@ def test_it_is_a_sequence_of_generations(folder: Path, settings: Settings) -> No
 
 def test_how_it_is_embedded_and_what_is_saved_is_as_it_is_set_now(folder: Path) -> None:
     put(folder)
-    [one] = history.history(Settings(store=str(folder), inline="jpeg", metadata=False))
+    [one] = history.read_history(Settings(store=str(folder), inline="jpeg", metadata=False))
     assert (one.inline, one.metadata) == ("jpeg", False)
 
 
 def test_an_empty_store_says_so(settings: Settings) -> None:
-    shown = history.history(settings)
+    shown = history.read_history(settings)
     assert repr(shown) == "no images in the store"
     assert shown._repr_html_() == "<p>no images in the store</p>"
     assert len(shown) == 0
-    assert not history.history(Settings(store=False))
+    assert not history.read_history(Settings(store=False))
 
 
 def spoil(stored: Stored, content: bytes) -> None:
@@ -228,7 +228,7 @@ def test_what_is_skipped_is_noted_the_first_five_of_it(folder: Path, settings: S
     for seed in range(7):
         spoil(put(folder, seed=seed), b'{"schema": 1, "<b>": 1}')
     put(folder, seed=9)
-    shown = history.history(settings)
+    shown = history.read_history(settings)
     assert len(shown) == 1
     assert len(shown.notes) == 7
     assert all(re.fullmatch(r"\S+\.json is skipped: the record is not whole: .+", note) for note in shown.notes)
@@ -239,7 +239,7 @@ def test_what_is_skipped_is_noted_the_first_five_of_it(folder: Path, settings: S
 
 def test_notes_are_told_although_there_is_no_image(folder: Path, settings: Settings) -> None:
     spoil(put(folder), b"<b>")
-    shown = history.history(settings)
+    shown = history.read_history(settings)
     first, second = page(shown).texts["p"]
     assert first == "no images in the store"
     assert "is skipped: the record is no JSON" in second
@@ -250,21 +250,21 @@ def test_a_record_that_no_request_can_have_made_is_skipped(folder: Path, setting
     made = json.loads(stored.path.read_text())
     made["run"]["prompt"] = " "
     stored.path.write_text(json.dumps(made))
-    shown = history.history(settings)
+    shown = history.read_history(settings)
     assert list(shown) == []
     assert shown.notes == (f"{stored.path.name} is skipped: the prompt is empty: say in words what the image shows",)
 
 
 def test_what_is_beside_the_notebook_is_shown_and_never_deleted(folder: Path, settings: Settings) -> None:
     made = generation(prompt="a shared fox")
-    write(exported_path(BESIDE, made.record), made.record, [made.data])
-    assert [one.prompt for one in history.history(settings)] == ["a shared fox"]
+    write(get_export_path(BESIDE, made.record), made.record, [made.data])
+    assert [one.prompt for one in history.read_history(settings)] == ["a shared fox"]
     with pytest.raises(InvalidRequest, match="is in flux_images or in a shared store"):
         history.delete(settings, made.digest)
     put(folder, encoded(), prompt="a shared fox")
-    assert len(history.history(settings)) == 1
+    assert len(history.read_history(settings)) == 1
     assert history.delete(settings, made.digest) == 1
-    assert len(history.history(settings)) == 1
+    assert len(history.read_history(settings)) == 1
 
 
 def test_all_jobs_that_made_the_same_picture_go_with_it(folder: Path, settings: Settings) -> None:
@@ -282,7 +282,7 @@ def test_a_digest_that_several_images_share_deletes_none(folder: Path, settings:
         stored.path.write_text(json.dumps(made))
     with pytest.raises(InvalidRequest, match=r"^2 images .*: give more digits of abcdef1000000000, abcdef2000000000$"):
         history.delete(settings, "abcdef")
-    assert len(history.history(settings)) == 2
+    assert len(history.read_history(settings)) == 2
     assert history.delete(settings, "abcdef2") == 1
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from flux_magic.client import doctor
-from flux_magic.client.progress import ProgressLine, Terminal, html_of, status_of
-from flux_magic.errors import FluxError, Incomplete, SpaceError, without_controls
+from flux_magic.client.progress import ProgressLine, Terminal, describe_event, render_html
+from flux_magic.errors import FluxError, Incomplete, SpaceError, replace_controls
 from flux_magic.jupyter.panel.status import StatusLine
 from flux_magic.providers.gradio import decoding
-from flux_magic.providers.gradio.schema import contract_from
+from flux_magic.providers.gradio.schema import read_contract
 from flux_magic.records import sent
 from flux_magic.records.command import write_cell, write_command
 from flux_magic.results import generation, notes, recall, sheet_output
@@ -23,7 +23,7 @@ from flux_magic.results import output as display
 from flux_magic.results.generations import Generations
 from flux_magic.results.history import History
 from flux_magic.sweeps.axes import Axis
-from flux_magic.types import ImageResponse, Log, Record, Running, Waiting, markdown_text
+from flux_magic.types import ImageResponse, Log, Record, Running, Waiting, escape_markdown
 from flux_magic.verify import report
 from flux_magic.verify.report import report_html
 from flux_magic.verify.verdict import Outcome, Verdict
@@ -74,12 +74,12 @@ def recalled_of_ours() -> recall.Recalled:
 
 def of_the_wire() -> list[str]:
     config = {"version": NASTY, "title": NASTY, "dependencies": [{"api_name": "infer", "inputs": []}]}
-    known = contract_from(config, "infer")
+    known = read_contract(config, "infer")
     return [
         known.title,
         known.version,
-        decoding.plain(NASTY),
-        str(decoding.space_error({"error": NASTY, "title": NASTY})),
+        decoding.strip_markup(NASTY),
+        str(decoding.make_space_error({"error": NASTY, "title": NASTY})),
     ]
 
 
@@ -95,24 +95,24 @@ SURFACES: list[Any] = [
     pytest.param(lambda: "".join(SpaceError(NASTY)._render_traceback_()), id="an error in a notebook"),
     pytest.param(lambda: str(Incomplete(NASTY, NASTY, {0: SpaceError(NASTY)})), id="an error of several"),
     pytest.param(of_the_wire, id="a Space's own words"),
-    pytest.param(lambda: [status_of(one).text for one in (Waiting(NASTY), Log(NASTY), Running(description=NASTY))],
+    pytest.param(lambda: [describe_event(one).text for one in (Waiting(NASTY), Log(NASTY), Running(description=NASTY))],
                  id="progress"),
     pytest.param(of_a_terminal, id="tqdm"),
-    pytest.param(lambda: notes.note(NASTY), id="a note"),
-    pytest.param(lambda: notes.answer(NASTY), id="a command's answer"),
+    pytest.param(lambda: notes.print_note(NASTY), id="a note"),
+    pytest.param(lambda: notes.print_answer(NASTY), id="a command's answer"),
     pytest.param(lambda: str(doctor.Diagnosis({"title": NASTY, "Space": NASTY}, healthy=True)), id="the doctor"),
     pytest.param(lambda: str(ImageResponse(["http://h/a.png"], NASTY)), id="a response"),
-    pytest.param(lambda: markdown_text(NASTY), id="Markdown"),
-    pytest.param(lambda: bundles([display.parameters(stranger(), {"more": NASTY})]), id="parameters"),
-    pytest.param(lambda: bundles([display.link(stranger(), 0, NASTY)]), id="a link"),
-    pytest.param(lambda: [*bundles(an_image().outputs()), repr(an_image())], id="an image"),
-    pytest.param(lambda: [*bundles(a_sweep().outputs()), repr(a_sweep())], id="a sweep"),
-    pytest.param(lambda: [*bundles(Generations([an_image()]).outputs())], id="images"),
+    pytest.param(lambda: escape_markdown(NASTY), id="Markdown"),
+    pytest.param(lambda: bundles([display.build_parameters(stranger(), {"more": NASTY})]), id="parameters"),
+    pytest.param(lambda: bundles([display.build_link(stranger(), 0, NASTY)]), id="a link"),
+    pytest.param(lambda: [*bundles(an_image().build_outputs()), repr(an_image())], id="an image"),
+    pytest.param(lambda: [*bundles(a_sweep().build_outputs()), repr(a_sweep())], id="a sweep"),
+    pytest.param(lambda: [*bundles(Generations([an_image()]).build_outputs())], id="images"),
     pytest.param(lambda: [repr(one := History([an_image()], [NASTY], NASTY)), one._repr_html_()], id="the history"),
     pytest.param(lambda: [repr(one := History([], [NASTY], NASTY)), one._repr_html_()], id="no history"),
-    pytest.param(lambda: [repr(one := a_report()), one._repr_html_(), report_html(one), one.as_json()], id="verify"),
-    pytest.param(lambda: [str(one := recalled()), one.described(), one.cell, one.call], id="a stranger's recipe"),
-    pytest.param(lambda: [str(one := recalled_of_ours()), one.described(), one.cell, one.call], id="its record"),
+    pytest.param(lambda: [repr(one := a_report()), one._repr_html_(), report_html(one), one.format_json()], id="check"),
+    pytest.param(lambda: [str(one := recalled()), one.describe(), one.cell, one.call], id="a stranger's recipe"),
+    pytest.param(lambda: [str(one := recalled_of_ours()), one.describe(), one.cell, one.call], id="its record"),
     pytest.param(lambda: json.dumps(recalled_of_ours().as_dict(), indent=1), id="info --json"),
     pytest.param(lambda: [write_command(stranger()), write_cell("fox", space="a/b\u202e")], id="a cell"),
     pytest.param(lambda: json.dumps(sent.sanitize({NASTY: [NASTY, {NASTY: NASTY}]}), ensure_ascii=False), id="sent"),
@@ -132,11 +132,13 @@ def test_a_strangers_words_steer_nothing(surface: Callable[[], Any], capsys: pyt
 @pytest.mark.parametrize(
     "page",
     [
-        pytest.param(lambda: display.parameters(stranger(), {"more": NASTY}).data["text/html"], id="parameters"),
+        pytest.param(lambda: display.build_parameters(stranger(), {"more": NASTY}).data["text/html"], id="parameters"),
         pytest.param(lambda: a_report()._repr_html_(), id="verify"),
-        pytest.param(lambda: sheet_output.table(a_sweep().axes, a_sweep()._shown()).data["text/html"], id="a sweep"),
+        pytest.param(
+            lambda: sheet_output.build_table(a_sweep().axes, a_sweep()._list_places()).data["text/html"], id="a sweep"
+        ),
         pytest.param(lambda: History([an_image()], [NASTY])._repr_html_(), id="the history"),
-        pytest.param(lambda: html_of(ProgressLine(NASTY)), id="progress"),
+        pytest.param(lambda: render_html(ProgressLine(NASTY)), id="progress"),
     ],
 )
 def test_mathjax_finds_nothing_outside_of_what_it_skips(page: Callable[[], str]) -> None:
@@ -146,10 +148,10 @@ def test_mathjax_finds_nothing_outside_of_what_it_skips(page: Callable[[], str])
 
 def test_a_prompt_of_ones_own_language_is_shown_as_it_is() -> None:
     made = record(prompt=OWN)
-    assert OWN in without_controls(OWN)
+    assert OWN in replace_controls(OWN)
     assert OWN in write_command(made)
     for kind in ("text/html", "text/markdown", "text/plain"):
-        assert " ".join(OWN.split())[:7] in display.parameters(made).data[kind]
+        assert " ".join(OWN.split())[:7] in display.build_parameters(made).data[kind]
 
 
 def test_a_panels_status_holds_no_controls() -> None:

@@ -7,13 +7,13 @@ import inspect
 import pytest
 from ipywidgets import Checkbox, IntSlider, interactive
 
-from flux_magic.client.interact import interactable
+from flux_magic.client.interact import make_interactable
 from tests.unit.samples import python
 
 SIGNATURE = "import inspect, flux_magic; print(inspect.signature(flux_magic.generate))"
 
 
-@interactable
+@make_interactable
 def make(prompt: str, *, steps: int | None = None, count: int = 1, quiet: bool = False) -> list[object]:
     return [prompt, steps, count, quiet]
 

@@ -18,10 +18,10 @@ def test_reading_what_it_says_does_not_move_where_it_writes() -> None:
         theirs = os.dup(log.fileno())
         os.write(theirs, b"flux-magic space: ready at http://127.0.0.1:1")
         os.lseek(theirs, 0, os.SEEK_CUR)
-        assert space._said().startswith("flux-magic space")
+        assert space._read_log().startswith("flux-magic space")
         os.write(theirs, b"\n")
         os.close(theirs)
-        assert space._said() == "flux-magic space: ready at http://127.0.0.1:1\n"
+        assert space._read_log() == "flux-magic space: ready at http://127.0.0.1:1\n"
 
 
 @pytest.mark.parametrize("length", [0, 1, 100_000])
@@ -31,4 +31,4 @@ def test_all_of_it_is_read(length: int) -> None:
         log.write(b"x" * length)
         log.flush()
         space._log = log
-        assert len(space._said()) == length
+        assert len(space._read_log()) == length

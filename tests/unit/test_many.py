@@ -20,8 +20,8 @@ from flux_magic.parameters import settings
 from flux_magic.parameters.settings import Settings
 from flux_magic.results.generation import ImageFile
 from flux_magic.results.generations import Generations
-from flux_magic.sweeps.requests import sweep
-from flux_magic.sweeps.template import template
+from flux_magic.sweeps.requests import build_sweep
+from flux_magic.sweeps.template import read_template
 from flux_magic.types import ImageRequest, Running
 from tests.support.limits import PATIENCE
 from tests.unit.samples import generation, opened
@@ -88,7 +88,7 @@ def test_a_mistake_is_told_at_the_call_and_not_later() -> None:
     ("wanted", "options", "words"),
     [
         pytest.param(
-            ["a fox"], {}, """a request is 'a fox': give such as ImageRequest("a fox", seed=42)""", id="a text"
+            ["a fox"], {}, """a request is 'a fox': give, for example, ImageRequest("a fox", seed=42)""", id="a text"
         ),
         pytest.param(None, {}, "the requests are None: give a list of ImageRequest", id="nothing"),
     ],
@@ -141,7 +141,7 @@ def test_a_sweep_of_which_some_failed_has_the_others_on_its_error(painter: type[
     with pytest.raises(Incomplete) as told:
         client.sweep("a fox that limps", seed=[1, 2, 3], quiet=True, replay="auto")
     assert str(told.value) == (
-        "1 of 3 images failed; no\nThe others are there: run again, it asks only for what is missing."
+        "1 of 3 images failed; no\nThe others are finished: run it again, to request only what is missing."
     )
     assert [one.request.seed for one in told.value.made] == [1, 3]
     assert told.value.failures == {1: painter.failing[2]}
@@ -170,7 +170,7 @@ def test_the_bar_sees_every_event_and_the_sheet(monkeypatch: pytest.MonkeyPatch)
             papers.append(self)
 
     monkeypatch.setattr(progress, "BAR_DELAY", 0)
-    monkeypatch.setattr(progress, "_screen", Kept)
+    monkeypatch.setattr(progress, "_choose_screen", Kept)
     client.sweep("a fox", seed=[1, 2], steps=[3])
     (paper,) = papers
     assert paper.texts[0] == "0 of 2 images; seed 1: step 1 of 4"
@@ -179,8 +179,8 @@ def test_the_bar_sees_every_event_and_the_sheet(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_how_many_there_will_be_is_said(painter: type[Painter]) -> None:
-    asked = sweep(template("a {red|blue} fox", {}), Settings(), {"steps": (1, 2, 4)})
-    assert many.announced(asked, Settings()) == "6 images: 2 words × 3 steps"
+    asked = build_sweep(read_template("a {red|blue} fox", {}), Settings(), {"steps": (1, 2, 4)})
+    assert many.announce(asked, Settings()) == "6 images: 2 words × 3 steps"
     assert not painter.painted
 
 
@@ -202,7 +202,7 @@ def test_what_ends_a_sweep_has_what_is_finished_and_tells_how_to_go_on(
     made = vars(told.value)["made"]
     assert 2 <= len(made) < 99
     assert capsys.readouterr().err == (
-        f"note: {len(made)} of 99 images were made; run again, with seed=77, it asks only for what is missing\n"
+        f"note: {len(made)} of 99 images were made; run it again, with seed=77, to request only what is missing\n"
     )
 
 
@@ -210,7 +210,7 @@ def test_what_ends_a_sweep_has_what_is_finished_and_tells_how_to_go_on(
 def test_a_name_that_is_not_given_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     made = client.sweep("a {colour} fox", steps=[1, 2], quiet=True)
     assert made[0].prompt == "a {colour} fox"
-    assert capsys.readouterr().err == "note: {colour} is sent as typed: it is not given\n"
+    assert capsys.readouterr().err == "note: {colour} is sent as typed: it has no value\n"
 
 
 # A tally
@@ -218,7 +218,7 @@ def test_a_name_that_is_not_given_is_told(capsys: pytest.CaptureFixture[str]) ->
 
 def tally(**varied: tuple[int, ...]) -> Tally:
     settings = Settings(seed=5, width=256, height=192)
-    return Tally(sweep(template("a fox", {}), settings, varied), settings)
+    return Tally(build_sweep(read_template("a fox", {}), settings, varied), settings)
 
 
 def test_a_tally_knows_what_is_made_what_failed_and_what_is_missing() -> None:
@@ -227,27 +227,27 @@ def test_a_tally_knows_what_is_made_what_failed_and_what_is_missing() -> None:
     counted.take(1, SpaceError("no"))
     counted.take(2, generation())
     assert counted.made == 1
-    assert counted.generations().missing == {0: "not made", 1: "failed: no"}
-    failure = counted.failure()
+    assert counted.collect_generations().missing == {0: "not made", 1: "failed: no"}
+    failure = counted.build_failure()
     assert failure is not None
     assert failure.message == "1 of 3 images failed; no"
-    assert tally(steps=(1, 2)).failure() is None
+    assert tally(steps=(1, 2)).build_failure() is None
 
 
 def test_a_tallys_sheet_fills_in() -> None:
     counted = tally(seed=(1, 2))
-    empty = counted.sheet()
+    empty = counted.encode_sheet()
     counted.take(1, generation())
-    assert counted.sheet() != empty
-    assert opened(counted.sheet()).size == opened(empty).size
+    assert counted.encode_sheet() != empty
+    assert opened(counted.encode_sheet()).size == opened(empty).size
 
 
 def test_an_image_whose_file_is_gone_is_told_on_the_sheet() -> None:
     counted, made = tally(seed=(1, 2)), generation()
-    before = counted.sheet()
+    before = counted.encode_sheet()
     gone = ImageFile(made.record.files[0], Path("nowhere.png"))
     counted.take(0, type(made)(made.request, made.record, (gone,)))
-    assert counted.sheet() != before
+    assert counted.encode_sheet() != before
     with pytest.raises(StoreError):
         _ = gone.data
 
@@ -255,9 +255,11 @@ def test_an_image_whose_file_is_gone_is_told_on_the_sheet() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        pytest.param({"seed": 5}, "1 of 2 images were made; run again, it asks only for what is missing", id="a seed"),
         pytest.param(
-            {}, "1 of 2 images were made; run again, with --seed 5, it asks only for what is missing", id="chosen"
+            {"seed": 5}, "1 of 2 images were made; run it again, to request only what is missing", id="a seed"
+        ),
+        pytest.param(
+            {}, "1 of 2 images were made; run it again, with --seed 5, to request only what is missing", id="chosen"
         ),
         pytest.param({"seed": 5, "store": False}, "1 of 2 images were made", id="nothing is kept"),
         pytest.param({"seed": 5, "replay": "off"}, "1 of 2 images were made", id="always fresh"),
@@ -270,10 +272,10 @@ def test_how_to_go_on_with_an_ended_sweep_is_told(
     monkeypatch.setattr("random.randrange", lambda _most: 5)
     monkeypatch.delenv("FLUX_MAGIC_REPLAY", raising=False)
     given = Settings(**options)  # type: ignore[arg-type]
-    counted = Tally(sweep(template("a fox", {}), given, {"steps": (1, 2)}), given)
+    counted = Tally(build_sweep(read_template("a fox", {}), given, {"steps": (1, 2)}), given)
     counted.take(1, generation())
-    assert counted.left() == words
+    assert counted.describe_progress() == words
     counted.take(0, SpaceError("no"))
-    failure = counted.failure()
+    failure = counted.build_failure()
     assert failure is not None
-    assert ("run again" in failure.hint) == ("run again" in words)
+    assert ("run it again" in failure.hint) == ("run it again" in words)

@@ -79,20 +79,20 @@ PROMPTS = {
 
 
 def text_of(prompt: str, model: str = "FLUX.1-schnell", seed: int | None = 42) -> str:
-    return metadata.a1111_text(
+    return metadata.format_a1111(
         prompt=prompt, steps=4, seed=seed, width=1024, height=768, model=model, version="flux_magic 0.1.0"
     )
 
 
 def carried(prompt: str, **changes: Any) -> Written:
-    """What a generation's file carries for this prompt."""
+    """Return what a generation's file carries for this prompt."""
     made = {"parameters": text_of(prompt), "record": json.dumps({"prompt": prompt}), "prompt": prompt}
     return Written(**{**made, "system": "FLUX.1-schnell", "system_version": "", "drawn": False, **changes})
 
 
 def fits(data: bytes, prompt: str) -> bool:
-    """Whether A1111's text finds room: in a JPEG it has 64 KiB."""
-    return formats.media_type_of(data) != "image/jpeg" or len(text_of(prompt).encode("utf-16-be")) < 65_000
+    """Return True if A1111's text finds room: in a JPEG it has 64 KiB."""
+    return formats.detect_media_type(data) != "image/jpeg" or len(text_of(prompt).encode("utf-16-be")) < 65_000
 
 
 every_file = pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, data in FILES.items()])
@@ -131,17 +131,17 @@ def test_any_text_is_read_back_as_it_was(data: bytes, what: Written) -> None:
 def test_a_second_embedding_takes_the_place_of_the_first(data: bytes, one: Written, other: Written) -> None:
     first = metadata.embed(data, one)
     assert metadata.embed(first, other) == metadata.embed(data, other)
-    assert metadata.bare(first) == metadata.bare(data)
+    assert metadata.remove_metadata(first) == metadata.remove_metadata(data)
 
 
 @pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, data in NATIVE.items()])
 def test_a_file_without_texts_is_bare_as_it_is(data: bytes) -> None:
-    assert metadata.bare(data) == data
+    assert metadata.remove_metadata(data) == data
 
 
 @every_file
 def test_a_bare_file_carries_nothing_and_shows_the_same(data: bytes) -> None:
-    bare = metadata.bare(metadata.embed(data, carried("a red fox")))
+    bare = metadata.remove_metadata(metadata.embed(data, carried("a red fox")))
     comment = {"JPEG comment": "a comment"} if b"a comment" in data else {}
     assert metadata.read(bare) == metadata.Found(texts=comment)
     assert not opened(bare).getexif()
@@ -152,7 +152,7 @@ def test_a_bare_file_carries_nothing_and_shows_the_same(data: bytes) -> None:
 @every_file
 def test_what_follows_the_end_of_the_file_stays(data: bytes, rest: bytes) -> None:
     assert metadata.embed(data + rest, carried("x")) == metadata.embed(data, carried("x")) + rest
-    assert metadata.bare(data + rest) == metadata.bare(data) + rest
+    assert metadata.remove_metadata(data + rest) == metadata.remove_metadata(data) + rest
 
 
 @every_file
@@ -204,7 +204,7 @@ def test_nul_and_lone_surrogates_do_not_stop_a_text(name: str) -> None:
 
 
 def test_what_is_no_picture_is_named() -> None:
-    for call in (metadata.read, metadata.bare, lambda data: metadata.embed(data, carried("x"))):
+    for call in (metadata.read, metadata.remove_metadata, lambda data: metadata.embed(data, carried("x"))):
         with pytest.raises(NotAnImage, match=r"^this is plain text, not PNG, JPEG, WebP, GIF or AVIF$"):
             call(b"GIF")
 

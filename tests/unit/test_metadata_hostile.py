@@ -14,7 +14,7 @@ from PIL import Image
 
 from flux_magic.errors import NotAnImage
 from flux_magic.images import metadata
-from flux_magic.images.codecs import png_chunk
+from flux_magic.images.codecs import make_png_chunk
 from tests.support.growth import assert_linear
 from tests.unit.samples import encoded
 from tests.unit.test_metadata import FILES, NATIVE, carried
@@ -31,12 +31,12 @@ LAUGHS = (
 
 
 def chunk(name: bytes, body: bytes, crc: int | None = None) -> bytes:
-    made = png_chunk(name, body)
+    made = make_png_chunk(name, body)
     return made if crc is None else made[:-4] + struct.pack(">I", crc)
 
 
 def png_with(*chunks: bytes) -> bytes:
-    """A PNG with these chunks behind its head."""
+    """Return a PNG with these chunks behind its head."""
     return PNG[:33] + b"".join(chunks) + PNG[33:]
 
 
@@ -116,12 +116,12 @@ def entry(tag: int, kind: int, count: int, value: int) -> bytes:
             WEBP[:4] + b"\xff\xff\xff\xff" + WEBP[8:], f"it says that it has 4294967303 bytes, and has {len(WEBP)}",
             id="a WebP that says it is larger",
         ),
-        pytest.param(WEBP[:4] + b"\0\0\0\0" + WEBP[8:], "it does not begin with a picture", id="a WebP of size 0"),
+        pytest.param(WEBP[:4] + b"\0\0\0\0" + WEBP[8:], "it does not begin with an image", id="a WebP of size 0"),
         pytest.param(
             WEBP[:4] + b"\x0a\0\0\0" + WEBP[8:], "its 'VP8 ' chunk reaches beyond the end of the file",
             id="a WebP that says it is smaller",
         ),
-        pytest.param(webp_of((b"EXIF", b"")), "it does not begin with a picture", id="a WebP without a picture"),
+        pytest.param(webp_of((b"EXIF", b"")), "it does not begin with an image", id="a WebP without a picture"),
         pytest.param(
             WEBP[:16] + b"\xff\xff\xff\xff" + WEBP[20:], "its 'VP8 ' chunk reaches beyond the end of the file",
             id="a WebP with a long chunk",
@@ -167,10 +167,10 @@ def test_a_text_of_over_8_mib_is_refused(data: bytes, where: str) -> None:
     ("data", "reason"),
     [
         pytest.param(webp_of((b"VP8X", bytes(9)), VP8), "its VP8X chunk is too short", id="a short head"),
-        pytest.param(webp_of((b"VP8 ", bytes(20))), "its 'VP8 ' chunk does not begin as a picture does", id="VP8"),
-        pytest.param(webp_of((b"VP8L", b"")), "its VP8L chunk does not begin as a picture does", id="VP8L"),
+        pytest.param(webp_of((b"VP8 ", bytes(20))), "its 'VP8 ' chunk does not begin as an image does", id="VP8"),
+        pytest.param(webp_of((b"VP8L", b"")), "its VP8L chunk does not begin as an image does", id="VP8L"),
         pytest.param(
-            webp_of((b"VP8 ", b"\0\0\0\x9d\x01\x2a\0\0\0\0")), "its 'VP8 ' chunk does not begin as a picture does",
+            webp_of((b"VP8 ", b"\0\0\0\x9d\x01\x2a\0\0\0\0")), "its 'VP8 ' chunk does not begin as an image does",
             id="no width",
         ),
     ],
@@ -253,7 +253,7 @@ def test_xmp_that_is_no_plain_xml_has_no_record(xml: str) -> None:
 )
 def test_the_time_for_many_small_parts_grows_with_their_number_alone(made: Callable[[int], bytes]) -> None:
     def read_and_embed(data: bytes) -> None:
-        for call in (metadata.read, metadata.bare, lambda given: metadata.embed(given, carried("x"))):
+        for call in (metadata.read, metadata.remove_metadata, lambda given: metadata.embed(given, carried("x"))):
             call(data)
 
     assert_linear(made, read_and_embed, 4_000)
@@ -311,14 +311,14 @@ def test_a_changed_file_is_read_or_refused_and_nothing_else(data: bytes, how: li
     for change in how:
         data = changed(data, *change)
     settles(metadata.read, data)
-    settles(metadata.bare, data)
+    settles(metadata.remove_metadata, data)
     settles(lambda given: metadata.read(metadata.embed(given, carried("x"))), data)
 
 
 @given(st.sampled_from([PNG[:8], PNG[:33], JPEG[:2], WEBP[:12], WEBP[:20]]), st.binary(max_size=200))
 def test_a_beginning_with_anything_behind_it_is_read_or_refused(head: bytes, rest: bytes) -> None:
     settles(metadata.read, head + rest)
-    settles(metadata.bare, head + rest)
+    settles(metadata.remove_metadata, head + rest)
 
 
 @given(st.binary(max_size=120), st.sampled_from([b"MM\0*\0\0\0\x08", b"II*\0\x08\0\0\0", thumbnailed()[:60]]))
@@ -327,7 +327,7 @@ def test_any_exif_is_kept_or_replaced_and_a_second_text_replaces_the_first(rest:
     first = metadata.embed(data, carried("one"))
     assert metadata.embed(first, carried("other")) == metadata.embed(data, carried("other"))
     assert metadata.read(first).parameters == carried("one").parameters
-    assert metadata.bare(first) == metadata.bare(data)
+    assert metadata.remove_metadata(first) == metadata.remove_metadata(data)
     jpeg = jpeg_with(app1(b"Exif\0\0" + head + rest))
     long, short = carried("x" * 33_000), carried("one")
     assert metadata.embed(metadata.embed(jpeg, long), short) == metadata.embed(jpeg, short)

@@ -32,7 +32,9 @@ class Read(NamedTuple):
 
 
 def as_the_web_ui(text: str) -> Read:
-    """The web UI: the last line if it has three pairs, all lines stripped, a negative prompt from its mark on."""
+    """Return the web UI: the last line if it has three pairs, all lines stripped, a negative prompt from its mark
+    on.
+    """
     *lines, last = text.strip().split("\n")
     if len(PAIR.findall(last)) < 3:
         lines, last = [*lines, last], ""
@@ -53,14 +55,14 @@ def as_civitai(text: str) -> tuple[list[str], str | None]:
 
 
 def stripped(text: str) -> str:
-    """A text as it is left once somebody strips each of its lines."""
+    """Return a string as it is left once somebody strips each of its lines."""
     return "\n".join(line.strip() for line in text.split("\n")).strip()
 
 
 @every_prompt
 def test_the_web_ui_reads_the_prompt_and_what_made_it(prompt: str) -> None:
     read = as_the_web_ui(text_of(prompt, model="a model, large: 2"))
-    assert stripped(metadata.unescaped(read.prompt)) == stripped(prompt)
+    assert stripped(metadata.unescape(read.prompt)) == stripped(prompt)
     assert read.negative == ""
     assert read.pairs == {
         "Steps": "4", "Seed": "42", "Size": "1024x768", "Model": "a model, large: 2", "Version": "flux_magic 0.1.0"
@@ -71,7 +73,7 @@ def test_the_web_ui_reads_the_prompt_and_what_made_it(prompt: str) -> None:
 def test_civitai_takes_our_line_and_none_of_the_prompts(prompt: str) -> None:
     lines, details = as_civitai(text_of(prompt))
     assert details == "Steps: 4, Seed: 42, Size: 1024x768, Model: FLUX.1-schnell, Version: flux_magic 0.1.0"
-    assert metadata.unescaped("\n".join(lines)) == "\n".join(line for line in prompt.split("\n") if line.strip())
+    assert metadata.unescape("\n".join(lines)) == "\n".join(line for line in prompt.split("\n") if line.strip())
 
 
 @given(prompts.filter(lambda text: not re.search("[\0\ud800-\udfff]", text)), st.text(min_size=1))
@@ -79,7 +81,7 @@ def test_any_prompt_and_model_pass_through_both(prompt: str, model: str) -> None
     model = model.strip().replace("\0", "") or "x"
     text = text_of(prompt, model)
     read = as_the_web_ui(text)
-    assert stripped(metadata.unescaped(read.prompt)) == stripped(prompt)
+    assert stripped(metadata.unescape(read.prompt)) == stripped(prompt)
     assert (read.negative, read.pairs["Model"], read.pairs["Seed"]) == ("", model, "42")
     assert as_civitai(text)[1] == text.split("\n")[-1]
 
@@ -87,7 +89,7 @@ def test_any_prompt_and_model_pass_through_both(prompt: str, model: str) -> None
 @given(st.lists(st.sampled_from(["\\", " ", "\t", "\n", "Steps:", "Steps: ", "Negative prompt:", "x", "\u3000"])))
 def test_escaping_is_undone_exactly(parts: list[str]) -> None:
     prompt = "".join(parts)
-    assert metadata.unescaped(text_of(prompt).rpartition("\n")[0]) == prompt
+    assert metadata.unescape(text_of(prompt).rpartition("\n")[0]) == prompt
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,7 @@ def test_escaping_is_undone_exactly(parts: list[str]) -> None:
 )
 def test_a_line_that_would_be_taken_for_another_gets_a_backslash(prompt: str, written: str) -> None:
     assert text_of(prompt).rpartition("\n")[0] == written
-    assert metadata.unescaped(written) == prompt
+    assert metadata.unescape(written) == prompt
 
 
 def test_what_nobody_told_is_left_out() -> None:
@@ -113,7 +115,7 @@ def test_what_nobody_told_is_left_out() -> None:
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """What exiftool reads, by the file's place; it takes long to start, so it starts once."""
+    """Return what exiftool reads, by the file's place; it takes long to start, so it starts once."""
     assert shutil.which("exiftool"), "exiftool is not installed: apt-get install libimage-exiftool-perl"
     folder = tmp_path_factory.mktemp("pictures")
     for place, prompt in enumerate(PROMPTS.values()):
@@ -126,7 +128,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
 
 
 def value_of(found: dict[str, Any], key: str) -> str | None:
-    """A value of exiftool's, which has base64 for a text that not every program takes."""
+    """Return a value of exiftool's, which has base64 for a string that not every program takes."""
     value: str | None = found.get(key)
     if value and value.startswith("base64:"):
         return base64.b64decode(value.removeprefix("base64:")).decode()

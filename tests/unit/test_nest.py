@@ -9,7 +9,7 @@ from tests.unit.samples import python
 HEAD = """
 import asyncio, signal, threading
 from flux_magic.client import runner
-nest = runner.get("nest")
+nest = runner.get_runner("nest")
 async def twice(number):
     await asyncio.sleep(0)
     return number * 2

@@ -33,7 +33,7 @@ ONCE = "guidance is {}: give a number from 0 to 20"
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
-    """What the program finds in the copy."""
+    """Return what the program finds in the copy."""
     folder = tmp_path_factory.mktemp("copy")
     shutil.copytree(ROOT / "flux_magic", folder / "flux_magic", ignore=shutil.ignore_patterns("*.pyc"))
     table = folder / "flux_magic" / "parameters" / "table.py"

@@ -25,14 +25,14 @@ from flux_magic.client import blocking
 from flux_magic.client import recall as provenance
 from flux_magic.errors import FluxError, InvalidRequest, NotAnImage, RecordError
 from flux_magic.images import codecs, metadata
-from flux_magic.images.codecs import png_chunk as chunk
+from flux_magic.images.codecs import make_png_chunk as chunk
 from flux_magic.jupyter.panel import Panel
 from flux_magic.parameters import settings
 from flux_magic.records import embedding
 from flux_magic.records.record import Carried
-from flux_magic.records.store import Store, exported_path, write
+from flux_magic.records.store import Store, get_export_path, write
 from flux_magic.results.generation import Generation
-from flux_magic.results.recall import Recalled, recall, recalled, recalled_from
+from flux_magic.results.recall import Recalled, recall, recall_bytes, recall_generation
 from flux_magic.types import Record
 from tests.unit.samples import drawing, encoded, generation, record
 from tests.unit.scripted import close, installed
@@ -42,7 +42,7 @@ NATIVE = {"png": encoded(), "jpg": encoded("jpeg"), "webp": encoded("webp", loss
 
 
 def requested(made: Record) -> dict[str, Any]:
-    """What the cell of a record has to ask for."""
+    """Return what the cell of a record has to ask for."""
     return {
         "prompt": made.prompt,
         "steps": made.steps,
@@ -127,8 +127,8 @@ def test_a_record_beside_a_file_that_is_not_its_own_tells_nothing(tmp_path: Path
 
 def test_a_file_in_the_folder_beside_a_notebook_is_known(tmp_path: Path) -> None:
     made = generation(*NATIVE.values())
-    inside = [embedding.restorable(file.data, made.record, place) for place, file in enumerate(made.files)]
-    stored = write(exported_path(tmp_path, made.record), made.record, inside)
+    inside = [embedding.embed_restorable(file.data, made.record, place) for place, file in enumerate(made.files)]
+    stored = write(get_export_path(tmp_path, made.record), made.record, inside)
     for path, data in zip(stored.files, NATIVE.values(), strict=True):
         found = recall(path)
         assert found.record == made.record
@@ -146,7 +146,7 @@ def test_a_picture_that_a_decoder_reads_although_it_is_not_whole_has_its_record_
 
 
 def altered(suffix: str, tmp_path: Path, **options: Any) -> Path:
-    """A picture of ours with one pixel changed, saved by another program that keeps the metadata."""
+    """Return an image of ours with one pixel changed, saved by another program that keeps the metadata."""
     [path] = generation(NATIVE[suffix]).save(tmp_path / f"fox.{suffix}")
     with Image.open(path) as image:
         texts = PngImagePlugin.PngInfo()
@@ -162,10 +162,10 @@ def altered(suffix: str, tmp_path: Path, **options: Any) -> Path:
 @pytest.mark.parametrize("suffix", NATIVE)
 def test_an_altered_picture_is_called_so_and_its_cell_makes_what_it_was(tmp_path: Path, suffix: str) -> None:
     found = recall(altered(suffix, tmp_path))
-    assert found.unmatched == ("the picture was altered since: its cell makes what it was before",)
+    assert found.unmatched == ("the image was altered since: its cell makes the original",)
     assert found.cell == generation(NATIVE[suffix]).command()
     assert found.generation is None
-    assert "\n  - the picture was altered" in str(found)
+    assert "\n  - the image was altered" in str(found)
 
 
 def test_the_same_pixels_in_other_bytes_are_not_altered(tmp_path: Path) -> None:
@@ -179,12 +179,12 @@ def test_the_same_pixels_in_other_bytes_are_not_altered(tmp_path: Path) -> None:
 
 
 def carrying(data: bytes, record_text: str, parameters: str = "") -> bytes:
-    """A picture with this text where our record is."""
+    """Return an image with this text where our record is."""
     return metadata.embed(data, metadata.Written(parameters, record_text, "a fox", "x", "", drawn=False))
 
 
 def test_what_carries_no_word_of_its_copy_is_taken_as_it_is() -> None:
-    found = recalled_from(carrying(encoded(), json.dumps({"record": record().as_dict()})), "fox.png")
+    found = recall_bytes(carrying(encoded(), json.dumps({"record": record().as_dict()})), "fox.png")
     assert found.unmatched == ()
     assert found.generation is None
     assert found.cell == generation().command()
@@ -192,7 +192,7 @@ def test_what_carries_no_word_of_its_copy_is_taken_as_it_is() -> None:
 
 def test_an_unknown_seed_is_said_and_left_out_of_the_cell(tmp_path: Path) -> None:
     found = recall(*generation(seed=None).save(tmp_path / "fox.png"))
-    assert found.unmatched == ("its seed is not known: the Space chose it and did not tell",)
+    assert found.unmatched == ("its seed is not known: the Space chose it and did not report it",)
     assert found.generation is None
     assert "seed" not in found.options
     assert "--seed" not in found.cell
@@ -200,22 +200,22 @@ def test_an_unknown_seed_is_said_and_left_out_of_the_cell(tmp_path: Path) -> Non
 
 def test_a_record_that_no_request_can_have_made_still_gives_its_cell() -> None:
     made = replace(generation().record, prompt=" ")
-    inside, _ = embedding.with_record(encoded(), made, 0)
-    found = recalled_from(inside, "fox.png")
+    inside, _ = embedding.embed_record(encoded(), made, 0)
+    found = recall_bytes(inside, "fox.png")
     assert (found.record, found.generation) == (made, None)
     assert asked_by(found.cell) == requested(made)
 
 
 def test_an_image_of_this_process_is_its_own_origin() -> None:
     made = generation()
-    found = recalled(made, "image 1 from the last")
+    found = recall_generation(made, "image 1 from the last")
     assert found.generation is made
     assert found.cell == made.command()
     assert str(found).startswith("image 1 from the last: made with flux_magic")
 
 
 def png(texts: dict[str, str]) -> bytes:
-    """A PNG with these texts, as Pillow writes them."""
+    """Return a PNG with these strings, as Pillow writes them."""
     info, out = PngImagePlugin.PngInfo(), io.BytesIO()
     for name, text in texts.items():
         info.add_text(name, text)
@@ -224,7 +224,7 @@ def png(texts: dict[str, str]) -> bytes:
 
 
 def with_comment(kind: str, text: str) -> bytes:
-    """A JPEG or WebP with EXIF's UserComment, as AUTOMATIC1111's web UI writes it."""
+    """Return a JPEG or WebP with EXIF's UserComment, as AUTOMATIC1111's web UI writes it."""
     exif = Image.Exif()
     exif[0x8769] = {0x9286: b"UNICODE\0" + text.encode("utf-16-be")}
     out = io.BytesIO()
@@ -331,7 +331,7 @@ def test_an_image_of_another_tool_gives_a_cell_and_names_what_has_no_counterpart
     ],
 )
 def test_what_another_tool_does_not_say_is_left_to_the_defaults(told: str, cell: str, unmatched: str) -> None:
-    found = recalled_from(png({"parameters": f"a red fox\nSteps: 20, Sampler: Euler, {told}"}), "fox.png")
+    found = recall_bytes(png({"parameters": f"a red fox\nSteps: 20, Sampler: Euler, {told}"}), "fox.png")
     assert found.cell == cell
     assert unmatched in found.unmatched
 
@@ -347,14 +347,14 @@ def test_what_another_tool_does_not_say_is_left_to_the_defaults(told: str, cell:
     ],
 )
 def test_a_damaged_record_is_said_and_the_text_beside_it_is_taken(text: str, says: str) -> None:
-    ours = metadata.a1111_text(
+    ours = metadata.format_a1111(
         prompt="a red fox", steps=4, seed=42, width=256, height=192, model="m", version="flux_magic 9.0"
     )
-    found = recalled_from(carrying(encoded(), text, ours), "fox.png")
+    found = recall_bytes(carrying(encoded(), text, ours), "fox.png")
     assert asked_by(found.cell) == {"prompt": "a red fox", "steps": 4, "seed": 42, "width": 256, "height": 192}
     assert says in found.unmatched[0]
     with pytest.raises(RecordError, match=r"^fox\.png: the record") as caught:
-        recalled_from(carrying(encoded(), text), "fox.png")
+        recall_bytes(carrying(encoded(), text), "fox.png")
     assert says in caught.value.message
     assert ("pip install --upgrade" in caught.value.hint) == ("version 3" in says)
 
@@ -373,7 +373,7 @@ HOSTILE = [
 @pytest.mark.parametrize("changes", HOSTILE)
 def test_a_strangers_picture_smuggles_no_options_into_its_cell(changes: dict[str, str]) -> None:
     made = record(**{f"requested_{name}": value for name, value in changes.items()})
-    found = recalled_from(carrying(encoded(), json.dumps({"record": made.as_dict()})), "fox.png")
+    found = recall_bytes(carrying(encoded(), json.dumps({"record": made.as_dict()})), "fox.png")
     assert asked_by(found.cell) == {**requested(made), **changes}
 
 
@@ -383,12 +383,12 @@ WORDS = st.one_of(st.text(max_size=8), st.sampled_from(["local", "a/b", "--save 
 @given(space=WORDS, model=WORDS.filter(lambda model: model not in {"", "flux"}))
 def test_whatever_a_picture_names_its_cell_asks_for_that_and_no_more(space: str, model: str) -> None:
     made = record(requested_space=space, requested_model=model)
-    found = recalled_from(carrying(encoded(), json.dumps({"record": made.as_dict()})), "fox.png")
+    found = recall_bytes(carrying(encoded(), json.dumps({"record": made.as_dict()})), "fox.png")
     assert asked_by(found.cell) == {**requested(made), "space": space, "model": model}
 
 
 def bomb(*chunks: bytes) -> bytes:
-    """A PNG of 60,000 by 60,000 pixels, as its head says."""
+    """Return a PNG of 60,000 by 60,000 pixels, as its head says."""
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
     pixels = chunk(b"IDAT", zlib.compress(b"\0" * 10_000))
     return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + pixels + chunk(b"IEND", b"")
@@ -449,8 +449,8 @@ def test_a_text_of_100_mb_is_refused_in_one_clear_line(tmp_path: Path, *, packed
 @pytest.mark.parametrize("data", [encoded().replace(b"IDAT", b"IDAX"), bomb()], ids=["damaged", "a bomb"])
 def test_a_picture_that_is_not_decoded_is_called_altered(data: bytes) -> None:
     made = generation()
-    carried = Carried(made.record, embedding.copy_of(made.data, made.record, 0))
-    found = recalled_from(carrying(data, json.dumps(carried.as_dict())), "fox.png")
+    carried = Carried(made.record, embedding.describe_copy(made.data, made.record, 0))
+    found = recall_bytes(carrying(data, json.dumps(carried.as_dict())), "fox.png")
     assert "altered" in found.unmatched[0]
 
 
@@ -495,7 +495,7 @@ def test_an_image_behind_a_url_is_fetched_and_a_password_there_is_not_shown(monk
 
     async def fetched(url: str, _settings: settings.Settings) -> bytes:
         asked.append(url)
-        return embedding.with_record(encoded(), generation().record, 0)[0]
+        return embedding.embed_record(encoded(), generation().record, 0)[0]
 
     monkeypatch.setattr(provenance, "_fetch", fetched)
     monkeypatch.setenv("FLUX_MAGIC_REPLAY", "auto")
@@ -507,7 +507,7 @@ def test_an_image_behind_a_url_is_fetched_and_a_password_there_is_not_shown(monk
 
 @contextmanager
 def opened(what: Recalled, **options: Any) -> Iterator[Panel]:
-    """A panel that opens with what was found; nothing of it is left."""
+    """Provide a panel that opens with what was found; nothing of it is left."""
     panel = Panel(what, **options)
     try:
         yield panel
@@ -561,15 +561,15 @@ def test_nobody_can_say_of_a_link_whether_it_was_altered() -> None:
 
 
 def test_what_is_known_is_told_in_lines_and_as_json() -> None:
-    inside, _ = embedding.with_record(encoded(), record(requested_space="local", space="local:1", seed=None), 0)
-    found = recalled_from(inside, "fox.png")
-    lines = found.described().split("\n")
+    inside, _ = embedding.embed_record(encoded(), record(requested_space="local", space="local:1", seed=None), 0)
+    found = recall_bytes(inside, "fox.png")
+    lines = found.describe().split("\n")
     assert lines[0] == "fox.png"
     assert {"seed       unknown", "size       256×192", "Space      local:1"} <= set(lines)
     assert "model      black-forest-labs-flux-1-schnell (the local Space's drawing, not FLUX)" in lines
-    assert "note       its seed is not known: the Space chose it and did not tell" in lines
+    assert "note       its seed is not known: the Space chose it and did not report it" in lines
     assert not [line for line in lines if line.startswith(("Gradio", "decoder", "commit"))]
-    assert found.described().endswith(f"\n\n{found.cell}")
+    assert found.describe().endswith(f"\n\n{found.cell}")
     told = json.loads(json.dumps(found.as_dict()))
     assert found.record is not None
     assert told["record"] == found.record.as_dict()
@@ -577,15 +577,15 @@ def test_what_is_known_is_told_in_lines_and_as_json() -> None:
 
 
 def test_of_another_tools_image_there_is_no_record_to_tell() -> None:
-    found = recalled_from(png({"parameters": A1111}), "fox.png")
-    assert found.described().startswith("fox.png\nmade with  AUTOMATIC1111\nnote       ")
+    found = recall_bytes(png({"parameters": A1111}), "fox.png")
+    assert found.describe().startswith("fox.png\nmade with  AUTOMATIC1111\nnote       ")
     assert found.as_dict()["record"] is None
 
 
 def test_a_strangers_control_characters_reach_no_terminal() -> None:
     evil = "\x1b]52;c;cm0gLXIgeA==\x07\x9b31m\x08\x7f"
     made = record(prompt=f"a fox {evil}", model=f"m{evil}\nx", provider=evil, requested_space=f"a/b{evil}")
-    found = recalled_from(carrying(encoded(), json.dumps({"record": made.as_dict()})), "fox.png")
-    for text in (str(found), found.described(), found.cell):
+    found = recall_bytes(carrying(encoded(), json.dumps({"record": made.as_dict()})), "fox.png")
+    for text in (str(found), found.describe(), found.cell):
         assert all(letter.isprintable() or letter == "\n" for letter in text)
     assert asked_by(found.cell) == {**requested(made), "space": f"a/b{evil}"}

@@ -25,7 +25,7 @@ from flux_magic.parameters import settings
 from flux_magic.parameters.addresses import Space
 from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, plugins
 from flux_magic.providers.base import Input, ModelDescription, Provider, ProviderModelMixin
-from flux_magic.records.record import contradiction, from_dict
+from flux_magic.records.record import find_contradiction, parse_record
 from flux_magic.results.generation import Generation
 from flux_magic.types import Event, ImageRequest, ImageResponse, Running
 from flux_magic.verify.live import check
@@ -96,8 +96,8 @@ def test_a_provider_that_is_no_space_makes_an_image_that_is_recorded_and_replaye
     assert (record.model, record.provider, record.space) == ("engine-1", "Engine", "provider:Engine")
     assert (record.requested_model, record.requested_space, record.seed) == ("engine", None, 7)
     assert (record.sent, record.circumstances.hardware) == ({"sampler": "euler"}, "two cores")
-    assert from_dict(json.loads(json.dumps(record.as_dict()))) == record
-    assert contradiction(record) == ""
+    assert parse_record(json.loads(json.dumps(record.as_dict()))) == record
+    assert find_contradiction(record) == ""
     assert first.command() == "%%flux --steps 2 --seed 7 --size 128x96 --model engine\na fox"
     again = made()
     assert (again.replayed, again.data, again.record) == (True, first.data, record)
@@ -108,7 +108,7 @@ def test_a_provider_that_is_no_space_makes_an_image_that_is_recorded_and_replaye
 
 @pytest.mark.usefixtures("engine")
 def test_the_dry_run_and_the_doctor_show_it(capsys: pytest.CaptureFixture[str]) -> None:
-    said = cell.read("--model engine --steps 4 --seed 7", "a fox", {}).described()
+    said = cell.read("--model engine --steps 4 --seed 7", "a fox", {}).describe()
     assert said.splitlines()[0] == "nothing was sent; it would go to Engine"
     sent = {"prompt": "a fox", "seed": 7, "steps": 4, "width": 768, "height": 768}
     assert json.loads(said.partition("\n")[2]) == sent
@@ -126,7 +126,7 @@ def test_a_panel_takes_its_ranges_and_makes_its_image() -> None:
         for thread in threading.enumerate():
             if thread.name == "flux_magic panel":
                 thread.join(PATIENCE)
-        assert (panel.range_of("steps"), panel.range_of("width"), panel.steps) == ((2, 9), (64, 512), 9)
+        assert (panel.get_range("steps"), panel.get_range("width"), panel.steps) == ((2, 9), (64, 512), 9)
         panel.generate()
         image = panel.wait(PATIENCE)
         assert isinstance(image, Generation)
@@ -183,7 +183,7 @@ def test_an_installed_package_brings_a_provider_and_a_broken_one_is_one_note(
     try:
         assert providers.get_provider("night").label == "Night"
         assert made(model="night").record.provider == "Night"
-        assert providers.model_names()[-2:] == ["night", "night-1"]
+        assert providers.list_model_names()[-2:] == ["night", "night-1"]
         with pytest.raises(
             InvalidRequest, match=r"there is no model 'day': choose one of .*, night, night-1"
         ) as caught:
@@ -218,12 +218,12 @@ def test_an_installed_package_brings_a_provider_and_a_broken_one_is_one_note(
 def test_what_cannot_be_registered_is_one_clear_error(provider: Any, message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         providers.register_provider(provider)
-    assert "engine" not in providers.model_names()
+    assert "engine" not in providers.list_model_names()
 
 
 def test_a_provider_is_registered_once_and_taken_back() -> None:
     assert providers.register_provider(Engine) is providers.register_provider(Engine) is Engine
-    assert providers.model_names().count("engine") == 1
+    assert providers.list_model_names().count("engine") == 1
     providers.unregister_provider(Engine)
     providers.unregister_provider(Engine)
     with pytest.raises(FluxError, match="there is no model 'engine'"):

@@ -18,14 +18,14 @@ from flux_magic.parameters import settings
 from flux_magic.providers.gradio import hub
 from flux_magic.records import embedding
 from flux_magic.records.command import write_command
-from flux_magic.records.record import contradiction, from_dict, key_of, replay_key
+from flux_magic.records.record import compute_key, compute_replay_key, find_contradiction, parse_record
 from flux_magic.records.sent import sanitize
 from flux_magic.records.store import Store
 from flux_magic.results.generation import Generation
 from flux_magic.results.recall import recall
 from flux_magic.types import STAND_IN, Record
-from flux_magic.verify.verdict import differences
-from tests.support.hostile import Script, hostile_beside, told
+from flux_magic.verify.verdict import list_differences
+from tests.support.hostile import Script, answer_json, run_hostile_beside
 from tests.unit.samples import encoded, record
 from tests.unit.scripted import Scripted, installed
 
@@ -35,7 +35,7 @@ WENT_ALONG = {"randomize_seed": False, "guidance_scale": 3.5}
 
 @pytest.fixture(autouse=True)
 def provider(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Scripted]:
-    """A provider of one model with a Space of its own; every Space sends the same values along."""
+    """Return a provider of one model with a Space of its own; every Space sends the same values along."""
     for name in ("SPACE", "REPLAY"):
         monkeypatch.delenv(f"FLUX_MAGIC_{name}", raising=False)
     monkeypatch.setenv("FLUX_MAGIC_STORE", str(tmp_path / "store"))
@@ -57,7 +57,7 @@ def made(space: str | None = "a/b", **options: Any) -> Generation:
 
 
 def of_before(new: Record) -> Record:
-    """The same record as an earlier version wrote it: the model that was asked for, whatever the Space."""
+    """Return the same record as an earlier version wrote it: the model that was asked for, whatever the Space."""
     return replace(new, model="scripted-1", provider="Scripted", key_model="", key_provider="", sent={})
 
 
@@ -85,18 +85,18 @@ def test_each_space_is_recorded_by_what_somebody_told_and_found_again(
     label: str,
 ) -> None:
     provider.drawing = drawing
-    script: dict[str, Script] = {} if answer is None else {"stage": told(answer)}
-    with hostile_beside(prefix="/api/spaces", **script) as server:
+    script: dict[str, Script] = {} if answer is None else {"stage": answer_json(answer)}
+    with run_hostile_beside(prefix="/api/spaces", **script) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.address)
         first = made(space)
     new = first.record
     assert (new.model, new.provider) == (model, label)
     assert new.sent == ({} if drawing else WENT_ALONG)
-    assert from_dict(json.loads(json.dumps(new.as_dict()))) == new
-    assert contradiction(new) == ""
+    assert parse_record(json.loads(json.dumps(new.as_dict()))) == new
+    assert find_contradiction(new) == ""
     # The key has the names by which it was asked, as it always had, whatever the Hub says.
-    assert key_of(new) == key_of(of_before(new) if not drawing else new)
-    assert key_of(new) == replay_key(
+    assert compute_key(new) == compute_key(of_before(new) if not drawing else new)
+    assert compute_key(new) == compute_replay_key(
         provider="Scripted",
         model=STAND_IN if drawing else "scripted-1",
         space=new.space,
@@ -123,7 +123,7 @@ def test_an_image_of_before_is_replayed_with_its_own_words(tmp_path: Path) -> No
 
 def test_what_is_shown_and_embedded_says_the_same(tmp_path: Path) -> None:
     fox = made()
-    shown = fox.outputs()[1].data
+    shown = fox.build_outputs()[1].data
     for kind in ("text/plain", "text/html"):
         assert "unknown (Space a/b)" in shown[kind]
         assert "scripted-1" not in shown[kind]
@@ -138,7 +138,7 @@ def test_what_is_shown_and_embedded_says_the_same(tmp_path: Path) -> None:
     assert carried.record == fox.record
     said = recall(path)
     assert said.cell == write_command(fox.record) == "%%flux --steps 2 --seed 1 --size 768x768 --space a/b\na fox"
-    assert "guidance_scale=3.5" in said.described()
+    assert "guidance_scale=3.5" in said.describe()
 
 
 BEFORE = record(model="scripted-1", provider="Scripted", space="hf:a/b", requested_space="a/b")
@@ -166,7 +166,7 @@ TOLD_ONE = replace(UNKNOWN_ONE, model=DEV, sent={"guidance_scale": 3.5, "old": 1
     ],
 )
 def test_verify_names_what_differs_and_was_told(old: Record, new: Record, says: list[str]) -> None:
-    assert differences(old, new) == says
+    assert list_differences(old, new) == says
 
 
 def deep(levels: int) -> Any:

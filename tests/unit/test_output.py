@@ -1,4 +1,4 @@
-"""The command's output where it is not UTF-8, where nothing reads it, and where it cannot be written."""
+"""The command's output if it is not UTF-8, where nothing reads it, and where it cannot be written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flux_magic.cli import main
 from flux_magic.client.progress import ProgressLine, Terminal
 from flux_magic.jupyter.extension import load, unload
 from flux_magic.records.command import write_command
-from flux_magic.results.notes import note
+from flux_magic.results.notes import print_note
 from tests.unit.samples import encoded, generation, notebook, python, record
 
 PROMPT = "画 of a café, 🦊"
@@ -26,14 +26,14 @@ AWAY = "import sys; from flux_magic.cli import main; sys.exit(main(sys.argv[1:])
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with two images; the name of one is not UTF-8."""
+    """Return a folder with two images; the name of one is not UTF-8."""
     for name in ("画.png", os.fsdecode(b"caf\xe9.png")):
         generation(encoded(), prompt=PROMPT).save(tmp_path / name)
     return tmp_path
 
 
 def said(monkeypatch: pytest.MonkeyPatch, encoding: str, *arguments: object) -> tuple[int, str]:
-    """The exit code of a command and all that it writes, to a strict stream of this encoding."""
+    """Return the exit code of a command and all that it writes, to a strict stream of this encoding."""
     streams = [io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict") for _ in range(2)]
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", streams[0])
@@ -122,7 +122,7 @@ def test_help_for_a_pipe_that_nothing_reads_ends_quietly() -> None:
 def test_a_note_and_a_bar_lose_no_image_to_an_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict", write_through=True)
     monkeypatch.setattr(sys, "stderr", stream)
-    note(f"{PROMPT} sent")
+    print_note(f"{PROMPT} sent")
     bar = Terminal()
     bar.draw(ProgressLine(f"the Space says: {PROMPT}"))
     bar.clear()
@@ -133,7 +133,7 @@ def test_a_note_and_a_bar_lose_no_image_to_an_encoding(monkeypatch: pytest.Monke
 
 def test_without_stderr_nothing_is_lost() -> None:
     assert python(
-        "import sys; sys.stderr = None; from flux_magic.client.progress import bar\nwith bar(1): print('made')"
+        "import sys; sys.stderr = None; from flux_magic.client.progress import bar\nwith show_bar(1): print('made')"
     )
 
 

@@ -107,7 +107,9 @@ def test_unloading_the_extension_takes_its_magics_away() -> None:
 
 
 def test_a_module_offers_only_what_it_defines() -> None:
-    """The names of a package's `__init__` come from its modules; every other name is imported from its own home."""
+    """Return the names of a package's `__init__` come from its modules; every other name is imported from its own
+    home.
+    """
     package = Path(flux_magic.__file__).parent
     elsewhere = []
     for path in sorted(set(package.rglob("*.py")) - set(package.rglob("__init__.py"))):

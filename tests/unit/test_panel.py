@@ -60,7 +60,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
 
 
 def make(*given: Any, **options: Any) -> Panel:
-    """A panel that is closed at the test's end."""
+    """Return a panel that is closed at the test's end."""
     panel = Panel(*given, **{"prompt": "a fox", **options} if not given else options)
     opened.append(panel)
     said = told[panel] = [text(panel)]
@@ -73,12 +73,12 @@ def text(panel: Panel) -> str:
 
 
 def requests(provider: type[Scripted]) -> list[ImageRequest]:
-    """What the Space was asked for."""
+    """Return what the Space was asked for."""
     return [request for one in provider.made for request in one.requests]
 
 
 def image(panel: Panel) -> Generation:
-    """What it made."""
+    """Return what it made."""
     made = panel.wait(PATIENCE)
     assert isinstance(made, Generation)
     assert made is panel.generation
@@ -248,11 +248,11 @@ def test_cancel_ends_the_job_and_those_behind_it(provider: type[Scripted]) -> No
 
 def test_a_press_that_was_cancelled_at_once_is_not_made(provider: type[Scripted]) -> None:
     panel = make()
-    panel._pressed(panel.generate)
+    panel._on_press(panel.generate)
     panel.cancel()
     time.sleep(0.4)
     assert requests(provider) == []
-    panel._pressed(panel.generate)
+    panel._on_press(panel.generate)
     until(lambda: len(requests(provider)) == 1)
     image(panel)
 
@@ -283,7 +283,7 @@ def test_the_space_of_a_strangers_image_is_not_asked_before_a_press(
         asked.append(settings.space)
         return {"steps": (1, 10**308)}
 
-    monkeypatch.setattr(blocking, "bounds", bounds)
+    monkeypatch.setattr(blocking, "fetch_bounds", bounds)
     stranger = make(generation(encoded(), requested_space="stranger/space"))
     make(generation(encoded(), requested_space="stranger/space"), space="stranger/space")
     until(lambda: len(asked) == 1)
@@ -362,7 +362,7 @@ def test_what_cannot_be_asked_for_is_told_at_once() -> None:
     with pytest.raises(InvalidRequest, match="the prompt is empty"):
         panel.generate()
     assert text(panel).startswith("the prompt is empty")
-    panel._pressed(panel.generate)
+    panel._on_press(panel.generate)
     panel.prompt = "a fox"
     assert not panel._generate.disabled
     assert not panel.busy
@@ -511,7 +511,7 @@ def test_a_spaces_bounds_are_the_sliders(monkeypatch: pytest.MonkeyPatch) -> Non
             asked.append(resolved.space)
         return {"width": (250, 1030), "height": (250, 1030), "steps": (1, 8), "seed": (0, 9)}
 
-    monkeypatch.setattr(blocking, "bounds", bounds)
+    monkeypatch.setattr(blocking, "fetch_bounds", bounds)
     panel = make(width=2048, steps=20, space="c/d")
     until(lambda: panel._controls.steps.max == 8)
     assert (panel._controls.width.min, panel._controls.width.max) == (256, 1024)
@@ -521,7 +521,7 @@ def test_a_spaces_bounds_are_the_sliders(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(TraitError, match=r"^width is 2048: this Space takes 256 to 1024$"):
         panel.width = 2048
     panel._controls.width.value = 512
-    assert asked == ["c/d"]  # a slider's move asks nobody
+    assert asked == ["c/d"]  # a slider's move asks no one
     panel.space = "a/b"
     until(lambda: asked == ["c/d", "a/b"])
 
@@ -532,7 +532,7 @@ def test_what_was_wrong_with_a_space_is_gone_with_another_one(monkeypatch: pytes
             raise SpaceError("it is not there")
         return {"width": (300, 301), "height": (256, 1024), "steps": (5, 1)}
 
-    monkeypatch.setattr(blocking, "bounds", bounds)
+    monkeypatch.setattr(blocking, "fetch_bounds", bounds)
     panel = make(space="gone/one")
     until(lambda: text(panel) == "SpaceError: it is not there")
     panel.space = "a/b"
@@ -549,7 +549,7 @@ def test_an_observer_that_fails_keeps_no_slider_from_its_bounds(monkeypatch: pyt
         go.wait(PATIENCE)
         return {"steps": (1, 8)}
 
-    monkeypatch.setattr(blocking, "bounds", bounds)
+    monkeypatch.setattr(blocking, "fetch_bounds", bounds)
     panel = make(steps=20)
     panel.observe(lambda _: 1 / 0, "steps")
     go.set()
@@ -666,7 +666,7 @@ def test_save_writes_the_image_on_view(tmp_path: Path, monkeypatch: pytest.Monke
     made = image(panel)
     panel._keeper.save.click()
     assert text(panel) == f"saved pictures/a-fox-1-{made.digest[:12]}.png"
-    assert (tmp_path / "pictures" / f"a-fox-1-{made.digest[:12]}.png").read_bytes() == embedding.with_record(
+    assert (tmp_path / "pictures" / f"a-fox-1-{made.digest[:12]}.png").read_bytes() == embedding.embed_record(
         made.data, made.record, 0
     )[0]
     panel._keeper.path.value = "fox.bmp"
@@ -702,7 +702,7 @@ def test_an_error_of_a_space_that_is_no_more_asked_is_not_told(monkeypatch: pyte
             raise SpaceError("too late")
         return {}
 
-    monkeypatch.setattr(blocking, "bounds", bounds)
+    monkeypatch.setattr(blocking, "fetch_bounds", bounds)
     panel = make(space="slow/one")
     assert asked.wait(PATIENCE)
     panel.space = "other/one"

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from flux_magic.client import blocking, progress
 from flux_magic.errors import Incomplete, InvalidRequest, NotInStore, QuotaExceeded, SpaceError
 from flux_magic.jupyter import cell
-from flux_magic.jupyter.magics import _panel_options
+from flux_magic.jupyter.magics import _parse_panel_line
 from flux_magic.jupyter.panel import Panel
-from flux_magic.jupyter.panel.compare import cell_of
+from flux_magic.jupyter.panel.compare import write_sheet_cell
 from flux_magic.parameters import grammar, settings
 from flux_magic.results.generation import Generation
 from flux_magic.results.generations import Generations
 from flux_magic.sweeps.axes import Axis
-from flux_magic.sweeps.requests import sweep
+from flux_magic.sweeps.requests import build_sweep
 from flux_magic.sweeps.template import Template
 from flux_magic.types import ImageRequest, Running
 from tests.support.limits import PATIENCE
@@ -49,7 +49,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, provider: type[Scripted]) -> Calla
 
 @pytest.fixture
 def coloured(provider: type[Scripted], scripted: Callable[[Script], None]) -> None:
-    """Each seed and number of steps has a picture of its own."""
+    """Return each seed and number of steps has an image of its own."""
     provider.pictures |= {
         f"http://127.0.0.1:1/{seed}-{steps}": encoded(colour=16 * seed + steps)
         for seed in range(9)
@@ -59,7 +59,7 @@ def coloured(provider: type[Scripted], scripted: Callable[[Script], None]) -> No
 
 
 def sheet(panel: Panel) -> Generations:
-    """What a comparison made."""
+    """Return what a comparison made."""
     made = panel.wait(PATIENCE)
     assert isinstance(made, Generations)
     assert made is panel.generations
@@ -67,7 +67,7 @@ def sheet(panel: Panel) -> Generations:
 
 
 def strip(panel: Panel) -> list[str]:
-    """What is written below the strip's pictures."""
+    """Return what is written below the strip's images."""
     return [item.children[1].description for item in panel._strip.widget.children]
 
 
@@ -122,7 +122,7 @@ def test_one_value_in_a_field_goes_before_the_slider(provider: type[Scripted]) -
         pytest.param("", "", "nothing to compare: give several seeds, for example 1..4, or several steps", id="empty"),
         pytest.param("7", " ", "nothing to compare: ", id="one"),
         pytest.param("1..x", "", "Seeds 1..x: give a whole number from 0 to 2147483647", id="a word"),
-        pytest.param("1..3,2", "", "Seeds 1..3,2: 2 is there twice", id="twice"),
+        pytest.param("1..3,2", "", "Seeds 1..3,2: 2 occurs twice", id="twice"),
         pytest.param("1..4", "0,1", "Steps 0: give a whole number from 1 up", id="out of range"),
         pytest.param("1..4", "1..5", "20 images are more than 16 in one go: give fewer seeds or steps", id="many"),
         pytest.param("1..999999", "", "Seeds 1..999999: 999999 values are more than 10000", id="too many to count"),
@@ -152,7 +152,7 @@ def test_what_cannot_be_asked_for_is_told_at_once() -> None:
 
 
 def test_steps_that_the_space_does_not_take_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocking, "bounds", lambda _settings: {"steps": (1, 8)})
+    monkeypatch.setattr(blocking, "fetch_bounds", lambda _settings: {"steps": (1, 8)})
     panel = make(compare_steps="4,8,12,16")
     until(lambda: panel._controls.steps.max == 8)
     with pytest.raises(InvalidRequest, match=r"^Steps 12: this Space takes 1 to 8$"):
@@ -249,7 +249,7 @@ def test_what_failed_is_told_and_the_others_are_on_the_sheet(scripted: Callable[
         panel.wait(PATIENCE)
     assert text(panel) == (
         "2 of 3 images were made\nIncomplete: 1 of 3 images failed; it broke\n"
-        "The others are on the sheet: its cell, copied and run, asks for the missing ones alone."
+        "The others are on the sheet: to request only the missing ones, copy its cell and run it."
     )
     assert list(told.value.failures) == [1]
     assert panel.generations is not None
@@ -382,7 +382,7 @@ def test_each_image_and_the_sheet_are_in_the_strip_and_come_back() -> None:
 def test_the_sheet_and_its_folded_table_are_on_view() -> None:
     panel = make(compare_seeds="1,2", compare_steps="1,2,4")
     panel.compare()
-    picture, table = sheet(panel).outputs()
+    picture, table = sheet(panel).build_outputs()
     view = panel._view.widget.value
     assert view.startswith(f'<img src="data:image/jpeg;base64,{picture.data["image/jpeg"]}" alt="a fox: 6 images, seed')
     assert view.endswith(table.data["text/html"])
@@ -431,9 +431,9 @@ def test_the_space_is_asked_anew_but_where_nothing_is_to_be_asked(
 def made_of(
     text: str, axes: dict[str, tuple[int, ...]], **options: Any
 ) -> tuple[Generations, tuple[ImageRequest, ...]]:
-    """What a panel's comparison would make, and what it would ask for."""
+    """Return what a panel's comparison would make, and what it would ask for."""
     base = settings.Settings(seed=5, width=256, height=200, **options)
-    asked = sweep(Template(text, (text,)), base, axes)
+    asked = build_sweep(Template(text, (text,)), base, axes)
     items = [
         generation(
             encoded(),
@@ -459,7 +459,7 @@ varied = st.fixed_dictionaries(
 @given(st.text(min_size=1).filter(str.strip), varied.filter(bool))
 def test_the_copied_cell_asks_for_the_same(text: str, axes: dict[str, tuple[int, ...]]) -> None:
     made, asked = made_of(text, axes)
-    line, _, body = cell_of(made).partition("\n")
+    line, _, body = write_sheet_cell(made).partition("\n")
     if not line.startswith("%%flux "):
         assert line == "import flux_magic"
         return
@@ -472,7 +472,7 @@ def test_the_copied_cell_asks_for_the_same(text: str, axes: dict[str, tuple[int,
 
 def test_the_cell_names_what_is_not_usual() -> None:
     made, _ = made_of("a {fox} of {a|b}", {"seed": (1, 2, 3), "steps": (1, 2)}, space="http://127.0.0.1:7860")
-    assert cell_of(made) == (
+    assert write_sheet_cell(made) == (
         "%%flux --seed 1..3 --steps 1,2 --space http://127.0.0.1:7860 --size 256x200\na {{fox}} of {a|b}"
     )
 
@@ -505,20 +505,20 @@ def test_a_sheet_of_prompts_is_shown_but_has_no_cell() -> None:
 
 
 def test_the_magics_line_fills_the_fields() -> None:
-    options = _panel_options("--seed 1..4 --steps 1,2 a fox")
+    options = _parse_panel_line("--seed 1..4 --steps 1,2 a fox")
     assert options == {
         "seed": 1, "steps": 1, "compare_seeds": "1..4", "compare_steps": "1,2", "count": 1, "prompt": "a fox",
     }  # fmt: skip
     panel = make(**options)
     assert (panel._row.seeds.value, panel._row.steps.value, panel._controls.steps.value) == ("1..4", "1,2", 1)
     for line in ("--size 256x256,512x512 a fox", "--width 256,512", "--height 8,16"):
-        with pytest.raises(InvalidRequest, match=r"^--[a-z]+ has several values: the panel compares --seed and"):
-            _panel_options(line)
+        with pytest.raises(InvalidRequest, match=r"^--[a-z]+ has several values: the panel compares only --seed and"):
+            _parse_panel_line(line)
 
 
 @given(st.lists(st.integers(0, 99), min_size=2, max_size=9, unique=True))
 def test_several_values_are_read_as_they_are_written(values: list[int]) -> None:
-    assert grammar.value_of("seed", grammar.written(values), "Seeds") == tuple(values)
+    assert grammar.parse_value("seed", grammar.format_values(values), "Seeds") == tuple(values)
 
 
 @pytest.mark.parametrize(
@@ -533,4 +533,4 @@ def test_several_values_are_read_as_they_are_written(values: list[int]) -> None:
     ],
 )
 def test_several_values_are_written_short(values: tuple[Any, ...], text: str) -> None:
-    assert grammar.written(values) == text
+    assert grammar.format_values(values) == text

@@ -30,7 +30,7 @@ from flux_magic.providers.http.retry import Patience
 )
 def test_a_passing_trouble_is_tried_again_with_growing_waits_until_it_is_enough(error: FluxError) -> None:
     patience = Patience(Limits(retries=3, backoff=1))
-    delays = [patience.delay(error) for _ in range(4)]
+    delays = [patience.compute_delay(error) for _ in range(4)]
     assert delays[-1] is None
     assert [delay is not None and low <= delay <= low + 1 for delay, low in zip(delays, (1, 2, 4), strict=False)] == [
         True
@@ -47,28 +47,28 @@ def test_a_passing_trouble_is_tried_again_with_growing_waits_until_it_is_enough(
     ],
 )
 def test_any_other_error_is_not_tried_again(error: FluxError) -> None:
-    assert Patience(Limits()).delay(error) is None
+    assert Patience(Limits()).compute_delay(error) is None
 
 
 def test_what_a_space_asks_for_is_waited_but_not_for_ever() -> None:
-    assert Patience(Limits()).delay(RateLimited("no", retry_after=7)) == 7
-    assert Patience(Limits(longest_wait=60)).delay(RateLimited("no", retry_after=61)) is None
+    assert Patience(Limits()).compute_delay(RateLimited("no", retry_after=7)) == 7
+    assert Patience(Limits(longest_wait=60)).compute_delay(RateLimited("no", retry_after=61)) is None
 
 
 def test_a_sleeping_space_is_waited_for_until_it_should_be_awake() -> None:
     patience = Patience(Limits(backoff=0.1, wake=300))
-    assert [patience.delay(SpaceAsleep("no")) for _ in range(20)] == [pytest.approx(0.3)] * 20
-    assert Patience(Limits(wake=0)).delay(SpaceAsleep("no")) is None
+    assert [patience.compute_delay(SpaceAsleep("no")) for _ in range(20)] == [pytest.approx(0.3)] * 20
+    assert Patience(Limits(wake=0)).compute_delay(SpaceAsleep("no")) is None
 
 
 def test_where_nobody_hears_it_is_tried_twice_again() -> None:
     patience = Patience(Limits(retries=4))
-    assert [patience.delay(ConnectionFailed("no")) is not None for _ in range(3)] == [True, True, False]
+    assert [patience.compute_delay(ConnectionFailed("no")) is not None for _ in range(3)] == [True, True, False]
 
 
 def test_a_broken_connection_is_tried_again_more_often_and_sooner() -> None:
     patience = Patience(Limits(retries=1, reconnections=6, backoff=1))
-    delays = [patience.delay(ConnectionLost("no")) for _ in range(7)]
+    delays = [patience.compute_delay(ConnectionLost("no")) for _ in range(7)]
     assert delays[-1] is None
     assert all(
         delay is not None and low <= delay <= low + 1 for delay, low in zip(delays, (1, 2, 4, 4, 4, 4), strict=False)
@@ -85,6 +85,6 @@ def test_a_job_whose_stream_was_lost_is_submitted_again_with_all_its_tries(
     patience, lost = Patience(Limits(retries=1, resubmissions=2, reconnections=3, backoff=0.5)), StreamLost("no")
     lost.__cause__ = cause
     for _ in range(times):
-        assert [patience.delay(RateLimited("no")) is None for _ in range(2)] == [False, True]
-        assert patience.delay(lost) == wait
-    assert patience.delay(lost) is None
+        assert [patience.compute_delay(RateLimited("no")) is None for _ in range(2)] == [False, True]
+        assert patience.compute_delay(lost) == wait
+    assert patience.compute_delay(lost) is None

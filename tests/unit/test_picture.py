@@ -15,13 +15,13 @@ from tests.unit.samples import NO_AVIF, digest_of, drawing, encoded, opened
 
 
 def png_of_size(width: int, height: int) -> bytes:
-    """A PNG that says it is this large, and holds no pixels."""
+    """Return a PNG that says it is this large, and holds no pixels."""
     chunks = {b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), b"IDAT": zlib.compress(b""), b"IEND": b""}
-    return b"\x89PNG\r\n\x1a\n" + b"".join(codecs.png_chunk(name, body) for name, body in chunks.items())
+    return b"\x89PNG\r\n\x1a\n" + b"".join(codecs.make_png_chunk(name, body) for name, body in chunks.items())
 
 
 def distance(one: Image.Image, other: Image.Image) -> float:
-    """The mean difference of two pictures' channels."""
+    """Return the mean difference of two images' channels."""
     return max(ImageStat.Stat(ImageChops.difference(one.convert("RGB"), other.convert("RGB"))).mean)
 
 
@@ -34,7 +34,7 @@ def test_the_digest_is_over_a_tag_the_size_and_the_rgba_pixels(mode: str) -> Non
 
 def test_the_digest_of_one_white_pixel_is_as_written_down() -> None:
     whole = b"flux_magic pixels 1\n" + bytes([0, 0, 0, 1, 0, 0, 0, 1]) + b"\xff\xff\xff\xff"
-    assert codecs.pixel_digest(Image.new("L", (1, 1), 255)) == hashlib.sha256(whole).hexdigest()
+    assert codecs.compute_pixel_digest(Image.new("L", (1, 1), 255)) == hashlib.sha256(whole).hexdigest()
 
 
 def test_the_digest_is_of_the_pixels_and_not_of_their_encoding() -> None:
@@ -47,7 +47,7 @@ def test_the_digest_is_of_the_pixels_and_not_of_their_encoding() -> None:
 
 def test_other_pixels_and_another_shape_have_another_digest() -> None:
     plain = [Image.new("RGB", size) for size in ((2, 3), (3, 2), (6, 1))]
-    assert len({codecs.pixel_digest(image) for image in [*plain, drawing(), drawing(colour=1)]}) == 5
+    assert len({codecs.compute_pixel_digest(image) for image in [*plain, drawing(), drawing(colour=1)]}) == 5
 
 
 def test_only_the_first_frame_counts() -> None:
@@ -105,9 +105,9 @@ def test_a_picture_damaged_anywhere_is_decoded_or_not_an_image(suffix: str) -> N
     ],
 )
 def test_what_a_notebook_takes_is_embedded_as_delivered_and_webp_as_jpeg_or_png(data: bytes, media_type: str) -> None:
-    found, embedded = codecs.for_notebook(data, None)
-    assert found == formats.media_type_of(embedded) == media_type
-    assert (embedded == data) is (formats.media_type_of(data) == media_type)
+    found, embedded = codecs.encode_for_notebook(data, None)
+    assert found == formats.detect_media_type(embedded) == media_type
+    assert (embedded == data) is (formats.detect_media_type(data) == media_type)
     assert distance(opened(embedded), opened(data)) < 3
     if media_type == "image/png":
         assert digest_of(opened(embedded)) == digest_of(opened(data))
@@ -120,14 +120,14 @@ def test_a_png_has_the_very_pixels_of_the_lossless_webp(size: tuple[int, int], m
         out = io.BytesIO()
         made.save(out, "WEBP", lossless=True, exact=True)
         assert codecs.keeps_pixels(out.getvalue(), "image/png")
-        _, embedded = codecs.for_notebook(out.getvalue(), None)
+        _, embedded = codecs.encode_for_notebook(out.getvalue(), None)
         assert opened(embedded).mode == opened(out.getvalue()).mode
         assert opened(embedded).tobytes() == opened(out.getvalue()).tobytes()
 
 
 def test_a_colour_profile_goes_along_into_a_png() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    _, embedded = codecs.for_notebook(encoded("webp", lossless=True, icc_profile=profile), None)
+    _, embedded = codecs.encode_for_notebook(encoded("webp", lossless=True, icc_profile=profile), None)
     assert opened(embedded).info["icc_profile"] == profile
 
 
@@ -138,7 +138,7 @@ def test_a_colour_profile_goes_along_into_a_png() -> None:
 )
 def test_a_webp_without_a_picture_is_not_taken_for_a_lossy_one(data: bytes) -> None:
     with pytest.raises(NotAnImage):
-        codecs.for_notebook(data, None)
+        codecs.encode_for_notebook(data, None)
 
 
 @pytest.mark.parametrize(
@@ -146,13 +146,13 @@ def test_a_webp_without_a_picture_is_not_taken_for_a_lossy_one(data: bytes) -> N
 )
 @pytest.mark.parametrize("inline", ["png", "jpeg"])
 def test_inline_chooses_the_encoding(data: bytes, inline: str) -> None:
-    media_type, embedded = codecs.for_notebook(data, inline)
-    assert media_type == formats.media_type_of(embedded) == f"image/{inline}"
+    media_type, embedded = codecs.encode_for_notebook(data, inline)
+    assert media_type == formats.detect_media_type(embedded) == f"image/{inline}"
     assert opened(embedded).size == (8, 6)
 
 
 def test_jpeg_lays_what_is_transparent_on_white() -> None:
-    _, embedded = codecs.for_notebook(encoded("png", "RGBA", size=(64, 64)), "jpeg")
+    _, embedded = codecs.encode_for_notebook(encoded("png", "RGBA", size=(64, 64)), "jpeg")
     corner = opened(embedded).getpixel((0, 0))
     assert isinstance(corner, tuple)
     assert min(corner) > 200
@@ -161,27 +161,27 @@ def test_jpeg_lays_what_is_transparent_on_white() -> None:
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp"])
 def test_a_suffix_asks_for_its_encoding(suffix: str) -> None:
     data = encoded("webp")
-    found = codecs.as_suffix(data, Path(f"fox{suffix}"))
-    assert formats.media_type_of(found) == codecs.SUFFIXES[suffix.lower()]
+    found = codecs.convert_to_suffix(data, Path(f"fox{suffix}"))
+    assert formats.detect_media_type(found) == codecs.SUFFIXES[suffix.lower()]
     assert (found == data) is (suffix == ".webp")
 
 
 def test_a_png_becomes_a_webp_without_loss() -> None:
-    found = codecs.as_suffix(encoded("png"), Path("fox.webp"))
+    found = codecs.convert_to_suffix(encoded("png"), Path("fox.webp"))
     assert codecs.describe(found).digest == codecs.describe(encoded("png")).digest
 
 
 @pytest.mark.parametrize("name", ["fox.gif", "fox", "fox.png.txt", ".png"])
 def test_another_suffix_is_refused_and_the_known_ones_are_named(name: str) -> None:
     with pytest.raises(InvalidRequest, match=r"\.png, \.jpg, \.jpeg, \.webp"):
-        codecs.checked_suffix(Path(name))
+        codecs.check_suffix(Path(name))
 
 
 def test_a_cmyk_jpeg_becomes_a_png() -> None:
-    assert codecs.for_notebook(encoded("jpeg", "CMYK"), "png")[0] == "image/png"
+    assert codecs.encode_for_notebook(encoded("jpeg", "CMYK"), "png")[0] == "image/png"
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "CMYK"])
 def test_a_thumbnail_is_a_small_jpeg_of_the_same_shape(mode: str) -> None:
-    small = opened(codecs.thumbnail(encoded("jpeg" if mode == "CMYK" else "png", mode, size=(400, 100)), 96))
+    small = opened(codecs.make_thumbnail(encoded("jpeg" if mode == "CMYK" else "png", mode, size=(400, 100)), 96))
     assert (small.format, small.size) == ("JPEG", (96, 24))

@@ -9,12 +9,12 @@ import pytest
 from flux_magic.errors import InvalidRequest
 from flux_magic.parameters.settings import Settings
 from flux_magic.parameters.table import MAX_SEED
-from flux_magic.sweeps.requests import plan
+from flux_magic.sweeps.requests import build_requests
 from flux_magic.types import ImageRequest
 
 
 class Seven:
-    """A whole number of another library's, such as NumPy's."""
+    """A integer of another library's, such as NumPy's."""
 
     def __index__(self) -> int:
         return 7
@@ -22,11 +22,11 @@ class Seven:
 
 def test_a_plan_is_a_request_with_the_settings() -> None:
     settings = Settings(model="flux-schnell", width=512, height=256, steps=3, seed=9)
-    assert plan("a fox", settings) == [ImageRequest("a fox", "flux-schnell", 512, 256, 3, 9)]
+    assert build_requests("a fox", settings) == [ImageRequest("a fox", "flux-schnell", 512, 256, 3, 9)]
 
 
 def test_the_space_never_chooses_the_seed() -> None:
-    assert not any(request.randomize_seed for request in plan("a fox", Settings(), 3))
+    assert not any(request.randomize_seed for request in build_requests("a fox", Settings(), 3))
 
 
 @pytest.mark.parametrize(
@@ -39,17 +39,17 @@ def test_the_space_never_chooses_the_seed() -> None:
     ],
 )
 def test_more_images_have_the_seeds_that_follow(seed: int, count: int, seeds: list[int]) -> None:
-    assert [request.seed for request in plan("a fox", Settings(seed=seed), count)] == seeds
+    assert [request.seed for request in build_requests("a fox", Settings(seed=seed), count)] == seeds
 
 
 def test_a_seed_that_was_not_given_is_random() -> None:
-    seeds = {plan("a fox", Settings())[0].seed for _ in range(20)}
+    seeds = {build_requests("a fox", Settings())[0].seed for _ in range(20)}
     assert len(seeds) > 15
     assert all(0 <= seed <= MAX_SEED for seed in seeds)
 
 
 def test_random_seeds_follow_each_other_too() -> None:
-    first, second, third = (request.seed for request in plan("a fox", Settings(), 3))
+    first, second, third = (request.seed for request in build_requests("a fox", Settings(), 3))
     assert (second, third) == (first + 1, first + 2)
 
 
@@ -71,24 +71,24 @@ def test_random_seeds_follow_each_other_too() -> None:
 )
 def test_seeds_and_counts_that_cannot_be_are_refused(seed: Any, count: Any, words: str) -> None:
     with pytest.raises(InvalidRequest, match=words):
-        plan("a fox", Settings(seed=seed), count)
+        build_requests("a fox", Settings(seed=seed), count)
 
 
 @pytest.mark.parametrize("name", ["width", "height", "steps"])
 @pytest.mark.parametrize("value", [512.0, "512", None, [1]])
 def test_a_setting_that_is_no_whole_number_is_refused(name: str, value: Any) -> None:
     with pytest.raises(InvalidRequest, match=f"^{name} is "):
-        plan("a fox", Settings(**{name: value}))
+        build_requests("a fox", Settings(**{name: value}))
 
 
 def test_what_counts_as_a_whole_number_is_one() -> None:
     seven: Any = Seven()
-    [request, _] = plan("a fox", Settings(steps=seven, seed=seven), 2)
+    [request, _] = build_requests("a fox", Settings(steps=seven, seed=seven), 2)
     assert (request.steps, request.seed) == (7, 7)
     assert type(request.seed) is type(request.steps) is int
-    assert len(plan("a fox", Settings(), seven)) == 7
+    assert len(build_requests("a fox", Settings(), seven)) == 7
 
 
 def test_more_images_than_there_are_seeds_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="there are only 2147483648 seeds"):
-        plan("a fox", Settings(), 2**31 + 1)
+        build_requests("a fox", Settings(), 2**31 + 1)

@@ -14,7 +14,16 @@ import pytest
 from IPython.core.getipython import get_ipython
 
 from flux_magic.client import progress
-from flux_magic.client.progress import Bar, NotebookSlot, ProgressLine, SheetBar, Terminal, above, bar, status_of
+from flux_magic.client.progress import (
+    Bar,
+    NotebookSlot,
+    ProgressLine,
+    SheetBar,
+    Terminal,
+    describe_event,
+    print_above,
+    show_bar,
+)
 from flux_magic.errors import SpaceError
 from flux_magic.jupyter.panel.status import StatusLine
 from flux_magic.results.generation import ClientEvent
@@ -67,14 +76,14 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param(Running(1, 4, "steps", "denoising"), ProgressLine("denoising: step 1 of 4", 1, 4), id="described"),
         pytest.param(Running(description="loading"), ProgressLine("loading"), id="described without steps"),
         pytest.param(Log("waiting for a GPU"), ProgressLine("the Space says: waiting for a GPU"), id="log"),
-        pytest.param(Preview(["http://h/a.png"]), ProgressLine("the first of the picture is there"), id="preview"),
+        pytest.param(Preview(["http://h/a.png"]), ProgressLine("the first preview has arrived"), id="preview"),
         pytest.param(Running(1, 4), ProgressLine("step 1 of 4", 1, 4), id="a step"),
         pytest.param(Running(0, 4), ProgressLine("step 0 of 4", 0, 4), id="the first step"),
         pytest.param(generation(), ProgressLine("done"), id="done"),
     ],
 )
 def test_an_event_is_told_as_a_person_would(event: ClientEvent, status: ProgressLine) -> None:
-    assert status_of(event) == status
+    assert describe_event(event) == status
 
 
 def test_nothing_is_drawn_in_the_first_half_second() -> None:
@@ -106,9 +115,9 @@ def test_a_bar_for_several_images_counts_them() -> None:
 
 @pytest.mark.usefixtures("impatient")
 def test_a_bar_without_a_place_draws_nowhere() -> None:
-    with bar(1, quiet=True) as following:
+    with show_bar(1, quiet=True) as following:
         following.show(Running())
-    with bar(1) as following:
+    with show_bar(1) as following:
         following.show(Running())
 
 
@@ -116,7 +125,7 @@ def test_a_bar_without_a_place_draws_nowhere() -> None:
 def test_a_terminal_gets_one_line_that_is_gone_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screenless()
     monkeypatch.setattr(sys, "stderr", screen)
-    with bar(1) as following:
+    with show_bar(1) as following:
         following.show(Running(1, 4))
         following.show(Running(4, 4))
         drawn = screen.getvalue()
@@ -131,9 +140,9 @@ def test_what_is_printed_stands_on_a_line_of_its_own_above_a_terminals_bar(monke
     screen = Screenless()
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setattr(sys, "stdout", screen)
-    with bar(2) as following:
+    with show_bar(2) as following:
         following.show(Running(4, 4))
-        with above():
+        with print_above():
             print("saved fox.png")
     line = screen.getvalue().partition("saved fox.png\n")[0].rpartition("\n")[2]
     assert line.endswith("\r")
@@ -149,8 +158,8 @@ def test_a_terminal_without_a_status_stays_empty() -> None:
 @pytest.mark.usefixtures("impatient")
 def test_the_bar_is_cleared_also_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     paper = Paper()
-    monkeypatch.setattr(progress, "_screen", lambda: paper)
-    with pytest.raises(ZeroDivisionError), bar(1) as following:
+    monkeypatch.setattr(progress, "_choose_screen", lambda: paper)
+    with pytest.raises(ZeroDivisionError), show_bar(1) as following:
         following.show(Running(1 // 0))
     assert (paper.texts, paper.cleared) == ([], 1)
 
@@ -197,7 +206,7 @@ def test_thousands_of_words_are_some_messages_and_the_last_is_shown(
         monkeypatch.undo()
         drawn += [item["data"].get("text/plain", "") for item in shown]
     assert 200 < len(drawn) < 700, "ten a second; a clock that is looked at twice ticks twice"
-    assert drawn[-1].endswith(progress.status_of(last).text)
+    assert drawn[-1].endswith(progress.describe_event(last).text)
     if isinstance(where, StatusLine):
         where.widget.close()
 
@@ -222,14 +231,14 @@ def test_a_notebook_shows_a_bar_that_a_screen_reader_can_tell(tmp_path: Path) ->
 def test_a_shell_without_a_kernel_is_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with notebook(tmp_path):
         monkeypatch.setattr(sys, "stderr", Screenless())
-        assert isinstance(progress._screen(), Terminal)
+        assert isinstance(progress._choose_screen(), Terminal)
 
 
 def test_a_shell_with_a_kernel_is_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with notebook(tmp_path) as shown:
         monkeypatch.setattr(get_ipython(), "kernel", object(), raising=False)
-        assert isinstance(progress._screen(), NotebookSlot)
-        with bar(1):
+        assert isinstance(progress._choose_screen(), NotebookSlot)
+        with show_bar(1):
             pass
     assert shown == []
 
@@ -254,17 +263,17 @@ def test_the_first_of_two_that_is_done_is_still_the_first() -> None:
 def test_a_moment_in_a_terminal_is_a_line_that_the_next_one_covers(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screenless()
     monkeypatch.setattr(sys, "stderr", screen)
-    progress.moment("from the store")
+    progress.show_moment("from the store")
     assert screen.getvalue() == "from the store\r"
 
 
 def test_a_moment_where_nobody_looks_on_leaves_no_trace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    progress.moment("from the store")
+    progress.show_moment("from the store")
     with notebook(tmp_path) as shown:
         monkeypatch.setattr(get_ipython(), "kernel", SimpleNamespace(_allow_stdin=False), raising=False)
-        progress.moment("from the store")
+        progress.show_moment("from the store")
     assert shown == []
     assert capsys.readouterr() == ("", "")
 
@@ -275,7 +284,7 @@ def test_a_moment_in_a_notebook_is_one_output_that_begins_and_ends_empty(
     monkeypatch.setattr(progress, "MOMENT", 0.01)
     with notebook(tmp_path) as shown:
         monkeypatch.setattr(get_ipython(), "kernel", SimpleNamespace(_allow_stdin=True), raising=False)
-        progress.moment("from <the> store")
+        progress.show_moment("from <the> store")
         end = time.monotonic() + limits.PATIENCE
         while len(shown) < 3 and time.monotonic() < end:
             time.sleep(0.01)
@@ -297,7 +306,7 @@ class Slot(Paper):
         super().__init__()
         self.sheets: list[bytes] = []
 
-    def draw_picture(self, jpeg: bytes, _text: str) -> None:
+    def draw_image(self, jpeg: bytes, _text: str) -> None:
         self.sheets.append(jpeg)
 
 
@@ -350,7 +359,7 @@ def test_in_a_notebook_a_sheet_has_two_slots_that_are_empty_at_the_end(
 ) -> None:
     with notebook(tmp_path) as shown:
         monkeypatch.setattr(get_ipython(), "kernel", object(), raising=False)
-        with progress.sheet(2, lambda: b"\xff\xd8") as following:
+        with progress.show_sheet(2, lambda: b"\xff\xd8") as following:
             following.show("seed 1", generation())
     slots = {item["transient"]["display_id"]: item["data"] for item in shown}
     assert list(slots.values()) == [{}, {}]
@@ -364,6 +373,6 @@ def test_in_a_notebook_a_sheet_has_two_slots_that_are_empty_at_the_end(
 def test_a_quiet_sheet_is_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with notebook(tmp_path) as shown:
         monkeypatch.setattr(get_ipython(), "kernel", object(), raising=False)
-        with progress.sheet(2, lambda: b"", quiet=True) as following:
+        with progress.show_sheet(2, lambda: b"", quiet=True) as following:
             following.show("seed 1", generation())
     assert shown == []

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_magic.errors import InvalidRequest
-from flux_magic.jupyter.completion import completions
+from flux_magic.jupyter.completion import complete
 from flux_magic.parameters import grammar
-from flux_magic.parameters.grammar import OPTIONS, VERIFY_OPTIONS, parse_around, parse_line, prompt_of
+from flux_magic.parameters.grammar import OPTIONS, VERIFY_OPTIONS, parse_around, parse_line, take_prompt
 from flux_magic.parameters.placeholders import escape, expand
 
 
@@ -63,7 +63,7 @@ def test_a_line_is_options_and_then_the_raw_prompt(line: str, options: dict[str,
     ],
 )
 def test_a_number_may_be_a_name_and_nothing_else_is(line: str, read: dict[str, Any]) -> None:
-    """A cell out of somebody's image may name a Space, and must not send what a name holds there."""
+    """Return a cell out of somebody's image may name a Space, and must not send what a name holds there."""
     names = {
         "seed": 7,
         "n": 4,
@@ -166,18 +166,18 @@ def test_whatever_the_line_it_is_read_or_refused_in_our_own_words(line: str) -> 
     ],
 )
 def test_the_prompt_is_the_body_or_the_rest_of_the_line(line: str, body: str | None, typed: str) -> None:
-    assert prompt_of(line, body) == typed
+    assert take_prompt(line, body) == typed
 
 
 @pytest.mark.parametrize(("line", "body"), [("", None), (" \t", "\n \n"), ("", "")])
 def test_an_empty_prompt_is_refused(line: str, body: str | None) -> None:
     with pytest.raises(InvalidRequest, match="the prompt is empty"):
-        prompt_of(line, body)
+        take_prompt(line, body)
 
 
 def test_a_prompt_in_two_places_is_refused() -> None:
     with pytest.raises(InvalidRequest, match=r"in two places: put 'a fox' into the cell's body"):
-        prompt_of(" a fox", "a hen\n")
+        take_prompt(" a fox", "a hen\n")
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_seconds_may_be_written_as_any_number() -> None:
 
 
 def test_tab_offers_what_the_panel_takes_and_nothing_that_it_refuses() -> None:
-    assert completions("%flux_panel --s") == ("--s", ["--steps", "--seed", "--size", "--space"])
+    assert complete("%flux_panel --s") == ("--s", ["--steps", "--seed", "--size", "--space"])
     with pytest.raises(InvalidRequest, match="%flux_panel takes no --save: that is an option of %flux"):
         parse_line("--save fox.png", grammar.PANEL_OPTIONS, "%flux_panel")
 
@@ -284,4 +284,4 @@ def test_verify_refuses_an_option_in_the_words_of_the_other_magics(line: str, wo
     ],
 )
 def test_tab_offers_the_options_of_a_magic_that_looks_back(line: str, offered: object) -> None:
-    assert completions(line) == offered
+    assert complete(line) == offered

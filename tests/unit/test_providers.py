@@ -10,7 +10,7 @@ from flux_magic import providers
 from flux_magic.errors import InvalidRequest
 from flux_magic.parameters.addresses import Space
 from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, get_provider
-from flux_magic.providers.base import AsyncGeneratorProvider, AsyncResult, ProviderModelMixin, prompt_from
+from flux_magic.providers.base import AsyncGeneratorProvider, AsyncResult, ProviderModelMixin, extract_prompt
 from flux_magic.providers.http.connection import Connection, open_connection, open_session
 from flux_magic.types import ImageRequest
 
@@ -20,7 +20,7 @@ NAMES = ["flux-schnell", "flux", CANONICAL]
 
 
 def variant(base: type[GradioProvider] = FLUX, **attributes: object) -> type[GradioProvider]:
-    """A subclass with these attributes."""
+    """Return a subclass with these attributes."""
     made: type[GradioProvider] = type("Variant", (base,), attributes)
     return made
 
@@ -63,7 +63,7 @@ def test_the_provider_is_what_the_original_is() -> None:
 
 
 def test_the_endpoints_values_are_in_its_order() -> None:
-    values = FLUX.inputs(ImageRequest("a fox", "flux", 260, 263, 4, 42))
+    values = FLUX.get_inputs(ImageRequest("a fox", "flux", 260, 263, 4, 42))
     assert list(values.items()) == [
         ("prompt", "a fox"),
         ("seed", 42),
@@ -87,7 +87,7 @@ def test_an_unknown_model_is_refused_and_the_known_ones_are_named(get: Any) -> N
 
 
 def test_the_registry_names_every_model_once() -> None:
-    names = providers.model_names()
+    names = providers.list_model_names()
     assert names[: len(NAMES)] == NAMES
     assert len(set(names)) == len(names)
     assert get_provider() is providers.PROVIDERS[0]
@@ -182,7 +182,7 @@ def told(role: str, content: object) -> dict[str, Any]:
     ],
 )
 def test_the_prompt_is_the_trailing_user_messages(messages: list[Any], prompt: str | None, text: str) -> None:
-    assert prompt_from(messages, prompt) == text
+    assert extract_prompt(messages, prompt) == text
 
 
 def test_without_a_prompt_nothing_is_sent() -> None:

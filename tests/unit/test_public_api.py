@@ -169,7 +169,7 @@ def test_a_clients_runner_counts_and_one_that_is_awaited_has_none(monkeypatch: p
         used.append(name)
         return runner.background
 
-    monkeypatch.setattr(runner, "get", get)
+    monkeypatch.setattr(runner, "get_runner", get)
     Client(runner="nest").generate("a fox")
     Client().generate("a fox")
     assert used == ["nest", "thread"]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_magic.parameters.table import MAX_SEED
-from flux_magic.records.foreign import Recipe, describe_unread, from_texts
+from flux_magic.records.foreign import Recipe, describe_unread, read_texts
 from flux_magic.records.foreign.values import WEIGHTS
 from tests.support.growth import assert_linear
 
@@ -150,19 +150,19 @@ SWARM = {
 
 
 def parameters(text: str) -> Recipe:
-    recipe = from_texts({"parameters": text})
+    recipe = read_texts({"parameters": text})
     assert recipe is not None
     return recipe
 
 
 def comfyui(graph: Mapping[str, Any]) -> Recipe:
-    recipe = from_texts({"prompt": json.dumps(graph)})
+    recipe = read_texts({"prompt": json.dumps(graph)})
     assert recipe is not None
     return recipe
 
 
 def changed(graph: Mapping[str, Any], id_: str, **inputs: Any) -> dict[str, Any]:
-    """A graph with other inputs in one of its nodes."""
+    """Return a graph with other inputs in one of its nodes."""
     old = graph[id_]
     return {**graph, id_: {**old, "inputs": {**old["inputs"], **inputs}}}
 
@@ -477,7 +477,7 @@ def test_a_graph_for_flux_with_a_custom_sampler_is_read_through_its_helpers() ->
                 "ComfyUI",
                 "a cat",
                 1,
-                unmatched=("LoRA: a (0.5)", "model: flux1-schnell-Q4_0", "a picture that it starts from"),
+                unmatched=("LoRA: a (0.5)", "model: flux1-schnell-Q4_0", "an image that it starts from"),
             ),
             id="a picture to start from",
         ),
@@ -540,11 +540,11 @@ def test_a_hostile_graph_of_comfyui_is_read_as_far_as_it_goes(
 )
 def test_a_workflow_without_a_sampler_is_still_known_as_one_of_comfyui(texts: dict[str, str]) -> None:
     unmatched = ("the workflow: no sampler is found in what the file holds of it",)
-    assert from_texts(texts) == Recipe("ComfyUI", "", unmatched=unmatched)
+    assert read_texts(texts) == Recipe("ComfyUI", "", unmatched=unmatched)
 
 
 def test_the_json_of_invokeai_is_a_recipe() -> None:
-    assert from_texts({"invokeai_metadata": json.dumps(INVOKE)}) == Recipe(
+    assert read_texts({"invokeai_metadata": json.dumps(INVOKE)}) == Recipe(
         tool="InvokeAI",
         prompt="a mossy cottage",
         seed=2094827,
@@ -568,7 +568,7 @@ def test_the_json_of_invokeai_is_a_recipe() -> None:
 
 def test_another_mode_of_invokeai_is_named_and_values_of_other_types_are_left() -> None:
     given = {"generation_mode": "img2img", "seed": [], "steps": "9", "positive_prompt": 3, "model": "m", "loras": 3}
-    assert from_texts({"invokeai_metadata": json.dumps(given)}) == Recipe(
+    assert read_texts({"invokeai_metadata": json.dumps(given)}) == Recipe(
         "InvokeAI", "", steps=9, unmatched=("model: m", "generation mode: img2img")
     )
 
@@ -613,7 +613,7 @@ def test_swarmui_may_list_its_loras_in_a_text() -> None:
     ],
 )
 def test_where_nothing_is_understood_there_is_no_recipe(texts: dict[str, str]) -> None:
-    assert from_texts(texts) is None
+    assert read_texts(texts) is None
 
 
 GRAPH = json.dumps(FLUX)
@@ -638,7 +638,7 @@ GRAPH = json.dumps(FLUX)
     ],
 )
 def test_of_several_texts_the_most_trusted_one_counts(texts: dict[str, str], tool: str, prompt: str | None) -> None:
-    recipe = from_texts({"parameters": FORGE, "prompt": GRAPH, **texts})
+    recipe = read_texts({"parameters": FORGE, "prompt": GRAPH, **texts})
     assert recipe is not None
     assert recipe.tool == tool
     assert prompt is None or recipe.prompt == prompt
@@ -646,7 +646,7 @@ def test_of_several_texts_the_most_trusted_one_counts(texts: dict[str, str], too
 
 def test_one_number_that_python_cannot_read_spoils_no_file() -> None:
     text = json.dumps({**INVOKE, "steps": 0}).replace('"steps": 0', '"steps": ' + "7" * 5000)
-    recipe = from_texts({"invokeai_metadata": text})
+    recipe = read_texts({"invokeai_metadata": text})
     assert recipe is not None
     assert (recipe.seed, recipe.steps) == (2094827, None)
 
@@ -739,7 +739,7 @@ SETTINGS = "\nSteps: 1, Seed: 2, Size: 8x8"
 )
 def test_a_text_of_malice_takes_a_time_that_grows_with_its_length_alone(made: Callable[[int], str]) -> None:
     def read(text: str) -> None:
-        from_texts(dict.fromkeys(KEYWORDS, text))
+        read_texts(dict.fromkeys(KEYWORDS, text))
 
     assert_linear(made, read, 5_000)
 
@@ -793,7 +793,7 @@ GRAPHS = st.dictionaries(
 def test_whatever_json_a_file_holds_no_reader_raises(value: object) -> None:
     text = json.dumps(value)
     for keyword in KEYWORDS:
-        assert _is_sound(from_texts({keyword: text}))
+        assert _is_sound(read_texts({keyword: text}))
         describe_unread({keyword: text})
 
 
@@ -817,5 +817,5 @@ PIECES = st.sampled_from(
 @given(pieces=st.lists(PIECES | st.text(max_size=6), max_size=30))
 def test_whatever_text_a_file_holds_no_reader_raises(pieces: list[str]) -> None:
     text = "".join(pieces)
-    assert _is_sound(from_texts(dict.fromkeys(KEYWORDS, text)))
+    assert _is_sound(read_texts(dict.fromkeys(KEYWORDS, text)))
     assert "\n" not in describe_unread({"Comment": text, "Software": text})

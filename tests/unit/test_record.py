@@ -1,4 +1,4 @@
-"""The record as JSON: what is written, what is read for ever, and what identifies a request."""
+"""The record as JSON: what is written, what is read forever, and what identifies a request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import flux_magic
 from flux_magic.client.async_client import AsyncClient
 from flux_magic.errors import FluxError, RecordError
 from flux_magic.parameters.table import MAX_SEED
-from flux_magic.records.record import Carried, carried_from, from_dict, key_of, loads, replay_key
+from flux_magic.records.record import Carried, compute_key, compute_replay_key, load_json, parse_carried, parse_record
 from flux_magic.records.sent import sanitize
 from flux_magic.results.generation import Generation
 from flux_magic.types import UNKNOWN, Circumstances, Copy, FileRecord, Record
@@ -42,7 +42,7 @@ def sample(name: str) -> Any:
 
 
 def changed(value: Any, path: str, to: object) -> Any:
-    """A copy of JSON with one member another, or GONE."""
+    """Return a copy of JSON with one member another, or GONE."""
     made = copy.deepcopy(value)
     *way, last = [int(step) if step.isdecimal() else step for step in path.split(".")]
     inner = made
@@ -56,7 +56,7 @@ def changed(value: Any, path: str, to: object) -> Any:
 
 
 def as_json(text: str) -> str:
-    """Two halves of a character that stand side by side are that character, once they went through JSON."""
+    """Return two halves of a character that stand side by side are that character, once they went through JSON."""
     return str(json.loads(json.dumps(text)))
 
 
@@ -102,8 +102,8 @@ def test_any_record_is_valid_by_the_shipped_schemas_and_is_read_as_it_was(made: 
     for name, value in {"record-1": written["record"], "carried-1": written}.items():
         jsonschema.Draft7Validator(schema(name)).validate(value)
         fastjsonschema.validate(schema(name), value)
-    assert from_dict(written["record"]) == made
-    assert carried_from(written) == Carried(made, embedded)
+    assert parse_record(written["record"]) == made
+    assert parse_carried(written) == Carried(made, embedded)
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in SCHEMAS.glob("*.json")))
@@ -209,13 +209,13 @@ TIDIED = Record(
     ],
 )
 def test_a_record_of_any_version_is_read_for_ever(name: str, expected: Record) -> None:
-    """The samples are as they were written once, and are never written anew."""
-    assert from_dict(sample(name)) == expected
+    """Return the samples are as they were written once, and are never written again."""
+    assert parse_record(sample(name)) == expected
 
 
 def test_what_a_picture_carried_is_read_for_ever() -> None:
-    assert carried_from(sample("carried-1")) == Carried(WHOLE, Copy(1, "image/png", "a" * 64, "b" * 64))
-    assert carried_from({"record": sample("version-0")}) == Carried(FIRST)
+    assert parse_carried(sample("carried-1")) == Carried(WHOLE, Copy(1, "image/png", "a" * 64, "b" * 64))
+    assert parse_carried({"record": sample("version-0")}) == Carried(FIRST)
 
 
 @pytest.mark.parametrize("name", ["version-1", "version-1-least"])
@@ -228,15 +228,15 @@ def test_members_of_a_later_day_are_left_out(path: str) -> None:
     deep: Any = []
     for _ in range(50_000):
         deep = [deep]
-    assert from_dict(changed(sample("version-1"), path, deep)) == WHOLE
+    assert parse_record(changed(sample("version-1"), path, deep)) == WHOLE
 
 
 def test_a_later_version_is_refused_and_says_what_to_install() -> None:
     with pytest.raises(RecordError, match=r"^the record is of version 3: this flux_magic reads up to 2\n") as caught:
-        from_dict({"schema": 3, "all": "is new"})
+        parse_record({"schema": 3, "all": "is new"})
     assert caught.value.hint == "Install a newer one: pip install --upgrade flux-magic"
     with pytest.raises(RecordError, match="of version a number of very many digits: this flux_magic reads up to 2"):
-        from_dict({"schema": 10**5000})
+        parse_record({"schema": 10**5000})
 
 
 DAMAGE: list[Any] = [
@@ -298,7 +298,7 @@ NO_RECORDS: list[Any] = [None, 3, "x", [], [1], {}, {"provider": 3}]
 )
 def test_whatever_is_damaged_is_one_clear_line(value: object, says: str) -> None:
     with pytest.raises(RecordError, match=r"^the record is not whole: ") as caught:
-        from_dict(value)
+        parse_record(value)
     assert says in one_line(caught.value)
 
 
@@ -315,7 +315,7 @@ def test_what_is_refused_is_not_valid_by_the_schema(path: str, to: object, _says
 @pytest.mark.parametrize("kind", ["image/heic", "image/svg+xml"])
 def test_a_record_of_a_file_that_a_later_version_may_read_says_what_this_one_reads(kind: str) -> None:
     with pytest.raises(RecordError, match="this flux_magic reads PNG, JPEG, WebP, GIF or AVIF") as caught:
-        from_dict(changed(sample("version-1"), "files.1.media_type", kind))
+        parse_record(changed(sample("version-1"), "files.1.media_type", kind))
     assert caught.value.hint == "Install a newer one: pip install --upgrade flux-magic"
 
 
@@ -335,14 +335,14 @@ def test_a_record_of_a_file_that_a_later_version_may_read_says_what_this_one_rea
 )
 def test_what_goes_along_with_a_copy_is_checked(path: str, to: object, says: str) -> None:
     with pytest.raises(RecordError) as caught:
-        carried_from(changed(sample("carried-1"), path, to))
+        parse_carried(changed(sample("carried-1"), path, to))
     assert says in one_line(caught.value)
 
 
 def test_whole_numbers_are_whole_however_they_are_written() -> None:
     floats = json.loads(json.dumps(sample("carried-1")), parse_int=float)
-    read = carried_from(changed(floats, "record.schema", 1))
-    assert repr(read) == repr(carried_from(sample("carried-1")))
+    read = parse_carried(changed(floats, "record.schema", 1))
+    assert repr(read) == repr(parse_carried(sample("carried-1")))
 
 
 @pytest.mark.parametrize(
@@ -360,12 +360,12 @@ def test_whole_numbers_are_whole_however_they_are_written() -> None:
 )
 def test_what_is_no_json_is_one_clear_line(text: str | bytes) -> None:
     with pytest.raises(RecordError, match=r"^the record is no JSON: .") as caught:
-        loads(text)
+        load_json(text)
     one_line(caught.value)
 
 
 def made_with(monkeypatch: pytest.MonkeyPatch, provider: Callable[[type[Scripted]], object], **options: Any) -> str:
-    """The JSON of a record that was made with these settings."""
+    """Return the JSON of a record that was made with these settings."""
     provider(installed(monkeypatch))
     made = asyncio.run(AsyncClient().generate("a fox", seed=1, **options))
     assert isinstance(made, Generation)
@@ -393,7 +393,7 @@ def test_a_local_space_leaves_no_address_in_a_record(monkeypatch: pytest.MonkeyP
 
 def key(**changes: Any) -> str:
     names = ("provider", "model", "space", "prompt", "seed", "steps", "width", "height")
-    return replay_key(**{name: getattr(RECORD, name) for name in names} | changes)
+    return compute_replay_key(**{name: getattr(RECORD, name) for name in names} | changes)
 
 
 def test_the_key_is_the_sha256_of_canonical_json() -> None:
@@ -407,7 +407,7 @@ def test_the_key_is_the_sha256_of_canonical_json() -> None:
 
 def test_the_key_stays_what_it_is_or_no_image_is_found_again() -> None:
     assert key() == "25c422d333a8e8480c915cc317abd20a362f38bb137b1911aba155cbd6aebaf5"
-    assert key_of(RECORD) == key()
+    assert compute_key(RECORD) == key()
 
 
 @pytest.mark.parametrize(
@@ -425,7 +425,7 @@ def test_the_key_stays_what_it_is_or_no_image_is_found_again() -> None:
 )
 def test_whatever_shapes_the_picture_is_in_the_key(name: str, value: object) -> None:
     assert key(**{name: value}) != key()
-    assert key_of(record(**{name: value})) == key(**{name: value})
+    assert compute_key(record(**{name: value})) == key(**{name: value})
 
 
 @pytest.mark.parametrize(
@@ -440,13 +440,13 @@ def test_whatever_shapes_the_picture_is_in_the_key(name: str, value: object) -> 
     ],
 )
 def test_what_does_not_shape_the_picture_is_not_in_the_key(changes: dict[str, Any]) -> None:
-    assert key_of(record(**changes)) == key()
+    assert compute_key(record(**changes)) == key()
 
 
 def test_what_has_no_known_seed_has_no_key() -> None:
-    assert key_of(record(seed=None)) is None
+    assert compute_key(record(seed=None)) is None
 
 
 def test_what_nobody_tells_is_unknown() -> None:
-    assert from_dict(sample("version-1-least")).circumstances == Circumstances()
+    assert parse_record(sample("version-1-least")).circumstances == Circumstances()
     assert Circumstances().gradio == UNKNOWN

@@ -26,7 +26,7 @@ from flux_magic.providers import local
 from flux_magic.providers.base import Limits, ModelDescription
 from flux_magic.providers.http.connection import open_session
 from flux_magic.records import embedding, in_hand
-from flux_magic.records.store import BESIDE, Store, exported_path, write
+from flux_magic.records.store import BESIDE, Store, get_export_path, write
 from flux_magic.results.generation import Generation
 from flux_magic.results.generations import Generations
 from flux_magic.types import ImageRequest, Queued, Running
@@ -39,7 +39,7 @@ OTHER = encoded(colour=99)
 
 @pytest.fixture(autouse=True)
 def _own_layers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """A store and a working directory of its own, and nothing in the environment but the store."""
+    """Yield a store and a working directory of its own, and nothing in the environment but the store."""
     for name in ("SPACE", "REPLAY"):
         monkeypatch.delenv(f"FLUX_MAGIC_{name}", raising=False)
     monkeypatch.setenv("FLUX_MAGIC_STORE", str(tmp_path / "store"))
@@ -62,7 +62,7 @@ def made(prompt: str = "a fox", **options: Any) -> Generation:
 
 
 def asked(provider: type[Scripted]) -> list[ImageRequest]:
-    """What the Space was asked for."""
+    """Return what the Space was asked for."""
     return [request for one in provider.made for request in one.requests]
 
 
@@ -161,7 +161,7 @@ def test_only_never_opens_a_connection_and_names_what_is_not_there(
         client.generate("a red fox", seed=7, steps=3, width=1025, height=64, **options)
     assert "'a red fox', seed 7, 3 steps, 1025x64" in caught.value.message
     assert "not in flux_images, nor in the store" in caught.value.message
-    assert caught.value.hint == "Run the cell where there is a network, then: flux-magic export NOTEBOOK"
+    assert caught.value.hint == "Run the cell on a machine with a network, then: flux-magic export NOTEBOOK"
     assert provider.made == []
     assert not local.shared.running
 
@@ -206,7 +206,7 @@ def test_only_asks_no_url_for_an_image_and_no_space_for_its_bounds(monkeypatch: 
     nothing_is_opened(monkeypatch)
     with pytest.raises(NotInStore, match='with replay = "only" no URL is asked'):
         client.recall("https://space.example/fox.png")
-    assert asyncio.run(AsyncClient().bounds(settings.resolve(space="c/d"))) is None
+    assert asyncio.run(AsyncClient().fetch_bounds(settings.resolve(space="c/d"))) is None
 
 
 @pytest.mark.parametrize(
@@ -266,14 +266,14 @@ def test_a_replayed_record_says_what_was_asked_for_this_time() -> None:
 
 
 def compared(generation: Generation) -> list[dict[str, str]]:
-    """What a comparison of notebooks sees."""
-    return [output.data for output in generation.outputs()]
+    """Return what a comparison of notebooks sees."""
+    return [output.data for output in generation.build_outputs()]
 
 
 def test_a_replayed_image_is_shown_as_the_first_one_was() -> None:
     first, second = made(seed=1), made(seed=1)
     assert compared(first) == compared(second)
-    shown, again = (one.outputs()[0].metadata for one in (first, second))
+    shown, again = (one.build_outputs()[0].metadata for one in (first, second))
     assert "replayed" not in shown["flux_magic"]
     assert again["flux_magic"].pop("replayed") is True
     assert again == shown
@@ -281,8 +281,8 @@ def test_a_replayed_image_is_shown_as_the_first_one_was() -> None:
 
 def test_a_link_is_embedded_once_its_address_is_not_known_any_more() -> None:
     first, second = made(seed=1, inline="link"), made(seed=1, inline="link")
-    assert set(first.outputs()[0].data) == {"text/html", "text/plain"}
-    assert set(second.outputs()[0].data) == {"image/png", "text/plain"}
+    assert set(first.build_outputs()[0].data) == {"text/html", "text/plain"}
+    assert set(second.build_outputs()[0].data) == {"image/png", "text/plain"}
 
 
 def test_without_a_store_nothing_is_kept_and_nothing_replayed(provider: type[Scripted], tmp_path: Path) -> None:
@@ -296,8 +296,8 @@ def test_without_a_store_nothing_is_kept_and_nothing_replayed(provider: type[Scr
 
 def test_without_a_store_what_is_beside_the_notebook_is_replayed(provider: type[Scripted]) -> None:
     first = made(seed=1, store=False)
-    inside, _ = embedding.with_record(first.data, first.record, 0)
-    write(exported_path(BESIDE, first.record), first.record, [inside])
+    inside, _ = embedding.embed_record(first.data, first.record, 0)
+    write(get_export_path(BESIDE, first.record), first.record, [inside])
     second = made(seed=1, store=False)
     assert second.replayed
     assert second.data == first.data
@@ -315,10 +315,10 @@ def test_the_users_own_store_is_the_default(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.delenv("FLUX_MAGIC_STORE")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     for own in (None, True):
-        assert settings.store_folder(Settings(store=own)) == tmp_path / "data" / "flux_magic" / "store"
+        assert settings.get_store_folder(Settings(store=own)) == tmp_path / "data" / "flux_magic" / "store"
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert settings.store_folder(Settings(store="~/x")) == tmp_path / "x"
-    assert settings.store_folder(Settings(store=False)) is None
+    assert settings.get_store_folder(Settings(store="~/x")) == tmp_path / "x"
+    assert settings.get_store_folder(Settings(store=False)) is None
 
 
 @pytest.mark.parametrize("off", ["off", "OFF", "false", "no", "0"])
@@ -361,9 +361,9 @@ def test_an_image_whose_file_is_gone_says_so_and_what_to_do() -> None:
     first = made(seed=1)
     assert first.path is not None
     first.path.unlink()
-    assert first.outputs()[0].data["image/png"], "what was made is shown"
+    assert first.build_outputs()[0].data["image/png"], "what was made is shown"
     in_hand.drop(first.path)  # as if others had been made since
-    for ask in (lambda: first.data, lambda: first.images, first.outputs, lambda: first.save("fox.png")):
+    for ask in (lambda: first.data, lambda: first.images, first.build_outputs, lambda: first.save("fox.png")):
         with pytest.raises(
             StoreError, match=r"^the image .*\.png is not in the store any more: No such file"
         ) as caught:
@@ -401,7 +401,7 @@ def test_of_several_images_those_in_the_store_are_replayed(provider: type[Script
 
 def test_it_is_said_once_for_a_moment_and_not_where_quiet_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    monkeypatch.setattr(progress, "moment", said.append)
+    monkeypatch.setattr(progress, "show_moment", said.append)
     client.generate("a fox", seed=1, count=3)
     assert said == []
     client.generate("a fox", seed=1, count=3)
@@ -411,7 +411,7 @@ def test_it_is_said_once_for_a_moment_and_not_where_quiet_is_wanted(monkeypatch:
 
 
 def put_a_drawing(version: str, **options: Any) -> Generation:
-    """What a local Space of this version of the drawing gave."""
+    """Return what a local Space of this version of the drawing gave."""
     asker = AsyncClient(space="http://127.0.0.1:1")
     result = asyncio.run(asker.generate("a fox", seed=1, **options))
     assert isinstance(result, Generation)
@@ -421,17 +421,17 @@ def put_a_drawing(version: str, **options: Any) -> Generation:
 
 @pytest.fixture
 def at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bundled Space is not to be started."""
+    """Return the bundled Space is not to be started."""
 
     async def started(_space: local.LocalSpace) -> str:
         raise LocalSpaceError("it was started")
 
-    monkeypatch.setattr(local.LocalSpace, "address", started)
+    monkeypatch.setattr(local.LocalSpace, "get_address", started)
 
 
 @pytest.mark.usefixtures("at_rest")
 def test_the_local_space_is_not_started_for_what_its_drawing_made_before(provider: type[Scripted]) -> None:
-    provider.drawing = local.drawing()
+    provider.drawing = local.read_drawing()
     first = put_a_drawing(provider.drawing)
     provider.made.clear()
     second = made(seed=1, space="local")
@@ -452,12 +452,12 @@ def test_another_version_of_the_drawing_is_another_image(provider: type[Scripted
 
 
 def test_the_version_of_the_drawing_is_read_from_its_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert local.drawing().isdecimal()
+    assert local.read_drawing().isdecimal()
     monkeypatch.setattr(local, "APP", tmp_path / "app.py")
     local.APP.write_text("x = 1\nDRAWING = 17\n")
-    assert local.drawing() == "17"
+    assert local.read_drawing() == "17"
     local.APP.write_text("")
-    assert local.drawing() == ""
+    assert local.read_drawing() == ""
 
 
 def test_a_space_on_this_machine_is_asked_what_it_draws_and_its_port_is_no_matter(provider: type[Scripted]) -> None:
@@ -477,8 +477,8 @@ def test_a_space_on_this_machine_that_is_no_stand_in_is_known_by_its_address(pro
 
 
 def test_with_only_nobody_is_asked_whether_he_is_a_stand_in(provider: type[Scripted]) -> None:
-    provider.drawing = local.drawing()
-    put_a_drawing(local.drawing())
+    provider.drawing = local.read_drawing()
+    put_a_drawing(local.read_drawing())
     provider.made.clear()
     assert made(seed=1, space="http://127.0.0.1:9", replay="only").replayed
     assert provider.made == []
@@ -569,12 +569,12 @@ def test_who_has_no_home_is_told_that_nothing_is_kept(
 
 
 async def made_on(disk: float, **options: Any) -> Generation:
-    """A generation, where the store's disk has this many seconds."""
+    """Return a generation, where the store's disk has this many seconds."""
     settings_ = settings.resolve(width=256, height=256, **options)
     async with open_session() as session:
         request = ImageRequest("a fox", "", 256, 256, 2, 1)
         job = Job(request, resolve_target(settings_, ""), session, Limits(disk=disk))
-        *_, generation = [event async for event in job.events()]
+        *_, generation = [event async for event in job.stream()]
     assert isinstance(generation, Generation)
     return generation
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from flux_magic.errors import TimedOut
-from flux_magic.providers.base import AsyncResult, Limits, limited
+from flux_magic.providers.base import AsyncResult, Limits, limit_events
 from flux_magic.types import ImageResponse
 from tests.support.limits import PATIENCE
 
 
 def result(closed: list[str]) -> AsyncResult:
-    """An AsyncResult of two answers; `closed` gets what its generator was thrown."""
+    """Yield an AsyncResult of two answers; `closed` gets what its generator was thrown."""
 
     async def answers() -> AsyncGenerator[ImageResponse, None]:
         try:
@@ -82,7 +82,7 @@ def test_closing_a_result_closes_its_generator() -> None:
 
 
 def limited_events(limits: Limits, *pauses: float, error: Exception | None = None) -> list[int]:
-    """What comes within the limits of a generator with these pauses before its items."""
+    """Return what comes within the limits of a generator with these pauses before its items."""
 
     async def events() -> AsyncGenerator[int, None]:
         for number, pause in enumerate(pauses):
@@ -92,7 +92,7 @@ def limited_events(limits: Limits, *pauses: float, error: Exception | None = Non
             raise error
 
     async def collected() -> list[int]:
-        return [event async for event in limited(events(), limits)]
+        return [event async for event in limit_events(events(), limits)]
 
     return asyncio.run(collected())
 
@@ -125,7 +125,7 @@ def test_a_cancellation_that_comes_together_with_an_event_is_not_lost() -> None:
             yield 1
 
     async def read() -> None:
-        async with aclosing(limited(endless(), Limits())) as events:
+        async with aclosing(limit_events(endless(), Limits())) as events:
             async for _ in events:
                 pass
 

@@ -51,7 +51,7 @@ async def failing() -> int:
 
 
 def interrupt_after(seconds: float) -> threading.Timer:
-    """What Ctrl-C does, from another thread."""
+    """Return what Ctrl-C does, from another thread."""
     timer = threading.Timer(seconds, signal.raise_signal, [signal.SIGINT])
     timer.start()
     return timer
@@ -69,7 +69,7 @@ def late():
 atexit.register(late)
 runner.background.run(work())
 """
-    assert python(late) == "Stopped Python is ending: no image can be made any more\n"
+    assert python(late) == "Stopped Python is exiting: no more images can be made\n"
 
 
 def test_a_coroutine_gives_its_result(thread: ThreadRunner) -> None:
@@ -193,7 +193,7 @@ def test_the_loops_own_thread_may_not_wait_for_itself(thread: ThreadRunner) -> N
     async def inside() -> None:
         thread.submit(coroutine)
 
-    with pytest.raises(RuntimeError, match="await in its place"):
+    with pytest.raises(RuntimeError, match="use await instead"):
         thread.run(inside())
     assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED  # so that nothing warns of it later
 
@@ -243,7 +243,7 @@ def test_a_closed_runner_starts_anew_when_it_is_used_again(thread: ThreadRunner)
 
 
 def test_the_thread_runner_is_the_one_of_the_process() -> None:
-    assert runner.get("thread") is runner.get("thread") is runner.background
+    assert runner.get_runner("thread") is runner.get_runner("thread") is runner.background
 
 
 FORK = """

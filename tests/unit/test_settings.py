@@ -16,7 +16,7 @@ from flux_magic.parameters.settings import Settings, configure_by, resolve
 
 @pytest.fixture(autouse=True)
 def _no_layers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A test starts without environment and `%config`, and leaves none."""
+    """Yield a test starts without environment and `%config`, and leaves none."""
     for name in ("SPACE", "STORE", "SHARED_STORE", "REPLAY"):
         monkeypatch.delenv(f"FLUX_MAGIC_{name}", raising=False)
     configure_by(dict)
@@ -174,13 +174,13 @@ def test_a_configured_token_is_for_the_configured_space_alone(
 def test_the_shared_store_comes_from_the_environment_and_may_be_several(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert settings.shared_folders(resolve()) == ()
+    assert settings.get_shared_folders(resolve()) == ()
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("FLUX_MAGIC_SHARED_STORE", os.pathsep.join(["/srv/class", "", "~/shared"]))
-    assert settings.shared_folders(resolve()) == (Path("/srv/class"), tmp_path / "shared")
+    assert settings.get_shared_folders(resolve()) == (Path("/srv/class"), tmp_path / "shared")
     configure_by(lambda: {"shared_store": "/srv/another"})
-    assert settings.shared_folders(resolve()) == (Path("/srv/another"),)
-    assert settings.shared_folders(resolve(shared_store=Path("/srv/mine"))) == (Path("/srv/mine"),)
+    assert settings.get_shared_folders(resolve()) == (Path("/srv/another"),)
+    assert settings.get_shared_folders(resolve(shared_store=Path("/srv/mine"))) == (Path("/srv/mine"),)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_the_shared_store_comes_from_the_environment_and_may_be_several(
 )
 def test_a_shared_store_that_is_no_folder_is_a_mistake(value: Any, said: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        settings.shared_folders(resolve(shared_store=value))
+        settings.get_shared_folders(resolve(shared_store=value))
     assert caught.value.message == said
 
 
@@ -209,5 +209,5 @@ def test_who_has_no_home_keeps_nothing_where_no_folder_is_named(
         return Path("~/.local/share/flux_magic")
 
     monkeypatch.setattr(platformdirs, "user_data_path", homeless)
-    assert settings.store_folder(resolve()) is None
-    assert settings.store_folder(resolve(store=tmp_path)) == tmp_path
+    assert settings.get_store_folder(resolve()) is None
+    assert settings.get_store_folder(resolve(store=tmp_path)) == tmp_path

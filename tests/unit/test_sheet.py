@@ -16,7 +16,7 @@ from PIL import Image, ImageChops, ImageDraw
 
 from flux_magic.sweeps import lettering
 from flux_magic.sweeps.axes import Axis
-from flux_magic.sweeps.layout import MOST, MOST_CELL, labels, undrawn
+from flux_magic.sweeps.layout import MOST, MOST_CELL, describe_undrawn, make_labels
 from flux_magic.sweeps.sheet import Sheet
 from tests.unit.samples import opened
 
@@ -40,21 +40,21 @@ def colour_of(place: int) -> Colour:
 
 
 def middle(sheet: Sheet, place: int) -> object:
-    left, top, right, bottom = sheet.box(place)
+    left, top, right, bottom = sheet.get_box(place)
     return sheet.image.getpixel(((left + right) // 2, (top + bottom) // 2))
 
 
 def has_ink(sheet: Sheet, box: Box) -> bool:
-    """Whether something is written there."""
+    """Return True if something is written there."""
     return any(sheet.image.convert("L").crop(box).histogram()[:128])
 
 
 def cut(sheet: Sheet, place: int) -> Image.Image:
-    return sheet.image.crop(sheet.box(place))
+    return sheet.image.crop(sheet.get_box(place))
 
 
 def of_colour(picture: Image.Image, colour: Colour) -> Box | None:
-    """The box of all that has this colour, to a little."""
+    """Return the box of all that has this colour, to a little."""
     difference = ImageChops.difference(picture, Image.new("RGB", picture.size, colour)).convert("L")
     return difference.point(lambda value: 255 if value < 12 else 0).getbbox()
 
@@ -71,7 +71,7 @@ def test_of_two_axes_the_first_gives_the_rows_and_the_second_the_columns() -> No
     for place in range(12):
         sheet.put(place, plain(colour_of(place)))
     assert [middle(sheet, place) for place in range(12)] == [colour_of(place) for place in range(12)]
-    boxes = [sheet.box(place) for place in range(12)]
+    boxes = [sheet.get_box(place) for place in range(12)]
     assert len({box[1] for box in boxes[:4]}) == 1
     assert [box[0] for box in boxes[:4]] == sorted({box[0] for box in boxes})
     assert [box[1] for box in boxes[::4]] == sorted({box[1] for box in boxes})
@@ -80,19 +80,19 @@ def test_of_two_axes_the_first_gives_the_rows_and_the_second_the_columns() -> No
 def test_the_labels_stand_at_the_left_of_the_rows_and_above_the_columns() -> None:
     sheet = blank(STEPS, SEEDS)
     for place in range(12):
-        left, top, right, bottom = sheet.box(place)
+        left, top, right, bottom = sheet.get_box(place)
         if place % 4 == 0:
             assert has_ink(sheet, (0, top, left, bottom))
         if place < 4:
             assert has_ink(sheet, (left, 0, right, top))
-    first = sheet.box(0)
+    first = sheet.get_box(0)
     assert not has_ink(sheet, (0, 0, first[0], first[1]))
 
 
 def test_one_axis_has_its_label_above_each_cell() -> None:
     sheet = blank(Axis("seed", tuple(range(8))))
     for place in range(8):
-        left, top, right, _ = sheet.box(place)
+        left, top, right, _ = sheet.get_box(place)
         assert has_ink(sheet, (left, top - 25, right, top))
 
 
@@ -102,20 +102,20 @@ def test_one_axis_has_its_label_above_each_cell() -> None:
 )
 def test_one_axis_is_wrapped_to_about_a_square_and_a_few_stay_in_one_row(number: int, across: int) -> None:
     sheet = blank(Axis("seed", tuple(range(number))), size=(256, 256))
-    assert sum(sheet.box(place)[1] == sheet.box(0)[1] for place in range(number)) == across
+    assert sum(sheet.get_box(place)[1] == sheet.get_box(0)[1] for place in range(number)) == across
 
 
 def test_of_more_axes_the_last_gives_the_columns_and_all_before_the_rows() -> None:
     sheet = blank(Axis("word", ("red", "blue")), Axis("size", ("512x512", "768x768")), Axis("seed", (1, 2, 3)))
-    tops = [sheet.box(place)[1] for place in range(0, 12, 3)]
+    tops = [sheet.get_box(place)[1] for place in range(0, 12, 3)]
     assert len(set(tops)) == 4
-    assert len({sheet.box(place)[0] for place in range(12)}) == 3
-    # What belongs to one word stands together.
+    assert len({sheet.get_box(place)[0] for place in range(12)}) == 3
+    # What belongs to one word is together.
     assert tops[2] - tops[1] > tops[1] - tops[0] == tops[3] - tops[2]
 
 
 def test_a_label_says_what_the_axis_says() -> None:
-    assert labels([STEPS, Axis("size", ("512x768",)), Axis("word", ("red",))]) == [
+    assert make_labels([STEPS, Axis("size", ("512x768",)), Axis("word", ("red",))]) == [
         ["steps 1", "steps 2", "steps 4"],
         ["512x768"],
         ["red"],
@@ -124,19 +124,19 @@ def test_a_label_says_what_the_axis_says() -> None:
 
 @pytest.mark.parametrize("text", ["\U0010a7f5", "a \U0010a7f5", "\x07", "  ", "\u200b", "\ufe0f", "\ud800"])
 def test_a_value_that_no_font_here_has_is_called_by_its_axis_and_number(text: str) -> None:
-    assert labels([STEPS, Axis("names", ("fox", text))])[1] == ["fox", "names 2"]
-    assert labels([STEPS, Axis("\U0010a7f5", (text,))])[1] == ["list 2 no. 1"]
+    assert make_labels([STEPS, Axis("names", ("fox", text))])[1] == ["fox", "names 2"]
+    assert make_labels([STEPS, Axis("\U0010a7f5", (text,))])[1] == ["list 2 no. 1"]
 
 
 @pytest.mark.parametrize("text", ["лиса", "αλεπού", "ế ộ ữ", "ثعلب أحمر", "שועל", "աղվես", "მელა", "✓ → ½"])
 def test_the_bundled_font_draws_other_scripts_than_latin(text: str) -> None:
-    assert labels([Axis("word", (text,))]) == [[text]]
-    assert undrawn([Axis("word", (text,))]) == ""
+    assert make_labels([Axis("word", (text,))]) == [[text]]
+    assert describe_undrawn([Axis("word", (text,))]) == ""
 
 
 def test_arabic_is_joined_and_turned() -> None:
     """Joined, the characters are narrower than each alone; turned, the first is at the right."""
-    assert lettering.width("ببب", 18) < 3 * lettering.width("ب", 18)
+    assert lettering.measure_width("ببب", 18) < 3 * lettering.measure_width("ب", 18)
     left, right = ink_heights("سا")
     assert left > 1.5 * right
 
@@ -157,14 +157,20 @@ def ink_heights(text: str) -> tuple[int, int]:
 @pytest.mark.usefixtures("fonts")
 def test_a_script_that_needs_raqm_is_numbered_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("PIL.features.check", lambda _name: False)
-    assert labels([Axis("word", ("fox", "ثعلب"))]) == [["fox", "word 2"]]
-    assert "no font here draws ثعلب" in undrawn([Axis("word", ("fox", "ثعلب"))])
+    assert make_labels([Axis("word", ("fox", "ثعلب"))]) == [["fox", "word 2"]]
+    assert "no font here draws ثعلب" in describe_undrawn([Axis("word", ("fox", "ثعلب"))])
 
 
 @pytest.fixture
 def fonts() -> Iterator[None]:
     """Fonts are looked for again, before the test and after it."""
-    caches = [lettering._font_of, lettering._installed, lettering._shapes, lettering._has, lettering.width]
+    caches = [
+        lettering._find_font,
+        lettering._list_installed,
+        lettering._can_shape,
+        lettering._has_glyph,
+        lettering.measure_width,
+    ]
     for cache in caches:
         cache.cache_clear()
     yield
@@ -176,19 +182,19 @@ def fonts() -> Iterator[None]:
 def test_a_font_of_the_system_is_found_for_a_script_that_the_bundled_one_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("XDG_DATA_HOME", "XDG_DATA_DIRS"):
         monkeypatch.setenv(variable, str(Path(__file__).parents[1] / "data"))
-    assert labels([Axis("word", ("a 狐 fox", "狸"))]) == [["a 狐 fox", "word 2"]]
-    assert undrawn([Axis("word", ("狐", "狸"))]).startswith("no font here draws 狸, so the sheet has numbers")
+    assert make_labels([Axis("word", ("a 狐 fox", "狸"))]) == [["a 狐 fox", "word 2"]]
+    assert describe_undrawn([Axis("word", ("狐", "狸"))]).startswith("no font here draws 狸, so the sheet has numbers")
     assert blank(Axis("word", ("狐",))).image.tobytes() != blank(Axis("word", ("狸",))).image.tobytes()
 
 
 def test_blanks_and_dashes_of_any_kind_can_be_said() -> None:
-    assert labels([Axis("word", ("a\n  red\u00a0fox – at\u2011night",))]) == [["a red fox - at-night"]]
+    assert make_labels([Axis("word", ("a\n  red\u00a0fox – at\u2011night",))]) == [["a red fox - at-night"]]
 
 
 @pytest.mark.parametrize("letter", "äÖçñåøłążčůďőīğş")
 def test_letters_with_accents_are_drawn_with_them_composed_or_not(letter: str) -> None:
     apart = unicodedata.normalize("NFD", letter)
-    assert labels([Axis("word", (letter,))]) == labels([Axis("word", (apart,))]) == [[letter]]
+    assert make_labels([Axis("word", (letter,))]) == make_labels([Axis("word", (apart,))]) == [[letter]]
 
     def drawn(word: str) -> bytes:
         return blank(Axis("word", (f"a{word}a",))).image.tobytes()
@@ -215,7 +221,7 @@ def test_images_are_as_large_as_they_are_to_each_other_and_centred() -> None:
 def test_rows_are_as_high_as_what_was_asked_for_in_them() -> None:
     axes = [Axis("size", ("512x256", "512x512")), Axis("seed", (1, 2))]
     sheet = Sheet(axes, [(512, 256)] * 2 + [(512, 512)] * 2)
-    heights = [sheet.box(place)[3] - sheet.box(place)[1] for place in range(4)]
+    heights = [sheet.get_box(place)[3] - sheet.get_box(place)[1] for place in range(4)]
     assert heights == [160, 160, 320, 320]
 
 
@@ -244,7 +250,7 @@ def test_what_is_transparent_lies_on_white() -> None:
     clear.paste((0, 0, 255, 255), (32, 0, 64, 64))
     sheet = blank(Axis("seed", (1,)))
     sheet.put(0, clear)
-    left, top, right, bottom = sheet.box(0)
+    left, top, right, bottom = sheet.get_box(0)
     assert sheet.image.getpixel((left + 10, (top + bottom) // 2)) == (255, 255, 255)
     assert sheet.image.getpixel((right - 10, (top + bottom) // 2)) == (0, 0, 255)
 
@@ -252,7 +258,7 @@ def test_what_is_transparent_lies_on_white() -> None:
 def test_an_image_takes_the_place_of_a_mark_and_a_mark_that_of_an_image() -> None:
     sheet = blank(Axis("seed", (1, 2)))
     sheet.mark(0, "failed: the queue is full")
-    assert has_ink(sheet, sheet.box(0))
+    assert has_ink(sheet, sheet.get_box(0))
     sheet.put(0, plain("white"))
     assert cut(sheet, 0).getcolors() == [(320 * 320, (255, 255, 255))]
     sheet.put(1, plain((200, 30, 30)))
@@ -267,7 +273,7 @@ def test_a_mark_stays_in_its_cell(text: str) -> None:
         empty = sheet.image
         sheet.mark(7, text)
         changed = ImageChops.difference(sheet.image, empty).getbbox()
-        left, top, right, bottom = sheet.box(7)
+        left, top, right, bottom = sheet.get_box(7)
         assert changed is not None
         assert left <= changed[0] < changed[2] <= right
         assert top <= changed[1] < changed[3] <= bottom
@@ -277,7 +283,7 @@ def test_a_mark_stays_in_its_cell(text: str) -> None:
 def test_a_cell_that_is_too_small_for_words_is_crossed_out() -> None:
     sheet = blank(STEPS, Axis("seed", tuple(range(3000))))
     sheet.mark(0, "failed: the queue is full")
-    left, top, *_ = sheet.box(0)
+    left, top, *_ = sheet.get_box(0)
     assert sheet.image.getpixel((left, top)) == (176, 176, 176)
 
 
@@ -294,7 +300,7 @@ def test_the_same_sheet_has_the_same_bytes_as_a_jpeg_with_all_its_colours() -> N
         sheet = blank(STEPS, SEEDS)
         sheet.put(3, plain((200, 30, 30)))
         sheet.mark(4, "not made")
-        return sheet.encoded()
+        return sheet.encode()
 
     assert made() == made()
     picture = Image.open(io.BytesIO(made()))
@@ -315,13 +321,13 @@ def test_a_thousand_images_are_one_sheet_that_can_be_looked_at() -> None:
     sheet = blank(Axis("steps", tuple(range(1, 41))), Axis("seed", tuple(range(25))))
     assert sheet.image.width < 1600
     assert sheet.image.height < 8000
-    left, top, right, bottom = sheet.box(999)
+    left, top, right, bottom = sheet.get_box(999)
     assert min(right - left, bottom - top) >= 40
 
 
 def test_a_sheet_that_would_be_too_high_has_smaller_cells() -> None:
     high = blank(Axis("steps", tuple(range(1, 101))), Axis("seed", (1, 2)))
-    left, _, right, _ = high.box(0)
+    left, _, right, _ = high.get_box(0)
     assert 40 <= right - left < 320
     assert high.image.height <= 8000
 
@@ -345,7 +351,7 @@ def test_a_long_label_is_cut_before_the_cells_and_the_border(label: str) -> None
         (Axis("word", (label, "x")),),
     ):
         sheet = blank(*axes)
-        sheet_left, sheet_top, *_ = sheet.box(0)
+        sheet_left, sheet_top, *_ = sheet.get_box(0)
         image = sheet.image
         assert sheet_left <= 300
         assert sheet_top <= 300
@@ -357,9 +363,9 @@ def test_a_long_label_is_cut_before_the_cells_and_the_border(label: str) -> None
 def test_the_columns_labels_stand_upright_where_they_do_not_fit() -> None:
     words = tuple(f"incomprehensibilities of {number}" for number in range(20))
     sheet = blank(STEPS, Axis("word", words))
-    assert sheet.box(0)[1] > 100
+    assert sheet.get_box(0)[1] > 100
     for place in range(20):
-        left, top, right, _ = sheet.box(place)
+        left, top, right, _ = sheet.get_box(place)
         assert has_ink(sheet, (left, 0, right, top))
 
 
@@ -395,10 +401,10 @@ def test_any_axes_sizes_and_labels_give_a_sheet_within_its_limits(
     width, height = sheet.image.size
     assert max(width, height) <= MOST
     last = len(sizes) - 1
-    boxes = [sheet.box(place) for place in range(len(sizes))]
+    boxes = [sheet.get_box(place) for place in range(len(sizes))]
     assert all(0 <= box[0] < box[2] <= width and 0 <= box[1] < box[3] <= height for box in boxes)
     assert len(set(boxes)) == len(boxes)
     sheet.mark(0, text)
     sheet.put(last, plain((10, 20, 30), sizes[last]))
     assert of_colour(cut(sheet, last), (10, 20, 30)) is not None
-    assert opened(sheet.encoded()).size == (width, height)
+    assert opened(sheet.encode()).size == (width, height)

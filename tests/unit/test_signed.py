@@ -16,7 +16,7 @@ import pytest
 from flux_magic.cli import main
 from flux_magic.errors import InvalidRequest, NotAnImage, SaveError
 from flux_magic.images import codecs, metadata
-from flux_magic.images.codecs import png_chunk as chunk
+from flux_magic.images.codecs import make_png_chunk as chunk
 from flux_magic.images.metadata import Written
 from flux_magic.records import embedding, sidecar, signing
 from flux_magic.records.record import Carried
@@ -38,18 +38,20 @@ NO_TRUST = "the name is not verified: no trust list here has its certificate"
 
 
 def noise(kind: str, **options: Any) -> bytes:
-    """An image large enough for each encoder."""
+    """Return an image large enough for each encoder."""
     return encoded(kind, size=(32, 24), **options)
 
 
 def outputs_bytes(made: Generation) -> bytes:
-    shown = next(value for kind, value in made.outputs()[0].data.items() if kind.startswith("image/"))
+    shown = next(value for kind, value in made.build_outputs()[0].data.items() if kind.startswith("image/"))
     return base64.b64decode(shown)
 
 
 def notebook_of(path: Path, made: Generation) -> Path:
-    """A saved notebook that shows it."""
-    outputs = [{"output_type": "display_data", "data": one.data, "metadata": one.metadata} for one in made.outputs()]
+    """Return a saved notebook that shows it."""
+    outputs = [
+        {"output_type": "display_data", "data": one.data, "metadata": one.metadata} for one in made.build_outputs()
+    ]
     cell = {"cell_type": "code", "source": "%flux a red fox", "metadata": {}, "outputs": outputs}
     path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}))
     return path
@@ -98,7 +100,7 @@ def test_a_signed_image_leaves_store_notebook_and_export_as_it_came(
     assert exported.read_bytes() == data
     assert recall(exported).record == made.record
     shown = outputs_bytes(made)
-    said = made.outputs()[1].data["text/plain"]
+    said = made.build_outputs()[1].data["text/plain"]
     if kind == "webp":  # shown as JPEG
         assert embedding.read(shown) is not None
         assert "signed  by content credentials (C2PA), in the delivered file; this copy has none" in said
@@ -106,7 +108,7 @@ def test_a_signed_image_leaves_store_notebook_and_export_as_it_came(
         assert shown == data
         assert "signed  by content credentials (C2PA), kept in this copy" in said
     assert check_static([tmp_path / "fox.ipynb", report.folder]).passed
-    assert "signed" not in generation(noise(kind)).outputs()[1].data["text/plain"]
+    assert "signed" not in generation(noise(kind)).build_outputs()[1].data["text/plain"]
 
 
 @pytest.mark.parametrize("kind", EMBEDDABLE)
@@ -124,9 +126,9 @@ def test_stripped_the_record_goes_inside_and_no_credentials_are_left(kind: str, 
     assert check_static(path).passed
     made.save(path, overwrite=True, strip_credentials=True, metadata=False)
     assert (state(path.read_bytes(), kind), embedding.read(path.read_bytes())) == ("none", None)
-    with pytest.raises(SaveError, match="another file of the same picture"):
+    with pytest.raises(SaveError, match="another file of the same image"):
         made.save(path)
-    assert "this copy has none" in generation(data).outputs()[1].data["text/plain"] or kind != "webp"
+    assert "this copy has none" in generation(data).build_outputs()[1].data["text/plain"] or kind != "webp"
 
 
 def test_the_magic_strips_what_it_embeds_and_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +141,7 @@ def test_the_magic_strips_what_it_embeds_and_saves(tmp_path: Path, monkeypatch: 
     assert isinstance(asked.images, list)
     made = asyncio.run(AsyncClient(store=False).make(asked.images[0], asked.settings))
     assert made.data == data
-    copy = embedding.copy_of(embedding.unsigned(data), made.record, 0, same_pixels=True)
+    copy = embedding.describe_copy(embedding.remove_signature(data), made.record, 0, same_pixels=True)
     assert embedding.read(outputs_bytes(made)) == Carried(made.record, copy)
     made.save(tmp_path / "fox.png")
     assert state((tmp_path / "fox.png").read_bytes(), "png") == "none"
@@ -220,7 +222,7 @@ BOX = b"JP\0\1\0\0\0\1" + b"\0\0\0\x26jumb" + b"\0\0\0\x1ejumdc2pa\0\x11\0\x10\x
 def broken_by_an_older_version() -> bytes:
     data = signed(noise("png"), "png")
     made = generation(data)
-    text = json.dumps(Carried(made.record, embedding.copy_of(data, made.record, 0)).as_dict())
+    text = json.dumps(Carried(made.record, embedding.describe_copy(data, made.record, 0)).as_dict())
     return metadata.embed(data, Written("a red fox\nSteps: 4, Seed: 42, Size: 8x6", text, "a red fox", "m", "", False))
 
 
@@ -269,7 +271,7 @@ def test_what_an_older_version_embedded_into_a_signed_image_is_still_read(tmp_pa
     path.write_bytes(broken_by_an_older_version())
     found = recall(path)
     assert found.record is not None
-    assert "but altered since" in found.described()
+    assert "but altered since" in found.describe()
     assert found.as_dict()["credentials"] == {
         "state": "altered",
         "signer": SIGNER,
@@ -310,11 +312,11 @@ def test_a_gif_and_an_avif_are_kept_shown_saved_recalled_and_verified(
     assert made.path.suffix == f".{kind}"
     assert made.digest == digest_of(opened(data))
     assert (made.files[0].media_type, made.record.files[0].media_type) == (f"image/{kind}",) * 2
-    image, table = made.outputs()
+    image, table = made.build_outputs()
     assert list(image.data) == ["image/png", "text/plain"]
     assert digest_of(opened(outputs_bytes(made))) == made.digest
     assert "frames  3, of which the first is shown" in table.data["text/plain"]
-    assert opened(codecs.thumbnail(data, 16)).size == (16, 12)
+    assert opened(codecs.make_thumbnail(data, 16)).size == (16, 12)
     assert Generations([made, again]).grid().size[0] > 32
 
     folder = tmp_path / "saved"
@@ -335,13 +337,13 @@ def test_a_gif_and_an_avif_are_kept_shown_saved_recalled_and_verified(
     assert export(notebook).written == 1
     live = asyncio.run(check([saved, notebook, folder / "fox.png"], space=mine.url))
     assert live.counts in ({"same bytes": 3}, {"same bytes": 1, "same pixels": 2})
-    (folder / f"stray.{kind}").with_suffix(".json").write_text(sidecar.record_text(generation().record))
+    (folder / f"stray.{kind}").with_suffix(".json").write_text(sidecar.format_record(generation().record))
     assert not check_static(folder).passed
 
 
 def test_a_pillow_without_avif_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     data = b"\0\0\0\x1cftypavif" + bytes(40)
-    monkeypatch.setattr(codecs, "reads_avif", lambda: False)
+    monkeypatch.setattr(codecs, "can_read_avif", lambda: False)
     with pytest.raises(NotAnImage, match="is AVIF, which this Pillow cannot read") as error:
         codecs.decode(data)
     assert error.value.hint == "Upgrade Pillow: pip install --upgrade pillow."

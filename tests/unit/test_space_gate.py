@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flux_magic.providers.stand_in.space_environment import needed
+from flux_magic.providers.stand_in.space_environment import select_needed
 from flux_magic.providers.stand_in.space_gate import MOST_BODY, Gate
 
 FOLDER = Path("/tmp/flux-magic-space-x")
@@ -180,4 +180,4 @@ def test_the_environment_is_what_is_needed() -> None:
         ),
         *("PYTHON_KEYRING_BACKEND", "COVERAGE_TOKEN", "FLUX_MAGIC_TOKEN", "KUBECONFIG", "MY_PATH", "PATH_TO_KEY"),
     )
-    assert set(needed(dict.fromkeys([*kept, *dropped], "x"))) == set(kept)
+    assert set(select_needed(dict.fromkeys([*kept, *dropped], "x"))) == set(kept)

@@ -12,7 +12,7 @@ HEARTBEAT = ServerSentEvent("heartbeat", "null")
 
 
 def decoded(*chunks: bytes) -> list[ServerSentEvent]:
-    """The events of a whole stream that comes in these chunks."""
+    """Return the events of a whole stream that comes in these chunks."""
     decoder = Decoder()
     return [event for chunk in chunks for event in decoder.feed(chunk)] + decoder.finish()
 

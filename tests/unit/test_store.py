@@ -24,8 +24,8 @@ from flux_magic.client.async_client import AsyncClient
 from flux_magic.errors import InvalidRequest, StoreError
 from flux_magic.images import codecs
 from flux_magic.records import embedding, files, store
-from flux_magic.records.record import key_of
-from flux_magic.records.store import Store, Stored, exported_path, write
+from flux_magic.records.record import compute_key
+from flux_magic.records.store import Store, Stored, get_export_path, write
 from flux_magic.results.generation import Generation
 from flux_magic.types import Record
 from tests.unit.samples import encoded, record
@@ -35,19 +35,19 @@ PNG, WEBP, JPEG = encoded(), encoded("webp", colour=7, lossless=True), encoded("
 
 
 def job(*pictures: bytes, **changes: Any) -> tuple[Record, list[bytes]]:
-    """A record and the pictures that it speaks of."""
+    """Return a record and the images that it speaks of."""
     data = list(pictures or (PNG,))
     return record(files=tuple(codecs.describe(one) for one in data), **changes), data
 
 
 def key(made: Record) -> str:
-    known = key_of(made)
+    known = compute_key(made)
     assert known is not None
     return known
 
 
 def everything(folder: Path) -> dict[str, bytes]:
-    """All that is in a folder, by its path from there."""
+    """Return all that is in a folder, by its path from there."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else b""
         for path in sorted(folder.rglob("*"))
@@ -57,7 +57,7 @@ def everything(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Store:
-    """A store without a shared folder."""
+    """Return a store without a shared folder."""
     return Store(tmp_path / "store", None)
 
 
@@ -127,7 +127,7 @@ def test_of_the_same_request_twice_the_newest_is_found(own: Store, clock: type[C
         clock.at += timedelta(days=40)
         last = own.put(*first)
     assert own.find(key(first[0])) == last
-    assert len(list(own.jobs(key(first[0])))) == 3
+    assert len(list(own.find_jobs(key(first[0])))) == 3
 
 
 def test_jobs_come_the_newest_first(own: Store, clock: type[Clock]) -> None:
@@ -353,7 +353,7 @@ def test_a_store_that_is_not_there_is_empty(tmp_path: Path, folder: str | None) 
     assert list(nowhere) == []
     assert nowhere.find("0" * 64) is None
     assert list(nowhere.search("fox")) == []
-    assert nowhere.with_digest("123456") == []
+    assert nowhere.find_digest("123456") == []
 
 
 def test_a_store_that_is_turned_off_keeps_nothing() -> None:
@@ -362,14 +362,14 @@ def test_a_store_that_is_turned_off_keeps_nothing() -> None:
 
 
 def exported(made: Record, data: list[bytes], folder: Path) -> Stored:
-    """What an export writes: the pictures have their record inside."""
-    inside = [embedding.restorable(one, made, place) for place, one in enumerate(data)]
-    return write(exported_path(folder, made), made, inside)
+    """Return what an export writes: the images have their record inside."""
+    inside = [embedding.embed_restorable(one, made, place) for place, one in enumerate(data)]
+    return write(get_export_path(folder, made), made, inside)
 
 
 @pytest.fixture
 def both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """A store, and the working directory is one that may have `flux_images`."""
+    """Return a store, and the working directory is one that may have `flux_images`."""
     monkeypatch.chdir(tmp_path)
     return Store(tmp_path / "store")
 
@@ -445,7 +445,7 @@ def test_a_list_has_what_is_in_both_folders_once_and_the_newest_first(both: Stor
 
 def test_a_job_goes_by_its_digest_alone_and_leaves_the_others(own: Store) -> None:
     gone, stays = own.put(*job(PNG, JPEG)), own.put(*job(WEBP))
-    [found] = own.with_digest(f"sha256:{gone.record.files[1].digest[:12].upper()}")
+    [found] = own.find_digest(f"sha256:{gone.record.files[1].digest[:12].upper()}")
     assert found == gone
     own.delete(found)
     assert own.folder is not None
@@ -457,7 +457,7 @@ def test_a_job_goes_by_its_digest_alone_and_leaves_the_others(own: Store) -> Non
 @pytest.mark.parametrize("digest", ["", "12345", "xyzxyz", "1" * 65, "sha256:", "../../etc", "12 456", "１２３４５６"])
 def test_what_is_no_digest_is_refused(own: Store, digest: str) -> None:
     with pytest.raises(InvalidRequest, match="is no digest: give its first 6 to 64 digits, 0 to 9 and a to f"):
-        own.with_digest(digest)
+        own.find_digest(digest)
 
 
 def test_what_cannot_be_deleted_is_an_error(own: Store) -> None:
@@ -544,7 +544,7 @@ def test_permissions_are_those_of_any_new_file(own: Store, umask: int) -> None:
 
 
 def one(**options: Any) -> Generation:
-    """What a client makes, in a program without a background loop."""
+    """Return what a client makes, in a program without a background loop."""
     made = asyncio.run(AsyncClient().generate("a fox", **options))
     assert isinstance(made, Generation)
     return made
@@ -585,7 +585,7 @@ def as_nobody(tmp_path: Path) -> Iterator[None]:
 def test_a_store_that_may_only_be_read_still_replays_and_says_why_nothing_is_kept(own: Store) -> None:
     stored = own.put(*job())
     assert own.folder is not None
-    one(store=False)  # what is imported is imported by whoever may read it
+    one(store=False)  # what is imported is imported by anyone who may read it
     for path in (stored.path.parent, own.folder):
         path.chmod(0o555)
     with as_nobody(own.folder.parent):
@@ -597,7 +597,7 @@ def test_a_store_that_may_only_be_read_still_replays_and_says_why_nothing_is_kep
 
 
 def settled(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """A clock for the listings that a test turns on."""
+    """Return a clock for the listings that a test turns on."""
     now = [1000.0]
     monkeypatch.setattr("flux_magic.records.store.time.monotonic", lambda: now[0])
 
@@ -608,7 +608,7 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The folders whose names are read from now on."""
+    """Return the folders whose names are read from now on."""
     read: list[str] = []
     real = os.listdir
 
@@ -684,7 +684,7 @@ def test_folders_are_read_in_their_order_and_listed_as_one(tmp_path: Path, monke
     folders = [stored and stored.path.relative_to(tmp_path).parts[0] for stored in found]
     assert folders == ["flux_images", "department", "lesson", "own", None]
     assert reader.skipped == []
-    assert reader.with_digest(made(4)[0].files[0].digest) == []
+    assert reader.find_digest(made(4)[0].files[0].digest) == []
 
 
 def test_what_is_damaged_in_a_shared_store_is_found_in_the_next(tmp_path: Path) -> None:
@@ -722,4 +722,4 @@ def test_a_part_of_a_shared_store_that_cannot_be_read_is_named(tmp_path: Path, m
 def test_who_fills_a_shared_store_sees_each_image_once(tmp_path: Path) -> None:
     teachers = Store(tmp_path, None, (tmp_path,))
     stored = teachers.put(*job())
-    assert list(teachers) == list(teachers.jobs(key(stored.record))) == [stored]
+    assert list(teachers) == list(teachers.find_jobs(key(stored.record))) == [stored]

@@ -23,18 +23,18 @@ from flux_magic.client.async_client import AsyncClient
 from flux_magic.errors import FluxError, InvalidRequest, NotAnImage, RecordError
 from flux_magic.images import codecs, metadata, pixels
 from flux_magic.images.bounded_json import parse_json
-from flux_magic.images.metadata import codings, unescaped
+from flux_magic.images.metadata import codings, unescape
 from flux_magic.jupyter.next_cell import NextCell
 from flux_magic.parameters import settings
 from flux_magic.providers.base import Limits
 from flux_magic.providers.http.sse import Decoder
 from flux_magic.records import in_hand
 from flux_magic.records.command import write_cell
-from flux_magic.records.record import carried_from, from_dict, loads
+from flux_magic.records.record import load_json, parse_carried, parse_record
 from flux_magic.records.store import Store
 from flux_magic.results import history
 from flux_magic.results.generation import Generation
-from flux_magic.results.recall import recall, recalled_from
+from flux_magic.results.recall import recall, recall_bytes
 from flux_magic.verify import export
 from flux_magic.verify.static import check_static
 from tests.support.growth import assert_linear
@@ -58,11 +58,11 @@ def tolerant(work: Callable[[Any], object]) -> Callable[[Any], None]:
 
 
 def recalled_text(keyword: bytes) -> Callable[[str], None]:
-    """Return what recalls a PNG with a text under this keyword, down to the cell that is shown."""
+    """Return what recalls a PNG with a string under this keyword, down to the cell that is shown."""
 
     def show(text: str) -> None:
         body = keyword + b"\0\0" + zlib.compress(text.encode("utf-8", "replace"), 1)
-        str(recalled_from(png_with(chunk(b"zTXt", body)), "x.png"))
+        str(recall_bytes(png_with(chunk(b"zTXt", body)), "x.png"))
 
     return tolerant(show)
 
@@ -101,8 +101,8 @@ TEXTS = [
         for unit in units
     ),
     *(pytest.param(write_cell, unit, id=f"a cell of {unit!r}") for unit in ("\n", " \n", "{", "--a ", '"')),
-    pytest.param(unescaped, "\n  \\", id="unescaped"),
-    pytest.param(tolerant(loads), '[{"', id="a record"),
+    pytest.param(unescape, "\n  \\", id="unescaped"),
+    pytest.param(tolerant(load_json), '[{"', id="a record"),
 ]
 MADE: list[Any] = [
     *(pytest.param(work, lambda size, unit=unit: unit * (size // len(unit)), id=id_) for work, unit, id_ in [
@@ -114,7 +114,7 @@ MADE: list[Any] = [
         (codings.decode_any, b"\x1b$", "a comment of any coding"),
     ]),
     *(pytest.param(tolerant(work), made, id=f"{name}, {how}") for how, work in [
-        ("read", metadata.read), ("bare", metadata.bare), ("signed", metadata.has_credentials),
+        ("read", metadata.read), ("bare", metadata.remove_metadata), ("signed", metadata.has_credentials),
         ("described", codecs.describe),
     ] for name, made in {
         "PNG chunks": lambda size: png_with(chunk(b"tEXt", b"a\0b") * (size // 15)),
@@ -161,7 +161,7 @@ def four(data):
     for one in threads: one.join()
 works = {
     "a large PNG four times at once": (png, four),
-    "a large PNG as JPEG": (png, lambda data: codecs.for_notebook(data, "jpeg")),
+    "a large PNG as JPEG": (png, lambda data: codecs.encode_for_notebook(data, "jpeg")),
     "a JPEG of 8 million markers": (lambda: b"\xff\xd8" + b"\xff\xe5\0\2" * 8_000_000, metadata.bare),
     "a PNG of 2 million chunks": (lambda: b"\x89PNG\r\n\x1a\n" + chunk(b"abCd", b"") * 2_000_000, metadata.read),
     "a WebP of 4 million chunks": (lambda: b"RIFF\xff\xff\xff\x7fWEBP" + b"abcd\0\0\0\0" * 4_000_000, codecs.describe),
@@ -210,7 +210,7 @@ def test_an_answer_of_many_files_gives_the_first_and_says_so(monkeypatch: pytest
     assert isinstance(made, Generation)
     assert (len(made.files), len(fetched)) == (limits.files, limits.files)
     assert made.note == (
-        "the Space sent 3,000 files, of which the first 32 are kept: at most 32 files and 128 MiB of an answer are"
+        "the Space sent 3,000 files, of which the first 32 are kept; the limit is 32 files and 128 MiB per response"
     )
     large = encoded() + bytes(50 * 2**20)
     monkeypatch.setattr(kind, "fetch", lambda _self, _url: _done(large))
@@ -273,7 +273,7 @@ def test_what_is_no_file_is_not_read_by_any_command(
         again = client.generate("a fox", seed=1, store=False)
         assert isinstance(again, Generation)
         assert not again.replayed
-        assert [one.record.seed for one in history.history(settings.resolve(store="store"))] in ([], [1])
+        assert [one.record.seed for one in history.read_history(settings.resolve(store="store"))] in ([], [1])
         strange.rmdir() if strange.is_dir() and not strange.is_symlink() else strange.unlink()
         strange.write_bytes(content)
     assert len(kind.made) == 3
@@ -313,8 +313,8 @@ def test_no_value_in_a_record_or_a_recipe_is_an_error_of_pythons(value: str) -> 
         for keyword in (b"flux_magic", b"parameters", b"prompt", b"workflow", b"Comment", b"invokeai_metadata"):
             data = png_with(chunk(b"tEXt", keyword + b"\0" + text.encode()))
             with contextlib.suppress(FluxError):
-                found = recalled_from(data, "x.png")
-                assert found.described()
+                found = recall_bytes(data, "x.png")
+                assert found.describe()
                 assert json.dumps([found.as_dict(), str(found)])
 
 
@@ -327,14 +327,14 @@ def wide(width: int, height: int = 1) -> bytes:
 
 def test_an_image_too_long_for_an_encoding_is_png_in_a_notebook_and_told_when_saved(tmp_path: Path) -> None:
     data = wide(65535)
-    assert codecs.for_notebook(data, "jpeg") == ("image/png", data)
+    assert codecs.encode_for_notebook(data, "jpeg") == ("image/png", data)
     for suffix, kind, most in (("jpg", "JPEG", "65,500"), ("webp", "WebP", "16,383")):
         says = f"cannot save 65535×1 pixels as {kind}, which has at most {most} on a side: save as .png"
         with pytest.raises(InvalidRequest) as caught:
             generation(data).save(tmp_path / f"fox.{suffix}")
         assert caught.value.message == says
     assert list(tmp_path.iterdir()) == []
-    assert codecs.thumbnail(data, 100)
+    assert codecs.make_thumbnail(data, 100)
 
 
 def test_pillow_warns_of_no_image(recwarn: pytest.WarningsRecorder) -> None:
@@ -345,7 +345,7 @@ def test_pillow_warns_of_no_image(recwarn: pytest.WarningsRecorder) -> None:
         with pytest.raises(NotAnImage):
             codecs.describe(data)
         with pytest.raises(NotAnImage):
-            codecs.frames(data)
+            codecs.count_frames(data)
     assert [str(one.message) for one in recwarn] == []
 
 
@@ -353,7 +353,7 @@ def test_the_budget_of_pixels_is_given_back_also_by_what_fails() -> None:
     for _ in range(5):
         with pytest.raises(NotAnImage):
             codecs.describe(wide(8000, 7000)[:-40])
-    with pixels.budget.taking(pixels.MOST), pixels.budget.taking(pixels.MOST):
+    with pixels.budget.take(pixels.MOST), pixels.budget.take(pixels.MOST):
         assert codecs.describe(encoded()).width == 8
 
 
@@ -389,7 +389,7 @@ def test_what_was_made_or_found_is_shown_though_the_store_has_lost_it(
         assert made.replayed is replayed
         data = made.path.read_bytes()
         made.path.unlink()
-        assert made.outputs()
+        assert made.build_outputs()
         assert made.data == encoded()
         made.path.write_bytes(data)
     assert len(kind.made) == 1
@@ -407,6 +407,6 @@ def test_json_is_counted_by_its_values_and_not_by_its_commas() -> None:
         with pytest.raises(ValueError):  # noqa: PT011 - whatever its words are
             parse_json(wrong)
     with pytest.raises(RecordError):
-        from_dict(loads("[" * 10**5))
+        parse_record(load_json("[" * 10**5))
     with pytest.raises(RecordError):
-        carried_from({"record": [1]})
+        parse_carried({"record": [1]})

@@ -11,7 +11,7 @@ from pathlib import Path
 import mistune
 import pytest
 
-from flux_magic.results.file_names import slug
+from flux_magic.results.file_names import make_slug
 from flux_magic.types import ImageResponse
 from tests.unit.samples import encoded, generation
 
@@ -70,7 +70,7 @@ def pages(words: str) -> Iterator[str]:
     """Give all that is shown of an image as HTML, each with the words in every place that a stranger fills."""
     names = {"prompt": words, "model": words, "provider": words, "space": words, "requested_prompt": words}
     for inline in (None, "link"):
-        for output in generation(encoded(), inline=inline, seed=7, **names).outputs():
+        for output in generation(encoded(), inline=inline, seed=7, **names).build_outputs():
             yield from (str(value) for kind, value in output.data.items() if kind == "text/html")
     answer = ImageResponse([f"https://s.example/file={words}"], words)
     yield str(mistune.html(answer._repr_markdown_()))
@@ -136,7 +136,7 @@ def test_no_prompt_leads_out_of_its_folder(tmp_path: Path, monkeypatch: pytest.M
         fox = generation(image, prompt=way, model=way, seed=number)
         paths = [*fox.save(f"{{prompt}}-{number}.png"), *fox.save("{model}-{seed}-x.png"), *fox.save("all/")]
         assert {path.resolve().parent for path in paths} <= {inside, inside / "all"}, way
-        assert not set(slug(way)) & set('/\\:*?"<>|.~$\0\n'), way
+        assert not set(make_slug(way)) & set('/\\:*?"<>|.~$\0\n'), way
     assert {path.name for path in tmp_path.rglob("*") if path.is_dir()} == {"a", "inside", "all"}
     assert len(list(inside.glob("*.png"))) == 2 * len(ways)
     assert len(list((inside / "all").iterdir())) == len(ways)

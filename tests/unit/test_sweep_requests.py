@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 
 from flux_magic.errors import InvalidRequest
 from flux_magic.parameters.grammar import Several, parse_line
-from flux_magic.parameters.lists import listed
+from flux_magic.parameters.lists import list_items
 from flux_magic.parameters.settings import Settings
 from flux_magic.parameters.table import MAX_SEED
-from flux_magic.sweeps.axes import Axis, coordinates
-from flux_magic.sweeps.requests import Sweep, plan, sweep, sweep_of
-from flux_magic.sweeps.template import escape, template, varying
+from flux_magic.sweeps.axes import Axis, get_coordinates
+from flux_magic.sweeps.requests import Sweep, build_requests, build_sweep, build_sweep_call
+from flux_magic.sweeps.template import escape, find_varying, read_template
 
 SEEDED = Settings(seed=42, width=256, height=192, steps=3)
 
 
 def swept(typed: str, varied: dict[str, Any] | None = None, count: int = 1, **names: object) -> Sweep:
-    return sweep(template(typed, names), SEEDED, varied or {}, count)
+    return build_sweep(read_template(typed, names), SEEDED, varied or {}, count)
 
 
 def prompts(asked: Sweep) -> list[str]:
@@ -65,17 +65,17 @@ def test_one_value_is_no_axis(line: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        pytest.param("--seed 1,1", "--seed 1,1: 1 is there twice", id="twice"),
-        pytest.param("--seed 1..3,2", "2 is there twice", id="twice by a range"),
-        pytest.param("--size 8x8,8x8", "8x8 is there twice", id="a size twice"),
-        pytest.param("--seed 1,x", "--seed x: give a whole number from 0 to 2147483647; several", id="a word"),
+        pytest.param("--seed 1,1", "--seed 1,1: 1 occurs twice", id="twice"),
+        pytest.param("--seed 1..3,2", "2 occurs twice", id="twice by a range"),
+        pytest.param("--size 8x8,8x8", "8x8 occurs twice", id="a size twice"),
+        pytest.param("--seed 1,x", "--seed x: give a whole number from 0 to 2147483647; write several", id="a word"),
         pytest.param(
-            "--seed 1,", "--seed 1,: a value is missing; several go without blanks", id="a blank after a comma"
+            "--seed 1,", "--seed 1,: a value is missing; write several without spaces", id="a blank after a comma"
         ),
         pytest.param("--steps 0..3", "--steps 0: give a whole number from 1 up", id="out of range"),
         pytest.param("--seed 1..2..0", "steps of 0", id="no step"),
         pytest.param("--seed 0..2147483647", "2147483648 values are more than 10000", id="too many to count"),
-        pytest.param("--size 1x1,2", "several go without blanks: --size 512x512,768x512", id="half a size"),
+        pytest.param("--size 1x1,2", "write several without spaces: --size 512x512,768x512", id="half a size"),
     ],
 )
 def test_values_that_are_not_allowed_get_one_line(line: str, words: str) -> None:
@@ -88,23 +88,23 @@ def test_options_multiply_and_the_last_one_varies_the_fastest() -> None:
     asked = swept("a fox", {"steps": (1, 2), "seed": (7, 8, 9)})
     assert [(one.steps, one.seed) for one in asked.requests] == [(1, 7), (1, 8), (1, 9), (2, 7), (2, 8), (2, 9)]
     assert str(asked) == "6 images: 2 steps × 3 seeds"
-    assert asked.label(4) == "steps 2, seed 8"
+    assert asked.format_label(4) == "steps 2, seed 8"
 
 
 def test_what_is_no_axis_stays_the_same_the_seed_too() -> None:
     asked = swept("a fox", {"steps": (1, 2, 4)})
-    (base,) = plan("a fox", SEEDED)
+    (base,) = build_requests("a fox", SEEDED)
     assert list(asked.requests) == [replace(base, steps=steps) for steps in (1, 2, 4)]
 
 
 def test_a_random_seed_is_chosen_once_for_the_whole_sweep() -> None:
-    asked = sweep(template("a {red|blue} fox", {}), Settings(), {"steps": (1, 2, 3)})
+    asked = build_sweep(read_template("a {red|blue} fox", {}), Settings(), {"steps": (1, 2, 3)})
     assert len({one.seed for one in asked.requests}) == 1
     assert all(one.chosen for one in asked.requests)
 
 
 def test_seeds_that_are_given_are_not_chosen_by_chance() -> None:
-    asked = sweep(template("a fox", {}), Settings(), {"seed": (1, 2)})
+    asked = build_sweep(read_template("a fox", {}), Settings(), {"seed": (1, 2)})
     assert not any(one.chosen for one in asked.requests)
 
 
@@ -112,7 +112,7 @@ def test_sizes_vary_width_and_height_together() -> None:
     asked = swept("a fox", {"size": ((512, 256), (260, 256))})
     assert [(one.width, one.height) for one in asked.requests] == [(512, 256), (260, 256)]
     assert asked.axes == (Axis("size", ("512x256", "260x256")),)
-    assert asked.label(0) == "512×256"
+    assert asked.format_label(0) == "512×256"
 
 
 def test_a_count_is_an_axis_of_successive_seeds() -> None:
@@ -130,12 +130,12 @@ def test_a_count_beside_several_seeds_is_an_error() -> None:
     ("most", "words"), [(5, "6 images are more than 5 in one cell: add --yes if you mean it"), (6, "")]
 )
 def test_more_images_than_allowed_have_to_be_meant(most: int, words: str) -> None:
-    made = template("a fox", {})
+    made = read_template("a fox", {})
     if words:
         with pytest.raises(InvalidRequest, match=words):
-            sweep(made, SEEDED, {"steps": (1, 2), "seed": (1, 2, 3)}, most=most)
+            build_sweep(made, SEEDED, {"steps": (1, 2), "seed": (1, 2, 3)}, most=most)
     else:
-        assert len(sweep(made, SEEDED, {"steps": (1, 2), "seed": (1, 2, 3)}, most=most)) == 6
+        assert len(build_sweep(made, SEEDED, {"steps": (1, 2), "seed": (1, 2, 3)}, most=most)) == 6
 
 
 def test_ten_thousand_are_the_most_whatever_is_said() -> None:
@@ -206,16 +206,16 @@ def test_a_value_is_put_in_as_it_is() -> None:
     ],
 )
 def test_what_counts_as_a_list(value: object, items: list[Any] | None) -> None:
-    assert listed(value) == items
+    assert list_items(value) == items
 
 
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
         pytest.param("{none}", "{none} is empty: give one value or more", id="an empty list"),
-        pytest.param("{a|a}", "{a|a}: 'a' is there twice", id="the same twice"),
-        pytest.param("{ones}", "{ones}: '1' is there twice", id="the same once it is text"),
-        pytest.param("{a|a}", "'a' is there twice; {{a|a}} is taken as typed", id="the way out"),
+        pytest.param("{a|a}", "{a|a}: 'a' occurs twice", id="the same twice"),
+        pytest.param("{ones}", "{ones}: '1' occurs twice", id="the same once it is text"),
+        pytest.param("{a|a}", "'a' occurs twice; {{a|a}} is taken as typed", id="the way out"),
         pytest.param("{red|{a|b}}", "{red|{a|b}}: alternatives within others: put all in one row", id="nested"),
         pytest.param("{red|{none}}", "{none} is a list within alternatives: write its items there", id="a list within"),
         pytest.param("{seed}", "a sweep has a seed of its own: give the list another name", id="an option's name"),
@@ -231,23 +231,23 @@ def test_what_cannot_be_varied_gets_one_line(typed: str, words: str) -> None:
 
 
 def test_names_that_are_not_there_are_told() -> None:
-    assert template("{nope} {a|{gone}} {nope}", {}).missing == ("nope", "gone")
+    assert read_template("{nope} {a|{gone}} {nope}", {}).missing == ("nope", "gone")
 
 
 @pytest.mark.parametrize("value", [{1, 2}, {"a": 1}, iter([1]), np.ones((2, 2)), pd.DataFrame({"a": [1]})])
 def test_a_collection_that_is_no_list_is_told(value: object) -> None:
-    made = template("{a|b} {many}", {"many": value})
+    made = read_template("{a|b} {many}", {"many": value})
     assert [axis.name for axis in made.axes] == ["word"]
     assert made.notes == (f"{{many}} is a {type(value).__name__}, which is not varied: give a list",)
 
 
 def test_a_prompt_in_a_call_has_to_be_a_text() -> None:
     with pytest.raises(InvalidRequest, match=r"the prompt is \['a fox'\]: give a text"):
-        sweep_of(["a fox"], {"seed": [1, 2]})  # type: ignore[arg-type]
+        build_sweep_call(["a fox"], {"seed": [1, 2]})  # type: ignore[arg-type]
 
 
 def test_what_a_sweep_would_vary_can_be_asked() -> None:
-    assert varying("{a|b} {places} {one} {{c|d}} {a|b}", {"places": [1], "one": 1}) == ["{a|b}", "{places}"]
+    assert find_varying("{a|b} {places} {one} {{c|d}} {a|b}", {"places": [1], "one": 1}) == ["{a|b}", "{places}"]
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.data())
@@ -255,27 +255,27 @@ def test_coordinates_are_those_of_the_product(lengths: list[int], data: st.DataO
     axes = tuple(Axis(f"axis{number}", tuple(range(length))) for number, length in enumerate(lengths))
     total = int(np.prod(lengths))
     place = data.draw(st.integers(0, total - 1))
-    assert coordinates(axes, place) == tuple(int(one) for one in np.unravel_index(place, lengths))
+    assert get_coordinates(axes, place) == tuple(int(one) for one in np.unravel_index(place, lengths))
 
 
 @given(st.text(max_size=60))
 def test_any_prompt_is_a_template_or_an_error(typed: str) -> None:
     with suppress(InvalidRequest):
-        made = template(typed, {"a": [1, 2], "b": "x"})
-        assert isinstance(made.text([axis.values[0] for axis in made.axes]), str)
+        made = read_template(typed, {"a": [1, 2], "b": "x"})
+        assert isinstance(made.fill([axis.values[0] for axis in made.axes]), str)
 
 
 @given(st.text(alphabet="{}|ab \n", max_size=30) | st.text(max_size=30))
 def test_any_text_can_be_escaped(text: str) -> None:
-    made = template(escape(text), {"a": [1, 2], "b": "x"})
-    assert (made.text(()), made.axes) == (text, ())
+    made = read_template(escape(text), {"a": [1, 2], "b": "x"})
+    assert (made.fill(()), made.axes) == (text, ())
 
 
 # From Python
 
 
 def test_lists_in_a_call_are_axes() -> None:
-    asked, settings, _ = sweep_of(
+    asked, settings, _ = build_sweep_call(
         "a {colour} {what}", {"colour": ["red", "blue"], "what": "fox", "steps": [1, 2], "seed": 7, "width": None}
     )
     assert [(one.prompt, one.steps, one.seed) for one in asked.requests] == [
@@ -298,7 +298,7 @@ def test_lists_in_a_call_are_axes() -> None:
     ],
 )
 def test_a_size_in_a_call_is_a_text_or_a_pair(size: object, sizes: list[tuple[int, int]]) -> None:
-    asked, *_ = sweep_of("a {b|c}", {"size": size})
+    asked, *_ = build_sweep_call("a {b|c}", {"size": size})
     assert sorted({(one.width, one.height) for one in asked.requests}) == sorted(sizes)
 
 
@@ -315,7 +315,7 @@ def test_a_size_in_a_call_is_a_text_or_a_pair(size: object, sizes: list[tuple[in
         pytest.param(
             {"steps": [1, "2"]}, InvalidRequest, "steps is '2': give a whole number", id="a text for a number"
         ),
-        pytest.param({"steps": [1, 1]}, InvalidRequest, "steps: 1 is there twice", id="the same twice"),
+        pytest.param({"steps": [1, 1]}, InvalidRequest, "steps: 1 occurs twice", id="the same twice"),
         pytest.param({"size": ["1024"]}, InvalidRequest, "size is '1024': did you mean '1024x1024'?", id="half a size"),
         pytest.param({"size": 1024}, InvalidRequest, "size is 1024", id="a number for a size"),
         pytest.param({"seed": []}, InvalidRequest, "seed is empty", id="an empty list"),
@@ -324,5 +324,5 @@ def test_a_size_in_a_call_is_a_text_or_a_pair(size: object, sizes: list[tuple[in
 )
 def test_a_call_that_makes_no_sweep_is_told_why(options: dict[str, Any], kind: type[Exception], words: str) -> None:
     with pytest.raises(kind) as told:
-        sweep_of("a fox", options)
+        build_sweep_call("a fox", options)
     assert words in str(told.value)

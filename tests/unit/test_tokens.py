@@ -17,8 +17,8 @@ from flux_magic.errors import InvalidRequest, NotInStore
 from flux_magic.parameters import tokens
 from flux_magic.parameters.settings import resolve
 from flux_magic.providers.http.connection import open_connection
-from flux_magic.providers.local import drawing
-from flux_magic.verify.live import settings_for
+from flux_magic.providers.local import read_drawing
+from flux_magic.verify.live import choose_settings
 from tests.unit.samples import record
 
 OWN = "https://black-forest-labs-flux-1-schnell.hf.space"
@@ -27,7 +27,7 @@ TOKEN = "hf_canaryCANARY0123"
 
 @pytest.fixture(autouse=True)
 def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A home without a token, and no variable that is read here."""
+    """Return a home without a token, and no variable that is read here."""
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_HOME", "XDG_CACHE_HOME", "HF_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     for name in ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "HF_HUB_OFFLINE", "FLUX_MAGIC_REPLAY", "FLUX_MAGIC_SPACE"):
@@ -60,12 +60,12 @@ def test_the_token_is_found_where_hugging_faces_own_tools_find_it(
         monkeypatch.setenv(name, value)
     if "/" in source:
         put(tmp_path / source)
-    found = tokens.of_user()
+    found = tokens.find_user_token()
     assert found is not None
     assert (found.value, found.source) == (TOKEN, "hf auth login" if "/" in source else source)
     assert TOKEN not in repr(found)
     monkeypatch.setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "yes")
-    assert tokens.of_user() is None
+    assert tokens.find_user_token() is None
 
 
 @pytest.mark.parametrize("token", ["hf_a b", "hf_a\nb", "hf_ä", '"hf_a"', "hf_a\x00b", "<your token>", "$HF"])
@@ -89,11 +89,11 @@ def test_a_stored_token_that_cannot_be_used_is_left_out_and_nothing_hangs(tmp_pa
         (os.mkfifo if kind == "a pipe" else os.mkdir)(path)
     stored = f"[old]\nhf_token = x%y\n[mine]\nhf_token = {TOKEN}\nrefresh_token = r\nexpires_at = "
     put(path.with_name("stored_tokens"), f"{stored}{int(time.time()) + (-9 if kind == 'expired' else 3600)}\n")
-    assert tokens.of_user() is None
-    assert bool(tokens.stored_trouble()) is (kind in {"no token", "expired"})
+    assert tokens.find_user_token() is None
+    assert bool(tokens.describe_stored_trouble()) is (kind in {"no token", "expired"})
     if kind == "expired":
         put(path.with_name("stored_tokens"), f"{stored}{int(time.time()) + 3600}\n")
-        assert tokens.of_user() is not None
+        assert tokens.find_user_token() is not None
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_while_the_hub_is_offline_the_local_space_is_asked_and_nothing_of_the_hu
     for url in ("https://huggingface.co/api/spaces/a/b", "https://cdn-lfs.hf.co/x", f"{OWN}/config"):
         with pytest.raises(NotInStore, match=r"^HF_HUB_OFFLINE=1: nothing is asked of .*\nUnset HF_HUB_OFFLINE"):
             asyncio.run(asked(url))
-    assert settings_for(record(), None) == "not asked: HF_HUB_OFFLINE=1"
-    drawn = record(space=f"local:{drawing()}", model="flux_magic stand-in", requested_space="local")
-    found: Any = settings_for(drawn, None)
+    assert choose_settings(record(), None) == "not asked: HF_HUB_OFFLINE=1"
+    drawn = record(space=f"local:{read_drawing()}", model="flux_magic stand-in", requested_space="local")
+    found: Any = choose_settings(drawn, None)
     assert found.space == "local"

@@ -19,9 +19,9 @@ from flux_magic.jupyter.panel import Panel
 from flux_magic.jupyter.panel.parameters import Parameters
 from flux_magic.parameters.grammar import PANEL_OPTIONS, parse_line
 from flux_magic.parameters.settings import resolve
-from flux_magic.results.generation import save_target
+from flux_magic.results.generation import check_target
 from flux_magic.results.generations import Generations
-from flux_magic.sweeps.requests import Sweep, plan, sweep_of
+from flux_magic.sweeps.requests import Sweep, build_requests, build_sweep_call
 from flux_magic.types import ImageRequest
 from tests.unit.samples import generation
 
@@ -65,8 +65,8 @@ def refused(line: str, body: str | None = None, names: dict[str, Any] | None = N
         pytest.param("a fox --steps 4", "x", "options come first, %flux --steps 4 a fox", id="first line"),
         pytest.param("--seed 1", "a fox\n--steps 4\n", "%%flux --seed 1 --steps 4; with -- at the end", id="last line"),
         pytest.param("", "--steps 4\na fox", "options come first, %%flux --steps 4;", id="first line of a body"),
-        pytest.param('""', None, "the prompt is empty, but for quotes", id="quotes around nothing"),
-        pytest.param("--output print a fox", None, "a word of Python's own", id="a builtin's name"),
+        pytest.param('""', None, "the prompt is empty except for quotes", id="quotes around nothing"),
+        pytest.param("--output print a fox", None, "a reserved word of Python", id="a builtin's name"),
     ],
 )
 def test_an_option_in_a_prompt_is_told_and_where_it_goes(line: str, body: str | None, words: str) -> None:
@@ -188,12 +188,12 @@ def test_whatever_is_a_list_counts_as_several(several: Any) -> None:
     assert [(request.seed, request.steps) for request in list(getattr(read.images, "requests", []))] == [
         (1, 4), (2, 4), (3, 4)
     ]  # fmt: skip
-    assert len(sweep_of("a fox", {"seed": several})[0]) == 3
+    assert len(build_sweep_call("a fox", {"seed": several})[0]) == 3
     assert len(cell.read("--sweep a {several}", None, {"several": several}).images) == 3
 
 
 def test_a_generator_is_read_once_and_what_has_no_order_is_told() -> None:
-    assert len(sweep_of("a {colour}", {"seed": iter([1, 2]), "colour": (c for c in "ab")})[0]) == 4
+    assert len(build_sweep_call("a {colour}", {"seed": iter([1, 2]), "colour": (c for c in "ab")})[0]) == 4
     for value, words in (({1, 2}, "{v} is a set; give a list"), (np.ones((2, 2)), "{v} is a 2-dimensional ndarray")):
         assert words in refused("--seed {v} a fox", None, {"v": value})
 
@@ -278,7 +278,7 @@ def test_a_size_is_one_word_in_every_call(monkeypatch: pytest.MonkeyPatch) -> No
     both: dict[str, Any] = {"size": "512x512", "width": 512}
     for call in (
         lambda: resolve(**both),
-        lambda: sweep_of("x", both),
+        lambda: build_sweep_call("x", both),
         lambda: AsyncClient(**both),
         lambda: Panel(**both),
     ):
@@ -300,9 +300,9 @@ def test_what_does_not_exist_raises_and_says_what_does() -> None:
     with pytest.raises(AttributeError):
         AsyncClient().steps = 4  # type: ignore[attr-defined]
     with pytest.raises(TypeError, match=r"unknown option: guidance, .*this model has no guidance"):
-        sweep_of("a fox", {"guidance": [1, 2]})
+        build_sweep_call("a fox", {"guidance": [1, 2]})
     with pytest.raises(TypeError, match=r"unknown option: x, .*is sent as typed"):
-        sweep_of("a {x:.2f} fox", {"x": [1, 2]})
+        build_sweep_call("a {x:.2f} fox", {"x": [1, 2]})
 
 
 @pytest.mark.parametrize("kind", [np.int64, np.uint8, np.int32])
@@ -317,7 +317,7 @@ def test_an_integer_of_any_kind_is_one(kind: type[Any]) -> None:
         ({"steps": True}, "steps is True"),
     ):
         with pytest.raises(InvalidRequest, match=words):
-            plan("a fox", resolve(**options))
+            build_requests("a fox", resolve(**options))
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_an_integer_of_any_kind_is_one(kind: type[Any]) -> None:
         pytest.param(f"{'x' * 300}.png", "File name too long", id="too long"),
         pytest.param("a\0b.png", "NUL", id="a null"),
         pytest.param("fox.gif", ".png, .jpg, .jpeg, .webp", id="a suffix"),
-        pytest.param("there.png", "this file is there already", id="another image is there"),
+        pytest.param("there.png", "this file already exists", id="another image is there"),
     ],
 )
 def test_a_path_that_cannot_be_written_is_known_before_the_image(
@@ -352,7 +352,7 @@ def test_a_path_has_variables_and_a_new_folder_is_told(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     for path in ("$HOME/x.png", "${HOME}/x.png", "~/x.png"):
-        assert save_target(path, 1) == tmp_path / "x.png"
+        assert check_target(path, 1) == tmp_path / "x.png"
     monkeypatch.setenv("FLUX_MAGIC_STORE", "$NOPE")
     monkeypatch.chdir(tmp_path)
     generation().save("pictures/")

@@ -8,7 +8,7 @@ import pytest
 
 from flux_magic.errors import InvalidRequest
 from flux_magic.parameters.addresses import Space
-from flux_magic.types import ImageRequest, ImageResponse, Queued, Running, Waiting, markdown_text
+from flux_magic.types import ImageRequest, ImageResponse, Queued, Running, Waiting, escape_markdown
 from tests.unit.samples import FILE, record
 
 
@@ -229,7 +229,7 @@ def test_a_response_reads_as_markdown() -> None:
     ],
 )
 def test_markdown_shows_a_text_as_it_is(text: str, shown: str) -> None:
-    assert markdown_text(text) == shown
+    assert escape_markdown(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -292,5 +292,5 @@ def test_half_a_letter_is_refused_where_it_stands() -> None:
     with pytest.raises(InvalidRequest) as caught:
         ImageRequest("fox \ud83d cut")
     assert caught.value.message == (
-        "the prompt has half a letter, '\\ud83d' at 4, which no page can show: leave it out"
+        "the prompt has half a character, '\\ud83d' at 4, which no page can show: leave it out"
     )

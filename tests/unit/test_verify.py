@@ -1,4 +1,4 @@
-"""Pictures compared with their records, with no Space at all."""
+"""Images compared with their records, with no Space at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from PIL import Image
 from flux_magic.images import codecs, metadata
 from flux_magic.records import embedding as keepsake
 from flux_magic.results.generation import Generation
-from flux_magic.results.output import Output, parameters
+from flux_magic.results.output import Output, build_parameters
 from flux_magic.types import Circumstances, Record
 from flux_magic.verify import Outcome, Report, Status, Verdict, check_static, find_subjects
 from tests.unit.samples import encoded, generation, opened, record
@@ -26,7 +26,7 @@ Change = Callable[[dict[str, Any]], object]
 
 
 def output(shown: Output) -> dict[str, Any]:
-    """An output as a notebook holds it."""
+    """Return an output as a notebook holds it."""
     whole = json.loads(json.dumps({"data": shown.data, "metadata": shown.metadata}))
     return {"output_type": "display_data", **whole}
 
@@ -36,8 +36,8 @@ def cell(*outputs: dict[str, Any], source: str = "%%flux\na red fox") -> dict[st
 
 
 def shown(made: Generation) -> list[dict[str, Any]]:
-    """What a cell shows of it, as a notebook holds it."""
-    return [output(one) for one in made.outputs()]
+    """Return what a cell shows of it, as a notebook holds it."""
+    return [output(one) for one in made.build_outputs()]
 
 
 def written(path: Path, *cells: dict[str, Any]) -> Path:
@@ -46,19 +46,19 @@ def written(path: Path, *cells: dict[str, Any]) -> Path:
 
 
 def embedded(one: dict[str, Any]) -> bytes:
-    """The picture of an output."""
+    """Return the image of an output."""
     (kind,) = (kind for kind in one["data"] if kind.startswith("image/"))
     return base64.b64decode(one["data"][kind])
 
 
 def put(one: dict[str, Any], data: bytes) -> None:
-    """Embed another picture in its place."""
+    """Embed another image in its place."""
     (kind,) = (kind for kind in one["data"] if kind.startswith("image/"))
     one["data"][kind] = base64.b64encode(data).decode()
 
 
 def told(one: dict[str, Any]) -> dict[str, Any]:
-    """What the metadata of an output hold of ours."""
+    """Return what the metadata of an output hold of ours."""
     known: dict[str, Any] = one["metadata"]["flux_magic"]
     return known
 
@@ -70,7 +70,7 @@ def saved(image: Image.Image, suffix: str = "png", **options: Any) -> bytes:
 
 
 def with_texts_of(like: bytes, data: bytes, change: Change = lambda _known: None) -> bytes:
-    """Other pixels under the texts of a picture, whose record a tool has changed."""
+    """Other pixels under the strings of an image, whose record a tool has changed."""
     found = metadata.read(like)
     known = json.loads(found.record)
     change(known)
@@ -80,7 +80,7 @@ def with_texts_of(like: bytes, data: bytes, change: Change = lambda _known: None
 
 
 def one_pixel_changed(data: bytes) -> bytes:
-    """The picture with a bit of one pixel changed, and all its texts."""
+    """Return the image with a bit of one pixel changed, and all its strings."""
     image = opened(data).convert("RGB")
     red, *others = image.getpixel((3, 3))  # type: ignore[misc]  # an RGB picture has three values
     image.putpixel((3, 3), (red ^ 1, *others))
@@ -88,16 +88,16 @@ def one_pixel_changed(data: bytes) -> bytes:
 
 
 def reencoded(data: bytes, suffix: str = "png", **options: Any) -> bytes:
-    """The picture encoded anew, with all its texts."""
+    """Return the image re-encoded, with all its strings."""
     return with_texts_of(data, saved(opened(data), suffix, **options))
 
 
 def without_texts(one: dict[str, Any]) -> None:
-    put(one, metadata.bare(embedded(one)))
+    put(one, metadata.remove_metadata(embedded(one)))
 
 
 def both(*changes: Change) -> Change:
-    """One change after the other."""
+    """Return one change after the other."""
 
     def change(one: dict[str, Any]) -> None:
         for each in changes:
@@ -107,22 +107,22 @@ def both(*changes: Change) -> Change:
 
 
 def embedding(data: bytes) -> Change:
-    """Another picture in its place."""
+    """Return another image in its place."""
     return lambda one: put(one, data)
 
 
 def through(change: Callable[[bytes], bytes]) -> Change:
-    """The picture itself changed."""
+    """Return the image itself changed."""
     return lambda one: put(one, change(embedded(one)))
 
 
 def saying(**changes: Any) -> Change:
-    """What was run, by the notebook, changed."""
+    """Return what was run, by the notebook, changed."""
     return lambda one: told(one)["record"]["run"].update(changes)
 
 
 def of_files(**changes: Any) -> Change:
-    """What was delivered, by the notebook, changed."""
+    """Return what was delivered, by the notebook, changed."""
     return lambda one: told(one)["record"]["files"][0].update(changes)
 
 
@@ -131,7 +131,7 @@ def bare_of_metadata(one: dict[str, Any]) -> None:
 
 
 def hand_made(one: dict[str, Any]) -> None:
-    """A record without a copy, and nothing inside the picture."""
+    """Return a record without a copy, and nothing inside the image."""
     del told(one)["copy"]
     without_texts(one)
 
@@ -143,7 +143,7 @@ def verdicts(path: Path) -> list[Verdict]:
 
 
 def of_output(folder: Path, change: Change = lambda _one: None, made: Generation | None = None) -> Verdict:
-    """The verdict on a notebook's one picture, after its output was changed."""
+    """Return the verdict on a notebook's one image, after its output was changed."""
     first, *others = shown(made or generation())
     change(first)
     (verdict,) = verdicts(written(folder / "fox.ipynb", cell(first, *others)))
@@ -151,7 +151,7 @@ def of_output(folder: Path, change: Change = lambda _one: None, made: Generation
 
 
 def of_file(folder: Path, change: Callable[[bytes], bytes] = lambda data: data, name: str = "fox.png") -> Verdict:
-    """The verdict on a saved picture, after its file was changed."""
+    """Return the verdict on a saved image, after its file was changed."""
     (path,) = generation().save(folder / name)
     path.write_bytes(change(path.read_bytes()))
     (verdict,) = verdicts(path)
@@ -222,7 +222,7 @@ IN_NOTEBOOKS = [
     pytest.param(
         embedding(embedded(shown(generation(encoded(colour=7), seed=43))[0])),
         Outcome.ALTERED,
-        f"{ALTERED}, another picture is in its place: the notebook says seed 42, the picture 43",
+        f"{ALTERED}, another image is in its place: the notebook says seed 42, the image 43",
         id="swapped",
     ),
     pytest.param(
@@ -234,25 +234,25 @@ IN_NOTEBOOKS = [
     pytest.param(
         saying(seed=43),
         Outcome.EDITED,
-        "the record was edited: the notebook says seed 43, the picture 42",
+        "the record was edited: the notebook says seed 43, the image 42",
         id="another seed",
     ),
     pytest.param(
         saying(seed=43, steps=5, prompt="a hen"),
         Outcome.EDITED,
-        "the record was edited: the notebook says seed 43 and steps 5, the picture seed 42 and steps 4",
+        "the record was edited: the notebook says seed 43 and steps 5, the image seed 42 and steps 4",
         id="more than one thing",
     ),
     pytest.param(
         saying(prompt="a hen"),
         Outcome.EDITED,
-        "the record was edited: the notebook says prompt 'a hen', the picture 'a red fox'",
+        "the record was edited: the notebook says prompt 'a hen', the image 'a red fox'",
         id="another prompt",
     ),
     pytest.param(
         of_files(sha256="0" * 64),
         Outcome.EDITED,
-        "the record was edited: the notebook speaks of other files than the picture",
+        "the record was edited: the notebook describes other files than the image",
         id="other files",
     ),
     pytest.param(
@@ -264,13 +264,13 @@ IN_NOTEBOOKS = [
     pytest.param(
         both(without_texts, of_files(digest="0" * 64)),
         Outcome.EDITED,
-        "the record was edited: its copy has other pixels than were delivered",
+        "the record was edited: its copy has other pixels than the delivered image",
         id="another digest",
     ),
     pytest.param(
         both(hand_made, of_files(digest="0" * 64)),
         Outcome.EDITED,
-        "the record was edited: the notebook's line speaks of other pixels than the record",
+        "the record was edited: the notebook's line describes other pixels than the record",
         id="another digest than the line says",
     ),
     pytest.param(
@@ -290,7 +290,7 @@ IN_NOTEBOOKS = [
         id="no record",
     ),
     pytest.param(
-        lambda one: one["data"].pop("image/png"), Outcome.UNTOLD, "the picture itself is not embedded", id="a link"
+        lambda one: one["data"].pop("image/png"), Outcome.UNTOLD, "the image itself is not embedded", id="a link"
     ),
     pytest.param(
         both(lambda one: one["data"].pop("image/png"), saying(seed=43)),
@@ -301,13 +301,13 @@ IN_NOTEBOOKS = [
     pytest.param(
         lambda one: one["data"].update({"image/png": "a"}),
         Outcome.ALTERED,
-        f"{ALTERED}: the picture is empty, not PNG, JPEG, WebP, GIF or AVIF",
+        f"{ALTERED}: the image is empty, not PNG, JPEG, WebP, GIF or AVIF",
         id="no base64",
     ),
     pytest.param(
         through(lambda data: data[:-30]),
         Outcome.ALTERED,
-        f"{ALTERED}: the picture is damaged: image file is truncated",
+        f"{ALTERED}: the image is damaged: image file is truncated",
         id="cut short",
     ),
 ]
@@ -326,10 +326,10 @@ def edited(**changes: Any) -> Callable[[bytes], bytes]:
 
 
 def of_another_seed(data: bytes) -> bytes:
-    """All that the file says is of another seed."""
+    """Return all that the file says is of another seed."""
     carried = keepsake.read(data)
     assert carried is not None
-    return keepsake.with_record(data, replace(carried.record, seed=43, requested_seed=43), 0)[0]
+    return keepsake.embed_record(data, replace(carried.record, seed=43, requested_seed=43), 0)[0]
 
 
 IN_FILES = [
@@ -343,18 +343,18 @@ IN_FILES = [
     pytest.param(
         edited(seed=43),
         Outcome.EDITED,
-        "the record was edited: the record says seed 43, the picture's parameters 42",
+        "the record was edited: the record says seed 43, the image's parameters 42",
         id="another seed",
     ),
     pytest.param(
         edited(steps=5),
         Outcome.EDITED,
-        "the record was edited: the record says steps 5, the picture's parameters 4",
+        "the record was edited: the record says steps 5, the image's parameters 4",
         id="other steps",
     ),
     pytest.param(of_another_seed, Outcome.INTACT, "", id="edited without a contradiction"),
     pytest.param(edited(seed=None), Outcome.UNTOLD, "its record has no seed", id="no seed"),
-    pytest.param(metadata.bare, Outcome.UNTOLD, "the file holds no record of it", id="no record"),
+    pytest.param(metadata.remove_metadata, Outcome.UNTOLD, "the file holds no record of it", id="no record"),
     pytest.param(
         lambda data: with_texts_of(data, data, lambda known: known.pop("record")),
         Outcome.UNTOLD,
@@ -391,7 +391,7 @@ def test_a_saved_picture_whose_pixels_are_damaged_fails(tmp_path: Path) -> None:
     path.write_bytes(data[:place] + bytes([data[place] ^ 255]) + data[place + 1 :])
     (verdict,) = verdicts(path)
     assert verdict.static is Outcome.ALTERED
-    assert verdict.why.startswith(f"{ALTERED}: the picture is damaged")
+    assert verdict.why.startswith(f"{ALTERED}: the image is damaged")
 
 
 @pytest.mark.parametrize(
@@ -425,7 +425,7 @@ def test_of_several_pictures_without_a_copy_the_one_with_these_pixels_is_meant(t
                 del one["data"]["text/plain"]
         found = verdicts(written(tmp_path / "fox.ipynb", cell(*outputs)))
         assert found[place].static is Outcome.INTACT
-        assert found[place].label == f"{tmp_path}/fox.ipynb, cell 1, picture {place + 1}"
+        assert found[place].label == f"{tmp_path}/fox.ipynb, cell 1, image {place + 1}"
 
 
 def version_0(one: dict[str, Any], made: Record) -> None:
@@ -499,7 +499,7 @@ def test_a_picture_and_the_record_beside_it_have_to_say_the_same(tmp_path: Path)
     beside["run"]["seed"] = 43
     (tmp_path / "fox.json").write_text(json.dumps(beside))
     assert [one.why for one in verdicts(tmp_path)] == [
-        "the record was edited: the picture says seed 42, the file beside it 43"
+        "the record was edited: the image says seed 42, the file beside it 43"
     ]
     (tmp_path / "fox.json").write_text(json.dumps(beside | {"more": "a" * 2**24}))
     assert [one.static for one in verdicts(tmp_path)] == [Outcome.INTACT], "nothing of this size is a record"
@@ -520,7 +520,7 @@ def test_a_picture_whose_parts_cannot_be_read_but_whose_pixels_can_is_compared_w
 def test_a_swap_for_a_picture_that_was_itself_altered_is_told_by_its_record(tmp_path: Path) -> None:
     other = one_pixel_changed(embedded(shown(generation(encoded(colour=7), seed=43))[0]))
     verdict = of_output(tmp_path, embedding(other))
-    assert verdict.why == "the record was edited: the notebook says seed 42, the picture 43"
+    assert verdict.why == "the record was edited: the notebook says seed 42, the image 43"
     alone = with_texts_of(other, other, lambda known: known.pop("copy"))
     assert of_output(tmp_path, embedding(alone)).static is Outcome.EDITED
 
@@ -540,8 +540,8 @@ def test_labels_count_the_code_cells_that_are_not_empty_and_the_pictures_of_one(
     cells = [text, cell(source="%load_ext flux_magic"), cell(*two), cell(source=" \n"), text, cell(*one)]
     written(tmp_path / "fox.ipynb", *cells)
     assert [found.label for found in find_subjects(["fox.ipynb"]).subjects] == [
-        "fox.ipynb, cell 2, picture 1",
-        "fox.ipynb, cell 2, picture 2",
+        "fox.ipynb, cell 2, image 1",
+        "fox.ipynb, cell 2, image 2",
         "fox.ipynb, cell 3",
     ]
 
@@ -557,9 +557,9 @@ def test_other_pictures_of_a_notebook_are_counted_and_told(tmp_path: Path) -> No
     written(tmp_path / "fox.ipynb", cell(plot, stream, *shown(generation())), cell(vector))
     report = check_static(["fox.ipynb"])
     assert (len(report.verdicts), report.others, report.passed) == (1, 2, True)
-    assert "2 other pictures are not of flux_magic\n" in str(report)
+    assert "2 other images are not from flux_magic\n" in str(report)
     written(tmp_path / "fox.ipynb", cell(plot, *shown(generation())))
-    assert "1 other picture is not of flux_magic\n" in str(check_static(["fox.ipynb"]))
+    assert "1 other image is not from flux_magic\n" in str(check_static(["fox.ipynb"]))
 
 
 def test_outputs_may_be_split_into_lines(tmp_path: Path) -> None:
@@ -571,7 +571,7 @@ def test_outputs_may_be_split_into_lines(tmp_path: Path) -> None:
 
 
 def test_the_output_with_the_parameters_is_no_picture(tmp_path: Path) -> None:
-    written(tmp_path / "fox.ipynb", cell(output(parameters(record()))))
+    written(tmp_path / "fox.ipynb", cell(output(build_parameters(record()))))
     report = check_static(["fox.ipynb"])
     assert (report.verdicts, report.others) == ((), 0)
 
@@ -595,11 +595,11 @@ def test_folders_are_read_to_their_depth_without_what_is_hidden_and_nothing_twic
 
 
 BROKEN = [
-    pytest.param(b"{", "broken.ipynb: no notebook: it is no JSON", id="no JSON"),
-    pytest.param(b"\xff\xfe\xff", "broken.ipynb: no notebook: it is no JSON", id="no text"),
-    pytest.param(b"[" * 200_000, "broken.ipynb: no notebook: it is nested too deeply", id="nested too deeply"),
-    pytest.param(b"[]", "broken.ipynb: no notebook of format 4: it has no cells", id="a list"),
-    pytest.param(b'{"worksheets": []}', "broken.ipynb: no notebook of format 4: it has no cells", id="of format 3"),
+    pytest.param(b"{", "broken.ipynb: not a notebook: it is not JSON", id="no JSON"),
+    pytest.param(b"\xff\xfe\xff", "broken.ipynb: not a notebook: it is not JSON", id="no text"),
+    pytest.param(b"[" * 200_000, "broken.ipynb: not a notebook: it is nested too deeply", id="nested too deeply"),
+    pytest.param(b"[]", "broken.ipynb: not a notebook of format 4: it has no cells", id="a list"),
+    pytest.param(b'{"worksheets": []}', "broken.ipynb: not a notebook of format 4: it has no cells", id="of format 3"),
 ]
 
 
@@ -698,14 +698,14 @@ def test_what_is_no_file_or_too_large_is_a_line(tmp_path: Path) -> None:
 def test_a_file_that_is_gone_when_it_is_to_be_kept_is_not_kept(tmp_path: Path) -> None:
     generation().save("fox.png")
     (subject,) = find_subjects("fox.png").subjects
-    assert subject.kept(keep=True) == (tmp_path / "fox.png").read_bytes()
+    assert subject.keep_data(keep=True) == (tmp_path / "fox.png").read_bytes()
     Path("fox.png").unlink()
-    assert subject.kept(keep=True) is None
+    assert subject.keep_data(keep=True) is None
 
 
 def test_nothing_found_does_not_pass(tmp_path: Path) -> None:
     report = check_static([tmp_path])
-    assert (str(report), report.passed, report.exit_code) == ("no image of flux_magic found", False, 1)
+    assert (str(report), report.passed, report.exit_code) == ("no image from flux_magic found", False, 1)
 
 
 def test_pictures_are_kept_for_the_page_alone(tmp_path: Path) -> None:
@@ -719,20 +719,20 @@ def test_pictures_are_kept_for_the_page_alone(tmp_path: Path) -> None:
 
 
 def test_a_picture_in_the_form_of_its_copy_is_what_was_embedded() -> None:
-    from flux_magic.verify.verdict import as_form
+    from flux_magic.verify.verdict import encode_as
 
     delivered = encoded("webp")
     for inline in ("png", "jpeg"):
-        kind, data = codecs.for_notebook(delivered, inline)
-        assert as_form(delivered, kind) == data
-    assert as_form(delivered, "image/webp") == delivered
+        kind, data = codecs.encode_for_notebook(delivered, inline)
+        assert encode_as(delivered, kind) == data
+    assert encode_as(delivered, "image/webp") == delivered
 
 
 def test_a_digest_that_is_not_that_of_the_pixels_is_an_edit_even_where_all_else_fits(tmp_path: Path) -> None:
     made = generation()
     [file] = made.record.files
     forged = replace(made.record, files=(replace(file, digest="0" * 64),))
-    (tmp_path / "fox.png").write_bytes(keepsake.with_record(made.data, forged, 0)[0])
+    (tmp_path / "fox.png").write_bytes(keepsake.embed_record(made.data, forged, 0)[0])
     report = check_static([tmp_path / "fox.png"])
     assert not report.passed
     assert "the record was edited: its digest is not that of these pixels" in str(report)

@@ -26,7 +26,7 @@ def app() -> App:
 
 @functools.cache
 def drawn(seed: int = 42, side: int = 256, steps: int = 2, said: str = "a red fox") -> Image.Image:
-    """A picture of the local Space; `said` is on its caption alone."""
+    """Return an image of the local Space; `said` is on its caption alone."""
     picture = app()["Landscape"]("a red fox", seed, side, side, steps).draw()
     app()["caption"](picture, [said, f"seed {seed}", "a local stand-in drew this, not FLUX"])
     return Image.fromarray(picture)
@@ -39,7 +39,7 @@ def jpeg(image: Image.Image, quality: int) -> Image.Image:
 
 
 def painted(image: Image.Image, radius: float, colour: tuple[int, int, int]) -> Image.Image:
-    """A disc; the radius is a part of the width."""
+    """Return a disc; the radius is a part of the width."""
     image, side = image.copy(), image.width
     x, y, r = 0.7 * side, 0.3 * side, radius * side
     ImageDraw.Draw(image).ellipse((x - r, y - r, x + r, y + r), fill=colour)
@@ -78,7 +78,7 @@ SEEN = [
 def test_what_no_eye_sees_is_below_the_threshold(change: Callable[[Image.Image], Image.Image], side: int) -> None:
     for seed in (0, 42):
         image = drawn(seed, side)
-        assert 0 <= similarity.distance(image, change(image)) <= similarity.THRESHOLD / 2
+        assert 0 <= similarity.measure_distance(image, change(image)) <= similarity.THRESHOLD / 2
 
 
 @pytest.mark.parametrize("side", [256, 512])
@@ -86,7 +86,7 @@ def test_what_no_eye_sees_is_below_the_threshold(change: Callable[[Image.Image],
 def test_what_an_eye_sees_is_above_it(change: Callable[[Image.Image], Image.Image], side: int) -> None:
     for seed in (0, 42):
         image = drawn(seed, side)
-        assert similarity.distance(image, change(image)) > similarity.THRESHOLD
+        assert similarity.measure_distance(image, change(image)) > similarity.THRESHOLD
 
 
 @pytest.mark.parametrize(
@@ -98,12 +98,12 @@ def test_what_an_eye_sees_is_above_it(change: Callable[[Image.Image], Image.Imag
     ],
 )
 def test_another_drawing_is_another_picture(other: dict[str, Any]) -> None:
-    assert similarity.distance(drawn(), drawn(**other)) > similarity.THRESHOLD
+    assert similarity.measure_distance(drawn(), drawn(**other)) > similarity.THRESHOLD
 
 
 def test_the_distance_is_0_for_the_same_and_the_same_both_ways() -> None:
-    assert similarity.distance(drawn(), drawn()) == 0
-    there, back = similarity.distance(drawn(0), drawn(1)), similarity.distance(drawn(1), drawn(0))
+    assert similarity.measure_distance(drawn(), drawn()) == 0
+    there, back = similarity.measure_distance(drawn(0), drawn(1)), similarity.measure_distance(drawn(1), drawn(0))
     assert there == pytest.approx(back)
     assert 1 < there <= 2
 
@@ -111,20 +111,20 @@ def test_the_distance_is_0_for_the_same_and_the_same_both_ways() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (8, 6), (300, 3), (21, 22)])
 def test_a_picture_of_any_size_is_measured(size: tuple[int, int]) -> None:
     black, white = (Image.new("RGB", size, colour) for colour in ("black", "white"))
-    assert similarity.distance(black, black) == 0
-    assert similarity.distance(black, white) > similarity.THRESHOLD
+    assert similarity.measure_distance(black, black) == 0
+    assert similarity.measure_distance(black, white) > similarity.THRESHOLD
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1"])
 def test_a_picture_of_any_mode_is_measured(mode: str) -> None:
     image = drawing("RGB", (64, 64)).convert(mode)
-    assert similarity.distance(image, image) == 0
+    assert similarity.measure_distance(image, image) == 0
 
 
 @pytest.mark.parametrize("ground", ["white", "black"])
 def test_what_is_transparent_is_seen_on_light_and_dark(ground: str) -> None:
     clear, filled = Image.new("RGBA", (64, 64), (0, 0, 0, 0)), Image.new("RGBA", (64, 64), ground)
-    assert similarity.distance(clear, filled) > similarity.THRESHOLD
+    assert similarity.measure_distance(clear, filled) > similarity.THRESHOLD
 
 
 def test_grades_go_from_bytes_by_pixels_to_the_eye() -> None:
@@ -144,4 +144,4 @@ def test_grades_go_from_bytes_by_pixels_to_the_eye() -> None:
         Grade.DIFFERENT,
     ]
     assert [one.distance is None for one in found] == [False, False, False, False, True]
-    assert found[4].note == "it is 256×256, made anew 8×6"
+    assert found[4].note == "it is 256×256, regenerated 8×6"

@@ -16,7 +16,7 @@ import pytest
 
 from flux_magic import verify
 from flux_magic.errors import Stopped
-from flux_magic.types import one_line
+from flux_magic.types import fit_one_line
 from flux_magic.verify import Grade, Outcome, Report, Status, Verdict, add_arguments, live, main, report_html
 from tests.unit.samples import encoded, generation, python, record
 from tests.unit.scripted import ADDRESS, Scripted, installed
@@ -79,7 +79,7 @@ def test_the_table_names_each_picture_its_figure_its_prompt_and_below_it_the_rea
         "                   the file holds no record of it",
         "",
         "a.png: broken",
-        "2 other pictures are not of flux_magic",
+        "2 other images are not from flux_magic",
         EVERY_COUNTED,
     ]
 
@@ -117,7 +117,7 @@ def validated(value: dict[str, Any]) -> dict[str, Any]:
 
 def test_as_json_it_keeps_to_its_schema_and_tells_all() -> None:
     report = Report(EVERY, 2, ("a.png: broken",), live=True)
-    told = validated(json.loads(report.as_json()))
+    told = validated(json.loads(report.format_json()))
     assert told == report.as_dict()
     assert (told["live"], told["passed"], told["others"], told["problems"]) == (True, False, 2, ["a.png: broken"])
     assert told["counts"]["cannot be checked"] == 2
@@ -172,7 +172,7 @@ def test_the_page_shows_the_pairs_side_by_side_and_loads_nothing() -> None:
     assert str(first["src"]).startswith("data:image/png;base64,")
     assert str(second["src"]).startswith("data:image/jpeg;base64,")
     assert str(third["src"]).startswith("data:image/jpeg;base64,"), "where nothing is to be seen it is a thumbnail"
-    assert (first["alt"], second["alt"]) == ("as it is here: a red fox", "made anew: a red fox")
+    assert (first["alt"], second["alt"]) == ("as it is here: a red fox", "regenerated: a red fox")
     assert page.all("html") == [{"lang": "en"}]
     assert len(page.all("title")) == 1
     assert [header["scope"] for header in page.all("th")] == ["col"] * 6 + ["row"] * 2
@@ -197,7 +197,7 @@ def test_everything_in_the_page_is_escaped() -> None:
 def test_a_static_report_has_one_picture_a_row() -> None:
     page = Page(report_html(Report((verdict(embedded=encoded()),))))
     assert len(page.all("img")) == 1
-    assert "made anew" not in page.text
+    assert "regenerated" not in page.text
     assert "1 of 1 pass: 1 intact" in page.text
 
 
@@ -205,9 +205,9 @@ def test_a_static_report_has_one_picture_a_row() -> None:
 def test_a_picture_that_cannot_be_read_is_said_so_on_the_page(data: bytes) -> None:
     for status in (Status.PASS, Status.FAIL):
         page = Page(report_html(Report((verdict(status, Outcome.INTACT, embedded=data),))))
-        said = "a picture that cannot be read" in page.text
+        said = "an image that cannot be read" in page.text
         assert said or page.all("img")
-    assert "a picture that cannot be read" in report_html(Report((verdict(embedded=data),)))
+    assert "an image that cannot be read" in report_html(Report((verdict(embedded=data),)))
 
 
 def test_in_a_notebook_it_is_a_part_of_a_page_with_small_pictures() -> None:
@@ -215,16 +215,16 @@ def test_in_a_notebook_it_is_a_part_of_a_page_with_small_pictures() -> None:
     page = Page(shown_there)
     assert not {"html", "body", "style", "title"} & {tag for tag, _ in page.tags}
     assert {str(image["src"])[:22] for image in page.all("img")} == {"data:image/jpeg;base64"}
-    assert "1 other picture is not of flux_magic" in page.text
-    assert "no image of flux_magic found" in Report(())._repr_html_()
+    assert "1 other image is not from flux_magic" in page.text
+    assert "no image from flux_magic found" in Report(())._repr_html_()
 
 
 def test_words_of_others_are_on_one_line_without_secrets() -> None:
     assert (
-        one_line("a\n b\x1b[0m\u202e https://me:word@x.example hf_abc123")
+        fit_one_line("a\n b\x1b[0m\u202e https://me:word@x.example hf_abc123")
         == "a b\ufffd[0m\ufffd https://***@x.example ***"
     )
-    assert one_line("abcdefghij", 8) == "abcde..."
+    assert fit_one_line("abcdefghij", 8) == "abcde..."
 
 
 # The command
@@ -243,7 +243,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
 
 @pytest.fixture
 def fox(tmp_path: Path) -> Path:
-    """A notebook with one picture."""
+    """Return a notebook with one image."""
     return written(tmp_path / "fox.ipynb", cell(*shown(generation(space=OWN, model="scripted-1"))))
 
 
@@ -309,7 +309,7 @@ def test_offline_the_command_says_what_can_be_done(
     monkeypatch.setenv("FLUX_MAGIC_REPLAY", "only")
     assert command("fox.ipynb") == 2
     assert capsys.readouterr().err == (
-        "flux-magic: no Space is asked where FLUX_MAGIC_REPLAY=only: add --static to compare with the records\n"
+        "flux-magic: no Space is asked with FLUX_MAGIC_REPLAY=only: add --static to compare with the records\n"
     )
     assert command("fox.ipynb", "--static") == 0
 
@@ -348,7 +348,7 @@ def test_a_file_that_cannot_be_written_is_told_after_the_table(
     assert command("fox.ipynb", "--static", "--json", "report.json") == 1
     told = capsys.readouterr()
     assert "1 of 1 pass" in told.out
-    assert told.err == "flux-magic: cannot write what was found: No space left on device\n"
+    assert told.err == "flux-magic: cannot write the results: No space left on device\n"
 
 
 class Watched(io.StringIO):
@@ -366,7 +366,7 @@ def test_progress_is_one_line_that_is_gone_at_the_end(tmp_path: Path, monkeypatc
     monkeypatch.setattr(sys, "stderr", screen)
     assert command("fox.ipynb", "--concurrency", "1") == 0
     *drawn, left = screen.getvalue().split("\r")
-    assert any("2 of 2 made anew  fox.ipynb, cell 2" in line for line in drawn)
+    assert any("2 of 2 regenerated  fox.ipynb, cell 2" in line for line in drawn)
     assert left == ""
     assert not drawn[-1].strip()
     assert "\n" not in screen.getvalue()

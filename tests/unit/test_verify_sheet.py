@@ -14,8 +14,8 @@ from PIL.PngImagePlugin import PngInfo
 from flux_magic.errors import RecordError
 from flux_magic.parameters.settings import MOST_SWEPT
 from flux_magic.records import embedding
-from flux_magic.records.record import carried_from
-from flux_magic.records.store import Store, exported_path, write
+from flux_magic.records.record import parse_carried
+from flux_magic.records.store import Store, get_export_path, write
 from flux_magic.results.generations import Generations
 from flux_magic.results.recall import recall
 from flux_magic.sweeps import sheet_file
@@ -29,11 +29,11 @@ TIDY = Path(__file__).parents[2] / "scripts" / "tidy_notebooks.py"
 
 
 def sheet(*missing: int) -> list[dict[str, Any]]:
-    """What a cell shows of a sweep of three seeds, as a notebook holds it."""
+    """Return what a cell shows of a sweep of three seeds, as a notebook holds it."""
     places = [place for place in range(3) if place not in missing]
     items = [generation(encoded(colour=place * 50), seed=place + 1) for place in places]
     made = Generations(items, [Axis("seed", (1, 2, 3))], places)
-    return [output(one) for one in made.outputs()]
+    return [output(one) for one in made.build_outputs()]
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def test_each_image_of_a_sheet_is_found_and_cannot_be_checked_without_a_space() 
     ]
     assert [one.static for one in report.verdicts] == [Outcome.UNTOLD] * 3 + [Outcome.INTACT]
     assert {(one.status, one.why) for one in report.verdicts[:3]} == {
-        (Status.UNCHECKED, "the picture itself is not embedded")
+        (Status.UNCHECKED, "the image itself is not embedded")
     }
     assert [one.record and one.record.seed for one in report.verdicts[:3]] == [1, 2, 3]
     assert (report.problems, report.others) == ((), 0)
@@ -64,7 +64,7 @@ def test_a_sheet_that_is_another_picture_is_a_problem() -> None:
     written(Path("fox.ipynb"), cell(*swapped))
     told = check_static(["fox.ipynb"])
     assert told.problems == (
-        "fox.ipynb, cell 1: the sheet is not the picture that was shown: it was altered, or deleted",
+        "fox.ipynb, cell 1: the sheet is not the image that was shown: it was altered, or deleted",
     )
     assert not told.passed
 
@@ -76,7 +76,7 @@ def test_the_images_of_a_sheet_that_are_in_the_store_are_checked_there(
     kept, lost = (generation(encoded(colour=number), seed=number) for number in (1, 2))
     stored = Store(tmp_path / "store").put(kept.record, [kept.data])
     made = Generations([kept, lost], [Axis("seed", (1, 2))])
-    written(Path("fox.ipynb"), cell(*(output(one) for one in made.outputs())))
+    written(Path("fox.ipynb"), cell(*(output(one) for one in made.build_outputs())))
     assert [one.static for one in check_static(["fox.ipynb"]).verdicts] == [Outcome.INTACT, Outcome.UNTOLD]
     stored.files[0].write_bytes(encoded(colour=77))
     assert check_static(["fox.ipynb"]).verdicts[0].status is not Status.PASS
@@ -93,7 +93,7 @@ def test_images_that_were_not_made_are_not_found() -> None:
 def test_several_sheets_of_a_cell_are_counted() -> None:
     written(Path("fox.ipynb"), cell(*sheet(1, 2), *sheet(0, 2)))
     labels = [found.label for found in find_subjects(["fox.ipynb"]).subjects]
-    assert labels == [f"fox.ipynb, cell 1, picture {number}, image 1 of the sheet" for number in (1, 2)]
+    assert labels == [f"fox.ipynb, cell 1, image {number}, image 1 of the sheet" for number in (1, 2)]
 
 
 def test_a_record_of_a_sheet_that_was_edited_fails_as_any_other() -> None:
@@ -110,12 +110,14 @@ def test_a_record_of_a_sheet_that_was_edited_fails_as_any_other() -> None:
 @pytest.mark.parametrize(
     ("records", "words"),
     [
-        pytest.param(None, "no list of them", id="nothing"),
-        pytest.param({"record": 3}, "no list of them", id="an object"),
-        pytest.param("a text", "no list of them", id="a text"),
+        pytest.param(None, "they are not a list", id="nothing"),
+        pytest.param({"record": 3}, "they are not a list", id="an object"),
+        pytest.param("a text", "they are not a list", id="a text"),
         pytest.param([3] * 10**6, f"1000000 of them, more than {MOST_SWEPT}", id="a million"),
         pytest.param([{}] * (MOST_SWEPT + 1), f"more than {MOST_SWEPT}", id="one too many"),
-        pytest.param([3, None, [], "x"], "4 of 4 records of the sheet cannot be read: no JSON objects", id="rubbish"),
+        pytest.param(
+            [3, None, [], "x"], "4 of 4 records of the sheet cannot be read: they are not JSON objects", id="rubbish"
+        ),
     ],
 )
 def test_a_malformed_sheet_is_one_problem(records: object, words: str) -> None:
@@ -166,10 +168,10 @@ FOXES = Generations([generation(encoded(colour=one), seed=one) for one in (1, 2,
 
 
 def saved(name: str, how: str) -> Path:
-    """A sheet's file: as `grid()` saves it, as a notebook shows it, or with something done to it."""
+    """Return a sheet's file: as `grid()` saves it, as a notebook shows it, or with something done to it."""
     path = Path(name)
     if how == "shown":
-        path.write_bytes(base64.b64decode(FOXES.outputs()[0].data["image/jpeg"]))
+        path.write_bytes(base64.b64decode(FOXES.build_outputs()[0].data["image/jpeg"]))
         return path
     FOXES.grid().save(path)
     if how == "saved":
@@ -220,7 +222,7 @@ def test_the_images_on_a_sheet_are_checked_where_they_are_and_each_once() -> Non
     saved("sheet.png", "saved")
     saved("sheet.jpg", "saved")
     for one in list(FOXES)[:2]:
-        write(exported_path(Path("flux_images"), one.record), one.record, [one.data])
+        write(get_export_path(Path("flux_images"), one.record), one.record, [one.data])
     exported = [path.as_posix() for path in sorted(Path("flux_images").glob("*.png"))]
     report = check_static(["."])
     assert [one.label for one in report.verdicts] == ["sheet.jpg", "sheet.png", *exported]
@@ -253,14 +255,14 @@ def test_tidying_takes_the_times_out_of_a_sheet_and_leaves_all_else() -> None:
     runpy.run_path(str(TIDY))["tidy"](Path("fox.ipynb"))
     (first, _) = nbformat.read("fox.ipynb", as_version=4).cells[0].outputs
     shown, tidied = (base64.b64decode(one["data"]["image/jpeg"]) for one in (outputs[0], first))
-    assert embedding.bare_sha256(tidied) == embedding.bare_sha256(shown)
+    assert embedding.compute_bare_sha256(tidied) == embedding.compute_bare_sha256(shown)
     inside = sheet_file.read(tidied)
     assert inside is not None
     assert list(inside.images) == first["metadata"]["flux_magic"]["sheet"]
     assert check_static(["fox.ipynb"]).problems == ()
     before, after = (one["metadata"]["flux_magic"]["sheet"] for one in (outputs[0], first))
     for was, now in zip(before, after, strict=True):
-        record, timeless = carried_from(was).record, carried_from(now).record
+        record, timeless = parse_carried(was).record, parse_carried(now).record
         assert (timeless.files, timeless.seed, timeless.prompt) == (record.files, record.seed, record.prompt)
         assert (timeless.circumstances.started, timeless.circumstances.seconds) == (UNKNOWN, None)
     assert [one.get("replayed") for one in after] == [None, True, None]

@@ -1,4 +1,4 @@
-"""What a check must not pass, though every record that it reads fits the picture."""
+"""What a check must not pass, though every record that it reads fits the image."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_record_whose_request_and_run_cannot_both_be_so_was_edited(
 ) -> None:
     made = generation()
     path = tmp_path / "fox.png"
-    path.write_bytes(embedding.with_record(made.data, replace(made.record, **changes), 0)[0])
+    path.write_bytes(embedding.embed_record(made.data, replace(made.record, **changes), 0)[0])
     [verdict] = check_static([path]).verdicts
     assert verdict.status is Status.FAIL
     assert said in verdict.why
@@ -54,14 +54,14 @@ def test_a_picture_with_a_second_frame_is_another(tmp_path: Path) -> None:
 
 
 def test_an_output_that_shows_something_beside_the_picture_does_not_pass(tmp_path: Path) -> None:
-    shown, _ = generation().outputs()
+    shown, _ = generation().build_outputs()
     data = {**shown.data, "text/html": "<img src='https://evil.example/other.png'>"}
     output = {"output_type": "display_data", "data": data, "metadata": shown.metadata}
     cell = {"cell_type": "code", "source": "%flux", "outputs": [output]}
     (tmp_path / "fox.ipynb").write_text(json.dumps({"cells": [cell], "nbformat": 4}))
     report = check_static([tmp_path / "fox.ipynb"])
     assert not report.passed
-    assert "beside the picture the output shows text/html, which is not ours" in str(report)
+    assert "beside the image the output shows text/html, which is not ours" in str(report)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from flux_magic.errors import EmptyResult, NotAnImage, ProtocolError, ResponseError
 from flux_magic.providers.gradio import decoding
-from flux_magic.providers.gradio.decoding import event_id_from, files_from, seed_from
+from flux_magic.providers.gradio.decoding import find_files, find_seed, parse_event_id
 
 G5, G4 = "http://127.0.0.1:7860/gradio_api", "http://127.0.0.1:7860"
 
@@ -18,7 +18,7 @@ def file_data(path: str | None = "/tmp/g/image.webp", url: str | None = None) ->
 
 
 def test_a_posts_answer_has_the_event_id() -> None:
-    assert event_id_from('{"event_id": "b889-AF_0.1"}') == "b889-AF_0.1"
+    assert parse_event_id('{"event_id": "b889-AF_0.1"}') == "b889-AF_0.1"
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_a_posts_answer_has_the_event_id() -> None:
 )
 def test_a_post_without_an_id_in_its_answer_is_a_broken_protocol(text: str) -> None:
     with pytest.raises(ProtocolError, match="gave it no id"):
-        event_id_from(text)
+        parse_event_id(text)
 
 
 @pytest.mark.parametrize(
@@ -62,25 +62,25 @@ def test_a_post_without_an_id_in_its_answer_is_a_broken_protocol(text: str) -> N
     ],
 )
 def test_a_result_tells_where_its_files_are(data: list[Any], routes: str, urls: list[str]) -> None:
-    assert files_from(data, routes) == urls
+    assert find_files(data, routes) == urls
 
 
 @pytest.mark.parametrize("data", [[], [None, 42], [[], 42], [None], ["", 42], [{}, 42], [[None]], [42]])
 def test_a_result_without_a_file_is_empty(data: list[Any]) -> None:
     with pytest.raises(EmptyResult, match="sent no image"):
-        files_from(data, G5)
+        find_files(data, G5)
 
 
 @pytest.mark.parametrize("data", [["a red fox"], [{"label": "fox", "confidences": []}, 1]])
 def test_a_result_of_another_kind_is_not_an_image(data: list[Any]) -> None:
     with pytest.raises(NotAnImage, match="the Space's result is no image"):
-        files_from(data, G5)
+        find_files(data, G5)
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "data:image/png;base64,AA", "javascript:x", "ftp://h.example/a"])
 def test_an_address_that_is_not_http_is_refused(url: str) -> None:
     with pytest.raises(ProtocolError, match="not http"):
-        files_from([{"url": url}], G5)
+        find_files([{"url": url}], G5)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_an_address_that_is_not_http_is_refused(url: str) -> None:
     ],
 )
 def test_the_seed_is_the_last_whole_number_of_a_result(data: list[Any], seed: int | None) -> None:
-    assert seed_from(data) == seed
+    assert find_seed(data) == seed
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_json_is_read_and_anything_else_stays_a_text(text: str, value: object) -
     [([{}, float("nan")], None), ([{}, float("inf")], None), ([{}, 42, 3.7], 42), ([{}, -1], None), ([{}, 7.0], 7)],
 )
 def test_only_a_whole_number_in_range_is_a_seed(data: list[object], seed: int | None) -> None:
-    assert seed_from(data) == seed
+    assert find_seed(data) == seed
 
 
 @pytest.mark.parametrize(
@@ -120,4 +120,4 @@ def test_only_a_whole_number_in_range_is_a_seed(data: list[object], seed: int | 
 )
 def test_a_file_without_a_usable_address_is_a_response_error(found: dict[str, object]) -> None:
     with pytest.raises(ResponseError):
-        files_from([found], "http://h/gradio_api")
+        find_files([found], "http://h/gradio_api")

@@ -29,17 +29,17 @@ from flux_magic.providers.gradio.decoding import (
     JobUnknown,
     Partial,
     WireEvent,
-    call_event,
-    event_id_from,
-    files_from,
+    decode_call_event,
+    decode_queue_event,
+    find_files,
+    find_seed,
+    make_space_error,
     parse,
-    plain,
-    queue_event,
-    seed_from,
-    space_error,
+    parse_event_id,
+    strip_markup,
 )
-from flux_magic.providers.gradio.schema import contract_from, named
-from flux_magic.providers.http.response import Answer, check_login, http_error
+from flux_magic.providers.gradio.schema import name_parameters, read_contract
+from flux_magic.providers.http.response import Answer, check_login, make_http_error
 from flux_magic.providers.http.sse import ServerSentEvent
 from flux_magic.types import Log, Queued, Running
 
@@ -104,7 +104,7 @@ def called(name: str, data: object) -> ServerSentEvent:
     ],
 )
 def test_the_queue_stream_tells_where_a_job_stands(event: ServerSentEvent, decoded: WireEvent | None) -> None:
-    assert queue_event(event) == decoded
+    assert decode_queue_event(event) == decoded
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_the_queue_stream_tells_where_a_job_stands(event: ServerSentEvent, decod
 )
 def test_the_queue_stream_tells_why_a_job_failed(event: ServerSentEvent, kind: type[Exception], words: str) -> None:
     with pytest.raises(kind) as caught:
-        queue_event(event)
+        decode_queue_event(event)
     assert words in str(caught.value)
 
 
@@ -159,7 +159,7 @@ def test_the_queue_stream_tells_why_a_job_failed(event: ServerSentEvent, kind: t
     ],
 )
 def test_the_simple_route_tells_the_end_alone(event: ServerSentEvent, decoded: WireEvent | None) -> None:
-    assert call_event(event) == decoded
+    assert decode_call_event(event) == decoded
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_the_simple_route_tells_the_end_alone(event: ServerSentEvent, decoded: W
 )
 def test_the_simple_route_tells_why_a_job_failed(event: ServerSentEvent, kind: type[Exception], words: str) -> None:
     with pytest.raises(kind) as caught:
-        call_event(event)
+        decode_call_event(event)
     assert words in str(caught.value)
 
 
@@ -202,29 +202,31 @@ def test_the_simple_route_tells_why_a_job_failed(event: ServerSentEvent, kind: t
     ],
 )
 def test_an_error_is_told_in_the_spaces_own_words_without_its_markup(said: object, shown: str) -> None:
-    assert str(space_error(said)).split("\n")[0] == shown
+    assert str(make_space_error(said)).split("\n")[0] == shown
 
 
 def test_an_error_of_pages_is_cut() -> None:
-    assert plain("word " * 500) == ("word " * 500)[:500]
-    assert "\n" not in plain("a\n\r\nb")
+    assert strip_markup("word " * 500) == ("word " * 500)[:500]
+    assert "\n" not in strip_markup("a\n\r\nb")
 
 
 def test_an_error_without_a_reason_says_what_to_do() -> None:
-    assert space_error(None).hint == "Run the cell again, or with other parameters."
+    assert make_space_error(None).hint == "Run the cell again, or with other parameters."
 
 
 def test_a_title_alone_is_what_the_space_says() -> None:
-    assert "ZeroGPU worker error" in str(space_error({"error": None, "title": "ZeroGPU worker error"}))
+    assert "ZeroGPU worker error" in str(make_space_error({"error": None, "title": "ZeroGPU worker error"}))
 
 
 def test_nesting_without_end_is_a_response_error() -> None:
     with pytest.raises(ResponseError):
-        call_event(ServerSentEvent("complete", "[" * 200_000))
+        decode_call_event(ServerSentEvent("complete", "[" * 200_000))
 
 
 def test_a_time_that_is_no_number_is_unknown() -> None:
-    event = queue_event(ServerSentEvent("message", '{"msg":"estimation","rank":0,"rank_eta":"soon","queue_size":"?"}'))
+    event = decode_queue_event(
+        ServerSentEvent("message", '{"msg":"estimation","rank":0,"rank_eta":"soon","queue_size":"?"}')
+    )
     assert event == Queued(1, None, None)
 
 
@@ -241,19 +243,19 @@ def test_a_time_that_is_no_number_is_unknown() -> None:
     ],
 )
 def test_trouble_with_the_gpu_is_told_apart(words: str, kind: type[SpaceError], seconds: int | None) -> None:
-    error = space_error({"error": words})
+    error = make_space_error({"error": words})
     assert type(error) is kind
     assert words in error.message
     assert getattr(error, "retry_after", None) == seconds
 
 
 def test_a_wait_is_told_in_minutes() -> None:
-    assert "in about 3 min" in space_error({"error": "GPU quota exceeded. Try again in 0:02:01"}).hint
+    assert "in about 3 min" in make_space_error({"error": "GPU quota exceeded. Try again in 0:02:01"}).hint
 
 
 def test_a_full_queue_is_told_apart() -> None:
     with pytest.raises(QueueFull):
-        queue_event(message("queue_full"))
+        decode_queue_event(message("queue_full"))
 
 
 HUGE = "9" * 4000
@@ -273,7 +275,7 @@ STEERING = "a \x1b[2Jred\x07 \x9d fox\u202e \ud800 hf_secret"
     ],
 )
 def test_a_number_out_of_all_bounds_is_not_known(told: str, event: object) -> None:
-    assert queue_event(ServerSentEvent("message", told)) == event
+    assert decode_queue_event(ServerSentEvent("message", told)) == event
 
 
 def test_a_file_is_found_however_deep_it_is_nested() -> None:
@@ -281,14 +283,21 @@ def test_a_file_is_found_however_deep_it_is_nested() -> None:
     data: list[object] = [{"path": "/tmp/a.png"}]
     for _ in range(5000):
         data = [{"more": data}]
-    assert files_from(data, "http://h") == ["http://h/file=/tmp/a.png"]
+    assert find_files(data, "http://h") == ["http://h/file=/tmp/a.png"]
 
 
 def test_a_spaces_words_steer_nothing_wherever_they_go() -> None:
-    """A terminal obeys escapes and controls, a direction override reorders a line, and half a character is no UTF-8."""
-    log = queue_event(ServerSentEvent("message", json.dumps({"msg": "log", "log": STEERING, "level": STEERING})))
+    """Return a terminal obeys escapes and controls, a direction override reorders a line, and half a character is no
+    UTF-8.
+    """
+    log = decode_queue_event(ServerSentEvent("message", json.dumps({"msg": "log", "log": STEERING, "level": STEERING})))
     assert isinstance(log, Log)
-    for shown in (log.message, log.level, str(space_error({"error": STEERING})), str(FluxError(STEERING, STEERING))):
+    for shown in (
+        log.message,
+        log.level,
+        str(make_space_error({"error": STEERING})),
+        str(FluxError(STEERING, STEERING)),
+    ):
         assert not re.search("[\x1b\x07\x9d\u202e\ud800]|secret", shown)
         assert "a \ufffd[2Jred\ufffd" in shown
 
@@ -365,12 +374,12 @@ INFO = st.one_of(
 
 
 def shown_of(decoded: object) -> None:
-    """Show a decoded event as whoever gets it may: none of it is an error."""
+    """Show a decoded event as anyone who gets it may: none of it is an error."""
     repr(decoded)
     if isinstance(decoded, Finished | Partial):
-        files_from(decoded.data, "http://h/gradio_api")
+        find_files(decoded.data, "http://h/gradio_api")
     if isinstance(decoded, Finished):
-        seed_from(decoded.data, 42)
+        find_seed(decoded.data, 42)
     if isinstance(decoded, Running | Queued | Log):
         json.dumps(dataclasses.asdict(decoded)).encode()
 
@@ -378,19 +387,19 @@ def shown_of(decoded: object) -> None:
 @given(st.data())
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_a_space_says_is_an_event_or_an_error_of_ours(data: st.DataObject) -> None:
-    """Each place of an event, a configuration and an answer takes any value of JSON, as a Space may send it."""
+    """Return each place of an event, a configuration and an answer takes any value of JSON, as a Space may send it."""
     value, said = data.draw(st.one_of(NASTY, MESSAGE, CONFIGURATION)), json.dumps
     texts = [said(value), said({"data": value}), said(data.draw(MESSAGE)), said(data.draw(CONFIGURATION))]
     works: list[Callable[[str], object]] = [
         *(
-            lambda text, name=name: shown_of(call_event(ServerSentEvent(name, text)))
+            lambda text, name=name: shown_of(decode_call_event(ServerSentEvent(name, text)))
             for name in ("error", "generating", "complete")
         ),
-        lambda text: shown_of(queue_event(ServerSentEvent("message", text))),
-        event_id_from,
+        lambda text: shown_of(decode_queue_event(ServerSentEvent("message", text))),
+        parse_event_id,
         lambda text: check_login(Answer(200, text)),
-        lambda text: str(http_error(Answer(503, text))),
-        lambda text: named(contract_from(parse(text), "infer"), data.draw(INFO), "infer", ["prompt"]).place(
+        lambda text: str(make_http_error(Answer(503, text))),
+        lambda text: name_parameters(read_contract(parse(text), "infer"), data.draw(INFO), "infer", ["prompt"]).place(
             {"prompt": "x"}
         ),
     ]

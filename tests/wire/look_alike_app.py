@@ -24,7 +24,7 @@ def infer(
     num_inference_steps: int,
     hf_token: str,
 ) -> tuple[str, int]:
-    """One colour, which shows what arrived: (seed, 10 times the guidance, 1 where the seed was left to chance)."""
+    """Return one colour, which shows what arrived: (seed, 10 times the guidance, 1 if the seed was left to chance)."""
     assert (prompt, num_inference_steps, hf_token) == ("a red fox", 4, "secret")
     file = Path(tempfile.mkdtemp(dir=os.environ["GRADIO_TEMP_DIR"])) / "image.png"
     colour = (int(seed), round(guidance_scale * 10), int(bool(randomize_seed)))

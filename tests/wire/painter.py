@@ -25,7 +25,7 @@ class Painter(GradioProvider):
 
 
 class Sketcher(GradioProvider):
-    """Another endpoint of it, which returns a picture and nothing else."""
+    """Another endpoint of it, which returns an image and nothing else."""
 
     label = "Sketcher"
     url = "http://painter.example"

@@ -18,7 +18,7 @@ from PIL import Image
 
 
 def paint(width: float, height: float, steps: float, words: str, seed: float) -> tuple[list[str], int]:
-    """One colour, which shows what arrived: (seed, steps, the number of letters)."""
+    """Return one colour, which shows what arrived: (seed, steps, the number of characters)."""
     colour = (int(seed) % 256, int(steps), len(words) % 256)
     picture = Image.new("RGB", (int(width), int(height)), colour)
     folder = Path(tempfile.mkdtemp(dir=os.environ["GRADIO_TEMP_DIR"]))
@@ -29,7 +29,7 @@ def paint(width: float, height: float, steps: float, words: str, seed: float) ->
 
 
 def sketch(words: str, strength: float, randomize_seed: object) -> str:
-    """One colour again: (strength, 1 where the seed was left to chance, the number of letters)."""
+    """Return one colour again: (strength, 1 if the seed was left to chance, the number of characters)."""
     file = Path(tempfile.mkdtemp(dir=os.environ["GRADIO_TEMP_DIR"])) / "sketch.png"
     Image.new("RGB", (64, 64), (int(strength), int(bool(randomize_seed)), len(words) % 256)).save(file)
     return str(file)

@@ -20,18 +20,18 @@ from flux_magic.providers import local
 from flux_magic.results.generation import ClientEvent, Generation
 from flux_magic.results.generations import Generations
 from flux_magic.types import Queued, Running, Waiting
-from tests.support.space import image, request, run
+from tests.support.space import make_image, make_request, run
 
 SMALL: dict[str, Any] = {"width": 256, "height": 256}
 
 
 async def streamed(client: AsyncClient, **changes: Any) -> list[ClientEvent]:
-    async with aclosing(client.stream(request(**changes))) as events:
+    async with aclosing(client.stream(make_request(**changes))) as events:
         return [event async for event in events]
 
 
 def test_an_image_comes_with_its_bytes_its_size_and_its_address(space: str) -> None:
-    made = run(image(space))
+    made = run(make_image(space))
     assert (made.prompt, made.seed, made.steps, made.width, made.height) == ("a red fox", 42, 2, 256, 256)
     assert made.url.startswith(f"{space}/")
     assert codecs.describe(made.data) == made.files[0].record
@@ -40,7 +40,7 @@ def test_an_image_comes_with_its_bytes_its_size_and_its_address(space: str) -> N
 
 def test_the_record_has_what_was_asked_for_and_what_was_run(space: str) -> None:
     before = datetime.now(timezone.utc).replace(microsecond=0)
-    made = run(image(space, "a hen", seed=7, steps=3, width=261, height=300, model="flux-schnell"))
+    made = run(make_image(space, "a hen", seed=7, steps=3, width=261, height=300, model="flux-schnell"))
     record = made.record
     assert (record.prompt, record.seed, record.steps) == ("a hen", 7, 3)
     assert (record.model, record.requested_model) == ("flux_magic stand-in", "flux-schnell")
@@ -56,21 +56,21 @@ def test_the_record_has_what_was_asked_for_and_what_was_run(space: str) -> None:
 
 
 def test_a_record_holds_no_address_of_the_machine(space: str) -> None:
-    made = run(image(space))
+    made = run(make_image(space))
     assert "127.0.0.1" in made.url
     assert "127.0.0.1" not in str(made.record.as_dict())
     assert "/tmp" not in str(made.record.as_dict())
 
 
 def test_the_command_of_an_image_names_what_makes_it_again(space: str) -> None:
-    assert "--seed 42" in run(image(space)).command()
-    assert "--space local" in run(image(space)).command()
+    assert "--seed 42" in run(make_image(space)).command()
+    assert "--space local" in run(make_image(space)).command()
 
 
 def test_without_a_seed_each_image_has_one_of_its_own(space: str) -> None:
-    first, second = (run(image(space, seed=None)) for _ in range(2))
+    first, second = (run(make_image(space, seed=None)) for _ in range(2))
     assert first.seed != second.seed
-    assert run(image(space, seed=first.seed)).digest == first.digest
+    assert run(make_image(space, seed=first.seed)).digest == first.digest
 
 
 def test_a_count_gives_successive_seeds_in_order(space: str) -> None:
@@ -78,7 +78,7 @@ def test_a_count_gives_successive_seeds_in_order(space: str) -> None:
     assert isinstance(made, Generations)
     assert [one.seed for one in made] == [42, 43, 44]
     assert len({one.digest for one in made}) == 3
-    assert made[1].digest == run(image(space, seed=43)).digest
+    assert made[1].digest == run(make_image(space, seed=43)).digest
 
 
 def test_a_stream_ends_with_its_generation(slow_space: str) -> None:
@@ -89,7 +89,7 @@ def test_a_stream_ends_with_its_generation(slow_space: str) -> None:
 
 def test_a_stream_that_is_left_early_leaves_nothing(slow_space: str) -> None:
     async def first_event() -> ClientEvent:
-        async with aclosing(AsyncClient(space=slow_space).stream(request(steps=2))) as events:
+        async with aclosing(AsyncClient(space=slow_space).stream(make_request(steps=2))) as events:
             return await anext(events)
 
     assert isinstance(run(first_event()), Waiting)
@@ -98,7 +98,7 @@ def test_a_stream_that_is_left_early_leaves_nothing(slow_space: str) -> None:
 def test_one_client_serves_one_loop_after_the_other(space: str) -> None:
     client = AsyncClient(space=space, seed=42, **SMALL)
     made = [run(client.generate("a red fox")) for _ in range(2)]
-    assert [one.digest for one in made] == [run(image(space)).digest] * 2
+    assert [one.digest for one in made] == [run(make_image(space)).digest] * 2
 
 
 def test_as_a_context_one_client_serves_several_loops_too(space: str) -> None:
@@ -132,7 +132,7 @@ def test_two_images_at_once_on_one_client_do_not_mix(space: str) -> None:
 
     made = run(work())
     assert [one.prompt for one in made] == ["a fox", "a hen", "an owl"]
-    assert [one.digest for one in made] == [run(image(space, one.prompt, seed=1)).digest for one in made]
+    assert [one.digest for one in made] == [run(make_image(space, one.prompt, seed=1)).digest for one in made]
 
 
 REFUSED = [
@@ -163,7 +163,7 @@ def test_an_unknown_option_is_the_callers_mistake(space: str) -> None:
 
 def test_a_timeout_names_itself_and_the_option_that_allows_more(slow_space: str) -> None:
     with pytest.raises(TimedOut) as caught:
-        run(image(slow_space, steps=5, timeout=0.3))
+        run(make_image(slow_space, steps=5, timeout=0.3))
     assert str(caught.value).splitlines() == [
         "no image within 0.3 s, the limit that was set",
         "Allow more with --timeout.",
@@ -183,15 +183,15 @@ async def cancelled(task: asyncio.Task[Generation]) -> None:
 
 def test_a_job_that_is_cancelled_in_the_queue_frees_its_place(slow_space: str) -> None:
     async def work() -> None:
-        running = asyncio.create_task(image(slow_space, steps=4))
+        running = asyncio.create_task(make_image(slow_space, steps=4))
         await asyncio.sleep(0.2)
-        waiting = asyncio.create_task(image(slow_space, steps=50))
+        waiting = asyncio.create_task(make_image(slow_space, steps=50))
         await asyncio.sleep(0.2)
         await cancelled(waiting)
         begin = now()
-        await asyncio.gather(running, image(slow_space, steps=1))
+        await asyncio.gather(running, make_image(slow_space, steps=1))
         taken, begin = now() - begin, now()
-        await asyncio.gather(image(slow_space, steps=4), image(slow_space, steps=1))
+        await asyncio.gather(make_image(slow_space, steps=4), make_image(slow_space, steps=1))
         assert taken < 2 * (now() - begin) + 5  # the 50 steps would have taken 15 s
 
     run(work())
@@ -199,14 +199,14 @@ def test_a_job_that_is_cancelled_in_the_queue_frees_its_place(slow_space: str) -
 
 def test_a_job_that_is_cancelled_while_it_runs_ends_at_once_and_the_next_image_comes(slow_space: str) -> None:
     async def work() -> None:
-        running = asyncio.create_task(image(slow_space, steps=50))
+        running = asyncio.create_task(make_image(slow_space, steps=50))
         await asyncio.sleep(0.4)
         begin = now()
         await cancelled(running)
         ending, begin = now() - begin, now()
-        assert (await image(slow_space, steps=1)).seed == 42
+        assert (await make_image(slow_space, steps=1)).seed == 42
         coming, begin = now() - begin, now()
-        await image(slow_space, steps=1)
+        await make_image(slow_space, steps=1)
         usual = now() - begin
         assert ending < usual
         assert coming < 2 * usual + 5  # the 50 steps would have taken 15 s
@@ -217,7 +217,7 @@ def test_a_job_that_is_cancelled_while_it_runs_ends_at_once_and_the_next_image_c
 def test_a_space_tells_its_bounds_by_the_names_of_a_request(space: str) -> None:
     async def work() -> Any:
         async with AsyncClient() as client:
-            return await client.bounds(resolve(space=space))
+            return await client.fetch_bounds(resolve(space=space))
 
     sides = {"width": (256, 2048), "height": (256, 2048)}
     assert run(work()) == {"seed": (0, MAX_SEED), **sides, "steps": (1, 50)}
@@ -225,5 +225,5 @@ def test_a_space_tells_its_bounds_by_the_names_of_a_request(space: str) -> None:
 
 def test_the_local_space_is_not_started_for_its_bounds() -> None:
     assert not local.shared.running
-    assert run(AsyncClient().bounds(resolve(space="local"))) is None
+    assert run(AsyncClient().fetch_bounds(resolve(space="local"))) is None
     assert not local.shared.running

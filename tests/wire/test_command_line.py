@@ -17,7 +17,7 @@ import pytest
 from flux_magic.providers import local
 from flux_magic.providers.local import LocalSpace
 from tests.support.limits import PATIENCE, PROGRAM
-from tests.support.space import PYTHON, digest
+from tests.support.space import PYTHON, make_digest
 
 FLUX_MAGIC = str(Path(sysconfig.get_path("scripts"), "flux-magic"))
 SPACE = [FLUX_MAGIC, "space"] if sys.executable == PYTHON else [PYTHON, str(local.APP)]
@@ -25,7 +25,7 @@ NO_GRADIO = "import sys; sys.modules['gradio'] = None\n"
 
 
 def done(*command: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """A program that has run to its end."""
+    """Return a program that has run to its end."""
     environment = os.environ | ({"TMPDIR": str(folder)} if folder else {})
     return subprocess.run(command, capture_output=True, text=True, timeout=PROGRAM, env=environment, check=False)
 
@@ -50,7 +50,7 @@ def test_the_space_says_where_it_is_and_ends_in_silence(end: signal.Signals, tmp
         assert process.stdout
         ready = re.fullmatch(r"flux-magic space: ready at (http://127\.0\.0\.1:\d+)\n", process.stdout.readline())
         assert ready
-        assert digest(ready[1])
+        assert make_digest(ready[1])
         os.killpg(process.pid, end)  # as a terminal does, to the whole group
         assert process.communicate(timeout=PATIENCE) == ("", "")
     assert process.returncode == 0
@@ -88,7 +88,7 @@ def test_a_stray_setting_of_gradio_is_none_of_the_space(monkeypatch: pytest.Monk
     monkeypatch.setenv("GRADIO_SERVER_NAME", "9.9.9.9")
     space = LocalSpace(python=PYTHON)
     try:
-        assert asyncio.run(space.address()).startswith("http://127.0.0.1:")
+        assert asyncio.run(space.get_address()).startswith("http://127.0.0.1:")
     finally:
         space.close()
 

@@ -10,7 +10,7 @@ from flux_magic.parameters.addresses import Space
 from flux_magic.providers.gradio import hub
 from flux_magic.providers.gradio.hub import SpaceInfo
 from flux_magic.providers.http.connection import Connection, open_session
-from tests.support.hostile import NO_ANSWER, Script, hostile, page, stream, told
+from tests.support.hostile import NO_ANSWER, Script, answer_json, answer_page, answer_stream, run_hostile
 from tests.support.space import run
 
 SHA, NEXT = "0123456789abcdef0123456789abcdef01234567", "89abcdef0123456789abcdef0123456789abcdef"
@@ -19,7 +19,7 @@ DEV = "black-forest-labs/FLUX.1-dev"
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """A clock of the Hub's answers that a test sets; nothing is known yet."""
+    """Return a clock of the Hub's answers that a test sets; nothing is known yet."""
     clock = SimpleNamespace(now=1000.0)
     monkeypatch.setattr(hub, "time", SimpleNamespace(monotonic=lambda: clock.now))
     monkeypatch.setattr(hub, "_answers", {})
@@ -30,30 +30,34 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 @pytest.mark.parametrize(
     ("answer", "known"),
     [
-        pytest.param(told({"sha": SHA}), SpaceInfo(SHA), id="a commit"),
-        pytest.param(told({"sha": SHA, "models": [DEV]}), SpaceInfo(SHA, DEV), id="and a model"),
-        pytest.param(told({"models": [DEV, DEV]}), SpaceInfo("", DEV), id="a model twice"),
+        pytest.param(answer_json({"sha": SHA}), SpaceInfo(SHA), id="a commit"),
+        pytest.param(answer_json({"sha": SHA, "models": [DEV]}), SpaceInfo(SHA, DEV), id="and a model"),
+        pytest.param(answer_json({"models": [DEV, DEV]}), SpaceInfo("", DEV), id="a model twice"),
         pytest.param(
-            told({"models": ["x/y", "c/B", "z/w"]}), SpaceInfo("", "c/B"), id="several, one with the Space's name"
+            answer_json({"models": ["x/y", "c/B", "z/w"]}),
+            SpaceInfo("", "c/B"),
+            id="several, one with the Space's name",
         ),
-        pytest.param(told({"models": ["x/b", "a/B"]}), SpaceInfo("", "a/B"), id="several, one with its whole name"),
-        pytest.param(told({"sha": SHA, "models": [DEV, "x/y"]}), SpaceInfo(SHA), id="several models"),
-        pytest.param(told({"models": ["x/b", "y/b"]}), SpaceInfo(), id="several with its name"),
-        pytest.param(told({"models": ["<b>", 3, "a", f"x/{'y' * 200}"]}), SpaceInfo(), id="no models at all"),
-        pytest.param(told({"sha": SHA, "models": [DEV]}, status=404), SpaceInfo(), id="no such Space"),
-        pytest.param(told({"sha": "<b>x</b>"}), SpaceInfo(), id="no commit"),
-        pytest.param(told({"sha": None, "models": None}), SpaceInfo(), id="nothing"),
-        pytest.param(told([1]), SpaceInfo(), id="a list"),
-        pytest.param(page(), SpaceInfo(), id="a page"),
+        pytest.param(
+            answer_json({"models": ["x/b", "a/B"]}), SpaceInfo("", "a/B"), id="several, one with its whole name"
+        ),
+        pytest.param(answer_json({"sha": SHA, "models": [DEV, "x/y"]}), SpaceInfo(SHA), id="several models"),
+        pytest.param(answer_json({"models": ["x/b", "y/b"]}), SpaceInfo(), id="several with its name"),
+        pytest.param(answer_json({"models": ["<b>", 3, "a", f"x/{'y' * 200}"]}), SpaceInfo(), id="no models at all"),
+        pytest.param(answer_json({"sha": SHA, "models": [DEV]}, status=404), SpaceInfo(), id="no such Space"),
+        pytest.param(answer_json({"sha": "<b>x</b>"}), SpaceInfo(), id="no commit"),
+        pytest.param(answer_json({"sha": None, "models": None}), SpaceInfo(), id="nothing"),
+        pytest.param(answer_json([1]), SpaceInfo(), id="a list"),
+        pytest.param(answer_page(), SpaceInfo(), id="a page"),
         pytest.param(NO_ANSWER, SpaceInfo(), id="no answer"),
-        pytest.param(stream(then="silence"), SpaceInfo(), id="silence"),
+        pytest.param(answer_stream(then="silence"), SpaceInfo(), id="silence"),
     ],
 )
 def test_the_hubs_word_is_what_it_says_or_not_known(
     answer: Script, known: SpaceInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def work() -> tuple[SpaceInfo, list[str]]:
-        async with hostile(prefix="/api/spaces", stage=answer) as server, open_session() as session:
+        async with run_hostile(prefix="/api/spaces", stage=answer) as server, open_session() as session:
             monkeypatch.setenv("HF_ENDPOINT", server.address)
             first = await hub.look_up(Connection(session), Space.parse("a/b"))
             asked = list(server.seen)
@@ -67,10 +71,10 @@ def test_the_hubs_word_is_what_it_says_or_not_known(
 def test_an_answer_counts_for_ten_minutes_and_a_missing_one_for_one(
     monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace
 ) -> None:
-    script = [told({"sha": SHA, "models": [DEV]}), told({}, status=503), told({"sha": NEXT})]
+    script = [answer_json({"sha": SHA, "models": [DEV]}), answer_json({}, status=503), answer_json({"sha": NEXT})]
 
     async def work() -> list[tuple[str, int]]:
-        async with hostile(prefix="/api/spaces", stage=script) as server, open_session() as session:
+        async with run_hostile(prefix="/api/spaces", stage=script) as server, open_session() as session:
             monkeypatch.setenv("HF_ENDPOINT", server.address)
             seen = []
             for seconds in (0, 599, 2, 59, 2):
@@ -95,4 +99,4 @@ def test_an_answer_counts_for_ten_minutes_and_a_missing_one_for_one(
     ],
 )
 def test_a_space_is_looked_up_by_its_id_or_its_host(space: str, path: str) -> None:
-    assert hub._path_of(Space.parse(space)) == path
+    assert hub._get_path(Space.parse(space)) == path

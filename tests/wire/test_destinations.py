@@ -18,7 +18,7 @@ from flux_magic.client.async_client import AsyncClient
 from flux_magic.client.blocking import run as run_here
 from flux_magic.client.doctor import examine
 from flux_magic.client.target import resolve_target
-from flux_magic.errors import FluxError, InvalidRequest, ProtocolError, cleaned
+from flux_magic.errors import FluxError, InvalidRequest, ProtocolError, clean
 from flux_magic.parameters import settings
 from flux_magic.parameters.addresses import Space
 from flux_magic.parameters.settings import resolve
@@ -27,7 +27,7 @@ from flux_magic.providers.http.connection import Connection, _remove_headers, op
 from flux_magic.providers.http.guard import Guard
 from flux_magic.providers.http.hosts import is_meant_for
 from flux_magic.verify.live import verify
-from tests.support.hostile import Answer, event, hostile, hostile_beside, stream, told
+from tests.support.hostile import Answer, answer_json, answer_stream, format_event, run_hostile, run_hostile_beside
 from tests.support.space import run
 
 CANARY = "hf_canaryCANARY0123"
@@ -41,8 +41,8 @@ def quietly(call: Callable[[], object]) -> None:
 
 COMMANDS: dict[str, Callable[[str, Path], object]] = {
     "a cell": lambda _, folder: flux_magic.generate("a fox", seed=42, width=256, height=256, store=folder),
-    "the panel's bounds": lambda *_: run_here(AsyncClient().bounds(resolve())),
-    "the quota": lambda *_: run_here(AsyncClient().quota(resolve())),
+    "the panel's bounds": lambda *_: run_here(AsyncClient().fetch_bounds(resolve())),
+    "the quota": lambda *_: run_here(AsyncClient().fetch_quota(resolve())),
     "%flux_status": lambda *_: run_here(examine(resolve())),
     "flux-magic doctor": lambda space, _: cli.main(["doctor", space]),
     "flux-magic doctor local": lambda *_: cli.main(["doctor", "local"]),
@@ -56,7 +56,10 @@ COMMANDS: dict[str, Callable[[str, Path], object]] = {
 def test_of_all_commands_a_space_alone_gets_the_token_that_was_given_for_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, *, given: bool
 ) -> None:
-    with hostile_beside() as space, hostile_beside(prefix="/api/spaces", quota=told({"current": 1})) as the_hub:
+    with (
+        run_hostile_beside() as space,
+        run_hostile_beside(prefix="/api/spaces", quota=answer_json({"current": 1})) as the_hub,
+    ):
         for name in [one for one in os.environ if one.lower().endswith("_proxy")]:
             monkeypatch.delenv(name)
         monkeypatch.setenv("http_proxy", the_hub.address)  # no loopback address is asked through a proxy
@@ -161,13 +164,13 @@ def test_a_space_in_here_leads_to_no_other_private_address(target: str, way: str
         "the POST": {"post": moved},
         "the image's file": {
             "queue": Answer(status=404),
-            "call": stream(event("complete", [{"path": None, "url": target}, 42])),
+            "call": answer_stream(format_event("complete", [{"path": None, "url": target}, 42])),
         },
         "a redirect of the file": {"file": moved},
     }[way]
 
     async def work() -> None:
-        async with hostile(**script) as server:
+        async with run_hostile(**script) as server:
             await AsyncClient(space=server.address, width=256, height=256).generate("a fox", seed=42)
 
     with pytest.raises(ProtocolError, match="an address of your own network, which is not followed"):
@@ -186,7 +189,7 @@ def test_a_kept_connection_to_this_machine_is_not_used_for_a_space_out_there(mon
     monkeypatch.setenv("no_proxy", "*")
 
     async def work() -> list[str]:
-        async with hostile() as server, open_session() as session:
+        async with run_hostile() as server, open_session() as session:
             inside = server.address.replace("127.0.0.1", "inside.example")
             await Connection(session, space=inside).get_text(f"{inside}/config")
             with pytest.raises(ProtocolError, match="your own network"):
@@ -225,7 +228,7 @@ def test_an_error_of_aiohttp_keeps_no_header() -> None:
     ],
 )
 def test_a_message_shows_no_part_of_a_password(text: str, shown: str) -> None:
-    assert cleaned(text) == shown
+    assert clean(text) == shown
 
 
 @pytest.mark.parametrize("call", ['made(token="secret")', "made(token='secret')", 'made({"token": "secret"})'])

@@ -1,4 +1,4 @@
-"""What the bundled Space draws, and that it is the public Space to whoever asks it."""
+"""What the bundled Space draws, and that it is the public Space to anyone who asks it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from flux_magic.images import codecs
-from tests.support.space import PYTHON, digest, image, run, running_space
+from tests.support.space import PYTHON, make_digest, make_image, run, run_space
 
 WATCHED = Path(__file__).with_name("watched.py")
 NON_LATIN = "un café à la mer, 夜の海 🌊"
@@ -49,28 +49,28 @@ PINNED = [
 def test_the_pixels_are_the_same_on_every_machine(
     space: str, prompt: str, options: dict[str, Any], pixels: str
 ) -> None:
-    assert digest(space, prompt, **options) == pixels
+    assert make_digest(space, prompt, **options) == pixels
 
 
 def test_every_parameter_changes_the_picture(space: str) -> None:
     changes: list[dict[str, Any]] = [{}, {"seed": 43}, {"steps": 3}, {"steps": 4}, {"width": 264}, {"height": 264}]
-    digests = [digest(space, **change) for change in changes] + [digest(space, "a red hen")]
+    digests = [make_digest(space, **change) for change in changes] + [make_digest(space, "a red hen")]
     assert len(set(digests)) == len(digests)
 
 
 @pytest.mark.parametrize("size", [(256, 256), (256, 2048), (1000, 256), (616, 424)])
 def test_a_picture_has_the_size_that_was_asked_for(space: str, size: tuple[int, int]) -> None:
-    made = run(image(space, width=size[0], height=size[1], steps=1))
+    made = run(make_image(space, width=size[0], height=size[1], steps=1))
     assert made.images[0].size == size
     assert len(made.images[0].convert("RGB").getcolors(maxcolors=2**24) or []) > 100
 
 
 def test_the_picture_is_a_lossless_webp(space: str) -> None:
-    assert run(image(space)).data[12:16] == b"VP8L"
+    assert run(make_image(space)).data[12:16] == b"VP8L"
 
 
 async def called(address: str, *values: object) -> list[Any]:
-    """The outputs for these inputs, by the two requests of Gradio's documentation."""
+    """Return the outputs for these inputs, by the two requests of Gradio's documentation."""
     async with aiohttp.ClientSession(address, raise_for_status=True) as session:
         async with session.get("/config") as response:
             prefix = (await response.json()).get("api_prefix") or ""
@@ -100,7 +100,7 @@ def test_a_random_seed_is_the_spaces_and_makes_the_same_picture_again(space: str
     data, seed = run(called(space, "a red fox", 42, True, 256, 256, 2))
     assert 0 <= seed <= 2147483647
     assert seed != 42
-    assert digest(space, seed=seed) == codecs.describe(data).digest
+    assert make_digest(space, seed=seed) == codecs.describe(data).digest
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
     command = shlex.join([PYTHON, str(WATCHED), str(notes)])
     wrapper.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
     wrapper.chmod(0o755)
-    with running_space(python=str(wrapper)) as address:
-        run(image(address))
+    with run_space(python=str(wrapper)) as address:
+        run(make_image(address))
         config, policy = run(looked_at(address))
     lines = notes.read_text().splitlines()
     programs = [line for line in lines if line.startswith("a program: ")]

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from flux_magic.images import codecs
-from flux_magic.records.record import from_dict, key_of, loads
+from flux_magic.records.record import compute_key, load_json, parse_record
 from flux_magic.records.store import Store
 from tests.unit.samples import encoded
 
@@ -72,7 +72,7 @@ class Writers:
         del self.running[process]
 
     def finished(self) -> dict[int, str]:
-        """What was put for certain: each seed with the name of its record. A last line may be cut."""
+        """Return what was put for certain: each seed with the name of its record. A last line may be cut."""
         lines = re.compile(r"^(\d+) (\S+)\n", re.MULTILINE)
         return {int(seed): name for log in self._logs.iterdir() for seed, name in lines.findall(log.read_text())}
 
@@ -133,9 +133,9 @@ def _check(folder: Path, finished: dict[int, str]) -> None:
     assert finished.items() <= {stored.record.seed: stored.path.name for stored in jobs}.items()
     names = {path.name for path in folder.rglob("*") if path.is_file()}
     for stored in jobs:
-        assert from_dict(loads(stored.path.read_bytes())) == stored.record
+        assert parse_record(load_json(stored.path.read_bytes())) == stored.record
         assert [codecs.describe(stored.read(place)) for place in range(len(KINDS))] == list(stored.record.files)
-        assert store.find(str(key_of(stored.record))) == stored
+        assert store.find(str(compute_key(stored.record))) == stored
         names -= {stored.path.name, *(path.name for path in stored.files)}
     assert store.skipped == []
     leftovers = {name for name in names if re.fullmatch(r"\.[0-9a-f]{16}\.part", name)}

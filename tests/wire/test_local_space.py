@@ -26,11 +26,11 @@ from flux_magic.errors import ConnectionFailed, LocalSpaceError, ProtocolError, 
 from flux_magic.parameters.settings import resolve
 from flux_magic.providers import local
 from flux_magic.providers.local import LocalSpace
-from flux_magic.providers.stand_in.space_folder import LOCK, PREFIX, own_folder, remove_dead
+from flux_magic.providers.stand_in.space_folder import LOCK, PREFIX, make_own_folder, remove_dead
 from flux_magic.results.generation import ClientEvent, Generation
 from flux_magic.types import Running, Waiting
 from tests.support.limits import PATIENCE
-from tests.support.space import PYTHON, digest, image, request, run
+from tests.support.space import PYTHON, make_digest, make_image, make_request, run
 
 READY = "echo flux-magic space: ready at http://127.0.0.1:1\ncat > /dev/null"
 SECRETS = ["HF_TOKEN", "GITHUB_PAT", "DATABASE_URL", "DB_PASSWORD", "http_proxy", "HTTPS_PROXY"]
@@ -40,7 +40,7 @@ Launch = Callable[..., LocalSpace]
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for temporary files of this process and of the Space."""
+    """Return the folder for temporary files of this process and of the Space."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
@@ -50,7 +50,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def launch(tmp_path: Path) -> Iterator[Launch]:
-    """Makes a LocalSpace whose interpreter is a shell script; it is closed at the end."""
+    """Make a LocalSpace whose interpreter is a shell script; it is closed at the end."""
     made: list[LocalSpace] = []
 
     def launched(script: str = READY, patience: float = PATIENCE, *, private: bool = False) -> LocalSpace:
@@ -66,7 +66,7 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
 
 
 def ended(pid: int) -> bool:
-    """Whether a process is gone, or is only waited for by its parent."""
+    """Return True if a process is gone, or is only waited for by its parent."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
@@ -83,7 +83,7 @@ def wait_until(true: Callable[[], bool], patience: float = PATIENCE) -> None:
 def test_it_starts_when_its_address_is_asked_for_and_ends_when_it_is_closed(launch: Launch, folder: Path) -> None:
     space = launch()
     assert (space.running, space.pid) == (False, None)
-    assert run(space.address()) == "http://127.0.0.1:1"
+    assert run(space.get_address()) == "http://127.0.0.1:1"
     assert space.running
     pid = space.pid
     assert pid
@@ -97,7 +97,7 @@ def test_it_starts_when_its_address_is_asked_for_and_ends_when_it_is_closed(laun
 def test_closing_it_twice_or_before_it_runs_does_nothing(launch: Launch) -> None:
     space = launch()
     space.close()
-    run(space.address())
+    run(space.get_address())
     space.close()
     space.close()
     assert not space.running
@@ -107,11 +107,11 @@ def test_it_starts_once_for_all_who_ask(launch: Launch) -> None:
     space = launch('echo $$ >> "$0.starts"; sleep 0.2\n' + READY)
 
     async def three_times() -> list[str]:
-        return await asyncio.gather(*(space.address() for _ in range(3)))
+        return await asyncio.gather(*(space.get_address() for _ in range(3)))
 
     assert run(three_times()) == ["http://127.0.0.1:1"] * 3
     first = space.pid
-    run(space.address())
+    run(space.get_address())
     assert space.pid == first
     assert starts(space) == [str(first)]
 
@@ -122,17 +122,17 @@ def starts(space: LocalSpace) -> list[str]:
 
 def test_after_it_was_closed_it_starts_again(launch: Launch) -> None:
     space = launch()
-    run(space.address())
+    run(space.get_address())
     first = space.pid
     space.close()
-    run(space.address())
+    run(space.get_address())
     assert space.running
     assert space.pid != first
 
 
 def test_an_interpreter_that_is_not_there_is_named() -> None:
     with pytest.raises(LocalSpaceError, match=r"cannot be started: .*: /nowhere/python"):
-        run(LocalSpace(python="/nowhere/python").address())
+        run(LocalSpace(python="/nowhere/python").get_address())
 
 
 def test_tokens_and_proxies_stay_here(launch: Launch, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +140,7 @@ def test_tokens_and_proxies_stay_here(launch: Launch, monkeypatch: pytest.Monkey
         monkeypatch.setenv(name, "http://s3cr3t:1")
     monkeypatch.setenv("LC_TIME", "C")
     space = launch()
-    run(space.address())
+    run(space.get_address())
     environment = Path(f"/proc/{space.pid}/environ").read_text().split("\0")
     assert "s3cr3t" not in str(environment)
     assert "LC_TIME=C" in environment
@@ -148,7 +148,7 @@ def test_tokens_and_proxies_stay_here(launch: Launch, monkeypatch: pytest.Monkey
 
 def test_the_secret_is_the_first_line_of_its_input_and_nowhere_else(launch: Launch) -> None:
     space = launch('read -r secret; echo "$secret" > "$0.secret"\n' + READY, private=True)
-    assert run(space.address()) == "http://127.0.0.1:1"
+    assert run(space.get_address()) == "http://127.0.0.1:1"
     assert Path(f"{space._command[0]}.secret").read_text() == f"{space.secret}\n"
     assert len(space.secret) >= 32
     for name in ("cmdline", "environ"):
@@ -161,7 +161,7 @@ def test_the_secret_is_the_first_line_of_its_input_and_nowhere_else(launch: Laun
 def test_an_app_that_fails_is_tried_again_and_shows_the_end_of_its_log(launch: Launch, folder: Path) -> None:
     space = launch('echo $$ >> "$0.starts"; seq 100; echo no such thing >&2; exit 3')
     with pytest.raises(LocalSpaceError) as caught:
-        run(space.address())
+        run(space.get_address())
     first, *lines = str(caught.value).splitlines()
     assert first == "the local Space ended as it started:"
     assert lines == ["94", "95", "96", "97", "98", "99", "100", "no such thing"]
@@ -172,7 +172,7 @@ def test_an_app_that_fails_is_tried_again_and_shows_the_end_of_its_log(launch: L
 
 def test_an_app_that_fails_once_is_started_once_more(launch: Launch) -> None:
     space = launch('[ -e "$0.starts" ] || { echo $$ > "$0.starts"; exit 1; }\n' + READY)
-    assert run(space.address()) == "http://127.0.0.1:1"
+    assert run(space.get_address()) == "http://127.0.0.1:1"
     assert str(space.pid) != starts(space)[0]
 
 
@@ -184,7 +184,7 @@ def test_an_app_that_fails_once_is_started_once_more(launch: Launch) -> None:
 def test_an_app_that_does_not_come_up_is_ended_and_told(launch: Launch, script: str, said: str) -> None:
     space = launch(script, patience=2)
     with pytest.raises(LocalSpaceError) as caught:
-        run(space.address())
+        run(space.get_address())
     assert str(caught.value) == f"the local Space did not start within 2 s{said}"
     assert (space.running, space.pid) == (False, None)
 
@@ -212,7 +212,7 @@ def test_it_ends_when_its_parent_is_killed(folder: Path) -> None:
 
 @pytest.fixture
 def shared() -> Iterator[LocalSpace]:
-    """What `space="local"` means here: a Space that takes 0.2 s for each step."""
+    """Return what `space="local"` means here: a Space that takes 0.2 s for each step."""
     space = LocalSpace(python=PYTHON, arguments=("--step-seconds", "0.2"), private=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(local, "shared", space)
@@ -221,7 +221,7 @@ def shared() -> Iterator[LocalSpace]:
 
 
 def killed(space: LocalSpace) -> int:
-    """Kills the Space as the system does that runs out of memory. Nobody has noticed yet."""
+    """Kills the Space as the system does that runs out of memory. No one has noticed yet."""
     pid = space.pid
     assert pid
     os.kill(pid, signal.SIGKILL)
@@ -231,10 +231,10 @@ def killed(space: LocalSpace) -> int:
 @pytest.mark.thorough
 def test_local_is_started_when_it_is_first_needed(shared: LocalSpace, space: str) -> None:
     assert shared.pid is None
-    made = run(image("local", steps=3))
+    made = run(make_image("local", steps=3))
     assert shared.running
     assert made.record.requested_space == "local"
-    assert made.digest == digest(space, steps=3)
+    assert made.digest == make_digest(space, steps=3)
 
 
 def test_a_private_space_answers_the_process_that_started_it_alone(
@@ -243,13 +243,13 @@ def test_a_private_space_answers_the_process_that_started_it_alone(
     """On a real Gradio, with a proxy set that nothing of this may reach; and killed, nothing of it is left."""
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
-    made = run(image("local", steps=1, proxy="http://127.0.0.1:1"))
-    assert made.digest == digest(space, steps=1)
+    made = run(make_image("local", steps=1, proxy="http://127.0.0.1:1"))
+    assert made.digest == make_digest(space, steps=1)
     assert (made.record.space, made.record.requested_space) == ("local:1", "local")
-    address = run(shared.address())
+    address = run(shared.get_address())
     assert shared.secret not in f"{made!r}{made.url}{made.record}{address}{run(examine(resolve(space='local')))}"
     with pytest.raises(TokenRefused, match="it answers the program that started it"):
-        run(image(address, steps=1))
+        run(make_image(address, steps=1))
 
     async def statuses() -> list[int]:
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {shared.secret}"}) as session:
@@ -279,7 +279,7 @@ def test_a_private_space_answers_the_process_that_started_it_alone(
     assert sum(path.stat().st_size for path in left[0].rglob("*") if path.is_file()) == len(made.data)  # no upload
     pid = killed(shared)
     wait_until(lambda: ended(pid))
-    assert run(image("local", steps=1)).digest == made.digest
+    assert run(make_image("local", steps=1)).digest == made.digest
     assert shared.pid != pid
     assert not left[0].exists()
     assert len(list(folder.iterdir())) == 1
@@ -325,7 +325,7 @@ def test_the_folders_of_killed_spaces_are_removed_and_no_others(folder: Path, tm
         (folder / f"{PREFIX}with-a-link" / LOCK).symlink_to(foreign / LOCK)
         (folder / f"{PREFIX}file").touch()
         kept = {*folder.iterdir()} - {of_dead}
-        with own_folder():  # this process's own, too
+        with make_own_folder():  # this process's own, too
             assert of_dead.exists()
             remove_dead()
             assert len({*folder.iterdir()} - kept) == 1
@@ -353,20 +353,20 @@ def test_a_local_space_that_is_killed_at_work_is_started_again_for_the_same_imag
     shared: LocalSpace, space: str
 ) -> None:
     async def work() -> tuple[list[str], ClientEvent]:
-        await shared.address()
-        async with aclosing(AsyncClient(space="local").stream(request(steps=3))) as events:
+        await shared.get_address()
+        async with aclosing(AsyncClient(space="local").stream(make_request(steps=3))) as events:
             return await watched(shared, events, times=1)
 
     reasons, last = run(work())
     assert reasons == ["sending the request", "starting the local Space", "sending the request"]
     assert isinstance(last, Generation)
-    assert last.digest == digest(space, steps=3)
+    assert last.digest == make_digest(space, steps=3)
 
 
 @pytest.mark.thorough
 def test_a_local_space_that_is_killed_twice_at_work_is_an_error(shared: LocalSpace) -> None:
     async def work() -> None:
-        async with aclosing(AsyncClient(space="local").stream(request(steps=3))) as events:
+        async with aclosing(AsyncClient(space="local").stream(make_request(steps=3))) as events:
             await watched(shared, events, times=2)
 
     with pytest.raises((ConnectionFailed, ProtocolError)):
@@ -376,7 +376,7 @@ def test_a_local_space_that_is_killed_twice_at_work_is_an_error(shared: LocalSpa
 async def watched(
     space: LocalSpace, events: AsyncGenerator[ClientEvent, None], times: int
 ) -> tuple[list[str], ClientEvent]:
-    """The reasons for waiting and the last event of a job whose Space is killed as it runs."""
+    """Return the reasons for waiting and the last event of a job whose Space is killed as it runs."""
     pids: set[int] = set()
     reasons: list[str] = []
     async for event in events:

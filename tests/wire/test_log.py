@@ -23,19 +23,29 @@ from flux_magic.providers import base
 from flux_magic.providers.http.connection import Connection, open_session
 from flux_magic.types import Queued
 from tests.support import hasty
-from tests.support.hostile import COMPLETED, NO_SESSION, PICTURE, Answer, hostile, hostile_beside, message, stream, told
+from tests.support.hostile import (
+    COMPLETED,
+    NO_SESSION,
+    PICTURE,
+    Answer,
+    answer_json,
+    answer_stream,
+    format_message,
+    run_hostile,
+    run_hostile_beside,
+)
 from tests.support.limits import PATIENCE
-from tests.support.space import image, run
+from tests.support.space import make_image, run
 
 CANARY = "hf_canaryCANARY0123"
-QUEUED = message("estimation", rank=2, queue_size=12)
+QUEUED = format_message("estimation", rank=2, queue_size=12)
 SIGNED = Answer(status=307, headers={"Location": f"/gradio_api/file=/{CANARY}/x.png?X-Signature=canary"})
 FORGED = f"\x1b[2J\x9b {CANARY}\r\nforged: http://me:canary@h.example/".encode()
 
 
 @pytest.fixture(autouse=True)
 def lines(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
-    """All that is logged, by whomever; there is no secret in it, no control, and no warning of ours."""
+    """Yield all that is logged, by whomever; there is no secret in it, no control, and no warning of ours."""
     hasty.hasten(monkeypatch)
     caplog.set_level(logging.DEBUG)
 
@@ -67,17 +77,17 @@ CASES = [
     ),
     pytest.param({"file": [SIGNED, PICTURE]}, [r"redirected from 127.* to http.*/x\.png\?…$"], id="a redirect"),
     pytest.param(
-        {"post": [Answer(FORGED, 503), told({"event_id": "abc"})]},
+        {"post": [Answer(FORGED, 503), answer_json({"event_id": "abc"})]},
         [r"tried again in 0\.\d s: .*\*\*\* forged: http://\*\*\*@h", "took the job"],
         id="a retry, with a forged line and an echoed token",
     ),
     pytest.param(
-        {"queue": [NO_SESSION, stream(COMPLETED)], "call": NO_SESSION},
+        {"queue": [NO_SESSION, answer_stream(COMPLETED)], "call": NO_SESSION},
         ["the simple route is asked in place of the queue: the Space does not know", "submitted again in 0.0 s"],
         id="a lost job",
     ),
     pytest.param(
-        {"queue": stream(f"event: \x1b[2J\x9b\u202e{CANARY}\ndata: null\n\n", COMPLETED)},
+        {"queue": answer_stream(f"event: \x1b[2J\x9b\u202e{CANARY}\ndata: null\n\n", COMPLETED)},
         [r"event \ufffd\[2J\ufffd\ufffd\*\*\*: nothing of the job$", "done after"],
         id="a name that steers",
     ),
@@ -85,7 +95,7 @@ CASES = [
         {"post": Answer(FORGED, 401)}, ["not tried again: .*refused", "failed: TokenRefused: "], id="a failure"
     ),
     pytest.param(
-        {"queue": stream(QUEUED, then="silence"), "cancel": told({})},
+        {"queue": answer_stream(QUEUED, then="silence"), "cancel": answer_json({})},
         [
             r"event message: Queued\(position=3, size=12",
             "no event for 0 s",
@@ -110,9 +120,9 @@ def test_the_log_tells_what_happens_in_order_each_line_with_its_job(
     limit = 0.5 if "cancel" in script else None
 
     async def work() -> None:
-        async with hostile(**script) as server:
+        async with run_hostile(**script) as server:
             with suppress(FluxError):
-                await image(server.address, token=CANARY, timeout=limit, replay="auto", store=tmp_path)
+                await make_image(server.address, token=CANARY, timeout=limit, replay="auto", store=tmp_path)
 
     run(work())
     left = iter(lines())
@@ -123,9 +133,9 @@ def test_the_log_tells_what_happens_in_order_each_line_with_its_job(
 
 def test_a_replay_and_its_reason_are_logged(lines: Callable[[], list[str]], tmp_path: Path) -> None:
     async def work() -> None:
-        async with hostile() as server:
+        async with run_hostile() as server:
             for replay in ("auto", "auto", "off"):
-                await image(server.address, store=tmp_path, replay=replay)
+                await make_image(server.address, store=tmp_path, replay=replay)
 
     run(work())
     told_of = [line.partition(": ")[2] for line in lines() if "store" in line and "kept" not in line]
@@ -153,7 +163,7 @@ def test_a_job_that_hangs_shows_where(monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.setattr(debug, "_ANSWER", 0.05)
 
     async def work() -> list[str]:
-        async with hostile(queue=stream(QUEUED, then="silence")) as server:
+        async with run_hostile(queue=answer_stream(QUEUED, then="silence")) as server:
             client = AsyncClient(space=server.address, store=False, width=256, height=256)
             events = client.stream(flux_magic.ImageRequest(f"a {'very ' * 40}red\nfox", seed=7))
             async with aclosing(events):
@@ -184,7 +194,7 @@ def test_a_job_that_hangs_shows_where(monkeypatch: pytest.MonkeyPatch, capsys: p
 
 
 def test_an_event_passes_at_most_eight_generators_from_the_socket_to_the_cell() -> None:
-    with hostile_beside(queue=stream(QUEUED, then="silence")) as server:
+    with run_hostile_beside(queue=answer_stream(QUEUED, then="silence")) as server:
         made = threading.Thread(target=_stopped, args=(server.address,))
         made.start()
         end = time.monotonic() + PATIENCE

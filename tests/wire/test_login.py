@@ -9,8 +9,8 @@ import pytest
 from flux_magic.client.doctor import examine
 from flux_magic.errors import LoginRequired, SpaceNotFound
 from flux_magic.parameters.settings import resolve
-from tests.support.hostile import Answer, hostile, told
-from tests.support.space import events, image, run, running_space, schnell
+from tests.support.hostile import Answer, answer_json, run_hostile
+from tests.support.space import collect_events, make_image, move_provider, run, run_space
 
 APP = Path(__file__).with_name("login_app.py")
 HINT = "flux_magic cannot log in: ask the app's owner for an address without a login, or choose another Space."
@@ -23,9 +23,9 @@ def page(body: bytes, status: int = 200) -> Answer:
 
 
 def test_a_gradio_app_says_that_it_has_a_login() -> None:
-    with running_space(app=APP) as address:
+    with run_space(app=APP) as address:
         with pytest.raises(LoginRequired) as caught:
-            run(image(f"{address}/?__theme=dark"))
+            run(make_image(f"{address}/?__theme=dark"))
         rows = run(examine(resolve(space=address))).rows
     assert str(caught.value) == f"this app has a login with a name and a password: Members only\n{HINT}"
     assert rows["answers"] == f"no: LoginRequired: {caught.value}"
@@ -34,9 +34,9 @@ def test_a_gradio_app_says_that_it_has_a_login() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        pytest.param(told({"detail": "Not authenticated"}, 401), id="Gradio 3 and 4"),
-        pytest.param(told({"detail": {"error": "Not authenticated", "auth_message": None}}, 401), id="Gradio 6"),
-        pytest.param(told({"auth_required": True, "auth_message": "x", "dependencies": []}), id="Gradio's page"),
+        pytest.param(answer_json({"detail": "Not authenticated"}, 401), id="Gradio 3 and 4"),
+        pytest.param(answer_json({"detail": {"error": "Not authenticated", "auth_message": None}}, 401), id="Gradio 6"),
+        pytest.param(answer_json({"auth_required": True, "auth_message": "x", "dependencies": []}), id="Gradio's page"),
         pytest.param(Answer(b"no", 401, headers={"WWW-Authenticate": 'Basic realm="x"'}), id="HTTP Basic"),
         pytest.param(Answer(b"no", 401, headers={"WWW-Authenticate": "Negotiate"}), id="Kerberos"),
         pytest.param(page(FORM), id="a form"),
@@ -46,9 +46,9 @@ def test_a_gradio_app_says_that_it_has_a_login() -> None:
 )
 def test_every_login_is_named_and_nothing_is_posted(answer: Answer) -> None:
     async def work() -> list[str]:
-        async with hostile(config=answer, post=answer) as server:
+        async with run_hostile(config=answer, post=answer) as server:
             with pytest.raises(LoginRequired) as caught:
-                await events(schnell(server.address))
+                await collect_events(move_provider(server.address))
             assert str(caught.value).endswith(f"\n{HINT}")
             return server.seen
 
@@ -57,13 +57,13 @@ def test_every_login_is_named_and_nothing_is_posted(answer: Answer) -> None:
 
 def test_a_redirect_to_a_page_that_signs_in_is_a_login_and_the_same_page_by_itself_is_none() -> None:
     async def work() -> None:
-        async with hostile(config=page(SIGN_IN)) as there:
+        async with run_hostile(config=page(SIGN_IN)) as there:
             with pytest.raises(SpaceNotFound):
-                async with hostile(config=page(SIGN_IN), post=Answer(status=404)) as here:
-                    await events(schnell(here.address))
+                async with run_hostile(config=page(SIGN_IN), post=Answer(status=404)) as here:
+                    await collect_events(move_provider(here.address))
             moved = Answer(status=302, headers={"Location": f"{there.address}/config"})
-            async with hostile(config=moved) as here:
+            async with run_hostile(config=moved) as here:
                 with pytest.raises(LoginRequired, match="there is a login page in front of this app"):
-                    await events(schnell(here.address))
+                    await collect_events(move_provider(here.address))
 
     run(work())

@@ -14,9 +14,19 @@ from flux_magic.parameters.settings import resolve
 from flux_magic.results.generation import Generation
 from flux_magic.types import ImageRequest
 from tests.support.hasty import hasten
-from tests.support.hostile import COMPLETED, NO_ANSWER, PICTURE, Answer, finished, hostile, page, stream, told
+from tests.support.hostile import (
+    COMPLETED,
+    NO_ANSWER,
+    PICTURE,
+    Answer,
+    answer_json,
+    answer_page,
+    answer_stream,
+    format_finished,
+    run_hostile,
+)
 from tests.support.limits import PATIENCE
-from tests.support.space import image, run
+from tests.support.space import make_image, run
 
 LEFT = {"base": 1500, "current": 240, "resetsAt": "2026-11-27T00:00:00Z"}
 
@@ -34,7 +44,7 @@ async def made(client: AsyncClient, wanted: list[ImageRequest], **options: Any) 
 def test_many_at_once_are_the_images_that_each_is_alone(space: str) -> None:
     several = {one.request.seed: one.digest for one in run(made(AsyncClient(space=space), requests(8), concurrency=8))}
     assert sorted(several) == list(range(42, 50))
-    assert all(several[seed] == run(image(space, seed=seed)).digest for seed in (42, 49))
+    assert all(several[seed] == run(make_image(space, seed=seed)).digest for seed in (42, 49))
 
 
 def test_one_that_the_space_refuses_does_not_stop_the_others(space: str) -> None:
@@ -49,9 +59,9 @@ def test_one_that_the_space_refuses_does_not_stop_the_others(space: str) -> None
 
 
 BAD_FILES: list[Any] = [
-    pytest.param(page(404), "HTTP status 404", id="404"),
-    pytest.param(page(502), "HTTP status 502", id="502"),
-    pytest.param(page(403), "refused the request", id="403"),
+    pytest.param(answer_page(404), "HTTP status 404", id="404"),
+    pytest.param(answer_page(502), "HTTP status 502", id="502"),
+    pytest.param(answer_page(403), "refused the request", id="403"),
     pytest.param(Answer(status=429, headers={"Retry-After": "0"}), "too many requests", id="429"),
     pytest.param(NO_ANSWER, "closed the connection", id="closed"),
     pytest.param(replace(PICTURE, body=PICTURE.body[:100], then="cut"), "broke off", id="cut"),
@@ -68,10 +78,14 @@ def test_a_file_that_cannot_be_fetched_ends_no_other_image_of_the_run(
     hasten(monkeypatch)
 
     async def work() -> int:
-        async with hostile(file=bad) as other:
+        async with run_hostile(file=bad) as other:
             file = {"path": None, "url": f"{other.address}/gradio_api/file=/x.png"}
-            jobs = [*[stream(COMPLETED)] * 20, stream(finished({"data": [file, 42]})), stream(COMPLETED)]
-            async with hostile(queue=jobs) as server:
+            jobs = [
+                *[answer_stream(COMPLETED)] * 20,
+                answer_stream(format_finished({"data": [file, 42]})),
+                answer_stream(COMPLETED),
+            ]
+            async with run_hostile(queue=jobs) as server:
                 coming = AsyncClient(space=server.address, store=False).generate_many(requests(40))
                 seeds = {(await anext(coming)).request.seed for _ in range(39)}
                 with pytest.raises(Incomplete, match=rf"^1 of 40 images failed; .*{words}"):
@@ -99,25 +113,33 @@ def test_the_connections_of_a_client_serve_them_all(space: str) -> None:
 async def quota(address: str, monkeypatch: pytest.MonkeyPatch, **options: Any) -> str:
     monkeypatch.setenv("HF_ENDPOINT", address)
     monkeypatch.delenv("HF_TOKEN", raising=False)
-    return await AsyncClient().quota(resolve(**options))
+    return await AsyncClient().fetch_quota(resolve(**options))
 
 
 @pytest.mark.parametrize(
     ("options", "answer", "words", "asked"),
     [
-        pytest.param({"space": "a/b", "token": "hf_mine"}, told(LEFT), "240 of 1500 s of GPU time left", 1, id="known"),
+        pytest.param(
+            {"space": "a/b", "token": "hf_mine"}, answer_json(LEFT), "240 of 1500 s of GPU time left", 1, id="known"
+        ),
         pytest.param(
             {"space": "a/b", "token": "hf_mine"},
-            told({"current": 1.5, "base": "\x1b]0;x\x07", "resetsAt": "\x1b[2J"}),
+            answer_json({"current": 1.5, "base": "\x1b]0;x\x07", "resetsAt": "\x1b[2J"}),
             "1.5 of ? s of GPU time left, resets \ufffd[2J",
             1,
             id="controls",
         ),
-        pytest.param({"space": "a/b", "token": "hf_mine"}, told({"current": 10**4000}), "", 1, id="a huge number"),
-        pytest.param({"space": "a/b"}, told(LEFT), "", 0, id="no token"),
-        pytest.param({"space": "https://a.example", "token": "hf_mine"}, told(LEFT), "", 0, id="no Space of the Hub's"),
-        pytest.param({"space": "local", "token": "hf_mine"}, told(LEFT), "", 0, id="the local Space"),
-        pytest.param({"space": "a/b", "token": "hf_mine", "replay": "only"}, told(LEFT), "", 0, id="nothing is asked"),
+        pytest.param(
+            {"space": "a/b", "token": "hf_mine"}, answer_json({"current": 10**4000}), "", 1, id="a huge number"
+        ),
+        pytest.param({"space": "a/b"}, answer_json(LEFT), "", 0, id="no token"),
+        pytest.param(
+            {"space": "https://a.example", "token": "hf_mine"}, answer_json(LEFT), "", 0, id="no Space of the Hub's"
+        ),
+        pytest.param({"space": "local", "token": "hf_mine"}, answer_json(LEFT), "", 0, id="the local Space"),
+        pytest.param(
+            {"space": "a/b", "token": "hf_mine", "replay": "only"}, answer_json(LEFT), "", 0, id="nothing is asked"
+        ),
         pytest.param({"space": "a/b", "token": "hf_mine"}, Answer(b"no", 500), "", 1, id="the Hub does not tell"),
     ],
 )
@@ -125,7 +147,7 @@ def test_the_quota_is_told_where_it_is_known(
     monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], answer: Answer, words: str, asked: int
 ) -> None:
     async def work() -> None:
-        async with hostile("/api/spaces", quota=answer) as server:
+        async with run_hostile("/api/spaces", quota=answer) as server:
             said = await quota(server.address, monkeypatch, **options)
             assert said.startswith(words) if words else not said
             assert server.seen.count("quota") == asked
@@ -137,7 +159,7 @@ def test_no_sweep_waits_long_for_the_hub(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("flux_magic.providers.gradio.hub.HUB_TIMEOUT", 0.1)
 
     async def work() -> None:
-        async with hostile("/api/spaces", quota=Answer(then="silence")) as server:
+        async with run_hostile("/api/spaces", quota=Answer(then="silence")) as server:
             said = await asyncio.wait_for(quota(server.address, monkeypatch, space="a/b", token="hf_mine"), PATIENCE)
             assert not said
 

@@ -13,13 +13,13 @@ from flux_magic.images import codecs
 from flux_magic.providers import BlackForestLabs_Flux1Schnell
 from flux_magic.providers.base import AsyncResult
 from flux_magic.types import FileRecord, ImageResponse, Queued, Running, Waiting
-from tests.support.space import events, request, run, schnell
+from tests.support.space import collect_events, make_request, move_provider, run
 
 SMALL: dict[str, Any] = {"prompt": "a red fox", "width": 256, "height": 256}
 
 
 def asked(space: str, model: str = "flux", **options: Any) -> AsyncResult:
-    return schnell(space).create_async_generator(model, [], **{**SMALL, **options})
+    return move_provider(space).create_async_generator(model, [], **{**SMALL, **options})
 
 
 async def answers(space: str, model: str = "flux", **options: Any) -> list[ImageResponse]:
@@ -32,7 +32,7 @@ def answer(space: str, **options: Any) -> ImageResponse:
 
 
 def described(url: str) -> FileRecord:
-    """What is found at an address by somebody who knows nothing of this package."""
+    """Return what is found at an address by somebody who knows nothing of this package."""
 
     async def got() -> bytes:
         async with aiohttp.ClientSession(raise_for_status=True) as session, session.get(url) as response:
@@ -153,7 +153,9 @@ MESSAGES = [
 def test_the_messages_are_the_prompt_where_none_is_given(space: str, messages: list[Any], prompt: str) -> None:
     async def one() -> ImageResponse:
         return await anext(
-            schnell(space).create_async_generator("flux", messages, width=256, height=256, seed=1, randomize_seed=False)
+            move_provider(space).create_async_generator(
+                "flux", messages, width=256, height=256, seed=1, randomize_seed=False
+            )
         )
 
     told = run(one())
@@ -198,7 +200,7 @@ def test_a_subclass_that_sets_its_endpoint_goes_there_and_not_to_its_url(space: 
 
 
 def test_the_stream_tells_waiting_then_queued_then_running_then_the_image(slow_space: str) -> None:
-    told = run(events(schnell(slow_space), request(steps=4)))
+    told = run(collect_events(move_provider(slow_space), make_request(steps=4)))
     kinds = [type(event) for event in told]
     assert list(dict.fromkeys(kinds)) == [Waiting, Queued, Running, ImageResponse]
     assert kinds.count(ImageResponse) == 1
@@ -207,7 +209,7 @@ def test_the_stream_tells_waiting_then_queued_then_running_then_the_image(slow_s
 
 
 def test_the_stream_counts_the_steps(slow_space: str) -> None:
-    told = run(events(schnell(slow_space), request(steps=4)))
+    told = run(collect_events(move_provider(slow_space), make_request(steps=4)))
     running = [event for event in told if isinstance(event, Running)]
     steps = [event.step for event in running if event.step is not None]
     # Gradio looks every 50 to 100 ms, so that a step may be passed over, most often the last.
@@ -217,9 +219,9 @@ def test_the_stream_counts_the_steps(slow_space: str) -> None:
 
 
 def test_without_progress_the_simple_route_gives_the_same_image(space: str) -> None:
-    waiting, response = run(events(schnell(space), progress=False))
+    waiting, response = run(collect_events(move_provider(space), progress=False))
     assert isinstance(waiting, Waiting)
     assert isinstance(response, ImageResponse)
-    *_, other = run(events(schnell(space)))
+    *_, other = run(collect_events(move_provider(space)))
     assert isinstance(other, ImageResponse)
     assert described(response.images[0]).digest == described(other.images[0]).digest

@@ -20,7 +20,7 @@ from flux_magic.parameters.settings import resolve
 from flux_magic.results.generation import Generation
 from flux_magic.types import ImageResponse
 from tests.support.hasty import hasten
-from tests.support.space import image, run, schnell
+from tests.support.space import make_image, move_provider, run
 
 PASSWORD = "s3cr3t-w0rd"
 OUTSIDE = "http://space.example"
@@ -85,14 +85,14 @@ def chain(error: BaseException | None) -> list[BaseException]:
 
 
 def all_text(error: BaseException) -> str:
-    """What an error shows, and its causes in the traceback."""
+    """Return what an error shows, and its causes in the traceback."""
     return "\n".join([repr(error), *map(str, chain(error)), *traceback.format_exception(error)])
 
 
 def test_an_image_comes_through_the_proxy_and_all_its_requests_do(space: str) -> None:
     async def work() -> tuple[Generation, list[str]]:
         async with running_proxy(space) as proxy:
-            return await image(OUTSIDE, proxy=proxy.url()), proxy.seen
+            return await make_image(OUTSIDE, proxy=proxy.url()), proxy.seen
 
     made, seen = run(work())
     assert made.url.startswith(f"{OUTSIDE}/")
@@ -105,7 +105,7 @@ def test_an_image_comes_through_the_proxy_and_all_its_requests_do(space: str) ->
 def test_a_proxys_name_and_password_are_sent_to_it(space: str) -> None:
     async def work() -> Generation:
         async with running_proxy(space, "wants a password") as proxy:
-            return await image(OUTSIDE, proxy=proxy.url(f"ann:{PASSWORD}"))
+            return await make_image(OUTSIDE, proxy=proxy.url(f"ann:{PASSWORD}"))
 
     made = run(work())
     assert made.seed == 42
@@ -115,7 +115,7 @@ def test_a_proxys_name_and_password_are_sent_to_it(space: str) -> None:
 def test_the_provider_takes_a_proxy_too(space: str) -> None:
     async def work() -> tuple[ImageResponse, list[str]]:
         async with running_proxy(space) as proxy:
-            generator = schnell(OUTSIDE).create_async_generator(
+            generator = move_provider(OUTSIDE).create_async_generator(
                 "flux", [], proxy=proxy.url(), prompt="a fox", width=256, height=256
             )
             return await anext(generator), proxy.seen
@@ -140,7 +140,7 @@ def test_the_environments_proxy_is_taken_for_another_host(space: str, monkeypatc
     async def work() -> list[str]:
         async with running_proxy(space) as proxy:
             monkeypatch.setenv("http_proxy", proxy.url())
-            await image(OUTSIDE)
+            await make_image(OUTSIDE)
             return proxy.seen
 
     assert run(work())[0] == f"GET {OUTSIDE}/config"
@@ -151,7 +151,7 @@ def test_the_environments_proxy_is_not_taken_for_this_machine(space: str, monkey
         async with running_proxy(space) as proxy:
             monkeypatch.setenv("http_proxy", proxy.url())
             monkeypatch.setenv("HTTP_PROXY", proxy.url())
-            await image(space)
+            await make_image(space)
             return proxy.seen
 
     assert run(work()) == []
@@ -171,7 +171,7 @@ def test_a_proxy_that_refuses_is_an_error_without_its_password(
 ) -> None:
     async def work() -> None:
         async with running_proxy("http://127.0.0.1:9", manners) as proxy:
-            await image(space_url, proxy=proxy.url(f"ann:wrong-{PASSWORD}"))
+            await make_image(space_url, proxy=proxy.url(f"ann:wrong-{PASSWORD}"))
 
     with pytest.raises(kind) as caught:
         run(work())
@@ -185,10 +185,10 @@ def test_a_proxy_that_refuses_is_an_error_without_its_password(
 @pytest.mark.parametrize("space_url", ["http://space.example", "https://space.example"])
 def test_a_proxy_that_is_not_there_is_a_failed_connection_without_its_password(space_url: str) -> None:
     with socket.socket() as unheard:
-        unheard.bind(("127.0.0.1", 0))  # and nobody listens on it
+        unheard.bind(("127.0.0.1", 0))  # and no one listens on it
         address = f"127.0.0.1:{unheard.getsockname()[1]}"
         with pytest.raises(ConnectionFailed, match="no connection to the proxy") as caught:
-            run(image(space_url, proxy=f"http://ann:{PASSWORD}@{address}"))
+            run(make_image(space_url, proxy=f"http://ann:{PASSWORD}@{address}"))
     assert PASSWORD not in all_text(caught.value)
     assert KEY not in all_text(caught.value)
 
@@ -197,7 +197,7 @@ def test_a_proxy_that_is_not_there_is_a_failed_connection_without_its_password(s
 def test_a_proxy_of_the_environment_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, *, found: bool) -> None:
     monkeypatch.setenv("ALL_PROXY", f"ann:{PASSWORD}@{'127.0.0.1:9' if found else 'proxy.invalid:3128'}")
     with pytest.raises(ConnectionFailed, match="no connection to the proxy: ") as caught:
-        run(image("https://space.example"))
+        run(make_image("https://space.example"))
     assert "address, name and password, which are from the environment's ALL_PROXY." in caught.value.hint
     assert PASSWORD not in all_text(caught.value)
 

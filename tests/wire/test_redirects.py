@@ -20,7 +20,7 @@ from flux_magic.records import embedding
 from tests.support.space import run
 from tests.unit.samples import encoded, record
 
-IMAGE, _ = embedding.with_record(encoded(), record(), 0)
+IMAGE, _ = embedding.embed_record(encoded(), record(), 0)
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Server:
 
 @asynccontextmanager
 async def running() -> AsyncIterator[Server]:
-    """A server on two ports of this machine."""
+    """Provide a server on two ports of this machine."""
     server = Server()
     runner = web.ServerRunner(web.Server(server.handle))
     await runner.setup()
@@ -152,7 +152,7 @@ PRIVATE = [
 def test_a_space_out_there_leads_to_no_address_of_ones_own_network(
     monkeypatch: pytest.MonkeyPatch, host: str, by: str
 ) -> None:
-    """The Space is asked through a proxy, which answers for it; what it leads to would be asked directly."""
+    """Return the Space is asked through a proxy, which answers for it; what it leads to would be asked directly."""
 
     async def work() -> list[str]:
         async with running() as server:
@@ -232,6 +232,6 @@ def test_a_secured_space_that_calls_its_own_files_http_is_asked_by_https() -> No
     async def work() -> list[str]:
         async with open_session() as session:
             connection = Connection(session, space="https://a.example")
-            return [connection._secured(url) for url in ("http://a.example/f.png", "http://b.example/f.png")]
+            return [connection._secure(url) for url in ("http://a.example/f.png", "http://b.example/f.png")]
 
     assert run(work()) == ["https://a.example/f.png", "http://b.example/f.png"]

@@ -12,13 +12,13 @@ from flux_magic.cli import main
 from flux_magic.client.async_client import AsyncClient
 from flux_magic.client.doctor import examine
 from flux_magic.errors import InvalidRequest, SpaceChanged
-from flux_magic.jupyter.panel.parameters import parameters_of
+from flux_magic.jupyter.panel.parameters import get_parameters
 from flux_magic.parameters.settings import resolve
-from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, model_names
-from flux_magic.records.record import from_dict
+from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, list_model_names
+from flux_magic.records.record import parse_record
 from flux_magic.results.generation import Generation
 from flux_magic.types import ImageResponse
-from tests.support.space import events, image, request, run, running_space
+from tests.support.space import collect_events, make_image, make_request, run, run_space
 from tests.wire.painter import Painter, Sketcher
 
 APP = Path(__file__).with_name("painter_app.py")
@@ -26,15 +26,15 @@ APP = Path(__file__).with_name("painter_app.py")
 
 @pytest.fixture(scope="module")
 def painters() -> Iterator[str]:
-    """The address of the second Space."""
-    with running_space(app=APP) as address:
+    """Yield the address of the second Space."""
+    with run_space(app=APP) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def look_alike() -> Iterator[str]:
-    """The address of a Space with the endpoint of FLUX.1-schnell, and more inputs."""
-    with running_space(app=APP.with_name("look_alike_app.py")) as address:
+    """Yield the address of a Space with the endpoint of FLUX.1-schnell, and more inputs."""
+    with run_space(app=APP.with_name("look_alike_app.py")) as address:
         yield address
 
 
@@ -51,11 +51,11 @@ def moved(address: str) -> type[GradioProvider]:
 
 
 def painted(address: str, prompt: str = "a red fox", **options: object) -> Generation:
-    return run(image(address, prompt, model="painter", **options))
+    return run(make_image(address, prompt, model="painter", **options))
 
 
 def test_its_stream_gives_three_addresses_and_the_seed(painters: str) -> None:
-    *_, response = run(events(moved(painters), request(model="painter")))
+    *_, response = run(collect_events(moved(painters), make_request(model="painter")))
     assert isinstance(response, ImageResponse)
     assert len(response.images) == 3
     assert all(url.startswith(f"{painters}/") for url in response.images)
@@ -63,7 +63,7 @@ def test_its_stream_gives_three_addresses_and_the_seed(painters: str) -> None:
 
 
 def test_the_simple_route_gives_as_many(painters: str) -> None:
-    *_, response = run(events(moved(painters), request(model="painter"), progress=False))
+    *_, response = run(collect_events(moved(painters), make_request(model="painter"), progress=False))
     assert isinstance(response, ImageResponse)
     assert (len(response.images), response.seed) == (3, 42)
 
@@ -83,14 +83,14 @@ def test_each_value_arrives_in_the_place_of_its_name(painters: str) -> None:
 
 
 def test_a_constant_arrives_and_a_space_that_could_choose_the_seed_is_told_not_to(painters: str) -> None:
-    made = run(image(painters, "four", model="sketcher", seed=6))
+    made = run(make_image(painters, "four", model="sketcher", seed=6))
     assert made.images[0].getpixel((0, 0)) == (9, 0, 4)
 
 
 def test_where_no_seed_is_sent_the_record_has_none_and_says_what_was_asked_for(painters: str) -> None:
-    made = run(image(painters, model="sketcher", seed=6))
+    made = run(make_image(painters, model="sketcher", seed=6))
     assert (made.record.seed, made.record.requested_seed) == (None, 6)
-    assert "unknown (asked for 6)" in made.outputs()[1].data["text/plain"]
+    assert "unknown (asked for 6)" in made.build_outputs()[1].data["text/plain"]
 
 
 def test_the_doctor_looks_for_the_endpoint_of_another_model(painters: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,17 +122,17 @@ def test_its_record_names_the_provider_for_its_own_space_alone(painters: str, mo
 
 
 def test_what_a_look_alike_takes_by_default_is_recorded_and_a_provider_is_not_named_by_it(look_alike: str) -> None:
-    made = run(image(look_alike, seed=7, steps=4))
+    made = run(make_image(look_alike, seed=7, steps=4))
     record = made.record
     assert made.images[0].getpixel((0, 0)) == (7, 35, 0)
     assert (record.model, record.provider) == (f"unknown (Space {look_alike})", "Gradio Space")
     assert record.sent == {"randomize_seed": False, "guidance_scale": 3.5, "hf_token": "***"}
     assert "secret" not in str(record.as_dict())
-    assert from_dict(record.as_dict()) == record
+    assert parse_record(record.as_dict()) == record
 
 
 def test_what_was_sent_besides_is_recorded_on_a_models_own_space_too(painters: str) -> None:
-    assert run(image(painters, "four", model="sketcher", seed=6)).record.sent == {
+    assert run(make_image(painters, "four", model="sketcher", seed=6)).record.sent == {
         "strength": 9,
         "randomize_seed": False,
     }
@@ -147,12 +147,12 @@ def test_its_bounds_are_its_own(painters: str) -> None:
 def test_an_unknown_model_is_told_the_names_of_both_providers(painters: str) -> None:
     with pytest.raises(InvalidRequest, match="painter") as caught:
         run(AsyncClient(space=painters).generate("a fox", model="rembrandt"))
-    assert all(name in str(caught.value) for name in model_names())
+    assert all(name in str(caught.value) for name in list_model_names())
 
 
 def test_a_space_without_the_endpoint_is_told_apart_and_its_endpoints_are_named(painters: str) -> None:
     with pytest.raises(SpaceChanged, match="it has no endpoint infer, only paint"):
-        run(image(painters, model="flux"))
+        run(make_image(painters, model="flux"))
 
 
 def test_a_model_whose_space_is_known_by_its_url_alone_is_examined_there_and_recalled(
@@ -163,4 +163,4 @@ def test_a_model_whose_space_is_known_by_its_url_alone_is_examined_there_and_rec
     assert (report.rows["Space"], report.rows["address"], report.healthy) == (painters, painters, True)
     made = run(AsyncClient(store=False, width=64, height=64).generate("a fox", model="painter"))
     assert isinstance(made, Generation)
-    assert parameters_of(made.record)["space"] == painters
+    assert get_parameters(made.record)["space"] == painters

@@ -1,4 +1,4 @@
-"""A token goes where it was meant, and nowhere else; what a Space points to is not followed everywhere."""
+"""A token goes if it was meant, and nowhere else; what a Space points to is not followed everywhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,16 @@ from flux_magic.parameters.settings import resolve
 from flux_magic.providers import local
 from flux_magic.providers.http.connection import Connection, open_session
 from flux_magic.results.generation import Generation
-from tests.support.hostile import Answer, event, finished, hostile, hostile_beside, page, stream, told
+from tests.support.hostile import (
+    Answer,
+    answer_json,
+    answer_page,
+    answer_stream,
+    format_event,
+    format_finished,
+    run_hostile,
+    run_hostile_beside,
+)
 from tests.support.limits import PROGRAM
 from tests.support.space import run
 
@@ -31,7 +40,7 @@ async def made(address: str, **options: Any) -> None:
 
 def test_a_token_that_was_given_reaches_the_space_with_every_request() -> None:
     async def work() -> list[str]:
-        async with hostile() as server:
+        async with run_hostile() as server:
             await made(server.address, token=CANARY)
             return server.tokens
 
@@ -42,7 +51,7 @@ def test_the_environments_token_is_for_the_models_own_space_alone(monkeypatch: p
     monkeypatch.setenv("HF_TOKEN", CANARY)
 
     async def work() -> list[str]:
-        async with hostile() as server:
+        async with run_hostile() as server:
             await made(server.address)
             return server.tokens
 
@@ -71,18 +80,18 @@ def test_where_a_token_goes(
             place = at or target.space
             assert place
             provider = await target.connect(session, space=place)
-            return provider._connection._authorization(f"{place.url}/config")
+            return provider._connection._make_authorization(f"{place.url}/config")
 
     assert ((token or CANARY) in str(run(work()))) is sent
 
 
 def test_a_token_goes_with_no_redirect_and_to_no_other_host() -> None:
     async def work() -> tuple[list[str], list[str]]:
-        async with hostile() as other:
+        async with run_hostile() as other:
             moved = Answer(status=307, headers={"Location": f"{other.address}/gradio_api/call/infer"})
             file = {"path": None, "url": f"{other.address}/gradio_api/file=/x.png"}
-            done = stream(event("complete", [file, 42]))
-            async with hostile(post=moved, queue=Answer(status=404), call=done) as server:
+            done = answer_stream(format_event("complete", [file, 42]))
+            async with run_hostile(post=moved, queue=Answer(status=404), call=done) as server:
                 await made(server.address, token=CANARY)
                 return server.tokens, [*other.tokens, *other.seen]
 
@@ -94,16 +103,18 @@ def test_a_token_goes_with_no_redirect_and_to_no_other_host() -> None:
 @pytest.mark.parametrize(
     "script",
     [
-        pytest.param({"post": page(401)}, id="refused"),
-        pytest.param({"post": told({"detail": "no"}, 422)}, id="unfit"),
-        pytest.param({"file": page(403)}, id="forbidden"),
-        pytest.param({"post": told({"detail": f"who is {CANARY}?"}, 500)}, id="told back"),
-        pytest.param({"queue": stream(finished({"error": CANARY}, success=False))}, id="told back by the app"),
+        pytest.param({"post": answer_page(401)}, id="refused"),
+        pytest.param({"post": answer_json({"detail": "no"}, 422)}, id="unfit"),
+        pytest.param({"file": answer_page(403)}, id="forbidden"),
+        pytest.param({"post": answer_json({"detail": f"who is {CANARY}?"}, 500)}, id="told back"),
+        pytest.param(
+            {"queue": answer_stream(format_finished({"error": CANARY}, success=False))}, id="told back by the app"
+        ),
     ],
 )
 def test_a_token_is_in_no_error(script: dict[str, Any]) -> None:
     async def work() -> None:
-        async with hostile(**script) as server:
+        async with run_hostile(**script) as server:
             await made(server.address, token=CANARY)
 
     with pytest.raises(FluxError) as caught:
@@ -116,12 +127,12 @@ def test_a_token_is_in_no_error(script: dict[str, Any]) -> None:
 def test_a_record_and_its_cell_hold_no_token(space: str) -> None:
     made = run(AsyncClient(space=space, token=CANARY, width=256, height=256).generate("a fox"))
     assert isinstance(made, Generation)
-    assert CANARY not in f"{made!r}{made.record}{made.command()}{made.outputs()}{made.files}"
+    assert CANARY not in f"{made!r}{made.record}{made.command()}{made.build_outputs()}{made.files}"
 
 
 def test_a_token_stays_out_of_the_local_space(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", CANARY)
-    assert CANARY not in str(local.environment())
+    assert CANARY not in str(local.build_environment())
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:1", "10.0.0.1", "169.254.169.254", "[::1]:1", "localhost:1"])
@@ -145,10 +156,10 @@ def test_the_doctor_tells_how_a_space_is_and_fails_where_it_does_not_answer(spac
 
 
 def test_the_doctor_does_not_take_another_server_for_a_space() -> None:
-    with hostile_beside(config=told({"name": "something else"})) as server:
+    with run_hostile_beside(config=answer_json({"name": "something else"})) as server:
         other = examined(server.address)
     assert other.returncode == 1
-    assert "but not as a Space of Gradio's" in other.stdout
+    assert "but not as a Gradio Space" in other.stdout
 
 
 def test_the_doctor_says_what_is_no_space() -> None:
@@ -159,12 +170,16 @@ def test_the_doctor_asks_the_hub_for_stage_and_quota(monkeypatch: pytest.MonkeyP
     from flux_magic.providers.gradio import hub
 
     async def work() -> tuple[str, str, str]:
-        quota = told({"base": 240, "current": 90.5, "resetsAt": "2030-01-01T00:00:00Z"})
-        stage = told({"runtime": {"stage": "SLEEPING"}})
-        async with hostile(prefix="/api/spaces", quota=quota, stage=stage) as server, open_session() as session:
+        quota = answer_json({"base": 240, "current": 90.5, "resetsAt": "2030-01-01T00:00:00Z"})
+        stage = answer_json({"runtime": {"stage": "SLEEPING"}})
+        async with run_hostile(prefix="/api/spaces", quota=quota, stage=stage) as server, open_session() as session:
             monkeypatch.setenv("HF_ENDPOINT", server.address)
             connection = Connection(session, token=CANARY, space=hub.address())
-            return await hub.stage(connection, "a/b"), await hub.quota(connection), await hub.stage(connection, "c/d")
+            return (
+                await hub.fetch_stage(connection, "a/b"),
+                await hub.fetch_quota(connection),
+                await hub.fetch_stage(connection, "c/d"),
+            )
 
     stage, quota, missing = run(work())
     assert (stage, missing) == ("SLEEPING", "NOT_FOUND")
@@ -173,7 +188,7 @@ def test_the_doctor_asks_the_hub_for_stage_and_quota(monkeypatch: pytest.MonkeyP
 
 def examined(space: str) -> subprocess.CompletedProcess[str]:
     code = f"import sys; from flux_magic.cli import main; sys.exit(main(['doctor', {space!r}]))"
-    environment = {**local.environment(), "HF_TOKEN": CANARY}
+    environment = {**local.build_environment(), "HF_TOKEN": CANARY}
     command = [sys.executable, "-c", code]
     return subprocess.run(command, capture_output=True, text=True, timeout=PROGRAM, env=environment)
 

@@ -24,7 +24,7 @@ from flux_magic.providers.local import LocalSpace
 from flux_magic.records import embedding as keepsake
 from flux_magic.results.generation import Generation, ImageFile
 from flux_magic.verify import Grade, Outcome, Report, Status, add_arguments, check, check_static, main
-from tests.support.hostile import hostile
+from tests.support.hostile import run_hostile
 from tests.support.space import PYTHON, run
 from tests.unit.test_verify import (
     cell,
@@ -73,7 +73,7 @@ sys.exit(app.main())
 class Watched:
     """A local Space that notes the seed of every image that it draws, in its folder.
 
-    While there is a file `a bit` in that, one bit of its pictures is another, and with `a spot` there is one on them.
+    While there is a file `a bit` in that, one bit of its images is another, and with `a spot` there is one on them.
     """
 
     space: LocalSpace
@@ -81,10 +81,10 @@ class Watched:
 
     @property
     def address(self) -> str:
-        return asyncio.run(self.space.address())
+        return asyncio.run(self.space.get_address())
 
     def seeds(self) -> list[int]:
-        """What it has drawn since this was asked last."""
+        """Return what it has drawn since this was asked last."""
         notes = self.folder / "notes"
         known = [int(line) for line in notes.read_text().split()] if notes.exists() else []
         notes.unlink(missing_ok=True)
@@ -112,7 +112,9 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 @pytest.fixture(scope="module")
 def images(watched: Watched) -> list[Generation]:
-    """A hundred of them, with the seeds from 0 to 99: the first as a Space has made it, the others as it would."""
+    """Return a hundred of them, with the seeds from 0 to 99: the first as a Space has made it, the others as it
+    would.
+    """
     small: dict[str, Any] = {"width": 256, "height": 256, "steps": 1, "store": False}
     first = run(AsyncClient(space=watched.address, **small).generate("a fox", seed=0))
     assert isinstance(first, Generation)
@@ -122,7 +124,7 @@ def images(watched: Watched) -> list[Generation]:
 
 
 def as_made(like: Generation, seed: int, pixels: Any) -> Generation:
-    """What the local Space delivers of these pixels, recorded as another image of it was."""
+    """Return what the local Space delivers of these pixels, recorded as another image of it was."""
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "WEBP", lossless=True, quality=20, method=1)
     file = ImageFile(codecs.describe(out.getvalue()), out.getvalue())
@@ -148,7 +150,7 @@ def in_notebooks(made: list[Generation], changes: dict[int, Callable[[dict[str, 
 
 
 def in_files(made: list[Generation], changes: dict[int, Callable[[bytes], bytes]]) -> None:
-    """Saved pictures of the three formats in turn, some of them changed."""
+    """Saved images of the three formats in turn, some of them changed."""
     for one in made:
         seed = one.seed or 0
         suffix = "png" if seed in changes else ("png", "jpg", "webp")[seed % 3]
@@ -162,14 +164,14 @@ def as_jpeg(data: bytes) -> bytes:
 
 
 def as_another_seed(data: bytes) -> bytes:
-    """All that is said in the file is of seed 1090, without a contradiction."""
+    """Return all that is said in the file is of seed 1090, without a contradiction."""
     carried = keepsake.read(data)
     assert carried is not None
-    return keepsake.with_record(data, replace(carried.record, seed=1090, requested_seed=1090), 0)[0]
+    return keepsake.embed_record(data, replace(carried.record, seed=1090, requested_seed=1090), 0)[0]
 
 
 def altered_set(made: list[Generation]) -> dict[str, str]:
-    """The images with 25 of them altered; what each of these is to be called, and why."""
+    """Return the images with 25 of them altered; what each of these is to be called, and why."""
     pictures = [embedded(shown(one)[0]) for one in made[:60]]
     ring = {seed: pictures[after] for seed, after in zip((40, 41, 42, 43, 44), (41, 42, 43, 44, 40), strict=True)}
     without_seed = edited_away("seed")
@@ -194,24 +196,24 @@ def altered_set(made: list[Generation]) -> dict[str, str]:
             **dict.fromkeys((98, 99), without_seed),
         },
     )
-    still = "the Space still makes what the record says: the picture in the {} is another"
-    same = f"altered since it was made; made anew: same to the eye; {still}"
-    there = "altered since it was made, another picture is in its place: the notebook says seed {}, the picture {}; "
+    still = "the Space still makes what the record says: the image in the {} is a different one"
+    same = f"altered since it was made; regenerated: same to the eye; {still}"
+    there = "altered since it was made, another image is in its place: the notebook says seed {}, the image {}; "
     return {
         **{label(seed): f"altered: {same.format('notebook')}" for seed in (3, 7, 59, 21)},
         **{label(seed): f"altered: {same.format('file')}" for seed in (66, 67, 70)},
         **{label(seed): "same pixels: re-encoded since, the same pixels" for seed in (11, 12, 33)},
         **{
-            label(seed): f"altered: {there.format(seed, after)}made anew: different; {still.format('notebook')}"
+            label(seed): f"altered: {there.format(seed, after)}regenerated: different; {still.format('notebook')}"
             for seed, after in zip((40, 41, 42, 43, 44), (41, 42, 43, 44, 40), strict=True)
         },
         **{
             label(seed): "record edited: the record was edited: "
-            f"the notebook says seed {1000 + seed}, the picture {seed}; made anew: different"
+            f"the notebook says seed {1000 + seed}, the image {seed}; regenerated: different"
             for seed in (5, 25, 45)
         },
         label(80): "record edited: the record was edited: "
-        "the record says seed 1080, the picture's parameters 80; made anew: different",
+        "the record says seed 1080, the image's parameters 80; regenerated: different",
         label(90): "different: nothing recorded differs: the Space itself has changed, or the record was edited",
         **{label(seed): "cannot be checked: its record has no seed" for seed in (16, 36, 56, 98, 99)},
     }
@@ -222,7 +224,7 @@ def edited_away(name: str) -> Callable[[bytes], bytes]:
 
 
 def label(seed: int) -> str:
-    """Where the image of this seed is."""
+    """Return if the image of this seed is."""
     if seed < 60:
         return f"set/{seed // 20}.ipynb, cell {seed % 20 + 1}"
     changed = seed in {66, 67, 70, 80, 90, 98, 99}
@@ -230,7 +232,7 @@ def label(seed: int) -> str:
 
 
 def called(report: Report) -> dict[str, str]:
-    """What the images are called, and why, of all but those that are the same bytes."""
+    """Return what the images are called, and why, of all but those that are the same bytes."""
     return {one.label: f"{one.called}: {one.why}" for one in report.verdicts if one.grade is not Grade.SAME_BYTES}
 
 
@@ -270,7 +272,7 @@ def test_of_100_images_of_which_25_were_altered_each_is_called_what_it_is(
 
 
 def test_the_embedded_picture_itself_is_what_is_compared(watched: Watched, images: list[Generation]) -> None:
-    """The record, its digests and the store's file are all as they were: only the embedded bytes are others."""
+    """Return the record, its digests and the store's file are all as they were: only the embedded bytes are others."""
     first, *others = shown(images[8])
     put(first, embedded(shown(images[9])[0]))
     told_by_its_own = with_texts_of(embedded(shown(images[8])[0]), embedded(first))
@@ -331,7 +333,7 @@ def test_the_local_space_is_asked_where_a_record_names_it(
 
 
 def saved_as_made_by(space: str, made: Generation, name: str = "fox.webp") -> None:
-    """A picture whose record says that another Space has made it."""
+    """Return an image whose record says that another Space has made it."""
     known = replace(made.record, space=space, requested_space=space, model="black-forest-labs-flux-1-schnell")
     replace(made, record=known).save(name)
 
@@ -344,7 +346,7 @@ def test_a_records_host_is_not_asked_and_gets_no_token(
     monkeypatch.setenv("HF_TOKEN", CANARY)
 
     async def work() -> tuple[Report, Report, list[str], list[str]]:
-        async with hostile() as server:
+        async with run_hostile() as server:
             saved_as_made_by(server.address, images[4])
             configure_by(lambda: {"token": CANARY})
             try:
@@ -360,9 +362,9 @@ def test_a_records_host_is_not_asked_and_gets_no_token(
     assert verdict.status is Status.UNCHECKED
     assert verdict.why.startswith("not asked: it was made by http://127.0.0.1:")
     assert seen == []
-    assert tokens == []  # the environment's is for the model's own Space, also where another one is named
+    assert tokens == []  # the environment's is only for the model's own Space, also where another one is named
     assert named.verdicts[0].grade is Grade.DIFFERENT
-    assert named.verdicts[0].why.startswith("it is 256×256, made anew 64×48")
+    assert named.verdicts[0].why.startswith("it is 256×256, regenerated 64×48")
 
 
 def test_a_space_that_does_not_answer_is_a_line_for_each_and_is_not_asked_again_and_again(
@@ -374,9 +376,9 @@ def test_a_space_that_does_not_answer_is_a_line_for_each_and_is_not_asked_again_
     async def work() -> tuple[Report, list[str]]:
         from flux_magic.providers.http.connection import open_connection
 
-        async with hostile() as server:
+        async with run_hostile() as server:
             address = server.address
-        async with open_connection() as connection:  # nobody listens there any more
+        async with open_connection() as connection:  # no one listens there any more
             with pytest.raises(FluxError):
                 await connection.get_text(address)
         return await check(["."], space=address, concurrency=1), server.seen

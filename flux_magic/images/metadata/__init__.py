@@ -1,17 +1,17 @@
-"""What a picture file carries as text, written and read without re-encoding a pixel."""
+"""Text in image files, read and written without re-encoding any pixels."""
 
-from .a1111 import a1111_text, unescaped
-from .files import bare, embed, has_credentials, read, without_credentials
+from .a1111 import format_a1111, unescape
+from .files import embed, has_credentials, read, remove_credentials, remove_metadata
 from .texts import Found, Written
 
 __all__ = [
     "Found",
     "Written",
-    "a1111_text",
-    "bare",
     "embed",
+    "format_a1111",
     "has_credentials",
     "read",
-    "unescaped",
-    "without_credentials",
+    "remove_credentials",
+    "remove_metadata",
+    "unescape",
 ]

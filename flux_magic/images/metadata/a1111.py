@@ -1,8 +1,8 @@
-r"""The text that AUTOMATIC1111's web UI writes, and that most tools and Civitai read.
+r"""The text format of AUTOMATIC1111's web UI, which most tools and Civitai read.
 
 The prompt, then one last line of `key: value` pairs. The web UI strips every line and takes one that
 begins with `Negative prompt:` for the end of the prompt; Civitai takes the first line that begins with
-`Steps: ` for the last one. A prompt's line that begins so gets a backslash, which `unescaped` takes off.
+`Steps: ` for the last one. A prompt's line that begins so gets a backslash, which `unescape` takes off.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from .texts import speakable
+from .texts import replace_unspeakable
 
 _KEYWORD: Final = r"(?:Steps:|Negative prompt:)"
 _TAKEN: Final = re.compile(rf"^([^\S\n]*)(\\*{_KEYWORD})", re.MULTILINE)
 _ESCAPED: Final = re.compile(rf"^([^\S\n]*)\\(\\*{_KEYWORD})", re.MULTILINE)
 
 
-def a1111_text(
+def format_a1111(
     *,
     prompt: str,
     steps: int,
@@ -31,7 +31,7 @@ def a1111_text(
     version: str,
     more: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """The prompt and, on the last line, what made the picture.
+    """Return the prompt and, on the last line, the parameters that made the image.
 
     `version` names the program as well: `flux_magic 0.1.0`. A seed of None is left out, and so is an empty
     text. NUL and lone surrogates become U+FFFD. `more` has other parameters by their labels.
@@ -44,20 +44,20 @@ def a1111_text(
         "Model": model,
         "Version": version,
     }
-    last = ", ".join(f"{key}: {_quoted(speakable(value))}" for key, value in pairs.items() if value)
-    return f"{_escaped(speakable(prompt))}\n{last}"
+    last = ", ".join(f"{key}: {_quote(replace_unspeakable(value))}" for key, value in pairs.items() if value)
+    return f"{_escape(replace_unspeakable(prompt))}\n{last}"
 
 
-def unescaped(prompt: str) -> str:
-    """A prompt before its lines were escaped."""
+def unescape(prompt: str) -> str:
+    """Return the prompt as it was before its lines were escaped."""
     return _ESCAPED.sub(r"\1\2", prompt)
 
 
-def _escaped(prompt: str) -> str:
+def _escape(prompt: str) -> str:
     return _TAKEN.sub(r"\1\\\2", prompt)
 
 
-def _quoted(value: str) -> str:
-    """JSON for what a reader would cut, or for what looks as if it were JSON already."""
+def _quote(value: str) -> str:
+    """Return JSON for a value that a reader would cut, or that looks like JSON already."""
     plain = not re.search(r"[,:\r\n]", value) and not value.startswith('"')
     return value if plain else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Strings whose coding is not known for sure: EXIF's UserComment and its like, as tools write them.
+"""Decoding of strings whose encoding is uncertain: EXIF's UserComment and the like, as tools write them.
 
 The EXIF specification has an 8-byte code before a UserComment. Tools leave it out, or write UTF-8 or either byte order
 of UTF-16 behind any of them. So the code is a hint, and the content decides.
@@ -19,13 +19,13 @@ _BOMS: Final = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", code
 _OURS: Final = "Version: flux_magic "
 _BETWEEN: Final = {*string.whitespace, *string.punctuation}
 _SAMPLE: Final = 4000
-"""So many characters decide the byte order."""
+"""The number of characters that decide the byte order."""
 
 _FEWEST_UTF8: Final = 16
 """UTF-16 of fewer bytes than this may be ASCII by chance: "你好" is b"O`Y}"."""
 
 _CONTROLS: Final = re.compile(r"[\0-\x09\x0b\x0c\x0e-\x1f\x7f]")
-"""What UTF-16 of other scripts has in it, read as ASCII: Devanagari is full of tabs."""
+"""Characters that UTF-16 of other scripts contains when read as ASCII: Devanagari is full of tabs."""
 
 _COMMON: Final = (
     (0x21, 0x250),  # Latin
@@ -54,54 +54,54 @@ def decode_comment(value: bytes) -> str:
 
 def decode_any(value: bytes) -> str:
     """Return the string in bytes of which nothing is known; UTF-8 is the likeliest coding."""
-    if (marked := _by_mark(value)) is not None:
+    if (marked := _decode_by_mark(value)) is not None:
         return marked
     body = value.strip(b"\0")
     if body.count(0) * 4 >= len(body) > 1:
         return decode_wide(value)
-    plain = _utf8(body)
+    plain = _decode_utf8(body)
     if plain is not None and len(_CONTROLS.findall(plain[:_SAMPLE])) * 4 < max(len(plain[:_SAMPLE]), 1):
         return plain
     candidates = [plain] if plain is not None else [body.decode("latin-1")]
-    return min((*candidates, *_wide(value)), key=_cost)
+    return min((*candidates, *_decode_wide(value)), key=_compute_cost)
 
 
 def decode_wide(value: bytes) -> str:
     """Return the string in UTF-16 of either byte order, or in UTF-8 that claims to be UTF-16."""
-    if (marked := _by_mark(value)) is not None:
+    if (marked := _decode_by_mark(value)) is not None:
         return marked
     body = value.rstrip(b"\0")
-    plain = _utf8(body)
-    # What is odd, has a space or a valid sequence of UTF-8 is no UTF-16, however short it is.
+    plain = _decode_utf8(body)
+    # Odd length, a space, or valid UTF-8 means that it is not UTF-16, however short it is.
     telling = len(body) >= _FEWEST_UTF8 or len(body) % 2 or b" " in body
     if plain is not None and not _CONTROLS.search(plain) and (telling or len(plain) < len(body)):
         return plain
-    big, little = _wide(value)
+    big, little = _decode_wide(value)
     # Our own comments are big-endian, whatever characters the prompt has.
-    return big if _OURS in big else min(big, little, key=_cost)
+    return big if _OURS in big else min(big, little, key=_compute_cost)
 
 
 def decode_latin(value: bytes) -> str:
     """Return the string of a PNG chunk that should be in Latin-1, where many tools write UTF-8."""
-    plain = _utf8(value)
+    plain = _decode_utf8(value)
     return value.decode("latin-1") if plain is None else plain
 
 
-def _utf8(value: bytes) -> str | None:
+def _decode_utf8(value: bytes) -> str | None:
     try:
         return value.decode()
     except UnicodeDecodeError:
         return None
 
 
-def _wide(value: bytes) -> tuple[str, str]:
+def _decode_wide(value: bytes) -> tuple[str, str]:
     """Decode as UTF-16, big-endian and little-endian; a last half of a character is completed."""
     even = value + b"\0" * (len(value) % 2)
     big, little = (even.decode(f"utf-16-{order}", "replace").rstrip("\0") for order in ("be", "le"))
     return big, little
 
 
-def _by_mark(value: bytes) -> str | None:
+def _decode_by_mark(value: bytes) -> str | None:
     for mark, coding in _BOMS.items():
         if value.startswith(mark):
             return value[len(mark) :].decode(coding, "replace").rstrip("\0\ufffd")
@@ -118,25 +118,25 @@ def _decode_japanese(value: bytes) -> str:
     return decode_any(value)
 
 
-def _cost(text: str) -> float:
+def _compute_cost(text: str) -> float:
     """Return how unlikely a person is to have written a string, in rare characters and in changes of script."""
     sample = text[:_SAMPLE]
-    blocks = [_block(character) for character in sample if character not in _BETWEEN]
+    blocks = [_find_block(character) for character in sample if character not in _BETWEEN]
     changes = sum(one != other for one, other in itertools.pairwise(blocks))
-    rare = sum(_weight(character) * times for character, times in Counter(sample).items())
+    rare = sum(_weigh(character) * times for character, times in Counter(sample).items())
     return (rare + 2 * changes) / max(len(sample), 1)
 
 
-def _weight(character: str) -> int:
+def _weigh(character: str) -> int:
     number = ord(character)
     if character in "\t\n\r" or 0x20 <= number < 0x7F:
         return 0
     if unicodedata.category(character) in {"Cn", "Co", "Cs", "Cc"}:
         return 16
-    return 4 if _block(character) < 0 else 1
+    return 4 if _find_block(character) < 0 else 1
 
 
-def _block(character: str) -> int:
+def _find_block(character: str) -> int:
     """Return the place of a character in `_COMMON`, or -1."""
     number = ord(character)
     return next((place for place, (first, end) in enumerate(_COMMON) if first <= number < end), -1)

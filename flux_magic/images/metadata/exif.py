@@ -1,9 +1,9 @@
 """EXIF's UserComment, which holds A1111's parameters in a JPEG or a WebP, and the other strings that tools write.
 
-EXIF is a small TIFF file (TIFF 6.0, section 2): a directory of 12-byte entries, whose entry 0x8769 points to
-another one, whose entry 0x9286 is the comment. To write one, both directories are copied to the end and the
-comment behind them. What else there is (a thumbnail, a maker's notes) stays at its place, where offsets that
-nobody but its maker knows find it; and a second comment takes the place of the first, to the byte.
+EXIF is a small TIFF file (TIFF 6.0, section 2): a directory of 12-byte entries, whose entry 0x8769 points to another
+one, whose entry 0x9286 is the comment. To write one, both directories are copied to the end and the comment behind
+them. What else there is (a thumbnail, a maker's notes) stays at its place, where offsets that no one but its maker
+knows find it; and a second comment takes the place of the first, to the byte.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from .codings import decode_any, decode_comment, decode_wide
-from .texts import MOST_TEXT, speakable, too_long
+from .texts import MOST_TEXT, make_length_error, replace_unspeakable
 
 _EXIF_DIRECTORY: Final = 0x8769
 _USER_COMMENT: Final = 0x9286
 _DATE: Final = 0x0132
 _ASCII, _LONG, _UNDEFINED = 2, 4, 7
 _WIDTHS: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
-"""How many bytes a value has, by its type."""
+"""The number of bytes of a value, by its type."""
 
 _NAMES: Final = {
     0x010D: "DocumentName",
@@ -66,7 +66,7 @@ class _Directory:
     def get(self, tag: int) -> _Entry | None:
         return next((entry for entry in self.entries if entry.tag == tag), None)
 
-    def without(self, tag: int) -> list[_Entry]:
+    def exclude(self, tag: int) -> list[_Entry]:
         return [entry for entry in self.entries if entry.tag != tag]
 
 
@@ -81,41 +81,41 @@ class _Tiff:
 
     @property
     def comment(self) -> tuple[int, int] | None:
-        """Where the comment begins and ends, if it is there and lies within the file."""
+        """The start and end of the comment, if it exists and lies within the file."""
         entry = self.exif.get(_USER_COMMENT) if self.exif else None
         return self._place(entry) if entry else None
 
     def _place(self, entry: _Entry) -> tuple[int, int] | None:
         if entry.size <= 4:
             return None
-        start = self.number(entry.value)
+        start = self.read_number(entry.value)
         return (start, start + entry.size) if 8 <= start <= len(self.data) - entry.size else None
 
-    def value(self, entry: _Entry) -> bytes:
+    def read_value(self, entry: _Entry) -> bytes:
         """Return the bytes of an entry, or none if they do not lie within the file."""
         if entry.size <= 4:
             return entry.value[: entry.size]
         place = self._place(entry)
         return self.data[place[0] : place[1]] if place else b""
 
-    def number(self, value: bytes) -> int:
+    def read_number(self, value: bytes) -> int:
         return int(struct.unpack(f"{self.order}I", value)[0])
 
 
 _FRESH: Final = _Tiff(_NEW, ">", _Directory(8), None)
 
 
-def texts_in(data: bytes, kind: str) -> dict[str, str]:
+def read_texts(data: bytes, kind: str) -> dict[str, str]:
     """Return the strings in EXIF as `EXIF UserComment`, `EXIF Model`; empty if there are none that can be read."""
-    tiff = _parsed(_plain(data))
+    tiff = _parse(_remove_mark(data))
     found: dict[str, str] = {}
     room = MOST_TEXT
-    for entry, name in _strings(tiff) if tiff else ():
+    for entry, name in _find_strings(tiff) if tiff else ():
         if f"EXIF {name}" in found or (entry.size > room and name != "UserComment"):
             continue
-        value = tiff.value(entry) if tiff else b""
+        value = tiff.read_value(entry) if tiff else b""
         if len(value) > MOST_TEXT:
-            raise too_long(kind, "the UserComment of its EXIF")
+            raise make_length_error(kind, "the UserComment of its EXIF")
         room -= len(value)
         decode = decode_comment if name == "UserComment" else decode_wide if entry.tag in _WINDOWS else decode_any
         if text := decode(value):
@@ -123,7 +123,7 @@ def texts_in(data: bytes, kind: str) -> dict[str, str]:
     return found
 
 
-def _strings(tiff: _Tiff) -> Iterator[tuple[_Entry, str]]:
+def _find_strings(tiff: _Tiff) -> Iterator[tuple[_Entry, str]]:
     """Yield the entries that hold strings with their names; Fooocus writes its UserComment into the main directory."""
     for entry in tiff.exif.entries if tiff.exif else ():
         if entry.tag == _USER_COMMENT:
@@ -134,39 +134,39 @@ def _strings(tiff: _Tiff) -> Iterator[tuple[_Entry, str]]:
             yield entry, name or f"{entry.tag:#06x}"
 
 
-def with_comment(data: bytes, comment: str) -> bytes:
-    """The EXIF with this UserComment, or without any for an empty one; empty if nothing is left.
+def set_comment(data: bytes, comment: str) -> bytes:
+    """Return the EXIF with this UserComment, or without any for an empty one; empty if nothing is left.
 
-    EXIF that cannot be read is no use to anybody, and is not kept.
+    EXIF that cannot be read is not kept.
     """
-    tiff = _parsed(_plain(data)) or _FRESH
-    main = tiff.main.without(_EXIF_DIRECTORY)
-    sub = tiff.exif.without(_USER_COMMENT) if tiff.exif else []
-    value = _UNICODE + speakable(comment).encode("utf-16-be") if comment else b""
+    tiff = _parse(_remove_mark(data)) or _FRESH
+    main = tiff.main.exclude(_EXIF_DIRECTORY)
+    sub = tiff.exif.exclude(_USER_COMMENT) if tiff.exif else []
+    value = _UNICODE + replace_unspeakable(comment).encode("utf-16-be") if comment else b""
     if main or sub or tiff.main.next:
-        return _written(tiff, main, sub, value)
-    return _written(_FRESH, [], [], value) if value else b""
+        return _write(tiff, main, sub, value)
+    return _write(_FRESH, [], [], value) if value else b""
 
 
-def _plain(data: bytes) -> bytes:
-    """Some writers of WebP and PNG put JPEG's mark before the EXIF."""
+def _remove_mark(data: bytes) -> bytes:
+    """Remove the JPEG marker that some writers of WebP and PNG put before the EXIF."""
     return data[6:] if data.startswith(b"Exif\0\0") else data
 
 
-def _parsed(data: bytes) -> _Tiff | None:
+def _parse(data: bytes) -> _Tiff | None:
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
     if order is None or len(data) < 8:
         return None
-    main = _directory(data, order, struct.unpack_from(f"{order}I", data, 4)[0])
+    main = _read_directory(data, order, struct.unpack_from(f"{order}I", data, 4)[0])
     if main is None:
         return None
     pointer = main.get(_EXIF_DIRECTORY)
-    sub = _directory(data, order, struct.unpack(f"{order}I", pointer.value)[0]) if pointer else None
+    sub = _read_directory(data, order, struct.unpack(f"{order}I", pointer.value)[0]) if pointer else None
     return _Tiff(data, order, main, sub)
 
 
-def _directory(data: bytes, order: str, start: int) -> _Directory | None:
-    """The directory that begins here, None if it does not lie within the file, or has no room for an entry more."""
+def _read_directory(data: bytes, order: str, start: int) -> _Directory | None:
+    """Return the directory that begins here; None if it exceeds the file or has no room for another entry."""
     if not 8 <= start <= len(data) - 6:
         return None
     count = struct.unpack_from(f"{order}H", data, start)[0]
@@ -177,9 +177,9 @@ def _directory(data: bytes, order: str, start: int) -> _Directory | None:
     return _Directory(start, entries, struct.unpack_from(f"{order}I", data, end)[0])
 
 
-def _written(tiff: _Tiff, main: list[_Entry], sub: list[_Entry], comment: bytes) -> bytes:
-    """All that came before the directories, then these, then the comment."""
-    base = _base(tiff)
+def _write(tiff: _Tiff, main: list[_Entry], sub: list[_Entry], comment: bytes) -> bytes:
+    """Return everything before the directories, then the directories, then the comment."""
+    base = _take_base(tiff)
     start = len(base)
     if sub or comment:
         sub_start = start + 2 + 12 * (len(main) + 1) + 4
@@ -188,16 +188,16 @@ def _written(tiff: _Tiff, main: list[_Entry], sub: list[_Entry], comment: bytes)
             place = sub_start + 2 + 12 * (len(sub) + 1) + 4
             sub = [*sub, _Entry(_USER_COMMENT, _UNDEFINED, len(comment), struct.pack(f"{tiff.order}I", place))]
     head = base[:4] + struct.pack(f"{tiff.order}I", start) + base[8:]
-    return head + _packed(tiff.order, main, tiff.main.next) + (_packed(tiff.order, sub, 0) if sub else b"") + comment
+    return head + _pack(tiff.order, main, tiff.main.next) + (_pack(tiff.order, sub, 0) if sub else b"") + comment
 
 
-def _base(tiff: _Tiff) -> bytes:
-    """The file up to the directories where they are at its end, else all of it; of an even length.
+def _take_base(tiff: _Tiff) -> bytes:
+    """Return the file up to the directories if they are at its end, else all of it; padded to an even length.
 
-    A comment that lies elsewhere is blanked: nothing points to it any more, and it is no longer meant.
+    A comment elsewhere is overwritten with spaces, since nothing points to it any more.
     """
     data = bytearray(tiff.data)
-    if _at_end(tiff):
+    if _is_at_end(tiff):
         del data[tiff.main.start :]
     elif tiff.comment is not None:
         start, end = tiff.comment
@@ -205,8 +205,8 @@ def _base(tiff: _Tiff) -> bytes:
     return bytes(data) + b"\0" * (len(data) % 2)
 
 
-def _at_end(tiff: _Tiff) -> bool:
-    """Whether the file ends with its main directory, its other one and its comment, as `_written` has it."""
+def _is_at_end(tiff: _Tiff) -> bool:
+    """Return True if the file ends with its main directory, its other one and its comment, as `_written` puts them."""
     end = tiff.main.end
     if tiff.exif is not None:
         if tiff.exif.start != end:
@@ -219,6 +219,6 @@ def _at_end(tiff: _Tiff) -> bool:
     return end == len(tiff.data)
 
 
-def _packed(order: str, entries: list[_Entry], following: int) -> bytes:
+def _pack(order: str, entries: list[_Entry], following: int) -> bytes:
     rows = (struct.pack(f"{order}HHI4s", *entry) for entry in sorted(entries, key=lambda entry: entry.tag))
     return struct.pack(f"{order}H", len(entries)) + b"".join(rows) + struct.pack(f"{order}I", following)

@@ -1,7 +1,7 @@
 """JPEG's application segments: EXIF and XMP in APP1, each of 64 KiB at most.
 
-After ITU-T T.81, annex B, the EXIF specification, section 4.7.2, and the XMP specification, part 3, section
-1.1.3, which has a longer packet go on in further segments.
+After ITU-T T.81, annex B, the EXIF specification, section 4.7.2, and the XMP specification, part 3, section 1.1.3. A
+longer packet continues in further segments.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Final, NamedTuple
 from ..parts import ALONE, SCAN, Part, find_marker, jpeg_segments
 from . import exif, xmp
 from .codings import decode_any
-from .texts import MOST_TEXT, Found, Written, damaged, too_long
+from .texts import MOST_TEXT, Found, Written, make_damaged_error, make_length_error
 
 _EXIF: Final = b"Exif\0\0"
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _MORE_XMP: Final = b"http://ns.adobe.com/xmp/extension/\0"
 
 _MOST: Final = 65533
-"""What a segment holds: its length, in two bytes, counts these two as well."""
+"""The most bytes that a segment holds: its length, in two bytes, includes these two."""
 
 _APP0, _APP1, _APP11, _COM = 0xE0, 0xE1, 0xEB, 0xFE
 
@@ -35,64 +35,64 @@ class _Segment(NamedTuple):
 
     @property
     def box(self) -> bytes:
-        """What tells one box of an APP11 segment from another (ISO/IEC 18477-3); empty where it holds none."""
+        """The identity of a box among APP11 segments (ISO/IEC 18477-3); empty if the segment holds none."""
         return self.body[:4] if self.marker == _APP11 and self.body.startswith(b"JP") else b""
 
     @property
     def signs(self) -> bool:
-        """Whether content credentials begin here: a JUMBF box whose description is of C2PA's type."""
+        """True if content credentials begin here: a JUMBF box whose description has C2PA's type."""
         return bool(self.box) and self.body[12:16] == b"jumb" and b"jumdc2pa" in self.body[16:40]
 
 
 def embed(data: bytes, carried: Written) -> bytes:
-    """The JPEG with these texts in APP1 segments behind the APP0 ones.
+    """Return the JPEG with these strings in APP1 segments after the APP0 ones.
 
-    A1111's text is left out where it does not fit into a segment.
+    A1111's text is left out if it does not fit into a segment.
     """
-    segments, rest = _segments(data)
-    kept = _without_texts(segments)
+    segments, rest = _split_segments(data)
+    kept = _remove_texts(segments)
     head = next((place for place, segment in enumerate(kept) if segment.marker != _APP0), len(kept))
-    ours = [*_exif_segments(segments, carried), *_xmp_segments(carried)]
+    ours = [*_make_exif_segments(segments, carried), *_make_xmp_segments(carried)]
     before, after = (b"".join(segment.raw for segment in part) for part in (kept[:head], kept[head:]))
     return b"".join([data[:2], before, *ours, after, rest])
 
 
-def bare(data: bytes) -> bytes:
-    """The JPEG without its EXIF and XMP."""
-    segments, rest = _segments(data)
-    return b"".join([data[:2], *(segment.raw for segment in _without_texts(segments)), rest])
+def remove_metadata(data: bytes) -> bytes:
+    """Return the JPEG without its EXIF and XMP."""
+    segments, rest = _split_segments(data)
+    return b"".join([data[:2], *(segment.raw for segment in _remove_texts(segments)), rest])
 
 
 def read(data: bytes) -> Found:
     """Return the strings in the JPEG's EXIF, its XMP and its comment."""
-    segments, _rest = _segments(data)
+    segments, _rest = _split_segments(data)
     packet = next((segment.body[len(_XMP) :] for segment in segments if segment.is_app1(_XMP)), b"")
-    record = xmp.record_in(packet) or xmp.record_in(_extension(segments, packet))
-    texts = {**exif.texts_in(_tiff(segments), "JPEG"), **xmp.texts_in(packet), **_comment(segments)}
+    record = xmp.read_record(packet) or xmp.read_record(_join_extension(segments, packet))
+    texts = {**exif.read_texts(_join_tiff(segments), "JPEG"), **xmp.read_texts(packet), **_join_comment(segments)}
     return Found(texts.get(exif.COMMENT, ""), record, packet.decode("utf-8", "replace"), texts)
 
 
 def has_credentials(data: bytes) -> bool:
-    """Return if the JPEG has content credentials (C2PA), or its XMP says where they are."""
-    segments, _rest = _segments(data)
-    return any(segment.signs for segment in segments) or _names_credentials(segments)
+    """Return True if the JPEG has content credentials (C2PA), or its XMP says where they are."""
+    segments, _rest = _split_segments(data)
+    return any(segment.signs for segment in segments) or _has_named_credentials(segments)
 
 
-def without_credentials(data: bytes) -> bytes:
-    """The JPEG without its content credentials, and without an XMP that says where they are."""
-    segments, rest = _segments(data)
+def remove_credentials(data: bytes) -> bytes:
+    """Return the JPEG without its content credentials, and without an XMP that says where they are."""
+    segments, rest = _split_segments(data)
     boxes = {segment.box for segment in segments if segment.signs}
-    heads = (_XMP, _MORE_XMP) if _names_credentials(segments) else ()
+    heads = (_XMP, _MORE_XMP) if _has_named_credentials(segments) else ()
     kept = [one.raw for one in segments if one.box not in boxes and not (heads and one.is_app1(*heads))]
     return b"".join([data[:2], *kept, rest])
 
 
-def _names_credentials(segments: Iterable[_Segment]) -> bool:
-    return any(xmp.names_credentials(one.body[len(_XMP) :]) for one in segments if one.is_app1(_XMP))
+def _has_named_credentials(segments: Iterable[_Segment]) -> bool:
+    return any(xmp.has_named_credentials(one.body[len(_XMP) :]) for one in segments if one.is_app1(_XMP))
 
 
-def _segments(data: bytes) -> tuple[list[_Segment], bytes]:
-    """What comes before the first scan, and the rest from there on. Fill bytes belong to what they precede."""
+def _split_segments(data: bytes) -> tuple[list[_Segment], bytes]:
+    """Return the segments before the first scan, and the rest. Fill bytes belong to what they precede."""
     segments: list[_Segment] = []
     position = 2
     for part in jpeg_segments(data):
@@ -103,78 +103,78 @@ def _segments(data: bytes) -> tuple[list[_Segment], bytes]:
         segments.append(_Segment(marker, data[part.start : part.end], data[part.body : part.end]))
         position = part.end
     if find_marker(data, position) < len(data):
-        raise damaged("JPEG", f"there is no marker at byte {position}")
-    raise damaged("JPEG", "it ends before its first scan")
+        raise make_damaged_error("JPEG", f"there is no marker at byte {position}")
+    raise make_damaged_error("JPEG", "it ends before its first scan")
 
 
 def _check(data: bytes, part: Part) -> None:
     """Raise NotAnImage if the segment has no marker, or does not fit into the file."""
     marker, length = part.name[0], data[part.body - 2 : part.body]
     if not marker:
-        raise damaged("JPEG", f"there is no marker at byte {part.start}")
+        raise make_damaged_error("JPEG", f"there is no marker at byte {part.start}")
     if marker not in ALONE and length in {b"\0\0", b"\0\1"}:
-        raise damaged("JPEG", f"its segment FF{marker:02X} has a length of {length[1]}")
+        raise make_damaged_error("JPEG", f"its segment FF{marker:02X} has a length of {length[1]}")
     if part.end > len(data):
-        raise damaged("JPEG", f"its segment FF{marker:02X} reaches beyond the end of the file")
+        raise make_damaged_error("JPEG", f"its segment FF{marker:02X} reaches beyond the end of the file")
 
 
-def _without_texts(segments: Iterable[_Segment]) -> list[_Segment]:
+def _remove_texts(segments: Iterable[_Segment]) -> list[_Segment]:
     return [segment for segment in segments if not segment.is_app1(_EXIF, _XMP, _MORE_XMP)]
 
 
-def _tiff(segments: Iterable[_Segment]) -> bytes:
-    """What the EXIF segments hold: more than one are parts of one whole, as Pillow and exiftool have it."""
+def _join_tiff(segments: Iterable[_Segment]) -> bytes:
+    """Join the contents of the EXIF segments: several are parts of one whole, as Pillow and exiftool read them."""
     return b"".join(segment.body[len(_EXIF) :] for segment in segments if segment.is_app1(_EXIF))
 
 
-def _comment(segments: Iterable[_Segment]) -> dict[str, str]:
+def _join_comment(segments: Iterable[_Segment]) -> dict[str, str]:
     """Return what the comment segments hold; a long one goes on in the next segment."""
     whole = b"".join(segment.body for segment in segments if segment.marker == _COM)
     if len(whole) > MOST_TEXT:
-        raise too_long("JPEG", "its comment")
+        raise make_length_error("JPEG", "its comment")
     text = decode_any(whole)
     return {"JPEG comment": text} if text else {}
 
 
-def _exif_segments(segments: Iterable[_Segment], carried: Written) -> list[bytes]:
-    """The EXIF with A1111's text if that fits, else without, else (it filled several segments) as it is."""
-    tiff = _tiff(segments)
+def _make_exif_segments(segments: Iterable[_Segment], carried: Written) -> list[bytes]:
+    """Return the EXIF with A1111's text if it fits, else without it, else (if it filled several segments) unchanged."""
+    tiff = _join_tiff(segments)
     for comment in (carried.parameters, ""):
-        whole = exif.with_comment(tiff, comment)
+        whole = exif.set_comment(tiff, comment)
         if not whole:
             return []
         if len(_EXIF + whole) <= _MOST:
-            return [_app1(_EXIF + whole)]
+            return [_make_app1(_EXIF + whole)]
     return [segment.raw for segment in segments if segment.is_app1(_EXIF)]
 
 
-def _xmp_segments(carried: Written) -> list[bytes]:
-    whole = _XMP + xmp.packet(carried, with_record=True)
+def _make_xmp_segments(carried: Written) -> list[bytes]:
+    whole = _XMP + xmp.make_packet(carried, with_record=True)
     if len(whole) <= _MOST:
-        return [_app1(whole)]
-    main, extension, guid = xmp.extended(carried)
+        return [_make_app1(whole)]
+    main, extension, guid = xmp.make_extended(carried)
     head = _MORE_XMP + guid
     size = _MOST - len(head) - 8
     return [
-        _app1(_XMP + main),
+        _make_app1(_XMP + main),
         *(
-            _app1(head + struct.pack(">II", len(extension), place) + extension[place : place + size])
+            _make_app1(head + struct.pack(">II", len(extension), place) + extension[place : place + size])
             for place in range(0, len(extension), size)
         ),
     ]
 
 
-def _app1(body: bytes) -> bytes:
+def _make_app1(body: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, _APP1, len(body) + 2) + body
 
 
-def _extension(segments: Iterable[_Segment], packet: bytes) -> bytes:
-    """The extension that a main packet names, put together; empty where parts of it are missing."""
-    guid = xmp.extension_named_in(packet)
+def _join_extension(segments: Iterable[_Segment], packet: bytes) -> bytes:
+    """Join the extension that a main packet names; empty if parts of it are missing."""
+    guid = xmp.read_extension_name(packet)
     head = _MORE_XMP + guid
     parts = [segment.body[len(head) :] for segment in segments if guid and segment.is_app1(head)]
     if sum(map(len, parts)) > MOST_TEXT:
-        raise too_long("JPEG", "its extended XMP")
+        raise make_length_error("JPEG", "its extended XMP")
     placed = sorted((int.from_bytes(part[4:8], "big"), part[8:]) for part in parts)
     whole = bytearray()
     for place, part in placed:

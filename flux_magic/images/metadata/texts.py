@@ -1,4 +1,4 @@
-"""What is written into a file and what is found in one, with the bounds and errors that its readers share."""
+"""The strings that are written into a file or found in one, with the limits and errors that all formats share."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _UNSPEAKABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What is to be written into a file.
+    """The strings to be written into a file.
 
     Attributes:
-        parameters: the text in the form of AUTOMATIC1111's web UI, as `a1111_text` makes it; empty for none.
-        record: a JSON text of ASCII characters alone.
+        parameters: the text in the form of AUTOMATIC1111's web UI, as `format_a1111` makes it; empty for none.
+        record: a JSON string of ASCII characters alone.
         prompt: what was asked for, for the fields of IPTC.
-        system: what made the picture: a model's name, or `flux_magic stand-in`.
+        system: what made the image: a model's name, or `flux_magic stand-in`.
         system_version: its version; an empty one is left out.
-        drawn: whether a program drew the picture, where else a trained model made it.
+        drawn: whether a program drew the image, where else a trained model made it.
     """
 
     parameters: str
@@ -38,14 +38,14 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was read from a file: empty where there was none.
+    """The strings that were read from a file; empty if there were none.
 
     Attributes:
         parameters: the text in the form of AUTOMATIC1111's web UI.
-        record: the JSON text that `Written.record` was.
+        record: the JSON string that `Written.record` was.
         xmp: the XMP packet; of an extended one (JPEG) the main packet.
-        texts: every other string by its name: a PNG's keyword (`prompt`, `workflow`), `EXIF UserComment`,
-            `XMP dc:description`, `JPEG comment`.
+        strings: every other string by its name: a PNG's keyword (`prompt`, `workflow`), `EXIF UserComment`, `XMP
+            dc:description`, `JPEG comment`.
     """
 
     parameters: str = ""
@@ -60,21 +60,21 @@ class Found:
         return self.texts if self.parameters == comment else {"parameters": self.parameters, **self.texts}
 
 
-def speakable(text: str) -> str:
-    """The text with U+FFFD for each NUL and lone surrogate: no encoding of a file takes them all."""
+def replace_unspeakable(text: str) -> str:
+    """Return the text with U+FFFD for each NUL and lone surrogate, which not every format can encode."""
     return _UNSPEAKABLE.sub("\ufffd", text)
 
 
-def damaged(kind: str, reason: str) -> NotAnImage:
-    """The error for a file that breaks its own format."""
+def make_damaged_error(kind: str, reason: str) -> NotAnImage:
+    """Return the error for a file that breaks its own format."""
     return NotAnImage(f"this {kind} is damaged: {reason}")
 
 
-def too_long(kind: str, where: str, most: int = MOST_TEXT) -> NotAnImage:
-    """The error for a text beyond the limit; `where` names what holds it."""
+def make_length_error(kind: str, where: str, most: int = MOST_TEXT) -> NotAnImage:
+    """Return the error for a text beyond the limit; `where` names what holds it."""
     return NotAnImage(f"this {kind} is not read: {where} holds over {most // 1024**2} MiB of text")
 
 
-def four(name: bytes) -> str:
-    """A chunk's name of four letters as a message shows it, whatever its bytes are."""
+def format_four(name: bytes) -> str:
+    """Return a chunk's name of four characters for a message, whatever its bytes are."""
     return name.decode("ascii") if name.isalnum() else repr(name)[1:]

@@ -34,54 +34,58 @@ _TAIL: Final = '\n<?xpacket end="r"?>'
 
 _NO_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
-"""The ampersand comes first: the others bring some along."""
+"""Characters to escape; the ampersand comes first because the others introduce new ones."""
 
 _LONG: Final = 8192
-"""A property of more bytes than this goes to the extension, once the packet does not fit."""
+"""A property of more bytes than this moves to the extension if the packet is too large."""
 
 
-def packet(carried: Written, *, with_record: bool) -> bytes:
-    """The whole packet; a PNG has a chunk of its own for the record."""
-    return _packet(_properties(carried, with_record=with_record))
+def make_packet(carried: Written, *, with_record: bool) -> bytes:
+    """Return the whole packet; in a PNG the record has a chunk of its own."""
+    return _make_packet(_make_properties(carried, with_record=with_record))
 
 
-def extended(carried: Written) -> tuple[bytes, bytes, bytes]:
-    """A main packet, with the record, of under 64 KiB; its extension, and the extension's digest in 32 digits.
+def make_extended(carried: Written) -> tuple[bytes, bytes, bytes]:
+    """Return a main packet with the record, of under 64 KiB, its extension, and the extension's digest in 32 digits.
 
-    What is long is in the extension, which the main packet names.
+    Long properties are in the extension, which the main packet names.
     """
-    properties = _properties(carried, with_record=True)
+    properties = _make_properties(carried, with_record=True)
     long = [item for item in properties if len(item.encode()) > _LONG]
-    extension = _rdf(long).encode()
+    extension = _make_rdf(long).encode()
     guid = hashlib.md5(extension, usedforsecurity=False).hexdigest().upper()
     short = [item for item in properties if item not in long]
-    return _packet([*short, _element("xmpNote:HasExtendedXMP", guid)]), extension, guid.encode()
+    return _make_packet([*short, _make_element("xmpNote:HasExtendedXMP", guid)]), extension, guid.encode()
 
 
-def record_in(xml: bytes) -> str:
-    """Our record in a packet, empty where there is none."""
-    return _value_in(xml, f"{NAMESPACE} Record")
+def read_record(xml: bytes) -> str:
+    """Return our record in a packet, or ""."""
+    return _read_value(xml, f"{NAMESPACE} Record")
 
 
-def texts_in(xml: bytes) -> dict[str, str]:
+def read_texts(xml: bytes) -> dict[str, str]:
     """Return the strings in a packet that other tools write: `XMP dc:description`."""
     if not any(name.rpartition(" ")[2].encode() in xml for name in _OTHERS):
         return {}
-    return {f"XMP {_OTHERS[name]}": text for name, text in _values_in(xml, *_OTHERS).items() if text.strip()}
+    return {f"XMP {_OTHERS[name]}": text for name, text in _read_values(xml, *_OTHERS).items() if text.strip()}
 
 
-def extension_named_in(xml: bytes) -> bytes:
-    """The digest by which a main packet names its extension, empty where it has none."""
-    guid = _value_in(xml, f"{_NAMESPACES['xmpNote']} HasExtendedXMP").encode("ascii", "replace")
+def read_extension_name(xml: bytes) -> bytes:
+    """Return the digest by which a main packet names its extension, or ""."""
+    guid = _read_value(xml, f"{_NAMESPACES['xmpNote']} HasExtendedXMP").encode("ascii", "replace")
     return guid if len(guid) == 32 else b""
 
 
-def names_credentials(xml: bytes) -> bool:
-    """Return if a packet says where the file's content credentials are (C2PA): elsewhere, or in the file itself."""
-    return _value_in(xml, "http://purl.org/dc/terms/ provenance").strip().startswith(("http:", "https:", "self#jumbf"))
+def has_named_credentials(xml: bytes) -> bool:
+    """Return True if a packet says where the file's content credentials are (C2PA): elsewhere, or in the file
+    itself.
+    """
+    return (
+        _read_value(xml, "http://purl.org/dc/terms/ provenance").strip().startswith(("http:", "https:", "self#jumbf"))
+    )
 
 
-def _properties(carried: Written, *, with_record: bool) -> list[str]:
+def _make_properties(carried: Written, *, with_record: bool) -> list[str]:
     kind = "algorithmicMedia" if carried.drawn else "trainedAlgorithmicMedia"
     values = {
         "Iptc4xmpExt:DigitalSourceType": _SOURCE + kind,
@@ -90,27 +94,27 @@ def _properties(carried: Written, *, with_record: bool) -> list[str]:
         "Iptc4xmpExt:AIPromptInformation": carried.prompt,
         "flux_magic:Record": carried.record if with_record else "",
     }
-    alternative = [_alternative("Iptc4xmpCore:AltTextAccessibility", carried.prompt)] if carried.prompt else []
-    return [_element(name, value) for name, value in values.items() if value] + alternative
+    alternative = [_make_alternative("Iptc4xmpCore:AltTextAccessibility", carried.prompt)] if carried.prompt else []
+    return [_make_element(name, value) for name, value in values.items() if value] + alternative
 
 
-def _element(name: str, value: str) -> str:
-    return f"<{name}>{_escaped(value)}</{name}>"
+def _make_element(name: str, value: str) -> str:
+    return f"<{name}>{_escape(value)}</{name}>"
 
 
-def _alternative(name: str, value: str) -> str:
-    """A language alternative with the one entry for whoever asks for no language."""
-    return f'<{name}><rdf:Alt><rdf:li xml:lang="x-default">{_escaped(value)}</rdf:li></rdf:Alt></{name}>'
+def _make_alternative(name: str, value: str) -> str:
+    """Return a language alternative with one entry, the default."""
+    return f'<{name}><rdf:Alt><rdf:li xml:lang="x-default">{_escape(value)}</rdf:li></rdf:Alt></{name}>'
 
 
-def _escaped(value: str) -> str:
+def _escape(value: str) -> str:
     text = _NO_XML.sub("\ufffd", value)
     for character, escape in _ESCAPES.items():
         text = text.replace(character, escape)
     return text
 
 
-def _rdf(properties: list[str]) -> str:
+def _make_rdf(properties: list[str]) -> str:
     used = {item[1:].partition(":")[0] for item in properties}
     names = "".join(f'\n    xmlns:{prefix}="{uri}"' for prefix, uri in _NAMESPACES.items() if prefix in used)
     body = "".join(f"\n   {item}" for item in properties)
@@ -120,19 +124,19 @@ def _rdf(properties: list[str]) -> str:
     )
 
 
-def _packet(properties: list[str]) -> bytes:
-    return f"{_HEAD}{_rdf(properties)}{_TAIL}".encode()
+def _make_packet(properties: list[str]) -> bytes:
+    return f"{_HEAD}{_make_rdf(properties)}{_TAIL}".encode()
 
 
-def _value_in(xml: bytes, wanted: str) -> str:
-    return _values_in(xml, wanted).get(wanted, "")
+def _read_value(xml: bytes, wanted: str) -> str:
+    return _read_values(xml, wanted).get(wanted, "")
 
 
-def _values_in(xml: bytes, *wanted: str) -> dict[str, str]:
+def _read_values(xml: bytes, *wanted: str) -> dict[str, str]:
     """Return for each name the text of the first element, or else the value of the first attribute, of this name.
 
-    What is no XML has none, and neither has what declares a document type: it could bring entities along,
-    and XMP has no use for them. Expat hands over events and builds no tree, so no nesting is too deep.
+    The result is empty if it is not XML or declares a document type, which could define entities; XMP does not need
+    them. Expat hands over events and builds no tree, so no nesting is too deep.
     """
     from xml.parsers import expat
 
@@ -141,7 +145,7 @@ def _values_in(xml: bytes, *wanted: str) -> dict[str, str]:
     parser.buffer_text = True
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
-    parser.CharacterDataHandler = reader.text
+    parser.CharacterDataHandler = reader.add_text
     parser.StartDoctypeDeclHandler = reader.refuse
     try:
         parser.Parse(xml.strip(b"\0 \t\r\n"), True)
@@ -152,11 +156,13 @@ def _values_in(xml: bytes, *wanted: str) -> dict[str, str]:
 
 
 class _Refused(Exception):
-    """A document type is declared."""
+    """A document type is declared in the XML."""
 
 
 class _Reader:
-    """Collects what the first elements of the wanted names hold, or the first item of a list in them."""
+    """A collector of the contents of the first elements with the wanted names, or of the first item of a list in
+    them.
+    """
 
     def __init__(self, wanted: tuple[str, ...]) -> None:
         self.wanted = wanted
@@ -172,7 +178,7 @@ class _Reader:
             if known in attributes:
                 self.attributes.setdefault(known, attributes[known])
 
-    def text(self, text: str) -> None:
+    def add_text(self, text: str) -> None:
         if self._inside:
             self.parts[self._inside].append(text)
 

@@ -1,4 +1,4 @@
-"""What can be done with the image or the sheet on view: copy its cell, save it."""
+"""Actions on the image or the sheet on view: copy its cell, save it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from ipywidgets import Button, HBox, Layout, Text, Textarea
 from ...errors import FluxError
 from ...results.generation import Generation
 from ...results.generations import Generations
-from .compare import cell_of
+from .compare import write_sheet_cell
 from .controls import LABEL
 from .status import StatusLine
 
 FOLDER = "pictures/"
-"""Where images are saved to, if nothing else is said."""
+"""The folder into which images are saved by default."""
 
 
 class Keeper:
-    """Buttons for it, which tell what came of them on the status line."""
+    """The buttons for these actions, which report their results on the status line."""
 
     def __init__(self, status: StatusLine) -> None:
         self._status = status
@@ -36,13 +36,13 @@ class Keeper:
         self.widget = HBox([self.copy, self.path, self.save]).add_class("flux-magic-row")
 
     def show(self, shown: Generation | Generations | None) -> None:
-        """Let this image, or this sheet, be what is copied and saved."""
+        """Set the image, or the sheet, that is copied and saved."""
         self._shown = shown
-        self.cell.value = shown.command() if isinstance(shown, Generation) else cell_of(shown) if shown else ""
+        self.cell.value = shown.command() if isinstance(shown, Generation) else write_sheet_cell(shown) if shown else ""
         self.copy.disabled, self.save.disabled = not self.cell.value, not shown
 
-    def copied(self) -> None:
-        """The cell is on the clipboard."""
+    def on_copied(self) -> None:
+        """Report that the cell is on the clipboard."""
         self._status.say("the cell is on the clipboard: paste it into the notebook")
 
     def _show_cell(self) -> None:

@@ -1,7 +1,6 @@
-"""What stock widgets cannot do, added to a panel in the browser: a shortcut, the clipboard, names for a screen reader.
+"""Additions to a panel in the browser that stock widgets lack: a shortcut, the clipboard, names for a screen reader.
 
-Needs anywidget, which brings its own JavaScript along and so needs no network. A panel without it works the same,
-but for these.
+They need anywidget, which brings its own JavaScript and so needs no network. A panel without it lacks only these.
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ ANSWER: Final = 5.0
 
 
 class Extras(anywidget.AnyWidget):
-    """Invisible; works on the panel that it is in.
+    """An invisible widget that works on the panel around it.
 
     Args:
-        pressed: called when the shortcut was pressed, which means Generate.
-        compared: called when it was pressed in the fields of a comparison, where it means Compare.
+        pressed: called when the shortcut is pressed, which means Generate.
+        compared: called when it is pressed in the fields of a comparison, where it means Compare.
         copied: called when `cell` was put on the clipboard.
-        nested: called when a view of the panel stands within another widget.
+        nested: called when a view of the panel is within another widget.
 
     Attributes:
         cell: the text that the button "Copy as cell" copies.
     """
 
-    # The text and not the path: of a path anywidget keeps a watch, and with it every instance, for good.
+    # The code and not its path: anywidget watches a path, and so keeps every instance alive for good.
     _esm = Path(__file__).with_name("extras.js").read_text(encoding="utf-8")
     cell = Unicode().tag(sync=True)
 
@@ -49,7 +48,7 @@ class Extras(anywidget.AnyWidget):
         self.on_msg(lambda _, message, __: does[message]())
 
     def settle(self) -> None:
-        """Wait until the page has sent all that was typed before a press; not on the thread that its messages are for.
+        """Wait until the page has sent all that was typed before a press; not for the thread that handles messages.
 
         Returns at once if no page has loaded this, and after 5 s if the page does not answer.
         """

@@ -1,4 +1,4 @@
-"""The widgets of a panel that a person sets its parameters with, and how they follow each other."""
+"""The widgets of a panel that set its parameters, and the links that keep both the same."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from traitlets.utils.bunch import Bunch
 from ...errors import InvalidRequest
 from ...parameters.grammar import SIZES
 from ...parameters.settings import MOST_IMAGES, resolve
-from ...parameters.sizes import sides
+from ...parameters.sizes import split_sides
 from ...parameters.table import EXTRA, MAX_SEED, ROWS, Parameter
-from ...providers import get_provider, model_names
+from ...providers import get_provider, list_model_names
 from .parameters import UNTOLD, Parameters
 
 _OTHER: Final = "other"
 LABEL: Final = {"description_width": "4.5em"}
-"""All labels are as wide, so that what they name stands in columns."""
+"""Style that gives all labels the same width, so that the fields form columns."""
 
 
 class Controls:
@@ -52,13 +52,13 @@ class Controls:
         self._parameters = parameters
         self._here = threading.local()
         self.prompt = Textarea(description="Prompt", rows=3, placeholder="what the image shows", style=LABEL)
-        self.model = Dropdown(options=model_names(), value=parameters.model, description="Model", style=LABEL)
+        self.model = Dropdown(options=list_model_names(), value=parameters.model, description="Model", style=LABEL)
         self.space = Combobox(description="Space", continuous_update=False, style=LABEL)
         self.size = Dropdown(options=[_OTHER], description="Size", style=LABEL)
-        self.sliders = {name: _slider(ROWS[name]) for name in UNTOLD}
+        self.sliders = {name: _make_slider(ROWS[name]) for name in UNTOLD}
         self.width, self.height, self.steps = (self.sliders[name] for name in ("width", "height", "steps"))
-        self.unset = {name: _default_box() for name in UNTOLD if ROWS[name].default is None}
-        self.fields = {row.name: _field(row) for row in EXTRA if not row.slider}
+        self.unset = {name: _make_default_box() for name in UNTOLD if ROWS[name].default is None}
+        self.fields = {row.name: _make_field(row) for row in EXTRA if not row.slider}
         self.swap = Button(description="Swap", tooltip="Swap width and height", icon="exchange")
         self.seed = BoundedIntText(description="Seed", max=MAX_SEED, style=LABEL, layout=Layout(width="14em"))
         self.random = Checkbox(description="random", indent=False, layout=Layout(width="auto"))
@@ -77,16 +77,16 @@ class Controls:
         self.keep.on_click(lambda _: keep())
         self._offer_spaces()
         parameters.observe(lambda _: self._offer_spaces(), ["model", "space"])
-        self.widget = self._laid_out()
+        self.widget = self._lay_out()
 
-    def _laid_out(self) -> VBox:
+    def _lay_out(self) -> VBox:
         cells = (
-            _row(self.size, self.swap),
+            _make_row(self.size, self.swap),
             self.steps,
             self.width,
             self.height,
-            _row(self.seed, self.random, self.keep),
-            *(_row(self.sliders[name], box) for name, box in self.unset.items()),
+            _make_row(self.seed, self.random, self.keep),
+            *(_make_row(self.sliders[name], box) for name, box in self.unset.items()),
             *self.fields.values(),
             self.count,
             self.model,
@@ -101,27 +101,27 @@ class Controls:
 
     def _link_numbers(self) -> None:
         for name, slider in self.sliders.items():
-            slider.observe(lambda change, name=name: self._slid(name, change["new"]), "value")
+            slider.observe(lambda change, name=name: self._on_slider(name, change["new"]), "value")
             self._parameters.observe(lambda _, name=name: self._fit(name), name)
         for name, box in self.unset.items():
-            box.observe(lambda change, name=name: self._left(name, is_default=change["new"]), "value")
+            box.observe(lambda change, name=name: self._on_left(name, is_default=change["new"]), "value")
         self._parameters.on_bounds(self._fit_all)
         self._parameters.observe(lambda _: self._show_size(), ["width", "height"])
-        self.size.observe(self._sized, "value")
+        self.size.observe(self._on_size, "value")
         self.swap.on_click(lambda _: self._swap())
         self._fit_all()
 
-    def _left(self, name: str, *, is_default: bool) -> None:
+    def _on_left(self, name: str, *, is_default: bool) -> None:
         """Leave a parameter to the Space, or take the slider's value for it."""
         if not self._fitting:
             setattr(self._parameters, name, None if is_default else self.sliders[name].value)
 
-    def _slid(self, name: str, value: float) -> None:
+    def _on_slider(self, name: str, value: float) -> None:
         if self._fitting:
             return
         try:
             setattr(self._parameters, name, value)
-        except TraitError:  # a move that was on its way while the bounds became others
+        except TraitError:  # the slider was moved while the bounds changed
             self._fit(name)
 
     def _fit_all(self) -> None:
@@ -130,10 +130,10 @@ class Controls:
         self._offer_sizes()
 
     def _fit(self, name: str) -> None:
-        """Give a slider the range and the value that go with each other."""
+        """Give a slider a range and a value that go with each other."""
         slider, value = self.sliders[name], getattr(self._parameters, name)
-        least, most = self._parameters.range_of(name)
-        with self._quiet():
+        least, most = self._parameters.get_range(name)
+        with self._keep_quiet():
             slider.max = max(slider.max, most)
             slider.min = least
             if value is not None:
@@ -143,8 +143,8 @@ class Controls:
                 self.unset[name].value = slider.disabled = value is None
 
     @contextmanager
-    def _quiet(self) -> Iterator[None]:
-        """Within it a widget's change is ours, and sets no parameter."""
+    def _keep_quiet(self) -> Iterator[None]:
+        """Mark the block's changes of widgets as ours, so that they set no parameter."""
         before, self._here.fitting = self._fitting, True
         try:
             yield
@@ -153,25 +153,25 @@ class Controls:
 
     @property
     def _fitting(self) -> bool:
-        """Of this thread alone: a person's move may come on another at the same time."""
+        """True while this thread changes widgets; a user's change may come on another thread at the same time."""
         return getattr(self._here, "fitting", False)
 
     def _offer_sizes(self) -> None:
-        """The usual sizes that this Space takes."""
-        (narrow, wide), (low, high) = (self._parameters.range_of(name) for name in ("width", "height"))
-        sizes = [sides(text) for text in SIZES]
+        """Offer the usual sizes that this Space accepts."""
+        (narrow, wide), (low, high) = (self._parameters.get_range(name) for name in ("width", "height"))
+        sizes = [split_sides(text) for text in SIZES]
         fit = [(width, height) for width, height in sizes if narrow <= width <= wide and low <= height <= high]
-        with self._quiet():
-            self.size.options = [*((_named(*size), size) for size in fit), ("another size", _OTHER)]
+        with self._keep_quiet():
+            self.size.options = [*((_format_named(*size), size) for size in fit), ("another size", _OTHER)]
         self._show_size()
 
     def _show_size(self) -> None:
         size = (self._parameters.width, self._parameters.height)
-        with self._quiet():
+        with self._keep_quiet():
             self.size.value = size if size in dict(self.size.options).values() else _OTHER
         self.swap.disabled = size[0] == size[1]
 
-    def _sized(self, change: Bunch) -> None:
+    def _on_size(self, change: Bunch) -> None:
         if not self._fitting and change["new"] != _OTHER:
             width, height = change["new"]
             self._parameters.take(width=width, height=height)
@@ -182,17 +182,17 @@ class Controls:
     def _link_seed(self) -> None:
         self._show_seed()
         self._parameters.observe(lambda _: self._show_seed(), "seed")
-        self.random.observe(lambda _: self._seeded(), "value")
-        self.seed.observe(lambda _: self._seeded(), "value")
+        self.random.observe(lambda _: self._on_seed(), "value")
+        self.seed.observe(lambda _: self._on_seed(), "value")
 
     def _show_seed(self) -> None:
         seed = self._parameters.seed
-        with self._quiet():
+        with self._keep_quiet():
             self.random.value = self.seed.disabled = seed is None
             if seed is not None:
                 self.seed.value = seed
 
-    def _seeded(self) -> None:
+    def _on_seed(self) -> None:
         if not self._fitting:
             self._parameters.seed = None if self.random.value else self.seed.value
 
@@ -202,7 +202,7 @@ class Controls:
 
         def show() -> None:
             value = getattr(self._parameters, name)
-            with self._quiet():
+            with self._keep_quiet():
                 field.value = value if isinstance(field, Dropdown) else "" if value is None else str(value)
 
         def take(change: Bunch) -> None:
@@ -218,42 +218,42 @@ class Controls:
         field.observe(take, "value")
 
     def show_used_seed(self, seed: int | None) -> None:
-        """Where seeds are random, show the one that the image on view has."""
+        """Show the seed of the image on view if seeds are random."""
         if self._parameters.seed is None and seed is not None:
-            with self._quiet():
+            with self._keep_quiet():
                 self.seed.value = min(max(seed, 0), MAX_SEED)
 
 
 def bind(parameters: Parameters, name: str, widget: ValueWidget) -> None:
-    """The trait of this name and the widget's value follow each other."""
+    """Link the trait of this name and the widget's value, so that each follows the other."""
     widget.value = getattr(parameters, name)
     parameters.observe(lambda change: setattr(widget, "value", change["new"]), name)
     widget.observe(lambda change: setattr(parameters, name, change["new"]), "value")
 
 
-def _slider(row: Parameter) -> Any:
+def _make_slider(row: Parameter) -> Any:
     if row.kind is int:
         return IntSlider(description=row.label, step=row.multiple_of, style=LABEL)
     return FloatSlider(description=row.label, step=0.1, style=LABEL)
 
 
-def _default_box() -> Checkbox:
+def _make_default_box() -> Checkbox:
     return Checkbox(description="default", indent=False, layout=Layout(width="auto"))
 
 
-def _field(row: Parameter) -> Any:
+def _make_field(row: Parameter) -> Any:
     if row.choices:
         options = [("the Space's default", None), *((choice, choice) for choice in row.choices)]
         return Dropdown(options=options, description=row.label, style=LABEL)
     return Text(placeholder="the Space's default", continuous_update=False, description=row.label, style=LABEL)
 
 
-def _row(*widgets: Any) -> HBox:
+def _make_row(*widgets: Any) -> HBox:
     return HBox(list(widgets)).add_class("flux-magic-row")
 
 
-def _named(width: int, height: int) -> str:
-    """A size with its shape: `▭ 1024 × 768 landscape 4:3`."""
+def _format_named(width: int, height: int) -> str:
+    """Return a size with its shape: `▭ 1024 × 768 landscape 4:3`."""
     common = math.gcd(width, height)
     shape, word = ("□", "square") if width == height else ("▭", "landscape") if width > height else ("▯", "portrait")
     return f"{shape} {width} × {height} {word} {width // common}:{height // common}"

@@ -1,9 +1,8 @@
-"""Where a panel's result is on view: in two outputs below the panel, or in a widget of the panel's.
+"""The place where a panel's result is on view: two outputs below the panel, or a widget of the panel.
 
-The outputs are ordinary ones, a picture and its parameters or a sheet and its table, so a saved notebook has them for
-who reads it without a kernel. They are updated in place, by their display ids. The widget stands in where that does
-not work: under Voilà, within another widget, and on a page that was opened after the panel (JupyterLab forgets the
-ids).
+The outputs are ordinary ones: an image and its parameters, or a sheet and its table. So a saved notebook shows them
+without a kernel. They are updated in place, by their display ids. The widget takes their place under Voilà, within
+another widget, and on a page that was opened after the panel (JupyterLab forgets the ids).
 """
 
 from __future__ import annotations
@@ -18,20 +17,20 @@ from IPython.core.interactiveshell import InteractiveShell
 from ipywidgets import HTML, Layout
 
 from ...results.output import Output
-from ...results.table import escaped
+from ...results.table import escape
 
 NOTHING: Final = Output({}, {})
 """An output that shows nothing."""
 
-_LATE = """<p>This page was opened after the panel, so what stands below it does not change any more.
-Run the panel's cell again to have its result there, and in the saved notebook.</p>"""
+_LATE = """<p>You reloaded the page, so the image below no longer updates.
+Run the panel's cell again to show its result there, and in the saved notebook.</p>"""
 
 
 class Shown(Protocol):
-    """What can be on view: a Generation, the Generations of a sheet, a sheet that is not whole yet."""
+    """A result that can be on view: a Generation, the Generations of a sheet, or an incomplete sheet."""
 
-    def outputs(self) -> Sequence[Output]:
-        """A picture or more, then what is said of them."""
+    def build_outputs(self) -> Sequence[Output]:
+        """Return one or more images, then their parameters."""
 
 
 class View:
@@ -50,7 +49,7 @@ class View:
         """Put the two outputs below what the cell has shown so far, and update them from now on."""
         if os.environ.get("SERVER_SOFTWARE", "").startswith("voila"):
             return  # its page does not update an output
-        # This one from now on: `%%capture` puts another in its place for a while, and would get what is not its own.
+        # Keep this one: `%%capture` puts another in its place for a while, and would capture the panel's outputs.
         self._publisher = InteractiveShell.instance().display_pub
         self._fill(update=False)
         self._below, self._inside, self._late = True, False, False
@@ -59,32 +58,32 @@ class View:
     def open_inside(self, *, late: bool = False) -> None:
         """Show the result in the widget from now on, beside the outputs if there are some.
 
-        `late` where that is since a page was opened after the panel.
+        `late` says that this is due to a page that was opened after the panel.
         """
         self._inside, self._late = True, late
         self._fill_widget()
 
     @property
     def shown(self) -> Shown | None:
-        """What is on view."""
+        """The result on view."""
         return self._shown
 
     def show(self, shown: Shown | None) -> None:
-        """Show this result, in place of the last."""
-        outputs = _outputs_of(shown)
+        """Show this result in place of the last one."""
+        outputs = _split_outputs(shown)
         with self._lock:  # a job and a press may come at the same time
             self._shown, self._outputs = shown, outputs
             self.refresh()
             self._fill_widget()
 
     def show_again(self, shown: Shown) -> None:
-        """Show what has become of this result, where it is still the one on view."""
+        """Show a result again that has changed, if it is still the one on view."""
         with self._lock:
             if self._shown is shown:
                 self.show(shown)
 
     def refresh(self) -> None:
-        """Update the outputs once more, for who takes an update from the cell that runs alone (nbclient does)."""
+        """Update the outputs once more, for clients such as nbclient that take updates only from the running cell."""
         if self._below:
             self._fill(update=True)
 
@@ -96,24 +95,24 @@ class View:
         if self._shown is None or not self._inside:
             self.widget.value, self.widget.layout.display = "", "none"
             return
-        picture, parameters = self._outputs
+        image, parameters = self._outputs
         note = _LATE if self._below and self._late else ""
-        self.widget.value = note + _image(picture) + parameters.data.get("text/html", "")
+        self.widget.value = note + _render_image(image) + parameters.data.get("text/html", "")
         self.widget.layout.display = None
 
 
-def _outputs_of(shown: Shown | None) -> tuple[Output, Output]:
-    """The picture and its parameters. Of several pictures this is the first."""
+def _split_outputs(shown: Shown | None) -> tuple[Output, Output]:
+    """Return the image and its parameters; of several images the first one."""
     if shown is None:
         return NOTHING, NOTHING
-    picture, *_, parameters = shown.outputs()
-    return picture, parameters
+    image, *_, parameters = shown.build_outputs()
+    return image, parameters
 
 
-def _image(picture: Output) -> str:
-    """The picture as HTML."""
-    if "text/html" in picture.data:
-        return picture.data["text/html"]
-    media_type = next(kind for kind in picture.data if kind.startswith("image/"))
-    alt = escaped(picture.metadata[media_type]["alt"])
-    return f'<img src="data:{media_type};base64,{picture.data[media_type]}" alt="{alt}">'
+def _render_image(image: Output) -> str:
+    """Return the image as HTML."""
+    if "text/html" in image.data:
+        return image.data["text/html"]
+    media_type = next(kind for kind in image.data if kind.startswith("image/"))
+    alt = escape(image.metadata[media_type]["alt"])
+    return f'<img src="data:{media_type};base64,{image.data[media_type]}" alt="{alt}">'

@@ -1,4 +1,4 @@
-"""The panel: its parts put together, and what becomes of a press."""
+"""The panel: its parts put together, and the work of its buttons."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from traitlets import Bool, Instance, TraitError, observe
 from traitlets.utils.bunch import Bunch
 
 from ...client import blocking, runner
-from ...errors import FluxError, InvalidArgument, InvalidRequest, TimedOut, shown
-from ...parameters.calls import checked_class
+from ...errors import FluxError, InvalidArgument, InvalidRequest, TimedOut, show_value
+from ...parameters.calls import check_class
 from ...parameters.dialects import explain
 from ...parameters.settings import check_one_size
 from ...providers import get_provider
@@ -23,11 +23,11 @@ from ...results.generation import Generation
 from ...results.generations import Generations
 from ...results.recall import Recalled
 from .actions import Keeper
-from .compare import CompareRow, seed_of, taken_from
+from .compare import CompareRow, collect_parameters, find_seed
 from .controls import Controls
 from .output import Shown, View
-from .parameters import Parameters, configured, parameters_of
-from .queue import PanelQueue, PanelTask, started
+from .parameters import Parameters, get_configured, get_parameters
+from .queue import PanelQueue, PanelTask, start_thread
 from .space_limits import Inquiry
 from .status import StatusLine
 from .style import STYLE
@@ -40,34 +40,34 @@ if TYPE_CHECKING:
 GRACE: Final = 0.1
 """Seconds from a press to the reading of what is set.
 
-While a kernel is busy, a browser keeps back all but the first change of a widget, and sends the rest after a press. A
-page with Extras is asked for the rest; any other has this long.
+While a kernel is busy, a browser holds back all but the first change of a widget, and sends the rest after a press. A
+page with Extras is asked for the rest; any other page has this long to send it.
 """
 
 
-@checked_class
+@check_class
 class Panel(Parameters, VBox):
-    """Sliders and buttons for what `%%flux` says in words, and the result below them.
+    """Sliders and buttons for the options of `%%flux`, with the result below them.
 
     Args:
-        generation: opens with this image and what made it; or with what `flux_magic.recall` found.
+        generation: the first image on view, with what made it; or what `flux_magic.recall` found.
         options: `prompt`, `model`, `space`, `width`, `height` or `size`, `steps`, `seed`, `count`, `compare_seeds`,
-            `compare_steps`: where the panel starts. What is left out is taken from `generation`, else from
-            `%config FluxMagics`, the environment, the defaults. `layout` is ipywidgets'.
+            `compare_steps`: the panel's first values. Those left out come from `generation`, else from `%config
+            FluxMagics`, the environment, the defaults. `layout` is that of ipywidgets.
 
     Each of the options is a trait, to `observe` and `link`, and so are:
 
     Attributes:
-        generation: the image on view, a Generation, or None; while a sheet is on view, the last image that was. Set by
-            a job on the panel's own thread, where an observer may take its time, and make images of its own; by a press
-            in the strip on the kernel's.
-        generations: the sheet on view, the Generations of a comparison, or None where it is an image. Set likewise,
-            once the sheet is whole, or was cancelled.
-        busy: whether a job is on its way or waits; not to be set. It begins on the thread that presses, and ends on
-            the panel's own.
+        generation: the image on view, a Generation, or None; while a sheet is on view, the last image before it. A job
+            sets it on the panel's own thread, where an observer may take its time and make images of its own. A press
+            in the strip sets it on the kernel's thread.
+        generations: the sheet on view, the Generations of a comparison, or None if an image is on view. It is set
+            likewise, once the sheet is complete or was cancelled.
+        busy: whether a job runs or waits; read only. It becomes True on the thread of the press, and False on the
+            panel's own.
 
     Raises InvalidTrait, which is a TraitError, for a value that is not allowed; InvalidArgument, which is a TypeError,
-    for an option that there is not.
+    for an unknown option.
     """
 
     generation = Instance(Generation, allow_none=True)
@@ -76,38 +76,38 @@ class Panel(Parameters, VBox):
 
     def __init__(self, generation: Generation | Generations | Recalled | None = None, **options: Any) -> None:
         recalled = generation.options if isinstance(generation, Recalled) else {}
-        shown_first = _one(generation)
-        start = configured() | recalled | (parameters_of(shown_first.record) if shown_first else {})
-        super().__init__(**start | self._checked(options))
+        shown_first = _take_one(generation)
+        start = get_configured() | recalled | (get_parameters(shown_first.record) if shown_first else {})
+        super().__init__(**start | self._check_options(options))
         self._closed = False
         self._cancels = 0
         self._status = StatusLine(lambda: self._jobs.waiting)
-        self._inquiry = Inquiry(self, self._status, lambda: self.busy, self._unnamed(shown_first, options))
+        self._inquiry = Inquiry(self, self._status, lambda: self.busy, self._find_unnamed(shown_first, options))
         self._controls, self._keeper = Controls(self, keep=self._keep_seed), Keeper(self._status)
-        self._row = CompareRow(self, pressed=lambda: self._pressed(self.compare))
+        self._row = CompareRow(self, pressed=lambda: self._on_press(self.compare))
         self._view, self._strip = View(), Strip(self._bring_back)
-        self._work = Work(self._status, self._view, self._strip, show=self._show, put=self._observed)
+        self._work = Work(self._status, self._view, self._strip, show=self._show, put=self._set_observed)
         self._jobs = PanelQueue(self._do, self._settle)
         earlier = list(blocking.history)
         self._make_buttons()
         self._extras = self._make_extras()
-        self.children = self._laid_out()
+        self.children = self._lay_out()
         self.add_class("flux-magic-panel")
-        self.observe(lambda _: self._may_generate(), "prompt")
-        self.observe(lambda _: self._may_keep(), "seed")
+        self.observe(lambda _: self._update_generate(), "prompt")
+        self.observe(lambda _: self._update_keep(), "seed")
         self.generation = shown_first
-        started(lambda: self._strip.fill(earlier))
+        start_thread(lambda: self._strip.fill(earlier))
         self._inquiry.begin()
 
-    def _unnamed(self, opened_with: Generation | None, options: dict[str, Any]) -> str:
+    def _find_unnamed(self, opened_with: Generation | None, options: dict[str, Any]) -> str:
         """Return the Space that only the image names; empty if the user, `%config` or the model has it too."""
-        own = {configured()["space"], get_provider(self.model).own_space(), "local", options.get("space") or ""}
+        own = {get_configured()["space"], get_provider(self.model).own_space(), "local", options.get("space") or ""}
         made_here = any(one is opened_with for one in blocking.history)
         return "" if made_here or self.space in own else self.space
 
     @classmethod
-    def _checked(cls, options: dict[str, Any]) -> dict[str, Any]:
-        """The options, where there are such: parameters, and what a subclass adds."""
+    def _check_options(cls, options: dict[str, Any]) -> dict[str, Any]:
+        """Return the options after checking that they exist: parameters, and what a subclass adds."""
         added = [name for name in cls.class_traits() if name not in Panel.class_traits()]
         allowed = [*Parameters.class_own_traits(), "layout", *added]
         if unknown := sorted(options.keys() - set(allowed)):
@@ -119,12 +119,12 @@ class Panel(Parameters, VBox):
     def _make_buttons(self) -> None:
         self._generate = Button(description="Generate", button_style="primary", icon="play", tooltip="Make an image")
         self._cancel = Button(description="Cancel", icon="stop", tooltip="End this panel's jobs", disabled=True)
-        self._generate.on_click(lambda _: self._pressed(self.generate))
+        self._generate.on_click(lambda _: self._on_press(self.generate))
         self._cancel.on_click(lambda _: self.cancel())
-        self._may_generate()
+        self._update_generate()
 
     def _make_extras(self) -> Extras | None:
-        if "google.colab" in sys.modules:  # its pages show a stranger's widgets only where the user has allowed that
+        if "google.colab" in sys.modules:  # Colab shows third-party widgets only if the user has allowed it
             return None
         try:
             from .browser import Extras
@@ -133,16 +133,17 @@ class Panel(Parameters, VBox):
         self._generate.tooltip += " (Ctrl+Enter)"
         self._row.button.tooltip += " (Ctrl+Enter in these fields)"
         return Extras(
-            pressed=lambda: self._pressed(self.generate),
-            compared=lambda: self._pressed(self.compare),
-            copied=self._keeper.copied,
+            pressed=lambda: self._on_press(self.generate),
+            compared=lambda: self._on_press(self.compare),
+            copied=self._keeper.on_copied,
             nested=self._view.open_inside,
         )
 
-    def _laid_out(self) -> tuple[Any, ...]:
+    def _lay_out(self) -> tuple[Any, ...]:
         style, extras = (Box(inside, layout=Layout(display="none")) for inside in ([HTML(STYLE)], []))
         if self._extras:
-            # By a message of its own: a page that cannot load it drops that, where ipywidgets 7 would drop the panel.
+            # Sent in a message of its own: a page that cannot load it drops only that. Otherwise ipywidgets 7 would
+            # # drop the panel.
             extras.children = (self._extras,)
         return (
             style,
@@ -158,25 +159,25 @@ class Panel(Parameters, VBox):
         )
 
     def generate(self) -> None:
-        """Press Generate: ask for what is set, behind what is on its way; returns at once.
+        """Press Generate: queue a job for what is set, and return at once.
 
-        Raises InvalidRequest where it cannot be asked for. Whatever goes wrong later is in the status line, and is
-        raised by `wait`.
+        Raises InvalidRequest if it cannot be requested. Later errors are shown in the status line, and raised by
+        `wait`.
         """
-        self._ask(lambda: PanelTask(*self.planned()))
+        self._ask(lambda: PanelTask(*self.build_requests()))
 
     def compare(self) -> None:
-        """Press Compare: ask for each combination of `compare_seeds` and `compare_steps`; else as `generate`.
+        """Press Compare: queue a job for each combination of `compare_seeds` and `compare_steps`, as `generate` does.
 
-        Some images are made at once, 16 at the most in one go. Where some fail `wait` raises Incomplete, and the others
+        Several images are made at once, at most 16 in one go. If some fail, `wait` raises Incomplete, and the others
         are on the sheet.
         """
 
-        def job() -> PanelTask:
-            sweep, settings = self.compared()
+        def start_job() -> PanelTask:
+            sweep, settings = self.build_comparison()
             return PanelTask(sweep.requests, settings, sweep)
 
-        self._ask(job)
+        self._ask(start_job)
 
     def _ask(self, planned: Callable[[], PanelTask]) -> None:
         if self._closed:
@@ -190,7 +191,7 @@ class Panel(Parameters, VBox):
         self._jobs.add(job)
 
     def cancel(self) -> int:
-        """Press Cancel: end the job on its way and drop those behind it, of this panel; returns how many there were."""
+        """Press Cancel: end the running job of this panel, drop those behind it, and return how many there were."""
         self._cancels += 1
         if self._jobs.pending:
             self._status.say("cancelling")
@@ -200,14 +201,14 @@ class Panel(Parameters, VBox):
         return ended
 
     def wait(self, timeout: float | None = None) -> Generation | Generations | None:
-        """Wait until this panel has nothing to do, for `timeout` seconds at most; an interrupt ends the wait alone.
+        """Wait until this panel has nothing to do, at most `timeout` seconds; an interrupt ends only the wait.
 
-        Returns what is on view: an image, or the Generations of a sheet. Raises the error that the last job met, if it
-        met one; TimedOut; WouldDeadlock in an observer of the panel, which would wait for itself.
+        Returns what is on view: an image, or the Generations of a sheet. Raises the error of the last job, if any, and
+        TimedOut. Raises WouldDeadlock in an observer of the panel, which would wait for itself.
         """
         if not isinstance(timeout, numbers.Real | None):
-            raise InvalidArgument(f"timeout is {shown(timeout)}: give seconds")
-        with runner.interruptible():
+            raise InvalidArgument(f"timeout is {show_value(timeout)}: give seconds")
+        with runner.hide_traceback():
             if not self._jobs.wait(timeout):
                 raise TimedOut(f"the panel is still busy after {timeout:g} s", "Wait longer, or cancel().")
         self._view.refresh()
@@ -222,12 +223,12 @@ class Panel(Parameters, VBox):
             self.cancel()
             self._inquiry.close()
             self._strip.close()
-            for widget in _below(self.children):
+            for widget in _walk_widgets(self.children):
                 widget.close()
             self.layout.close()
         super().close()
 
-    def _pressed(self, ask: Callable[[], None]) -> None:
+    def _on_press(self, ask: Callable[[], None]) -> None:
         cancels = self._cancels
 
         def press() -> None:
@@ -237,24 +238,24 @@ class Panel(Parameters, VBox):
                 with suppress(FluxError):  # it is in the status line
                     ask()
 
-        started(press, delay=GRACE)
+        start_thread(press, delay=GRACE)
 
     def _do(self, job: PanelTask) -> None:
         if self._work.do(job):
             self._inquiry.ask_again()
 
-    def _observed(self, name: str, value: object) -> None:
-        """Set a trait whose observers may fail: that ends no job."""
+    def _set_observed(self, name: str, value: object) -> None:
+        """Set a trait whose observers may fail: their errors end no job."""
         try:
             setattr(self, name, value)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs into the status line and to `wait`
-            self._work.failed(error)
+            self._work.on_failure(error)
 
     def _settle(self) -> None:
-        """Let `busy` say what is so; of two threads that come here at once, the one that looks last is right."""
+        """Update `busy`; of two threads that come here at once, the one that looks last is right."""
         while (self.busy, not self._cancel.disabled) != ((busy := self._jobs.pending), busy):
             self._cancel.disabled = not busy
-            self._observed("busy", busy)
+            self._set_observed("busy", busy)
 
     @property
     def _on_view(self) -> Generation | Generations | None:
@@ -265,48 +266,50 @@ class Panel(Parameters, VBox):
         if self.generations is None:
             self._show()
         else:
-            self._observed("generations", None)
+            self._set_observed("generations", None)
 
     @observe("generations")
     def _show_sheet(self, _change: Bunch) -> None:
         self._show()
 
     def _show(self, filling: Shown | None = None) -> None:
-        """Put on view what the traits say, or a sheet that is not whole yet."""
+        """Show what the traits say, or an incomplete sheet."""
         shown = self._on_view if filling is None else None
         self._view.show(shown if filling is None else filling)
         self._strip.mark(shown)
         self._keeper.show(shown)
-        self._may_keep()
+        self._update_keep()
         if self._extras is not None:
             self._extras.cell = self._keeper.cell.value
-        self._controls.show_used_seed(seed_of(shown))
+        self._controls.show_used_seed(find_seed(shown))
 
-    def _may_generate(self) -> None:
+    def _update_generate(self) -> None:
         self._generate.disabled = self._row.button.disabled = not self.prompt.strip()
 
-    def _may_keep(self) -> None:
-        self._controls.keep.disabled = seed_of(self._on_view) in {None, self.seed}
+    def _update_keep(self) -> None:
+        self._controls.keep.disabled = find_seed(self._on_view) in {None, self.seed}
 
     def _bring_back(self, result: Result) -> None:
-        """An earlier result and what made it."""
+        """Bring an earlier result back, with its parameters."""
         if isinstance(result, Generations):
-            self._observed("generations", result)
+            self._set_observed("generations", result)
         else:
-            self._observed("generation", result)
-            self._observed("generations", None)
+            self._set_observed("generation", result)
+            self._set_observed("generations", None)
         if self._view.shown is not result:  # a sheet that fills in
             self._show()
         try:
-            self.take(**(taken_from(result) if isinstance(result, Generations) else parameters_of(result.record)))
+            self.take(
+                **(collect_parameters(result) if isinstance(result, Generations) else get_parameters(result.record))
+            )
         except (InvalidRequest, TraitError) as error:
             self._status.fail(error)
 
     def _keep_seed(self) -> None:
-        self.seed = seed_of(self._on_view)
+        self.seed = find_seed(self._on_view)
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:  # noqa: FBT001, FBT002 - ipywidgets'
-        """What a page is sent. One that asks for all was opened after the panel, and no output is updated there."""
+        """Return the state for a page. One that asks for all of it was opened late: its outputs are not updated."""
         if key is None and hasattr(self, "_view"):
             self._view.open_inside(late=True)
         return super().get_state(key, drop_defaults)
@@ -315,7 +318,7 @@ class Panel(Parameters, VBox):
         if getattr(self, "_closed", False):
             return "<closed Panel>"
         names = ("prompt", "width", "height", "steps", "seed")
-        return f"Panel({', '.join(f'{name}={shown(getattr(self, name))}' for name in names)})"
+        return f"Panel({', '.join(f'{name}={show_value(getattr(self, name))}' for name in names)})"
 
     def _ipython_display_(self, **_kwargs: Any) -> None:
         if self._closed:
@@ -326,7 +329,7 @@ class Panel(Parameters, VBox):
         self._view.open_below()
 
 
-def _one(given: object) -> Generation | None:
+def _take_one(given: object) -> Generation | None:
     if isinstance(given, Recalled):
         return given.generation
     if isinstance(given, Generations) and given:
@@ -334,12 +337,12 @@ def _one(given: object) -> Generation | None:
     if given is None or isinstance(given, Generation):
         return given
     raise InvalidArgument(
-        f"a Panel opens with a Generation, not with {shown(given)}; a prompt is given as Panel(prompt=…)"
+        f"a Panel opens with a Generation, not with {show_value(given)}; a prompt is given as Panel(prompt=…)"
     )
 
 
-def _below(widgets: Iterable[Any]) -> Iterable[Any]:
-    """These widgets and all that are in them."""
+def _walk_widgets(widgets: Iterable[Any]) -> Iterable[Any]:
+    """Yield these widgets and all that are in them."""
     for widget in widgets:
-        yield from _below(getattr(widget, "children", ()))
+        yield from _walk_widgets(getattr(widget, "children", ()))
         yield from filter(None, (getattr(widget, "style", None), widget.layout, widget))

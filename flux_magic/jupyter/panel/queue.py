@@ -1,6 +1,6 @@
 """A panel's jobs, one after the other, on a thread of their own.
 
-Not on the background loop, where nothing may block: who observes a panel may make images of their own.
+They do not run on the background loop, which must not be blocked: an observer of a panel may make images.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ T = TypeVar("T")
 
 
 class Cancelled(Exception):
-    """The job was taken off by its own panel."""
+    """The end of a job that its own panel cancelled."""
 
 
 @dataclass(slots=True, eq=False)
 class PanelTask:
-    """What one press asks for: images one after the other, or all those of a sweep, some at once."""
+    """The job of one press: images one after the other, or all those of a sweep, several at once."""
 
     requests: Sequence[ImageRequest]
     settings: Settings
     sweep: Sweep | None = None
     cancelled: bool = False
 
-    def events(self) -> Generator[ClientEvent | None, None, None]:
-        """As `api.events`; raises Cancelled, at most about 0.2 s after the job was."""
-        return self._until_cancelled(blocking.events(self.requests, self.settings))
+    def iterate_events(self) -> Generator[ClientEvent | None, None, None]:
+        """Yield the events of the images, one after the other. Raises Cancelled within 0.2 s of a cancellation."""
+        return self._stop_when_cancelled(blocking.iterate_events(self.requests, self.settings))
 
-    def placed_events(self) -> Generator[many.PlacedEvent | None, None, None]:
-        """As `many.events`, of some at once; raises Cancelled likewise."""
-        return self._until_cancelled(many.events(self.requests, self.settings))
+    def iterate_placed(self) -> Generator[many.PlacedEvent | None, None, None]:
+        """Yield the events of several images at once, each with its place. Raises Cancelled likewise."""
+        return self._stop_when_cancelled(many.iterate_events(self.requests, self.settings))
 
-    def _until_cancelled(self, all_of_it: Generator[T, None, None]) -> Generator[T, None, None]:
+    def _stop_when_cancelled(self, all_of_it: Generator[T, None, None]) -> Generator[T, None, None]:
         with closing(all_of_it) as coming:
             for one in coming:
                 if self.cancelled:
@@ -55,11 +55,11 @@ class PanelTask:
 
 
 class PanelQueue:
-    """A queue of jobs, and a thread that does them while there are some.
+    """A queue of jobs, with a thread that does them while there are any.
 
     Args:
-        work: does one job, to its end or until it is cancelled; raises nothing.
-        settled: called when there may be more or fewer of them, on the thread that made it so; raises nothing.
+        work: does one job, to its end or until it is cancelled. Must not raise.
+        settled: called whenever the queue may have changed, on the thread that changed it. Must not raise.
     """
 
     def __init__(self, work: Callable[[PanelTask], None], settled: Callable[[], None]) -> None:
@@ -71,25 +71,25 @@ class PanelQueue:
 
     @property
     def waiting(self) -> int:
-        """How many stand behind the one at work."""
+        """The number of jobs behind the running one."""
         return len(self._waiting)
 
     @property
     def pending(self) -> bool:
-        """Whether there is one at work, or one that waits."""
+        """True if a job runs or waits."""
         with self._change:
             return self._current is not None or bool(self._waiting)
 
     def add(self, job: PanelTask) -> None:
-        """Put a job behind those there are."""
+        """Add a job at the end of the queue."""
         with self._change:
             self._waiting.append(job)
             if not self._alive:
-                self._thread = started(self._serve)
+                self._thread = start_thread(self._serve)
         self._settled()
 
     def cancel(self) -> int:
-        """End the job at work, and drop those that wait; returns how many there were."""
+        """End the running job, drop those that wait, and return how many there were."""
         with self._change:
             ended = len(self._waiting)
             self._waiting.clear()
@@ -100,7 +100,7 @@ class PanelQueue:
         return ended
 
     def wait(self, timeout: float | None) -> bool:
-        """Wait until nothing is pending and all has been told of it; False where that took over `timeout` seconds.
+        """Wait until nothing is pending and every callback has returned; return False after `timeout` seconds.
 
         Raises WouldDeadlock on the jobs' own thread.
         """
@@ -119,11 +119,11 @@ class PanelQueue:
 
     @property
     def _alive(self) -> bool:
-        """Whether the thread is there; in a forked child it is not."""
+        """True if the thread runs; in a forked child it does not."""
         return self._thread is not None and self._thread.is_alive()
 
     def _serve(self) -> None:
-        while job := self._next():
+        while job := self._take_next():
             try:
                 self._work(job)
             finally:
@@ -131,7 +131,7 @@ class PanelQueue:
                     self._current = None
                 self._settled()
 
-    def _next(self) -> PanelTask | None:
+    def _take_next(self) -> PanelTask | None:
         with self._change:
             if self._waiting:
                 self._current = self._waiting.popleft()
@@ -141,18 +141,18 @@ class PanelQueue:
             return None
 
 
-def started(work: Callable[[], None], delay: float = 0) -> threading.Thread:
-    """A thread that does the work, after `delay` seconds.
+def start_thread(work: Callable[[], None], delay: float = 0) -> threading.Thread:
+    """Start a thread that does the work after `delay` seconds, and return it.
 
-    It has the caller's context variables: in them ipykernel 7.0 looks for the cell that a widget's message belongs to.
+    It has the caller's context variables, in which ipykernel 7.0 looks for the cell of a widget's message.
     """
 
-    def later() -> None:
+    def run_later() -> None:
         time.sleep(delay)
         work()
 
     thread = threading.Thread(
-        target=contextvars.copy_context().run, args=(later,), name="flux_magic panel", daemon=True
+        target=contextvars.copy_context().run, args=(run_later,), name="flux_magic panel", daemon=True
     )
     thread.start()
     return thread

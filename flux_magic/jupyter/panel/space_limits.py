@@ -1,4 +1,4 @@
-"""What a panel's Space takes: asked whenever it is another Space, and nobody waits for it."""
+"""The limits of a panel's Space, requested in the background whenever the Space changes."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from ...client import blocking
 from ...errors import FluxError
 from ...parameters.settings import resolve
 from .parameters import Parameters
-from .queue import started
+from .queue import start_thread
 from .status import StatusLine
 
 
 class Inquiry:
-    """Asks for the bounds of the Space that is set, and gives them to `parameters`.
+    """A background request for the bounds of the chosen Space, which gives them to `parameters`.
 
     Args:
-        parameters: whose Space it is.
-        status: where it is told that the Space does not answer, or that it takes less than what was set.
-        busy: whether the status line is a job's.
-        unnamed: a Space that an image names and the user has not: it is not asked before a job was; empty for none.
+        parameters: the parameters that name the Space.
+        status: where it reports that the Space does not answer, or that it accepts less than what was set.
+        busy: returns True while a job uses the status line.
+        unnamed: a Space that an image names and the user has not: it is not asked before the first job; empty for none.
     """
 
     def __init__(self, parameters: Parameters, status: StatusLine, busy: Callable[[], bool], unnamed: str = "") -> None:
@@ -31,24 +31,24 @@ class Inquiry:
         parameters.observe(lambda _: self.begin(), ["space", "model"])
 
     def begin(self) -> None:
-        """Ask, without waiting for it, unless the user has not named this Space."""
+        """Ask in the background, unless the user has not named this Space."""
         if not self._unnamed or self._parameters.space != self._unnamed:
-            started(self._ask)
+            start_thread(self._ask)
 
     def ask_again(self) -> None:
-        """Ask if there was no answer: the local Space gives one once it runs; this follows a press."""
+        """Ask once more, after a job, if there was no answer: the local Space gives one once it runs."""
         self._unnamed = ""
         if not self._answered:
             self._ask()
 
     def close(self) -> None:
-        """Let no answer change anything any more."""
+        """Ignore all answers from now on."""
         self._closed = True
 
     def _ask(self) -> None:
         asked, told, trouble = self._of_whom, None, None
         try:
-            told = blocking.bounds(resolve(space=self._parameters.space, model=self._parameters.model))
+            told = blocking.fetch_bounds(resolve(space=self._parameters.space, model=self._parameters.model))
         except FluxError as error:
             trouble = error
         except concurrent.futures.CancelledError:  # the process ends
@@ -57,7 +57,7 @@ class Inquiry:
             return
         self._answered = told is not None
         if self._unreachable is not None:
-            self._status.mended(self._unreachable)
+            self._status.clear_error(self._unreachable)
         self._unreachable = trouble
         if trouble is not None and not self._busy():
             self._status.fail(trouble)

@@ -1,4 +1,4 @@
-"""A panel's status line: how far a job is, what came of it, what went wrong."""
+"""A panel's status line: the progress of a job, its result, and errors."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import replace
 from ipywidgets import HTML
 from traitlets import TraitError
 
-from ...client.progress import ProgressLine, html_of
-from ...errors import FluxError, InvalidRequest, cleaned
-from ...results.table import html_text
+from ...client.progress import ProgressLine, render_html
+from ...errors import FluxError, InvalidRequest, clean
+from ...results.table import escape_html
 
 
 class StatusLine:
     """One line of text, with a bar before it while a job runs; a `progress.Screen`.
 
-    What went wrong stays below it until something is asked for anew, whatever the jobs behind it have to tell.
+    An error stays below it until the next request, whatever later jobs report.
 
     Args:
-        behind: how many jobs stand behind the one that is told of.
+        behind: returns how many jobs wait behind the one shown.
     """
 
     def __init__(self, behind: Callable[[], int]) -> None:
@@ -29,48 +29,48 @@ class StatusLine:
 
     @property
     def text(self) -> str:
-        """All of it as text."""
+        """All of it as a string."""
         return "\n".join(filter(None, [self._text, self._trouble]))
 
     def draw(self, status: ProgressLine) -> None:
-        """How far a job is."""
+        """Show how far a job is."""
         behind = self._behind()
         told = replace(status, text=f"{status.text}; {behind} more behind it" if behind else status.text)
-        self._put(told.text, html_of(told))
+        self._put(told.text, render_html(told))
 
     def clear(self) -> None:
-        """Nothing."""
+        """Show nothing."""
         self._trouble = ""
         self._put("", "")
 
     def note(self, text: str) -> None:
-        """What came of a job."""
-        self._put(text, f'<span role="status">{html_text(text)}</span>')
+        """Show the result of a job."""
+        self._put(text, f'<span role="status">{escape_html(text)}</span>')
 
     def say(self, text: str) -> None:
-        """What came of a press."""
+        """Show the result of a press, and no error."""
         self._trouble = ""
         self.note(text)
 
     def fail(self, error: BaseException, more: str = "") -> None:
-        """What went wrong, in the words of the magic."""
-        self._trouble = words(error)
+        """Show an error, in the words of the magic."""
+        self._trouble = describe_error(error)
         self.note(more)
 
-    def mended(self, error: BaseException) -> None:
-        """Take this error away, where it is what went wrong last."""
-        if self._trouble == words(error):
+    def clear_error(self, error: BaseException) -> None:
+        """Remove this error, if it is the one shown."""
+        if self._trouble == describe_error(error):
             self.say("")
 
     def _put(self, text: str, markup: str) -> None:
         self._text = text
         if self._trouble:
-            markup += f'<div class="flux-magic-error" role="alert">{html_text(self._trouble)}</div>'
+            markup += f'<div class="flux-magic-error" role="alert">{escape_html(self._trouble)}</div>'
         self.widget.value = markup
 
 
-def words(error: BaseException) -> str:
-    """An error as a cell shows it."""
+def describe_error(error: BaseException) -> str:
+    """Return an error as a cell shows it."""
     if isinstance(error, InvalidRequest | TraitError):
-        return cleaned(str(error))
-    return f"{type(error).__name__}: {error if isinstance(error, FluxError) else cleaned(str(error))}"
+        return clean(str(error))
+    return f"{type(error).__name__}: {error if isinstance(error, FluxError) else clean(str(error))}"

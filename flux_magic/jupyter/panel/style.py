@@ -1,4 +1,4 @@
-"""How a panel looks: in the colours of the front end, whatever its theme, and down to a narrow window."""
+"""The look of a panel: in the colours of the front end, whatever its theme, and down to a narrow window."""
 
 from __future__ import annotations
 

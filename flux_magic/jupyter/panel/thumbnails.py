@@ -1,4 +1,4 @@
-"""The strip of a panel's last results: a small picture each, and a button that brings it back."""
+"""The strip of a panel's recent results: a thumbnail each, and a button that brings the result back."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from contextlib import suppress
 
 from ipywidgets import HTML, Box, Button, Layout, VBox
 
-from ...errors import FluxError, without_controls
+from ...errors import FluxError, replace_controls
 from ...images import codecs
 from ...results.generation import Generation
 from ...results.generations import Generations
-from ...results.table import escaped
+from ...results.table import escape
 
 MOST = 50
-"""Results that a strip holds; the oldest go."""
+"""The number of results that a strip holds; the oldest are removed."""
 
 LONGEST = 96
-"""Pixels of a small picture's longer side."""
+"""Pixels of a thumbnail's longer side."""
 
 _AT_A_TIME = 5
 _SHOWN = "flux-magic-shown"
@@ -28,11 +28,11 @@ Result = Generation | Generations
 """An image, or a sheet of several."""
 
 Item = tuple[Result, VBox]
-"""A result, and what stands for it."""
+"""A result, and the widget that shows it in the strip."""
 
 
 class Strip:
-    """The last results, the newest first.
+    """The recent results, the newest first.
 
     Args:
         chosen: called with the result whose button was pressed.
@@ -44,7 +44,7 @@ class Strip:
         self._shown: Result | None = None
         self._closed = False
         self._lock = threading.Lock()
-        # Two that are not shown lend their layouts and styles to all: so a result is three widgets, and not eight.
+        # Two hidden widgets share their layouts and styles with all: so a result is three widgets, and not eight.
         self._image, self._button = HTML(), Button()
         self.widget = Box(layout=Layout(display="none")).add_class("flux-magic-strip")
 
@@ -52,24 +52,24 @@ class Strip:
         return len(self._items)
 
     def add(self, result: Result, called: str = "") -> None:
-        """Put a result before those there are: an image under its seed, or what it is `called`."""
+        """Add a result at the front: an image under its seed, or any result under the name `called`."""
         with self._lock:
             if not self._closed:
-                self._hold([(result, self._item(result, called)), *self._items])
+                self._hold([(result, self._make_item(result, called)), *self._items])
 
     def fill(self, generations: Sequence[Generation]) -> None:
-        """Put earlier results behind those there are, the last of them first; some at a time, for each is decoded."""
+        """Add earlier results at the end, the most recent first, a few at a time, as each has to be decoded."""
         newest_first = list(reversed(generations))[:MOST]
         for start in range(0, len(newest_first), _AT_A_TIME):
             with self._lock:
                 if self._closed:
                     return
                 for one in newest_first[start : start + _AT_A_TIME]:
-                    with suppress(FluxError):  # its file is not in the store any more
-                        self._hold([*self._items, (one, self._item(one))])
+                    with suppress(FluxError):  # its file is no longer in the store
+                        self._hold([*self._items, (one, self._make_item(one))])
 
     def _hold(self, items: list[Item]) -> None:
-        """Show these, as many as there is room for."""
+        """Show these results, as many as there is room for."""
         self._items, gone = items[:MOST], items[MOST:]
         self.widget.children = tuple(item for _, item in self._items)
         self.widget.layout.display = None
@@ -78,24 +78,24 @@ class Strip:
                 widget.close()
 
     def mark(self, shown: Result | None) -> None:
-        """Show which of them is the one on view."""
+        """Mark the result that is on view."""
         with self._lock:
             self._shown = shown
             for result, item in self._items:
                 (item.add_class if result is shown else item.remove_class)(_SHOWN)
 
     def close(self) -> None:
-        """Close what is on no page; the rest is closed with the panel that it is in."""
+        """Close what is on no page; the panel closes the rest, which is in it."""
         with self._lock:
             self._closed = True
         for lender in (self._image, self._button):
             for widget in (lender.style, lender.layout, lender):
                 widget.close()
 
-    def _item(self, result: Result, called: str = "") -> VBox:
+    def _make_item(self, result: Result, called: str = "") -> VBox:
         first = result if isinstance(result, Generation) else result[0]
-        said = escaped(first.prompt)
-        small = base64.b64encode(_small(result)).decode()
+        said = escape(first.prompt)
+        small = base64.b64encode(_make_small(result)).decode()
         image = HTML(
             f'<img src="data:image/jpeg;base64,{small}" alt="{said}">',
             layout=self._image.layout,
@@ -103,7 +103,7 @@ class Strip:
         )
         button = Button(
             description=called or f"seed {first.seed}",
-            tooltip=without_controls(first.prompt),
+            tooltip=replace_controls(first.prompt),
             layout=self._button.layout,
             style=self._button.style,
         )
@@ -112,10 +112,10 @@ class Strip:
         return item.add_class(_SHOWN) if result is self._shown else item
 
 
-def _small(result: Result) -> bytes:
-    """A small picture of it, as a JPEG."""
+def _make_small(result: Result) -> bytes:
+    """Return the result's thumbnail, as a JPEG."""
     if isinstance(result, Generation):
-        return codecs.thumbnail(result.data, LONGEST)
+        return codecs.make_thumbnail(result.data, LONGEST)
     out, sheet = io.BytesIO(), result.grid()
     sheet.thumbnail((LONGEST, LONGEST))
     sheet.save(out, "JPEG", quality=90)

@@ -1,4 +1,4 @@
-"""What becomes of a job: its images made, told of, and put on view."""
+"""The work on a job: its images made, reported, and put on view."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .thumbnails import Strip
 
 
 class Work:
-    """Does a panel's jobs, on whatever thread it is called.
+    """The worker for a panel's jobs, on the thread that calls it.
 
     Args:
-        status: where it is told how a job goes.
+        status: where it reports how a job goes.
         view: where a sheet fills in.
         strip: where each result goes.
-        show: puts a sheet on view that fills in, or without one what the panel's traits say.
-        put: sets one of these traits, `generation` or `generations`; raises nothing.
+        show: shows an incomplete sheet, or without one what the panel's traits say.
+        put: sets one of these traits, `generation` or `generations`. Must not raise.
 
     Attributes:
-        failure: what the last job met, or an observer of it; None where all went well.
+        failure: the error of the last job, or of an observer of it; None if all went well.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Work:
         self.failure: BaseException | None = None
 
     def do(self, job: PanelTask) -> bool:
-        """One job, to its end; returns whether it got there. Raises nothing."""
+        """Do one job, and return True if it came to its end. Raises nothing."""
         self.failure, self._made = None, 0
         count, begin = len(job.requests), time.monotonic()
         try:
@@ -54,23 +54,23 @@ class Work:
             else:
                 self._compare(job, job.sweep)
         except (Cancelled, concurrent.futures.CancelledError):
-            self._status.say(f"cancelled{self._some(count, ': ')}")
+            self._status.say(f"cancelled{self._describe_some(count, ': ')}")
         except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs into the status line and to `wait`
-            self.failed(error, self._some(count))
+            self.on_failure(error, self._describe_some(count))
         else:
             self._status.note(f"done in {time.monotonic() - begin:.1f} s")
             return True
         return False
 
-    def failed(self, error: BaseException, more: str = "") -> None:
-        """Something went wrong: with a job, or in an observer."""
+    def on_failure(self, error: BaseException, more: str = "") -> None:
+        """Keep and show an error of a job or of an observer."""
         self.failure = error
         self._status.fail(error, more)
 
     def _make(self, job: PanelTask) -> None:
-        """One image after the other, each on view as it comes."""
+        """Make one image after the other, and show each as it comes."""
         bar = Bar(self._status, len(job.requests), patience=0)
-        with closing(job.events()) as events:
+        with closing(job.iterate_events()) as events:
             for event in events:
                 bar.show(event)
                 if isinstance(event, Generation):
@@ -79,20 +79,20 @@ class Work:
                     self._put("generation", event)
 
     def _compare(self, job: PanelTask, sweep: Sweep) -> None:
-        """Some images at once, and their sheet on view as it fills in."""
+        """Make several images at once, and show their sheet as it fills in."""
         comparison = ComparisonView(job, sweep, self._status, self._view, self._show)
         try:
-            with closing(comparison.images()) as images:
+            with closing(comparison.iterate_images()) as images:
                 for image, label in images:
                     self._made += 1
                     self._strip.add(image, label)
         finally:
-            if (sheet := comparison.sheet()) is None:
+            if (sheet := comparison.build_sheet()) is None:
                 self._show(None)
             else:
                 self._strip.add(sheet, f"sheet of {len(sheet)}")
                 self._put("generations", sheet)
 
-    def _some(self, count: int, before: str = "") -> str:
-        """How many of several images were made, where that is not all there is to say."""
+    def _describe_some(self, count: int, before: str = "") -> str:
+        """Return how many of several images were made; empty if none was."""
         return f"{before}{self._made} of {count} images were made" if self._made else ""

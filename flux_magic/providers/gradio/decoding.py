@@ -1,4 +1,4 @@
-"""What a Gradio Space says, decoded without any I/O: its configuration, its events, its results.
+"""Decoding of a Gradio Space's configuration, events and results, without any I/O.
 
 Measured against Gradio 4.44, 5.50 and 6.31; Gradio's own sources are the only specification.
 """
@@ -22,7 +22,7 @@ from ...errors import (
     QuotaExceeded,
     SpaceError,
     StreamLost,
-    cleaned,
+    clean,
 )
 from ...images.bounded_json import parse_json
 from ...parameters.table import MAX_SEED
@@ -33,10 +33,10 @@ _LONGEST = 64 * 2**10
 """Characters of a Space's words that are looked at; 500 of them are shown."""
 
 _UNKNOWN: Final = "404: Not Found"
-"""The words of Gradio for a job that it does not know, within a stream."""
+"""Gradio's words, within a stream, for a job that it does not know."""
 
 _MOST: Final = 10**9
-"""A number above this is none that a person waits for."""
+"""Larger numbers of seconds are not shown: no user waits that long."""
 
 _MOST_VALUES: Final = 250_000
 
@@ -52,20 +52,20 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """The outputs as far as they are: a Space that shows its image on the way."""
+    """The outputs so far of a Space that shows its image while it is being made."""
 
     data: list[Any]
 
 
 class JobUnknown(StreamLost):
-    """The Space does not know the job, or no longer."""
+    """The Space does not know the job, or does not know it any more."""
 
 
 WireEvent = Queued | Running | Log | Partial | Finished
 
 
-def queue_event(event: ServerSentEvent) -> WireEvent | None:
-    """One message of `GET /queue/data`; None for what a person need not know."""
+def decode_queue_event(event: ServerSentEvent) -> WireEvent | None:
+    """Decode one message of `GET /queue/data`; None for a message that no user needs."""
     message = parse(event.data)
     if not isinstance(message, dict):
         return None
@@ -73,88 +73,88 @@ def queue_event(event: ServerSentEvent) -> WireEvent | None:
     return decode(message) if decode else None
 
 
-def _queued(message: dict[str, Any]) -> Queued | None:
-    rank, size, eta = _count(message.get("rank")), _count(message.get("queue_size")), message.get("rank_eta")
+def _decode_queued(message: dict[str, Any]) -> Queued | None:
+    rank, size, eta = _read_count(message.get("rank")), _read_count(message.get("queue_size")), message.get("rank_eta")
     known = isinstance(eta, int | float) and not isinstance(eta, bool) and 0 <= eta <= _MOST
     return None if rank is None else Queued(rank + 1, size, eta if known else None)
 
 
-def _count(value: object) -> int | None:
+def _read_count(value: object) -> int | None:
     """Return a number of jobs or steps; None for anything else, and for a number that is out of all bounds."""
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     return value if 0 <= value <= _MOST else None
 
 
-def _log(message: dict[str, Any]) -> Log | None:
-    words = plain(message.get("log"))
-    return Log(words, plain(message.get("level")) or "info") if words else None
+def _decode_log(message: dict[str, Any]) -> Log | None:
+    words = strip_markup(message.get("log"))
+    return Log(words, strip_markup(message.get("level")) or "info") if words else None
 
 
-def _given_up(message: dict[str, Any]) -> None:
-    words = plain(message.get("message"))
+def _raise_given_up(message: dict[str, Any]) -> None:
+    words = strip_markup(message.get("message"))
     if message.get("session_not_found") or words == _UNKNOWN:
-        raise unknown()
+        raise make_unknown_error()
     raise ProtocolError(f"the Space gave up the job: {words or 'no reason given'}")
 
 
-def unknown() -> JobUnknown:
+def make_unknown_error() -> JobUnknown:
     """Return the error for a job that the Space does not know."""
     return JobUnknown("the Space does not know the job any more", "Run the cell again.")
 
 
-def _queue_full(_message: dict[str, Any]) -> None:
+def _raise_queue_full(_message: dict[str, Any]) -> None:
     raise QueueFull("the Space's queue is full", "Try again in a minute.")
 
 
-def _running(progress: object) -> Running | None:
-    """The innermost of Gradio's nested progress bars."""
+def _decode_running(progress: object) -> Running | None:
+    """Return the innermost of Gradio's nested progress bars."""
     last = progress[-1] if isinstance(progress, list) and progress else None
-    if not isinstance(last, dict) or (index := _count(last.get("index"))) is None:
+    if not isinstance(last, dict) or (index := _read_count(last.get("index"))) is None:
         return None
-    unit, description = plain(last.get("unit")) or "steps", plain(last.get("desc"))
-    return Running(index, _count(last.get("length")), unit, description)
+    unit, description = strip_markup(last.get("unit")) or "steps", strip_markup(last.get("desc"))
+    return Running(index, _read_count(last.get("length")), unit, description)
 
 
-def _partial(output: object) -> Partial | None:
-    """Only whole outputs: what comes later of a generator are changes to them, in a form of its own."""
+def _decode_partial(output: object) -> Partial | None:
+    """Return outputs only if they are whole; later messages of a generator are changes in a form of their own."""
     data = output.get("data") if isinstance(output, dict) else None
-    whole = isinstance(data, list) and any(True for _ in _file_data(data))
+    whole = isinstance(data, list) and any(True for _ in _find_file_data(data))
     return Partial(data) if isinstance(data, list) and whole else None
 
 
-def _completed(message: dict[str, Any]) -> Finished:
+def _decode_completed(message: dict[str, Any]) -> Finished:
     output = message.get("output")
     if not message.get("success", True):
-        raise space_error(output)
+        raise make_space_error(output)
     data = output.get("data") if isinstance(output, dict) else None
-    return _finished(data)
+    return _decode_finished(data)
 
 
 _MESSAGES: dict[str, Callable[[dict[str, Any]], WireEvent | None]] = {
-    "estimation": _queued,
+    "estimation": _decode_queued,
     "process_starts": lambda _: Running(),
-    "progress": lambda message: _running(message.get("progress_data")),
-    "log": _log,
-    "process_generating": lambda message: _partial(message.get("output")),
-    "process_completed": _completed,
-    "queue_full": _queue_full,
-    "unexpected_error": _given_up,
-    "server_stopped": _given_up,
+    "progress": lambda message: _decode_running(message.get("progress_data")),
+    "log": _decode_log,
+    "process_generating": lambda message: _decode_partial(message.get("output")),
+    "process_completed": _decode_completed,
+    "queue_full": _raise_queue_full,
+    "unexpected_error": _raise_given_up,
+    "server_stopped": _raise_given_up,
 }
 
 
-def call_event(event: ServerSentEvent) -> WireEvent | None:
-    """One event of `GET /call/{endpoint}/{event_id}`; None for a heartbeat."""
+def decode_call_event(event: ServerSentEvent) -> WireEvent | None:
+    """Decode one event of `GET /call/{endpoint}/{event_id}`; None for a heartbeat."""
     if event.name == "error":
         said = parse(event.data)
-        raise unknown() if said == _UNKNOWN else space_error(said)
+        raise make_unknown_error() if said == _UNKNOWN else make_space_error(said)
     if event.name == "generating":
-        return _partial({"data": parse(event.data)})
-    return _finished(parse(event.data)) if event.name == "complete" else None
+        return _decode_partial({"data": parse(event.data)})
+    return _decode_finished(parse(event.data)) if event.name == "complete" else None
 
 
-def _finished(data: object) -> Finished:
+def _decode_finished(data: object) -> Finished:
     if data is None:
         raise CancelledByServer("the Space cancelled the job", "Run the cell again.")
     if not isinstance(data, list):
@@ -162,22 +162,22 @@ def _finished(data: object) -> Finished:
     return Finished(data)
 
 
-def space_error(said: object) -> SpaceError:
-    """The application's error, in its own words where it has any."""
+def make_space_error(said: object) -> SpaceError:
+    """Return the application's error, in its own words if it gives any."""
     if isinstance(said, dict):
-        title, text = plain(said.get("title")), plain(said.get("error"))
+        title, text = strip_markup(said.get("title")), strip_markup(said.get("error"))
         words = ": ".join(part for part in ("" if title == "Error" else title, text) if part)
     else:
-        words = plain(said)
+        words = strip_markup(said)
     if not words:
         return SpaceError("the Space failed and gave no reason", "Run the cell again, or with other parameters.")
-    return _gpu_error(words) or SpaceError(f"the Space says: {words}")
+    return _make_gpu_error(words) or SpaceError(f"the Space says: {words}")
 
 
-def _gpu_error(words: str) -> SpaceError | None:
-    """The errors of Hugging Face's shared GPUs, known by their titles and texts."""
+def _make_gpu_error(words: str) -> SpaceError | None:
+    """Return an error of Hugging Face's shared GPUs, recognized by its title and text."""
     if re.search(r"quota|pending credits", words, re.IGNORECASE):
-        seconds = _seconds_to_wait(words)
+        seconds = _parse_wait(words)
         when = "later" if seconds is None else f"in about {-(-seconds // 60)} min"
         return QuotaExceeded(f"the Space says: {words}", f"Try again {when}, or with a token of your own.", seconds)
     if re.search(r"ZeroGPU|GPU (task aborted|is not available)|No GPU", words, re.IGNORECASE):
@@ -185,7 +185,7 @@ def _gpu_error(words: str) -> SpaceError | None:
     return None
 
 
-def _seconds_to_wait(words: str) -> int | None:
+def _parse_wait(words: str) -> int | None:
     match = _WAIT.search(words)
     if match is None:
         return None
@@ -193,15 +193,15 @@ def _seconds_to_wait(words: str) -> int | None:
     return 3600 * hours + 60 * minutes + seconds
 
 
-def plain(text: object) -> str:
-    """A Space's words on one line, without HTML, 500 characters at most."""
+def strip_markup(text: object) -> str:
+    """Return a Space's words on one line, without HTML, 500 characters at most."""
     if not isinstance(text, str):
         return ""
-    return cleaned(" ".join(html.unescape(re.sub(r"<[^<>]*>", "", text[:_LONGEST])).split())[:500])
+    return clean(" ".join(html.unescape(re.sub(r"<[^<>]*>", "", text[:_LONGEST])).split())[:500])
 
 
 def parse(data: str) -> Any:
-    """JSON, or the text itself where it is none, or one of over a quarter of a million values."""
+    """Parse JSON; the string itself is returned if it is not JSON or has over a quarter of a million values."""
     if sum(map(data.count, ",[{")) > _MOST_VALUES:  # no thread helps: Python's parser holds all others up
         return data
     try:
@@ -210,8 +210,8 @@ def parse(data: str) -> Any:
         return data
 
 
-def event_id_from(text: str) -> str:
-    """The id that a POST is answered with; raises ProtocolError where there is none."""
+def parse_event_id(text: str) -> str:
+    """Return the id in the response to a POST; raises ProtocolError if there is no id."""
     answer = parse(text)
     event_id = answer.get("event_id") if isinstance(answer, dict) else None
     if not isinstance(event_id, str) or not re.fullmatch(r"[\w.-]{1,200}", event_id):
@@ -219,14 +219,14 @@ def event_id_from(text: str) -> str:
     return event_id
 
 
-def files_from(data: list[Any], routes: str) -> list[str]:
-    """The absolute addresses of all files in a result: single ones, lists and galleries.
+def find_files(data: list[Any], routes: str) -> list[str]:
+    """Return the absolute addresses of all files in a result: single ones, lists and galleries.
 
     `routes` is what the Space's routes begin with: its base URL and their prefix.
 
-    Raises EmptyResult where there is none, NotAnImage where there is something else in its place.
+    Raises EmptyResult if there are none, NotAnImage if there is something else in its place.
     """
-    urls = [_address(found, routes) for found in _file_data(data)]
+    urls = [_build_address(found, routes) for found in _find_file_data(data)]
     if urls:
         return urls
     if any(isinstance(value, str | dict) and value for value in data[:1]):
@@ -234,8 +234,8 @@ def files_from(data: list[Any], routes: str) -> list[str]:
     raise EmptyResult("the Space finished, but sent no image", "Run the cell again.")
 
 
-def _file_data(value: object) -> Iterator[dict[str, Any]]:
-    """The files in a result, however deep they are nested, in their order."""
+def _find_file_data(value: object) -> Iterator[dict[str, Any]]:
+    """Yield the files in a result in their order, however deeply they are nested."""
     left = [value]
     while left:
         found = left.pop()
@@ -248,8 +248,8 @@ def _file_data(value: object) -> Iterator[dict[str, Any]]:
                 yield found
 
 
-def _address(found: dict[str, Any], routes: str) -> str:
-    """`path` on the Space's own base; `url` may name another host, and is used where there is no path."""
+def _build_address(found: dict[str, Any], routes: str) -> str:
+    """Return `path` on the Space's own base, else `url`, which may name another host."""
     path = found.get("path")
     try:
         if isinstance(path, str) and path and not path.startswith(("http://", "https://")):
@@ -262,18 +262,18 @@ def _address(found: dict[str, Any], routes: str) -> str:
     raise ProtocolError("the Space gave an address for the image that is not http")
 
 
-def seed_from(data: list[Any], sent: int | None = None) -> int | None:
-    """The seed that was used: the one that was sent, where it is among the outputs.
+def find_seed(data: list[Any], sent: int | None = None) -> int | None:
+    """Return the seed that was used: the one that was sent, if it is among the outputs.
 
-    Else the last of them that is a whole number from 0 to 2147483647.
+    Else the last of them that is an integer from 0 to 2147483647.
     """
-    whole = [int(value) for value in data if _is_whole(value) and 0 <= value <= MAX_SEED]
+    whole = [int(value) for value in data if _is_integer(value) and 0 <= value <= MAX_SEED]
     if sent in whole:
         return sent
     return whole[-1] if whole else None
 
 
-def _is_whole(value: object) -> bool:
+def _is_integer(value: object) -> bool:
     if isinstance(value, float):
         return value.is_integer()
     return isinstance(value, int) and not isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""One endpoint of one Space: what it says of itself, jobs posted to it, their events, and their end.
+"""One endpoint of one Space: its description, jobs posted to it, their events, and cancelling.
 
 A job is a POST to `/call/{endpoint}`, answered with an event id; its events are read from the queue stream
 (`/queue/data`, with progress) or from the simple route (`/call/{endpoint}/{event_id}`).
@@ -17,17 +17,17 @@ from typing import ClassVar
 from ...errors import FluxError, ProtocolError, SpaceNotFound, StreamLost, TimedOut
 from ..http.background import wait_a_moment
 from ..http.connection import Connection, TooLarge
-from ..http.response import Answer, StatusError, check_login, http_error
+from ..http.response import Answer, StatusError, check_login, make_http_error
 from ..http.sse import ServerSentEvent
 from ..log import get_logger
 from . import decoding, hub
-from .schema import Contract, contract_from, named
+from .schema import Contract, name_parameters, read_contract
 
 _log = get_logger(__name__)
 
 _NO_ROUTE = {404, 405}
 _CANCEL = 3
-"""Seconds for a Space to answer that a job is cancelled."""
+"""Seconds to wait for the Space to confirm that a job is cancelled."""
 _END = 0.05
 """Seconds for a stream to end after its last event, so that its connection can be used again."""
 
@@ -49,7 +49,7 @@ class Endpoint:
         base: the Space's URL.
         name: the endpoint's, without a slash.
         order: its parameters' names, as the provider sends them.
-        prefix: of its routes, where it is known; None where it has to be found out.
+        prefix: of its routes, if it is known, or None if it has to be found out.
         space_id: the Space's `owner/name` on the Hub, which knows why a Space does not answer; or empty.
     """
 
@@ -64,20 +64,20 @@ class Endpoint:
         self._space_id = space_id
         self._trouble: FluxError | None = None
 
-    async def contract(self) -> Contract:
-        """What the Space says of itself, asked once a process; an empty contract where it does not tell.
+    async def get_contract(self) -> Contract:
+        """Return the Space's description, requested once a process; an empty contract if the Space gives none.
 
-        Raises ConnectionFailed, TimedOut, or what the Hub or a page in its place says of why it does not answer.
+        Raises ConnectionFailed, TimedOut, or the error that the Hub or a page in its place gives.
         """
         key = (self._base, self._name)
         if key not in self._contracts:
-            contract = await self._asked()
+            contract = await self._fetch_contract()
             if contract.prefix is None:
                 return contract
             self._contracts[key] = contract
         return self._contracts[key]
 
-    async def _asked(self) -> Contract:
+    async def _fetch_contract(self) -> Contract:
         self._trouble = None
         try:
             answer = await self._connection.get_text(f"{self._base}/config")
@@ -87,10 +87,10 @@ class Endpoint:
         config = decoding.parse(answer.text)
         check_login(answer)
         if answer.status != 200 or not isinstance(config, dict):
-            self._trouble = await self._why(answer)
+            self._trouble = await self._find_reason(answer)
             return Contract()
         # A long one takes long to be read, which other jobs on this loop should not wait for.
-        contract = await asyncio.to_thread(contract_from, config, self._name)
+        contract = await asyncio.to_thread(read_contract, config, self._name)
         if not contract.parameters:
             return contract
         try:
@@ -98,25 +98,27 @@ class Endpoint:
         except TooLarge:
             answer = Answer(0, "")
         info = decoding.parse(answer.text) if answer.status == 200 else None
-        return await asyncio.to_thread(named, contract, info, self._name, self._order)
+        return await asyncio.to_thread(name_parameters, contract, info, self._name, self._order)
 
-    async def _why(self, answer: Answer) -> FluxError | None:
-        """What may be the matter with a Space that does not tell its configuration. It counts if no job is taken."""
+    async def _find_reason(self, answer: Answer) -> FluxError | None:
+        """Return what may be wrong with a Space that does not give its configuration. It counts if no job is
+        accepted.
+        """
         try:
             if self._space_id:
-                hub.check_stage(await hub.stage(self._connection, self._space_id), self._space_id)
+                hub.check_stage(await hub.fetch_stage(self._connection, self._space_id), self._space_id)
             if answer.is_page:
                 hub.check_page(answer.text)
         except FluxError as trouble:
             return trouble
-        return None if answer.status in {200, *_NO_ROUTE} else http_error(answer)
+        return None if answer.status in {200, *_NO_ROUTE} else make_http_error(answer)
 
     async def submit(self, contract: Contract, values: list[object]) -> RemoteJob:
-        """Post the job. Who stops waiting for the answer takes the job off the Space.
+        """Post the job. If the caller stops waiting for the response, the job is cancelled on the Space.
 
-        Raises ResponseError where it is not taken: what is known of why the Space does not answer, else its own words.
+        Raises ResponseError if it is not accepted: the known reason why the Space does not answer, else its own words.
         """
-        posting = self._connection.start(self._posted(contract, values))
+        posting = self._connection.start(self._post(contract, values))
         try:
             await asyncio.wait({posting})
             return posting.result()
@@ -125,12 +127,12 @@ class Endpoint:
             raise
 
     async def _withdraw(self, posting: asyncio.Task[RemoteJob]) -> None:
-        """Take a job off whose id comes with the answer: without that the Space would do it for nobody."""
+        """Cancel a job whose id comes with the response. Without that the Space would work for nothing."""
         with suppress(FluxError, asyncio.TimeoutError):
             await self._send_cancel(await asyncio.wait_for(posting, _CANCEL))
 
-    async def _posted(self, contract: Contract, values: list[object]) -> RemoteJob:
-        """The job that the Space has taken; where its routes are is remembered."""
+    async def _post(self, contract: Contract, values: list[object]) -> RemoteJob:
+        """Return the job that the Space accepted, and remember where its routes are."""
         known = contract.prefix if contract.prefix is not None else self._prefixes.get(self._base, self._prefix)
         answer, routes = Answer(404, ""), self._base
         for prefix in dict.fromkeys([known or "", "/gradio_api", ""]):
@@ -140,17 +142,17 @@ class Endpoint:
                 self._prefixes[self._base] = prefix
                 break
         if answer.status == 200 and not answer.is_page:
-            job = RemoteJob(routes, decoding.event_id_from(answer.text), contract.function)
+            job = RemoteJob(routes, decoding.parse_event_id(answer.text), contract.function)
             _log.info("the Space took the job: its id is %s", job.event_id)
             return job
-        self._contracts.pop((self._base, self._name), None)  # it may have changed: it is asked anew
+        self._contracts.pop((self._base, self._name), None)  # it may have changed: request it again
         if self._trouble is not None:
             raise self._trouble
         if answer.status in _NO_ROUTE and contract.prefix is None:
             raise SpaceNotFound(f"there is no Gradio Space at {self._base}", "Check its name or address.")
-        raise http_error(answer) if answer.status != 200 else ProtocolError("the Space answered a job with a page")
+        raise make_http_error(answer) if answer.status != 200 else ProtocolError("the Space answered a job with a page")
 
-    async def events(  # noqa: C901 - one generator in place of four: each event passes all of them
+    async def read_events(  # noqa: C901 - one generator in place of four: each event passes all of them
         self, job: RemoteJob, *, progress: bool
     ) -> AsyncGenerator[decoding.WireEvent, None]:
         """Yield the job's events, the last of which is Finished. If the caller stops, the job is taken off the Space.
@@ -160,9 +162,9 @@ class Endpoint:
         Raises StreamLost if the stream ends before the job does, or if the Space does not know the job.
         """
         limits = self._connection.limits
-        simple = _Route(f"{job.routes}/call/{self._name}/{job.event_id}", decoding.call_event, is_last=True)
+        simple = _Route(f"{job.routes}/call/{self._name}/{job.event_id}", decoding.decode_call_event, is_last=True)
         queue_url = f"{job.routes}/queue/data?session_hash={job.event_id}"
-        queue = _Route(queue_url, decoding.queue_event, limits.unheard)
+        queue = _Route(queue_url, decoding.decode_queue_event, limits.unheard)
         is_done = False
         try:
             for route in [queue, simple] if progress else [simple]:
@@ -180,7 +182,7 @@ class Endpoint:
                     if not route.may_be_passed_over(error):
                         raise
                     if route is simple:
-                        raise decoding.unknown() from error
+                        raise decoding.make_unknown_error() from error
                     _log.info("the simple route is asked in place of the queue: %s", error.message)
         except (asyncio.CancelledError, GeneratorExit, TimedOut, StreamLost):
             if not is_done:
@@ -188,7 +190,7 @@ class Endpoint:
             raise
 
     async def _send_cancel(self, job: RemoteJob) -> None:
-        """Free the Space for others. Whatever it answers, the job is of no more use to us."""
+        """Cancel the job, so that the Space is free for others. The response does not matter."""
         if job.function is None:
             _log.info("no cancel is sent: the Space did not tell its function's number")
             return
@@ -245,14 +247,14 @@ def _worded(event: decoding.WireEvent | None) -> str:
 
 
 async def _read_to_the_end(events: AsyncGenerator[ServerSentEvent, None]) -> None:
-    """What is left of a stream: a connection serves again only when it was read whole.
+    """Read the rest of a stream: a connection can be reused only after it was read whole.
 
-    Spaces end their streams at once; one that does not is not waited for, since the image is there.
+    Spaces end their streams at once; one that does not is not waited for, since the image has arrived.
     """
 
-    async def rest() -> None:
+    async def read_rest() -> None:
         async for _ in events:
             pass
 
     with suppress(FluxError, asyncio.TimeoutError):
-        await asyncio.wait_for(rest(), _END)
+        await asyncio.wait_for(read_rest(), _END)

@@ -1,6 +1,6 @@
-"""The Hub's word for a Space: its stage, its commit, its models; or the page in the Space's place.
+"""The Hub's information about a Space: its stage, commit and models; or the page shown in the Space's place.
 
-Sources: https://huggingface.co/docs/hub/api (`GET /api/spaces/{id}`, with `runtime.stage`, `sha` and `models`);
+Sources: https://huggingface.co/docs/hub/api (`GET /api/spaces/{id}`, with `runtime.fetch_stage`, `sha` and `models`);
 Gradio's own client, which finds a Space by its host (`GET /api/spaces/by-subdomain/{subdomain}`).
 """
 
@@ -17,22 +17,22 @@ from ...parameters import addresses
 from ...parameters.addresses import Space
 from ..http.connection import Connection
 from ..http.response import PAGE_READ
-from .decoding import parse, plain
+from .decoding import parse, strip_markup
 
 _WAKING = {"BUILDING", "APP_STARTING", "SLEEPING", "STOPPED", "STOPPING"}
 _RUNNING = {"RUNNING", "RUNNING_BUILDING", "RUNNING_APP_STARTING"}
 
 
-address = addresses.hub
+address = addresses.get_hub
 
 
-async def stage(connection: Connection, space_id: str) -> str:
-    """The Space's stage, such as RUNNING; NOT_FOUND where there is none, empty where the Hub does not tell."""
-    status, told = await _asked(connection, space_id)
-    if status in {401, 404}:  # the Hub says 401 of what is not there or private
+async def fetch_stage(connection: Connection, space_id: str) -> str:
+    """Return the Space's stage, such as RUNNING; NOT_FOUND if it does not exist, empty if the Hub does not answer."""
+    status, told = await _fetch(connection, space_id)
+    if status in {401, 404}:  # the Hub answers 401 for a Space that does not exist or is private
         return "NOT_FOUND"
     runtime = told.get("runtime")
-    return plain(runtime.get("stage")) if isinstance(runtime, dict) else ""
+    return strip_markup(runtime.get("stage")) if isinstance(runtime, dict) else ""
 
 
 HUB_TIMEOUT = 3
@@ -66,7 +66,7 @@ _answers: dict[str, tuple[float, SpaceInfo]] = {}
 
 async def look_up(connection: Connection, space: Space) -> SpaceInfo:
     """Return what the Hub says of a Space, at most ten minutes ago; nothing if it does not answer in time."""
-    path = _path_of(space)
+    path = _get_path(space)
     if not path:
         return SpaceInfo()
     key = f"{address()}/{path}"
@@ -74,7 +74,7 @@ async def look_up(connection: Connection, space: Space) -> SpaceInfo:
     if time.monotonic() < until:
         return known
     try:
-        status, answer = await asyncio.wait_for(_asked(connection, path), HUB_TIMEOUT)
+        status, answer = await asyncio.wait_for(_fetch(connection, path), HUB_TIMEOUT)
     except asyncio.TimeoutError:
         status, answer = 0, {}
     known = _read_info(answer, space.hub_id) if status == 200 else SpaceInfo()
@@ -82,7 +82,7 @@ async def look_up(connection: Connection, space: Space) -> SpaceInfo:
     return known
 
 
-def _path_of(space: Space) -> str:
+def _get_path(space: Space) -> str:
     """Return the path of a Space in the Hub's API; empty for one that is not on the Hub."""
     subdomain = space.host.removesuffix(".hf.space")
     by_host = f"by-subdomain/{subdomain}" if re.fullmatch(r"[a-z0-9-]+", subdomain) and subdomain != space.host else ""
@@ -93,47 +93,47 @@ def _read_info(answer: dict[str, Any], space_id: str) -> SpaceInfo:
     sha, models, named = answer.get("sha"), answer.get("models"), answer.get("id")
     commit = sha if isinstance(sha, str) and re.fullmatch(r"[0-9a-f]{7,64}", sha) else ""
     known = [one for one in models if _is_id(one)] if isinstance(models, list) else []
-    return SpaceInfo(commit, _main_of(list(dict.fromkeys(known)), space_id or str(named or "")))
+    return SpaceInfo(commit, _choose_main(list(dict.fromkeys(known)), space_id or str(named or "")))
 
 
 def _is_id(value: object) -> bool:
     return isinstance(value, str) and bool(re.fullmatch(r"[\w.-]{1,96}/[\w.-]{1,96}", value, re.ASCII))
 
 
-def _main_of(models: list[str], space_id: str) -> str:
+def _choose_main(models: list[str], space_id: str) -> str:
     """Return the model that a Space is about: its only one, else the only one with the name of the Space."""
     if len(models) == 1:
         return models[0]
-    namesakes = [one for one in models if _name(one) == _name(space_id)]
+    namesakes = [one for one in models if _get_name(one) == _get_name(space_id)]
     own = [one for one in namesakes if one.lower() == space_id.lower()]
     return (own or namesakes)[0] if len(own or namesakes) == 1 else ""
 
 
-def _name(hub_id: str) -> str:
+def _get_name(hub_id: str) -> str:
     return hub_id.rpartition("/")[2].lower()
 
 
-async def quota(connection: Connection) -> str:
-    """The GPU time that is left for the connection's token, in words; empty where the Hub does not tell."""
-    status, told = await _asked(connection, "zero-gpu/quota")
-    left, base = _seconds(told.get("current")), _seconds(told.get("base"))
+async def fetch_quota(connection: Connection) -> str:
+    """Return the GPU time left for the connection's token, in words; empty if the Hub does not report it."""
+    status, told = await _fetch(connection, "zero-gpu/quota")
+    left, base = _format_seconds(told.get("current")), _format_seconds(told.get("base"))
     if status != 200 or not left:
         return ""
-    resets = f", resets {plain(told['resetsAt'])}" if isinstance(told.get("resetsAt"), str) else ""
+    resets = f", resets {strip_markup(told['resetsAt'])}" if isinstance(told.get("resetsAt"), str) else ""
     return f"{left} of {base or '?'} s of GPU time left{resets}"
 
 
-def _seconds(told: object) -> str:
+def _format_seconds(told: object) -> str:
     """Return a number of seconds; "" for anything else, and for one that is out of all bounds."""
     known = isinstance(told, int | float) and not isinstance(told, bool) and abs(told) <= _MOST_SECONDS
     return f"{told:g}" if known else ""
 
 
-async def _asked(connection: Connection, path: str) -> tuple[int, dict[str, Any]]:
-    """The status that the Hub's API of Spaces answers with, and the JSON object; 0 and nothing where it does not."""
+async def _fetch(connection: Connection, path: str) -> tuple[int, dict[str, Any]]:
+    """Return the HTTP status and JSON object of the Hub's API of Spaces; 0 and nothing if it does not answer."""
     try:
         # A Space's connection may not go where the Hub may be, nor does the Space's token go there.
-        to_hub = connection if connection.is_to(address()) else connection.to_server(address())
+        to_hub = connection if connection.is_to(address()) else connection.connect_to(address())
         answer = await to_hub.get_text(f"{address()}/api/spaces/{path}")
     except FluxError:
         return 0, {}
@@ -142,7 +142,7 @@ async def _asked(connection: Connection, path: str) -> tuple[int, dict[str, Any]
 
 
 def check_stage(stage: str, space_id: str) -> None:
-    """Raises what a stage means for someone who wants an image; nothing for a running or an unknown one."""
+    """Raise the error that a stage means for a request; none for a running or an unknown stage."""
     page = f"https://huggingface.co/spaces/{space_id}"
     if stage == "NOT_FOUND":
         raise SpaceNotFound(f"there is no Space {space_id}, or it is private", "Check its name.")
@@ -189,7 +189,7 @@ def read_page(text: str) -> str:
             hidden = name
         if not hidden:
             words.append(after)
-    return plain(" ".join(words))
+    return strip_markup(" ".join(words))
 
 
 def check_page(text: str) -> None:

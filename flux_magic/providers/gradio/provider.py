@@ -1,4 +1,4 @@
-"""A Gradio Space as a provider: what every Space's file builds on."""
+"""A Gradio Space as a provider, the base class of every Space's file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ...errors import (
     TimedOut,
 )
 from ...images.codecs import check_readable
-from ...images.formats import READ, media_type_of
+from ...images.formats import READ, detect_media_type
 from ...parameters.addresses import Space
 from ...parameters.table import EXTRA_NAMES
 from ...types import Event, ImageRequest, ImageResponse, Preview, Waiting
@@ -35,11 +35,11 @@ from ..base import (
     Prepared,
     Provider,
     ProviderModelMixin,
-    limited,
-    prompt_from,
+    extract_prompt,
+    limit_events,
 )
 from ..http.connection import Connection, open_connection
-from ..http.retry import Patience, retried
+from ..http.retry import Patience, retry
 from . import decoding, hub
 from .endpoint import Endpoint
 from .schema import Contract
@@ -47,16 +47,16 @@ from .schema import Contract
 _ENDPOINT = re.compile(r"(?P<base>https?://.+?)(?P<prefix>/gradio_api)?/call/(?:v2/)?(?P<name>[^/]+)/?")
 _SMALLEST = 32
 _MOST_HEAD: Final = 4096
-"""Bytes of a file that say what it is, for who wants its address alone."""
+"""The number of bytes that identify a file, if only its address is wanted."""
 
 FIELDS: Final = ("prompt", "steps", "seed", "randomize_seed", "sent_width", "sent_height", *sorted(EXTRA_NAMES))
-"""What a request has for an endpoint's inputs."""
+"""The fields of a request that an endpoint's inputs can use."""
 
 _RECORDED: Final = {*FIELDS} - {"randomize_seed"}
-"""Those that a record has fields of its own for."""
+"""The fields that have members of their own in a record."""
 
 _CHOOSES: Final = "randomize_seed"
-"""An input that many Spaces have, and by default on: a seed that is sent then counts for nothing."""
+"""An input of many Spaces, on by default, that makes them ignore a seed that is sent."""
 
 
 class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
@@ -73,7 +73,7 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
         constants: values for inputs that a request knows nothing of, by their names.
         seeded: whether a request's seed counts; set by `parameters`.
 
-    Raises InvalidArgument where a subclass names a field that a request has not.
+    Raises InvalidArgument if a subclass names a field that a request has not.
     """
 
     endpoint: ClassVar[str]
@@ -99,10 +99,10 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
             cls.api_endpoint = f"{cls.url.rstrip('/')}/call/{cls.endpoint}"
         inherited: str | None = getattr(cls, "api_endpoint", None)
         if "url" in cls.__dict__ and "api_endpoint" not in cls.__dict__ and inherited:
-            cls.api_endpoint = f"{cls.url.rstrip('/')}/call/{_endpoint(inherited)['name']}"
+            cls.api_endpoint = f"{cls.url.rstrip('/')}/call/{_parse_endpoint(inherited)['name']}"
 
     def __init__(self, connection: Connection, space: Space | None = None) -> None:
-        known = _endpoint(self.api_endpoint)
+        known = _parse_endpoint(self.api_endpoint)
         base = (space.url or "" if space else known["base"]).rstrip("/")
         self._connection = connection
         self._place = space or Space.parse(self.own_space())
@@ -118,34 +118,34 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
 
     async def stream(self, request: ImageRequest, *, progress: bool = True) -> AsyncGenerator[Event, None]:
         model, patience = self.get_model(request.model), Patience(self._connection.limits)
-        self.inputs(request)  # what it does not take is refused before anything is sent
+        self.get_inputs(request)  # what it does not take is refused before anything is sent
         while True:
             job = None
             try:
-                contract = await self._space.contract()
-                values = self._values(contract, request)
-                placed = contract.place(values, self._said(request))
+                contract = await self._space.get_contract()
+                values = self._place_values(contract, request)
+                placed = contract.place(values, self._describe_inputs(request))
                 names = [parameter.name for parameter in contract.parameters] or list(values)
                 yield Waiting("sending the request")
                 job = await self._space.submit(contract, placed)
                 sent = self._others(dict(zip(names, placed, strict=True)))
-                async with aclosing(self._space.events(job, progress=progress)) as events:
+                async with aclosing(self._space.read_events(job, progress=progress)) as events:
                     async for event in events:
-                        if told := _told(event, job.routes, request, model, sent):
+                        if told := _translate_event(event, job.routes, request, model, sent):
                             yield told
                 return
             except FluxError as error:
-                # If we chose the seed, the same job gives the same image. If the Space chose it, it would not.
+                # If we chose the seed, resubmitting gives the same image. If the Space chose it, it would not.
                 if job is not None and (request.randomize_seed or not isinstance(error, StreamLost)):
                     raise
-                delay = patience.delay(error)
+                delay = patience.compute_delay(error)
                 if delay is None:
                     raise
-                yield Waiting(_why(error, delay))
+                yield Waiting(_describe_retry(error, delay))
                 await asyncio.sleep(delay)
 
-    def _values(self, contract: Contract, request: ImageRequest) -> dict[str, object]:
-        values = self.inputs(request)
+    def _place_values(self, contract: Contract, request: ImageRequest) -> dict[str, object]:
+        values = self.get_inputs(request)
         if any(one.name == _CHOOSES and one.kind in {"", "boolean"} for one in contract.parameters):
             values.setdefault(_CHOOSES, request.randomize_seed)
         return values
@@ -158,43 +158,43 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
 
     @classmethod
     def prepare(cls, request: ImageRequest) -> Prepared:
-        return Prepared(cls.api_endpoint, cls.inputs(request))
+        return Prepared(cls.api_endpoint, cls.get_inputs(request))
 
     @classmethod
-    def inputs(cls, request: ImageRequest) -> dict[str, object]:
+    def get_inputs(cls, request: ImageRequest) -> dict[str, object]:
         """Return the endpoint's values by name, in its order; of a value that is None the Space has a default.
 
         Raises InvalidRequest for a parameter that the endpoint does not take: a record would claim that it counted.
         """
         if strange := sorted(request.parameters.keys() - cls.parameters.values()):
             raise InvalidRequest(f"{cls.get_model(request.model)} takes no {' and no '.join(strange)}: leave it out")
-        values = {name: request.value_of(field) for name, field in cls.parameters.items()}
+        values = {name: request.get_value(field) for name, field in cls.parameters.items()}
         return {name: value for name, value in values.items() if value is not None} | {**cls.constants}
 
     @classmethod
-    def _said(cls, request: ImageRequest) -> dict[str, str]:
-        """What was asked for, in the words of whoever asked, by the endpoint's names."""
-        return {name: f"{field} is {request.value_of(field)}" for name, field in cls._fields().items()}
+    def _describe_inputs(cls, request: ImageRequest) -> dict[str, str]:
+        """Return the requested values in the user's own words, by the endpoint's names."""
+        return {name: f"{field} is {request.get_value(field)}" for name, field in cls._name_fields().items()}
 
     @classmethod
-    def _fields(cls) -> dict[str, str]:
-        """The fields of a request as it was asked for, by the endpoint's names."""
+    def _name_fields(cls) -> dict[str, str]:
+        """Return the fields of a request as it was made, by the endpoint's names."""
         return {name: field.removeprefix("sent_") for name, field in cls.parameters.items()}
 
     async def fetch(self, file: str) -> bytes:
-        data = await self._read(file)
+        data = await self._read_file(file)
         _check_readable(data, file)
         return data
 
-    async def _read(self, url: str, most: int | None = None) -> bytes:
+    async def _read_file(self, url: str, most: int | None = None) -> bytes:
         try:
-            return await retried(lambda: self._connection.get_bytes(url, most), self._connection.limits)
+            return await retry(lambda: self._connection.get_bytes(url, most), self._connection.limits)
         except FluxError as error:
             error.is_of_file = True
             raise
 
     async def describe(self, model: str = "") -> ModelDescription:
-        contract, fields = await self._space.contract(), self._fields()
+        contract, fields = await self._space.get_contract(), self._name_fields()
         ranges = {
             fields[one.name]: (math.ceil(one.least), math.floor(one.most))
             for one in contract.parameters
@@ -213,14 +213,14 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
         )
 
     async def environment(self) -> Mapping[str, str]:
-        info, contract = await hub.look_up(self._connection, self._place), await self._space.contract()
+        info, contract = await hub.look_up(self._connection, self._place), await self._space.get_contract()
         known = {"gradio": contract.version, "space_commit": info.commit, "model": info.model}
         return {name: value for name, value in known.items() if value}
 
     async def status(self) -> Mapping[str, str]:
         if not self._place.hub_id:
             return {}
-        stage = await hub.stage(self._connection, self._place.hub_id)
+        stage = await hub.fetch_stage(self._connection, self._place.hub_id)
         left = await self.quota()
         return {"stage": stage or "not known: the Hub does not answer", **({"quota": left} if left else {})}
 
@@ -229,17 +229,17 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
         if not self._place.hub_id or not connection.has_token:
             return ""
         try:
-            return await asyncio.wait_for(hub.quota(connection), hub.HUB_TIMEOUT)
+            return await asyncio.wait_for(hub.fetch_quota(connection), hub.HUB_TIMEOUT)
         except asyncio.TimeoutError:
             return ""
 
     def _to_hub(self) -> Connection:
         """Return a connection to the Hub; only the token of a Space that is on the Hub goes there."""
-        return self._connection.to_server(hub.address(), with_token=bool(self._place.hub_id))
+        return self._connection.connect_to(hub.address(), with_token=bool(self._place.hub_id))
 
     @classmethod
     def own_space(cls) -> str:
-        base = str(_endpoint(cls.api_endpoint)["base"])
+        base = str(_parse_endpoint(cls.api_endpoint)["base"])
         moved = cls.space and base != cls.url.rstrip("/")  # the endpoint alone was set to another Space's
         return base if moved else cls.space or cls.url
 
@@ -273,39 +273,39 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
         for whatever the Space does wrong.
         """
 
-        async def answers() -> AsyncGenerator[ImageResponse, None]:
+        async def answer() -> AsyncGenerator[ImageResponse, None]:
             request = ImageRequest(
-                prompt=prompt_from(messages or [], prompt),
+                prompt=extract_prompt(messages or [], prompt),
                 model=model or "",
-                width=_at_least(width),
-                height=_at_least(height),
+                width=_raise_to_least(width),
+                height=_raise_to_least(height),
                 steps=num_inference_steps,
                 seed=seed,
                 randomize_seed=randomize_seed,
             )
-            yield await cls._answer(request, proxy)
+            yield await cls._make_answer(request, proxy)
 
-        return AsyncResult(answers())
+        return AsyncResult(answer())
 
     @classmethod
-    async def _answer(cls, request: ImageRequest, proxy: str | None) -> ImageResponse:
-        async with open_connection(proxy, space=_endpoint(cls.api_endpoint)["base"]) as connection:
+    async def _make_answer(cls, request: ImageRequest, proxy: str | None) -> ImageResponse:
+        async with open_connection(proxy, space=_parse_endpoint(cls.api_endpoint)["base"]) as connection:
             provider = cls(connection)
-            async with aclosing(limited(provider._looked_at(request), connection.limits)) as events:
+            async with aclosing(limit_events(provider._check_images(request), connection.limits)) as events:
                 async for event in events:
                     if isinstance(event, ImageResponse):
                         return event
             raise ProtocolError("the Space's stream ended without an image")
 
-    async def _looked_at(self, request: ImageRequest) -> AsyncGenerator[Event, None]:
-        """The events of a job, whose images have been seen to be some."""
+    async def _check_images(self, request: ImageRequest) -> AsyncGenerator[Event, None]:
+        """Yield the events of a job after checking that its images can be read."""
         limits = self._connection.limits
         async with aclosing(self.stream(request, progress=False)) as events:
             async for event in events:
                 if isinstance(event, ImageResponse):
                     del event.images[limits.files :]
                     try:
-                        await asyncio.wait_for(self._look_at(event.images), limits.silence)
+                        await asyncio.wait_for(self._check_addresses(event.images), limits.silence)
                     except TimedOut:
                         raise
                     except asyncio.TimeoutError:
@@ -313,29 +313,29 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
                         raise TimedOut(said, "Run the cell again.") from None
                 yield event
 
-    async def _look_at(self, addresses: Sequence[str]) -> None:
+    async def _check_addresses(self, addresses: Sequence[str]) -> None:
         """Raise an error if there is no image that can be read behind one of the addresses."""
         for url in addresses:
-            _check_readable(await self._read(url, _MOST_HEAD), url, shown=False)
+            _check_readable(await self._read_file(url, _MOST_HEAD), url, shown=False)
 
 
-def _told(
+def _translate_event(
     event: decoding.WireEvent, routes: str, request: ImageRequest, model: str, sent: Mapping[str, object]
 ) -> Event | None:
-    """A wire's event as everybody else knows it; None for a preview that cannot be looked at."""
+    """Convert a decoded event to a public one; None for a preview that cannot be shown."""
     if isinstance(event, decoding.Finished):
-        files = decoding.files_from(event.data, routes)
-        seed = decoding.seed_from(event.data, None if request.randomize_seed else request.seed)
-        return ImageResponse(files, request.prompt, seed, _options(request, model), sent)
+        files = decoding.find_files(event.data, routes)
+        seed = decoding.find_seed(event.data, None if request.randomize_seed else request.seed)
+        return ImageResponse(files, request.prompt, seed, _list_options(request, model), sent)
     if isinstance(event, decoding.Partial):
         try:
-            return Preview(decoding.files_from(event.data, routes)[: Limits().files])
+            return Preview(decoding.find_files(event.data, routes)[: Limits().files])
         except ResponseError:
             return None
     return event
 
 
-def _why(error: FluxError, delay: float) -> str:
+def _describe_retry(error: FluxError, delay: float) -> str:
     if isinstance(error, SpaceAsleep):
         return "waking the Space"
     if isinstance(error, StreamLost):
@@ -343,16 +343,16 @@ def _why(error: FluxError, delay: float) -> str:
     return f"trying again in {delay:.0f} s: {error.message}"
 
 
-def _options(request: ImageRequest, model: str) -> dict[str, Any]:
+def _list_options(request: ImageRequest, model: str) -> dict[str, Any]:
     return {"model": model, "width": request.sent_width, "height": request.sent_height, "steps": request.steps}
 
 
-def _at_least(pixels: Any) -> Any:
-    """What is no number is refused where the request is made."""
+def _raise_to_least(pixels: Any) -> Any:
+    """Raise small sizes to the least. Anything that is not a number is refused when the request is made."""
     return max(pixels, _SMALLEST) if isinstance(pixels, int) else pixels
 
 
-def _endpoint(api_endpoint: str) -> re.Match[str]:
+def _parse_endpoint(api_endpoint: str) -> re.Match[str]:
     match = _ENDPOINT.fullmatch(api_endpoint)
     if match is None:
         raise InvalidArgument(f"api_endpoint is {api_endpoint!r}: it must read https://…/call/name")
@@ -366,7 +366,7 @@ def _check_readable(data: bytes, url: str, *, shown: bool = True) -> None:
     """
     address = url.partition("?")[0]
     hint = f"It is at {address} for some hours: save it from there, or take a Space that gives {READ}."
-    if not shown and media_type_of(data):
+    if not shown and detect_media_type(data):
         return
     try:
         check_readable("the Space's file", data, hint)

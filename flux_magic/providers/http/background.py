@@ -48,24 +48,24 @@ async def close(session: aiohttp.ClientSession, *, at_once: bool = False) -> Non
     """Close a session: `at_once`, or in the background if work over it goes on."""
     tasks = _at_work.pop(session, set())
     if at_once or not tasks:
-        await _end(session, tasks)
+        await _find_end(session, tasks)
         return
-    ending = _ending(session, tasks)
+    ending = _end_on_close(session, tasks)
     await anext(ending)
     closing = asyncio.ensure_future(_close_after(tasks, ending))
     _closing.add(closing)
     closing.add_done_callback(_closing.discard)
 
 
-async def _ending(session: aiohttp.ClientSession, tasks: set[asyncio.Task[Any]]) -> AsyncGenerator[None, None]:
+async def _end_on_close(session: aiohttp.ClientSession, tasks: set[asyncio.Task[Any]]) -> AsyncGenerator[None, None]:
     """Close the session as this generator is closed. A loop closes its generators as it ends."""
     try:
         yield
     finally:
-        await _end(session, tasks)
+        await _find_end(session, tasks)
 
 
-async def _end(session: aiohttp.ClientSession, tasks: Collection[asyncio.Task[Any]]) -> None:
+async def _find_end(session: aiohttp.ClientSession, tasks: Collection[asyncio.Task[Any]]) -> None:
     await _cancel(tasks)
     await session.close()
 

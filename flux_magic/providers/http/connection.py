@@ -28,14 +28,14 @@ from ...errors import (
     StreamLost,
     TimedOut,
 )
-from ...parameters.settings import why_unasked
+from ...parameters.settings import explain_unasked
 from ..base import Limits
 from ..log import get_logger
 from . import background
 from .cookies import HostCookies
 from .guard import Guard, GuardedConnector, GuardedResolver, guarding
-from .hosts import is_loopback, is_meant_for, is_private, shown_address, shown_host
-from .response import BUSY, ERROR_READ, Answer, StatusError, http_error, seconds_to_wait
+from .hosts import is_loopback, is_meant_for, is_private, show_host, shown_address
+from .response import BUSY, ERROR_READ, Answer, StatusError, make_http_error, parse_retry_after
 from .sse import Decoder, ServerSentEvent
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ _LOCAL = "Without a network, --space local draws stand-in images on this machine
 
 @asynccontextmanager
 async def open_session() -> AsyncIterator[aiohttp.ClientSession]:
-    """A session for the running loop, closed at the end: of the block, of work over it, or of the loop."""
-    session, is_ending = _new_session(), False
+    """Open a session on the running loop; it is closed with the block, after work that still uses it."""
+    session, is_ending = _make_session(), False
     try:
         yield session
     except GeneratorExit:
@@ -72,7 +72,7 @@ async def open_session() -> AsyncIterator[aiohttp.ClientSession]:
         await background.close(session, at_once=is_ending)
 
 
-def _new_session() -> aiohttp.ClientSession:
+def _make_session() -> aiohttp.ClientSession:
     # Without a cache of names, each connection's addresses pass the guard of its own request.
     connector = GuardedConnector(keepalive_timeout=KEEP_ALIVE, resolver=GuardedResolver(), use_dns_cache=False)
     headers = {"User-Agent": "flux_magic"}
@@ -103,7 +103,7 @@ class _Reset(aiohttp.ClientConnectionError, ConnectionResetError):
 async def open_connection(
     proxy: str | None = None, limits: Limits | None = None, space: str = "", guard: Guard | None = None
 ) -> AsyncIterator[Connection]:
-    """A connection with a session of its own, closed at the end."""
+    """Open a connection with a session of its own, closed with the block."""
     async with open_session() as session:
         yield Connection(session, proxy=proxy, limits=limits, space=space, guard=guard)
 
@@ -138,33 +138,33 @@ class Connection:
         self._home = urlsplit(space).hostname or ""
         self._token, self._space = token, space
         self._session = session
-        self._proxy = _checked_proxy(proxy) if proxy else None
+        self._proxy = _check_proxy_address(proxy) if proxy else None
         self._timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=self.limits.connect, sock_read=self.limits.silence
         )
 
     @asynccontextmanager
     async def request(self, method: str, url: str, **options: Any) -> AsyncIterator[aiohttp.ClientResponse]:
-        """An open response of any status; what fails while it is used is translated too.
+        """Provide an open response of any status; what fails while it is used is translated too.
 
-        A redirect is followed with the method and the body kept, and with no token for another host.
+        Redirects keep the method and body, and the token is not sent to another host.
         """
-        url = self._secured(url)
+        url = self._secure(url)
         options = {"timeout": self._timeout, **options, "allow_redirects": False}
         for _ in range(_REDIRECTS):
-            if why := why_unasked(url):
+            if why := explain_unasked(url):
                 hint = f"Unset {why.partition('=')[0]} to ask it."
-                raise NotInStore(f"{why}: nothing is asked of {shown_host(url)}", hint)
-            with self._translated(url):
+                raise NotInStore(f"{why}: nothing is asked of {show_host(url)}", hint)
+            with self._translate_errors(url):
                 if self._guard:
                     self._guard.check_url(url)
-                proxied = _proxy_options(self._proxy_of(url))
+                proxied = _make_proxy_options(self._choose_proxy(url))
                 guarding.set(None if proxied else self._guard)  # a proxy resolves names by itself
-                headers = {**options.get("headers", {}), **self._authorization(url)}
+                headers = {**options.get("headers", {}), **self._make_authorization(url)}
                 sent = self._session.request(
                     method, URL(url, encoded=True), **{**options, **proxied, "headers": headers}
                 )
-                proxy_words = f" through the proxy {shown_host(str(proxied['proxy']))}" if proxied else ""
+                proxy_words = f" through the proxy {show_host(str(proxied['proxy']))}" if proxied else ""
                 _log.debug("%s %s%s", method, shown_address(url), proxy_words)
                 begin = time.monotonic()
                 async with sent as response:
@@ -176,91 +176,91 @@ class Connection:
                     if target is None:
                         yield response
                         return
-            target = _joined(url, target)
-            _log.debug("redirected from %s to %s", shown_host(url), shown_address(target))
+            target = _join_url(url, target)
+            _log.debug("redirected from %s to %s", show_host(url), shown_address(target))
             if self._guard:
                 self._guard.follow(url, target)
             url = target
-        raise ProtocolError(f"{shown_host(url)} redirects without end")
+        raise ProtocolError(f"{show_host(url)} redirects without end")
 
     @property
     def has_token(self) -> bool:
         """True if requests to its own server carry a token."""
         return bool(self._token)
 
-    def _authorization(self, url: str) -> dict[str, str]:
+    def _make_authorization(self, url: str) -> dict[str, str]:
         """Return the token's headers for a request; none for an address that the token is not meant for."""
         if not self._token or not is_meant_for(url, self._space):
             return {}
         # The Hub's proxy in front of a Space is said to strip the usual header before the application sees it.
         return {"Authorization": f"Bearer {self._token}", "X-HF-Authorization": f"Bearer {self._token}"}
 
-    def _secured(self, url: str) -> str:
+    def _secure(self, url: str) -> str:
         """Return an address with https if the Space itself, which is asked by https, calls its own files http."""
         space = urlsplit(self._space)
         own = space.scheme == "https" and urlsplit(url).netloc == space.netloc
         return re.sub(r"^http:", "https:", url, flags=re.IGNORECASE) if own else url
 
-    def _proxy_of(self, url: str) -> URL | None:
+    def _choose_proxy(self, url: str) -> URL | None:
         """Return the proxy of a request; this machine is asked through none, as a proxy may send it on elsewhere."""
         if is_loopback(urlsplit(url).hostname or ""):
             return None
-        return self._proxy or _environment_proxy(url)
+        return self._proxy or _find_environment_proxy(url)
 
     def is_to(self, base: str) -> bool:
-        """Return if this is a connection to the server at `base`."""
+        """Return True if this is a connection to the server at `base`."""
         return self._space == base
 
-    def to_server(self, url: str, *, with_token: bool = False) -> Connection:
+    def connect_to(self, url: str, *, with_token: bool = False) -> Connection:
         """Return a connection to another server that the user named, such as the Hub, without the token by default."""
         proxy, token = str(self._proxy) if self._proxy else None, self._token if with_token else None
         return Connection(self._session, proxy=proxy, limits=self.limits, token=token, space=url)
 
     async def get_text(self, url: str) -> Answer:
-        """What is at `url`; asked once more as `post_json` is."""
-        return await _twice(lambda: self._send("GET", url))
+        """Return the answer at `url`; sent once more as `post_json` is."""
+        return await _send_twice(lambda: self._send("GET", url))
 
     async def post_json(self, url: str, payload: object) -> Answer:
-        """What answers a POST of `payload`.
+        """Return the answer to a POST of `payload`.
 
-        A POST that meets a kept connection just as the server closes it is sent once more.
+        If the server closes a kept connection just as a POST is sent, it is sent once more.
         """
-        return await _twice(lambda: self._send("POST", url, json=payload))
+        return await _send_twice(lambda: self._send("POST", url, json=payload))
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Start work over this connection that goes on if its caller does not."""
         return background.start(self._session, work)
 
-    def _within(self, total: float) -> aiohttp.ClientTimeout:
+    def _make_timeout(self, total: float) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(total, sock_connect=self.limits.connect, sock_read=self.limits.silence)
 
     async def _send(self, method: str, url: str, **options: Any) -> Answer:
-        async with self.request(method, url, timeout=self._within(self.limits.answer), **options) as response:
-            return replace(await self._answer(response), redirected=response.url != URL(url, encoded=True))
+        async with self.request(method, url, timeout=self._make_timeout(self.limits.answer), **options) as response:
+            return replace(await self._read_answer(response), redirected=response.url != URL(url, encoded=True))
 
-    async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
+    async def _read_answer(self, response: aiohttp.ClientResponse) -> Answer:
         if response.status == 200:
-            body = await self._body(response, self.limits.document)
+            body = await self._read_body(response, self.limits.document)
         else:
-            body = await _head(response, ERROR_READ)
+            body = await _read_head(response, ERROR_READ)
         return Answer(
             response.status,
             body.decode(errors="replace"),
-            retry_after=seconds_to_wait(response.headers.get("Retry-After", "")),
+            retry_after=parse_retry_after(response.headers.get("Retry-After", "")),
             challenge=response.headers.get("WWW-Authenticate", ""),
         )
 
     async def stream(self, url: str) -> AsyncGenerator[ServerSentEvent, None]:
         """Yield the server-sent events at `url`, within the limits on their size and number.
 
-        Raises StreamLost if the connection fails or the server is busy, else an error of the HTTP status if it is not
-        200, and ProtocolError for a stream or an event without end.
+        Raises StreamLost if the connection fails or the server is busy. Another status than 200 raises its error, and
+        an endless stream or event ProtocolError.
         """
         decoder, limits, number, size, begin = Decoder(), self.limits, 0, 0, 0
         try:
             async with self.request("GET", url, headers={"Accept": "text/event-stream"}) as response:
                 if response.status != 200:
-                    raise http_error(await self._answer(response))
+                    raise make_http_error(await self._read_answer(response))
                 async for chunk in response.content.iter_any():
                     for place in range(0, len(chunk), _PART):
                         events = decoder.feed(part := chunk[place : place + _PART])
@@ -281,18 +281,18 @@ class Connection:
             yield event
 
     async def get_bytes(self, url: str, most: int | None = None) -> bytes:
-        """The body at `url`, or its first `most` bytes; asked once more as `post_json` is."""
-        return await _twice(lambda: self._get_bytes(url, most))
+        """Return the body at `url`, or its first `most` bytes; sent once more as `post_json` is."""
+        return await _send_twice(lambda: self._get_bytes(url, most))
 
     async def _get_bytes(self, url: str, most: int | None) -> bytes:
         limits = self.limits
-        within = self._within(limits.progress if most is None else limits.answer)
+        within = self._make_timeout(limits.progress if most is None else limits.answer)
         async with self.request("GET", url, timeout=within) as response:
             if response.status != 200:
-                raise http_error(await self._answer(response))
-            return await self._body(response, limits.body) if most is None else await _head(response, most)
+                raise make_http_error(await self._read_answer(response))
+            return await self._read_body(response, limits.body) if most is None else await _read_head(response, most)
 
-    async def _body(self, response: aiohttp.ClientResponse, most: int) -> bytes:
+    async def _read_body(self, response: aiohttp.ClientResponse, most: int) -> bytes:
         body = bytearray()
         async for chunk in response.content.iter_any():
             body += chunk
@@ -300,15 +300,15 @@ class Connection:
                 raise TooLarge(f"the Space's answer is larger than {most / 2**20:.3g} MiB")
         return bytes(body)
 
-    def _unreachable(self, url: str, exc: Exception) -> ConnectionFailed:
+    def _make_unreachable_error(self, url: str, exc: Exception) -> ConnectionFailed:
         """Return the error for a connection that could not be made, to the host or to the proxy before it."""
-        proxy = self._proxy_of(url)
+        proxy = self._choose_proxy(url)
         of_proxy = isinstance(exc, aiohttp.ClientProxyConnectionError)
         if proxy and (of_proxy or (isinstance(exc, aiohttp.ClientConnectorError) and exc.host == proxy.host)):
             hint = f"{self._check_proxy(url)}{self._offer_local(url)}"
-            return ConnectionFailed(f"no connection to the proxy: {_reason(exc)}", hint)
-        kind = ConnectionLost if _was_there(exc) else ConnectionFailed
-        return kind(f"no connection to {shown_host(url)}: {_reason(exc)}", self._check_network(url))
+            return ConnectionFailed(f"no connection to the proxy: {_describe_reason(exc)}", hint)
+        kind = ConnectionLost if _was_connected(exc) else ConnectionFailed
+        return kind(f"no connection to {show_host(url)}: {_describe_reason(exc)}", self._check_network(url))
 
     def _check_network(self, url: str) -> str:
         return f"{_ONLINE}{self._offer_local(url)}"
@@ -320,13 +320,13 @@ class Connection:
 
     def _check_proxy(self, url: str) -> str:
         """Return the hint for a proxy that does not work, with the variable's name if the environment has it."""
-        source = "" if self._proxy else f", which are from {_source(_proxy_setting(url))}"
+        source = "" if self._proxy else f", which are from {_describe_source(_get_proxy_setting(url))}"
         return f"Check the proxy's address, name and password{source}."
 
     @contextmanager
-    def _translated(self, url: str) -> Iterator[None]:
-        """Turns aiohttp's errors into ours. Their own texts may hold a proxy's address, and are left out."""
-        host = shown_host(url)
+    def _translate_errors(self, url: str) -> Iterator[None]:
+        """Translate aiohttp's errors into ours, without their messages, which may hold a proxy's address."""
+        host = show_host(url)
         try:
             yield
         except FluxError:
@@ -350,7 +350,7 @@ class Connection:
             _remove_headers(exc)
             raise ProtocolError(f"{host} does not answer as HTTP: {type(exc).__name__}") from exc
         except (aiohttp.ClientError, ConnectionResetError) as exc:
-            raise self._unreachable(url, exc) from exc
+            raise self._make_unreachable_error(url, exc) from exc
 
 
 def _remove_headers(exc: aiohttp.ClientResponseError) -> None:
@@ -361,20 +361,20 @@ def _remove_headers(exc: aiohttp.ClientResponseError) -> None:
     exc.args = (bare, ())
 
 
-def _was_there(exc: Exception) -> bool:
-    """Return if a connection had been made when this happened to it."""
+def _was_connected(exc: Exception) -> bool:
+    """Return True if a connection had been made when this happened to it."""
     lost = (ConnectionResetError, aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)
     return isinstance(exc, lost) and not isinstance(exc, aiohttp.ClientConnectorError)
 
 
-def _reason(exc: Exception) -> str:
+def _describe_reason(exc: Exception) -> str:
     if isinstance(exc, aiohttp.ServerDisconnectedError | _Reset):
         return "it closed the connection"
     strerror = exc.strerror if isinstance(exc, OSError) else None
     return (strerror or type(exc).__name__).removeprefix("Cannot connect to ")
 
 
-async def _head(response: aiohttp.ClientResponse, most: int) -> bytes:
+async def _read_head(response: aiohttp.ClientResponse, most: int) -> bytes:
     head = bytearray()
     while len(head) < most and (chunk := await response.content.read(most - len(head))):
         head += chunk
@@ -389,7 +389,7 @@ class BrokenOff(ConnectionLost, ProtocolError):
     """A connection that broke in the middle of an answer."""
 
 
-async def _twice(send: Callable[[], Awaitable[T]]) -> T:
+async def _send_twice(send: Callable[[], Awaitable[T]]) -> T:
     """Return what `send` gives, which is called again if the server closed the connection before it answered."""
     try:
         return await send()
@@ -400,7 +400,7 @@ async def _twice(send: Callable[[], Awaitable[T]]) -> T:
     return await send()
 
 
-def _checked_proxy(proxy: str, source: str = "") -> URL:
+def _check_proxy_address(proxy: str, source: str = "") -> URL:
     """Return the proxy's address; raise InvalidRequest if no request can pass it, with `source` as where it is from."""
     try:
         url = URL(proxy)
@@ -417,27 +417,29 @@ def _checked_proxy(proxy: str, source: str = "") -> URL:
     )
 
 
-def _environment_proxy(url: str) -> URL | None:
+def _find_environment_proxy(url: str) -> URL | None:
     host = urlsplit(url).hostname or ""
     if is_loopback(host) or proxy_bypass(host):
         return None
-    found = _proxy_setting(url)
-    return _checked_proxy(found if "://" in found else f"http://{found}", _source(found)) if found else None
+    found = _get_proxy_setting(url)
+    return (
+        _check_proxy_address(found if "://" in found else f"http://{found}", _describe_source(found)) if found else None
+    )
 
 
-def _proxy_setting(url: str) -> str:
+def _get_proxy_setting(url: str) -> str:
     proxies = getproxies()
     return proxies.get(urlsplit(url).scheme) or proxies.get("all") or ""
 
 
-def _source(proxy: str) -> str:
+def _describe_source(proxy: str) -> str:
     """Return where a proxy is set: the environment's variable, as it is spelled there, or the system's settings."""
     names = [name for name, value in os.environ.items() if value == proxy and name.lower().endswith("_proxy")]
     return f"the environment's {names[0]}" if names else "the system's settings"
 
 
-def _proxy_options(proxy: URL | None) -> dict[str, Any]:
-    """The password goes beside the address, so that no error of aiohttp's can show it."""
+def _make_proxy_options(proxy: URL | None) -> dict[str, Any]:
+    """Return the proxy's options. The password is kept apart from the address, so that no error can show it."""
     if proxy is None:
         return {}
     if not proxy.user and not proxy.password:
@@ -447,12 +449,12 @@ def _proxy_options(proxy: URL | None) -> dict[str, Any]:
     return {"proxy": proxy.with_user(None), "proxy_headers": {"Authorization": f"Basic {credentials}"}}
 
 
-def _joined(url: str, target: str) -> str:
+def _join_url(url: str, target: str) -> str:
     try:
         joined = urljoin(url, target)
         usable = urlsplit(joined).scheme in {"http", "https"}
     except ValueError:
         usable = False
     if not usable:
-        raise ProtocolError(f"{shown_host(url)} redirects to an address that is not http")
+        raise ProtocolError(f"{show_host(url)} redirects to an address that is not http")
     return joined

@@ -23,17 +23,17 @@ class HostCookies(CookieJar):
 
     def update_cookies(self, cookies: Any, response_url: URL = URL()) -> None:  # noqa: B008 - aiohttp's interface
         """Keep the cookies of an answer for its own server alone."""
-        self._jar_of(response_url).update_cookies(cookies, response_url)
+        self._get_jar(response_url).update_cookies(cookies, response_url)
 
     def update_cookies_from_headers(self, headers: Sequence[str], response_url: URL) -> None:
         """Keep the cookies of an answer's headers, as newer versions of aiohttp give them."""
-        self._jar_of(response_url).update_cookies_from_headers(headers, response_url)
+        self._get_jar(response_url).update_cookies_from_headers(headers, response_url)
 
     def filter_cookies(self, request_url: URL = URL()) -> BaseCookie[str]:  # noqa: B008 - as above
         """Return the cookies that go with a request."""
-        return self._jar_of(request_url).filter_cookies(request_url)
+        return self._get_jar(request_url).filter_cookies(request_url)
 
-    def _jar_of(self, url: URL) -> CookieJar:
+    def _get_jar(self, url: URL) -> CookieJar:
         origin = url.origin()
         if origin not in self._jars:
             self._jars[origin] = CookieJar(unsafe=True)

@@ -15,7 +15,7 @@ from aiohttp import TCPConnector, ThreadedResolver
 from yarl import URL
 
 from ...errors import ProtocolError
-from .hosts import Address, address_of, is_loopback, is_private, shown_host
+from .hosts import Address, get_address, is_loopback, is_private, show_host
 
 guarding: ContextVar[Guard | None] = ContextVar("guard", default=None)
 """The guard of the request that is being sent, if it has one; the resolver asks it."""
@@ -31,10 +31,10 @@ class Guard:
     """
 
     def __init__(self, url: str, *, is_space: bool = False) -> None:
-        self._named = _parsed(url)
-        self._host = _plain(self._named.host)
+        self._named = _parse_url(url)
+        self._host = _normalize_host(self._named.host)
         self._is_space = is_space
-        address = address_of("127.0.0.1" if is_loopback(self._host) else self._host)
+        address = get_address("127.0.0.1" if is_loopback(self._host) else self._host)
         self._own: set[Address] | None = None  # the private addresses of the named host, not known before a look-up
         if address is not None:
             self._own = {address} if is_private(str(address)) else set()
@@ -42,25 +42,25 @@ class Guard:
 
     def follow(self, url: str, target: str) -> None:
         """Raise ProtocolError if a redirect from `url` to `target` may not be followed."""
-        if self._is_space and _parsed(url).scheme == "https" and _parsed(target).scheme != "https":
+        if self._is_space and _parse_url(url).scheme == "https" and _parse_url(target).scheme != "https":
             raise ProtocolError(
-                f"{self._host[:100]} redirects to {shown_host(target)[:100]} by plain http, and is not followed",
+                f"{self._host[:100]} redirects to {show_host(target)[:100]} by plain http, and is not followed",
                 "Give the address that the Space has now.",
             )
         self.check_url(target)
 
     def check_url(self, url: str) -> None:
         """Raise ProtocolError if an address that a server named is private, or a name of this machine."""
-        target = _parsed(url)
-        host = _plain(target.host)
+        target = _parse_url(url)
+        host = _normalize_host(target.host)
         if self._is_named(host):
             if self._is_space:
                 return
             secured = target.scheme == "https" and self._named.is_default_port() and target.is_default_port()
             if target.port != self._named.port and not secured:
-                raise self._refused(f"{host}:{target.port}")
+                raise self._make_refusal(f"{host}:{target.port}")
         elif is_private(host):
-            raise self._refused(host)
+            raise self._make_refusal(host)
 
     def check_addresses(self, host: str, addresses: list[str], *, connected: bool = False) -> list[str]:
         """Return the addresses of a host that may be connected to, or that one that is `connected`.
@@ -72,16 +72,16 @@ class Guard:
         """
         if is_loopback(host) and not all(map(is_loopback, addresses)):
             raise ProtocolError(f"{host[:100]} is another machine here, not this one, and is not asked")
-        is_named = _plain(host) == self._host
+        is_named = _normalize_host(host) == self._host
         if is_named and self._own is None:
-            self._own = {known for one in addresses if is_private(one) and (known := address_of(one))}
+            self._own = {known for one in addresses if is_private(one) and (known := get_address(one))}
             self._is_mixed = 0 < len(self._own) < len(set(addresses))
             return addresses
         # By another name, an image's redirect would pass the check of the port.
         known_name = is_named or self._is_space or is_loopback(host)
         passed = [one for one in addresses if not is_private(one) or (known_name and self._is_own(one))]
         if not passed or (len(passed) < len(addresses) and not (is_named and self._is_mixed)):
-            raise self._refused(host)
+            raise self._make_refusal(host)
         if connected and is_named and self._is_mixed and not any(map(is_private, passed)):
             self._own = set()
         return passed
@@ -93,9 +93,9 @@ class Guard:
     def _is_own(self, host: str) -> bool:
         """Return True for a private address of the named host. All names of this machine are one."""
         own = self._own or set()
-        return address_of(host) in own or (is_loopback(host) and any(is_loopback(str(one)) for one in own))
+        return get_address(host) in own or (is_loopback(host) and any(is_loopback(str(one)) for one in own))
 
-    def _refused(self, host: str) -> ProtocolError:
+    def _make_refusal(self, host: str) -> ProtocolError:
         if self._is_space:
             said = f"the Space points to {host[:100]}, an address of your own network, which is not followed"
             return ProtocolError(said)
@@ -134,7 +134,7 @@ class GuardedConnector(TCPConnector):
         return connection
 
 
-def _parsed(url: str) -> URL:
+def _parse_url(url: str) -> URL:
     """Return the address as aiohttp understands it; an empty one for what is none."""
     try:
         return URL(url, encoded=True)
@@ -142,5 +142,5 @@ def _parsed(url: str) -> URL:
         return URL()
 
 
-def _plain(host: str | None) -> str:
+def _normalize_host(host: str | None) -> str:
     return (host or "").casefold().strip("[]").rstrip(".")

@@ -23,14 +23,14 @@ _WRAPPERS: Final = {
 """IPv6 networks whose addresses hold an IPv4 address, and by how many bits it is shifted."""
 
 
-def address_of(host: str) -> Address | None:
+def get_address(host: str) -> Address | None:
     """Return the address that a host is, in any form that a system takes for one; None for a name.
 
     `127.1`, `0x7f.1`, `2130706433` and `[::ffff:127.0.0.1]` are all 127.0.0.1.
     """
     name = unicodedata.normalize("NFKC", host).replace("\u3002", ".").strip("[]").partition("%")[0].rstrip(".")
     try:
-        return _unwrapped(ipaddress.ip_address(name))
+        return _unwrap_ipv4(ipaddress.ip_address(name))
     except ValueError:
         pass
     try:
@@ -39,8 +39,8 @@ def address_of(host: str) -> Address | None:
         return None
 
 
-def _unwrapped(address: Address) -> Address:
-    """Return the IPv4 address in an IPv6 address, if there is one."""
+def _unwrap_ipv4(address: Address) -> Address:
+    """Return the IPv4 address in an IPv6 address, if any."""
     if isinstance(address, ipaddress.IPv6Address) and int(address) > 1:
         for network, shift in _WRAPPERS.items():
             if address in network:
@@ -53,13 +53,13 @@ def is_loopback(host: str) -> bool:
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
-    address = address_of(name)
+    address = get_address(name)
     return address is not None and (address.is_loopback or address.is_unspecified)
 
 
 def is_private(host: str) -> bool:
     """Return True if a host is an address that means something in one's own network alone."""
-    address = address_of(host)
+    address = get_address(host)
     if address is None:
         return is_loopback(host)
     return is_loopback(host) or not address.is_global or address.is_multicast or _is_site_local(address)
@@ -69,8 +69,8 @@ def _is_site_local(address: Address) -> bool:
     return isinstance(address, ipaddress.IPv6Address) and address.is_site_local
 
 
-def shown_host(url: str) -> str:
-    """The host and port of an address, for a message: without a name and a password."""
+def show_host(url: str) -> str:
+    """Return the host and port of an address for a message, without user name and password."""
     try:
         return urlsplit(url).netloc.rpartition("@")[2][:200]
     except ValueError:
@@ -79,7 +79,7 @@ def shown_host(url: str) -> str:
 
 def shown_address(url: str) -> str:
     """Return an address as the log shows it: without a password, and without its query, which may hold a key."""
-    host = shown_host(url)
+    host = show_host(url)
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -88,14 +88,14 @@ def shown_address(url: str) -> str:
 
 
 def is_meant_for(url: str, base: str) -> bool:
-    """Return if the token of the server at `base` may go with a request to `url`.
+    """Return True if the token of the server at `base` may go with a request to `url`.
 
     This decides for every request. The token goes to that server's own scheme, host and port, or from http to https
     there, and never in the clear over a network.
     """
     try:
         asked, named = urlsplit(url), urlsplit(base)
-        host, known = _host(asked), _host(named)
+        host, known = _get_host(asked), _get_host(named)
         same = (asked.scheme, asked.port or _PORTS[asked.scheme]) == (named.scheme, named.port or _PORTS[named.scheme])
         secured = asked.scheme == "https" and named.scheme == "http" and (asked.port, named.port) in _SECURED
     except (ValueError, KeyError):
@@ -103,7 +103,7 @@ def is_meant_for(url: str, base: str) -> bool:
     return bool(host) and host == known and (same or secured) and (asked.scheme == "https" or is_loopback(host))
 
 
-def _host(parts: SplitResult) -> str:
+def _get_host(parts: SplitResult) -> str:
     return (parts.hostname or "").rstrip(".")
 
 

@@ -1,4 +1,4 @@
-"""An HTTP answer, and the error that its status stands for."""
+"""An HTTP answer, and the error that its status is for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ...errors import LoginRequired, ProtocolError, QueueFull, RateLimited, ResponseError, TokenRefused
 from ...images.bounded_json import parse_json
-from ...types import printable
+from ...types import make_printable
 
 _REFUSED = (
     "It may want a token, or another one: %config FluxMagics.token sets that of the Space of %config FluxMagics.space; "
@@ -50,20 +50,20 @@ class Answer:
 
     @property
     def is_page(self) -> bool:
-        """Whether it is HTML, which no endpoint answers with."""
+        """True for HTML, which no endpoint answers with."""
         return self.text.lstrip()[:1] == "<"
 
 
 def check_login(answer: Answer) -> None:
     """Raise LoginRequired if the answer is a login, of Gradio's, of HTTP or of a page."""
-    told = _json_or_none(answer.text) if len(answer.text) <= ERROR_READ else None
+    told = _parse_json(answer.text) if len(answer.text) <= ERROR_READ else None
     told = told if isinstance(told, dict) else {}
     detail = told.get("detail")
     found = detail if isinstance(detail, dict) else told
     if told.get("auth_required") is True or "Not authenticated" in (detail, found.get("error")):
         message = found.get("auth_message") or told.get("auth_message")
         said = re.sub(r"<[^<>]*>", "", message) if isinstance(message, str) else ""
-        words = printable(said)[:200]
+        words = make_printable(said)[:200]
         raise LoginRequired(f"this app has a login with a name and a password{words and f': {words}'}", _LOGIN)
     if answer.status == 401 and re.match(r"\s*(basic|digest|negotiate|ntlm)\b", answer.challenge, re.IGNORECASE):
         raise LoginRequired("this app has a login with a name and a password (HTTP status 401)", _LOGIN)
@@ -81,7 +81,7 @@ def _is_login_page(answer: Answer) -> bool:
 
 
 class StatusError(ProtocolError):
-    """An HTTP status other than 200; `retry_after` is how many seconds the Space asks to wait, where it does."""
+    """An HTTP status other than 200; `retry_after` is how many seconds the Space asks to wait, if it does."""
 
     def __init__(self, message: str, hint: str = "", status: int = 0, retry_after: float | None = None) -> None:
         super().__init__(message, hint)
@@ -89,14 +89,14 @@ class StatusError(ProtocolError):
         self.retry_after = retry_after
 
 
-def http_error(answer: Answer) -> ResponseError:
-    """The error for a status, with the Space's own words where they are words and not a page."""
+def make_http_error(answer: Answer) -> ResponseError:
+    """Return the error for a status, with the Space's own words if there are any."""
     status, text, retry_after = answer.status, answer.text, answer.retry_after
     try:
         check_login(answer)
     except LoginRequired as login:
         return login
-    detail = _json_or_none(text)
+    detail = _parse_json(text)
     if isinstance(detail, dict):
         detail = detail.get("detail") or detail.get("error") or detail.get("message")
     words = detail if isinstance(detail, str) else "" if "<" in text else text
@@ -111,15 +111,15 @@ def http_error(answer: Answer) -> ResponseError:
     return StatusError(f"the Space answered with HTTP status {status}{said}", hint, status, retry_after)
 
 
-def _json_or_none(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     try:
         return parse_json(text)
     except ValueError:
         return None
 
 
-def seconds_to_wait(header: str) -> float | None:
-    """What a Retry-After says, as seconds or a date (RFC 9110, section 10.2.3); None where it is none."""
+def parse_retry_after(header: str) -> float | None:
+    """Return the seconds of a Retry-After, given as seconds or a date (RFC 9110, section 10.2.3); None if invalid."""
     if re.fullmatch(r"\s*[0-9]{1,9}\s*", header):
         return float(header)
     try:

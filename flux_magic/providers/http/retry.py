@@ -17,7 +17,7 @@ T = TypeVar("T")
 _log = get_logger(__name__)
 
 _UNHEARD = 2
-"""How often it is tried again where no connection can be made."""
+"""The number of retries if no connection can be made."""
 _SOON = 4
 """The longest wait after a connection that broke, in units of `Limits.backoff`: the next one may hold."""
 
@@ -37,7 +37,7 @@ class Patience:
         self._lost_connections = self._lost_streams = 0
         self._begin = time.monotonic()
 
-    def delay(self, error: FluxError) -> float | None:
+    def compute_delay(self, error: FluxError) -> float | None:
         """Return the seconds to wait before the next try, or None if there is to be none."""
         delay = self._delay(error)
         again = "submitted again" if isinstance(error, StreamLost) else "tried again"
@@ -57,11 +57,11 @@ class Patience:
         if isinstance(error, ConnectionLost):
             most = self._limits.reconnections
         elif isinstance(error, ConnectionFailed):
-            most = min(most, _UNHEARD)  # who does not hear us at all is seldom there a little later
-        if not _is_passing(error) or self._tries > most:
+            most = min(most, _UNHEARD)  # a server that does not respond at all is seldom there a little later
+        if not _is_temporary(error) or self._tries > most:
             return None
         longest = _SOON * self._limits.backoff if isinstance(error, ConnectionLost) else 30
-        delay = getattr(error, "retry_after", None) or self._backed_off(longest)
+        delay = getattr(error, "retry_after", None) or self._back_off(longest)
         self._tries += 1
         return float(delay) if delay <= self._limits.longest_wait else None
 
@@ -74,26 +74,26 @@ class Patience:
         self._lost_streams += 1
         return self._limits.backoff if self._lost_streams <= self._limits.resubmissions else None
 
-    def _backed_off(self, longest: float) -> float:
+    def _back_off(self, longest: float) -> float:
         backoff = self._limits.backoff
         jitter = random.uniform(0, backoff)  # noqa: S311 - it spreads requests, and is no secret
         return min(backoff * 2.0 ** (self._tries - 1), longest) + jitter
 
 
-async def retried(work: Callable[[], Awaitable[T]], limits: Limits) -> T:
+async def retry(work: Callable[[], Awaitable[T]], limits: Limits) -> T:
     """Return what `work` gives, which is called again after each temporary failure; raises the last one."""
     patience = Patience(limits)
     while True:
         try:
             return await work()
         except FluxError as error:
-            delay = patience.delay(error)
+            delay = patience.compute_delay(error)
             if delay is None:
                 raise
         await asyncio.sleep(delay)
 
 
-def _is_passing(error: FluxError) -> bool:
+def _is_temporary(error: FluxError) -> bool:
     if isinstance(error, StatusError):
         return error.status in BUSY
     return isinstance(error, ConnectionFailed | RateLimited | QueueFull)

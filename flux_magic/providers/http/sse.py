@@ -1,7 +1,7 @@
 """Server-sent events from bytes, without any I/O.
 
-After the WHATWG HTML standard, "Parsing an event stream", with one difference: an event that the
-stream's end cuts off before its blank line is still given out (`finish`), since Spaces end so.
+After the WHATWG HTML standard, "Parsing an event stream", with one difference: an event cut off by the end of the
+stream, before its empty line, is still returned (`finish`), because Spaces end that way.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 
 @dataclass(frozen=True, slots=True)
 class ServerSentEvent:
-    """One event: its name ("message" where the stream gives none) and its data, lines joined by LF."""
+    """One event: its name ("message" if the stream gives none) and its data, lines joined by LF."""
 
     name: str
     data: str
 
 
 class Decoder:
-    """Turns chunks of bytes, cut anywhere, into events."""
+    """A decoder that turns chunks of bytes, cut anywhere, into events."""
 
     def __init__(self) -> None:
         self._utf8 = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
@@ -34,19 +34,19 @@ class Decoder:
 
     @property
     def held(self) -> int:
-        """The characters of the event that is not whole yet."""
+        """The number of characters of the unfinished event."""
         return self._pending.tell() + self._data.tell()
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
-        """The events that this chunk completes."""
+        """Return the events that this chunk completes."""
         return self._take(self._utf8.decode(chunk))
 
     def finish(self) -> list[ServerSentEvent]:
-        """The events that the end of the stream completes."""
+        """Return the events that the end of the stream completes."""
         events = self._take(self._utf8.decode(b"", final=True))
-        last = self._line(self._pending.getvalue())
+        last = self._take_line(self._pending.getvalue())
         self._pending = io.StringIO()
-        return [*events, *last, *self._line("")]
+        return [*events, *last, *self._take_line("")]
 
     def _take(self, text: str) -> list[ServerSentEvent]:
         if self._after_cr and text:
@@ -58,12 +58,12 @@ class Decoder:
         events: list[ServerSentEvent] = []
         for line in lines:
             self._pending.write(line)
-            events += self._line(self._pending.getvalue())
+            events += self._take_line(self._pending.getvalue())
             self._pending = io.StringIO()
         self._pending.write(rest)
         return events
 
-    def _line(self, line: str) -> list[ServerSentEvent]:
+    def _take_line(self, line: str) -> list[ServerSentEvent]:
         if not line:
             return self._dispatch()
         field, _, value = line.partition(":")

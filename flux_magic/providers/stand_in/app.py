@@ -1,8 +1,8 @@
 """A Gradio app with the public FLUX.1-schnell Space's interface that draws landscapes by rule, without a model.
 
-With the files beside it, it runs alone, under Gradio 4.44, 5.50 and 6.31: `python app.py --port 7860`. The same
-prompt, seed, steps and size give the same pixels on every machine: all arithmetic is on whole numbers, the letters are
-in this file, and the WebP is lossless. More steps show more detail. Every image says that it is a stand-in.
+With the files beside it, it runs alone, under Gradio 4.44, 5.50 and 6.31: `python app.py --port 7860`. The same prompt,
+seed, steps and size give the same pixels on every machine: all arithmetic is on integers, the characters are in this
+file, and the WebP is lossless. More steps show more detail. Every image says that it is a stand-in.
 
 Endpoint: `infer(prompt, seed, randomize_seed, width, height, num_inference_steps) -> [image, seed]`, after
 https://huggingface.co/spaces/black-forest-labs/FLUX.1-schnell
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .space_environment import needed
-    from .space_folder import own_folder, remove_dead
+    from .space_environment import select_needed
+    from .space_folder import make_own_folder, remove_dead
     from .space_gate import Gate
 
-    Picture = NDArray[np.uint8]
+    Pixels = NDArray[np.uint8]
     """Height × width × 3 (red, green, blue)."""
     Whole = NDArray[np.int64]
 else:
-    # A script beside them, not a part of the package: the interpreter that runs it may not have that.
+    # A script beside them, not a part of the package, which the interpreter may not have installed.
     sys.path.append(str(Path(__file__).parent))
-    from space_environment import needed
-    from space_folder import own_folder, remove_dead
+    from space_environment import select_needed
+    from space_folder import make_own_folder, remove_dead
     from space_gate import Gate
 
 DRAWING = 1
@@ -88,37 +88,37 @@ GLYPHS = {sign: _ROWS[7 * place : 7 * place + 7] for place, sign in enumerate(_S
 _UNKNOWN = bytes.fromhex("1f11111111111f")
 
 
-def numbers(key: str, count: int) -> Whole:
-    """`count` numbers from 0 to 65535 that follow from the key alone."""
+def draw_numbers(key: str, count: int) -> Whole:
+    """Return `count` numbers from 0 to 65535 that depend on the key alone."""
     import numpy as np
 
     raw = hashlib.shake_256(key.encode("utf-8", "surrogatepass")).digest(2 * count)
     return np.frombuffer(raw, ">u2").astype(np.int64)
 
 
-def mixed(first: Any, second: Any, weight: Any) -> Any:
-    """`first` where the weight is 0, `second` where it is 256."""
+def mix(first: Any, second: Any, weight: Any) -> Any:
+    """Return `first` if the weight is 0, `second` if it is 256, and a mixture between."""
     return first + ((second - first) * weight >> 8)
 
 
-def ridge_line(key: str, width: int, octaves: int) -> Whole:
-    """A line of hills across the picture: for each column a height from 0 to 65535."""
+def draw_ridge_line(key: str, width: int, octaves: int) -> Whole:
+    """Return a line of hills across the image: for each column a height from 0 to 65535."""
     import numpy as np
 
     columns = np.arange(width, dtype=np.int64)
     line = np.zeros(width, dtype=np.int64)
     for octave in range(octaves):
         cells = 3 << octave
-        heights = numbers(f"{key} {octave}", cells + 2)
+        heights = draw_numbers(f"{key} {octave}", cells + 2)
         place = columns * cells * 256 // width
         cell, within = place >> 8, place & 255
         smooth = within * within * (768 - 2 * within) >> 16
-        line += mixed(heights[cell], heights[cell + 1], smooth) >> (octave + 1)
+        line += mix(heights[cell], heights[cell + 1], smooth) >> (octave + 1)
     return line
 
 
 class Landscape:
-    """One picture in the making."""
+    """One image while it is drawn."""
 
     def __init__(self, prompt: str, seed: int, width: int, height: int, steps: int) -> None:
         import numpy as np
@@ -126,27 +126,27 @@ class Landscape:
         self.key = f"{DRAWING} {seed} {prompt}"
         self.width, self.height, self.steps = width, height, steps
         self.sky, self.haze, self.sun, self.far, self.near = (
-            np.array(colour, dtype=np.int64) for colour in PALETTES[palette(prompt, seed)]
+            np.array(colour, dtype=np.int64) for colour in PALETTES[choose_palette(prompt, seed)]
         )
         self.shore = height * 68 // 100
-        self.picture = np.zeros((height, width, 3), dtype=np.uint8)
+        self.image = np.zeros((height, width, 3), dtype=np.uint8)
 
-    def draw(self) -> Picture:
-        self._sky()
-        self._birds()
+    def draw(self) -> Pixels:
+        self._draw_sky()
+        self._draw_birds()
         layers = 3 + min(self.steps, 4)
         for layer in range(layers):
-            self._ridge(layer, layers)
-        self._trees()
-        self._water()
-        self._bank()
-        return self.picture
+            self._draw_ridge(layer, layers)
+        self._draw_trees()
+        self._draw_water()
+        self._draw_bank()
+        return self.image
 
-    def _sky(self) -> None:
-        """From above to the horizon, with a glow around the sun that fades with the distance squared."""
+    def _draw_sky(self) -> None:
+        """Draw from the top to the horizon, with a glow around the sun that fades with the distance squared."""
         import numpy as np
 
-        across, down, size = (int(value) for value in numbers(f"{self.key} sun", 3))
+        across, down, size = (int(value) for value in draw_numbers(f"{self.key} sun", 3))
         unit = min(self.width, self.height)
         x = (self.width * (20 + across * 60 // 65536)) // 100
         y = (self.height * (14 + down * 26 // 65536)) // 100
@@ -156,100 +156,100 @@ class Landscape:
         distance = (columns - x) ** 2 + (rows - y) ** 2
         glow = (4 * radius) ** 2 * 176 // ((4 * radius) ** 2 + distance + 1)
         glow[distance <= radius**2] = 256
-        base = mixed(self.sky, self.haze, rows * 256 // self.shore)
-        self.picture[: self.shore] = mixed(base[:, None, :], self.sun, glow[:, :, None])
+        base = mix(self.sky, self.haze, rows * 256 // self.shore)
+        self.image[: self.shore] = mix(base[:, None, :], self.sun, glow[:, :, None])
 
-    def _ridge(self, layer: int, layers: int) -> None:
-        """One line of hills, nearer and darker than those before it, with mist at its foot."""
+    def _draw_ridge(self, layer: int, layers: int) -> None:
+        """Draw one line of hills, nearer and darker than those before it, with mist at its foot."""
         import numpy as np
 
         nearness = (layer + 1) * 200 // layers
-        line = ridge_line(f"{self.key} ridge {layer}", self.width, 2 + min(self.steps, 6))
+        line = draw_ridge_line(f"{self.key} ridge {layer}", self.width, 2 + min(self.steps, 6))
         reach = self.shore * (62 - 46 * layer // layers) // 100
         tops = self.shore - reach * (line + 16384) // 81920
         highest = max(int(tops.min()), 0)
         depth = np.arange(highest, self.shore, dtype=np.int64)[:, None] - tops[None, :]
         mist = np.clip(depth * 150 // (self.shore // 3 + 1), 0, 150) * (300 - nearness) >> 8
-        colour = mixed(self.far, self.near, nearness)
-        part = self.picture[highest : self.shore]
+        colour = mix(self.far, self.near, nearness)
+        part = self.image[highest : self.shore]
         hill = depth >= 0
-        part[hill] = mixed(colour, self.haze, mist[hill][:, None])
+        part[hill] = mix(colour, self.haze, mist[hill][:, None])
 
-    def _birds(self) -> None:
+    def _draw_birds(self) -> None:
         import numpy as np
 
         count = min(self.steps, 24)
-        places = numbers(f"{self.key} birds", 3 * count).reshape(count, 3)
+        places = draw_numbers(f"{self.key} birds", 3 * count).reshape(count, 3)
         unit = max(min(self.width, self.height) // 128, 2)
         for across, down, span in places:
             x, y = int(across) * self.width >> 16, (int(down) * self.shore >> 17) + unit
             wing = unit + (int(span) * unit >> 16)
             for step in range(-wing, wing + 1):
                 row = y - abs(step) // 2 + (step * step) // (2 * wing)
-                part = self.picture[max(row, 0) : row + max(unit // 3, 1), max(x + step, 0) : max(x + step + 1, 0)]
-                part[:] = mixed(part.astype(np.int64), self.near, 160)
+                part = self.image[max(row, 0) : row + max(unit // 3, 1), max(x + step, 0) : max(x + step + 1, 0)]
+                part[:] = mix(part.astype(np.int64), self.near, 160)
 
-    def _water(self) -> None:
-        """What stands above the shore, upside down, in ripples that widen towards the viewer."""
+    def _draw_water(self) -> None:
+        """Mirror what is above the shore, in ripples that widen towards the viewer."""
         import numpy as np
 
         depth = self.height - self.shore
         rows = np.arange(depth, dtype=np.int64)
         mirrored = np.clip(self.shore - 1 - rows * self.shore // (depth * 2), 0, self.shore - 1)
-        sway = numbers(f"{self.key} water", depth) - 32768
+        sway = draw_numbers(f"{self.key} water", depth) - 32768
         shift = sway * (rows + 4) * self.width // (65536 * 24 * depth)
         columns = np.clip(np.arange(self.width)[None, :] + shift[:, None], 0, self.width - 1)
-        seen = self.picture[mirrored[:, None], columns].astype(np.int64)
-        tint = mixed(self.sky, self.near, 120)
-        self.picture[self.shore :] = mixed(seen, tint, (72 + rows * 110 // depth)[:, None, None])
+        seen = self.image[mirrored[:, None], columns].astype(np.int64)
+        tint = mix(self.sky, self.near, 120)
+        self.image[self.shore :] = mix(seen, tint, (72 + rows * 110 // depth)[:, None, None])
 
-    def _trees(self) -> None:
-        """Firs along the shore, the nearest last: more of them with every step."""
+    def _draw_trees(self) -> None:
+        """Draw firs along the shore, the nearest last: more of them with every step."""
         count = 3 + 5 * self.steps
-        places = numbers(f"{self.key} trees", 3 * count).reshape(count, 3)
+        places = draw_numbers(f"{self.key} trees", 3 * count).reshape(count, 3)
         for size, across, shade in sorted((int(s), int(a), int(c)) for s, a, c in places):
             height = self.height * (4 + size * 10 // 65536) // 100
-            self._fir(across * self.width >> 16, self.shore, height, mixed(self.near, self.far, shade * 40 >> 16))
+            self._draw_fir(across * self.width >> 16, self.shore, height, mix(self.near, self.far, shade * 40 >> 16))
 
-    def _fir(self, x: int, foot: int, height: int, colour: Whole) -> None:
+    def _draw_fir(self, x: int, foot: int, height: int, colour: Whole) -> None:
         tiers = 3 + min(self.steps, 5)
         for row in range(height):
             within = row * tiers % height
             half = (row * 2 + within // 2 + 2) // 9
             top = foot - height + row
             if 0 <= top < self.height:
-                self.picture[top, max(x - half, 0) : x + half + 1] = colour
+                self.image[top, max(x - half, 0) : x + half + 1] = colour
 
-    def _bank(self) -> None:
-        """The near shore, where the water ends."""
-        line = ridge_line(f"{self.key} bank", self.width, 3)
+    def _draw_bank(self) -> None:
+        """Draw the near shore, where the water ends."""
+        line = draw_ridge_line(f"{self.key} bank", self.width, 3)
         for x in range(self.width):
             foot = self.shore + self.height * int(line[x]) * 3 // (65536 * 100)
-            self.picture[self.shore - 1 : foot, x] = self.near
+            self.image[self.shore - 1 : foot, x] = self.near
 
 
-def palette(prompt: str, seed: int) -> str:
-    """The palette that the prompt's words ask for, else one by chance."""
+def choose_palette(prompt: str, seed: int) -> str:
+    """Return the palette that the prompt's words suggest, else a random one."""
     said = set(re.findall(r"[a-z]+", prompt[:2000].lower()))
     asked = [name for name, words in WORDS.items() if said & set(words.split())]
     names = asked or list(PALETTES)
-    return names[int(numbers(f"{DRAWING} {seed} palette", 1)[0]) % len(names)]
+    return names[int(draw_numbers(f"{DRAWING} {seed} palette", 1)[0]) % len(names)]
 
 
-def caption(picture: Picture, lines: Sequence[str]) -> None:
-    """Write the lines below each other at the picture's foot, on a darkened band."""
-    height, width = picture.shape[:2]
+def caption(image: Pixels, lines: Sequence[str]) -> None:
+    """Write the lines below each other at the image's foot, on a darkened band."""
+    height, width = image.shape[:2]
     scale = max(min(width, height) // 360, 1)
     room = max(width // (6 * scale) - 2, 1)
-    band = picture[-min((9 * len(lines) + 4) * scale, height) :]
+    band = image[-min((9 * len(lines) + 4) * scale, height) :]
     band[:] = band // 5 * 2
     for number, line in enumerate(lines):
-        letters = plain(line, room)
+        letters = simplify(line, room)
         for place, sign in enumerate(letters):
-            _letter(band, sign, (6 * (place + 1)) * scale, (3 + 9 * number) * scale, scale)
+            _draw_letter(band, sign, (6 * (place + 1)) * scale, (3 + 9 * number) * scale, scale)
 
 
-def _letter(band: Picture, sign: str, x: int, y: int, scale: int) -> None:
+def _draw_letter(band: Pixels, sign: str, x: int, y: int, scale: int) -> None:
     for row, bits in enumerate(GLYPHS.get(sign, _UNKNOWN)):
         for column in range(5):
             if bits & 16 >> column:
@@ -257,24 +257,24 @@ def _letter(band: Picture, sign: str, x: int, y: int, scale: int) -> None:
                 band[top : top + scale, left : left + scale] = 236
 
 
-def plain(text: str, room: int) -> str:
-    """The text in capitals without accents, cut to `room` letters."""
-    # The Unicode data of one version, whatever the interpreter's: else pixels would depend on it.
+def simplify(text: str, room: int) -> str:
+    """Return the text in capitals without accents, cut to `room` characters."""
+    # The Unicode data of one version for every interpreter: otherwise the pixels would depend on it.
     bare = unicodedata.ucd_3_2_0.normalize("NFKD", " ".join(text[:2000].split()))
     kept = "".join(sign for sign in bare if not unicodedata.ucd_3_2_0.combining(sign)).upper()
     return kept if len(kept) <= room else kept[: max(room - 3, 0)].rstrip() + "..."[:room]
 
 
-def draw(prompt: str, seed: int, width: int, height: int, steps: int) -> Picture:
-    """The picture for these parameters."""
-    picture = Landscape(prompt, seed, width, height, steps).draw()
+def draw(prompt: str, seed: int, width: int, height: int, steps: int) -> Pixels:
+    """Return the image for these parameters."""
+    image = Landscape(prompt, seed, width, height, steps).draw()
     said = f"seed {seed}, {steps} step{'s' if steps > 1 else ''}, {width} x {height}"
-    caption(picture, [prompt, said, "a local stand-in drew this, not FLUX"])
-    return picture
+    caption(image, [prompt, said, "a local stand-in drew this, not FLUX"])
+    return image
 
 
 def build(step_seconds: float, folder: Path) -> gr.Blocks:
-    """The app; pictures are written below `folder`."""
+    """Return the app; images are written below `folder`."""
     import gradio as gr
     from PIL import Image
 
@@ -293,20 +293,20 @@ def build(step_seconds: float, folder: Path) -> gr.Blocks:
         for step in range(1, steps + 1):
             time.sleep(step_seconds)
             progress((step, steps), unit="steps")
-        picture = draw(str(prompt or ""), int(seed), int(width), int(height), steps)
+        image = draw(str(prompt or ""), int(seed), int(width), int(height), steps)
         # A path is delivered as it is; an array would be encoded again, with losses. The name is all that a page needs.
         path = folder / f"{secrets.token_hex(16)}.webp"
-        Image.fromarray(picture).save(path, "WEBP", lossless=True, quality=20, method=1)
+        Image.fromarray(image).save(path, "WEBP", lossless=True, quality=20, method=1)
         return str(path), int(seed)
 
     app = gr.Blocks(title=f"flux_magic stand-in, drawing {DRAWING}", analytics_enabled=False)
     with app:
-        _layout(gr, infer)
+        _lay_out(gr, infer)
     return app
 
 
-def _layout(gr: Any, infer: Any) -> None:
-    """The public Space's inputs, in its order and with its bounds."""
+def _lay_out(gr: Any, infer: Any) -> None:
+    """Lay out the public Space's inputs, in its order and with its bounds."""
     gr.Markdown("# flux_magic's local Space\nIt draws landscapes by rule: a stand-in for FLUX.1-schnell, not FLUX.")
     prompt = gr.Text(label="Prompt", max_lines=1, placeholder="Enter your prompt")
     run = gr.Button("Run")
@@ -324,7 +324,7 @@ def _layout(gr: Any, infer: Any) -> None:
 def serve(app: gr.Blocks, host: str, port: int, secret: str, folder: Path) -> str:
     """Start the server on a thread, and return its address. Raises OSError if the port is taken.
 
-    With a `secret` it answers those alone who send it as a bearer token.
+    With a `secret` it answers only clients that send it as a bearer token.
     """
     import gradio as gr
     from starlette.middleware import Middleware
@@ -348,14 +348,14 @@ def serve(app: gr.Blocks, host: str, port: int, secret: str, folder: Path) -> st
 
 
 def _let_rest(app: gr.Blocks) -> None:
-    """On Linux Gradio 6 looks 1100 times a second for work, which keeps a processor at 5 % while there is none."""
+    """Slow down Gradio 6, which on Linux looks for work 1100 times a second and uses 5 % of a processor."""
     queue = getattr(app, "_queue", None)
     for name, seconds in (("sleep_when_free", 0.02), ("progress_update_sleep_when_free", 0.05)):
         if hasattr(queue, name):
             setattr(queue, name, max(seconds, getattr(queue, name)))
 
 
-def port_of(host: str, port: int) -> int:
+def find_port(host: str, port: int) -> int:
     """Return the port, or a free one for 0. Raises OSError if it is taken, or the host is not this machine's."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as probe:
@@ -366,8 +366,8 @@ def port_of(host: str, port: int) -> int:
 
 
 def shut_in(folder: Path) -> None:
-    """Keep in the environment what is needed; no analytics, and no look-up at the Hub."""
-    kept = needed(os.environ)
+    """Remove what is not needed from the environment; no analytics, and no look-up at the Hub."""
+    kept = select_needed(os.environ)
     os.environ.clear()
     os.environ |= kept
     os.environ |= {
@@ -379,7 +379,7 @@ def shut_in(folder: Path) -> None:
 
 
 def stop_requests(*, until_stdin_closes: bool) -> threading.Event:
-    """An event that is set when this process is asked to end."""
+    """Return an event that is set when this process is asked to end."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -395,64 +395,66 @@ def stop_requests(*, until_stdin_closes: bool) -> threading.Event:
     return stop
 
 
-def port(text: str) -> int:
-    """A port's number; raises ValueError where it is none."""
+def parse_port(text: str) -> int:
+    """Parse a port number; raises ValueError if it is invalid."""
     number = int(text)
     if not 0 <= number <= 65535:
         raise ValueError
     return number
 
 
-def options_from(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line's options."""
+def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description="A stand-in for the FLUX.1-schnell Space that draws without a model.")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default %(default)s)")
-    parser.add_argument("--port", default=7860, type=port, help="the port, 0 for any free one (default %(default)s)")
+    parser.add_argument(
+        "--port", default=7860, type=parse_port, help="the port, 0 for any free one (default %(default)s)"
+    )
     parser.add_argument("--step-seconds", default=0.0, type=float, help="how long each step takes (default 0)")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when the standard input does")
     parser.add_argument(
-        "--secret", action="store_true", help="answer those alone who send the standard input's first line"
+        "--secret", action="store_true", help="answer only clients that send the standard input's first line"
     )
     return parser.parse_args(arguments)
 
 
-def _failed(reason: str) -> int:
+def _fail(reason: str) -> int:
     print(f"flux-magic space: {reason}", file=sys.stderr)
     return 1
 
 
-def _unheard(options: argparse.Namespace) -> int:
+def _fail_to_listen(options: argparse.Namespace) -> int:
     where = f"{options.host}:{options.port}"
-    return _failed(f"cannot listen on {where}; give another --host, or another --port (0 for any free one)")
+    return _fail(f"cannot listen on {where}; give another --host, or another --port (0 for any free one)")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until asked to end; returns the exit code."""
-    options = options_from(arguments)
+    options = parse_options(arguments)
     try:
-        port_of(options.host, options.port)  # before Gradio, which takes seconds to import
+        find_port(options.host, options.port)  # before Gradio, which takes seconds to import
     except OSError:
-        return _unheard(options)
-    secret = _first_line() if options.secret else ""
+        return _fail_to_listen(options)
+    secret = _read_first_line() if options.secret else ""
     stop = stop_requests(until_stdin_closes=options.until_stdin_closes)
     try:
         remove_dead()
-        with own_folder() as folder:
+        with make_own_folder() as folder:
             shut_in(folder)
             app = build(options.step_seconds, folder)
-            address = serve(app, options.host, port_of(options.host, options.port), secret, folder)
+            address = serve(app, options.host, find_port(options.host, options.port), secret, folder)
             print(f"flux-magic space: ready at {address}", flush=True)
             while not stop.wait(1):
                 pass
             app.close(verbose=False)
     except ModuleNotFoundError as error:
-        return _failed(f'{error.name} is missing; install it: pip install "flux-magic[local]"')
+        return _fail(f'{error.name} is missing; install it: pip install "flux-magic[local]"')
     except OSError:
-        return _unheard(options)
+        return _fail_to_listen(options)
     return 0
 
 
-def _first_line() -> str:
+def _read_first_line() -> str:
     """Return the first line of the standard input, and read no further."""
     line = bytearray()
     while (character := os.read(0, 1)) not in {b"", b"\n"}:

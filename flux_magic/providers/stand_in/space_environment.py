@@ -21,6 +21,6 @@ _NEEDED = re.compile(
 )
 
 
-def needed(environment: Mapping[str, str]) -> dict[str, str]:
+def select_needed(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that Python, Gradio and NumPy need: no token, no proxy, no other application's setting."""
     return {name: value for name, value in environment.items() if _NEEDED.fullmatch(name)}

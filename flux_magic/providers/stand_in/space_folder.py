@@ -15,9 +15,9 @@ LOCK = "lock"
 
 
 @contextlib.contextmanager
-def own_folder() -> Iterator[Path]:
+def make_own_folder() -> Iterator[Path]:
     """Give a new temporary folder, which is removed at the end."""
-    folder, handle = _locked_folder()
+    folder, handle = _lock_new_folder()
     try:
         yield folder
     finally:
@@ -32,7 +32,7 @@ def remove_dead() -> None:
                 _remove(folder, handle)
 
 
-def _locked_folder() -> tuple[Path, int]:
+def _lock_new_folder() -> tuple[Path, int]:
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         handle = _lock(folder, os.O_RDWR | os.O_CREAT | os.O_EXCL)

@@ -53,24 +53,24 @@ class Gate:
         elif scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
         else:
-            await self._answer(scope, receive, _guarded(send))
+            await self._answer(scope, receive, _add_headers(send))
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
-        refusal = self._refusal(scope)
+        refusal = self._find_refusal(scope)
         body = await _read(receive, 0 if refusal else MOST_BODY)
         if body is None and not refusal:
             refusal = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request has at most {MOST_BODY} bytes")
         if refusal:
             await _refuse(send, *refusal)
         else:
-            await self._app(scope, _again(body or b"", receive), send)
+            await self._app(scope, _replay_body(body or b"", receive), send)
 
-    def _refusal(self, scope: Any) -> tuple[int, str] | None:
+    def _find_refusal(self, scope: Any) -> tuple[int, str] | None:
         """Return the status and the words that a request is refused with; None for one that may pass."""
         route = _ROUTE.fullmatch(scope["path"])
         is_read = scope["method"] in {"GET", "HEAD"}
         is_image = is_read and route is not None and bool(self._image.fullmatch(route["file"] or ""))
-        hosts = _sent(scope, b"host")
+        hosts = _get_headers(scope, b"host")
         if len(hosts) != 1 or not self._hosts.has(hosts[0]):
             return HTTPStatus.MISDIRECTED_REQUEST, "it has another name"
         if _is_foreign(scope, hosts[0]) and not is_image:
@@ -78,14 +78,14 @@ class Gate:
         if route is not None and route["upload"]:
             return HTTPStatus.FORBIDDEN, "it takes no uploads"
         is_open = is_image or (is_read and route is not None and bool(route["start"]))  # Gradio starts itself so
-        if not is_open and not self._knows(_sent(scope, b"authorization")):
+        if not is_open and not self._has_secret(_get_headers(scope, b"authorization")):
             return (
                 HTTPStatus.UNAUTHORIZED,
                 "it answers the program that started it. For one of your own: flux-magic space",
             )
         return None
 
-    def _knows(self, sent: Sequence[str]) -> bool:
+    def _has_secret(self, sent: Sequence[str]) -> bool:
         found = _BEARER.fullmatch(sent[0]) if len(sent) == 1 else None
         return not self._secret or (found is not None and hmac.compare_digest(found[1].encode(), self._secret))
 
@@ -116,14 +116,14 @@ class Hosts:
 
 def _is_foreign(scope: Any, host: str) -> bool:
     """Return True if a browser says that a request comes from another site's page, a click on a link apart."""
-    clicked = "navigate" in _sent(scope, b"sec-fetch-mode") and scope["method"] == "GET"
-    sites = _sent(scope, b"sec-fetch-site")
+    clicked = "navigate" in _get_headers(scope, b"sec-fetch-mode") and scope["method"] == "GET"
+    sites = _get_headers(scope, b"sec-fetch-site")
     if not clicked and any(site not in {"same-origin", "none"} for site in sites):
         return True
-    return any(origin.partition("://")[2].lower() != host.lower() for origin in _sent(scope, b"origin"))
+    return any(origin.partition("://")[2].lower() != host.lower() for origin in _get_headers(scope, b"origin"))
 
 
-def _sent(scope: Any, name: bytes) -> list[str]:
+def _get_headers(scope: Any, name: bytes) -> list[str]:
     """Return the values of a header."""
     return [value.decode("latin-1").strip() for key, value in scope["headers"] if key.lower() == name]
 
@@ -155,7 +155,7 @@ async def _read(receive: Any, most: int) -> bytes | None:
     return bytes(body) if size <= most else None
 
 
-def _again(body: bytes, receive: Any) -> Any:
+def _replay_body(body: bytes, receive: Any) -> Any:
     """Return a `receive` that gives a body that was read, then what follows it."""
     unread = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -165,7 +165,7 @@ def _again(body: bytes, receive: Any) -> Any:
     return next_message
 
 
-def _guarded(send: Any) -> Any:
+def _add_headers(send: Any) -> Any:
     """Return a `send` that adds the headers of every answer."""
 
     async def with_headers(message: Any) -> None:

@@ -1,4 +1,4 @@
-"""How an image was made, as its file says it, in the words of its tool.
+"""The parameters that other tools write into images.
 
 The formats are AUTOMATIC1111's "parameters" (written by its forks, by Civitai, and by this package), ComfyUI's graph,
 and the JSON of `flat`; each reader names its source. None of them raises on what a file holds.
@@ -14,7 +14,7 @@ from dataclasses import replace
 from ...types import UNKNOWN
 from . import a1111, comfyui, dream, flat, midjourney
 from .unread import describe_unread
-from .values import Recipe, json_object
+from .values import Recipe, parse_object
 
 _CAPTION = "the only text is the comment of its EXIF, which may be no prompt"
 _PLACES = (
@@ -24,28 +24,28 @@ _PLACES = (
 """The names under which AUTOMATIC1111's text is found beside `parameters`, if it ends in its line of pairs."""
 
 
-def from_texts(texts: Mapping[str, object]) -> Recipe | None:
-    """Return the recipe in an image's texts by keyword; None if none of them is understood.
+def read_texts(texts: Mapping[str, object]) -> Recipe | None:
+    """Return the recipe in an image's strings by keyword; None if none of them is understood.
 
-    The JSON of other tools comes first: nobody else writes it. Many of ComfyUI's saver nodes put
-    AUTOMATIC1111's text beside the graph, and that is what ran, with nothing to be guessed; only where it is no more
-    than a prompt does the graph tell more.
+    The JSON of other tools comes first, because no one else writes it. Many of ComfyUI's saver nodes put
+    AUTOMATIC1111's text beside the graph, and that is what ran, without any guessing. Only if it is just a prompt does
+    the graph say more.
     """
     given = {name.casefold(): text for name, text in texts.items() if isinstance(text, str)}
     found = flat.read(given) or dream.read(given)
     if found is not None:
         return found
-    text = _parameters(given)
+    text = _read_parameters(given)
     if text is not None and text.tool == a1111.OURS:
         return text
-    graph = comfyui.read(*comfyui.graphs_in(given))
+    graph = comfyui.read(*comfyui.find_graphs(given))
     if text is None or graph is None:
-        return text or graph or midjourney.read(given) or _caption(given)
+        return text or graph or midjourney.read(given) or _read_caption(given)
     bare = text.steps is None and text.seed is None
     return graph if bare and (graph.prompt or graph.doubt) else replace(text, tool=graph.tool)
 
 
-def _parameters(given: Mapping[str, str]) -> Recipe | None:
+def _read_parameters(given: Mapping[str, str]) -> Recipe | None:
     """Return the recipe in AUTOMATIC1111's text, under whichever name it is."""
     text = a1111.read(given.get("parameters", ""))
     if text is not None and text != Recipe(text.tool, text.prompt):
@@ -54,10 +54,10 @@ def _parameters(given: Mapping[str, str]) -> Recipe | None:
     return next(filter(None, others), text)
 
 
-def _caption(given: Mapping[str, str]) -> Recipe | None:
+def _read_caption(given: Mapping[str, str]) -> Recipe | None:
     """Return a comment that no tool is known by as a prompt that may be none."""
     comment = given.get("exif usercomment", "").strip()
-    return Recipe(UNKNOWN, comment, unmatched=(_CAPTION,)) if comment and json_object(comment) is None else None
+    return Recipe(UNKNOWN, comment, unmatched=(_CAPTION,)) if comment and parse_object(comment) is None else None
 
 
-__all__ = ["Recipe", "describe_unread", "from_texts"]
+__all__ = ["Recipe", "describe_unread", "read_texts"]

@@ -1,6 +1,6 @@
 """ComfyUI's `prompt`: the graph that ran, after its own nodes.py and comfy_extras, and the commonest custom nodes.
 
-The sampler nearest to the saved picture counts; what is said about it is found by following its links.
+The sampler nearest to the saved image counts; its parameters are found by following its links.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from .drawing import graph_of
-from .graph import MOST_LINKS, Graph, Node, first
-from .values import Recipe, Unmatched, as_text, file_name, json_object
+from .drawing import build_graph
+from .graph import MOST_LINKS, Graph, Node, find_first
+from .values import Recipe, Unmatched, format_value, get_file_name, parse_object
 from .wording import TEXTS, Wording
 
 TOOL: Final = "ComfyUI"
 NOTHING_FOUND: Final = "the workflow: no sampler is found in what the file holds of it"
 MOST_ENDS: Final = 10
-"""So many nodes that save are looked behind for a sampler."""
+"""The number of saving nodes that are followed to a sampler."""
 
 _LABELLED: Final = re.compile(r"\s{0,9}(prompt|workflow)\s{0,9}:\s{0,9}(?=\{)", re.IGNORECASE)
 _OBJECTS: Final = ("exif usercomment", "parameters", "comment", "exif imagedescription", "jpeg comment")
@@ -37,26 +37,26 @@ _PLAIN = ("Reroute", "Save", "Preview", "VAEDecode", "Guidance")
 
 def read(prompt: Mapping[str, Any], workflow: Mapping[str, Any]) -> Recipe | None:
     """Return the recipe in ComfyUI's graph, or in its drawing (`workflow`); an empty one if there is no sampler."""
-    for graph in (Graph(prompt), Graph(graph_of(workflow))):
-        samplers, way = _samplers(graph, _samples)
+    for graph in (Graph(prompt), Graph(build_graph(workflow))):
+        samplers, way = _find_samplers(graph, _is_sampler)
         if not samplers:
-            samplers, way = _samplers(graph, _asks)
+            samplers, way = _find_samplers(graph, _is_service)
         if samplers:
-            return _Reading(graph, samplers, way).recipe()
+            return _Reading(graph, samplers, way).build_recipe()
     known = Graph(prompt).nodes or isinstance(workflow.get("nodes"), list)
     return Recipe(TOOL, "", unmatched=(NOTHING_FOUND,)) if known else None
 
 
-def graphs_in(texts: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the graph that ran, and its drawing, from the texts of a PNG or the EXIF of ComfyUI's JPEG or WebP."""
-    found = {name: json_object(texts.get(name, "")) or {} for name in ("prompt", "workflow")}
+def find_graphs(texts: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the graph that ran, and its drawing, from the strings of a PNG or the EXIF of ComfyUI's JPEG or WebP."""
+    found = {name: parse_object(texts.get(name, "")) or {} for name in ("prompt", "workflow")}
     for text in texts.values():
         labelled = _LABELLED.match(text)
         if labelled and not found[labelled[1].casefold()]:
-            found[labelled[1].casefold()] = json_object(text[labelled.end() :]) or {}
+            found[labelled[1].casefold()] = parse_object(text[labelled.end() :]) or {}
     for place in _OBJECTS if not any(found.values()) else ():
-        whole = json_object(texts.get(place, "")) or {}
-        found = {name: _inner(whole.get(name)) for name in found}
+        whole = parse_object(texts.get(place, "")) or {}
+        found = {name: _parse_inner(whole.get(name)) for name in found}
         if not any(found.values()) and any(isinstance(node, dict) and "class_type" in node for node in whole.values()):
             found["prompt"] = whole
         if any(found.values()):
@@ -64,35 +64,35 @@ def graphs_in(texts: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]
     return found["prompt"], found["workflow"]
 
 
-def _inner(value: object) -> dict[str, Any]:
+def _parse_inner(value: object) -> dict[str, Any]:
     """Return a graph within JSON, which some nodes write as a string."""
-    return value if isinstance(value, dict) else json_object(as_text(value)) or {}
+    return value if isinstance(value, dict) else parse_object(format_value(value)) or {}
 
 
-def _samples(node: Node) -> bool:
+def _is_sampler(node: Node) -> bool:
     return "sampler" in node.kind.lower() and not _SAMPLES.isdisjoint(node.inputs)
 
 
-def _asks(node: Node) -> bool:
-    """Whether a node makes a picture all by itself, as those do that ask a service."""
+def _is_service(node: Node) -> bool:
+    """Return True if a node makes an image by itself, as nodes that call a service do."""
     return {"prompt", "seed"} <= node.inputs.keys()
 
 
-def _samplers(graph: Graph, is_one: Callable[[Node], bool]) -> tuple[list[Node], list[Node]]:
-    """The samplers that led to the picture, the last first, and the nodes from the last one to the file."""
-    for end in _ends(graph, is_one):
+def _find_samplers(graph: Graph, is_one: Callable[[Node], bool]) -> tuple[list[Node], list[Node]]:
+    """Return the samplers that led to the image, the last first, and the nodes from the last one to the file."""
+    for end in _find_ends(graph, is_one):
         met = dict[str, Node | None]()
         found: list[Node] = []
-        for node, towards in graph.upstream(end):
+        for node, towards in graph.walk_upstream(end):
             met[node.id] = towards
             found += [node] if is_one(node) else []
         if found:
-            return found, list(islice(_way(met, found[0]), MOST_LINKS))
+            return found, list(islice(_trace_way(met, found[0]), MOST_LINKS))
     return [], []
 
 
-def _ends(graph: Graph, is_one: Callable[[Node], bool]) -> Iterator[Node]:
-    """Where a picture may end: in a file, on the screen, at a custom node that saves; or as it was sampled."""
+def _find_ends(graph: Graph, is_one: Callable[[Node], bool]) -> Iterator[Node]:
+    """Yield the nodes where an image may end: a file, the screen, a custom node that saves, or a sampler."""
     nodes = list(graph.nodes.values())
     own = [node for kind in _SAVERS for node in nodes if node.kind == kind]
     custom = [node for node in nodes if "save" in node.kind.lower() and node.kind not in _SAVERS]
@@ -100,7 +100,7 @@ def _ends(graph: Graph, is_one: Callable[[Node], bool]) -> Iterator[Node]:
     yield from (node for node in nodes if is_one(node))
 
 
-def _way(met: dict[str, Node | None], node: Node) -> Iterator[Node]:
+def _trace_way(met: dict[str, Node | None], node: Node) -> Iterator[Node]:
     towards = met[node.id]
     while towards is not None:
         yield towards
@@ -116,19 +116,21 @@ class _Sampler:
 
     @classmethod
     def of(cls, graph: Graph, node: Node) -> _Sampler:
-        return cls(graph, [helper for helper, _ in graph.upstream(node, _HELPERS)])
+        return cls(graph, [helper for helper, _ in graph.walk_upstream(node, _HELPERS)])
 
-    def link(self, *names: str) -> object:
-        """The first input of one of these names, as it stands."""
+    def find_link(self, *names: str) -> object:
+        """Return the first input with one of these names, unchanged."""
         return next((node.inputs[name] for node in self.nodes for name in names if name in node.inputs), None)
 
-    def value(self, *names: str) -> object:
-        return self.graph.value(self.link(*names), *names)
+    def find_value(self, *names: str) -> object:
+        return self.graph.find_value(self.find_link(*names), *names)
 
     @property
     def adds_noise(self) -> bool:
-        """Whether its seed counts: where it goes on with what another one left, that one's does."""
-        return as_text(self.value("add_noise")) != "disable" and self.link("seed", "noise_seed") is not None
+        """True if its seed counts: a sampler that continues another's work uses that one's seed."""
+        return (
+            format_value(self.find_value("add_noise")) != "disable" and self.find_link("seed", "noise_seed") is not None
+        )
 
 
 class _Reading:
@@ -139,107 +141,109 @@ class _Reading:
         self.node, *self.others = samplers
         self.sampler = _Sampler.of(graph, self.node)
 
-    def recipe(self) -> Recipe:
-        typed, doubt = self._prompt("positive", "conditioning", "prompt")
-        prompt = self.unmatched.prompt(typed)
-        negative, unsure = self._prompt("negative")
-        self.unmatched.named("negative prompt", f"not sure: {unsure}" if unsure else negative)
+    def build_recipe(self) -> Recipe:
+        typed, doubt = self._read_prompt("positive", "conditioning", "prompt")
+        prompt = self.unmatched.strip_prompt(typed)
+        negative, unsure = self._read_prompt("negative")
+        self.unmatched.name_value("negative prompt", f"not sure: {unsure}" if unsure else negative)
         self._name_models()
-        seed, steps = self._seed(), self.unmatched.count("steps", self.sampler.value("steps"))
-        width, height = self._size()
+        seed, steps = self._read_seed(), self.unmatched.check_count("steps", self.sampler.find_value("steps"))
+        width, height = self._read_size()
         self._name_settings()
         self._name_nodes(self.way)
-        return Recipe(TOOL, prompt, seed, steps, width, height, self.unmatched.phrases(), doubt)
+        return Recipe(TOOL, prompt, seed, steps, width, height, self.unmatched.list_phrases(), doubt)
 
-    def _prompt(self, *names: str) -> Wording:
+    def _read_prompt(self, *names: str) -> Wording:
         """Return the text that a sampler's conditioning was made from; what it passes on its way is named."""
-        side, given = names[0], self.sampler.link(*names)
+        side, given = names[0], self.sampler.find_link(*names)
         if isinstance(given, str):
             return Wording(given)
         last = None
-        for node in self.graph.way(given, side, "conditioning", "conditioning_1", "conditioning_to"):
-            self.unmatched.named("guidance", self.graph.value(node.inputs.get("guidance"), "guidance"))
+        for node in self.graph.walk(given, side, "conditioning", "conditioning_1", "conditioning_to"):
+            self.unmatched.name_value("guidance", self.graph.find_value(node.inputs.get("guidance"), "guidance"))
             typed = node.inputs.get(side)
             if "ZeroOut" in node.kind or isinstance(typed, str):
                 return Wording(typed if isinstance(typed, str) else "")
             if node.id in self.graph.open or any(name in node.inputs for name in TEXTS):
-                return self._encoded(node)
+                return self._read_encoded(node)
             self._name_nodes([node])
             last = node
-        linked = last and any(self.graph.linked(last.inputs.get(name)) for name in (side, "conditioning"))
-        return self._encoded(last) if last and not linked else Wording("")
+        linked = last and any(self.graph.follow(last.inputs.get(name)) for name in (side, "conditioning"))
+        return self._read_encoded(last) if last and not linked else Wording("")
 
-    def _encoded(self, node: Node) -> Wording:
+    def _read_encoded(self, node: Node) -> Wording:
         """Return an encoder's text; a second one for the smaller encoder is named if it differs."""
-        encoder = node if _encodes(node) else None
-        text = self.graph.text([node.id, 0], encoder)
+        encoder = node if _is_encoder(node) else None
+        text = self.graph.find_text([node.id, 0], encoder)
         for name in ("clip_l", "text_l"):
-            second, _ = self.graph.text(node.inputs.get(name))
+            second, _ = self.graph.find_text(node.inputs.get(name))
             if second.strip() != text.text.strip():
-                self.unmatched.named("prompt for CLIP", second)
+                self.unmatched.name_value("prompt for CLIP", second)
         return text
 
     def _name_models(self) -> None:
-        for node in self.graph.way(self.sampler.link("model"), "model"):
-            loras, model = list(_loras(node)), first(node, *_MODELS)
+        for node in self.graph.walk(self.sampler.find_link("model"), "model"):
+            loras, model = list(_list_loras(node)), find_first(node, *_MODELS)
             for name, weight in loras:
-                self.unmatched.lora(self.graph.value(name, "lora_name"), self.graph.value(weight, *_STRENGTHS))
-            self.unmatched.named("model", file_name(self.graph.value(model, *_MODELS)))
+                self.unmatched.name_lora(
+                    self.graph.find_value(name, "lora_name"), self.graph.find_value(weight, *_STRENGTHS)
+                )
+            self.unmatched.name_value("model", get_file_name(self.graph.find_value(model, *_MODELS)))
             self._name_nodes([] if loras or model else [node])
 
-    def _seed(self) -> int | None:
+    def _read_seed(self) -> int | None:
         others = (_Sampler.of(self.graph, node) for node in self.others[:MOST_ENDS])
         noisy = next((sampler for sampler in (self.sampler, *others) if sampler.adds_noise), None)
-        return self.unmatched.seed(noisy.value("seed", "noise_seed")) if noisy else None
+        return self.unmatched.check_seed(noisy.find_value("seed", "noise_seed")) if noisy else None
 
-    def _size(self) -> tuple[int | None, int | None]:
-        """That of the nearest empty latent picture, or of the one that was scaled up to a size."""
-        start = self.graph.linked(self.sampler.link("latent_image", "latent", "samples"))
-        for node, _ in self.graph.upstream(start or self.node):
-            names = _size_names(node)
+    def _read_size(self) -> tuple[int | None, int | None]:
+        """Return the size of the nearest empty latent image, or of one that was scaled up to a size."""
+        start = self.graph.follow(self.sampler.find_link("latent_image", "latent", "samples"))
+        for node, _ in self.graph.walk_upstream(start or self.node):
+            names = _find_size_names(node)
             if names:
                 width, height = names
-                return self._pixels(node, width, "width"), self._pixels(node, height, "height")
+                return self._read_pixels(node, width, "width"), self._read_pixels(node, height, "height")
             if start and "LoadImage" in node.kind:
-                self.unmatched.add("a picture that it starts from")
+                self.unmatched.add("an image that it starts from")
                 break
             self._name_nodes([node] if "Upscale" in node.kind else [])
         return None, None
 
-    def _pixels(self, node: Node, name: str, said: str) -> int | None:
-        return self.unmatched.count(said, self.graph.value(node.inputs.get(name), name, said))
+    def _read_pixels(self, node: Node, name: str, said: str) -> int | None:
+        return self.unmatched.check_count(said, self.graph.find_value(node.inputs.get(name), name, said))
 
     def _name_settings(self) -> None:
         for name, key in (("sampler", "sampler_name"), ("scheduler", "scheduler"), ("CFG scale", "cfg")):
-            self.unmatched.named(name, self.sampler.value(key))
-        if (denoise := as_text(self.sampler.value("denoise"))) != "1":
-            self.unmatched.named("denoise", denoise)
+            self.unmatched.name_value(name, self.sampler.find_value(key))
+        if (denoise := format_value(self.sampler.find_value("denoise"))) != "1":
+            self.unmatched.name_value("denoise", denoise)
         if self.others:
-            self.unmatched.named("other samplers before the last", len(self.others))
+            self.unmatched.name_value("other samplers before the last", len(self.others))
 
     def _name_nodes(self, nodes: list[Node]) -> None:
         for node in nodes:
             if not any(plain in node.kind for plain in _PLAIN):
-                self.unmatched.named("node", node.kind)
+                self.unmatched.name_value("node", node.kind)
 
 
-def _encodes(node: Node) -> bool:
+def _is_encoder(node: Node) -> bool:
     """Return True if a node makes conditioning of its text, and so has images and seeds for settings."""
     return "encode" in node.kind.casefold() or isinstance(node.inputs.get("clip"), list)
 
 
-def _size_names(node: Node) -> tuple[str, str] | None:
-    """The inputs of a node that say how large a latent picture is; `Efficient Loader` has names of its own."""
-    if ("latent" in node.kind.lower() or _asks(node)) and {"width", "height"} <= node.inputs.keys():
+def _find_size_names(node: Node) -> tuple[str, str] | None:
+    """Return the inputs of a node that give a latent image's size; `Efficient Loader` has names of its own."""
+    if ("latent" in node.kind.lower() or _is_service(node)) and {"width", "height"} <= node.inputs.keys():
         return "width", "height"
     names = "empty_latent_width", "empty_latent_height"
     return names if node.inputs.keys() >= {*names} else None
 
 
-def _loras(node: Node) -> Iterator[tuple[object, object]]:
-    """The LoRAs of a loader, of ComfyUI's own or of rgthree's Power Lora Loader, with their strengths."""
+def _list_loras(node: Node) -> Iterator[tuple[object, object]]:
+    """Yield the LoRAs of a loader, ComfyUI's own or rgthree's Power Lora Loader, with their strengths."""
     if name := node.inputs.get("lora_name"):
-        yield name, first(node, *_STRENGTHS)
+        yield name, find_first(node, *_STRENGTHS)
     for value in node.inputs.values():
         if isinstance(value, dict) and value.get("on") is True:
             yield value.get("lora"), value.get("strength")

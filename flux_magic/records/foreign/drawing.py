@@ -34,18 +34,18 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def graph_of(drawing: Mapping[str, Any]) -> dict[str, Any]:
+def build_graph(drawing: Mapping[str, Any]) -> dict[str, Any]:
     """Return the graph in ComfyUI's form for running; nodes that are muted are left out."""
-    nodes = [node for node in _listed(drawing.get("nodes")) if isinstance(node, dict)]
-    sources = dict(filter(None, map(_source, _listed(drawing.get("links")))))
+    nodes = [node for node in _list(drawing.get("nodes")) if isinstance(node, dict)]
+    sources = dict(filter(None, map(_read_source, _list(drawing.get("links")))))
     return {
-        str(node.get("id")): {"class_type": str(node.get("type")), "inputs": _inputs(node, sources)}
+        str(node.get("id")): {"class_type": str(node.get("type")), "inputs": _read_inputs(node, sources)}
         for node in nodes
         if node.get("mode") != _MUTED
     }
 
 
-def _source(link: object) -> tuple[str, list[Any]] | None:
+def _read_source(link: object) -> tuple[str, list[Any]] | None:
     """Return a link's number, and the node and slot that it comes from."""
     if isinstance(link, dict):
         link = [link.get(name) for name in ("id", "origin_id", "origin_slot")]
@@ -54,19 +54,19 @@ def _source(link: object) -> tuple[str, list[Any]] | None:
     return None
 
 
-def _inputs(node: Mapping[str, Any], sources: Mapping[str, list[Any]]) -> dict[str, Any]:
-    slots = [slot for slot in _listed(node.get("inputs")) if isinstance(slot, dict)]
+def _read_inputs(node: Mapping[str, Any], sources: Mapping[str, list[Any]]) -> dict[str, Any]:
+    slots = [slot for slot in _list(node.get("inputs")) if isinstance(slot, dict)]
     linked = {str(slot.get("name")): sources[link] for slot in slots if (link := str(slot.get("link"))) in sources}
     if node.get("mode") == _BYPASSED:
         return dict(list(linked.items())[:1])
-    return {**_values(node, slots), **linked}
+    return {**_read_values(node, slots), **linked}
 
 
-def _values(node: Mapping[str, Any], slots: list[dict[str, Any]]) -> dict[str, Any]:
+def _read_values(node: Mapping[str, Any], slots: list[dict[str, Any]]) -> dict[str, Any]:
     given = node.get("widgets_values")
     if isinstance(given, dict):
         return given
-    values = _without_controls(_listed(given))
+    values = _remove_controls(_list(given))
     names = _NAMES.get(str(node.get("type"))) or tuple(
         str(slot["widget"].get("name")) for slot in slots if isinstance(slot.get("widget"), dict)
     )
@@ -76,7 +76,7 @@ def _values(node: Mapping[str, Any], slots: list[dict[str, Any]]) -> dict[str, A
     return dict(zip(names, values, strict=False))
 
 
-def _without_controls(values: list[Any]) -> list[Any]:
+def _remove_controls(values: list[Any]) -> list[Any]:
     """Return the values without those that only say how a number changes."""
     return [
         value
@@ -85,5 +85,5 @@ def _without_controls(values: list[Any]) -> list[Any]:
     ]
 
 
-def _listed(value: object) -> list[Any]:
+def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []

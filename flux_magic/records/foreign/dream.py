@@ -36,4 +36,4 @@ def read(texts: Mapping[str, str]) -> Recipe | None:
     for letter, value in _OPTION.findall(options):
         if letter in _NAMES:
             values.setdefault(_NAMES[letter], value)
-    return flat.recipe("InvokeAI", values)
+    return flat.build_recipe("InvokeAI", values)

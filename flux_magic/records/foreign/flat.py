@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ...types import UNKNOWN
-from .values import Recipe, Unmatched, as_text, file_name, json_object
+from .values import Recipe, Unmatched, format_value, get_file_name, parse_object
 
 _FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "prompt": ("positiveprompt", "prompt", "c"),
@@ -51,7 +51,7 @@ _SILENT: Final = {
     *("mfluxversion", "createdat", "generationtimeseconds", "signedhash", "requesttype", "nsamples", "v2", "v4prompt"),
     *("v4negativeprompt", "title", "description", "source", "comment", "numoutputs", "outputformat", "profile"),
 }
-"""What has no bearing on one image, or says again what the other fields say."""
+"""Keys that do not concern one image, or repeat other fields."""
 
 _TAGGED: Final = {"SwarmUI", "Fooocus", "RuinedFooocus"}
 """The tools that take LoRAs and weights out of a prompt."""
@@ -68,39 +68,39 @@ _PLACES: Final = (
 def read(texts: Mapping[str, str]) -> Recipe | None:
     """Return the recipe in the JSON of a flat tool, by its name or its keys; None if there is no such JSON."""
     for place in _PLACES:
-        given = json_object(texts.get(place, ""))
-        found = _unwrapped(given, place, texts) if given else None
+        given = parse_object(texts.get(place, ""))
+        found = _unwrap(given, place, texts) if given else None
         if found is not None:
-            return recipe(*found)
+            return build_recipe(*found)
     apart = {name: text for name, text in texts.items() if not name.startswith(("exif ", "xmp ", "jpeg "))}
-    found = _unwrapped(apart, "", texts)  # Easy Diffusion writes each value under a keyword of its own
-    return recipe(*found) if found else None
+    found = _unwrap(apart, "", texts)  # Easy Diffusion writes each value under a keyword of its own
+    return build_recipe(*found) if found else None
 
 
-def _unwrapped(given: dict[str, Any], place: str, texts: Mapping[str, str]) -> tuple[str, dict[str, Any]] | None:
+def _unwrap(given: dict[str, Any], place: str, texts: Mapping[str, str]) -> tuple[str, dict[str, Any]] | None:
     """Return the tool and its flat object, out of what is around it."""
     if isinstance(inner := given.get("sui_image_params"), dict):
         return "SwarmUI", inner
-    if isinstance(inner := json_object(as_text(given.get("extraMetadata"))), dict):
+    if isinstance(inner := parse_object(format_value(given.get("extraMetadata"))), dict):
         return "Civitai", inner
     if isinstance(inner := given.get("image"), dict) and "prompt" in inner:
-        return "InvokeAI", {**inner, "prompt": _joined(inner["prompt"]), "model": given.get("model_weights")}
-    if isinstance(inner := json_object(as_text(given.get("Comment"))), dict):
+        return "InvokeAI", {**inner, "prompt": _join(inner["prompt"]), "model": given.get("model_weights")}
+    if isinstance(inner := parse_object(format_value(given.get("Comment"))), dict):
         return "NovelAI", {**inner, "model": given.get("Source")}
-    keys = {_squeezed(key) for key in given}
-    tool = _tool(given, keys, place)
+    keys = {_squeeze(key) for key in given}
+    tool = _detect_tool(given, keys, place)
     if tool == "NovelAI":
         return tool, {"prompt": texts.get("description", ""), **given, "model": texts.get("source")}
     return (tool, given) if tool else None
 
 
-def _tool(given: dict[str, Any], keys: set[str], place: str) -> str:
+def _detect_tool(given: dict[str, Any], keys: set[str], place: str) -> str:
     """Return the tool that writes such keys, "unknown" if there is a prompt with settings, else nothing."""
     if not keys & {*_FIELDS["prompt"], *_FIELDS["seed"], *_FIELDS["steps"]}:
         return ""
     if place == "invokeai_metadata":
         return "InvokeAI"
-    named = " ".join(as_text(given.get(key)) for key in ("software", "version", "Version", "metadata_scheme"))
+    named = " ".join(format_value(given.get(key)) for key in ("software", "version", "Version", "metadata_scheme"))
     for tool in ("RuinedFooocus", "Fooocus", "NovelAI"):
         if tool.lower() in named.lower():
             return tool
@@ -115,67 +115,67 @@ def _tool(given: dict[str, Any], keys: set[str], place: str) -> str:
     for tool, mark in marks.items():
         if mark <= keys:
             return tool
-    typed = next((value for key, value in given.items() if _squeezed(key) in {"prompt", "positiveprompt"}), None)
-    known = isinstance(typed, str) and not json_object(typed) and keys & {"seed", "steps", "numinferencesteps"}
+    typed = next((value for key, value in given.items() if _squeeze(key) in {"prompt", "positiveprompt"}), None)
+    known = isinstance(typed, str) and not parse_object(typed) and keys & {"seed", "steps", "numinferencesteps"}
     return UNKNOWN if known else ""
 
 
-def recipe(tool: str, given: Mapping[str, Any]) -> Recipe:
+def build_recipe(tool: str, given: Mapping[str, Any]) -> Recipe:
     """Return the recipe in a flat object of a tool."""
-    values = {_squeezed(key): (key, value) for key, value in given.items()}
+    values = {_squeeze(key): (key, value) for key, value in given.items()}
     fields = {name: next((values[key][1] for key in keys if key in values), None) for name, keys in _FIELDS.items()}
     unmatched, typed = Unmatched(), fields["prompt"]
     prompt = typed if isinstance(typed, str) else ""
     if tool == "InvokeAI":
-        prompt = _without_brackets(prompt, unmatched) if "positiveprompt" not in values else prompt
-    unmatched.named("negative prompt", fields["negative prompt"])
-    unmatched.named("model", _name(fields["model"]))
+        prompt = _remove_brackets(prompt, unmatched) if "positiveprompt" not in values else prompt
+    unmatched.name_value("negative prompt", fields["negative prompt"])
+    unmatched.name_value("model", _get_name(fields["model"]))
     _name_loras(unmatched, values)
-    prompt = unmatched.prompt(prompt) if tool in _TAGGED else prompt
-    seed, steps = unmatched.seed(fields["seed"]), unmatched.count("steps", fields["steps"])
-    size = _SIZE.fullmatch(as_text(fields["size"]))
+    prompt = unmatched.strip_prompt(prompt) if tool in _TAGGED else prompt
+    seed, steps = unmatched.check_seed(fields["seed"]), unmatched.check_count("steps", fields["steps"])
+    size = _SIZE.fullmatch(format_value(fields["size"]))
     sides = size.groups() if size else (fields["width"], fields["height"])
-    width, height = (unmatched.count(name, side) for name, side in zip(("width", "height"), sides, strict=True))
+    width, height = (unmatched.check_count(name, side) for name, side in zip(("width", "height"), sides, strict=True))
     if not size:
-        unmatched.named("size", fields["size"])
+        unmatched.name_value("size", fields["size"])
     _name_others(unmatched, values)
-    return Recipe(tool, prompt, seed, steps, width, height, unmatched.phrases())
+    return Recipe(tool, prompt, seed, steps, width, height, unmatched.list_phrases())
 
 
-def _without_brackets(prompt: str, unmatched: Unmatched) -> str:
+def _remove_brackets(prompt: str, unmatched: Unmatched) -> str:
     """Return a prompt of InvokeAI 2 without its negative part, which it has in brackets."""
-    unmatched.named("negative prompt", ", ".join(re.findall(r"\[([^\[\]]*)\]", prompt)))
+    unmatched.name_value("negative prompt", ", ".join(re.findall(r"\[([^\[\]]*)\]", prompt)))
     return re.sub(r" ?\[[^\[\]]*\]", "", prompt).strip()
 
 
 def _name_loras(unmatched: Unmatched, values: Mapping[str, tuple[str, Any]]) -> None:
-    def value(*keys: str) -> list[Any]:
-        return _listed(next((values[key][1] for key in keys if key in values), None))
+    def get_value(*keys: str) -> list[Any]:
+        return _list(next((values[key][1] for key in keys if key in values), None))
 
-    weights = value("loraweights", "lorascales")
-    for place, lora in enumerate(value("loras", "lora", "lorapaths", "resources")):
-        for name, weight, kind in _loras(lora):
-            unmatched.lora(name, weights[place] if place < len(weights) else weight, kind)
+    weights = get_value("loraweights", "lorascales")
+    for place, lora in enumerate(get_value("loras", "lora", "lorapaths", "resources")):
+        for name, weight, kind in _list_loras(lora):
+            unmatched.name_lora(name, weights[place] if place < len(weights) else weight, kind)
     for key, (_, found) in values.items():
         if key.startswith("loracombined"):
-            name, _, weight = as_text(found).rpartition(" : ")
-            unmatched.lora(name, weight)
+            name, _, weight = format_value(found).rpartition(" : ")
+            unmatched.name_lora(name, weight)
 
 
-def _loras(lora: object) -> Iterator[tuple[object, object, str]]:
+def _list_loras(lora: object) -> Iterator[tuple[object, object, str]]:
     """Yield the name, weight and kind of one entry, in any of the forms that tools have."""
     if isinstance(lora, dict):
-        kind = as_text(lora.get("type")).lower()
+        kind = format_value(lora.get("type")).lower()
         name = lora.get("model") or lora.get("lora") or lora.get("modelName") or lora.get("name")
         shown = "model" if kind == "checkpoint" else "LoRA" if kind in {"", "lora"} else kind
-        yield _name(name), lora.get("weight", lora.get("strength")), shown
+        yield _get_name(name), lora.get("weight", lora.get("strength")), shown
     elif isinstance(lora, list) and lora:
         yield lora[0], lora[1] if len(lora) > 1 else "", "LoRA"
     elif isinstance(lora, str):
         yield lora, "", "LoRA"
 
 
-def _listed(value: object) -> list[Any]:
+def _list(value: object) -> list[Any]:
     """Return a list, which SwarmUI's older versions wrote as a string with commas."""
     if isinstance(value, list):
         return value
@@ -185,30 +185,32 @@ def _listed(value: object) -> list[Any]:
 def _name_others(unmatched: Unmatched, values: Mapping[str, tuple[str, Any]]) -> None:
     read = {key for keys in _FIELDS.values() for key in keys} | _SILENT
     for key, (shown, value) in values.items():
-        plain = key in {"generationmode", "type"} and as_text(value).endswith("txt2img")
+        plain = key in {"generationmode", "type"} and format_value(value).endswith("txt2img")
         apart = key.startswith(("original", "internal", "loracombined"))
         if key not in read and not plain and not apart:
-            unmatched.named(_WORDS.get(key, shown.replace("_", " ")), _in_words(value))
+            unmatched.name_value(_WORDS.get(key, shown.replace("_", " ")), _summarize(value))
 
 
-def _in_words(value: object) -> object:
+def _summarize(value: object) -> object:
     """Return a model's name, the length of a list, or the value itself."""
     if isinstance(value, list):
         return len(value) or ""
-    return _name(value) if isinstance(value, dict) else value
+    return _get_name(value) if isinstance(value, dict) else value
 
 
-def _name(model: object) -> str:
+def _get_name(model: object) -> str:
     if isinstance(model, dict):
-        return file_name(model.get("name") or model.get("model_name"))
-    return file_name(model)
+        return get_file_name(model.get("name") or model.get("model_name"))
+    return get_file_name(model)
 
 
-def _joined(prompt: object) -> str:
+def _join(prompt: object) -> str:
     """Return a prompt that InvokeAI 2 wrote as a list of parts with weights."""
     parts = prompt if isinstance(prompt, list) else [prompt]
-    return ", ".join(filter(None, (as_text(part.get("prompt") if isinstance(part, dict) else part) for part in parts)))
+    return ", ".join(
+        filter(None, (format_value(part.get("prompt") if isinstance(part, dict) else part) for part in parts))
+    )
 
 
-def _squeezed(key: str) -> str:
+def _squeeze(key: str) -> str:
     return re.sub(r"[\W_]+", "", key).casefold()

@@ -1,6 +1,6 @@
 """ComfyUI's API graph, and ways through it: `{id: {"class_type": …, "inputs": {name: value or [id, slot]}}}`.
 
-A graph is anyone's: links may lead nowhere or in circles. Whatever walks here meets a node once, or stops.
+A graph is anyone's: links may lead nowhere or in circles. Every walk visits a node once, or stops.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .switches import choose
-from .wording import Unsure, Wording, check, pieces
+from .wording import Unsure, Wording, check, list_pieces
 
 MOST_LINKS: Final = 200
-"""No way that a person has laid is longer."""
+"""The longest way that is followed."""
 
 _VALUES = ("value", "int", "integer", "number", "float", "string", "text", "boolean", "bool")
 _LONGEST_KIND: Final = 200
 _NEAR: Final = 10
-"""The value that decides a switch is not further away."""
+"""The longest way to the value that decides a switch."""
 
 _DRAWN_BY_LOT = re.compile(r"random(?!\W?noise)", re.IGNORECASE)
 
@@ -35,7 +35,7 @@ class Node:
 
 
 class Graph:
-    """The nodes by id, in the file's order; empty for JSON that is no graph."""
+    """The nodes by id, in the file's order; empty for JSON that is not a graph."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         self.nodes: dict[str, Node] = {}
@@ -48,24 +48,24 @@ class Graph:
         self._settle_switches()
 
     def _settle_switches(self) -> None:
-        """Make each switch a node with the one input that it passes on; those that are not decided are `open`."""
+        """Give each switch the one input that it passes on; undecided switches are `open`."""
         settled = {}
         for node in self.nodes.values():
-            is_switch, kept = choose(node.kind, node.inputs, lambda given: self.value(given, most=_NEAR))
+            is_switch, kept = choose(node.kind, node.inputs, lambda given: self.find_value(given, most=_NEAR))
             if kept:
                 settled[node.id] = Node(node.id, "Reroute", kept)
             elif is_switch:
                 self.open.add(node.id)
         self.nodes |= settled
 
-    def linked(self, value: object) -> Node | None:
-        """The node that an input is linked to; None for a plain value."""
+    def follow(self, value: object) -> Node | None:
+        """Return the node that an input is linked to; None for a plain value."""
         if isinstance(value, list) and len(value) == 2 and isinstance(value[0], (str, int)):
             return self.nodes.get(str(value[0]))
         return None
 
-    def upstream(self, start: Node, names: tuple[str, ...] = ()) -> Iterator[tuple[Node, Node | None]]:
-        """A node and all that leads to it, the nearest first, each with the node that it was met from.
+    def walk_upstream(self, start: Node, names: tuple[str, ...] = ()) -> Iterator[tuple[Node, Node | None]]:
+        """Yield a node and all that leads to it, the nearest first, each with the node that it was met from.
 
         With `names`, only links of these inputs count, and those of nodes that have no other input.
         """
@@ -75,65 +75,65 @@ class Graph:
             node = waiting.popleft()
             yield node, met[node.id]
             for name, value in node.inputs.items():
-                source = self.linked(value)
+                source = self.follow(value)
                 wanted = not names or name in names or len(node.inputs) == 1
                 if source is not None and wanted and source.id not in met:
                     met[source.id] = node
                     waiting.append(source)
 
-    def way(self, given: object, *names: str) -> Iterator[Node]:
-        """The nodes in a row from a link on: by the first of these inputs that a node has, or by its only one."""
+    def walk(self, given: object, *names: str) -> Iterator[Node]:
+        """Yield the nodes in a row from a link on: by the first of these inputs that a node has, or by its only one."""
         met = set[str]()
-        node = self.linked(given)
+        node = self.follow(given)
         while node is not None and node.id not in met and len(met) < MOST_LINKS:
             met.add(node.id)
             yield node
-            found = first(node, *names)
-            node = self.linked(_only(node) if found is None else found)
+            found = find_first(node, *names)
+            node = self.follow(_get_only(node) if found is None else found)
 
-    def value(self, given: object, *names: str, most: int = MOST_LINKS) -> object:
-        """A plain value, or the one that a link leads to, by these names or those of a node that holds one value."""
+    def find_value(self, given: object, *names: str, most: int = MOST_LINKS) -> object:
+        """Return a plain value, or the one that a link leads to, by these names or those of a node with one value."""
         for _ in range(most):
-            node = self.linked(given)
+            node = self.follow(given)
             if node is None:
                 return given
             if node.id in self.open or _DRAWN_BY_LOT.search(node.kind):
                 return None
-            found = first(node, *names, *_VALUES)
-            given = _only(node) if found is None else found
+            found = find_first(node, *names, *_VALUES)
+            given = _get_only(node) if found is None else found
         return None
 
-    def text(self, given: object, encoder: Node | None = None) -> Wording:
-        """Return a text, or the one that a link leads to, put together where a node joins some."""
+    def find_text(self, given: object, encoder: Node | None = None) -> Wording:
+        """Return a string, or the one that a link leads to, put together where a node joins some."""
         parts: list[str] = []
         waiting, met = [given], set[tuple[str, bool]]()
         try:
             while waiting:
                 value = waiting.pop()
-                node = self.linked(value)
+                node = self.follow(value)
                 if node is None:
                     parts += [value] if isinstance(value, str) else []
                     continue
                 slot = value[1] if isinstance(value, list) else 0
                 if (node.id, slot == 1) not in met:
                     met.add((node.id, slot == 1))
-                    waiting += reversed(self._pieces(node, slot, encodes=node is encoder))
+                    waiting += reversed(self._find_pieces(node, slot, encodes=node is encoder))
         except Unsure as unsure:
             return Wording("", str(unsure))
         return Wording("".join(parts))
 
-    def _pieces(self, node: Node, slot: object, *, encodes: bool) -> list[Any]:
+    def _find_pieces(self, node: Node, slot: object, *, encodes: bool) -> list[Any]:
         if node.id in self.open:
             raise Unsure(f"the switch {node.kind} chose it during the run")
         check(node.kind, node.inputs, encodes=encodes)
-        return pieces(node.kind, node.inputs, slot)
+        return list_pieces(node.kind, node.inputs, slot)
 
 
-def first(node: Node, *names: str) -> object:
-    """The first input of one of these names, as it stands."""
+def find_first(node: Node, *names: str) -> object:
+    """Return the first input with one of these names, unchanged."""
     return next((node.inputs[name] for name in names if name in node.inputs), None)
 
 
-def _only(node: Node) -> object:
-    """The value of a node's one input, as a reroute has it; None where there are more."""
+def _get_only(node: Node) -> object:
+    """Return the value of a node's one input, as a reroute has it; None if there are more."""
     return next(iter(node.inputs.values())) if len(node.inputs) == 1 else None

@@ -18,16 +18,18 @@ def read(texts: Mapping[str, str]) -> Recipe | None:
     for place in _PLACES:
         text = texts.get(place, "")
         if job := _JOB.search(text):
-            return _recipe(text[: job.start()])
+            return _build_recipe(text[: job.start()])
     return None
 
 
-def _recipe(text: str) -> Recipe:
+def _build_recipe(text: str) -> Recipe:
     unmatched, start = Unmatched(), _OPTION.search(text)
     seed = None
     for name, value in _OPTION.findall(text):
         if name == "seed":
-            seed = unmatched.seed(value)
+            seed = unmatched.check_seed(value)
         else:
-            unmatched.named(name, value or "on")
-    return Recipe("Midjourney", text[: start.start() if start else None].strip(), seed, unmatched=unmatched.phrases())
+            unmatched.name_value(name, value or "on")
+    return Recipe(
+        "Midjourney", text[: start.start() if start else None].strip(), seed, unmatched=unmatched.list_phrases()
+    )

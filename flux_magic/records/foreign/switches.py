@@ -22,54 +22,56 @@ Value = Callable[[object], object]
 
 
 def choose(kind: str, inputs: Mapping[str, Any], value_of: Value) -> tuple[bool, dict[str, Any]]:
-    """Return if a node is a switch, and the one input that it passes on; none if that is not known."""
-    selector = _selector(inputs)
-    branches = _branches(inputs, selector)
+    """Return True if a node is a switch, and the one input that it passes on; none if that is not known."""
+    selector = _find_selector(inputs)
+    branches = _list_branches(inputs, selector)
     named = _KIND.search(kind) is not None
     if len(branches) < 2 and not (named and selector and branches):
         return False, {}
     if selector is None:
         # A switch without a selector passes on the first input that is connected.
-        return (True, _only(inputs, branches[0])) if named else (False, {})
+        return (True, _take_only(inputs, branches[0])) if named else (False, {})
     if len(branches) == 1:
-        return True, _only(inputs, branches[0])
+        return True, _take_only(inputs, branches[0])
     chosen = value_of(inputs[selector])
     if not named and not isinstance(chosen, (bool, int)):
         return False, {}
-    branch = _branch(branches, _literal(chosen))
-    return True, _only(inputs, branch) if branch else {}
+    branch = _choose_branch(branches, _read_literal(chosen))
+    return True, _take_only(inputs, branch) if branch else {}
 
 
-def _selector(inputs: Mapping[str, Any]) -> str | None:
+def _find_selector(inputs: Mapping[str, Any]) -> str | None:
     by_name = {name.casefold(): name for name in inputs}
     return next((by_name[name] for name in _SELECTORS if name in by_name), None)
 
 
-def _branches(inputs: Mapping[str, Any], selector: str | None) -> list[str]:
-    """Return the inputs between which a switch chooses: `on_true` and `on_false`, or those with a number or letter."""
+def _list_branches(inputs: Mapping[str, Any], selector: str | None) -> list[str]:
+    """Return the inputs between which a switch chooses: `on_true` and `on_false`, or those with a number or
+    character.
+    """
     names = [name for name in inputs if name != selector]
     either = [name for name in names if _TRUE.match(name) or _FALSE.match(name)]
     return either or [name for name in names if _PLACED.match(name)]
 
 
-def _branch(branches: list[str], chosen: object) -> str | None:
+def _choose_branch(branches: list[str], chosen: object) -> str | None:
     if isinstance(chosen, bool):
         wanted = _TRUE if chosen else _FALSE
         named = any(_TRUE.match(name) or _FALSE.match(name) for name in branches)
         by_place = None if named else branches[0 if chosen else 1]
         return next((name for name in branches if wanted.match(name)), by_place)
     if isinstance(chosen, int):
-        found = [name for name in branches if _place(name) == str(chosen)]
+        found = [name for name in branches if _get_place(name) == str(chosen)]
         return found[0] if len(found) == 1 else None
     return next((name for name in branches if name.casefold() == str(chosen).casefold()), None)
 
 
-def _place(name: str) -> str:
+def _get_place(name: str) -> str:
     placed = _PLACED.match(name)
     return placed["place"].lstrip("0") or "0" if placed else ""
 
 
-def _literal(value: object) -> bool | int | str | None:
+def _read_literal(value: object) -> bool | int | str | None:
     """Return a selector's value: a boolean or a number, also as a string; another string as it is."""
     if isinstance(value, (bool, int)):
         return value
@@ -83,5 +85,5 @@ def _literal(value: object) -> bool | int | str | None:
     return int(text) if re.fullmatch(r"[0-9]{1,4}", text) else value.strip()
 
 
-def _only(inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _take_only(inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {name: inputs[name]}

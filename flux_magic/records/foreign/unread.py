@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from .values import one_line
+from .values import shorten_line
 
 _LONGEST: Final = 60
 _TOOLS: Final = {
@@ -20,7 +20,7 @@ _TOOLS: Final = {
     "postprocessing": "AUTOMATIC1111",
     "parameters": "AUTOMATIC1111 or a similar tool",
 }
-"""The tools that own a keyword."""
+"""The tools, by the keyword that only they use."""
 
 _NAMED: Final = ("NovelAI", "RuinedFooocus", "Fooocus", "Midjourney", "Draw Things", "Leonardo", "Firefly", "Ideogram")
 """Tools that are known by their name in any of the strings."""
@@ -39,24 +39,24 @@ def describe_unread(texts: Mapping[str, object]) -> str:
     contents = [name for name in told if name.casefold() not in _SIGNERS]
     name = max(contents, key=lambda name: (name.casefold() in _TOOLS, len(told[name])), default=None)
     if name is not None:
-        tool = _tool(name, told) or "an unknown tool"
-        return f"it has words of {tool} ({_quoted(name)}) that are not understood: {one_line(told[name], _LONGEST)}"
+        tool = _detect_tool(name, told) or "an unknown tool"
+        return f"it has words of {tool} ({_quote(name)}) that are not understood: {shorten_line(told[name], _LONGEST)}"
     signed = next((name for name in told if name.casefold() in _SIGNERS), None)
     if signed is None:
         return ""
-    return f"it names {one_line(told[signed], _LONGEST)} ({_quoted(signed)}), and holds no prompt"
+    return f"it names {shorten_line(told[signed], _LONGEST)} ({_quote(signed)}), and holds no prompt"
 
 
-def _tool(name: str, told: Mapping[str, str]) -> str:
+def _detect_tool(name: str, told: Mapping[str, str]) -> str:
     """Return the tool that wrote a string, by the keyword or by its own words."""
     named = next((tool for tool in _NAMED if any(tool in text[:1000] for text in told.values())), "")
     signed = next((text for key, text in told.items() if key.casefold() in _SIGNERS), "")
-    return named or _TOOLS.get(name.casefold(), "") or one_line(signed, _LONGEST)
+    return named or _TOOLS.get(name.casefold(), "") or shorten_line(signed, _LONGEST)
 
 
 def _is_technical(name: str) -> bool:
     return name in _DATES or name.startswith(_TECHNICAL)
 
 
-def _quoted(name: str) -> str:
-    return one_line(name, _LONGEST)
+def _quote(name: str) -> str:
+    return shorten_line(name, _LONGEST)

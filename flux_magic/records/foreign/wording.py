@@ -1,4 +1,4 @@
-"""What the text nodes of a ComfyUI graph say, as far as the file says: a language model's answer is not in it."""
+"""The words of the text nodes in a ComfyUI graph, if they are in the file; a language model's answer is not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TEXTS: Final = (
     *("populated_text", "text", "t5xxl", "text_g", "clip_g", "prompt", "user_prompt", "value", "string"),
     *("clip_l", "text_l"),
 )
-"""The inputs that hold a text, in encoders of prompts and in nodes that only hold one; the fuller ones first."""
+"""The inputs that hold a string, in encoders of prompts and in nodes that only hold one; the fuller ones first."""
 
 _PARTS: Final = re.compile(r"(?:string|str|text|prompt)_?[a-z0-9]{1,2}")
 _WRITES: Final = re.compile(
@@ -21,14 +21,14 @@ _WRITES: Final = re.compile(
     r"|dynamic\W?prompt|dprandom|shuffle|\bapi\b",
     re.IGNORECASE,
 )
-"""Names of nodes that make up a text while they run."""
+"""Names of nodes that generate text while they run."""
 
 _CHANGES: Final = re.compile(
     r"replac|regex|substr|slice|split|trunc|format(?!ion)|template|styl|parse|json|extract|remove|strip|filter|lookup|load"
     r"|(?<!pro)file|csv|reader|eval|python|script\b|math|expression",
     re.IGNORECASE,
 )
-"""Names of nodes whose text is not the one that they are given."""
+"""Names of nodes whose text differs from their input."""
 
 _WRITERS_INPUTS: Final = {
     *("temperature", "top_p", "top_k", "max_tokens", "max_new_tokens", "max_length", "num_predict", "num_beams"),
@@ -48,18 +48,18 @@ _LIKELY: Final = re.compile(
 
 
 class Wording(NamedTuple):
-    """A text, and why it is not sure; then the text is empty."""
+    """A string, and why it is uncertain; then the string is empty."""
 
     text: str
     doubt: str = ""
 
 
 class Unsure(Exception):
-    """A node whose text is not in the file; the message says what it does."""
+    """A node whose text is not in the file; the message says what the node does."""
 
 
 def check(kind: str, inputs: Mapping[str, Any], *, encodes: bool) -> None:
-    """Raise Unsure for a node that makes a text up, or changes it; an encoder's own inputs are its settings."""
+    """Raise Unsure for a node that generates or changes text; an encoder's own inputs are its settings."""
     if isinstance(inputs.get("populated_text"), str) and inputs["populated_text"]:
         return  # what a wildcard became, before the graph ran
     if _WRITES.search(kind) and not (encodes and "wildcard" not in kind.casefold()):
@@ -73,8 +73,8 @@ def check(kind: str, inputs: Mapping[str, Any], *, encodes: bool) -> None:
         raise Unsure(f"the node {kind} changed it or read it from elsewhere")
 
 
-def pieces(kind: str, inputs: Mapping[str, Any], slot: object) -> list[Any]:
-    """Return the inputs that make up a node's text, in their order; raise Unsure if there are several texts."""
+def list_pieces(kind: str, inputs: Mapping[str, Any], slot: object) -> list[Any]:
+    """Return the inputs that make up a node's text, in their order; raise Unsure if there are several strings."""
     links = {name: value for name, value in inputs.items() if isinstance(value, list) and not _NO_TEXT.match(name)}
     if links and _SHOWS.search(kind):
         return [next(iter(links.values()))]  # beside it, the text of an earlier run may be kept
@@ -88,10 +88,10 @@ def pieces(kind: str, inputs: Mapping[str, Any], slot: object) -> list[Any]:
     if parts:
         between = inputs.get("delimiter", inputs.get("separator", ""))
         return [piece for value in parts for piece in (between, value)][1:]
-    return _of_any_name(kind, inputs, links)
+    return _list_any(kind, inputs, links)
 
 
-def _of_any_name(kind: str, inputs: Mapping[str, Any], links: Mapping[str, Any]) -> list[Any]:
+def _list_any(kind: str, inputs: Mapping[str, Any], links: Mapping[str, Any]) -> list[Any]:
     if len(inputs) == 1:
         return list(inputs.values())
     typed = {
