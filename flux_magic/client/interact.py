@@ -39,8 +39,9 @@ class _Signature(inspect.Signature):
 
 
 def _fix(parameter: inspect.Parameter) -> inspect.Parameter:
-    none = inspect.Parameter.empty
-    default = none if parameter.default is none else _load_kind()(parameter.default)
+    none, kind, default = inspect.Parameter.empty, _load_kind(), parameter.default
+    if default is not none and not isinstance(default, kind):  # of a bound method it is one already
+        default = kind(default)
     return parameter.replace(annotation=none, default=default)
 
 

@@ -139,8 +139,8 @@ class Job:
             )
             if len(files) == number:
                 return made
-            most = f"at most {self.limits.files} files and {self.limits.sum // 2**20} MiB of an answer are"
-            return _add_note(made, f"the Space sent {number:,} files, of which the first {len(files)} are kept: {most}")
+            most = f"the limit is {self.limits.files} files and {self.limits.sum // 2**20} MiB per response"
+            return _add_note(made, f"the Space sent {number:,} files, of which the first {len(files)} are kept; {most}")
 
         # Decoding keeps the processor busy and writing the disk, so both run on a thread.
         return await asyncio.to_thread(record)

@@ -109,7 +109,7 @@ def at_work(kernel: Kernel) -> Kernel:
         ("flux_magic.Panel('a fox')", "a prompt is given as Panel(prompt=…)"),
         ("flux_magic.Panel(width=3)", "InvalidTrait: width is 3: give a whole number from 8 up"),
         ("flux_magic.Panel(prompt=3)", "InvalidTrait: The 'prompt' trait"),
-        ("flux_magic.Panel(image, image)", "InvalidArgument: Panel() takes from 1 to 2 positional arguments"),
+        ("flux_magic.Panel(image, image)", "InvalidArgument: Panel() takes generation by position"),
         ("flux_magic.generate(stepz=3)", "InvalidArgument: generate() has no argument stepz: did you mean steps? It "),
         ("flux_magic.generate()", "InvalidArgument: generate() missing 1 required positional argument: 'prompt'"),
         ("flux_magic.generate('a fox', 4)", "InvalidArgument: generate() takes prompt by position: give the rest"),

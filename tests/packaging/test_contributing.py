@@ -21,7 +21,7 @@ from flux_magic import providers
 from flux_magic.types import ImageRequest
 
 nocturne = providers.get_provider("nocturne")
-print(nocturne.__name__, nocturne.inputs(ImageRequest("a fox", "nocturne", 301, 768, 2, 5)))
+print(nocturne.__name__, nocturne.get_inputs(ImageRequest("a fox", "nocturne", 301, 768, 2, 5)))
 """
 
 

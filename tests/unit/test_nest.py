@@ -40,7 +40,7 @@ for name in ("nest", "thread"):
         print(name, "flux_magic" in [thread.name for thread in threading.enumerate()])
 """
 
-MADE_ANEW = "runner.get('nest').run(twice(5))"
+MADE_ANEW = "runner.get_runner('nest').run(twice(5))"
 
 INTERRUPT = """
 interrupt_soon()
@@ -103,6 +103,6 @@ def test_the_nest_runner_runs_on_the_callers_own_loop(code: str, printed: str) -
 
 
 def test_the_first_nest_runner_may_be_made_in_a_thread_that_has_no_loop() -> None:
-    head = HEAD.replace('nest = runner.get("nest")', "")
+    head = HEAD.replace('nest = runner.get_runner("nest")', "")
     code = f"{head}\nthreading.Thread(target=lambda: print({MADE_ANEW})).start()"
     assert python(code, "-W", "ignore::DeprecationWarning") == "10\n"

@@ -133,7 +133,7 @@ def test_a_note_and_a_bar_lose_no_image_to_an_encoding(monkeypatch: pytest.Monke
 
 def test_without_stderr_nothing_is_lost() -> None:
     assert python(
-        "import sys; sys.stderr = None; from flux_magic.client.progress import bar\nwith show_bar(1): print('made')"
+        "import sys; sys.stderr = None; from flux_magic.client import progress\nwith progress.show_bar(1): print(1)"
     )
 
 

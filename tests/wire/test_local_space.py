@@ -295,8 +295,8 @@ def test_a_private_space_answers_the_process_that_started_it_alone(
 FOLDER_OF_ONE_THAT_IS_KILLED = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[1])
-from space_folder import own_folder
-with own_folder() as folder:
+from space_folder import make_own_folder
+with make_own_folder() as folder:
     (folder / "of an image").mkdir()
     (folder / "of an image" / "image.webp").write_bytes(b"x")
     print(folder, flush=True)
