@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import InvalidRequest, NotAnImage, UnreadableFormat
 from ..types import FileRecord
 from . import formats, pixels
+from .digest import compute_pixel_digest
 from .formats import detect_media_type
 from .parts import check_parts, read_told_size, webp_chunks
 
@@ -42,7 +43,6 @@ MOST_SIDES: Final = {"image/jpeg": 65_500, "image/webp": 16_383}
 """The longest side that an encoder takes, in pixels."""
 
 _MOVING: Final = SEALED | {"image/png", "image/webp"}
-_DIGEST_TAG: Final = b"flux_magic pixels 1\n"
 
 
 def get_suffix(media_type: str) -> str:
@@ -181,14 +181,6 @@ def is_animated(data: bytes) -> bool:
     image = open_image(data, check_readable("the image that the Space sent", data))
     with _translate_errors():
         return bool(getattr(image, "is_animated", False))
-
-
-def compute_pixel_digest(image: Image) -> str:
-    """Return the sha256 over a version tag, width and height (4 bytes each, big-endian) and the RGBA8 pixels."""
-    digest = hashlib.sha256(_DIGEST_TAG + struct.pack(">II", image.width, image.height))
-    for band in pixels.split_bands(image):
-        digest.update(band.convert("RGBA").tobytes())
-    return digest.hexdigest()
 
 
 def compute_digest(data: bytes) -> str:

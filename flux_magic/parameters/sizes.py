@@ -12,6 +12,9 @@ from ..errors import InvalidRequest, show_value
 
 EXAMPLE: Final = "1024x768"
 
+SIZE_STEP: Final = 8
+"""Widths and heights are rounded down to a multiple of this many pixels before they are sent."""
+
 _SHAPES: Final = {"square": "1024x1024", "portrait": "768x1024", "landscape": "1024x768", "wide": "1344x768"}
 _PIXELS: Final = 1024 * 1024
 _LARGEST_RATIO: Final = 64
@@ -21,6 +24,11 @@ _LARGEST_RATIO: Final = 64
 def format_size(width: int, height: int) -> str:
     """Return a size as it is typed: `512x768`."""
     return f"{width}x{height}"
+
+
+def round_down(length: Any, step: int = SIZE_STEP) -> Any:
+    """Return a length rounded down to a multiple of `step` pixels, as it is sent."""
+    return length - length % step
 
 
 def split_sides(size: str) -> tuple[int, int]:

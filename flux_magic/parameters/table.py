@@ -15,12 +15,10 @@ from dataclasses import dataclass
 from typing import Any, Final, SupportsIndex
 
 from ..errors import InvalidRequest, show_value
+from .sizes import SIZE_STEP, round_down
 
 MAX_SEED: Final = 2**31 - 1
 """The largest seed that the public Space takes; the smallest is 0."""
-
-SIZE_STEP: Final = 8
-"""Widths and heights are rounded down to a multiple of this many pixels before they are sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +119,7 @@ class Parameter:
 
     def round_down(self, value: Any) -> Any:
         """Return the value as it is sent."""
-        return value - value % self.multiple_of if self.multiple_of > 1 and value is not None else value
+        return value if value is None or self.multiple_of == 1 else round_down(value, self.multiple_of)
 
 
 def _convert_integer(value: object) -> int | None:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ..errors import InvalidRequest, TimedOut
-from ..parameters.table import SIZE_STEP
+from ..parameters.sizes import SIZE_STEP
 from ..types import Event, ImageRequest, ImageResponse
 from .log import get_logger
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from ..errors import FluxError, InvalidRequest, NotAnImage, RecordError
 from ..images import codecs, metadata
 from ..parameters.paths import expand
-from ..parameters.table import SIZE_STEP
+from ..parameters.sizes import SIZE_STEP
 from ..records import embedding, foreign, signing
 from ..records import record as records
 from ..records.command import get_needed_options, get_options, write_call, write_cell

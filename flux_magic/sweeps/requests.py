@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from ..errors import InvalidArgument, InvalidRequest, show_value
 from ..parameters.addresses import Space
 from ..parameters.dialects import explain
 from ..parameters.lists import count_dimensions, list_items
+from ..parameters.seeds import choose_seed
 from ..parameters.settings import MOST_SWEPT, NAMES, Settings, check_one_size, resolve
 from ..parameters.sizes import format_size, read_size, split_sides
 from ..parameters.table import FIELDS, MAX_SEED, ROWS, SWEPT, Parameter
@@ -178,7 +178,7 @@ def build_requests(prompt: str, settings: Settings, count: int = 1, *, typed: st
         raise InvalidRequest(f"count is {show_value(count)}: there are only {MAX_SEED + 1} seeds")
     values = {name: ROWS[name].check(getattr(settings, name)) for name in FIELDS if name != "seed"}
     given = settings.seed is not None
-    first: int = ROWS["seed"].check(settings.seed) if given else random.randrange(MAX_SEED - count + 2)
+    first: int = ROWS["seed"].check(settings.seed) if given else choose_seed(count)
     if count > 1 and first + count - 1 > MAX_SEED:
         raise InvalidRequest(
             f"{count} seeds from {first} run past {MAX_SEED}: start at {MAX_SEED - count + 1} or below"
@@ -209,5 +209,5 @@ def complete(request: ImageRequest, settings: Settings) -> ImageRequest:
     if request.randomize_seed and "seed" in values:
         values["seed"] = 0  # the Space chooses another
     elif "seed" in values and values["seed"] is None:
-        values |= {"seed": random.randrange(MAX_SEED + 1), "chosen": True}
+        values |= {"seed": choose_seed(), "chosen": True}
     return replace(request, **values) if values else request

@@ -43,6 +43,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from ..images import codecs
+from ..images.digest import compute_pixel_digest
 from ..records import embedding
 from ..types import FileRecord
 
@@ -85,7 +86,7 @@ def compare(one: bytes, other: bytes) -> Comparison:
     if embedding.compute_bare_sha256(one) == embedding.compute_bare_sha256(other):
         return Comparison(Grade.SAME_BYTES, 0.0)
     ours, theirs = codecs.decode(one), codecs.decode(other)
-    if codecs.compute_pixel_digest(ours) == codecs.compute_pixel_digest(theirs):
+    if compute_pixel_digest(ours) == compute_pixel_digest(theirs):
         return Comparison(Grade.SAME_PIXELS, 0.0)
     if ours.size != theirs.size:
         (width, height), (now_wide, now_high) = ours.size, theirs.size

@@ -33,11 +33,10 @@ def changed(tmp_path: Path) -> Path:
     provider, registry = (textwrap.dedent(block) for block in found)
     (package / "providers" / "nocturne.py").write_text(provider)
     importing, registering = registry.strip().split("\n\n")
-    known = (package / "providers" / "__init__.py").read_text()
-    known = known.replace(
-        "from .gradio.provider import GradioProvider\n", f"from .gradio.provider import GradioProvider\n{importing}\n"
-    )
-    (package / "providers" / "__init__.py").write_text(re.sub(r"(?m)^PROVIDERS: .*", registering, known))
+    known = (package / "providers" / "registry.py").read_text()
+    first = "from .flux1_schnell import BlackForestLabs_Flux1Schnell\n"
+    known = known.replace(first, f"{first}{importing}\n")
+    (package / "providers" / "registry.py").write_text(re.sub(r"(?m)^PROVIDERS: .*", registering, known))
     return tmp_path
 
 

@@ -10,7 +10,6 @@ from typing import ClassVar
 
 import pytest
 
-from flux_magic import providers
 from flux_magic.jupyter.panel import Panel
 from flux_magic.parameters.addresses import Space
 from flux_magic.providers.base import ModelDescription, Provider, ProviderModelMixin
@@ -135,7 +134,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
         pictures: ClassVar[dict[str, bytes]] = {ADDRESS: encoded()}
         made: ClassVar[list[Scripted]] = []
 
-    monkeypatch.setattr(providers, "PROVIDERS", (Mine,))
+    monkeypatch.setattr("flux_magic.providers.registry.PROVIDERS", (Mine,))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")  # no test asks the Hub of the world
     monkeypatch.setattr(hub, "_answers", {})
     return Mine
@@ -149,5 +148,5 @@ def painting(monkeypatch: pytest.MonkeyPatch) -> type[Painter]:
         made: ClassVar[list[Scripted]] = []
         painted: ClassVar[list[int]] = []
 
-    monkeypatch.setattr(providers, "PROVIDERS", (Mine,))
+    monkeypatch.setattr("flux_magic.providers.registry.PROVIDERS", (Mine,))
     return Mine

@@ -64,7 +64,7 @@ class Engine(ProviderModelMixin, Provider):
 @pytest.fixture(autouse=True)
 def _apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Give a test a registry, a store and a configuration of its own."""
-    monkeypatch.setattr(providers, "_registered", [])
+    monkeypatch.setattr("flux_magic.providers.registry._registered", [])
     monkeypatch.setattr(plugins, "_seen", {})
     monkeypatch.setenv("FLUX_MAGIC_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("FLUX_MAGIC_REPLAY", "auto")

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 import pytest
 
-from flux_magic import providers
 from flux_magic.client.async_client import AsyncClient
 from flux_magic.images import metadata
 from flux_magic.parameters import settings
@@ -46,7 +45,7 @@ def provider(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Scripted]:
     class Mine(mine):  # type: ignore[valid-type,misc]
         sent: ClassVar[Mapping[str, object]] = WENT_ALONG
 
-    monkeypatch.setattr(providers, "PROVIDERS", (Mine,))
+    monkeypatch.setattr("flux_magic.providers.registry.PROVIDERS", (Mine,))
     return Mine
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageChops, ImageCms, ImageStat
 
 from flux_magic.errors import InvalidRequest, NotAnImage
-from flux_magic.images import codecs, formats
+from flux_magic.images import codecs, digest, formats
 from tests.unit.samples import NO_AVIF, digest_of, drawing, encoded, opened
 
 
@@ -34,7 +34,7 @@ def test_the_digest_is_over_a_tag_the_size_and_the_rgba_pixels(mode: str) -> Non
 
 def test_the_digest_of_one_white_pixel_is_as_written_down() -> None:
     whole = b"flux_magic pixels 1\n" + bytes([0, 0, 0, 1, 0, 0, 0, 1]) + b"\xff\xff\xff\xff"
-    assert codecs.compute_pixel_digest(Image.new("L", (1, 1), 255)) == hashlib.sha256(whole).hexdigest()
+    assert digest.compute_pixel_digest(Image.new("L", (1, 1), 255)) == hashlib.sha256(whole).hexdigest()
 
 
 def test_the_digest_is_of_the_pixels_and_not_of_their_encoding() -> None:
@@ -47,7 +47,7 @@ def test_the_digest_is_of_the_pixels_and_not_of_their_encoding() -> None:
 
 def test_other_pixels_and_another_shape_have_another_digest() -> None:
     plain = [Image.new("RGB", size) for size in ((2, 3), (3, 2), (6, 1))]
-    assert len({codecs.compute_pixel_digest(image) for image in [*plain, drawing(), drawing(colour=1)]}) == 5
+    assert len({digest.compute_pixel_digest(image) for image in [*plain, drawing(), drawing(colour=1)]}) == 5
 
 
 def test_only_the_first_frame_counts() -> None:

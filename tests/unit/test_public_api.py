@@ -379,7 +379,7 @@ def test_the_first_file_of_each_is_an_image_of_its_own() -> None:
 
 
 def test_the_models_are_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(providers, "PROVIDERS", (providers.BlackForestLabs_Flux1Schnell,))
+    monkeypatch.setattr("flux_magic.providers.registry.PROVIDERS", (providers.BlackForestLabs_Flux1Schnell,))
     (model,) = flux_magic.list_models()
     assert model.name == "black-forest-labs-flux-1-schnell"
     assert (model.aliases, model.space) == (("flux-schnell", "flux"), "black-forest-labs/FLUX.1-schnell")

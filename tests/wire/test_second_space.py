@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from flux_magic import providers
 from flux_magic.cli import main
 from flux_magic.client.async_client import AsyncClient
 from flux_magic.client.doctor import examine
@@ -40,7 +39,7 @@ def look_alike() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(providers, "PROVIDERS", (BlackForestLabs_Flux1Schnell, Painter, Sketcher))
+    monkeypatch.setattr("flux_magic.providers.registry.PROVIDERS", (BlackForestLabs_Flux1Schnell, Painter, Sketcher))
 
 
 def moved(address: str) -> type[GradioProvider]:
@@ -115,7 +114,7 @@ def test_its_record_names_the_provider_for_its_own_space_alone(painters: str, mo
     assert (record.model, record.requested_model, record.provider) == unknown
     assert (record.space, record.requested_space) == (painters, painters)
     assert not record.stand_in
-    monkeypatch.setattr(providers, "PROVIDERS", (moved(painters),))
+    monkeypatch.setattr("flux_magic.providers.registry.PROVIDERS", (moved(painters),))
     own = run(AsyncClient(width=64, height=64).generate("a fox", model="painter", seed=1))
     assert isinstance(own, Generation)
     assert (own.record.model, own.record.provider, own.record.sent) == ("painter-1", "Painter", {})
@@ -158,7 +157,7 @@ def test_a_space_without_the_endpoint_is_told_apart_and_its_endpoints_are_named(
 def test_a_model_whose_space_is_known_by_its_url_alone_is_examined_there_and_recalled(
     painters: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(providers, "PROVIDERS", (moved(painters),))
+    monkeypatch.setattr("flux_magic.providers.registry.PROVIDERS", (moved(painters),))
     report = run(examine(resolve(model="painter")))
     assert (report.rows["Space"], report.rows["address"], report.healthy) == (painters, painters, True)
     made = run(AsyncClient(store=False, width=64, height=64).generate("a fox", model="painter"))

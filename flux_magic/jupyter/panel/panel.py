@@ -22,9 +22,9 @@ from ...providers import get_provider
 from ...results.generation import Generation
 from ...results.generations import Generations
 from ...results.recall import Recalled
-from .actions import Keeper
 from .compare import CompareRow, collect_parameters, find_seed
 from .controls import Controls
+from .copy_and_save import Keeper
 from .output import Shown, View
 from .parameters import Parameters, get_configured, get_parameters
 from .queue import PanelQueue, PanelTask, start_thread
