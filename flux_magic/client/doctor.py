@@ -115,7 +115,7 @@ async def _describe_target(settings: Settings) -> tuple[dict[str, str], bool]:
         begin = time.monotonic()
         try:
             description = await asyncio.wait_for(provider.describe(settings.model), DOCTOR_TIMEOUT)
-            other = "" if description.is_told else f", but not as a Space of {description.engine}'s"
+            other = "" if description.is_told else f", but not as a {description.engine} Space"
             rows["answers"] = f"in {time.monotonic() - begin:.2f} s{other}"
             rows |= _describe_contract(description)
         except FluxError as error:

@@ -357,7 +357,7 @@ def test_recall_opens_the_panel(kernel: Kernel) -> None:
         pytest.param("%flux_recall 1..3", "give one number", id="several"),
         pytest.param("%flux_recall abc123", "no file abc123, and no image in the store with", id="no such digest"),
         pytest.param("%flux_verify", "for example %flux_verify pictures/", id="nothing to verify"),
-        pytest.param("%flux_status one two", "one Space, not at 2", id="two Spaces"),
+        pytest.param("%flux_status one two", "one Space, not 2", id="two Spaces"),
         pytest.param("%flux_status lcal", "'lcal' is no Space", id="no Space"),
         pytest.param("%flux_history 0", "a whole number from 1", id="no images, by a number alone"),
         pytest.param("%flux_history --last 0", "a whole number from 1", id="no images"),

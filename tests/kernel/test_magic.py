@@ -141,7 +141,7 @@ def test_saving_is_part_of_the_cell(kernel: Kernel) -> None:
     kernel.run_ok(once)
     other = kernel.run(once.replace("--seed 1", "--seed 2"))
     assert other.status == "error"
-    assert "there already" in other.traceback
+    assert "already exists" in other.traceback
     assert other.get_shown("image/png"), "what was made is shown although it could not be saved"
     kernel.run_ok(once.replace("--seed 1", "--seed 2 --overwrite"))
     kernel.run_ok("%flux -n 2 --seed 1 --save many/ --size 256x256 --quiet a fox")

@@ -127,9 +127,9 @@ def test_what_is_embedded_as_it_was_delivered_needs_no_store(space: str, tmp_pat
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        pytest.param("fox.txt", "{}", "fox.txt is no notebook", id="another file"),
+        pytest.param("fox.txt", "{}", "fox.txt is not a notebook", id="another file"),
         pytest.param("none.ipynb", None, "none.ipynb", id="no file"),
-        pytest.param("bad.ipynb", "{", "bad.ipynb: no notebook", id="no JSON"),
+        pytest.param("bad.ipynb", "{", "bad.ipynb: not a notebook", id="no JSON"),
     ],
 )
 def test_what_is_no_notebook_is_one_line_and_exit_code_1(

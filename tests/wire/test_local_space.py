@@ -193,7 +193,7 @@ PARENT = """
 import asyncio, sys, time
 from flux_magic.providers.local import LocalSpace
 space = LocalSpace(python=sys.argv[1])
-asyncio.run(space.address())
+asyncio.run(space.get_address())
 print(space.pid, flush=True)
 time.sleep(60)
 """

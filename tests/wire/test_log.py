@@ -214,7 +214,7 @@ def test_an_event_passes_at_most_eight_generators_from_the_socket_to_the_cell() 
     names = [name for name, _ in frames]
     assert (names[0], names[-1]) == ("pump", "_wait")
     generators = [name for name, flags in frames if flags & inspect.CO_ASYNC_GENERATOR]
-    assert generators[-3:] == ["stream", "events", "stream"]
+    assert generators[-3:] == ["stream", "read_events", "stream"]
     assert len(generators) <= 8
 
 

@@ -396,11 +396,10 @@ def stop_requests(*, until_stdin_closes: bool) -> threading.Event:
 
 
 def parse_port(text: str) -> int:
-    """Parse a port number; raises ValueError if it is invalid."""
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise ValueError
-    return number
+    """Parse a port number from 0 to 65535; raises ArgumentTypeError if it is invalid."""
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"invalid port value: {text!r}")
+    return int(text)
 
 
 def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
