@@ -59,10 +59,10 @@ def _build_parser() -> argparse.ArgumentParser:
     doctor.add_argument(
         "space", nargs="?", help="a Hugging Face id or page, an app's URL, or local (default: the model's own)"
     )
-    doctor.add_argument("--space", dest="named", metavar="SPACE", help="the same, written as for the magics")
+    doctor.add_argument("--space", dest="named", metavar="SPACE", help="the same, as an option, as in the magics")
     doctor.add_argument("--model", help="the model whose endpoint is checked (default: flux)")
     info = commands.add_parser("info", help="show what made an image, and the cell that makes it again")
-    info.add_argument("image", help="a file or an http(s) URL: of flux_magic, A1111's web UI, ComfyUI and other tools")
+    info.add_argument("image", help="a file or an http(s) URL: from flux_magic, A1111's web UI, ComfyUI or other tools")
     info.add_argument("--json", action="store_true", help="as JSON")
     export = commands.add_parser(
         "export",

@@ -311,9 +311,9 @@ def show_value(value: object) -> str:
     try:
         text = repr(value)
     except ValueError:  # Python refuses to print a number of over 4300 digits
-        return "a number of very many digits"
+        return "a number with very many digits"
     except RecursionError:
-        return "a value of very deep nesting"
+        return "a very deeply nested value"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

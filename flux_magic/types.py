@@ -71,7 +71,7 @@ class ImageRequest:
     def __post_init__(self) -> None:
         prompt: object = self.prompt
         if not isinstance(prompt, str):
-            raise InvalidRequest(f"the prompt is {show_value(prompt)}: give a text")
+            raise InvalidRequest(f"the prompt is {show_value(prompt)}: give a string")
         if not prompt.strip():
             raise InvalidRequest("the prompt is empty: say in words what the image shows")
         if half := re.search("[\ud800-\udfff]", prompt):

@@ -136,7 +136,7 @@ def get_settings(options: Mapping[str, Any]) -> dict[str, Any]:
     once = {name: value for name, value in options.items() if not isinstance(value, grammar.Several)}
     given = {name: value for name, value in once.items() if name in NAMES}
     if "size" in options and options.keys() & {"width", "height"}:
-        raise InvalidRequest("--size and --width or --height say the same twice: give --size alone, or the others")
+        raise InvalidRequest("--size and --width or --height set the same thing twice: give --size, or the others")
     if "size" in once:
         given["width"], given["height"] = once["size"]
     if options.get("fresh"):

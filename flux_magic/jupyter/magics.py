@@ -53,13 +53,14 @@ def _format_help() -> str:
   %%flux [options]                in a cell of its own: the lines below are the prompt
   a red fox in {{place}}, morning mist
 
-The image is shown wherever the line is, in a loop or a function too. fox = %flux … shows none, and neither does a
-line with ; at its end. The ; is not sent: a prompt that ends with one goes into a %%flux cell.
+The image is shown wherever the line is, in a loop or a function too. fox = %flux … shows no image,
+and neither does a line that ends with ; which is not sent. Put a prompt that ends with one into a %%flux cell.
 
-{{name}} in a prompt becomes the value of that name where the line runs, a function's own before the notebook's;
+{{name}} in a prompt becomes the value of that name where the line runs: first the function's, then the notebook's;
 {{{{name}}}} is a literal {{name}}.
-A number may be one as well: --seed {{seed}}. Nothing else in a prompt is changed, but for quotes around all of a %flux
-line, which are left out. Options come before the prompt. -- ends them: what follows, or the body, is sent as typed.
+An option's number can be given this way too: --seed {{seed}}. Nothing else in a prompt is changed, except that quotes
+around the whole prompt of a %flux line are left out. Options come before the prompt. -- ends them: what follows, or
+the body, is sent as typed.
 
 {", ".join(several)} and {last} take several values, 1,2,4 or 1..8: that makes every combination, shown
 as one sheet. With --sweep, {{red|blue}} and lists {{names}} in the prompt are varied too.
@@ -229,7 +230,7 @@ class FluxMagics(Magics):
         """Show versions, where the images are kept, whether the Space answers, and what it takes: `%flux_status`.
 
         `%flux_status local`, or `%flux_status --space local`, checks a Space other than the configured one.
-        `%flux_status --debug` asks no Space: it shows each job under way, its last event, and what it waits for.
+        `%flux_status --debug` contacts no Space: it shows each job under way, its last event, and what it waits for.
         """
         if _wants_debug(line):
             from ..client.debug import debug
@@ -247,7 +248,7 @@ class FluxMagics(Magics):
     def flux_panel(self, line: str) -> Panel:
         """Open the control panel, with widgets for the options of `%flux`: `%flux_panel`.
 
-        Options and a prompt are its first values: `%flux_panel --steps 4 --size 1024x768 a red fox`. It takes --steps,
+        Options and a prompt set its first values: `%flux_panel --steps 4 --size 1024x768 a red fox`. It takes --steps,
         --seed, --size, --width, --height, --count, --model and --space. Several seeds or steps, `--seed 1..4`, go into
         the fields of Compare. `panel = %flux_panel` keeps the panel and does not show it.
         """

@@ -68,9 +68,9 @@ class RecordMagics(Magics):
     def flux_verify(self, line: str) -> Report:
         """Regenerate images from their records, and check that they are the same: `%flux_verify pictures/`.
 
-        It takes images, folders and saved notebooks. `--static` asks no Space, and only compares the images with their
-        records. `--space SPACE` asks this Space for all of them. `--concurrency 4` regenerates more at once. `--html
-        FILE` and `--json FILE` write what was found. The result has `.passed`.
+        It takes images, folders and saved notebooks. `--static` contacts no Space, and only compares the images with
+        their records. `--space SPACE` regenerates all of them there. `--concurrency 4` regenerates more at once.
+        `--html FILE` and `--json FILE` write what was found. The result has `.passed`.
         """
         return _run_verify(self._expand_line(line))
 

@@ -110,7 +110,7 @@ def parse_app_url(text: str) -> str:
     """
     parts = _split_url(text)
     if "@" in (text if parts is None else parts.netloc + parts.path):
-        raise InvalidRequest("a Space's URL holds no user name or password: leave out what is before the @")
+        raise InvalidRequest("a Space's URL takes no user name or password: leave out what is before the @")
     if parts is None or re.search(r"""[\s"'<>]""", parts.netloc + parts.path):
         raise InvalidRequest(
             f"{_remove_query(text)!r} is no Space: give a Hugging Face id such as "

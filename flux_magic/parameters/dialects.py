@@ -30,14 +30,14 @@ _ANSWERS: Final = {
     ),
     "ar aspect aspect-ratio aspectratio ratio shape orientation": "--size says width x height in pixels",
     "resolution res dimensions dims image-size img-size": "--size says width x height in pixels: --size 1024x768",
-    "w W": "the width is --width 1024, or both sides --size 1024x768",
-    "H": "the height is --height 768, or both sides --size 1024x768",
+    "w W": "--width 1024 sets the width, --size 1024x768 both sides",
+    "H": "--height 768 sets the height, --size 1024x768 both sides",
     "num-images num-images-per-prompt num-outputs num-samples number num images n-images batch batch-size batch-count "
     "n-iter n-samples niter repeat repeats iterations samples quantity amount many b N": "-n makes several: -n 4",
     "num-inference-steps inference-steps num-steps n-steps sampling-steps sample-steps ddim-steps step-count s": (
-        "inference steps are --steps 4"
+        "--steps 4 sets the inference steps"
     ),
-    "S random-seed manual-seed noise-seed rng generator": "the seed is --seed 42",
+    "S random-seed manual-seed noise-seed rng generator": "--seed 42 sets the seed",
     "randomize-seed randomize random random-seeds": "without --seed each image has a random seed",
     "prompt prompts p text positive positive-prompt description caption-prompt": (
         "the prompt needs no option; write it after the options, or in the lines below %%flux"
@@ -62,7 +62,7 @@ _ANSWERS: Final = {
     "device gpu cuda cpu mps dtype torch-dtype fp16 bf16 half precision threads low-vram": (
         "the image is made where the Space runs, which has its own hardware; --space names another"
     ),
-    "local": "the Space on this machine is --space local",
+    "local": "--space local uses the Space on this machine",
     "offline": '%config FluxMagics.replay = "only" asks no Space',
     "url host server endpoint base-url address provider backend api repo repo-id hub space-id space-url": (
         "the Space is named with --space, by its id or URL"
@@ -77,9 +77,9 @@ _ANSWERS: Final = {
     "silent no-progress hide-progress": "--quiet shows no progress",
     "dry preview test what-if whatif simulate show-request print": "--dry-run shows what would be sent",
     "parallel workers max-workers jobs max-concurrency": "--concurrency 4 makes four images of a sweep at once",
-    "max-time max-wait wait time-limit": "seconds that an image may take are --timeout 90",
-    "http-proxy https-proxy proxies": "a proxy is --proxy http://proxy.example:3128",
-    "y confirm assume-yes": "more than 16 images in one cell want --yes",
+    "max-time max-wait wait time-limit": "--timeout 90 limits the seconds that an image may take",
+    "http-proxy https-proxy proxies": "--proxy http://proxy.example:3128 sets a proxy",
+    "y confirm assume-yes": "more than 16 images in one cell need --yes",
     "grid matrix vary variations variation permute xyz x-y-z": (
         "several values make a sheet: --seed 1..4; with --sweep also {red|blue} in the prompt"
     ),

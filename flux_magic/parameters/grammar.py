@@ -222,7 +222,7 @@ def _read_string(flag: str, text: str) -> str:
 OPTIONS = (
     *map(_make_option, PARAMETERS),
     Option(("--count", "-n"), "number of images, each with the next seed", _read_integer_from(1), "4"),
-    Option(("--sweep",), "make an image of each {red|blue} and of each item of a list {names} in the prompt"),
+    Option(("--sweep",), "make an image for each of {red|blue}, and for each item of a list {names} in the prompt"),
     Option(
         ("--concurrency",),
         f"images of a sweep that are made at once (default 4, at most {MOST_AT_ONCE})",
@@ -232,7 +232,7 @@ OPTIONS = (
     Option(("--model",), "the model's name", _read_string, "flux"),
     Option(("--space",), "a Hugging Face id or page, an app's URL, or local", _read_string, "local"),
     Option(("--proxy",), "an http proxy", _read_string, "http://proxy.example:3128"),
-    Option(("--timeout",), "seconds that a whole image may take", _read_seconds, "90"),
+    Option(("--timeout",), "the most seconds that a whole image may take", _read_seconds, "90"),
     Option(("--output",), "a name for the result in the notebook", _read_name, "fox"),
     Option(
         ("--save",),
@@ -246,7 +246,7 @@ OPTIONS = (
     Option(("--dry-run",), "show what would be sent, and send nothing"),
     Option(("--fresh",), "ask the Space, even if the image is in the store"),
     Option(("--no-metadata",), "don't embed the generation parameters in the file"),
-    Option(("--strip-credentials",), "remove the image's signature (C2PA) from its file, and put the record in"),
+    Option(("--strip-credentials",), "remove the image's signature (C2PA) from its file, and put the record inside"),
     Option(("--quiet",), "show no progress"),
     Option(("--yes",), "allow more than 16 images in one cell"),
 )
@@ -259,8 +259,8 @@ HISTORY_OPTIONS = (
 """The options of `%flux_history`."""
 
 VERIFY_OPTIONS = (
-    Option(("--static",), "only compare with the records: no Space is asked"),
-    Option(("--space",), "ask this Space for all of them: an id, a URL, or local", _read_string, "local"),
+    Option(("--static",), "only compare with the records: no Space is contacted"),
+    Option(("--space",), "regenerate all of them on this Space: an id, a URL, or local", _read_string, "local"),
     Option(("--concurrency",), "how many at once (default 2)", _read_integer_from(1, MOST_AT_ONCE), "4"),
     Option(("--html",), "write a page with the pairs side by side", _read_string, "report.html"),
     Option(("--json",), "write the results as JSON", _read_string, "report.json"),
@@ -274,7 +274,7 @@ PANEL_OPTIONS = tuple(
 
 STATUS_OPTIONS = (
     *(option for option in OPTIONS if option.name == "space"),
-    Option(("--debug",), "show each job under way and what it waits for; no Space is asked"),
+    Option(("--debug",), "show each job under way and what it waits for; no Space is contacted"),
 )
 """The options of `%flux_status`."""
 

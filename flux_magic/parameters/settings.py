@@ -289,7 +289,7 @@ def check_one_size(options: Mapping[str, Any]) -> None:
         return
     for name in ("width", "height"):
         if options.get(name) is not None:
-            raise InvalidRequest(f"size and {name} say the same twice: give size alone, or width and height")
+            raise InvalidRequest(f"size and {name} set the same thing twice: give size alone, or width and height")
 
 
 def _check_environment(given: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> None:

@@ -121,7 +121,7 @@ class LocalSpace:
                     _log.info("the local Space is ready at %s", ready[1])
                 return ready[1]
             if dead:
-                raise LocalSpaceError(f"the local Space ended as it started{self._quote_log()}")
+                raise LocalSpaceError(f"the local Space ended while starting{self._quote_log()}")
             await asyncio.sleep(0.05)
         said = self._quote_log()
         self.close()
@@ -176,7 +176,7 @@ class LocalSpace:
 
     def _quote_log(self) -> str:
         lines = self._read_log().strip().splitlines()[-8:]
-        return ":\n" + "\n".join(lines) if lines else ", and said nothing"
+        return ":\n" + "\n".join(lines) if lines else ", and printed nothing"
 
     def close(self) -> None:
         """End the process, if it runs."""

@@ -58,7 +58,7 @@ def _read(data: bytes) -> Credentials:
     try:
         import c2pa
     except ImportError:
-        return Credentials("unread", detail=f"{INSTALL} reads who signed")
+        return Credentials("unread", detail=f"to see who signed it, run {INSTALL}")
     except (OSError, RuntimeError) as error:  # its library is not for this machine
         return Credentials("unread", detail=f"c2pa does not load: {_shorten(error)}")
     try:

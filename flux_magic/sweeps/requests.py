@@ -75,7 +75,7 @@ def build_sweep(
     lengths = [len(axis.values) for axis in template.axes] + [len(values) for values in varied.values()]
     check_number(math.prod(lengths) * count, most)
     if count > 1 and "seed" in varied:
-        raise InvalidRequest("a count (-n) and several seeds say the same twice: give one of them")
+        raise InvalidRequest("a count (-n) and several seeds set the same thing twice: give one of them")
     if settings.space:
         Space.parse(settings.space)  # an error that would affect every image is reported once
     bases = build_requests(template.fill([axis.values[0] for axis in template.axes]), settings, count)
@@ -128,7 +128,7 @@ def _list_items(value: object) -> object:
 
 def _check_prompt(typed: object) -> str:
     if not isinstance(typed, str):
-        raise InvalidRequest(f"the prompt is {show_value(typed)}: give a text, with {{names}} for what you vary in it")
+        raise InvalidRequest(f"the prompt is {show_value(typed)}: give a string, with {{names}} for what varies in it")
     return typed
 
 

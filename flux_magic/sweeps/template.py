@@ -122,7 +122,7 @@ def describe_unread(typed: str, names: Mapping[str, object]) -> list[str]:
             called = "x" if root != "x" else "y"
             value = rest[:1] in set(".[(+-*/%") or rest.strip()[:1] in set("+-*/%")
             advice = f"; write {called} = {root}{rest.rstrip()} and {{{called}}}" if value else f": {{{root}}}"
-            notes.append(f"{match[0][:60]} is sent as typed: in braces goes a name alone{advice}")
+            notes.append(f"{match[0][:60]} is sent as typed: braces take a name alone{advice}")
     for pattern, advice in _OTHER_SYNTAX:
         notes += [f"{found[0][:60]} is sent as typed: {advice.format()}" for found in pattern.finditer(typed)]
     for match in _DOLLAR.finditer(typed):

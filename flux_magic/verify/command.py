@@ -25,8 +25,8 @@ INTERRUPTED: Final = 130
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments to a parser; `main` takes what it parses."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="a notebook, an image, or a folder of both")
-    parser.add_argument("--static", action="store_true", help="only compare with the records: no Space is asked")
-    parser.add_argument("--space", metavar="SPACE", help="ask this Space for all of them: an id, a URL, or local")
+    parser.add_argument("--static", action="store_true", help="only compare with the records: no Space is contacted")
+    parser.add_argument("--space", metavar="SPACE", help="regenerate all of them on this Space: an id, a URL, or local")
     parser.add_argument(
         "--concurrency",
         type=int,

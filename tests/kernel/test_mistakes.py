@@ -31,7 +31,7 @@ def kept(kernel: Kernel) -> Iterator[None]:
         pytest.param("%%flux --size 64x64\nx", "this Space takes 256 to 2048", id="size-too-small"),
         pytest.param("%%flux --width 4096\nx", "this Space takes 256 to 2048", id="width-too-large"),
         pytest.param("%%flux --steps 51\nx", "this Space takes 1 to 50", id="more-steps-than-the-space-takes"),
-        pytest.param("%%flux --size 512x512 --width 256\nx", "say the same twice", id="size-twice"),
+        pytest.param("%%flux --size 512x512 --width 256\nx", "set the same thing twice", id="size-twice"),
         pytest.param("%%flux --seed 2147483648\nx", "0 to 2147483647", id="seed-too-large"),
         pytest.param("%%flux --seed -1\nx", "0 to 2147483647", id="seed-below-zero"),
         pytest.param("%%flux -n 2 --seed 2147483647\nx", "run past 2147483647", id="seeds-run-past"),

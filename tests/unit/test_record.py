@@ -235,7 +235,7 @@ def test_a_later_version_is_refused_and_says_what_to_install() -> None:
     with pytest.raises(RecordError, match=r"^the record is of version 3: this flux_magic reads up to 2\n") as caught:
         parse_record({"schema": 3, "all": "is new"})
     assert caught.value.hint == "Install a newer one: pip install --upgrade flux-magic"
-    with pytest.raises(RecordError, match="of version a number of very many digits: this flux_magic reads up to 2"):
+    with pytest.raises(RecordError, match="of version a number with very many digits: this flux_magic reads up to 2"):
         parse_record({"schema": 10**5000})
 
 

@@ -263,7 +263,9 @@ def test_credentials_of_strangers_are_told_and_never_a_traceback(
     unread = signing.read(data)
     assert (unread is None) == (found is None)
     if unread:
-        assert str(unread) == 'carries content credentials (C2PA): pip install "flux-magic[sign]" reads who signed'
+        assert str(unread) == (
+            'carries content credentials (C2PA): to see who signed it, run pip install "flux-magic[sign]"'
+        )
 
 
 def test_what_an_older_version_embedded_into_a_signed_image_is_still_read(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_count_is_an_axis_of_successive_seeds() -> None:
 
 
 def test_a_count_beside_several_seeds_is_an_error() -> None:
-    with pytest.raises(InvalidRequest, match="say the same twice"):
+    with pytest.raises(InvalidRequest, match="set the same thing twice"):
         swept("a fox", {"seed": (1, 2)}, count=2)
 
 
@@ -242,7 +242,7 @@ def test_a_collection_that_is_no_list_is_told(value: object) -> None:
 
 
 def test_a_prompt_in_a_call_has_to_be_a_text() -> None:
-    with pytest.raises(InvalidRequest, match=r"the prompt is \['a fox'\]: give a text"):
+    with pytest.raises(InvalidRequest, match=r"the prompt is \['a fox'\]: give a string"):
         build_sweep_call(["a fox"], {"seed": [1, 2]})  # type: ignore[arg-type]
 
 

@@ -59,7 +59,7 @@ def refused(line: str, body: str | None = None, names: dict[str, Any] | None = N
         pytest.param("a fox --ar 16:9 --v 6", None, "--size 1344x768;", id="a ratio"),
         pytest.param("a fox —ar 2:3", None, "--size 832x1280;", id="a ratio, long dash"),
         pytest.param("a fox --no people", None, "this model has no negative prompt", id="negative"),
-        pytest.param("a fox -s 20", None, "inference steps are --steps 4", id="another tool's short option"),
+        pytest.param("a fox -s 20", None, "--steps 4 sets the inference steps", id="another tool's short option"),
         pytest.param("a fox --step 4", None, "did you mean --steps?", id="a slip"),
         pytest.param("a fox --token hf_canary1", None, "a token never goes into a cell", id="a token"),
         pytest.param("a fox --steps 4", "x", "options come first, %flux --steps 4 a fox", id="first line"),
@@ -209,8 +209,8 @@ ANSWERS = {
     "alternative text is its prompt": "--alt --caption",
     "the prompt needs no option": "--prompt -p",
     "--save fox.png": "--out --outdir --filename -o",
-    "inference steps are --steps": "--num_inference_steps --ddim_steps -s",
-    "the seed is --seed": "-S --random-seed",
+    "--steps 4 sets the inference steps": "--num_inference_steps --ddim_steps -s",
+    "--seed 42 sets the seed": "-S --random-seed",
     "--width 1024": "-W",
     "--height 768": "-H",
     "the model is named with --model": "--checkpoint --v",
@@ -241,7 +241,7 @@ def test_another_tools_word_gets_its_answer(flag: str, answer: str) -> None:
     [
         ("{animals[0]}", "write x = animals[0] and {x}"),
         ("{a.name}", "write x = a.name and {x}"),
-        ("{x:.2f}", "in braces goes a name alone: {x}"),
+        ("{x:.2f}", "braces take a name alone: {x}"),
         ("{x!r}", "a name alone: {x}"),
         ("{f(x)}", "write x = f(x)"),
         ("{ a }", "a name alone: {a}"),
@@ -282,7 +282,7 @@ def test_a_size_is_one_word_in_every_call(monkeypatch: pytest.MonkeyPatch) -> No
         lambda: AsyncClient(**both),
         lambda: Panel(**both),
     ):
-        with pytest.raises(InvalidRequest, match="size and width say the same twice"):
+        with pytest.raises(InvalidRequest, match="size and width set the same thing twice"):
             call()
     with pytest.raises(InvalidRequest, match=r"size is '16:9': did you mean '1344x768'\?"):
         resolve(size="16:9")

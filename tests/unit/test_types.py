@@ -268,7 +268,7 @@ def test_a_spaces_name_has_no_query() -> None:
 
 @pytest.mark.parametrize("prompt", [None, 7, b"a fox"])
 def test_a_prompt_that_is_no_text_is_refused(prompt: Any) -> None:
-    with pytest.raises(InvalidRequest, match="give a text"):
+    with pytest.raises(InvalidRequest, match="give a string"):
         ImageRequest(prompt)
 
 
@@ -279,7 +279,7 @@ def test_a_space_that_is_no_text_is_refused(space: Any) -> None:
 
 
 def test_a_number_of_very_many_digits_is_refused_in_words() -> None:
-    with pytest.raises(InvalidRequest, match="seed is a number of very many digits: give"):
+    with pytest.raises(InvalidRequest, match="seed is a number with very many digits: give"):
         ImageRequest("a fox", seed=10**5000)
 
 

@@ -163,7 +163,7 @@ def test_an_app_that_fails_is_tried_again_and_shows_the_end_of_its_log(launch: L
     with pytest.raises(LocalSpaceError) as caught:
         run(space.get_address())
     first, *lines = str(caught.value).splitlines()
-    assert first == "the local Space ended as it started:"
+    assert first == "the local Space ended while starting:"
     assert lines == ["94", "95", "96", "97", "98", "99", "100", "no such thing"]
     assert len(starts(space)) == 2
     space.close()
@@ -178,7 +178,7 @@ def test_an_app_that_fails_once_is_started_once_more(launch: Launch) -> None:
 
 @pytest.mark.parametrize(
     ("script", "said"),
-    [("echo loading; cat > /dev/null", ":\nloading"), ("cat > /dev/null", ", and said nothing")],
+    [("echo loading; cat > /dev/null", ":\nloading"), ("cat > /dev/null", ", and printed nothing")],
     ids=["words", "silence"],
 )
 def test_an_app_that_does_not_come_up_is_ended_and_told(launch: Launch, script: str, said: str) -> None:

@@ -227,7 +227,7 @@ class _Route:
         event = self.decode(told)
         _log.debug("event %s: %s", told.name, _worded(event))
         if event is None and not self.is_heard and time.monotonic() - self.begin > self.unheard:
-            raise StreamLost(f"the Space told nothing of the job for {self.unheard:g} s", "Run the cell again.")
+            raise StreamLost(f"the Space reported nothing about the job for {self.unheard:g} s", "Run the cell again.")
         self.is_heard = self.is_heard or event is not None
         return event
 

@@ -149,26 +149,26 @@ def check_stage(stage: str, space_id: str) -> None:
     if stage == "PAUSED":
         raise SpacePaused(f"the Space {space_id} is paused by its owner", f"See {page}, or choose another Space.")
     if stage in _WAKING:
-        raise SpaceAsleep(f"the Space {space_id} is not awake ({stage.lower()})", "Try again in some minutes.")
+        raise SpaceAsleep(f"the Space {space_id} is not awake ({stage.lower()})", "Try again in a few minutes.")
     if stage and stage not in _RUNNING:
-        raise SpaceBroken(f"the Space {space_id} does not run ({stage.lower()})", f"See {page}.")
+        raise SpaceBroken(f"the Space {space_id} is not running ({stage.lower()})", f"See {page}.")
 
 
 _PAGES = (
     (r"paused", SpacePaused, "the Space is paused by its owner", "Choose another Space."),
-    (r"sleeping|starting|waking|preparing", SpaceAsleep, "the Space is asleep", "Try again in some minutes."),
-    (r"building", SpaceAsleep, "the Space is being built", "Try again in some minutes."),
+    (r"sleeping|starting|waking|preparing", SpaceAsleep, "the Space is asleep", "Try again in a few minutes."),
+    (r"building", SpaceAsleep, "the Space is being built", "Try again in a few minutes."),
     (
         r"runtime error|build error|in error|config error",
         SpaceBroken,
-        "the Space does not run",
+        "the Space is not running",
         "Choose another Space.",
     ),
     (
         r"not found|404",
         SpaceNotFound,
         "there is no such Space",
-        "Check its name or address; a private Space wants a token.",
+        "Check its name or address; a private Space needs a token.",
     ),
 )
 

@@ -17,7 +17,7 @@ from .decoding import strip_markup
 
 _STAND_IN = re.compile(r"flux_magic stand-in, drawing (\d+)")
 _DOCTOR = (
-    "Is it another model's Space (--model)? Else a newer flux_magic may know it; flux-magic doctor shows what it takes."
+    "Is it another model's Space (--model)? Or a newer flux_magic may know it; flux-magic doctor shows what it takes."
 )
 _COMPONENTS = {"textbox": "string", "slider": "number", "number": "number", "checkbox": "boolean"}
 _KINDS: Mapping[str, type | tuple[type, ...]] = {"string": str, "number": (int, float), "boolean": bool}

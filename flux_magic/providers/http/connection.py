@@ -332,7 +332,7 @@ class Connection:
         except FluxError:
             raise
         except ValueError as exc:
-            raise ProtocolError(f"the Space gave an address that is none: {host}") from exc
+            raise ProtocolError(f"the Space gave an invalid address: {host}") from exc
         except aiohttp.ConnectionTimeoutError as exc:
             raise TimedOut(
                 f"no connection to {host} within {self.limits.connect:g} s", self._check_network(url)
@@ -343,7 +343,7 @@ class Connection:
             # Not `from exc`: it holds the request, with the password.
             raise ConnectionFailed(f"the proxy refused: HTTP status {exc.status}", self._check_proxy(url)) from None
         except asyncio.TimeoutError as exc:
-            raise TimedOut(f"the answer of {host} did not come to its end in time", "Run the cell again.") from exc
+            raise TimedOut(f"the answer of {host} did not finish in time", "Run the cell again.") from exc
         except aiohttp.ClientPayloadError as exc:
             raise BrokenOff(f"{host} broke off in the middle of its answer", "Run the cell again.") from exc
         except aiohttp.ClientResponseError as exc:

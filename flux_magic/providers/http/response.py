@@ -13,7 +13,7 @@ from ...images.bounded_json import parse_json
 from ...types import make_printable
 
 _REFUSED = (
-    "It may want a token, or another one: %config FluxMagics.token sets that of the Space of %config FluxMagics.space; "
+    "It may need a token, or another one: %config FluxMagics.token sets it for the Space in %config FluxMagics.space; "
     "%flux_status says which is sent."
 )
 _LOGIN = "flux_magic cannot log in: ask the app's owner for an address without a login, or choose another Space."
