@@ -54,7 +54,7 @@ def _format_help() -> str:
   a red fox in {{place}}, morning mist
 
 The image is shown wherever the line is, in a loop or a function too. fox = %flux … shows no image,
-and neither does a line that ends with ; which is not sent. Put a prompt that ends with one into a %%flux cell.
+and neither does a line that ends with ; (the ; is not sent). Put a prompt that ends with one into a %%flux cell.
 
 {{name}} in a prompt becomes the value of that name where the line runs: first the function's, then the notebook's;
 {{{{name}}}} is a literal {{name}}.

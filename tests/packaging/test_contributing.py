@@ -36,8 +36,17 @@ def changed(tmp_path: Path) -> Path:
     known = (package / "providers" / "registry.py").read_text()
     first = "from .flux1_schnell import BlackForestLabs_Flux1Schnell\n"
     known = known.replace(first, f"{first}{importing}\n")
-    (package / "providers" / "registry.py").write_text(re.sub(r"(?m)^PROVIDERS: .*", registering, known))
+    (package / "providers" / "registry.py").write_text(
+        re.sub(r"(?m)^PROVIDERS: .*", lambda row: _append(row[0], registering), known)
+    )
     return tmp_path
+
+
+def _append(row: str, documented: str) -> str:
+    """Return the registry's row with the document's last provider added."""
+    first, _, last = documented.removesuffix(")").rpartition(", ")
+    assert documented.startswith(row[: row.index(" = ")]), first
+    return f"{row.removesuffix(')').removesuffix(',')}, {last})"
 
 
 def run(folder: Path, *arguments: str) -> str:
