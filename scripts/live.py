@@ -94,8 +94,9 @@ def main() -> int:
     report: Seen = {"python": platform.python_version(), "flux_magic": flux_magic.__version__, "requests": {}}
     for request in (live.try_defaults, live.try_seed, live.try_seed_again, live.try_size, live.try_provider):
         found = asyncio.run(observe(request))
-        report["requests"][request.__name__] = found
-        print(f"{request.__name__:<12} {found['seconds']:>6} s  {'ok' if found['ok'] else found['error']}")
+        name = request.__name__.removeprefix("try_")
+        report["requests"][name] = found
+        print(f"{name:<12} {found['seconds']:>6} s  {'ok' if found['ok'] else found['error']}")
     path = options.folder / "report.json"
     path.write_text(json.dumps(report, indent=1, ensure_ascii=False))
     print(f"kept: {path}")

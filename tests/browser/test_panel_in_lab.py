@@ -331,9 +331,9 @@ NAME_OF_FOCUS = """() => {
 @pytest.mark.thorough
 async def test_fifty_results_are_kept_and_the_oldest_comes_back(lab: Lab, slow_space: str) -> None:
     fill = (
-        "import flux_magic\nfrom flux_magic.client import blocking as api\\n"
+        "import flux_magic\nfrom flux_magic.client.blocking import shared\n"
         f"made = flux_magic.generate('x', space='{slow_space}', width=256, height=256, steps=1)\n"
-        "api.history.extend([made] * 50)\n"
+        "shared.made.extend([made] * 50)\n"
     )
     show = f"%flux_panel --steps 1 --size 256x256 --space {slow_space} a fox"
     async with opened(lab, "strip", fill, show) as page:

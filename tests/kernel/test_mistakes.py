@@ -10,6 +10,10 @@ import pytest
 from tests.support import hasty
 from tests.support.kernel import Kernel
 
+LOG_ALL = (
+    "import logging; root = logging.getLogger(); before = root.handlers[:], root.level; logging.basicConfig(level=0)"
+)
+LOG_AS_BEFORE = "root.handlers[:], level = before; root.setLevel(level)"
 PANEL_TAKES = "--steps --seed --size --width --height --count --model --space"
 
 
@@ -189,7 +193,7 @@ def test_verbose_errors_show_where_it_happened(kernel: Kernel) -> None:
 @pytest.mark.usefixtures("_hasty")
 @pytest.mark.parametrize("verbose", [False, True])
 def test_a_proxys_password_and_a_token_are_shown_nowhere(kernel: Kernel, space: str, *, verbose: bool) -> None:
-    kernel.run_ok(f"import logging; logging.basicConfig(level=0)\n%config FluxMagics.verbose_errors = {verbose}")
+    kernel.run_ok(f"{LOG_ALL}\n%config FluxMagics.verbose_errors = {verbose}")
     proxy = "http://user:hunter2@127.0.0.1:9"
     kernel.run_ok('%config FluxMagics.token = "hf_canary123"')
     cell = kernel.run(f"%%flux --output fox --proxy {proxy} --space http://example.org\nx")
@@ -202,7 +206,7 @@ def test_a_proxys_password_and_a_token_are_shown_nowhere(kernel: Kernel, space: 
         kernel.run_ok("%config FluxMagics.proxy = None\n%config FluxMagics.verbose_errors = False")
         status = kernel.run_ok(f"%flux_status {space}"), kernel.run_ok("%config FluxMagics.token")
         repeated = kernel.run("%tb")
-        kernel.run_ok("%config FluxMagics.token = None")
+        kernel.run_ok(f"%config FluxMagics.token = None\n{LOG_AS_BEFORE}")
     assert failed.status == "error"
     for part in (cell, failed, repeated, *shown, *status):
         everything = f"{part.stdout}{part.stderr}{part.traceback}{part.error}{part.outputs}{part.updates}"
