@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from ..errors import EmptyResult, FluxError, InvalidArgument, InvalidRequest, Stopped, is_hopeless, show_value
 from ..parameters.calls import check_class, takes
-from ..parameters.settings import Settings, check_folders, resolve
+from ..parameters.settings import Settings, check_folders, resolve, split_size
 from ..parameters.table import Parameter
 from ..providers import get_provider, local
 from ..providers.base import Limits, limit_events
@@ -34,7 +34,6 @@ from .options import (
     call,
     check_callback,
     merge,
-    merge_sides,
 )
 from .submission import AsyncSubmission, Latest
 from .target import resolve_target
@@ -84,14 +83,14 @@ class AsyncClient:
 
     @takes(Options)
     def __init__(self, **options: Unpack[Options]) -> None:
-        self.options = merge_sides({}, options)
+        self.options = split_size(merge({}, options))
         check_folders(resolve(**self.options))  # a mistake is reported here, not at the first image
         self._kept: WeakKeyDictionary[asyncio.AbstractEventLoop, _Kept] = WeakKeyDictionary()
         self.made: deque[Generation] = deque(maxlen=HISTORY)
 
     def resolve(self, options: Mapping[str, Any]) -> Settings:
         """Return the settings of a call with these options: over the client's, `%config` and the environment."""
-        return resolve(**merge_sides(self.options, options))
+        return resolve(**merge(self.options, options))
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -153,18 +152,11 @@ class AsyncClient:
         self, requests: Sequence[ImageRequest], settings: Settings, on_event: AsyncOnEvent | None = None
     ) -> Generation | Generations:
         """Make the images of the requests, one after the other: a Generation of one, else Generations."""
-        made = [await self._make(request, settings, on_event) for request in requests]
+        made = [await self.make(request, settings, on_event) for request in requests]
         return made[0] if len(made) == 1 else Generations(made)
 
-    async def make(self, request: ImageRequest, settings: Settings) -> Generation:
-        """Make the image of one request, and keep it out of the history. Raises the errors of `generate`."""
-        made = await self._make(request, settings)
-        self.made.remove(made)
-        return made
-
-    async def _make(
-        self, request: ImageRequest, settings: Settings, on_event: AsyncOnEvent | None = None
-    ) -> Generation:
+    async def make(self, request: ImageRequest, settings: Settings, on_event: AsyncOnEvent | None = None) -> Generation:
+        """Make the image of one request. Raises the errors of `generate`."""
         async with aclosing(self.stream(request, settings)) as events:
             async for event in events:
                 await call(on_event, event)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast, overload
 from weakref import finalize
 
@@ -63,12 +63,6 @@ class Client:
         self._resolve({})  # a mistake is reported here, not at the first image
         finalize(self, runner.background.release_soon, self._async).atexit = False
 
-    @classmethod
-    def _make_over(cls, asynchronous: AsyncClient) -> Self:
-        made = cls()
-        made._async = asynchronous
-        return made
-
     def _resolve(self, options: Mapping[str, Any]) -> Settings:
         return self._async.resolve({**self._runner, **options})
 
@@ -122,13 +116,10 @@ class Client:
         """
         on_event, quiet = _take_callback(options)
         settings = self._resolve(options)
-        made = list(self._make_all(build_requests(prompt, settings, count), settings, on_event, quiet=quiet))
+        requests = build_requests(prompt, settings, count)
+        coming = blocking.iterate_generations(requests, settings, quiet=quiet, client=self._async, on_event=on_event)
+        made = list(coming)
         return made[0] if len(made) == 1 else Generations(made)
-
-    def _make_all(
-        self, requests: Sequence[ImageRequest], settings: Settings, on_event: OnEvent | None, *, quiet: bool
-    ) -> Iterator[Generation]:
-        return blocking.iterate_generations(requests, settings, quiet=quiet, client=self._async, on_event=on_event)
 
     @overload
     def submit(  # type: ignore[overload-overlap]  # mypy counts 1 as an int
@@ -320,7 +311,16 @@ def _take_callback(options: Any) -> tuple[OnEvent | None, bool]:
     return cast("OnEvent | None", on_event), bool(options.pop("quiet", False))
 
 
-shared = Client._make_over(blocking.shared)  # noqa: SLF001 - of this module
+class _Shared(Client):
+    """A client over the connections that the magics and the panel keep."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self._runner, self._async = {}, blocking.shared
+
+
+shared = _Shared()
 """The client of the magics and the panel, and of `flux_magic.generate` and its like."""
 
 generate = shared.generate

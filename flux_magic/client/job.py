@@ -21,7 +21,7 @@ from ..records import in_hand
 from ..records.record import get_version
 from ..records.sent import sanitize
 from ..records.store import SLOW, UNKEPT, Store, open_store
-from ..results.generation import ClientEvent, Generation, ImageFile
+from ..results.generation import ClientEvent, Generation, ImageFile, build_generation
 from ..types import (
     ANY_SPACE,
     STAND_IN,
@@ -127,16 +127,7 @@ class Job:
             decoder = codecs.describe_decoder(*(file.media_type for file in files))
             around = replace(circumstances, version=get_version(), decoder=decoder)
             record = self._build_record(response, files, description, around, environment.get("model", ""))
-            settings = self.target.settings
-            made = Generation(
-                self.request,
-                record,
-                files,
-                settings.inline,
-                metadata=settings.metadata,
-                note="; ".join(notes),
-                strip_credentials=settings.strip_credentials,
-            )
+            made = build_generation(self.request, record, files, self.target.settings, note="; ".join(notes))
             if len(files) == number:
                 return made
             most = f"the limit is {self.limits.files} files and {self.limits.sum // 2**20} MiB per response"

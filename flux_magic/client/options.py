@@ -8,7 +8,6 @@ from inspect import iscoroutine, iscoroutinefunction
 from typing import Any, TypedDict
 
 from ..errors import InvalidArgument, InvalidRequest, show_value
-from ..parameters.settings import split_size
 from ..results.generation import ClientEvent
 
 OnEvent = Callable[[ClientEvent], object]
@@ -93,11 +92,6 @@ def merge(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     if "size" in given:
         own = {name: value for name, value in own.items() if name not in {"width", "height"}}
     return {**own, **given}
-
-
-def merge_sides(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options as `merge`, with width and height in place of a size."""
-    return split_size(merge(own, given))
 
 
 def check_callback(on_event: object, *, can_await: bool = False) -> None:

@@ -212,9 +212,7 @@ def _check_proxy(value: str) -> None:
 
 
 def is_offline() -> bool:
-    """Return True if no Space may be contacted at all. Nothing overrides this setting for machines without a
-    network.
-    """
+    """Return True if no Space may be contacted at all; nothing overrides this."""
     return os.environ.get(ENVIRONMENT["replay"]) == "only"
 
 

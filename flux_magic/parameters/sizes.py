@@ -26,8 +26,8 @@ def format_size(width: int, height: int) -> str:
     return f"{width}x{height}"
 
 
-def round_down(length: Any, step: int = SIZE_STEP) -> Any:
-    """Return a length rounded down to a multiple of `step` pixels, as it is sent."""
+def round_down(length: Any, step: int) -> Any:
+    """Return a length rounded down to a multiple of `step`, as it is sent."""
     return length - length % step
 
 

@@ -286,18 +286,32 @@ def refuse_await() -> NoReturn:
     raise InvalidArgument("the image is there: Client and generate() block; leave out await, or use AsyncClient")
 
 
-def replay(request: ImageRequest, stored: Stored, settings: Settings, note: str = "") -> Generation:
-    """Return a job of a store as the answer to a request; the bytes of its images are left in the store."""
+def build_generation(
+    request: ImageRequest,
+    record: Record,
+    files: tuple[ImageFile, ...],
+    settings: Settings,
+    *,
+    note: str = "",
+    replayed: bool = False,
+) -> Generation:
+    """Return the generation of a request, to be shown and saved as the settings say."""
     return Generation(
         request,
-        stored.record,
-        tuple(ImageFile(file, path) for file, path in zip(stored.record.files, stored.files, strict=True)),
+        record,
+        files,
         settings.inline,
         metadata=settings.metadata,
-        replayed=True,
+        replayed=replayed,
         note=note,
         strip_credentials=settings.strip_credentials,
     )
+
+
+def replay(request: ImageRequest, stored: Stored, settings: Settings, note: str = "") -> Generation:
+    """Return a job of a store as the answer to a request; the bytes of its images are left in the store."""
+    files = tuple(ImageFile(file, path) for file, path in zip(stored.record.files, stored.files, strict=True))
+    return build_generation(request, stored.record, files, settings, note=note, replayed=True)
 
 
 ClientEvent = Waiting | Queued | Running | Log | Preview | Generation

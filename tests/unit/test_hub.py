@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flux_magic.errors import ResponseError, SpaceAsleep, SpaceBroken, SpaceNotFound, SpacePaused
-from flux_magic.providers.gradio.hub import address, check_page, check_stage
+from flux_magic.parameters.addresses import get_hub
+from flux_magic.providers.gradio.hub import check_page, check_stage
 from flux_magic.providers.http.response import Answer, check_login
 from tests.support.growth import assert_linear
 
@@ -55,9 +56,9 @@ def test_a_page_in_place_of_the_space_says_why(page: str, kind: type[ResponseErr
 
 def test_the_hub_may_be_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9/")
-    assert address() == "http://127.0.0.1:9"
+    assert get_hub() == "http://127.0.0.1:9"
     monkeypatch.delenv("HF_ENDPOINT")
-    assert address() == "https://huggingface.co"
+    assert get_hub() == "https://huggingface.co"
 
 
 @pytest.mark.parametrize("part", ["<script ", "<script>", "<!--", "<a ", "<", "<a b='", "&#1;", "<title>", " < "])

@@ -167,6 +167,7 @@ def test_the_doctor_says_what_is_no_space() -> None:
 
 
 def test_the_doctor_asks_the_hub_for_stage_and_quota(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flux_magic.parameters.addresses import get_hub
     from flux_magic.providers.gradio import hub
 
     async def work() -> tuple[str, str, str]:
@@ -174,7 +175,7 @@ def test_the_doctor_asks_the_hub_for_stage_and_quota(monkeypatch: pytest.MonkeyP
         stage = answer_json({"runtime": {"stage": "SLEEPING"}})
         async with run_hostile(prefix="/api/spaces", quota=quota, stage=stage) as server, open_session() as session:
             monkeypatch.setenv("HF_ENDPOINT", server.address)
-            connection = Connection(session, token=CANARY, space=hub.address())
+            connection = Connection(session, token=CANARY, space=get_hub())
             return (
                 await hub.fetch_stage(connection, "a/b"),
                 await hub.fetch_quota(connection),

@@ -13,17 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ...errors import FluxError, SpaceAsleep, SpaceBroken, SpaceNotFound, SpacePaused
-from ...parameters import addresses
-from ...parameters.addresses import Space
+from ...parameters.addresses import Space, get_hub
 from ..http.connection import Connection
 from ..http.response import PAGE_READ
 from .decoding import parse, strip_markup
 
 _WAKING = {"BUILDING", "APP_STARTING", "SLEEPING", "STOPPED", "STOPPING"}
 _RUNNING = {"RUNNING", "RUNNING_BUILDING", "RUNNING_APP_STARTING"}
-
-
-address = addresses.get_hub
 
 
 async def fetch_stage(connection: Connection, space_id: str) -> str:
@@ -69,7 +65,7 @@ async def look_up(connection: Connection, space: Space) -> SpaceInfo:
     path = _get_path(space)
     if not path:
         return SpaceInfo()
-    key = f"{address()}/{path}"
+    key = f"{get_hub()}/{path}"
     until, known = _answers.get(key, (0.0, SpaceInfo()))
     if time.monotonic() < until:
         return known
@@ -133,8 +129,8 @@ async def _fetch(connection: Connection, path: str) -> tuple[int, dict[str, Any]
     """Return the HTTP status and JSON object of the Hub's API of Spaces; 0 and nothing if it does not answer."""
     try:
         # A Space's connection may not go where the Hub may be, nor does the Space's token go there.
-        to_hub = connection if connection.is_to(address()) else connection.connect_to(address())
-        answer = await to_hub.get_text(f"{address()}/api/spaces/{path}")
+        to_hub = connection if connection.is_to(get_hub()) else connection.connect_to(get_hub())
+        answer = await to_hub.get_text(f"{get_hub()}/api/spaces/{path}")
     except FluxError:
         return 0, {}
     told = parse(answer.text)

@@ -22,7 +22,7 @@ from ...errors import (
 )
 from ...images.codecs import check_readable
 from ...images.formats import READ, detect_media_type
-from ...parameters.addresses import Space
+from ...parameters.addresses import Space, get_hub
 from ...parameters.table import EXTRA_NAMES
 from ...types import Event, ImageRequest, ImageResponse, Preview, Waiting
 from ..base import (
@@ -235,7 +235,7 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
 
     def _to_hub(self) -> Connection:
         """Return a connection to the Hub; only the token of a Space that is on the Hub goes there."""
-        return self._connection.connect_to(hub.address(), with_token=bool(self._place.hub_id))
+        return self._connection.connect_to(get_hub(), with_token=bool(self._place.hub_id))
 
     @classmethod
     def own_space(cls) -> str:

@@ -139,9 +139,7 @@ class Connection:
         self._token, self._space = token, space
         self._session = session
         self._proxy = _check_proxy_address(proxy) if proxy else None
-        self._timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=self.limits.connect, sock_read=self.limits.silence
-        )
+        self._timeout = self._make_timeout(None)
 
     @asynccontextmanager
     async def request(self, method: str, url: str, **options: Any) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -231,7 +229,7 @@ class Connection:
         """Start work over this connection that goes on if its caller does not."""
         return background.start(self._session, work)
 
-    def _make_timeout(self, total: float) -> aiohttp.ClientTimeout:
+    def _make_timeout(self, total: float | None) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(total, sock_connect=self.limits.connect, sock_read=self.limits.silence)
 
     async def _send(self, method: str, url: str, **options: Any) -> Answer:
