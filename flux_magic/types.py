@@ -3,14 +3,58 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from .errors import InvalidRequest, mask_secrets, replace_controls, show_value
 from .parameters.calls import check_class
-from .parameters.table import EXTRA_NAMES, FIELDS, ROWS, Values, check_values, round_values
+from .parameters.table import FIELDS, ROWS, Values, check_values, round_values
+
+
+@dataclass(frozen=True, slots=True)
+class InputRecord:
+    """One image that went into a request, as a record names it.
+
+    Attributes:
+        role: `image`, or `mask` (white where the image may change).
+        media_type: of the bytes that are sent.
+        width, height: pixels.
+        digest: sha256 of the pixels, 64 hex digits (`flux_magic.images.codecs` says over what).
+        sha256: of the bytes that are sent, 64 hex digits.
+        of: the replay key of the record that made the image; empty if it is not known.
+        note: what was changed before it was sent, in words; usually empty.
+    """
+
+    role: str
+    media_type: str
+    width: int
+    height: int
+    digest: str
+    sha256: str
+    of: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InputImage:
+    """One image that goes in: its record, and the bytes that are sent."""
+
+    record: InputRecord
+    data: bytes = field(repr=False, compare=False)
+
+    @property
+    def role(self) -> str:
+        """`image` or `mask`."""
+        return self.record.role
+
+
+def _check_images(images: object) -> tuple[InputImage, ...]:
+    """Return the images of a request as a tuple. Raises InvalidRequest for anything else."""
+    if not isinstance(images, list | tuple) or not all(isinstance(one, InputImage) for one in images):
+        raise InvalidRequest(f"images is {show_value(images)}: give a list of InputImage")
+    return tuple(images)
 
 
 @check_class
@@ -19,19 +63,20 @@ class ImageRequest:
     """One job for a Space: `ImageRequest("a fox", steps=4)`.
 
     None inherits: the client fills it in from the call's options, its own, `%config`, the environment and the model's
-    default, in this order. The request of a Generation has no None.
+    default, in this order. A width, a height or steps that are still None are left to the Space.
 
     Attributes:
         prompt: the string as it is sent; not empty.
         model: a model's name or alias; an empty one is the provider's default.
-        width, height: pixels as asked for; what is sent is `sent_width` and `sent_height`.
-        steps: inference steps, 1 or more (the Space has bounds of its own).
+        width, height: pixels as asked for; what is sent is `sent_width` and `sent_height`. None is the model's own.
+        steps: inference steps, 1 or more (the Space has bounds of its own); None is the model's own.
         seed: 0 to 2147483647; if no seed is inherited, the client chooses a random one before it sends the request.
         randomize_seed: True leaves the choice of the seed to the Space.
         typed: the prompt as typed, before {names} were put in, or None if that is as it is sent.
         chosen: whether the seed was chosen by chance, and not given. Only a given one is replayed.
         parameters: what else shapes the image, by name; what is not there is the Space's own choice. An immutable
-            mapping; what is sent is `sent_parameters`.
+            mapping; what is sent is `sent_parameters`. A model's own parameters go by its own names.
+        images: the images that go in, in order, for a model that edits.
 
     Example::
 
@@ -43,17 +88,18 @@ class ImageRequest:
 
     prompt: str
     model: str = None  # type: ignore[assignment]  # see __init__
-    width: int = None  # type: ignore[assignment]
-    height: int = None  # type: ignore[assignment]
-    steps: int = None  # type: ignore[assignment]
+    width: int | None = None
+    height: int | None = None
+    steps: int | None = None
     seed: int = None  # type: ignore[assignment]
     randomize_seed: bool = False
     typed: str | None = None
     chosen: bool = False
     parameters: Mapping[str, Any] = Values()
+    images: tuple[InputImage, ...] = ()
 
     if TYPE_CHECKING:
-        # Providers, records and results read complete requests alone, so only the constructor takes None.
+        # Providers, records and results read complete requests alone, so only the constructor takes these as None.
         def __init__(
             self,
             prompt: str,
@@ -66,6 +112,7 @@ class ImageRequest:
             typed: str | None = None,
             chosen: bool = False,  # noqa: FBT001, FBT002
             parameters: Mapping[str, Any] = Values(),
+            images: Sequence[InputImage] = (),
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -82,6 +129,7 @@ class ImageRequest:
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, ROWS[name].check(value))
         object.__setattr__(self, "parameters", check_values(self.parameters))
+        object.__setattr__(self, "images", _check_images(self.images))
 
     @property
     def as_typed(self) -> str:
@@ -89,13 +137,13 @@ class ImageRequest:
         return self.prompt if self.typed is None else self.typed
 
     @property
-    def sent_width(self) -> int:
-        """The width rounded down to a multiple of 8 pixels."""
+    def sent_width(self) -> int | None:
+        """The width rounded down to a multiple of 8 pixels; None if it is left to the model."""
         return ROWS["width"].round_down(self.width)  # type: ignore[no-any-return]
 
     @property
-    def sent_height(self) -> int:
-        """The height rounded down to a multiple of 8 pixels."""
+    def sent_height(self) -> int | None:
+        """The height rounded down to a multiple of 8 pixels; None if it is left to the model."""
         return ROWS["height"].round_down(self.height)  # type: ignore[no-any-return]
 
     @property
@@ -104,12 +152,12 @@ class ImageRequest:
         return round_values(self.parameters)
 
     def get_value(self, name: str) -> Any:
-        """Return a field or a parameter by its name, as it is sent: `request.value_of("guidance")`; else None."""
+        """Return a field or a parameter by its name, as it is sent: `request.get_value("guidance")`; else None."""
         return getattr(self, name) if hasattr(type(self), name) else self.sent_parameters.get(name)
 
     def with_values(self, **values: Any) -> ImageRequest:
         """Return the request with these values of its fields and parameters: `request.with_values(steps=4)`."""
-        extra = {name: values.pop(name) for name in EXTRA_NAMES & values.keys()}
+        extra = {name: values.pop(name) for name in [*values] if name not in type(self).__dataclass_fields__}
         return replace(self, **values, parameters={**self.parameters, **extra} if extra else self.parameters)
 
 
@@ -165,6 +213,8 @@ class ImageResponse:
         alt: the prompt, as alternative text.
         seed: the seed that the Space reports as used, or None if it reports none.
         options: what was asked for: model, width, height, steps.
+        parameters: what was sent, a model's own defaults as well, by the names of the table, else by the provider's own;
+            empty if that is what was asked for.
         sent: the values that were sent besides and a record has no other field for, by the provider's own names.
 
     `str()` gives Markdown, and a notebook shows it as such.
@@ -175,6 +225,7 @@ class ImageResponse:
     seed: int | None = None
     options: dict[str, Any] = field(default_factory=dict)
     sent: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
+    parameters: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __str__(self) -> str:
         alt = _MARKUP.sub(r"\\\g<0>", make_printable(self.alt))  # MathJax reads no attribute
@@ -264,8 +315,9 @@ class Circumstances:
 RECORD_VERSION = 2
 """The newest version of a record's JSON that is read.
 
-It is written only for an image with `parameters`: a reader of version 1 would leave them out of its cell and its replay
-key. Every other record is of version 1, byte for byte.
+It is written only for an image with `parameters`, with images that went in, or with steps or a size that were left to
+the model: a reader of version 1 would leave them out of its cell and its replay key. Every other record is of version
+1, byte for byte.
 """
 
 STAND_IN = "flux_magic stand-in"
@@ -273,6 +325,14 @@ STAND_IN = "flux_magic stand-in"
 
 ANY_SPACE = "Gradio Space"
 """The provider that a record names for a Space that is not a provider's own."""
+
+
+SAME = -1
+"""The value of `Record.requested_steps` that is replaced by `steps`."""
+
+
+def _drop_empty(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value != ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,13 +348,13 @@ class Record:
         provider: the provider's label; `Gradio Space` for a Space that is not the provider's own.
         space: the Space's identity (`hf:owner/name`, `local:<version of the drawing>`, or a URL).
         seed: the seed that was used, or None if the Space chose it and did not tell.
-        steps: inference steps.
-        width, height: pixels, as sent; what came back is in `files`.
+        steps: inference steps; None if they were left to the model, and it did not tell.
+        width, height: pixels, as sent, or None likewise; what came back is in `files`.
         requested_prompt: the text as typed, before {names} were put in.
         requested_model: the model's name as asked for.
         requested_space: the Space's name as asked for, or None if it is the model's own.
         requested_seed: None if it was left to chance.
-        requested_width, requested_height: pixels, as asked for.
+        requested_width, requested_height: pixels, as asked for; None if they were left to the model.
         files: what was delivered, in order; one or more.
         circumstances: what else is known.
         sent: the values that went along and no other field has, by the Space's own names, such as its defaults.
@@ -302,6 +362,8 @@ class Record:
             `provider` and `model`.
         parameters: what else shaped the image, as sent, by the names of our table.
         requested_parameters: the same as asked for.
+        requested_steps: None if they were left to the model; SAME if they are `steps`.
+        images: what went in, in order.
     """
 
     prompt: str
@@ -309,15 +371,15 @@ class Record:
     provider: str
     space: str
     seed: int | None
-    steps: int
-    width: int
-    height: int
+    steps: int | None
+    width: int | None
+    height: int | None
     requested_prompt: str
     requested_model: str
     requested_space: str | None
     requested_seed: int | None
-    requested_width: int
-    requested_height: int
+    requested_width: int | None
+    requested_height: int | None
     files: tuple[FileRecord, ...]
     circumstances: Circumstances = Circumstances()
     sent: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -325,6 +387,12 @@ class Record:
     key_model: str = ""
     parameters: Mapping[str, Any] = Values()
     requested_parameters: Mapping[str, Any] = Values()
+    requested_steps: int | None = SAME
+    images: tuple[InputRecord, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.requested_steps == SAME:
+            object.__setattr__(self, "requested_steps", self.steps)
 
     @property
     def stand_in(self) -> bool:
@@ -334,12 +402,17 @@ class Record:
     def as_dict(self) -> dict[str, Any]:
         """Return the record as JSON-ready values, by the schema `flux_magic/records/schemas/record-1.json`."""
         parameters = {"parameters": dict(self.parameters)} if self.parameters else {}
-        requested = {"parameters": dict(self.requested_parameters)} if self.requested_parameters else {}
+        requested: dict[str, Any] = {"parameters": dict(self.requested_parameters)} if self.requested_parameters else {}
+        if self.requested_steps != self.steps:
+            requested["steps"] = self.requested_steps
+        images = {"images": [_drop_empty(asdict(one)) for one in self.images]} if self.images else {}
+        sides = (self.requested_width, self.requested_height, self.steps, self.width, self.height)
+        is_new = bool(parameters or requested or images) or None in sides
         circumstances = asdict(self.circumstances)
         sent = {"sent": dict(self.sent)} if self.sent else {}
         key = {"provider": self.key_provider, "model": self.key_model}
         return {
-            "schema": RECORD_VERSION if parameters or requested else 1,
+            "schema": RECORD_VERSION if is_new else 1,
             "requested": {
                 "prompt": self.requested_prompt,
                 "model": self.requested_model,
@@ -359,6 +432,7 @@ class Record:
                 "width": self.width,
                 "height": self.height,
                 **parameters,
+                **images,
                 **sent,
                 **({"key": key} if any(key.values()) else {}),
             },

@@ -312,7 +312,7 @@ class AsyncClient:
                 raise
             yield error
 
-    async def fetch_bounds(self, settings: Settings) -> Mapping[str, tuple[int, int]] | None:
+    async def fetch_bounds(self, settings: Settings) -> Mapping[str, tuple[float, float]] | None:
         """Return the least and the most that a Space accepts, by field of ImageRequest, if the Space says.
 
         Each Space is asked once per process. The result is None until the local Space runs, as it is not started for

@@ -22,6 +22,10 @@ def make_incomplete(
     return Incomplete(f"{len(failures)} of {number} images failed; {said}", hint or first.hint, failures, made)
 
 
+_UNKNOWN_SIDE: Final = 1024
+"""Pixels of a side that is left to the model, for the shape of its place on a sheet."""
+
+
 class Tally:
     """Collector of the events of a sweep's images, in any order, each with its image's place.
 
@@ -37,7 +41,8 @@ class Tally:
         self._made: dict[int, Generation] = {}
         self._failures: dict[int, FluxError] = {}
         forget_sheet()
-        self._sheet = Sheet(sweep.axes, [(one.sent_width, one.sent_height) for one in sweep.requests])
+        sizes = [(one.sent_width or _UNKNOWN_SIDE, one.sent_height or _UNKNOWN_SIDE) for one in sweep.requests]
+        self._sheet = Sheet(sweep.axes, sizes)
 
     def take(self, place: int, event: ClientEvent | FluxError) -> None:
         """Record what happened to the image at `place`, from 0, of the sweep's requests."""

@@ -63,7 +63,7 @@ def iterate_events(
             yield from coming
 
 
-def fetch_bounds(settings: Settings, client: AsyncClient | None = None) -> Mapping[str, tuple[int, int]] | None:
+def fetch_bounds(settings: Settings, client: AsyncClient | None = None) -> Mapping[str, tuple[float, float]] | None:
     """Return the bounds as `AsyncClient.fetch_bounds` does, and wait for them."""
     client = client or shared
     return runner.background.run(client.fetch_bounds(settings), keep=client)

@@ -15,8 +15,9 @@ from pathlib import Path
 from ..errors import FluxError, clean
 from ..parameters import tokens
 from ..parameters.settings import Settings, get_shared_folders, get_store_folder
+from ..parameters.table import Parameter
 from ..providers import local
-from ..providers.base import Input, ModelDescription
+from ..providers.base import ModelDescription
 from ..providers.http.connection import open_session
 from ..records import store
 from ..results.table import Table, as_text
@@ -143,9 +144,10 @@ def _describe_contract(description: ModelDescription) -> dict[str, str]:
     return {
         **engine,
         "title": description.title or "none",
-        "takes": ", ".join(_describe_input(one) for one in description.inputs) or _UNTOLD,
+        "takes": ", ".join(map(_describe_parameter, description.parameters)) or _UNTOLD,
     }
 
 
-def _describe_input(one: Input) -> str:
-    return one.name if one.least is None else f"{one.name} ({one.least:.10g} to {one.most:.10g})"
+def _describe_parameter(row: Parameter) -> str:
+    name = row.own_name or row.name
+    return name if row.least is None or row.most is None else f"{name} ({row.least:.10g} to {row.most:.10g})"

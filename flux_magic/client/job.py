@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import ConnectionFailed, EmptyResult, ProtocolError, StoreError
 from ..images import codecs
+from ..parameters.table import FIELDS, Values
 from ..providers import local
 from ..providers.base import Limits, ModelDescription, Provider
 from ..providers.http.connection import Session
@@ -34,7 +35,7 @@ from ..types import (
     Running,
     Waiting,
 )
-from .replay import Replay
+from .replay import Replay, find_drawing
 from .target import Target
 
 _log = get_logger(__name__)
@@ -87,8 +88,9 @@ class Job:
                 if found := await replay.find_of_stand_in(provider):
                     yield found
                     return
+                request = await self._fill(provider)
                 clock, response = _Clock(), None
-                async with aclosing(provider.stream(self.request)) as events:
+                async with aclosing(provider.stream(request)) as events:
                     async for event in events:
                         clock.see(event)
                         if isinstance(event, ImageResponse):
@@ -97,7 +99,7 @@ class Job:
                             yield event
                 if response is None:
                     raise EmptyResult("the Space finished, but sent no image")
-                made = await self._receive(provider, response, clock, replay.skipped)
+                made = await self._receive(request, provider, response, clock, replay.skipped)
                 yield await self._keep(made)
                 return
             except (ConnectionFailed, ProtocolError):
@@ -106,8 +108,13 @@ class Job:
                     raise
                 _log.info("the local Space has died: the job is submitted to a new one")
 
+    async def _fill(self, provider: Provider) -> ImageRequest:
+        """Return the request as it is sent: a stand-in that has an address gets the defaults of its model."""
+        is_stand_in = self.target.is_loopback and await find_drawing(provider) is not None
+        return self.target.fill_stand_in(self.request) if is_stand_in else self.request
+
     async def _receive(
-        self, provider: Provider, response: ImageResponse, clock: _Clock, notes: list[str]
+        self, request: ImageRequest, provider: Provider, response: ImageResponse, clock: _Clock, notes: list[str]
     ) -> Generation:
         """Fetch the files of a response, and return the generation with their record."""
         fetched: list[tuple[bytes, str]] = []
@@ -120,14 +127,14 @@ class Job:
             fetched.append((data, address))
         environment = await provider.environment()
         known: dict[str, Any] = {name: environment[name] for name in _CIRCUMSTANCES & environment.keys()}
-        circumstances, description = replace(clock.read(), **known), await provider.describe(self.request.model)
+        circumstances, description = replace(clock.read(), **known), await provider.describe(request.model)
 
         def record() -> Generation:
             files = tuple(ImageFile(codecs.describe(data), data, address) for data, address in fetched)
             decoder = codecs.describe_decoder(*(file.media_type for file in files))
             around = replace(circumstances, version=get_version(), decoder=decoder)
-            record = self._build_record(response, files, description, around, environment.get("model", ""))
-            made = build_generation(self.request, record, files, self.target.settings, note="; ".join(notes))
+            record = self._build_record(request, response, files, description, around, environment.get("model", ""))
+            made = build_generation(request, record, files, self.target.settings, note="; ".join(notes))
             if len(files) == number:
                 return made
             most = f"the limit is {self.limits.files} files and {self.limits.sum // 2**20} MiB per response"
@@ -138,6 +145,7 @@ class Job:
 
     def _build_record(
         self,
+        request: ImageRequest,
         response: ImageResponse,
         files: tuple[ImageFile, ...],
         description: ModelDescription,
@@ -145,24 +153,25 @@ class Job:
         hub_model: str,
     ) -> Record:
         """Return the record; `hub_model` is the Hub's name for the model of the Space, or empty."""
-        request, requested_space, identity = self.request, self.target.requested, self.target.identity
+        requested_space, identity = self.target.requested, self.target.identity
         names: Mapping[str, Any] = {"model": description.model, "provider": description.provider}
         if description.stand_in is not None:
             identity, requested_space = f"local:{description.stand_in}", "local"
-            names = {**names, "model": STAND_IN}
+            names = {"provider": self.target.key_names[0], "model": STAND_IN}
         elif requested_space is not None:  # the provider's file describes only its own Space
-            asked = {"key_model": description.model, "key_provider": description.provider}
-            model = hub_model or f"{UNKNOWN} (Space {requested_space})"
-            names = {"model": model, "provider": ANY_SPACE, **asked}
+            label, model = self.target.key_names
+            asked = {"key_model": model, "key_provider": label}
+            named = hub_model or f"{UNKNOWN} (Space {requested_space})"
+            names = {"model": named, "provider": ANY_SPACE, **asked}
         seed = None if request.randomize_seed or not description.seeded else request.seed
         return Record(
             prompt=request.prompt,
             **names,
             space=identity,
             seed=seed if response.seed is None else response.seed,
-            steps=request.steps,
-            width=request.sent_width,
-            height=request.sent_height,
+            steps=response.parameters.get("steps", request.steps),
+            width=response.parameters.get("width", request.sent_width),
+            height=response.parameters.get("height", request.sent_height),
             requested_prompt=request.as_typed,
             requested_model=request.model,
             requested_space=requested_space,
@@ -171,8 +180,10 @@ class Job:
             requested_height=request.height,
             files=tuple(file.record for file in files),
             circumstances=circumstances,
-            parameters=request.sent_parameters,
+            parameters=_pick_parameters(response) or request.sent_parameters,
             requested_parameters=request.parameters,
+            requested_steps=request.steps,
+            images=tuple(one.record for one in request.images),
             sent={} if description.stand_in is not None else sanitize(response.sent),
         )
 
@@ -190,6 +201,11 @@ class Job:
             return putting.result()
         _log.info("%s", SLOW)
         return _add_note(made, SLOW)
+
+
+def _pick_parameters(response: ImageResponse) -> Values:
+    """Return the parameters that a provider reports as sent and that have no field of their own."""
+    return Values({name: value for name, value in response.parameters.items() if name not in FIELDS})
 
 
 _CIRCUMSTANCES = {one.name for one in fields(Circumstances)} - {"version", "decoder", "started", "seconds", "queued"}

@@ -8,6 +8,7 @@ from inspect import iscoroutine, iscoroutinefunction
 from typing import Any, TypedDict
 
 from ..errors import InvalidArgument, InvalidRequest, show_value
+from ..parameters.settings import merge_parameters
 from ..results.generation import ClientEvent
 
 OnEvent = Callable[[ClientEvent], object]
@@ -28,6 +29,11 @@ class Options(TypedDict, total=False):
     width: int | None
     height: int | None
     size: str | tuple[int, int] | None
+    guidance: float | None
+    negative_prompt: str | None
+    strength: float | None
+    parameters: Mapping[str, Any] | None
+    endpoint: str | None
     model: str | None
     space: str | None
     token: str | None
@@ -70,6 +76,9 @@ class AsyncSweepOptions(AsyncCallOptions, total=False):
     width: int | Iterable[int] | None  # type: ignore[misc]
     height: int | Iterable[int] | None  # type: ignore[misc]
     size: str | Iterable[object] | None  # type: ignore[misc]
+    guidance: float | Iterable[float] | None  # type: ignore[misc]
+    negative_prompt: str | Iterable[str] | None  # type: ignore[misc]
+    strength: float | Iterable[float] | None  # type: ignore[misc]
 
 
 class SweepOptions(AsyncSweepOptions, total=False):
@@ -91,7 +100,7 @@ def merge(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         given["replay"] = "off"
     if "size" in given:
         own = {name: value for name, value in own.items() if name not in {"width", "height"}}
-    return {**own, **given}
+    return {**own, **given, **merge_parameters(own, given)}
 
 
 def check_callback(on_event: object, *, can_await: bool = False) -> None:

@@ -18,6 +18,24 @@ from .target import Target
 _log = get_logger(__name__)
 
 
+async def find_drawing(provider: Provider) -> str | None:
+    """Return the version of the drawing of a Space that is a stand-in; None of any other."""
+    try:
+        return (await provider.describe()).stand_in
+    except FluxError:  # the job will meet this error again, and report it better
+        return None
+
+
+def describe_request(request: ImageRequest) -> str:
+    """Return a request in words: its prompt, seed, and what else was asked for."""
+    steps = f"{request.steps} steps" if request.steps is not None else ""
+    size = f"{request.width}x{request.height}" if request.width and request.height else ""
+    others = [f"{name} {value}" for name, value in request.parameters.items()]
+    number = len(request.images)
+    images = f"{number} image{'s' if number > 1 else ''}" if number else ""
+    return ", ".join(filter(None, (repr(request.prompt[:60]), f"seed {request.seed}", steps, size, *others, images)))
+
+
 @dataclass(frozen=True, slots=True)
 class Replay:
     """A search of the stores for the image of a request.
@@ -56,19 +74,19 @@ class Replay:
         """Return the stored generation if a Space with an address on this machine turns out to be a stand-in."""
         if not self._may_replay or not self.target.is_loopback:
             return None
-        try:
-            drawing = (await provider.describe(self.request.model)).stand_in
-        except FluxError:  # the job will meet this error again, and report it better
-            return None
+        drawing = await find_drawing(provider)
         return await self._find(f"local:{drawing}") if drawing else None
 
     async def _find(self, *identities: str) -> Generation | None:
         """Return the stored generation of the first of these places that has one."""
-        request, target, store = self.request, self.target, open_store(self.target.settings)
+        target, store = self.target, open_store(self.target.settings)
+        label, model = target.key_names
         for identity in identities:
+            is_stand_in = identity.startswith("local:")
+            request = target.fill_stand_in(self.request) if is_stand_in else self.request
             key = compute_replay_key(
-                provider=target.provider.label,
-                model=STAND_IN if identity.startswith("local:") else target.model,
+                provider=label,
+                model=STAND_IN if is_stand_in else model,
                 space=identity,
                 prompt=request.prompt,
                 seed=request.seed,
@@ -76,6 +94,7 @@ class Replay:
                 width=request.sent_width,
                 height=request.sent_height,
                 parameters=request.sent_parameters,
+                images=[one.record for one in request.images],
             )
             stored = await asyncio.to_thread(store.find, key)
             what = f"the image is in the store: {stored.path.name}" if stored else "no image in the store"
@@ -92,6 +111,7 @@ class Replay:
         request = self.request
         record = replace(
             stored.record,
+            requested_steps=request.steps,
             requested_prompt=request.as_typed,
             requested_model=request.model,
             requested_seed=request.seed,
@@ -103,7 +123,7 @@ class Replay:
 
     def _not_in_store(self) -> NotInStore:
         request, why = self.request, self.target.unasked
-        what = f"{request.prompt[:60]!r}, seed {request.seed}, {request.steps} steps, {request.width}x{request.height}"
+        what = describe_request(request)
         of_the_hub = why.startswith("HF_")
         unasked = f"with {why} no Space{' of the Hub' if of_the_hub else ''} is asked"
         give = f"Unset {why.partition('=')[0]} to ask it, or give" if of_the_hub else "Give"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
 from ..errors import InvalidRequest
 from ..parameters import tokens
@@ -11,10 +10,12 @@ from ..parameters.addresses import Space
 from ..parameters.settings import Settings, find_hub_offline, resolve
 from ..parameters.settings import explain_unasked as why_url_unasked
 from ..parameters.tokens import Token
-from ..providers import get_provider, local
+from ..providers import local
 from ..providers.base import Limits, Provider
 from ..providers.http.connection import Connection, Session
 from ..providers.http.hosts import is_loopback
+from ..providers.registry import choose_provider, get_provider
+from ..types import ImageRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,16 @@ class Target:
     requested: str | None
     unasked: str
     settings: Settings
+
+    def fill_stand_in(self, request: ImageRequest) -> ImageRequest:
+        """Return a request as the stand-in gets it: with the defaults of the default model, which it stands in for."""
+        defaults = get_provider().defaults
+        return request.with_values(**{name: one for name, one in defaults.items() if request.get_value(name) is None})
+
+    @property
+    def key_names(self) -> tuple[str, str]:
+        """The names of the provider and of the model in a replay key."""
+        return self.provider.key_label or self.provider.label, self.provider.key_model or self.model
 
     @property
     def name(self) -> str:
@@ -108,11 +119,13 @@ def resolve_target(settings: Settings, model: str) -> Target:
             "model"
         )
     space = Space.parse(settings.space) if settings.space and own else own
-    is_own = space is None or _is_own(provider, space.url)
+    provider = choose_provider(model, settings.space)
+    own = _own_space(provider) or own
+    is_own = space is None or (space.url is not None and provider.has_space(space.url))
     known = own if is_own else space
     return Target(
         provider=provider,
-        model=provider.get_model(model),
+        model=provider.get_model("" if get_provider(model) is not provider else model),
         space=known,
         is_own=is_own,
         is_local=known is not None and known.url is None,
@@ -135,15 +148,3 @@ def _why_unasked(settings: Settings, space: Space | None) -> str:
     if settings.replay == "only":
         return 'replay = "only"'
     return why_url_unasked(space.url) if space and find_hub_offline() else ""
-
-
-def _is_own(provider: type[Provider], url: str | None) -> bool:
-    """Return True if a Space's base URL is that of the model's own."""
-    own = provider.url.rstrip("/")
-    return url is not None and (url == own or _is_same_host(url, own))
-
-
-def _is_same_host(url: str, own: str) -> bool:
-    """Return True if two URLs are equal except for the case of their scheme and host."""
-    parts, known = urlsplit(url), urlsplit(own)
-    return parts._replace(netloc=parts.netloc.lower()) == known._replace(netloc=known.netloc.lower())

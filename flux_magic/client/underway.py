@@ -134,4 +134,6 @@ def _describe(request: ImageRequest) -> str:
     words = " ".join(request.prompt[: 4 * _PROMPT].split())
     prompt = words if len(words) <= _PROMPT else f"{words[: _PROMPT - 1]}…"
     seed = "a random seed" if request.randomize_seed else f"seed {request.seed}"
-    return clean(f"{prompt!r}, {seed}, {request.width}x{request.height}, {request.steps} steps")
+    size = f"{request.width}x{request.height}" if request.width and request.height else ""
+    steps = "" if request.steps is None else f"{request.steps} steps"
+    return clean(", ".join(filter(None, (repr(prompt), seed, size, steps))))

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import InvalidRequest
 from ..parameters import grammar, slips
+from ..parameters.own_values import merge_assignments
 from ..parameters.placeholders import expand
 from ..parameters.settings import MOST_IMAGES, MOST_SWEPT, NAMES, Settings, resolve
 from ..sweeps.axes import get_values
@@ -93,7 +94,8 @@ def _build_images(made: Template, options: Mapping[str, Any], settings: Settings
     # A dry run costs nothing.
     free = options.get("yes") or options.get("dry_run")
     count, most = options.get("count", 1), MOST_SWEPT if free else MOST_IMAGES
-    varied = {name: value for name, value in options.items() if isinstance(value, grammar.Several)}
+    varied: dict[str, Any] = {name: value for name, value in options.items() if isinstance(value, grammar.Several)}
+    varied |= {name: values for name, values in _read_own(options).items() if len(values) > 1}
     if made.axes or varied:
         return build_sweep(made, settings, varied, count, most=most)
     if options.get("sweep"):
@@ -143,7 +145,14 @@ def get_settings(options: Mapping[str, Any]) -> dict[str, Any]:
         given["replay"] = "off"
     if options.get("no_metadata"):
         given["metadata"] = False
+    if own := {name: values[0] for name, values in _read_own(options).items() if len(values) == 1}:
+        given["parameters"] = own
     return given
+
+
+def _read_own(options: Mapping[str, Any]) -> Mapping[str, tuple[Any, ...]]:
+    """Return the values of the model's own parameters, by its own names: `--set shift=1,3`."""
+    return merge_assignments(options.get("set", ()), "--set")
 
 
 def _check(options: Mapping[str, Any]) -> None:

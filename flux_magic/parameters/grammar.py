@@ -19,6 +19,7 @@ from ..errors import STEERING, InvalidRequest
 from . import slips
 from .dialects import explain
 from .lists import is_many, list_items, name_kind
+from .own_values import parse_assignment
 from .settings import INLINE, MAX_SECONDS, MOST_AT_ONCE, MOST_SWEPT, SECONDS
 from .sizes import format_size, parse_size, suggest_size
 from .table import PARAMETERS, SWEPT, Parameter
@@ -31,16 +32,21 @@ _SIZES = "512x512,768x512"
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option of the magics: its flags, the reader of its value (None if it takes no value), and its help."""
+    """One option of the magics: its flags, the reader of its value (None if it takes no value), and its help.
+
+    One that is repeated may be given several times: its value is a list.
+    """
 
     flags: tuple[str, ...]
     help: str
     read: Callable[[str, str], object] | None = None
     metavar: str = ""
+    is_repeated: bool = False
 
     @property
     def name(self) -> str:
-        return self.flags[0].lstrip("-").replace("-", "_")
+        flag = self.flags[0].lstrip("-").replace("-", "_")
+        return next((row.name for row in PARAMETERS if self.flags == row.flags), flag)
 
 
 def _read_integer(row: Parameter) -> Callable[[str, str], object]:
@@ -206,11 +212,13 @@ def _make_option(row: Parameter) -> Option:
     if row.kind is tuple:
         read = _read_size
     elif row.kind is str:
-        read = _read_choice(*row.choices) if row.choices else _read_string
+        read = _read_choice(*map(str, row.choices)) if row.choices else _read_string
     else:
         read = _number(row) if row.kind is float else _read_integer(row)
     example = _SIZES if row.kind is tuple else "1,2,4 or 1..8"
-    return Option(row.flags, row.help, _read_several(read, example) if row.sweepable else read, row.example)
+    if row.sweepable and row.kind is not str:  # a comma is a part of a string
+        read = _read_several(read, example)
+    return Option(row.flags, row.help, read, row.example)
 
 
 def _read_string(flag: str, text: str) -> str:
@@ -221,6 +229,13 @@ def _read_string(flag: str, text: str) -> str:
 
 OPTIONS = (
     *map(_make_option, PARAMETERS),
+    Option(
+        ("--set",),
+        "a parameter of the model by its own name; give it several times for several",
+        parse_assignment,
+        "shift=4.0",
+        is_repeated=True,
+    ),
     Option(("--count", "-n"), "number of images, each with the next seed", _read_integer_from(1), "4"),
     Option(("--sweep",), "make an image for each of {red|blue}, and for each item of a list {names} in the prompt"),
     Option(
@@ -389,7 +404,8 @@ def _take_option(
     value = _unquote(value)
     if names is not None and option.name in _NUMBERS:
         value = _expand_names(flag, value, names)
-    options[option.name] = option.read(flag, value)
+    read = option.read(flag, value)
+    options[option.name] = [*options.get(option.name, []), read] if option.is_repeated else read
     return position
 
 
@@ -415,6 +431,11 @@ def _expand_names(flag: str, text: str, names: Mapping[str, object]) -> str:
         return _format_value(found) if items is None else ",".join(map(_format_value, items))
 
     return re.sub(NAME, value, text)
+
+
+def can_quote(value: str) -> bool:
+    """Return True for a value that quotes keep together on a magic's line."""
+    return re.fullmatch(rf"""[^"'“”{STEERING}\s]([^"'“”{STEERING}\n]*[^"'“”{STEERING}\s])?""", value) is not None
 
 
 def _unquote(value: str) -> str:

@@ -57,8 +57,8 @@ class Settings:
     Attributes:
         space: a Hugging Face id, a URL or `local`; None is the model's own Space.
         model: a model's name or alias.
-        steps: inference steps.
-        width, height: pixels.
+        steps: inference steps; None is the model's own number.
+        width, height: pixels; None is the model's own size.
         seed: 0 to 2147483647; None chooses a random one for each call.
         inline: how an image is embedded in the notebook: `png`, `jpeg`, `link` (the Space's URL alone), or None for
             what keeps it best (PNG and JPEG as delivered, lossy WebP as JPEG, the rest as PNG).
@@ -89,9 +89,9 @@ class Settings:
 
     space: str | None = None
     model: str = DEFAULT_MODEL
-    steps: int = ROWS["steps"].default
-    width: int = ROWS["width"].default
-    height: int = ROWS["height"].default
+    steps: int | None = ROWS["steps"].default
+    width: int | None = ROWS["width"].default
+    height: int | None = ROWS["height"].default
     seed: int | None = ROWS["seed"].default
     inline: str | None = None
     proxy: str | None = field(default=None, repr=False)
@@ -257,6 +257,7 @@ def resolve(**options: Any) -> Settings:
     options = split_size(options)
     layers = (_read_environment(), _configured(), options)
     given: dict[str, Any] = {name: value for layer in layers for name, value in layer.items() if not _is_unset(value)}
+    given |= merge_parameters(*layers)
     unknown = given.keys() - NAMES
     if unknown:
         first = min(unknown)
@@ -266,6 +267,19 @@ def resolve(**options: Any) -> Settings:
         given.pop("token", None)
     _check_environment({name: value for name, value in layers[0].items() if given[name] == value}, layers[1:])
     return Settings(**pick_extra(given))
+
+
+def merge_parameters(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the `parameters` of all layers as one mapping, the later ones over the earlier; empty if there are none.
+
+    Raises InvalidRequest if one of them is no mapping.
+    """
+    given = [layer["parameters"] for layer in layers if layer.get("parameters") is not None]
+    return (
+        {"parameters": {name: value for one in map(check_values, given) for name, value in one.items()}}
+        if given
+        else {}
+    )
 
 
 def split_size(options: Mapping[str, Any]) -> dict[str, Any]:

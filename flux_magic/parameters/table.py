@@ -28,9 +28,9 @@ class Parameter:
     Attributes:
         name: in Python, in `%config` and in a record.
         help: one line, for `%flux?` and `%config FluxMagics`.
-        kind: `int`, `float` or `str`; `tuple` is a size, which sets other parameters.
+        kind: `int`, `float`, `str` or `bool`; `tuple` is a size, which sets other parameters.
         least, most: the range of a number, both included; None for no bound.
-        choices: of a string; empty for any.
+        choices: the values there are; empty for any.
         default: the value if nothing is set; None leaves it to the Space (a seed: to chance).
         unset: what happens without a value, for messages: `for a random one`.
         multiple_of: a number is rounded down to a multiple of this before it is sent.
@@ -41,6 +41,9 @@ class Parameter:
         shapes_image: whether an image of another value is another image, and has another replay key.
         slider: the range of the panel's slider while a Space has not told its own.
         slider_most: a larger bound that a Space tells is taken for this one.
+        step: the distance between two positions of the slider; 0 if it is not known.
+        own_name: the name that a model's provider has for it; empty in the table.
+        title: the words that a model's page shows for it; empty if there are none.
     """
 
     name: str
@@ -48,7 +51,7 @@ class Parameter:
     kind: type = int
     least: float | None = None
     most: float | None = None
-    choices: tuple[str, ...] = ()
+    choices: tuple[str | float, ...] = ()
     default: Any = None
     unset: str = ""
     multiple_of: int = 1
@@ -59,6 +62,9 @@ class Parameter:
     shapes_image: bool = True
     slider: tuple[float, float] | None = None
     slider_most: int = 10_000
+    step: float = 0
+    own_name: str = ""
+    title: str = ""
 
     def __post_init__(self) -> None:
         if not self.flags:
@@ -74,15 +80,15 @@ class Parameter:
     @property
     def noun(self) -> str:
         """A value of it, in words: `a whole number`."""
-        return {int: "a whole number", float: "a number"}.get(self.kind, "a string")
+        return {int: "a whole number", float: "a number", bool: "True or False"}.get(self.kind, "a string")
 
     @property
     def allowed(self) -> str:
         """The values that it takes, in words: `a whole number from 1 up`."""
         if self.choices:
-            return f"one of {', '.join(self.choices)}"
-        least = "" if self.least is None else f" from {self.least}"
-        most = f" to {self.most}" if self.most is not None else " up" if least else ""
+            return f"one of {', '.join(map(str, self.choices))}"
+        least = "" if self.least is None else f" from {self.least:.10g}"
+        most = f" to {self.most:.10g}" if self.most is not None else " up" if least else ""
         return f"{self.noun}{least}{most}"
 
     def is_allowed(self, value: float) -> bool:
@@ -95,8 +101,9 @@ class Parameter:
 
         Raises InvalidRequest for another type, and for a value out of its range or choices.
         """
-        if self.kind is str:
-            if not isinstance(value, str) or (self.choices and value not in self.choices):
+        if self.choices or self.kind in {str, bool}:
+            is_choice = value in self.choices if self.choices else isinstance(value, self.kind)
+            if not is_choice:
                 raise InvalidRequest(
                     f"{self.name} is {show_value(value)}: {'choose' if self.choices else 'give'} {self.allowed}"
                 )
@@ -172,9 +179,8 @@ All others are carried by the mapping `parameters`.
 """
 
 _SIDE: Final[dict[str, Any]] = {
-    "help": "pixels (default 768)",
+    "help": "pixels (default: the model's own)",
     "least": SIZE_STEP,
-    "default": 768,
     "multiple_of": SIZE_STEP,
     "slider": (256, 2048),
     "slider_most": 65_536,
@@ -183,9 +189,8 @@ _SIDE: Final[dict[str, Any]] = {
 PARAMETERS: Final[tuple[Parameter, ...]] = (
     Parameter(
         name="steps",
-        help="inference steps: more take longer and show more (default 2)",
+        help="inference steps: more take longer and show more (default: the model's own)",
         least=1,
-        default=2,
         example="4",
         slider=(1, 50),
     ),
@@ -199,13 +204,43 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     ),
     Parameter(
         name="size",
-        help="width x height in pixels (default 768x768)",
+        help="width x height in pixels (default: the model's own)",
         kind=tuple,
         example="1024x768",
         sets=("width", "height"),
     ),
     Parameter(name="width", example="1024", **_SIDE),
     Parameter(name="height", example="768", **_SIDE),
+    Parameter(
+        name="guidance",
+        help="how closely to follow the prompt, if the model takes it",
+        kind=float,
+        least=0,
+        example="3.5",
+        slider=(0, 20),
+    ),
+    Parameter(
+        name="negative_prompt",
+        help="what the image must not show, if the model takes it",
+        kind=str,
+        example='"blurry, text"',
+        flags=("--negative", "--negative-prompt"),
+    ),
+    Parameter(
+        name="strength",
+        help="how much of the image that goes in is changed, if the model takes it",
+        kind=float,
+        least=0,
+        most=1,
+        example="0.6",
+    ),
+    Parameter(
+        name="endpoint",
+        help="the Space's endpoint, if it has several (default: the likeliest)",
+        kind=str,
+        example="/generate",
+        sweepable=False,
+    ),
 )
 
 ROWS: Final = {row.name: row for row in PARAMETERS if not row.sets}
@@ -220,8 +255,9 @@ SWEPT: Final = tuple(row.name for row in PARAMETERS if row.sweepable)
 """The options of which a sweep can take several values."""
 
 
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,79}")
-_TAKEN: Final = frozenset({*(row.name for row in PARAMETERS if row.sets), *FIELDS, "prompt", "model", "space"})
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")
+RESERVED: Final = frozenset({*(row.name for row in PARAMETERS if row.sets), *FIELDS, "prompt", "model", "space"})
+"""Names that the mapping `parameters` does not take: a request has a field for each."""
 
 
 def check_values(values: Mapping[str, Any]) -> Values:
@@ -239,10 +275,10 @@ def check_values(values: Mapping[str, Any]) -> Values:
     for name, value in values.items():
         if value is None:
             continue
-        if name in _TAKEN:
+        if name in RESERVED:
             raise InvalidRequest(f"parameters has {name}, which is an argument of its own: {name}={show_value(value)}")
         if not _NAME.fullmatch(str(name)):
-            raise InvalidRequest(f"parameters has {show_value(name)}: a name has small letters, digits and underscores")
+            raise InvalidRequest(f"parameters has {show_value(name)}: a name has letters, digits and underscores")
         row = ROWS.get(name)
         if row is None and not isinstance(value, bool | int | float | str):
             raise InvalidRequest(f"{name} is {show_value(value)}: give a number, a string, True or False")

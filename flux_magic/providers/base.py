@@ -7,12 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import aclosing
 from contextvars import Context, copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from urllib.parse import urlsplit
 
 from ..errors import InvalidRequest, TimedOut
 from ..parameters.sizes import SIZE_STEP
+from ..parameters.table import Parameter
 from ..types import Event, ImageRequest, ImageResponse
 from .log import get_logger
 
@@ -78,25 +80,22 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
-    """One input of a model by its own name, with the least and the most that it takes; None if these are not known."""
-
-    name: str
-    least: float | None = None
-    most: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ModelDescription:
     """A model as its provider describes it before an image is made.
 
     Attributes:
         model: its canonical name.
         provider: the name that a record gives the provider.
-        ranges: the least and the most that it takes, by field of ImageRequest, of those fields whose range is known.
-        inputs: all that it takes, by its own names; empty if that is not known.
+        parameters: all that it takes beside the prompt and images, in its order; empty if that is not known. A row has
+            the name of the table if it means the same (`steps`, `guidance`), else the model's own name, and the model's
+            own range, choices and default. Its `own_name` is the provider's name for it.
+        sizes: the sizes there are, if the model takes no others: width and height in pixels.
         size_step: widths and heights are rounded down to a multiple of this many pixels.
-        input_images: the most images that a request may bring along.
+        input_images: the most images that a request may bring along, masks apart.
+        needs_image: True if it makes nothing without one.
+        takes_mask: True if a request may bring along a mask.
+        rewrites: the parameters by which the model rewrites the prompt, by their own names.
+        endpoints: the endpoints of a Space that make images, the chosen one first.
         seeded: False if a request's seed does not count: no image can then be made again.
         stand_in: the version of a stand-in's drawing; None for a model.
         title: the application's own name, or empty.
@@ -106,15 +105,26 @@ class ModelDescription:
 
     model: str
     provider: str
-    ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    inputs: tuple[Input, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    sizes: tuple[tuple[int, int], ...] = ()
     size_step: int = SIZE_STEP
     input_images: int = 0
+    needs_image: bool = False
+    takes_mask: bool = False
+    rewrites: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
     seeded: bool = True
     stand_in: str | None = None
     title: str = ""
     engine: str = ""
     version: str = ""
+
+    @property
+    def ranges(self) -> Mapping[str, tuple[float, float]]:
+        """The least and the most that it takes, by the parameter's name, if its range is known."""
+        return {
+            row.name: (row.least, row.most) for row in self.parameters if row.least is not None and row.most is not None
+        }
 
     @property
     def is_told(self) -> bool:
@@ -139,10 +149,17 @@ class Provider(ABC):
     Attributes:
         label: the name that a record gives the provider, which is a part of the replay key.
         url: the base URL of the model's own Space; empty if no Space makes the images.
+        defaults: what a request gets that leaves it out, by name: `steps`, `width`, `height`. What has no default here
+            is left to the model.
+        key_label, key_model: the names of the provider and of its model in replay keys, if they are not `label` and the
+            model's own.
     """
 
     label: ClassVar[str]
     url: ClassVar[str] = ""
+    defaults: ClassVar[Mapping[str, int]] = {}
+    key_label: ClassVar[str] = ""
+    key_model: ClassVar[str] = ""
 
     def __init__(self, connection: Connection, space: Space | None = None) -> None:  # noqa: ARG002 - for a subclass
         """Use `connection`, which has the token that is meant for `space`; None is the model's own Space, if any."""
@@ -162,6 +179,12 @@ class Provider(ABC):
     def own_space(cls) -> str:
         """Return the name of the model's own Space in a cell; "" if no Space makes the images."""
         return ""
+
+    @classmethod
+    def has_space(cls, url: str) -> bool:
+        """Return True if a Space's base URL is that of the model's own, whatever the case of its host."""
+        own = cls.url.rstrip("/")
+        return bool(own) and (url == own or _lower_host(url) == _lower_host(own))
 
     @classmethod
     def prepare(cls, request: ImageRequest) -> Prepared:
@@ -198,6 +221,11 @@ class Provider(ABC):
     async def quota(self) -> str:
         """Return the GPU time that is left for the token, in words; "" if nothing says it within some seconds."""
         return ""
+
+
+def _lower_host(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.lower()).geturl()
 
 
 class AsyncResult(AsyncGenerator[ImageResponse, None]):

@@ -25,6 +25,7 @@ class BlackForestLabs_Flux1Schnell(GradioProvider):  # noqa: N801 - the name tha
     image_models: ClassVar[list[str]] = list(model_aliases)
     models = image_models
 
+    defaults: ClassVar[dict[str, int]] = {"steps": 2, "width": 768, "height": 768}
     parameters: ClassVar[dict[str, str]] = {
         "prompt": "prompt",
         "seed": "seed",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..errors import InvalidArgument, show_value
+from ..parameters.addresses import Space
+from ..parameters.settings import DEFAULT_MODEL
 from . import plugins
 from .base import Provider, make_unknown_error
 from .flux1_schnell import BlackForestLabs_Flux1Schnell
+from .gradio.any_space import AnySpace
 
 PROVIDERS: tuple[type[Provider], ...] = (BlackForestLabs_Flux1Schnell,)
 """The providers of this package. The first is the one for an empty model."""
@@ -27,6 +32,32 @@ def get_provider(model: str = "") -> type[Provider]:
     if found is None:
         raise make_unknown_error(model, list_model_names(), plugins.troubles())
     return found
+
+
+def choose_provider(model: str, space: str | None) -> type[Provider]:
+    """Return the provider that makes the images of a model at a Space, by their names as given.
+
+    Without a model of its own, a Space that is a named model's has that model's provider; any other describes itself.
+    Raises InvalidRequest for an unknown model or an invalid Space.
+    """
+    named = get_provider(model)
+    if not space or model not in {"", DEFAULT_MODEL} or not named.own_space():
+        return named
+    url = Space.parse(space).url
+    if url is None or named.has_space(url):
+        return named
+    return next((provider for provider in list_providers() if provider.has_space(url)), AnySpace)
+
+
+def get_defaults(model: str, space: str | None) -> tuple[str, Mapping[str, int]]:
+    """Return the name to ask for a model by at a Space, and what a request gets that leaves it out.
+
+    Raises InvalidRequest as `choose_provider`.
+    """
+    provider = choose_provider(model, space)
+    if model not in {"", DEFAULT_MODEL} or provider in {get_provider(model), AnySpace}:
+        return model, provider.defaults
+    return provider.names()[0], provider.defaults
 
 
 def list_providers() -> list[type[Provider]]:

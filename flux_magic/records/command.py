@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..parameters import slips
-from ..parameters.grammar import _NO_CELL, _TAKES, _WORD_ALONE
+from ..parameters.grammar import _NO_CELL, _TAKES, _WORD_ALONE, can_quote
+from ..parameters.own_values import format_own_value
 from ..parameters.placeholders import escape
 from ..parameters.settings import DEFAULT_MODEL
-from ..parameters.table import ROWS
+from ..parameters.table import EXTRA_NAMES, ROWS
 from ..types import Record
+from .record import get_parameters
 
 
 def get_options(record: Record) -> dict[str, Any]:
     """Return the options of `generate` that make this again, as far as they are known, including the prompt."""
+    parameters = get_parameters(record)
     given = {
         "prompt": record.prompt,
         "steps": record.steps,
         "seed": record.seed,
-        "width": record.requested_width,
-        "height": record.requested_height,
+        "width": record.width if record.requested_width is None else record.requested_width,
+        "height": record.height if record.requested_height is None else record.requested_height,
         "model": record.requested_model,
         "space": record.requested_space,
-        **record.requested_parameters,
+        **{name: value for name, value in parameters.items() if name in EXTRA_NAMES},
+        "parameters": {name: value for name, value in parameters.items() if name not in EXTRA_NAMES} or None,
     }
     return {name: value for name, value in given.items() if value is not None}
 
@@ -46,22 +51,41 @@ def write_cell(text: str, **options: object) -> str:
     out.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    if _NO_CELL.search(text) or not all(_WORD_ALONE.fullmatch(str(value)) for value in given.values()):
+    words = {name: [*_list_words(name, value)] for name, value in given.items()}
+    if _NO_CELL.search(text) or None in [word for several in words.values() for word in several]:
         return write_call(text, **given)
-    if {"width", "height"} <= given.keys():
-        size = f"{given.pop('width')}x{given.pop('height')}"
-        named: dict[str, object] = {name: given.pop(name) for name in ("steps", "seed") if name in given}
-        given = {**named, "size": size, **given}
+    if {"width", "height"} <= words.keys():
+        size: list[str | None] = [f"{words.pop('width')[0]}x{words.pop('height')[0]}"]
+        named: dict[str, list[str | None]] = {name: words.pop(name) for name in ("steps", "seed") if name in words}
+        words = {**named, "size": size, **words}
     body = escape(text)
     # In words of the prompt that look like options, and in quotes around it, nothing but the prompt was meant.
     end = ["--"] if slips.find_slips(body, _TAKES) or slips.unwrap(body) else []
-    return "\n".join(
-        [" ".join(["%%flux", *(f"{_get_flag(name)} {value}" for name, value in given.items()), *end]), body]
-    )
+    flags = [f"{_get_flag(name)} {word}" for name, several in words.items() for word in several]
+    return "\n".join([" ".join(["%%flux", *flags, *end]), body])
+
+
+def _list_words(name: str, value: object) -> Iterator[str | None]:
+    """Yield the words for an option on a magic's line, None for a value that cannot be typed there."""
+    if isinstance(value, Mapping):
+        for own, one in value.items():
+            typed = format_own_value(one)
+            yield None if typed is None else _quote(f"{own}={typed}")
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _list_words(name, one)
+    else:
+        yield _quote(str(value))
+
+
+def _quote(word: str) -> str | None:
+    if _WORD_ALONE.fullmatch(word):
+        return word
+    return f'"{word}"' if can_quote(word) else None
 
 
 def _get_flag(name: str) -> str:
-    return ROWS[name].flags[0] if name in ROWS else f"--{name}"
+    return "--set" if name == "parameters" else ROWS[name].flags[0] if name in ROWS else f"--{name}"
 
 
 def write_call(text: str, **options: object) -> str:

@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -20,8 +20,18 @@ from ..errors import InvalidRequest, RecordError, show_value
 from ..images.bounded_json import parse_json
 from ..images.formats import MEDIA_TYPES, READ
 from ..parameters.addresses import Space
-from ..parameters.table import ROWS, Values
-from ..types import RECORD_VERSION, STAND_IN, UNKNOWN, Circumstances, Copy, FileRecord, ImageRequest, Record
+from ..parameters.table import ROWS, Values, round_values
+from ..types import (
+    RECORD_VERSION,
+    STAND_IN,
+    UNKNOWN,
+    Circumstances,
+    Copy,
+    FileRecord,
+    ImageRequest,
+    InputRecord,
+    Record,
+)
 from .sent import sanitize
 
 _SCHEMAS: Final = Path(__file__).with_name("schemas")
@@ -104,16 +114,16 @@ def _read_version_1(value: Mapping[str, Any]) -> Record:
         model=run["model"],
         provider=run["provider"],
         space=run["space"],
-        seed=None if run["seed"] is None else int(run["seed"]),
-        steps=int(run["steps"]),
-        width=int(run["width"]),
-        height=int(run["height"]),
+        seed=_read_count(run["seed"]),
+        steps=_read_count(run["steps"]),
+        width=_read_count(run["width"]),
+        height=_read_count(run["height"]),
         requested_prompt=requested["prompt"],
         requested_model=requested["model"],
         requested_space=requested.get("space"),
-        requested_seed=None if requested.get("seed") is None else int(requested["seed"]),
-        requested_width=int(requested["width"]),
-        requested_height=int(requested["height"]),
+        requested_seed=_read_count(requested.get("seed")),
+        requested_width=_read_count(requested["width"]),
+        requested_height=_read_count(requested["height"]),
         files=tuple(_read_file(file) for file in value["files"]),
         circumstances=_read_circumstances({**around, "version": around.get("flux_magic", UNKNOWN)}),
         sent=sanitize(run.get("sent", {})),
@@ -121,7 +131,14 @@ def _read_version_1(value: Mapping[str, Any]) -> Record:
         key_model=key.get("model", ""),
         parameters=Values(run.get("parameters")),
         requested_parameters=Values(requested.get("parameters")),
+        requested_steps=_read_count(requested.get("steps", run["steps"])),
+        images=tuple(InputRecord(**_pick_members(InputRecord, one)) for one in run.get("images", ())),
     )
+
+
+def _read_count(value: float | None) -> int | None:
+    """Return an integer of JSON, in which 8.0 is one too."""
+    return None if value is None else int(value)
 
 
 def _read_file(value: Mapping[str, Any]) -> FileRecord:
@@ -193,16 +210,17 @@ def compute_replay_key(
     space: str,
     prompt: str,
     seed: int,
-    steps: int,
-    width: int,
-    height: int,
+    steps: int | None,
+    width: int | None,
+    height: int | None,
     parameters: Mapping[str, Any] = MappingProxyType({}),
+    images: Sequence[InputRecord] = (),
 ) -> str:
     """Return the key of a request, from everything that shapes its image: sha256, 64 hex digits.
 
     It is taken over canonical JSON (sorted names, no spaces, ASCII) of these: the provider's label, the model's
     canonical name, the Space's identity, the prompt as sent, the sizes as sent. A request with other parameters has
-    them as well, as sent.
+    them as well, and one with images their roles and digests. Steps and sizes that are left to the model are null.
     """
     shaping = {name: _make_canonical(value) for name, value in parameters.items() if _shapes_image(name)}
     canonical = json.dumps(
@@ -216,6 +234,7 @@ def compute_replay_key(
             "width": width,
             "height": height,
             **({"parameters": shaping} if shaping else {}),
+            **({"images": [[one.role, one.digest] for one in images]} if images else {}),
         },
         sort_keys=True,
         separators=(",", ":"),
@@ -233,24 +252,34 @@ def _make_canonical(value: Any) -> Any:
 
 
 def build_request(record: Record) -> ImageRequest:
-    """Return the request that makes this again; raises InvalidRequest if the record's values are not allowed."""
+    """Return the request that makes this again, with all that was sent, but without its images.
+
+    Raises InvalidRequest if the record's values are not allowed.
+    """
     return ImageRequest(
         record.prompt,
         record.requested_model,
-        record.requested_width,
-        record.requested_height,
+        record.width if record.requested_width is None else record.requested_width,
+        record.height if record.requested_height is None else record.requested_height,
         record.steps,
         record.seed or 0,
         randomize_seed=record.seed is None,
         typed=record.requested_prompt,
-        parameters=record.requested_parameters,
+        parameters=get_parameters(record),
     )
+
+
+def get_parameters(record: Record) -> dict[str, Any]:
+    """Return the parameters that a record's cell names: all that were sent, those asked for as they were asked for."""
+    asked = record.requested_parameters
+    return {name: asked.get(name, value) for name, value in record.parameters.items()}
 
 
 def find_contradiction(record: Record) -> str:
     """Return how the requested and used values of a record contradict each other, in words; empty if they do not."""
     asked = (record.requested_width, record.requested_height)
-    if tuple(map(ROWS["width"].round_down, asked)) != (record.width, record.height):
+    sent = (ROWS["width"].round_down(one) for one in asked)
+    if any(one not in {None, ran} for one, ran in zip(sent, (record.width, record.height), strict=True)):
         return f"it asked for {asked[0]}×{asked[1]}, and ran {record.width}×{record.height}"
     if None not in {record.requested_seed, record.seed} and record.requested_seed != record.seed:
         return f"it asked for seed {record.requested_seed}, and ran {record.seed}"
@@ -271,20 +300,37 @@ def _is_of(identity: str, space: str) -> bool:
 
 
 def compute_key(record: Record) -> str | None:
-    """Return the key of the request that made this; None if its seed is not known.
+    """Return the key of the request that made this, over what was asked for; None if its seed is not known.
 
     It has the names by which a Space is asked, which are known beforehand, not what the Hub says of it afterwards.
     """
+    return next(iter(compute_keys(record)), None)
+
+
+def compute_keys(record: Record) -> tuple[str, ...]:
+    """Return the keys by which a stored image is found: over what was asked for, and over all that was sent.
+
+    The second is that of the record's cell. It is left out if it is the first; there are none without a seed.
+    """
     if record.seed is None:
-        return None
-    return compute_replay_key(
-        provider=record.key_provider or record.provider,
-        model=record.key_model or record.model,
-        space=record.space,
-        prompt=record.prompt,
-        seed=record.seed,
-        steps=record.steps,
-        width=record.width,
-        height=record.height,
-        parameters=record.parameters,
-    )
+        return ()
+    seed, asked = record.seed, round_values(record.requested_parameters)
+
+    def compute(steps: int | None, width: int | None, height: int | None, parameters: Mapping[str, Any]) -> str:
+        return compute_replay_key(
+            provider=record.key_provider or record.provider,
+            model=record.key_model or record.model,
+            space=record.space,
+            prompt=record.prompt,
+            seed=seed,
+            steps=steps,
+            width=width,
+            height=height,
+            parameters=parameters,
+            images=record.images,
+        )
+
+    left = (record.requested_steps, record.requested_width, record.requested_height)
+    sent = (record.steps, record.width, record.height)
+    steps, width, height = (ran if one is not None else None for one, ran in zip(left, sent, strict=True))
+    return tuple(dict.fromkeys([compute(steps, width, height, asked), compute(*sent, record.parameters)]))

@@ -11,7 +11,7 @@ from typing import Final
 
 from ..errors import InvalidRequest, list_few
 from ..parameters.table import EXTRA_NAMES
-from ..types import FileRecord, ImageRequest, Record
+from ..types import UNKNOWN, FileRecord, ImageRequest, Record
 
 FIELDS: Final = ("prompt", "seed", "steps", "width", "height", "size", "model", *sorted(EXTRA_NAMES), "digest", "n")
 """Fields of a pattern; a sweep adds its axes, and `n` is an image's number among several."""
@@ -84,7 +84,9 @@ def fill(pattern: str, record: Record, file: FileRecord, suffix: str) -> Path:
 
 def get_values(record: Record, file: FileRecord, n: int = 1) -> dict[str, object]:
     """Return the values of a pattern's fields for an image."""
-    values = _collect_values(record.prompt, record.seed, record.steps, record.width, record.height)
+    values = _collect_values(
+        record.prompt, record.seed, record.steps, record.width or file.width, record.height or file.height
+    )
     values |= {name: record.parameters.get(name, "") for name in EXTRA_NAMES}
     return values | {"model": record.model, "digest": file.digest[:_DIGITS], "n": n}
 
@@ -113,16 +115,17 @@ def _get_last(pattern: str) -> str:
     return re.split(r"[/\\]" if os.sep == "\\" else "/", pattern)[-1]
 
 
-def _collect_values(prompt: str, seed: int | None, steps: int, width: int, height: int) -> dict[str, object]:
-    size = f"{width}x{height}"
-    return {
-        "prompt": prompt,
-        "seed": _format_seed(seed),
+def _collect_values(
+    prompt: str, seed: int | None, steps: int | None, width: int | None, height: int | None
+) -> dict[str, object]:
+    given = {
         "steps": steps,
         "width": width,
         "height": height,
-        "size": size,
+        "size": f"{width}x{height}" if width and height else None,
     }
+    known = {name: UNKNOWN if value is None else value for name, value in given.items()}
+    return {"prompt": prompt, "seed": _format_seed(seed), **known}
 
 
 def _fill_path(pattern: str, values: Mapping[str, object]) -> str:

@@ -172,8 +172,8 @@ class Generation:
         return self.record.seed
 
     @property
-    def steps(self) -> int:
-        """Inference steps."""
+    def steps(self) -> int | None:
+        """Inference steps; None if they were left to the model, and it did not tell."""
         return self.record.steps
 
     @property

@@ -326,7 +326,8 @@ class Generations(Sequence[Generation]):
 
     def _list_sizes(self) -> list[tuple[int, int]]:
         """Return the width and height requested for each image, also for missing ones."""
-        asked = [(item.record.requested_width, item.record.requested_height) for item in self]
+        records = [(item, item.record) for item in self]
+        asked = [(one.requested_width or item.width, one.requested_height or item.height) for item, one in records]
         if not self.axes:
             return asked
         usual = asked[0] if asked else (1, 1)
@@ -380,9 +381,10 @@ def _build_outputs(item: Generation) -> list[Output]:
 
 
 def _collect_facts(item: Generation) -> dict[str, Any]:
-    """Return what a table says of an image, by column."""
+    """Return what a table says of an image, by column; a model's own parameters have the last ones."""
     path = None if item.path is None else str(item.path)
     prompt, model = replace_controls(item.prompt), replace_controls(item.record.model)
     others = (item.parameters.get(name) for name in EXTRA_COLUMNS)
     told = (prompt, item.seed, item.steps, item.width, item.height, *others, model, item.digest, path)
-    return dict(zip(COLUMNS, (*told, item.replayed, item.record.circumstances.seconds), strict=True))
+    known = dict(zip(COLUMNS, (*told, item.replayed, item.record.circumstances.seconds), strict=True))
+    return known | {name: value for name, value in item.parameters.items() if name not in known}

@@ -114,7 +114,8 @@ def _stream_generations(found: Iterator[Stored], store: Store, settings: Setting
 def _render_item(generation: Generation) -> str:
     prompt, started = generation.prompt, generation.record.circumstances.started
     seed = UNKNOWN if generation.seed is None else generation.seed
-    facts = f"{generation.width}×{generation.height}, seed {seed}, {generation.steps} steps"
+    steps = "" if generation.steps is None else f", {generation.steps} steps"
+    facts = f"{generation.width}×{generation.height}, seed {seed}{steps}"
     shown = prompt if len(prompt) <= _LONGEST_PROMPT else f"{prompt[: _LONGEST_PROMPT - 1]}…"
     return (
         f'<li style="{_ITEM}">{_render_image(generation, escape(prompt))}{pre(shown, _PROMPT)}'

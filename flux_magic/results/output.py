@@ -42,7 +42,8 @@ def format_line(record: Record, file: FileRecord) -> str:
     """Return an image in one line of text: `<flux 1024×768 seed=42 steps=4 sha256:1a2b3c4d5e6f>`."""
     seed = UNKNOWN if record.seed is None else record.seed
     size = f"{file.width}×{file.height}"
-    return f"<flux {size} seed={seed} steps={record.steps} sha256:{file.digest[:12]}>"
+    steps = UNKNOWN if record.steps is None else record.steps
+    return f"<flux {size} seed={seed} steps={steps} sha256:{file.digest[:12]}>"
 
 
 def build_image(
@@ -145,7 +146,7 @@ def list_facts(record: Record) -> dict[str, str]:
     return {
         "seed": describe_seed(record),
         "size": describe_size(record),
-        "steps": str(record.steps),
+        "steps": describe_steps(record),
         **list_other_parameters(record),
     }
 
@@ -154,7 +155,8 @@ def list_other_parameters(record: Record) -> dict[str, str]:
     """Return the parameters beside seed, size and steps, by name, with the requested value if it differs."""
     asked = record.requested_parameters
     shown = {name: make_printable(str(value)) for name, value in record.parameters.items()}
-    others = {name: f" (asked for {asked[name]})" for name in asked if asked[name] != record.parameters.get(name)}
+    differing = [name for name in asked if name in shown and asked[name] != record.parameters[name]]
+    others = {name: f" (asked for {asked[name]})" for name in differing}
     return {make_printable(name): value + others.get(name, "") for name, value in shown.items()}
 
 
@@ -181,10 +183,16 @@ def describe_seed(record: Record) -> str:
     return f"{shown} (asked for {record.requested_seed})" if other else shown
 
 
+def describe_steps(record: Record) -> str:
+    """Return the steps that were sent; "unknown" if they were left to the model, and it did not tell."""
+    return UNKNOWN if record.steps is None else str(record.steps)
+
+
 def describe_size(record: Record) -> str:
     """Return the delivered size in pixels, and the requested one if it differs."""
     made, asked = format_made_size(record), f"{record.requested_width}×{record.requested_height}"
-    return made if made == asked else f"{made} (asked for {asked})"
+    is_left = record.requested_width is None or record.requested_height is None
+    return made if is_left or made == asked else f"{made} (asked for {asked})"
 
 
 def format_made_size(record: Record) -> str:

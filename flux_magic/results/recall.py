@@ -243,7 +243,7 @@ def _collect_facts(record: Record) -> dict[str, str]:
         "prompt": " ".join(record.prompt.split()),
         "seed": UNKNOWN if record.seed is None else str(record.seed),
         "size": output.format_made_size(record),
-        "steps": str(record.steps),
+        "steps": output.describe_steps(record),
         **output.list_other_parameters(record),
         **output.list_sent_values(record),
         "digest": ", ".join(f"sha256:{file.digest}" for file in record.files),

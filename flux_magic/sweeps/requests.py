@@ -20,7 +20,8 @@ from ..parameters.lists import count_dimensions, list_items
 from ..parameters.seeds import choose_seed
 from ..parameters.settings import MOST_SWEPT, NAMES, Settings, check_one_size, resolve
 from ..parameters.sizes import format_size, read_size, split_sides
-from ..parameters.table import FIELDS, MAX_SEED, ROWS, SWEPT, Parameter
+from ..parameters.table import FIELDS, MAX_SEED, ROWS, SWEPT, Parameter, check_values
+from ..providers.registry import get_defaults
 from ..types import ImageRequest
 from .axes import Axis, check_distinct, get_coordinates
 from .template import Template, read_template
@@ -108,6 +109,10 @@ def build_sweep_call(typed: str, options: Mapping[str, Any], count: int = 1) -> 
             scalars |= {"width": items[0][0], "height": items[0][1]} if name == "size" else {name: items[0]}
         else:
             varied[name] = items
+    if isinstance(own := scalars.get("parameters"), Mapping):
+        several = {name: items for name, value in own.items() if (items := list_items(value)) is not None}
+        scalars["parameters"] = {name: value for name, value in own.items() if name not in several}
+        varied |= several
     for name in scalars.keys() & ROWS.keys() & set(SWEPT):
         if not isinstance(scalars[name], str if ROWS[name].kind is str else SupportsFloat):
             raise InvalidRequest(f"{name} is {show_value(scalars[name])}: give {ROWS[name].noun}, or a list of them")
@@ -151,7 +156,8 @@ def check_number(number: int, most: int) -> None:
 def _make_option_axis(name: str, values: Sequence[Any]) -> Axis:
     if name == "size":
         return Axis(name, check_distinct("size", [format_size(*size) for size in values]))
-    return Axis(name, check_distinct(name, [ROWS[name].check(value) for value in values]))
+    check = ROWS[name].check if name in ROWS else lambda value: check_values({name: value})[name]
+    return Axis(name, check_distinct(name, [check(value) for value in values]))
 
 
 def _build_requests(template: Template, base: ImageRequest, axes: Sequence[Axis]) -> Iterator[ImageRequest]:
@@ -176,7 +182,7 @@ def build_requests(prompt: str, settings: Settings, count: int = 1, *, typed: st
     count = _COUNT.check(count)
     if count > MAX_SEED + 1:
         raise InvalidRequest(f"count is {show_value(count)}: there are only {MAX_SEED + 1} seeds")
-    values = {name: ROWS[name].check(getattr(settings, name)) for name in FIELDS if name != "seed"}
+    values = _list_values(settings.model, settings)
     given = settings.seed is not None
     first: int = ROWS["seed"].check(settings.seed) if given else choose_seed(count)
     if count > 1 and first + count - 1 > MAX_SEED:
@@ -186,7 +192,6 @@ def build_requests(prompt: str, settings: Settings, count: int = 1, *, typed: st
     return [
         ImageRequest(
             prompt=prompt,
-            model=settings.model,
             seed=seed,
             typed=typed,
             chosen=not given,
@@ -202,12 +207,26 @@ def complete(request: ImageRequest, settings: Settings) -> ImageRequest:
 
     Raises InvalidRequest if a setting is out of its range.
     """
-    missing = [name for name in ("model", *FIELDS) if getattr(request, name) is None]
-    values: dict[str, Any] = {name: getattr(settings, name) for name in missing}
+    known = _list_values(settings.model if request.model is None else request.model, settings)
+    values: dict[str, Any] = {name: value for name, value in known.items() if getattr(request, name) is None}
+    if known["model"] != request.model:
+        values["model"] = known["model"]
     if more := settings.parameters.keys() - request.parameters.keys():
         values["parameters"] = {**request.parameters, **{name: settings.parameters[name] for name in more}}
-    if request.randomize_seed and "seed" in values:
+    if request.seed is None and request.randomize_seed:
         values["seed"] = 0  # the Space chooses another
-    elif "seed" in values and values["seed"] is None:
-        values |= {"seed": choose_seed(), "chosen": True}
+    elif request.seed is None:
+        chosen = settings.seed is None
+        values |= {"seed": choose_seed() if chosen else settings.seed, "chosen": chosen}
     return replace(request, **values) if values else request
+
+
+def _list_values(model: str, settings: Settings) -> dict[str, Any]:
+    """Return the model and the fields of its requests, except for the seed: as set, else the model's own.
+
+    None is left to the model. Raises InvalidRequest if a value is out of its range, or if there is no such model.
+    """
+    name, defaults = get_defaults(model, settings.space)
+    given = {one: getattr(settings, one) for one in FIELDS if one != "seed"}
+    values = {one: defaults.get(one) if value is None else ROWS[one].check(value) for one, value in given.items()}
+    return {"model": name, **values}

@@ -13,6 +13,7 @@ from typing import Any, Final
 from ..errors import NotAnImage
 from ..images import codecs
 from ..images.formats import detect_media_type
+from ..results import output
 from ..results.table import Markup, Table, as_html, as_text, escape_html
 from ..types import fit_one_line
 from .similarity import Grade
@@ -195,7 +196,8 @@ def _describe_origin(one: Verdict) -> str:
     record = one.record
     if record is None:
         return "no record"
-    facts = f"seed {record.seed}, {record.steps} steps, {record.width}×{record.height}, {record.model}, {record.space}"
+    known = output.list_facts(record)
+    facts = f"seed {record.seed}, {known['steps']} steps, {known['size']}, {record.model}, {record.space}"
     return f"{escape_html(fit_one_line(record.prompt, 400))}<br>{escape_html(fit_one_line(facts))}"
 
 

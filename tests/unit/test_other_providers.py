@@ -23,8 +23,9 @@ from flux_magic.jupyter import cell
 from flux_magic.jupyter.panel import Panel
 from flux_magic.parameters import settings
 from flux_magic.parameters.addresses import Space
+from flux_magic.parameters.table import Parameter
 from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, plugins
-from flux_magic.providers.base import Input, ModelDescription, Provider, ProviderModelMixin
+from flux_magic.providers.base import ModelDescription, Provider, ProviderModelMixin
 from flux_magic.records.record import find_contradiction, parse_record
 from flux_magic.results.generation import Generation
 from flux_magic.types import Event, ImageRequest, ImageResponse, Running
@@ -46,8 +47,11 @@ class Engine(ProviderModelMixin, Provider):
         return ModelDescription(
             model=self.get_model(model),
             provider=self.label,
-            ranges={"steps": (2, 9), "width": (64, 512)},
-            inputs=(Input("words"), Input("steps", 2, 9)),
+            parameters=(
+                Parameter(name="steps", help="", least=2, most=9),
+                Parameter(name="width", help="", least=64, most=512),
+                Parameter(name="shift", help="", kind=float),
+            ),
         )
 
     async def stream(self, request: ImageRequest) -> AsyncGenerator[Event, None]:

@@ -23,7 +23,7 @@ _ESCAPED: Final = re.compile(rf"^([^\S\n]*)\\(\\*{_KEYWORD})", re.MULTILINE)
 def format_a1111(
     *,
     prompt: str,
-    steps: int,
+    steps: int | None,
     seed: int | None,
     width: int,
     height: int,
@@ -33,11 +33,11 @@ def format_a1111(
 ) -> str:
     """Return the prompt and, on the last line, the parameters that made the image.
 
-    `version` names the program as well: `flux_magic 0.1.0`. A seed of None is left out, and so is an empty
-    text. NUL and lone surrogates become U+FFFD. `more` has other parameters by their labels.
+    `version` names the program as well: `flux_magic 0.1.0`. A seed or steps of None are left out, and so is an
+    empty text. NUL and lone surrogates become U+FFFD. `more` has other parameters by their labels.
     """
     pairs = {
-        "Steps": str(steps),
+        "Steps": "" if steps is None else str(steps),
         "Seed": "" if seed is None else str(seed),
         "Size": f"{width}x{height}",
         **more,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -23,12 +22,11 @@ from ...errors import (
 from ...images.codecs import check_readable
 from ...images.formats import READ, detect_media_type
 from ...parameters.addresses import Space, get_hub
-from ...parameters.table import EXTRA_NAMES
+from ...parameters.table import EXTRA_NAMES, Parameter
 from ...types import Event, ImageRequest, ImageResponse, Preview, Waiting
 from ..base import (
     AsyncGeneratorProvider,
     AsyncResult,
-    Input,
     Limits,
     Messages,
     ModelDescription,
@@ -195,16 +193,22 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
 
     async def describe(self, model: str = "") -> ModelDescription:
         contract, fields = await self._space.get_contract(), self._name_fields()
-        ranges = {
-            fields[one.name]: (math.ceil(one.least), math.floor(one.most))
+        rows = [
+            Parameter(
+                name=fields.get(one.name, one.name),
+                help="",
+                kind=float,
+                least=one.least,
+                most=one.most,
+                default=one.default,
+                own_name=one.name,
+            )
             for one in contract.parameters
-            if one.name in fields and one.least is not None and one.most is not None
-        }
+        ]
         return ModelDescription(
             model=self.get_model(model),
             provider=self.label,
-            ranges=ranges,
-            inputs=tuple(Input(one.name, one.least, one.most) for one in contract.parameters),
+            parameters=tuple(rows),
             seeded=self.seeded,
             stand_in=contract.stand_in,
             title=contract.title,
