@@ -213,7 +213,7 @@ class ImageResponse:
         alt: the prompt, as alternative text.
         seed: the seed that the Space reports as used, or None if it reports none.
         options: what was asked for: model, width, height, steps.
-        parameters: what was sent, a model's own defaults as well, by the names of the table, else by the provider's own;
+        parameters: what was sent, with a model's own defaults, by the names of the table, else by the provider's own;
             empty if that is what was asked for.
         sent: the values that were sent besides and a record has no other field for, by the provider's own names.
 

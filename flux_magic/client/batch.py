@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from ..errors import FluxError, Incomplete
 from ..parameters.settings import Settings, get_store_folder

@@ -276,7 +276,7 @@ class Client:
         return self._async.history(last)
 
     @takes(Options)
-    def fetch_bounds(self, **options: Any) -> Mapping[str, tuple[int, int]] | None:
+    def fetch_bounds(self, **options: Any) -> Mapping[str, tuple[float, float]] | None:
         """Return the least and the most that a Space accepts, by option, as far as it names them.
 
         A Space is asked once a process; None if it may not be asked, or if it is the local one and does not run yet.

@@ -207,15 +207,17 @@ def complete(request: ImageRequest, settings: Settings) -> ImageRequest:
 
     Raises InvalidRequest if a setting is out of its range.
     """
-    known = _list_values(settings.model if request.model is None else request.model, settings)
+    asked: str | None = request.model
+    known = _list_values(settings.model if asked is None else asked, settings)
     values: dict[str, Any] = {name: value for name, value in known.items() if getattr(request, name) is None}
     if known["model"] != request.model:
         values["model"] = known["model"]
     if more := settings.parameters.keys() - request.parameters.keys():
         values["parameters"] = {**request.parameters, **{name: settings.parameters[name] for name in more}}
-    if request.seed is None and request.randomize_seed:
+    given: int | None = request.seed
+    if given is None and request.randomize_seed:
         values["seed"] = 0  # the Space chooses another
-    elif request.seed is None:
+    elif given is None:
         chosen = settings.seed is None
         values |= {"seed": choose_seed() if chosen else settings.seed, "chosen": chosen}
     return replace(request, **values) if values else request

@@ -65,7 +65,7 @@ def run(folder: Path, *arguments: str) -> str:
 def test_its_provider_answers_for_its_model_and_passes_ruff(changed: Path) -> None:
     run(changed, "-m", "ruff", "check", "--no-cache", "--config", str(ROOT / "pyproject.toml"), "flux_magic/providers")
     values = {"words": "a fox", "width": 296, "height": 768, "steps": 2, "seed": 5, "randomize_seed": False}
-    assert run(changed, "-c", ASKED) == f"Nocturne {values | {'guidance': 3.5}}\n"
+    assert run(changed, "-c", ASKED) == f"Nocturne {values | {'warmth': 3.5}}\n"
 
 
 def test_its_table_has_every_room_and_each_of_its_modules() -> None:

@@ -52,41 +52,41 @@ def made(options: str) -> Generation:
 
 def in_python(folder: Path) -> dict[str, object]:
     provider = installed(pytest.MonkeyPatch())
-    image, again, plain = made("--guidance 3.5"), made("--guidance 3.5"), made("--steps 2")
-    saved = image.save(f"{folder}/{{guidance}}.png")
+    image, again, plain = made("--warmth 3.5"), made("--warmth 3.5"), made("--steps 2")
+    saved = image.save(f"{folder}/{{warmth}}.png")
     requests = [one.requests[0] for one in provider.made]
-    swept = build_sweep_call("a fox", {"guidance": [1, 2.5], "seed": 1})[0]
+    swept = build_sweep_call("a fox", {"warmth": [1, 2.5], "seed": 1})[0]
     stored = parse_record(json.loads(json.dumps(image.record.as_dict())))
     table = Generations([image, plain]).to_pandas()
-    keyword = flux_magic.generate("a fox", guidance=4, quiet=True)  # type: ignore[call-overload]
+    keyword = flux_magic.generate("a fox", warmth=4, quiet=True)  # type: ignore[call-overload]
     line, prompt = image.command().split("\n")
     reads = cell.read(line.removeprefix("%%flux"), prompt, {}).images
     assert isinstance(reads, list)
 
     class Guided(REAL):  # type: ignore[misc]
-        parameters = {"prompt": "prompt", "guidance_scale": "guidance"}  # noqa: RUF012
+        parameters = {"prompt": "prompt", "warm_scale": "warmth"}  # noqa: RUF012
 
     return {
-        "flag": grammar.parse_line("--guidance 3.5 a fox"),
-        "several": grammar.parse_line("--guidance 1,2.5 a fox")[0],
-        "flag refused": refused(lambda: grammar.parse_line("--guidance 21 a fox")),
-        "prompt": refused(lambda: cell.read("a fox --guidance 3", None, {})),
-        "Tab": completion.complete("%flux --gui"),
-        "help": "--guidance 3.5 " in str(FluxMagics.flux.__doc__),
-        "several in help": bool(re.search(r"--guidance\b[^.]* take several values", str(FluxMagics.flux.__doc__))),
-        "Settings": resolve(guidance=3).parameters["guidance"],
-        "Settings refused": refused(lambda: resolve(guidance="3")),
-        "request refused": refused(lambda: ImageRequest("a fox", parameters={"guidance": -1})),
-        "request": ImageRequest("a fox", parameters={"guidance": 3}).get_value("guidance"),
-        "keyword": [keyword.parameters["guidance"], "guidance" in inspect.signature(flux_magic.generate).parameters],
+        "flag": grammar.parse_line("--warmth 3.5 a fox"),
+        "several": grammar.parse_line("--warmth 1,2.5 a fox")[0],
+        "flag refused": refused(lambda: grammar.parse_line("--warmth 21 a fox")),
+        "prompt": refused(lambda: cell.read("a fox --warmth 3", None, {})),
+        "Tab": completion.complete("%flux --war"),
+        "help": "--warmth 3.5 " in str(FluxMagics.flux.__doc__),
+        "several in help": bool(re.search(r"--warmth\b[^.]* take several values", str(FluxMagics.flux.__doc__))),
+        "Settings": resolve(warmth=3).parameters["warmth"],
+        "Settings refused": refused(lambda: resolve(warmth="3")),
+        "request refused": refused(lambda: ImageRequest("a fox", parameters={"warmth": -1})),
+        "request": ImageRequest("a fox", parameters={"warmth": 3}).get_value("warmth"),
+        "keyword": [keyword.parameters["warmth"], "warmth" in inspect.signature(flux_magic.generate).parameters],
         "provider": [dict(request.parameters) for request in requests],
         "Space": [Guided.get_inputs(request) for request in requests[:2]],
         "Space refused": refused(lambda: REAL.get_inputs(requests[0])),
         "replayed": [image.replayed, again.replayed, plain.replayed],
         "axis": [swept.format_label(1), [dict(one.parameters) for one in swept.requests]],
-        "display": [line for line in image.build_outputs()[-1].data["text/plain"].split("\n") if "guidance" in line],
-        "plain display": "guidance" in str(plain.build_outputs()),
-        "to_pandas": table["guidance"].astype(object).where(table["guidance"].notna(), None).tolist(),
+        "display": [line for line in image.build_outputs()[-1].data["text/plain"].split("\n") if "warmth" in line],
+        "plain display": "warmth" in str(plain.build_outputs()),
+        "to_pandas": table["warmth"].astype(object).where(table["warmth"].notna(), None).tolist(),
         "columns": [*table.columns][:7],
         "key": [
             compute_key(image.record) == compute_key(plain.record),
@@ -95,7 +95,7 @@ def in_python(folder: Path) -> dict[str, object]:
         "plain key": compute_key(plain.record),
         "record": [stored == image.record, dict(stored.parameters), dict(stored.requested_parameters)],
         "schema": [one.record.as_dict()["schema"] for one in (image, plain)],
-        "request of a record": build_request(stored).parameters["guidance"],
+        "request of a record": build_request(stored).parameters["warmth"],
         "command": line,
         "command reads": dict(reads[0].parameters),
         "text in the file": metadata.read(saved[0].read_bytes()).parameters.split("\n")[-1].split(", ")[:4],
@@ -104,17 +104,17 @@ def in_python(folder: Path) -> dict[str, object]:
 
 
 def in_a_panel() -> dict[str, object]:
-    panel = Panel(prompt="a fox", guidance=3.5)
+    panel = Panel(prompt="a fox", warmth=3.5)
     controls = panel._controls
-    slider, box = controls.sliders["guidance"], controls.unset["guidance"]
+    slider, box = controls.sliders["warmth"], controls.unset["warmth"]
     opened = [slider.min, slider.max, slider.value, box.value]
     slider.value = 7
-    moved = panel.build_requests()[0][0].parameters["guidance"]
-    panel.learn({"guidance": (1, 5)})
-    bounded = [slider.min, slider.max, panel.guidance]
-    refusal = refused(lambda: setattr(panel, "guidance", 6))
+    moved = panel.build_requests()[0][0].parameters["warmth"]
+    panel.learn({"warmth": (1, 5)})
+    bounded = [slider.min, slider.max, panel.warmth]
+    refusal = refused(lambda: setattr(panel, "warmth", 6))
     box.value = True
-    left = [panel.guidance, dict(panel.build_requests()[0][0].parameters), slider.disabled]
+    left = [panel.warmth, dict(panel.build_requests()[0][0].parameters), slider.disabled]
     style, terms = controls.fields["style"], controls.fields["terms"]
     style.value, terms.value = "oil", "no text"
     fields = [dict(panel.build_requests()[0][0].parameters), [label for label, _ in style.options]]
@@ -135,11 +135,11 @@ def in_config(folder: Path) -> dict[str, object]:
 
         shell: Any = get_ipython()
         shell.run_line_magic("load_ext", "flux_magic")
-        shell.run_line_magic("config", "FluxMagics.guidance = 4.5")
+        shell.run_line_magic("config", "FluxMagics.warmth = 4.5")
         configured = dict(resolve().parameters)
-        over = dict(resolve(guidance=1).parameters)
+        over = dict(resolve(warmth=1).parameters)
         magics = shell.magics_manager.registry["FluxMagics"]
-        refusal = refused(lambda: magics.update_config(Config({"FluxMagics": {"guidance": 21}})))
+        refusal = refused(lambda: magics.update_config(Config({"FluxMagics": {"warmth": 21}})))
         shell.run_line_magic("unload_ext", "flux_magic")
     return {"%config": [configured, over], "%config refused": refusal}
 

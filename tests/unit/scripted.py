@@ -38,6 +38,7 @@ class Scripted(ProviderModelMixin, Provider):
     """
 
     label = "Scripted"
+    defaults: ClassVar[dict[str, int]] = {"steps": 2, "width": 768, "height": 768}
     default_model = "scripted-1"
     model_aliases: ClassVar[dict[str, str]] = dict.fromkeys(
         ("flux", "flux-schnell", "black-forest-labs-flux-1-schnell"), default_model

@@ -33,7 +33,7 @@ from ...parameters.settings import MOST_IMAGES, resolve
 from ...parameters.sizes import split_sides
 from ...parameters.table import EXTRA, MAX_SEED, ROWS, Parameter
 from ...providers import get_provider, list_model_names
-from .parameters import UNTOLD, Parameters
+from .parameters import DEFAULTS, UNTOLD, Parameters
 
 _OTHER: Final = "other"
 LABEL: Final = {"description_width": "4.5em"}
@@ -57,7 +57,7 @@ class Controls:
         self.size = Dropdown(options=[_OTHER], description="Size", style=LABEL)
         self.sliders = {name: _make_slider(ROWS[name]) for name in UNTOLD}
         self.width, self.height, self.steps = (self.sliders[name] for name in ("width", "height", "steps"))
-        self.unset = {name: _make_default_box() for name in UNTOLD if ROWS[name].default is None}
+        self.unset = {name: _make_default_box() for name in UNTOLD if name not in DEFAULTS}
         self.fields = {row.name: _make_field(row) for row in EXTRA if not row.slider}
         self.swap = Button(description="Swap", tooltip="Swap width and height", icon="exchange")
         self.seed = BoundedIntText(description="Seed", max=MAX_SEED, style=LABEL, layout=Layout(width="14em"))

@@ -26,6 +26,9 @@ from ...sweeps.template import Template
 from ...types import ImageRequest, Record
 from ..traits import Checked, Size, check_sides
 
+DEFAULTS: Final = get_provider().defaults
+"""What the controls show before anything is set."""
+
 UNTOLD: Final = {name: row.slider for name, row in ROWS.items() if row.slider}
 """The ranges of the sliders until a Space gives its own; nothing is checked against them."""
 
@@ -65,7 +68,9 @@ class Parameters(HasTraits):
     height: int
     seed: int | None
     # A row's trait has its name: steps, seed, width, height, …
-    locals().update({name: Checked(row, row.default, allow_none=row.default is None) for name, row in ROWS.items()})
+    locals().update(
+        {name: Checked(row, DEFAULTS.get(name), allow_none=name not in DEFAULTS) for name, row in ROWS.items()}
+    )
     size = Size()
     count = Checked(Parameter(name="count", help="", least=1, most=MOST_IMAGES), 1)
     compare_seeds = Unicode()
@@ -158,7 +163,7 @@ class Parameters(HasTraits):
         """Call `changed` whenever the bounds change."""
         self._on_bounds.append(changed)
 
-    def learn(self, told: Mapping[str, tuple[int, int]]) -> list[str]:
+    def learn(self, told: Mapping[str, tuple[float, float]]) -> list[str]:
         """Replace the bounds by those of a Space, and move values that are out of them into them.
 
         Returns what was moved, in words.
@@ -273,7 +278,7 @@ def get_configured() -> dict[str, Any]:
     return {
         "model": settings.model,
         "space": settings.space or "",
-        **{name: getattr(settings, name) for name in FIELDS},
+        **{name: DEFAULTS.get(name) if (one := getattr(settings, name)) is None else one for name in FIELDS},
         **{row.name: settings.parameters.get(row.name) for row in EXTRA},
     }
 
