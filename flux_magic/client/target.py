@@ -111,21 +111,21 @@ def resolve_target(settings: Settings, model: str) -> Target:
     Raises InvalidRequest for an unknown model or an invalid Space. A Space is also refused if the model's images are
     not made by one.
     """
-    provider = get_provider(model)
+    given = Space.parse(settings.space) if settings.space else None
+    provider = choose_provider(model, given)
     own = _own_space(provider)
-    if own is None and settings.space not in {None, resolve().space}:  # what is configured is meant for other models
+    is_meant = settings.space not in {None, resolve().space}  # a configured one is for other models
+    if is_meant and not provider.takes_space():
         raise InvalidRequest(
             f"{provider.label} makes its images without a Space: leave out --space {settings.space}, or choose another "
             "model"
         )
-    space = Space.parse(settings.space) if settings.space and own else own
-    provider = choose_provider(model, settings.space)
-    own = _own_space(provider) or own
+    space = given if given and provider.takes_space() else own
     is_own = space is None or (space.url is not None and provider.has_space(space.url))
     known = own if is_own else space
     return Target(
         provider=provider,
-        model=provider.get_model("" if get_provider(model) is not provider else model),
+        model=provider.get_model(model if model in provider.names() else ""),
         space=known,
         is_own=is_own,
         is_local=known is not None and known.url is None,

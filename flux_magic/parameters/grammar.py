@@ -435,7 +435,8 @@ def _expand_names(flag: str, text: str, names: Mapping[str, object]) -> str:
 
 def can_quote(value: str) -> bool:
     """Return True for a value that quotes keep together on a magic's line."""
-    return re.fullmatch(rf"""[^"'“”{STEERING}\s]([^"'“”{STEERING}\n]*[^"'“”{STEERING}\s])?""", value) is not None
+    word = rf"""[^"'“”{STEERING}\s]+"""
+    return re.fullmatch(rf"{word}(?: +{word})*", value) is not None
 
 
 def _unquote(value: str) -> str:

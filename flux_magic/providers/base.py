@@ -181,6 +181,11 @@ class Provider(ABC):
         return ""
 
     @classmethod
+    def takes_space(cls) -> bool:
+        """Return True if a Space makes the images, so that a request may name another one."""
+        return bool(cls.own_space())
+
+    @classmethod
     def has_space(cls, url: str) -> bool:
         """Return True if a Space's base URL is that of the model's own, whatever the case of its host."""
         own = cls.url.rstrip("/")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..errors import InvalidArgument, show_value
+from ..errors import InvalidArgument, InvalidRequest, show_value
 from ..parameters.addresses import Space
 from ..parameters.settings import DEFAULT_MODEL
 from . import plugins
@@ -34,30 +34,30 @@ def get_provider(model: str = "") -> type[Provider]:
     return found
 
 
-def choose_provider(model: str, space: str | None) -> type[Provider]:
-    """Return the provider that makes the images of a model at a Space, by their names as given.
+def choose_provider(model: str, space: Space | None) -> type[Provider]:
+    """Return the provider that makes the images of a model, by its name as given, at a Space; None is the model's own.
 
-    Without a model of its own, a Space that is a named model's has that model's provider; any other describes itself.
-    Raises InvalidRequest for an unknown model or an invalid Space.
+    The default model's name stands for any: a Space that is another named model's has that model's provider, and one
+    that is nobody's describes itself. Raises InvalidRequest for an unknown model.
     """
     named = get_provider(model)
-    if not space or model not in {"", DEFAULT_MODEL} or not named.own_space():
+    if space is None or space.url is None or model not in {"", DEFAULT_MODEL} or not named.takes_space():
         return named
-    url = Space.parse(space).url
-    if url is None or named.has_space(url):
-        return named
-    return next((provider for provider in list_providers() if provider.has_space(url)), AnySpace)
+    url = space.url
+    return next((one for one in (named, *list_providers()) if one.has_space(url)), AnySpace)
 
 
 def get_defaults(model: str, space: str | None) -> tuple[str, Mapping[str, int]]:
     """Return the name to ask for a model by at a Space, and what a request gets that leaves it out.
 
-    Raises InvalidRequest as `choose_provider`.
+    There is nothing of an unknown model or an invalid Space: the call that makes the image refuses these.
     """
-    provider = choose_provider(model, space)
-    if model not in {"", DEFAULT_MODEL} or provider in {get_provider(model), AnySpace}:
-        return model, provider.defaults
-    return provider.names()[0], provider.defaults
+    try:
+        provider = choose_provider(model, Space.parse(space) if space else None)
+    except InvalidRequest:
+        return model, {}
+    names = provider.names()
+    return model if not model or model in names or not names else names[0], provider.defaults
 
 
 def list_providers() -> list[type[Provider]]:

@@ -253,8 +253,8 @@ class Generations(Sequence[Generation]):
     def to_pandas(self) -> pd.DataFrame:
         """Return a table with a row for each finished image, in order.
 
-        The first columns are the axes. Then come `prompt`, `seed`, `steps`, `width` and `height` (pixels), what other
-        parameters there are, `model`, `digest` (64 hex digits), `path` (in the store, as a string, or None),
+        The first columns are the axes. Then come `prompt`, `seed`, `steps`, `width` and `height` (pixels), the other
+        parameters that any image has, `model`, `digest` (64 hex digits), `path` (in the store, as a string, or None),
         `replayed`, and `seconds` (from the request to the last byte, or None). A column that is also an axis is there
         once.
 
@@ -269,7 +269,11 @@ class Generations(Sequence[Generation]):
             _collect_facts(item) | get_values(self.axes, place)
             for item, place in zip(self._items, self._places, strict=True)
         ]
-        return pd.DataFrame(rows, columns=list(dict.fromkeys([*varied, *COLUMNS])))
+        taken = list(dict.fromkeys(name for item in self for name in item.parameters))
+        known = [name for name in COLUMNS if name not in EXTRA_COLUMNS or name in taken]
+        at = known.index("model")
+        ordered = [*known[:at], *(name for name in taken if name not in COLUMNS), *known[at:]]
+        return pd.DataFrame(rows, columns=list(dict.fromkeys([*varied, *ordered])))
 
     def build_outputs(self) -> list[Output]:
         """Return what a notebook shows: the sheet and table of a sweep, otherwise each image and its parameters."""

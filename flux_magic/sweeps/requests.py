@@ -14,14 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, SupportsFloat
 
 from ..errors import InvalidArgument, InvalidRequest, show_value
-from ..parameters.addresses import Space
 from ..parameters.dialects import explain
 from ..parameters.lists import count_dimensions, list_items
 from ..parameters.seeds import choose_seed
 from ..parameters.settings import MOST_SWEPT, NAMES, Settings, check_one_size, resolve
 from ..parameters.sizes import format_size, read_size, split_sides
 from ..parameters.table import FIELDS, MAX_SEED, ROWS, SWEPT, Parameter, check_values
-from ..providers.registry import get_defaults
 from ..types import ImageRequest
 from .axes import Axis, check_distinct, get_coordinates
 from .template import Template, read_template
@@ -77,8 +75,6 @@ def build_sweep(
     check_number(math.prod(lengths) * count, most)
     if count > 1 and "seed" in varied:
         raise InvalidRequest("a count (-n) and several seeds set the same thing twice: give one of them")
-    if settings.space:
-        Space.parse(settings.space)  # an error that would affect every image is reported once
     bases = build_requests(template.fill([axis.values[0] for axis in template.axes]), settings, count)
     base = replace(bases[0], chosen=settings.seed is None and "seed" not in varied)
     if count > 1:
@@ -228,6 +224,8 @@ def _list_values(model: str, settings: Settings) -> dict[str, Any]:
 
     None is left to the model. Raises InvalidRequest if a value is out of its range, or if there is no such model.
     """
+    from ..providers.registry import get_defaults  # here, since it loads aiohttp, and reading a cell does not
+
     name, defaults = get_defaults(model, settings.space)
     given = {one: getattr(settings, one) for one in FIELDS if one != "seed"}
     values = {one: defaults.get(one) if value is None else ROWS[one].check(value) for one, value in given.items()}

@@ -136,6 +136,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
         made: ClassVar[list[Scripted]] = []
 
     monkeypatch.setattr("flux_magic.providers.registry.PROVIDERS", (Mine,))
+    monkeypatch.setattr("flux_magic.providers.registry.AnySpace", Mine)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")  # no test asks the Hub of the world
     monkeypatch.setattr(hub, "_answers", {})
     return Mine
@@ -150,4 +151,5 @@ def painting(monkeypatch: pytest.MonkeyPatch) -> type[Painter]:
         painted: ClassVar[list[int]] = []
 
     monkeypatch.setattr("flux_magic.providers.registry.PROVIDERS", (Mine,))
+    monkeypatch.setattr("flux_magic.providers.registry.AnySpace", Mine)
     return Mine

@@ -78,7 +78,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
         ("axis", ["warmth 2.5", [{"warmth": 1.0}, {"warmth": 2.5}]]),
         ("display", ["warmth  3.5", "%%flux --steps 2 --seed 1 --size 768x768 --warmth 3.5"]),
         ("plain display", False),
-        ("columns", ["prompt", "seed", "steps", "width", "height", "warmth", "style"]),
+        ("columns", ["prompt", "seed", "steps", "width", "height", "warmth", "model"]),
         ("to_pandas", [3.5, None]),
         ("key", [False, True]),
         ("plain key", PLAIN_KEY),

@@ -24,7 +24,7 @@ from flux_magic.jupyter.panel import Panel
 from flux_magic.parameters import settings
 from flux_magic.parameters.addresses import Space
 from flux_magic.parameters.table import Parameter
-from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, plugins
+from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, plugins, registry
 from flux_magic.providers.base import ModelDescription, Provider, ProviderModelMixin
 from flux_magic.records.record import find_contradiction, parse_record
 from flux_magic.results.generation import Generation
@@ -40,6 +40,7 @@ class Engine(ProviderModelMixin, Provider):
     """Colours, made here: it has no Space, no address and nothing but the contract."""
 
     label = "Engine"
+    defaults: ClassVar[dict[str, int]] = {"steps": 2, "width": 768, "height": 768}
     default_model = "engine-1"
     model_aliases: ClassVar[dict[str, str]] = {"engine": default_model}
 
@@ -118,7 +119,7 @@ def test_the_dry_run_and_the_doctor_show_it(capsys: pytest.CaptureFixture[str]) 
     assert json.loads(said.partition("\n")[2]) == sent
     report = asyncio.run(examine(settings.resolve(model="engine")))
     assert report.healthy
-    assert (report.rows["provider"], report.rows["takes"]) == ("Engine", "words, steps (2 to 9)")
+    assert (report.rows["provider"], report.rows["takes"]) == ("Engine", "steps (2 to 9), width (64 to 512), shift")
     assert not report.rows.keys() & {"Space", "address", "token", "stage", "Gradio"}
     assert capsys.readouterr().err == ""
 
@@ -247,14 +248,14 @@ def test_a_named_space_is_its_id_and_its_endpoint() -> None:
     assert (Nocturne.own_space(), Nocturne.names()) == ("someone/nocturne", ["nocturne"])
 
 
-@pytest.mark.parametrize(("space", "parsed"), [(None, 1), ("c/d", 2)])
+@pytest.mark.parametrize(("space", "parsed"), [(None, 1), ("c/d", 3)])
 def test_a_request_resolves_its_target_once(monkeypatch: pytest.MonkeyPatch, space: str | None, parsed: int) -> None:
     provider = installed(monkeypatch)
     asked = settings.resolve(space=space)
     with (
         mock.patch.object(Space, "parse", wraps=Space.parse) as parse,
-        mock.patch.object(target, "get_provider", wraps=providers.get_provider) as get_provider,
+        mock.patch.object(target, "choose_provider", wraps=registry.choose_provider) as choose,
     ):
         image = asyncio.run(AsyncClient().make(ImageRequest("a fox", seed=1), asked))
     assert image.record.provider == ("Scripted" if space is None else "Gradio Space")
-    assert (parse.call_count, get_provider.call_count, len(provider.made)) == (parsed, 1, 1)
+    assert (parse.call_count, choose.call_count, len(provider.made)) == (parsed, 1, 1)

@@ -12,6 +12,7 @@ from flux_magic.errors import InvalidRequest
 from flux_magic.jupyter.magics import SecretTrait
 from flux_magic.parameters import settings
 from flux_magic.parameters.settings import Settings, configure_by, resolve
+from flux_magic.sweeps.requests import build_requests
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +27,10 @@ def _no_layers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_the_defaults_are_the_originals() -> None:
     assert resolve() == Settings(
-        space=None, model="flux", steps=2, width=768, height=768, seed=None, inline=None, proxy=None, timeout=None
+        space=None, model="flux", steps=None, width=None, height=None, seed=None, inline=None, proxy=None, timeout=None
     )
+    [request] = build_requests("a fox", resolve())
+    assert (request.steps, request.width, request.height) == (2, 768, 768)
     assert resolve().runner == "thread"
 
 
@@ -79,8 +82,8 @@ def test_a_change_takes_effect_with_the_next_call() -> None:
 
 
 def test_an_unknown_option_is_named() -> None:
-    with pytest.raises(TypeError, match="unknown option: guidance, sead"):
-        resolve(sead=1, guidance=2, steps=3)
+    with pytest.raises(TypeError, match="unknown option: sampler, sead"):
+        resolve(sead=1, sampler=2, steps=3)
 
 
 @pytest.mark.parametrize("inline", [None, *settings.INLINE])

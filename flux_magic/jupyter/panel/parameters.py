@@ -27,7 +27,7 @@ from ...types import ImageRequest, Record
 from ..traits import Checked, Size, check_sides
 
 DEFAULTS: Final = get_provider().defaults
-"""What the controls show before anything is set."""
+"""Values of the controls before anything is set."""
 
 UNTOLD: Final = {name: row.slider for name, row in ROWS.items() if row.slider}
 """The ranges of the sliders until a Space gives its own; nothing is checked against them."""

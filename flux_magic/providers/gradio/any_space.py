@@ -25,5 +25,9 @@ class AnySpace(GradioProvider):
         return []
 
     @classmethod
+    def takes_space(cls) -> bool:
+        return True
+
+    @classmethod
     def get_model(cls, model: str) -> str:  # noqa: ARG003 - it has one, whose name the Hub may know
         return ""
