@@ -37,8 +37,8 @@ def get_provider(model: str = "") -> type[Provider]:
 def choose_provider(model: str, space: Space | None) -> type[Provider]:
     """Return the provider that makes the images of a model, by its name as given, at a Space; None is the model's own.
 
-    The default model's name stands for any: a Space that is another named model's has that model's provider, and one
-    that is nobody's describes itself. Raises InvalidRequest for an unknown model.
+    The default model's name stands for any: a Space that is another named model's has that model's provider, and any
+    other describes itself. Raises InvalidRequest for an unknown model.
     """
     named = get_provider(model)
     if space is None or space.url is None or model not in {"", DEFAULT_MODEL} or not named.takes_space():
