@@ -27,6 +27,9 @@ _log = get_logger(__name__)
 APP = Path(__file__).with_name("stand_in") / "app.py"
 """The Gradio app; it runs alone."""
 
+DRAWING = APP.with_name("space_drawing.py")
+"""The file beside it that draws."""
+
 INSTALL = 'pip install "flux-magic[local]"'
 STARTUP_TIMEOUT = 60.0
 """Seconds that the Space may take to start."""
@@ -36,7 +39,7 @@ _READY = re.compile(r"^flux-magic space: ready at (http://\S+)$", re.MULTILINE)
 
 def read_drawing() -> str:
     """Return the version of the bundled Space's drawing, read from its source; nothing is started or imported."""
-    found = re.search(r"^DRAWING = (\d+)$", APP.read_text("utf-8"), re.MULTILINE)
+    found = re.search(r"^DRAWING = (\d+)$", DRAWING.read_text("utf-8"), re.MULTILINE)
     return found[1] if found else ""
 
 

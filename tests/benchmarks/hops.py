@@ -90,7 +90,7 @@ def walk(space: str) -> Walk:
     from IPython.core.interactiveshell import InteractiveShell
 
     for module in pkgutil.walk_packages(flux_magic.__path__, "flux_magic."):
-        if "stand_in.app" not in module.name:
+        if ".stand_in." not in module.name:
             importlib.import_module(module.name)
     shell = InteractiveShell.instance()
     shell.run_line_magic("load_ext", "flux_magic")

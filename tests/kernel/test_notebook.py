@@ -28,17 +28,17 @@ PARAMETRIZED = [
 ]
 
 ALTERED = """
-import runpy, sys
-import app
+import sys
+import app, space_drawing
 
-drawn = app.draw
+drawn = space_drawing.draw
 
 def altered(*arguments):
     picture = drawn(*arguments)
     picture[0, 0, 0] ^= 1
     return picture
 
-app.draw = altered
+space_drawing.draw = altered
 sys.exit(app.main())
 """
 

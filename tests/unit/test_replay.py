@@ -453,10 +453,10 @@ def test_another_version_of_the_drawing_is_another_image(provider: type[Scripted
 
 def test_the_version_of_the_drawing_is_read_from_its_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert local.read_drawing().isdecimal()
-    monkeypatch.setattr(local, "APP", tmp_path / "app.py")
-    local.APP.write_text("x = 1\nDRAWING = 17\n")
+    monkeypatch.setattr(local, "DRAWING", tmp_path / "space_drawing.py")
+    local.DRAWING.write_text("x = 1\nDRAWING = 17\n")
     assert local.read_drawing() == "17"
-    local.APP.write_text("")
+    local.DRAWING.write_text("")
     assert local.read_drawing() == ""
 
 

@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import functools
 import io
-import runpy
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
-from flux_magic.providers import local
+from flux_magic.providers.stand_in.space_drawing import Landscape
+from flux_magic.providers.stand_in.space_lettering import caption
 from flux_magic.verify import Grade, similarity
 from flux_magic.verify.similarity import compare
 from tests.unit.samples import drawing, encoded
-
-App = dict[str, Any]
-
-
-@functools.cache
-def app() -> App:
-    return runpy.run_path(str(local.APP))
 
 
 @functools.cache
 def drawn(seed: int = 42, side: int = 256, steps: int = 2, said: str = "a red fox") -> Image.Image:
     """Return an image of the local Space; `said` is on its caption alone."""
-    picture = app()["Landscape"]("a red fox", seed, side, side, steps).draw()
-    app()["caption"](picture, [said, f"seed {seed}", "a local stand-in drew this, not FLUX"])
+    picture = Landscape("a red fox", seed, side, side, steps).draw()
+    caption(picture, [said, f"seed {seed}", "a local stand-in drew this, not FLUX"])
     return Image.fromarray(picture)
 
 

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import io
 import json
-import runpy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from flux_magic.errors import FluxError
 from flux_magic.images import codecs
 from flux_magic.providers import local
 from flux_magic.providers.local import LocalSpace
+from flux_magic.providers.stand_in.space_drawing import draw
 from flux_magic.records import embedding as keepsake
 from flux_magic.results.generation import Generation, ImageFile
 from flux_magic.verify import Grade, Outcome, Report, Status, add_arguments, check, check_static, main
@@ -48,10 +48,10 @@ CANARY = "hf_canaryCANARY0123"
 PROGRAM = """
 import os, runpy, sys
 sys.path.insert(0, {app!r})
-import app
+import app, space_drawing
 
-app.DRAWING = {drawing}
-drawn = app.draw
+space_drawing.DRAWING = {drawing}
+drawn = space_drawing.draw
 
 def draw(prompt, seed, *others):
     note = os.open({folder!r} + "/notes", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -64,7 +64,7 @@ def draw(prompt, seed, *others):
         picture[100:110, 60:70] = 20
     return picture
 
-app.draw = draw
+space_drawing.draw = draw
 sys.exit(app.main())
 """
 
@@ -119,7 +119,6 @@ def images(watched: Watched) -> list[Generation]:
     first = run(AsyncClient(space=watched.address, **small).generate("a fox", seed=0))
     assert isinstance(first, Generation)
     assert watched.seeds() == [0]
-    draw = runpy.run_path(str(local.APP))["draw"]
     return [first, *(as_made(first, seed, draw("a fox", seed, 256, 256, 1)) for seed in range(1, 100))]
 
 

@@ -14,6 +14,10 @@ from typing import Any
 MOST_BODY = 2**20
 """Bytes of a request's body; the parameters of an image are far smaller."""
 
+MOST_UPLOAD = 64 * MOST_BODY
+"""Bytes of a request that uploads images."""
+
+_MOST_FILES = 16
 _MOST_HEARD = 16 * MOST_BODY
 
 HEADERS = {
@@ -26,11 +30,16 @@ HEADERS = {
 
 _ROUTE = re.compile(r"(/gradio_api)?/+((?P<start>startup-events)|(?P<upload>upload/*)|file=(?P<file>.*))", re.DOTALL)
 _AUTHORITY = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^\s:@/?#\[\]]+)(:(?P<port>[0-9]{1,5}))?", re.IGNORECASE)
+_FORM = re.compile(r'multipart/form-data; *boundary=(?P<quote>"?)(?P<boundary>[^"\s;]+)(?P=quote)', re.IGNORECASE)
+_IMAGE = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP", re.DOTALL)
+_KINDS = "PNG, JPEG, WebP or GIF"
 _BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 
 
 class Gate:
-    """ASGI middleware that refuses other hosts' names, other sites' pages, uploads, and clients without the secret.
+    """ASGI middleware that refuses other hosts' names, other sites' pages, and clients without the secret.
+
+    Uploads pass if every file in them begins as an image does.
 
     Args:
         app: the application behind the gate.
@@ -57,9 +66,13 @@ class Gate:
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         refusal = self._find_refusal(scope)
-        body = await _read(receive, 0 if refusal else MOST_BODY)
+        is_upload = _is_upload(scope)
+        most = MOST_UPLOAD if is_upload else MOST_BODY
+        body = await _read(receive, 0 if refusal else most)
         if body is None and not refusal:
-            refusal = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request has at most {MOST_BODY} bytes")
+            refusal = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request has at most {most} bytes")
+        if is_upload and not refusal and not _holds_images(scope, body or b""):
+            refusal = (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"an upload is 1 to {_MOST_FILES} images: {_KINDS}")
         if refusal:
             await _refuse(send, *refusal)
         else:
@@ -75,8 +88,6 @@ class Gate:
             return HTTPStatus.MISDIRECTED_REQUEST, "it has another name"
         if _is_foreign(scope, hosts[0]) and not is_image:
             return HTTPStatus.FORBIDDEN, "pages of other sites may not use it"
-        if route is not None and route["upload"]:
-            return HTTPStatus.FORBIDDEN, "it takes no uploads"
         is_open = is_image or (is_read and route is not None and bool(route["start"]))  # Gradio starts itself so
         if not is_open and not self._has_secret(_get_headers(scope, b"authorization")):
             return (
@@ -114,6 +125,23 @@ class Hosts:
         return name in self._names or _is_address(name.strip("[]"))
 
 
+def _is_upload(scope: Any) -> bool:
+    route = _ROUTE.fullmatch(scope["path"])
+    return route is not None and bool(route["upload"])
+
+
+def _holds_images(scope: Any, body: bytes) -> bool:
+    """Return True for a form whose parts are all files that begin as an image does, at least one."""
+    kind = _FORM.fullmatch("".join(_get_headers(scope, b"content-type")))
+    if kind is None:
+        return False
+    mark = b"--" + kind["boundary"].encode("latin-1")
+    first, *parts = (b"\r\n" + body).split(b"\r\n" + mark, _MOST_FILES + 1)
+    *files, end = parts or [b""]
+    heads = [file.partition(b"\r\n\r\n")[2][:16] for file in files]
+    return not first and end.startswith(b"--") and bool(heads) and all(_IMAGE.match(head) for head in heads)
+
+
 def _is_foreign(scope: Any, host: str) -> bool:
     """Return True if a browser says that a request comes from another site's page, a click on a link apart."""
     clicked = "navigate" in _get_headers(scope, b"sec-fetch-mode") and scope["method"] == "GET"
@@ -146,7 +174,7 @@ async def _read(receive: Any, most: int) -> bytes | None:
     The rest of that is read and forgotten, within bounds: a client that is still sending hears no answer.
     """
     body, size, more = bytearray(), 0, True
-    while more and size < _MOST_HEARD:
+    while more and size < max(_MOST_HEARD, 2 * most):
         message = await receive()
         part = message.get("body", b"")
         more, size = message.get("more_body", False), size + len(part)
