@@ -10,12 +10,22 @@ from typing import Any
 import pytest
 
 from flux_magic.providers.stand_in.space_environment import select_needed
-from flux_magic.providers.stand_in.space_gate import MOST_BODY, Gate
+from flux_magic.providers.stand_in.space_gate import MOST_BODY, MOST_UPLOAD, Gate
 
 FOLDER = Path("/tmp/flux-magic-space-x")
 IMAGE = f"/gradio_api/file={FOLDER}/{'0a' * 16}.webp"
 SECRET = "s3cr3t"
 OWN = {"host": "127.0.0.1:7860", "authorization": f"Bearer {SECRET}"}
+
+
+FORM = "multipart/form-data; boundary=b"
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+
+
+def make_form(*files: bytes) -> bytes:
+    """Return the body of an upload."""
+    name = b'content-disposition: form-data; name="files"; filename="a.png"'
+    return b"".join(b"--b\r\n" + name + b"\r\n\r\n" + data + b"\r\n" for data in files) + b"--b--\r\n"
 
 
 def status(
@@ -109,16 +119,49 @@ def test_a_space_is_asked_by_its_own_names_alone(host: str, listens: str, allowe
         pytest.param("/gradio_api/call/infer", "POST", {"sec-fetch-site": "same-site"}, 403, id="a neighbour"),
         pytest.param("/config", "GET", {"sec-fetch-site": "cross-site"}, 403, id="a foreign script"),
         pytest.param("/", "GET", {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}, 200, id="a link"),
-        pytest.param("/gradio_api/upload", "POST", {}, 403, id="an upload"),
-        pytest.param("/upload", "POST", {}, 403, id="an upload, Gradio 4"),
-        pytest.param("/gradio_api/upload/", "POST", {}, 403, id="an upload, with a slash"),
-        pytest.param("//upload", "POST", {}, 403, id="an upload, with two"),
+        pytest.param("/gradio_api/upload", "POST", {"authorization": "Bearer x"}, 401, id="an upload, another secret"),
+        pytest.param(
+            "/gradio_api/upload", "POST", {"origin": "http://evil.example"}, 403, id="an upload, foreign page"
+        ),
+        pytest.param("/upload", "POST", {"sec-fetch-site": "same-site"}, 403, id="an upload, of a neighbour"),
     ],
 )
 def test_what_reaches_the_app(path: str, method: str, changes: dict[str, str], answer: int) -> None:
-    assert status(path, {**OWN, **changes}, method) == answer
-    without_secret = status(path, {**OWN, **changes}, method, secret="")
+    headers, body = {**OWN, "content-type": FORM, **changes}, [make_form(PNG)]
+    assert status(path, headers, method, body) == answer
+    without_secret = status(path, headers, method, body, secret="")
     assert without_secret == (200 if answer == 401 else answer)
+
+
+@pytest.mark.parametrize("path", ["/gradio_api/upload", "/upload", "/gradio_api/upload/", "//upload"])
+@pytest.mark.parametrize(
+    ("body", "kind", "answer"),
+    [
+        *[
+            pytest.param([make_form(data)], FORM, 200, id=name)
+            for name, data in (
+                ("PNG", PNG),
+                ("JPEG", b"\xff\xd8\xff\xe0"),
+                ("GIF", b"GIF89a"),
+                ("WebP", b"RIFF\0\r\n\0WEBPVP8L"),
+            )
+        ],
+        pytest.param([make_form(*[PNG] * 16)], FORM, 200, id="16 images"),
+        pytest.param([make_form(*[PNG] * 17)], FORM, 415, id="17 images"),
+        pytest.param([make_form(PNG)], FORM.replace("=b", '="b"'), 200, id="a quoted boundary"),
+        pytest.param([bytes([one]) for one in make_form(PNG)], FORM, 200, id="byte by byte"),
+        pytest.param([make_form(bytes(100))], FORM, 415, id="no image"),
+        pytest.param([make_form(b"<svg/>")], FORM, 415, id="SVG"),
+        pytest.param([make_form(PNG, b"MZ")], FORM, 415, id="an image and a program"),
+        pytest.param([make_form()], FORM, 415, id="no file"),
+        pytest.param([make_form(PNG)[:-6]], FORM, 415, id="cut short"),
+        pytest.param([b"--x" + make_form(PNG)], FORM, 415, id="something before it"),
+        pytest.param([PNG], "image/png", 415, id="no form"),
+        pytest.param([b""], FORM, 415, id="nothing"),
+    ],
+)
+def test_images_alone_are_uploaded(path: str, body: list[bytes], kind: str, answer: int) -> None:
+    assert status(path, {**OWN, "content-type": kind}, "POST", body) == answer
 
 
 def test_headers_that_come_twice_pass_no_gate() -> None:
@@ -141,6 +184,17 @@ def test_a_body_has_a_bound(body: list[bytes], answer: int, unread: int) -> None
     assert status("/gradio_api/call/infer", OWN, "POST", body, unread=unread) == answer
     refused = {**OWN, "authorization": ""}
     assert status("/gradio_api/call/infer", refused, "POST", body, unread=unread) == 401
+    assert status("/gradio_api/upload", refused, "POST", body, unread=unread) == 401
+
+
+def test_an_upload_has_a_bound() -> None:
+    headers = {**OWN, "content-type": FORM}
+    most = bytes(MOST_UPLOAD - len(make_form(PNG)))
+    for more, answer in ((b"", 200), (b"x", 413)):
+        body = make_form(PNG + most + more)
+        parts = [body[start : start + 2**22] for start in range(0, len(body), 2**22)]
+        assert status("/gradio_api/upload", headers, "POST", parts) == answer
+    assert status("/gradio_api/upload", headers, "POST", [bytes(2**24)] * 100, unread=92) == 413
 
 
 def test_a_web_socket_is_closed() -> None:

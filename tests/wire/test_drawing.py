@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shlex
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import numpy as np
 import pytest
+from PIL import Image
 
 from flux_magic.images import codecs
+from flux_magic.images.digest import compute_pixel_digest
+from flux_magic.providers.stand_in.space_drawing import draw
+from flux_magic.providers.stand_in.space_editing import edit
 from tests.support.space import PYTHON, make_digest, make_image, run, run_space
 
 WATCHED = Path(__file__).with_name("watched.py")
@@ -96,6 +104,110 @@ def test_a_prompt_that_is_left_out_is_an_empty_one(space: str) -> None:
     assert codecs.describe(blank).digest == codecs.describe(none).digest
 
 
+def test_an_input_that_the_public_space_has_is_not_left_out(space: str) -> None:
+    with pytest.raises(AssertionError, match="event: error"):
+        run(called(space, "a red fox", 42, False, 256, 256))
+
+
+def test_a_guidance_and_a_negative_prompt_arrive(space: str) -> None:
+    data, _ = run(called(space, "a red fox", 42, False, 256, 256, 2, "sun", 7.05))
+    image = draw("a red fox", 42, 256, 256, 2, "sun", 705)
+    assert codecs.describe(data).digest == compute_pixel_digest(Image.fromarray(image))
+
+
+class Editor:
+    """A client that uploads images to a Space and has them edited."""
+
+    def __init__(self, session: aiohttp.ClientSession, prefix: str) -> None:
+        self._session, self._prefix = session, prefix
+
+    async def upload(self, data: bytes) -> dict[str, Any]:
+        form = aiohttp.FormData()
+        form.add_field("files", data, filename="image.png")
+        async with self._session.post(f"{self._prefix}/upload", data=form) as response:
+            (path,) = await response.json()
+        return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+    async def edit(self, *values: object) -> bytes | str:
+        """Return the edited image, or why there is none."""
+        async with self._session.post(f"{self._prefix}/call/edit", json={"data": values}) as response:
+            session = (await response.json())["event_id"]
+        async with self._session.get(f"{self._prefix}/queue/data", params={"session_hash": session}) as response:
+            messages = [json.loads(line[6:]) for line in (await response.text()).splitlines() if line]
+        (output,) = [one["output"] for one in messages if one["msg"] == "process_completed"]
+        if "data" not in output:
+            return str(output["error"])
+        image, seed = output["data"]
+        assert seed == values[2]
+        async with self._session.get(f"{self._prefix}/file={image['path']}") as response:
+            return await response.read()
+
+
+@asynccontextmanager
+async def open_editor(address: str) -> AsyncIterator[Editor]:
+    async with aiohttp.ClientSession(address, raise_for_status=True) as session:
+        async with session.get("/config") as response:
+            prefix = (await response.json()).get("api_prefix") or ""
+        yield Editor(session, prefix)
+
+
+def make_png(pixels: Any) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_an_image_is_uploaded_and_edited_and_so_is_the_edit(space: str) -> None:
+    drawing = draw("a red fox", 42, 256, 256, 4)
+    mask = np.zeros((256, 256), dtype=np.uint8)
+    mask[:, :100] = 255
+
+    async def work() -> list[bytes | str]:
+        async with open_editor(space) as editor:
+            first = await editor.upload(make_png(drawing))
+            winter = await editor.edit(first, "make it winter", 7, False, 3.5, 4)
+            assert isinstance(winter, bytes)
+            night = await editor.edit(await editor.upload(winter), "at night", 7, False, 3.5, 4, None)
+            part = await editor.edit(first, "fog", 7, False, 9.25, 4, await editor.upload(make_png(mask)))
+            return [winter, night, part]
+
+    made = [one for one in run(work()) if isinstance(one, bytes)]
+    winter = edit(drawing, "make it winter", 7, 4)
+    edits = [winter, edit(winter, "at night", 7, 4), edit(drawing, "fog", 7, 4, 925, mask.astype(np.int64))]
+    assert [codecs.describe(data).digest for data in made] == [
+        compute_pixel_digest(Image.fromarray(pixels)) for pixels in edits
+    ]
+    assert {data[12:16] for data in made} == {b"VP8L"}
+
+
+def test_what_cannot_be_edited_is_refused_in_words(space: str) -> None:
+    wide, small = (make_png(np.zeros((128, width), dtype=np.uint8)) for width in (2049, 200))
+    cut = small[:60]
+    meta = {"_type": "gradio.FileData"}
+
+    async def work() -> list[bytes | str]:
+        async with open_editor(space) as editor:
+            files = [await editor.upload(data) for data in (wide, cut, small)]
+            strangers = [
+                {"path": __file__, "meta": meta},
+                {"path": __file__},
+                {"path": f"{space}/file=image.png", "meta": meta},
+                {"path": None, "url": "data:image/png;base64,AAAA", "meta": meta},
+            ]
+            asked = [*files[:2], None, *strangers]
+            refused = [await editor.edit(one, "fog", 7, False, 3.5, 4) for one in asked]
+            return [*refused, await editor.edit(files[2], "fog", 7, False, 3.5, 4, files[0])]
+
+    stranger = "upload the image first: this Space opens no other file, and no address"
+    assert run(work()) == [
+        "the image has 2049 x 128 pixels: this Space takes 128 to 2048 a side",
+        "the image cannot be read: give a PNG, JPEG, WebP or GIF that is whole",
+        "an edit needs an image: give one as input_image",
+        *[stranger] * 4,
+        "the mask has 2049 x 128 pixels: this Space takes 128 to 2048 a side",
+    ]
+
+
 def test_a_random_seed_is_the_spaces_and_makes_the_same_picture_again(space: str) -> None:
     data, seed = run(called(space, "a red fox", 42, True, 256, 256, 2))
     assert 0 <= seed <= 2147483647
@@ -157,8 +269,8 @@ def test_its_title_says_that_it_is_a_stand_in(found: Found) -> None:
 
 
 @pytest.mark.thorough
-def test_its_inputs_and_bounds_are_the_public_spaces(found: Found) -> None:
-    (endpoint,) = [known for known in found.config["dependencies"] if known["api_name"] == "infer"]
+def test_its_inputs_and_bounds_are_the_public_spaces_and_our_own_come_last(found: Found) -> None:
+    endpoint, _edit = found.config["dependencies"]
     props = {known["id"]: known["props"] for known in found.config["components"]}
     inputs = [props[number] for number in endpoint["inputs"]]
     assert [known["label"] for known in inputs] == [
@@ -168,8 +280,12 @@ def test_its_inputs_and_bounds_are_the_public_spaces(found: Found) -> None:
         "Width",
         "Height",
         "Number of inference steps",
+        "Negative prompt",
+        "Guidance scale",
     ]
+    assert [known["value"] for known in inputs[6:]] == ["", 3.5]
     bounds = [tuple(known.get(end) for end in ("minimum", "maximum", "step")) for known in inputs]
     assert bounds[1] == (0, 2147483647, 1)
-    assert bounds[3:] == [(256, 2048, 32), (256, 2048, 32), (1, 50, 1)]
+    assert bounds[3:6] == [(256, 2048, 32), (256, 2048, 32), (1, 50, 1)]
+    assert bounds[7] == (0, 20, 0.1)
     assert len(endpoint["outputs"]) == 2

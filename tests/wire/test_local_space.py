@@ -253,16 +253,21 @@ def test_a_private_space_answers_the_process_that_started_it_alone(
 
     async def statuses() -> list[int]:
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {shared.secret}"}) as session:
-            job, form = (
-                {"data": ["a fox", 1, False, 256, 256, 1]},
-                aiohttp.FormData({"files": io.BytesIO(bytes(5_000_000))}),
-            )
+            job = {"data": ["a fox", 1, False, 256, 256, 1]}
+
+            def upload(data: bytes, **headers: str) -> tuple[str, str, dict[str, Any]]:
+                form = aiohttp.FormData({"files": io.BytesIO(data)})
+                return "POST", "/gradio_api/upload", {"data": form, "headers": headers}
+
             asked: list[tuple[str, str, dict[str, Any]]] = [
                 ("GET", "/config", {}),
                 ("GET", "/config", {"headers": {"Authorization": ""}}),
                 ("GET", "/config", {"headers": {"Host": "evil.example"}}),
                 ("POST", "/gradio_api/call/infer", {"headers": {"Origin": "http://evil.example"}, "json": job}),
-                ("POST", "/gradio_api/upload", {"data": form}),
+                upload(bytes(5_000_000)),
+                upload(made.data, Authorization=""),
+                upload(made.data, Origin="http://evil.example"),
+                upload(made.data),
             ]
             found = []
             for method, path, options in asked:
@@ -273,10 +278,11 @@ def test_a_private_space_answers_the_process_that_started_it_alone(
                 assert await response.read() == made.data  # so that `--inline link` shows it
             return found
 
-    assert run(statuses()) == [200, 401, 421, 403, 403]
+    assert run(statuses()) == [200, 401, 421, 403, 415, 401, 403, 200]
     left = list(folder.iterdir())
     assert len(left) == 1
-    assert sum(path.stat().st_size for path in left[0].rglob("*") if path.is_file()) == len(made.data)  # no upload
+    size = sum(path.stat().st_size for path in left[0].rglob("*") if path.is_file())
+    assert size == 2 * len(made.data)  # of the uploads only the one that passed
     pid = killed(shared)
     wait_until(lambda: ended(pid))
     assert run(make_image("local", steps=1)).digest == made.digest
