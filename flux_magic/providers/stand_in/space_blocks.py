@@ -24,7 +24,7 @@ else:  # the scripts beside this one
 MAX_SEED = 2**31 - 1
 
 ADDED = {"infer": 2, "edit": 1}
-"""How many inputs at the end of an endpoint a client may leave out: those that the public Space does not have."""
+"""The number of inputs at the end of an endpoint that a client may leave out: the public Space has none of them."""
 
 
 class Refusal(gr.Error):

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING or __package__:
-    from .space_drawing import NEUTRAL, Colour, Integers, draw_numbers, mix
+    from .space_drawing import NEUTRAL, Colour, Integers, draw_numbers, measure_light, mix
     from .space_lettering import Pixels
 else:  # the scripts beside this one
-    from space_drawing import NEUTRAL, Colour, Integers, draw_numbers, mix
+    from space_drawing import NEUTRAL, Colour, Integers, draw_numbers, measure_light, mix
     from space_lettering import Pixels
 
 
@@ -46,7 +46,7 @@ class Canvas:
 
     def scatter(self, name: str, count: int) -> Sequence[tuple[int, int, int, int]]:
         """Return places as x and y in pixels, with two numbers from 0 to 65535: `count` at the neutral guidance."""
-        count = count * self.guidance // NEUTRAL
+        count = min(count * self.guidance // NEUTRAL, 3000)
         numbers = draw_numbers(f"{self.key} {name}", 4 * count).reshape(count, 4)
         return [(int(x) * self.width >> 16, int(y) * self.height >> 16, int(a), int(b)) for x, y, a, b in numbers]
 
@@ -59,12 +59,6 @@ class Canvas:
         columns = np.arange(left, left + part.shape[1])[None, :] - x
         distance = (columns * 16) ** 2 * 256 // across**2 + (rows * 16) ** 2 * 256 // down**2
         part[:] = mix(part, np.array(colour), (np.clip(320 - distance, 0, 256) * weight >> 8)[:, :, None])
-
-
-def measure_light(pixels: Integers) -> Integers:
-    """Return the light of each pixel, from 0 to 255."""
-    light: Integers = pixels @ np.array([77, 150, 29], np.int32) >> 8
-    return light
 
 
 def follow(ramp: Sequence[Colour], light: Integers) -> Integers:

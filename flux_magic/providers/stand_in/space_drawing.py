@@ -17,7 +17,7 @@ else:  # the script beside this one
 Integers = NDArray[np.signedinteger[Any]]
 
 DRAWING = 1
-"""The version of the drawing: it rises with every change of a single pixel."""
+"""The version of the drawings and edits: it rises with every change of a single pixel."""
 
 Colour = tuple[int, int, int]
 
@@ -64,6 +64,12 @@ def draw_numbers(key: str, count: int) -> Integers:
 def mix(first: Any, second: Any, weight: Any) -> Any:
     """Return `first` if the weight is 0, `second` if it is 256, and a mixture between."""
     return first + ((second - first) * weight >> 8)
+
+
+def measure_light(pixels: Integers) -> Integers:
+    """Return the light of each pixel, from 0 to 255."""
+    light: Integers = (77 * pixels[..., 0] + 150 * pixels[..., 1] + 29 * pixels[..., 2]) >> 8
+    return light
 
 
 def draw_ridge_line(key: str, width: int, octaves: int) -> Integers:
@@ -225,8 +231,8 @@ def strengthen(image: Pixels, guidance: int) -> None:
     above = max(guidance - NEUTRAL, 0)
     colour = 256 * min(guidance, NEUTRAL) // NEUTRAL + 256 * above // 600
     contrast = 176 + 80 * min(guidance, NEUTRAL) // NEUTRAL + 256 * above // 1500
-    pixels = image.astype(np.int64)
-    light = (pixels @ np.array([77, 150, 29]) >> 8)[:, :, None]
+    pixels = image.astype(np.int32)
+    light = measure_light(pixels)[:, :, None]
     pixels = 128 + ((light - 128 + ((pixels - light) * colour >> 8)) * contrast >> 8)
     image[:] = np.clip(pixels, 0, 255)
 

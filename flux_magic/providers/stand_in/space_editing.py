@@ -13,12 +13,30 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING or __package__:
-    from .space_canvas import Canvas, draw_clouds, measure_light
-    from .space_drawing import DRAWING, NEUTRAL, Colour, Integers, describe_hundredths, draw_numbers, draw_ridge_line
+    from .space_canvas import Canvas, draw_clouds
+    from .space_drawing import (
+        DRAWING,
+        NEUTRAL,
+        Colour,
+        Integers,
+        describe_hundredths,
+        draw_numbers,
+        draw_ridge_line,
+        measure_light,
+    )
     from .space_lettering import Pixels, caption
 else:  # the scripts beside this one
-    from space_canvas import Canvas, draw_clouds, measure_light
-    from space_drawing import DRAWING, NEUTRAL, Colour, Integers, describe_hundredths, draw_numbers, draw_ridge_line
+    from space_canvas import Canvas, draw_clouds
+    from space_drawing import (
+        DRAWING,
+        NEUTRAL,
+        Colour,
+        Integers,
+        describe_hundredths,
+        draw_numbers,
+        draw_ridge_line,
+        measure_light,
+    )
     from space_lettering import Pixels, caption
 
 
