@@ -5,7 +5,6 @@ Resolved at the time of each call, so that a change takes effect with the next i
 
 from __future__ import annotations
 
-import difflib
 import numbers
 import operator
 import os
@@ -18,7 +17,6 @@ from urllib.parse import urlsplit
 from ..errors import InvalidArgument, InvalidRequest, show_value
 from . import tokens
 from .addresses import Space, is_on_hub
-from .dialects import explain
 from .paths import check_writable, expand
 from .sizes import read_size
 from .table import EXTRA_NAMES, ROWS, Values, check_values, pick_extra
@@ -260,6 +258,8 @@ def resolve(**options: Any) -> Settings:
     given |= merge_parameters(*layers)
     unknown = given.keys() - NAMES
     if unknown:
+        from .dialects import explain  # loaded for a mistake alone
+
         first = min(unknown)
         why = explain(first, [*NAMES, "size"])
         raise InvalidArgument(f"unknown option: {', '.join(sorted(unknown))}{why and f': {why}'}")
@@ -320,6 +320,8 @@ def check_space(value: object) -> None:
     try:
         Space.parse(value)  # type: ignore[arg-type]  # it says what is allowed
     except InvalidRequest as error:
+        import difflib  # loaded for a mistake alone
+
         if difflib.get_close_matches(str(value).lower(), ["local", "localhost"], n=1, cutoff=0.75):
             raise InvalidRequest(f"{error.message}; did you mean local?") from None
         raise
