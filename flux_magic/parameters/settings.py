@@ -218,7 +218,8 @@ def explain_unasked(url: str | None) -> str:
     """Return the variable that keeps what is at `url` from being asked, as in `HF_HUB_OFFLINE=1`; "" if none does."""
     if is_offline():
         return f"{ENVIRONMENT['replay']}=only"
-    return find_hub_offline() if url and is_on_hub(url) else ""
+    offline = find_hub_offline()
+    return offline if offline and url and is_on_hub(url) else ""
 
 
 def find_hub_offline() -> str:
