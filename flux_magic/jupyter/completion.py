@@ -61,7 +61,7 @@ def _list_values(flag: str) -> list[str] | None:
             return list(grammar.SIZES)
         case "--space":
             return ["local", "black-forest-labs/FLUX.1-schnell"]
-    return next((list(row.choices) for row in PARAMETERS if flag in row.flags and row.choices), None)
+    return next(([str(one) for one in row.choices] for row in PARAMETERS if flag in row.flags and row.choices), None)
 
 
 def make_matcher() -> Callable[[CompletionContext], SimpleMatcherResult] | None:
