@@ -212,7 +212,7 @@ class OurWire(OnALoop):
 def asked(size: int, seed: int) -> ImageRequest:
     from flux_magic.types import ImageRequest
 
-    return ImageRequest(PROMPT, width=size, height=size, seed=seed, steps=STEPS)
+    return ImageRequest(PROMPT, "flux-schnell", width=size, height=size, seed=seed, steps=STEPS)
 
 
 class Ours(OnALoop):
