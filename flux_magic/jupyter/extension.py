@@ -22,7 +22,6 @@ _SECTION = FluxMagics.__name__
 
 _kept: dict[str, Any] = {}
 
-
 _loaded: list[tuple[FluxMagics, Any, Config | None]] = []
 """The magics and the matcher that each `load` registered, and the configuration that it found."""
 

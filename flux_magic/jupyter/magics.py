@@ -61,10 +61,6 @@ def _format_help() -> str:
 class FluxMagics(Magics):
     """The magics, and the settings of `%config FluxMagics`. A setting of None takes the default."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._put: set[tuple[str, str]] = set()  # the cells that were put below another, by its id
-
     space = Unicode(None, allow_none=True, help="A Hugging Face id, a URL, or local.").tag(config=True)
     model = Unicode(None, allow_none=True, help="The model's name.").tag(config=True)
     width: int | None
@@ -92,6 +88,10 @@ class FluxMagics(Magics):
         LEVELS, None, allow_none=True, help="Show the log from this level up below the cell at work."
     ).tag(config=True)
     verbose_errors = Bool(False, help="Show the traceback of an error as well.").tag(config=True)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._put: set[tuple[str, str]] = set()  # the cells that were put below another, by its id
 
     @observe("runner")
     def _apply_runner(self, change: Bunch) -> None:
