@@ -5,10 +5,10 @@ The public names are loaded when they are first used, so that importing the pack
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # type checkers take it for true; `typing` itself takes most of the time that a bare import has
 if TYPE_CHECKING:
+    from typing import Any
+
     from IPython.core.interactiveshell import InteractiveShell
 
     from .client.async_client import AsyncClient
@@ -185,7 +185,9 @@ def __getattr__(name: str) -> Any:
         return version("flux-magic")
     if name not in _HOMES:
         raise _make_attribute_error(name)
-    home = importlib.import_module(f".{_HOMES[name] or name}", __name__)
+    from importlib import import_module
+
+    home = import_module(f".{_HOMES[name] or name}", __name__)
     return getattr(home, name) if _HOMES[name] else home
 
 

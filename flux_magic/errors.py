@@ -50,20 +50,19 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-_SECRET = re.compile(
-    r"(?<=//)[^/\s\"']+(?=@)|(?<=//)[^\s/@:\[\]]*:(?!\d{1,5}(?:[/?#\s]|$))[^\s\"']{0,300}(?=@)|\bhf_\w+"
-)
+# Expressions here are strings, which `re` compiles once, at their first use: loading the extension needs none of them.
+_HIDDEN: Final = r"(?<=//)[^/\s\"']+(?=@)|(?<=//)[^\s/@:\[\]]*:(?!\d{1,5}(?:[/?#\s]|$))[^\s\"']{0,300}(?=@)|\bhf_\w+"
 """A password in an address, which may hold @ and /, or a token."""
 
-_TYPED = re.compile(
-    r"""(\b\w*(?:token|proxy|password|secret|api_key)\w*["']?\s*[=:]\s*[rbuf]{0,2})("[^"]*"?|'[^']*'?)""", re.IGNORECASE
+_TYPED: Final = (
+    r"""(?i)(\b\w*(?:token|proxy|password|secret|api_key)\w*["']?\s*[=:]\s*[rbuf]{0,2})("[^"]*"?|'[^']*'?)"""
 )
 """A string in a line of code, by a name that secrets have."""
 
 
 def mask_secrets(text: str) -> str:
     """Return the string with Hugging Face tokens, and passwords in addresses, masked."""
-    return _SECRET.sub("***", text)
+    return re.sub(_HIDDEN, "***", text)
 
 
 def clean(text: str) -> str:
@@ -91,7 +90,7 @@ class FluxError(Exception):
         """Return the lines that IPython shows in place of a traceback."""
         if FluxError.verbose:
             # The lines of a cell are among them, with what was typed there.
-            return [_TYPED.sub(r'\1"***"', clean(line)) for line in traceback.format_exception(self)]
+            return [re.sub(_TYPED, r'\1"***"', clean(line)) for line in traceback.format_exception(self)]
         return [f"{type(self).__name__}: {self}"]
 
 
@@ -322,9 +321,6 @@ STEERING: Final = "\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u206a-\u2
 """Characters that control a terminal, reorder text, or cannot be encoded, as a set of a regular expression."""
 
 
-_STEERING: Final = re.compile(f"[{STEERING}]")
-
-
 def replace_controls(text: str) -> str:
     """Return the string with U+FFFD in place of characters that control a terminal or cannot be encoded."""
-    return _STEERING.sub("\ufffd", text.replace("\r\n", "\n"))
+    return re.sub(f"[{STEERING}]", "\ufffd", text.replace("\r\n", "\n"))

@@ -23,7 +23,6 @@ from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations
 from ..sweeps.requests import build_requests, build_sweep_call, complete
 from ..types import ImageRequest
-from .batch import Tally, make_incomplete
 from .job import Job
 from .merge import merged
 from .options import (
@@ -221,6 +220,8 @@ class AsyncClient:
                 if every or isinstance(event, Generation):
                     yield event
         if failures:
+            from .batch import make_incomplete
+
             raise make_incomplete(number, failures)
 
     @overload
@@ -234,6 +235,8 @@ class AsyncClient:
         check_callback(on_event, can_await=True)
         asked, settings, _ = build_sweep_call(prompt, merge(self.options, values), count)
         get_provider(settings.model)  # an error that would affect every image is reported once
+        from .batch import Tally
+
         tally = Tally(asked, settings, "seed={}")
         try:
             async with aclosing(self.stream_many(asked.requests, settings)) as events:

@@ -1,62 +1,67 @@
-"""Tab completion on the line of a magic: its options, and the values of some of them."""
+"""Tab completion on the line of a magic: its options, and the values of some of them.
+
+What there is to choose from is loaded at the first Tab on such a line.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING
-
-from ..parameters import grammar, settings
-from ..parameters.table import PARAMETERS
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
 
 _LINE = re.compile(r"^\s*(?:[\w.\[\], ]+=\s*)?%%?(?P<magic>flux(?:_\w+)?)\s+(?P<words>.*)$", re.DOTALL)
+_LOOKING_BACK = ("flux_history", "flux_recall", "flux_verify")
 
 
 def complete(line: str) -> tuple[str, list[str]] | None:
     """Return the word before the cursor and its completions, on a magic's line; None anywhere else."""
     match = _LINE.match(line)
-    if match is None:
+    flags = _list_flags().get(match["magic"]) if match else None
+    if match is None or flags is None:
         return None
     *before, word = re.split(r"\s+", match["words"])
-    flags = _FLAGS.get(match["magic"])
-    if flags is None:
-        return None
-    values = _VALUES.get(before[-1]) if before and before[-1] in flags else None
+    values = _list_values(before[-1]) if before and before[-1] in flags else None
     if values is None and match["magic"] in _LOOKING_BACK and not word.startswith("-"):
         return None  # a file, or words
-    choices = values() if values else flags if word.startswith("-") else []
+    choices = values or (flags if word.startswith("-") else [])
     return word, [choice for choice in choices if choice.startswith(word)]
 
 
-def _list_flags(options: Sequence[grammar.Option]) -> list[str]:
-    return [flag for option in options for flag in option.flags]
+@cache
+def _list_flags() -> dict[str, list[str]]:
+    """Return the flags of each magic."""
+    from ..parameters import grammar
+
+    offered = {
+        "flux": grammar.OPTIONS,
+        "flux_panel": grammar.PANEL_OPTIONS,
+        "flux_history": grammar.HISTORY_OPTIONS,
+        "flux_recall": grammar.RECALL_OPTIONS,
+        "flux_verify": grammar.VERIFY_OPTIONS,
+    }
+    return {magic: [flag for option in options for flag in option.flags] for magic, options in offered.items()}
 
 
-_LOOKING_BACK: dict[str, list[str]] = {
-    "flux_history": _list_flags(grammar.HISTORY_OPTIONS),
-    "flux_recall": _list_flags(grammar.RECALL_OPTIONS),
-    "flux_verify": _list_flags(grammar.VERIFY_OPTIONS),
-}
-_FLAGS = {"flux": _list_flags(grammar.OPTIONS), "flux_panel": _list_flags(grammar.PANEL_OPTIONS), **_LOOKING_BACK}
-
-
-def _list_models() -> list[str]:
+def _list_values(flag: str) -> list[str] | None:
+    """Return the values to choose from behind a flag; None if it has none."""
+    from ..parameters import grammar, settings
+    from ..parameters.table import PARAMETERS
     from ..providers import list_model_names
 
-    return list_model_names()
-
-
-_VALUES: dict[str, Callable[[], list[str]]] = {
-    **{flag: partial(list, row.choices) for row in PARAMETERS for flag in row.flags if row.choices},
-    "--inline": lambda: list(settings.INLINE),
-    "--model": _list_models,
-    "--size": lambda: list(grammar.SIZES),
-    "--space": lambda: ["local", "black-forest-labs/FLUX.1-schnell"],
-}
+    match flag:
+        case "--inline":
+            return list(settings.INLINE)
+        case "--model":
+            return list_model_names()
+        case "--size":
+            return list(grammar.SIZES)
+        case "--space":
+            return ["local", "black-forest-labs/FLUX.1-schnell"]
+    return next(([str(one) for one in row.choices] for row in PARAMETERS if flag in row.flags and row.choices), None)
 
 
 def make_matcher() -> Callable[[CompletionContext], SimpleMatcherResult] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from traitlets import TraitError
@@ -11,11 +10,9 @@ from traitlets.config import Config
 
 from ..errors import FluxError
 from ..parameters import settings
-from ..parameters.dialects import explain
 from ..results.notes import accept_any_text, print_note
 from . import completion
 from .magics import FluxMagics
-from .provenance_magics import RecordMagics
 from .traits import explain_error
 
 if TYPE_CHECKING:
@@ -25,18 +22,8 @@ _SECTION = FluxMagics.__name__
 
 _kept: dict[str, Any] = {}
 
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """The objects that one `load` registered, and the configuration that it found."""
-
-    magics: FluxMagics
-    records: RecordMagics
-    matcher: Any
-    section: Config | None
-
-
-_loaded: list[_Loaded] = []
+_loaded: list[tuple[FluxMagics, Any, Config | None]] = []
+"""The magics and the matcher that each `load` registered, and the configuration that it found."""
 
 
 def load(shell: InteractiveShell, *, keep_config: bool) -> None:
@@ -46,8 +33,7 @@ def load(shell: InteractiveShell, *, keep_config: bool) -> None:
     _drop_invalid(shell)
     section = copy.deepcopy(shell.config[_SECTION]) if _SECTION in shell.config else None
     magics = FluxMagics(shell=shell, parent=shell)
-    looking_back = RecordMagics(shell=shell)
-    shell.register_magics(magics, looking_back)
+    shell.register_magics(magics)
     configurables: list[Any] = shell.configurables
     if magics not in configurables:
         configurables.append(magics)
@@ -55,7 +41,7 @@ def load(shell: InteractiveShell, *, keep_config: bool) -> None:
     matcher = completion.make_matcher()
     if matcher is not None and shell.Completer is not None:
         shell.Completer.custom_matchers.append(matcher)
-    _loaded.append(_Loaded(magics, looking_back, matcher, section))
+    _loaded.append((magics, matcher, section))
     if keep_config:
         for name, value in _kept.items():
             setattr(magics, name, value)
@@ -87,6 +73,8 @@ def _tell(shell: InteractiveShell, text: str) -> None:
 def _find_refusal(name: str, value: object) -> str:
     known = FluxMagics.class_traits(config=True)
     if name not in known:
+        from ..parameters.dialects import explain
+
         meant = explain(name, list(known))
         return f"there is no such setting{meant and f': {meant}'}"
     try:
@@ -99,20 +87,19 @@ def _find_refusal(name: str, value: object) -> str:
 def unload(shell: InteractiveShell) -> None:
     """Remove all that `load` registered; remember for a reload what `%config` had set."""
     while _loaded:
-        loaded = _loaded.pop()
-        _kept.update({name: getattr(loaded.magics, name) for name in loaded.magics.class_trait_names(config=True)})
-        loaded.magics.log_level = None
+        magics, matcher, section = _loaded.pop()
+        _kept.update({name: getattr(magics, name) for name in magics.class_trait_names(config=True)})
+        magics.log_level = None
         for kind in ("line", "cell"):
-            for name in [*loaded.magics.magics[kind], *loaded.records.magics[kind]]:
+            for name in magics.magics[kind]:
                 shell.magics_manager.magics[kind].pop(name, None)
-        for kept in (_SECTION, RecordMagics.__name__):
-            shell.magics_manager.registry.pop(kept, None)
+        shell.magics_manager.registry.pop(_SECTION, None)
         configurables: list[Any] = shell.configurables
-        if loaded.magics in configurables:
-            configurables.remove(loaded.magics)
-        if loaded.matcher is not None and loaded.matcher in shell.Completer.custom_matchers:
-            shell.Completer.custom_matchers.remove(loaded.matcher)
-        _restore(shell, loaded.section)
+        if magics in configurables:
+            configurables.remove(magics)
+        if matcher is not None and matcher in shell.Completer.custom_matchers:
+            shell.Completer.custom_matchers.remove(matcher)
+        _restore(shell, section)
     settings.configure_by(dict)
     FluxError.verbose = False
 

@@ -1,27 +1,24 @@
-"""The magics `%flux` and `%%flux`: they parse a line or a cell, call the client, and return the result."""
+"""The magics, and the settings of `%config FluxMagics`.
+
+Loading the extension loads this module, and no more than the settings need: a magic loads what it does when it runs.
+"""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
-from IPython.display import display
 from traitlets import Bool, CaselessStrEnum, Enum, Float, TraitError, Unicode, Union, observe, validate
 
 from ..client.log_output import LEVELS, output
-from ..errors import FluxError, Incomplete, InvalidRequest, replace_controls
-from ..parameters import grammar, settings, slips
-from ..parameters.addresses import Space
-from ..parameters.dialects import explain
+from ..errors import FluxError, InvalidRequest
+from ..parameters import settings
 from ..parameters.sizes import format_size, split_sides
-from ..parameters.table import PARAMETERS, Parameter
-from ..results import file_names
-from ..results.notes import limit_notes, print_note
-from . import caller, cell
+from ..parameters.table import Parameter
+from ..results.notes import print_note
 from .traits import Checked, Size, check_sides, explain_error, make_traits
 from .usage import show_result
 
@@ -29,58 +26,15 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.utils.bunch import Bunch
 
-    from ..parameters.settings import Settings
     from ..results.generation import Generation
     from ..results.generations import Generations
-    from ..sweeps.requests import Sweep
-    from ..types import ImageRequest
+    from ..results.history import History
+    from ..verify import Report
     from .panel import Panel
 
     _Text = Unicode[Any, Any]
 else:
     _Text = Unicode  # before traitlets 5.10, as in Colab's 5.7, a trait takes no types
-
-
-def _format_help() -> str:
-    """Return the docstring that `%flux?` shows."""
-    rows = [(f"{', '.join(option.flags)} {option.metavar}".rstrip(), option.help) for option in grammar.OPTIONS]
-    listed = "\n".join(f"  {flags:<36} {text}" for flags, text in rows)
-    *several, last = (row.flags[0] for row in sorted(PARAMETERS, key=lambda row: row.name != "seed") if row.sweepable)
-    return f"""Make an image of what the prompt says, and show it with the parameters that made it.
-
-  %flux [options] prompt          on one line: options first, the rest is the prompt
-
-  %%flux [options]                in a cell of its own: the lines below are the prompt
-  a red fox in {{place}}, morning mist
-
-The image is shown wherever the line is, in a loop or a function too. fox = %flux … shows no image,
-and neither does a line that ends with ; (the ; is not sent). Put a prompt that ends with one into a %%flux cell.
-
-{{name}} in a prompt becomes the value of that name where the line runs: first the function's, then the notebook's;
-{{{{name}}}} is a literal {{name}}.
-An option's number can be given this way too: --seed {{seed}}. Nothing else in a prompt is changed, except that quotes
-around the whole prompt of a %flux line are left out. Options come before the prompt. -- ends them: what follows, or
-the body, is sent as typed.
-
-{", ".join(several)} and {last} take several values, 1,2,4 or 1..8: that makes every combination, shown
-as one sheet. With --sweep, {{red|blue}} and lists {{names}} in the prompt are varied too.
-
-Options, each with an example of its value:
-
-{listed}
-
-Examples:
-
-  %%flux --steps 4 --seed 42 --size 1024x768 --output fox
-  a red fox in the morning mist
-
-  %flux --space local -n 4 --save pictures/ a lighthouse
-
-  %%flux --sweep --steps 1,2,4 --seed 42
-  a {{red|blue|green}} fox
-
-Defaults for all cells: %config FluxMagics shows them, %config FluxMagics.steps = 4 sets one.
-"""
 
 
 class SecretTrait(_Text):
@@ -95,6 +49,12 @@ class _Shy(str):
 
     def __repr__(self) -> str:
         return repr(re.sub(r"//[^/@]*@", "//***@", str(self)) if "//" in self else "***")
+
+
+def _format_help() -> str:
+    from .help import format_help
+
+    return format_help()
 
 
 @magics_class
@@ -129,6 +89,10 @@ class FluxMagics(Magics):
     ).tag(config=True)
     verbose_errors = Bool(False, help="Show the traceback of an error as well.").tag(config=True)
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._put: set[tuple[str, str]] = set()  # the cells that were put below another, by its id
+
     @observe("runner")
     def _apply_runner(self, change: Bunch) -> None:
         if change["new"] == "nest":
@@ -143,6 +107,8 @@ class FluxMagics(Magics):
         known = sorted(self.class_trait_names(config=True))
         for name, value in config.get(type(self).__name__, {}).items():
             if name not in known:
+                from ..parameters.dialects import explain
+
                 meant = explain(name, known) or f"there are {', '.join(known)}"
                 raise InvalidRequest(f"FluxMagics has no setting {name}: {meant}")
             try:
@@ -217,12 +183,18 @@ class FluxMagics(Magics):
     @line_cell_magic
     @show_result
     def flux(self, line: str, cell: str | None = None) -> Generation | Generations | None:
+        """Make an image of what the prompt says, and show it with the parameters that made it.
+
+        `%flux?` and `%flux --help` show every option with an example.
+        """
         from ..client.runner import hide_traceback
 
         with hide_traceback():  # the first cell loads some modules, and may be interrupted there
-            return self._run_flux(line, cell)
+            from .making import run_flux
 
-    flux.__doc__ = _format_help()
+            return run_flux(self._shell, line, cell)
+
+    flux.getdoc = _format_help  # type: ignore[union-attr]  # IPython asks this before it reads the docstring
 
     @line_magic
     @show_result
@@ -232,15 +204,9 @@ class FluxMagics(Magics):
         `%flux_status local`, or `%flux_status --space local`, checks a Space other than the configured one.
         `%flux_status --debug` contacts no Space: it shows each job under way, its last event, and what it waits for.
         """
-        if _wants_debug(line):
-            from ..client.debug import debug
+        from .lines import show_status
 
-            debug()
-            return
-        from ..client.blocking import run
-        from ..client.doctor import examine
-
-        print(run(examine(settings.resolve(space=_parse_status_line(line)))))
+        show_status(line)
 
     @no_var_expand
     @line_magic
@@ -252,141 +218,52 @@ class FluxMagics(Magics):
         --seed, --size, --width, --height, --count, --model and --space. Several seeds or steps, `--seed 1..4`, go into
         the fields of Compare. `panel = %flux_panel` keeps the panel and does not show it.
         """
-        if getattr(self._shell, "kernel", None) is None:
-            raise InvalidRequest("the panel needs a notebook; here %flux does the same")
-        from .panel import Panel
+        from .lines import open_panel
 
-        return Panel(**_parse_panel_line(line))
+        return open_panel(self._shell, line)
 
-    def _run_flux(self, line: str, body: str | None) -> Generation | Generations | None:
-        asked = cell.read(line, body, self._find_names())
-        for one in asked.notes:
-            print_note(one)
-        if asked.options.get("dry_run"):
-            print(replace_controls(asked.describe()))
-            return None
-        if isinstance(asked.images, list):
-            return self._make_images(asked.images, asked.settings, asked.options)
-        return self._make_sweep(asked.images, asked.settings, asked.options)
+    @no_var_expand
+    @line_magic
+    @show_result
+    def flux_history(self, line: str) -> History | None:
+        """Show what is in the store, the newest first, each with its cell: `%flux_history`.
 
-    def _find_names(self) -> Mapping[str, object]:
-        """Return the names where the line runs, without IPython's own."""
-        names, hidden = caller.find_names(self._shell.user_ns), self._shell.user_ns_hidden
-        return {name: value for name, value in names.items() if hidden.get(name, self) is not value}
+        `--last 50`, or 50 alone, shows more than 20. `--search fox`, or fox alone, shows those whose prompt has the
+        word. `--delete 1a2b3c4d5e6f` deletes one from the store by its digest. The result is a sequence: `_[0]` is the
+        newest.
+        """
+        from .provenance import run_history
 
-    @limit_notes()
-    def _make_images(
-        self, requests: list[ImageRequest], resolved: Settings, options: Mapping[str, Any]
-    ) -> Generation | Generations:
-        from ..client.blocking import iterate_generations
-        from ..client.progress import print_above
-        from ..results.generations import Generations
+        return run_history(self._shell, line)
 
-        made: list[Generation] = []
-        try:
-            for generation in iterate_generations(requests, resolved, quiet=bool(options.get("quiet"))):
-                made.append(generation)
-                if path := options.get("save"):
-                    path = file_names.fill_some(path, {"n": len(made)})
-                    saved = generation.save(path, overwrite=bool(options.get("overwrite")))
-                    with print_above():
-                        print(*(f"saved {file}" for file in saved), sep="\n")
-        except BaseException:
-            # The cell fails, but the finished images are not lost.
-            for finished in made:
-                display(finished)
-            if made and len(requests) > 1:
-                print_note(f"{len(made)} of {len(requests)} images were made")
-            raise
-        finally:
-            result = made[0] if made and len(requests) == 1 else Generations(made)
-            if made and (name := options.get("output")):
-                self._shell.push({name: result})
-        return result
+    @no_var_expand
+    @line_magic
+    @show_result
+    def flux_recall(self, line: str) -> Panel | None:
+        """Put the cell that makes an image into the next cell: `%flux_recall fox.png`.
 
-    def _make_sweep(self, asked: Sweep, resolved: Settings, options: Mapping[str, Any]) -> Generations:
-        from ..client.batch import Tally
-        from ..client.many import announce, gather
+        It takes a file, an http(s) URL, an image's name in the notebook (`fox`), its digest, or how many images of this
+        session to count back: `%flux_recall 1` is the most recent. A session ends when its kernel does. Settings
+        without a counterpart here are listed. Running the cell again adds no second cell. `%flux_recall --panel
+        fox.png` opens the control panel with it.
+        """
+        from .provenance import run_recall
 
-        print(replace_controls(announce(asked, resolved)))
-        tally = Tally(asked, resolved)
-        try:
-            gather(tally, resolved, quiet=bool(options.get("quiet")))
-        except BaseException as stop:
-            # The cell fails, but the finished images are not lost.
-            made = self._name_result(tally.collect_generations(), options)
-            if made or isinstance(stop, Incomplete):
-                display(made)
-            with _note_errors():
-                _save(made, options)
-            if not isinstance(stop, Incomplete):
-                print_note(tally.describe_progress())
-            raise
-        made = self._name_result(tally.collect_generations(), options)
-        try:
-            _save(made, options)
-        except BaseException:
-            display(made)
-            raise
-        return made
+        return run_recall(self._shell, line, self._put)
 
-    def _name_result(self, made: Generations, options: Mapping[str, Any]) -> Generations:
-        if name := options.get("output"):
-            self._shell.push({name: made})
-        return made
+    @no_var_expand
+    @line_magic
+    @show_result
+    def flux_verify(self, line: str) -> Report:
+        """Regenerate images from their records, and check that they are the same: `%flux_verify pictures/`.
 
+        It takes images, folders and saved notebooks. `--static` contacts no Space, and only compares the images with
+        their records. `--space SPACE` regenerates all of them there. `--concurrency 4` regenerates more at once.
+        `--html FILE` and `--json FILE` write what was found. The result has `.passed`.
+        """
+        from .provenance import run_verify
 
-def _save(made: Generations, options: Mapping[str, Any]) -> None:
-    if made and (path := options.get("save")):
-        saved = set(made.save(path, overwrite=bool(options.get("overwrite"))))
-        print(f"saved {len(saved)} image{'' if len(saved) == 1 else 's'} in {path}")
-
-
-@contextmanager
-def _note_errors() -> Iterator[None]:
-    """Print an error of the block as a note, as another error is being raised already."""
-    try:
-        yield
-    except FluxError as error:
-        print_note(error.message)
-
-
-def _wants_debug(line: str) -> bool:
-    """Return True for `%flux_status --debug`; raise InvalidRequest if a Space is named beside it."""
-    options, words = grammar.parse_around(line, grammar.STATUS_OPTIONS, "%flux_status")
-    if options.get("debug") and (words or len(options) > 1):
-        raise InvalidRequest("%flux_status --debug shows the jobs of every Space: leave the Space out")
-    return bool(options.get("debug"))
-
-
-def _parse_status_line(line: str) -> str | None:
-    """Return the Space on the line of `%flux_status`; raise InvalidRequest for several, or for an invalid one."""
-    options, words = grammar.parse_around(line, grammar.STATUS_OPTIONS, "%flux_status")
-    named = [*words.split(), *options.values()]
-    if len(named) > 1:
-        raise InvalidRequest(f"%flux_status checks one Space, not {len(named)}: {' or '.join(named[:2])}?")
-    for space in named:
-        Space.parse(space)
-    return named[0] if named else None
-
-
-def _parse_panel_line(line: str) -> dict[str, Any]:
-    """Return the options of a panel that its magic's line gives."""
-    options, typed = grammar.parse_line(line, grammar.PANEL_OPTIONS, "%flux_panel")
-    several = {name: value for name, value in options.items() if isinstance(value, grammar.Several)}
-    if refused := sorted(several.keys() - {"seed", "steps"}):
-        raise InvalidRequest(f"--{refused[0]} has several values: the panel compares only --seed and --steps")
-    compared = {"compare_seeds": several.get("seed"), "compare_steps": several.get("steps")}
-    if not isinstance(typed, grammar.Verbatim):
-        grammar.check_options_first(typed, f"%flux_panel {line[: len(line) - len(typed)]}".rstrip())
-        typed = slips.unwrap(typed) or typed
-    return {
-        **cell.get_settings(options),
-        **{name: values[0] for name, values in several.items()},
-        **{name: grammar.format_values(values) for name, values in compared.items() if values},
-        "count": options.get("count", 1),
-        "prompt": typed,
-    }
+        return run_verify(self._shell, line)
 
 
 def _apply_nest() -> None:

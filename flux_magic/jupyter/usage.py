@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from IPython.core import error as ipython
+from IPython.core.oinspect import getdoc
 from IPython.display import display
 from traitlets import TraitError
 
 from ..errors import InvalidRequest
-from ..parameters import grammar
 from .caller import Use, find_use
 
 T = TypeVar("T")
@@ -35,8 +34,8 @@ def show_result(magic: Callable[..., T]) -> Callable[..., T | None]:
 
     @functools.wraps(magic)
     def run(self: object, line: str, cell: str | None = None) -> T | None:
-        if grammar.asks_for_help(line):
-            print(f"{inspect.getdoc(getattr(self, magic.__name__))}\n\n%{magic.__name__}? shows this too.")
+        if line.split(maxsplit=1)[:1] in (["--help"], ["-h"]):
+            print(f"{getdoc(getattr(self, magic.__name__))}\n\n%{magic.__name__}? shows this too.")
             return None
         typed = line.rstrip()
         is_silent = typed.endswith(";")

@@ -17,9 +17,10 @@ _HUB: Final = "https://huggingface.co"
 _HUB_HOSTS: Final = ("huggingface.co", "hf.co")
 _HUB_PLACES: Final = ("datasets", "models", "docs", "blog", "papers", "collections", "login", "join", "settings", "new")
 _ENDS_OF_SENTENCES: Final = ".,;:!?)"
-_AROUND: Final = re.compile(r"""<(.*)>|"(.*)"|'(.*)'|`(.*)`|\((.*)\)|“(.*)”""", re.DOTALL)
+# Expressions are strings, which `re` compiles once, at their first use: loading the extension needs none of them.
+_AROUND: Final = r"""(?s)<(.*)>|"(.*)"|'(.*)'|`(.*)`|\((.*)\)|“(.*)”"""
 
-_ROUTE: Final = re.compile(
+_ROUTE: Final = (
     r"/gradio_api(/.*)?$"
     r"|/call/(v2/)?[^/]+(/[^/]*)?/?$"
     r"|/queue/(join|data|status)/?$"
@@ -30,8 +31,8 @@ _ROUTE: Final = re.compile(
 """Gradio's own routes, which follow an app's base URL."""
 
 _NO_SCHEME: Final = (
-    ("https", re.compile(r"(?i:((www\.)?(huggingface\.co|hf\.co)|[\w-]+\.(hf\.space|gradio\.live))(?=[/:?#]|$))")),
-    ("http", re.compile(r"(?i:(localhost|127(\.\d+){3}|0\.0\.0\.0|\[::1?\]):\d)")),
+    ("https", r"(?i:((www\.)?(huggingface\.co|hf\.co)|[\w-]+\.(hf\.space|gradio\.live))(?=[/:?#]|$))"),
+    ("http", r"(?i:(localhost|127(\.\d+){3}|0\.0\.0\.0|\[::1?\]):\d)"),
 )
 """Hosts that are known without a scheme, and the scheme that they have."""
 
@@ -54,9 +55,9 @@ def is_on_hub(url: str) -> bool:
 def unwrap_address(text: str) -> str:
     """Return an address without the spaces, quotes or brackets around it, and with its scheme if that is known."""
     text = text.strip()
-    if wrapped := _AROUND.fullmatch(text):
+    if wrapped := re.fullmatch(_AROUND, text):
         text = next(inner for inner in wrapped.groups() if inner is not None).strip()
-    scheme = next((scheme for scheme, known in _NO_SCHEME if known.match(text)), "")
+    scheme = next((scheme for scheme, known in _NO_SCHEME if re.match(known, text)), "")
     return f"{scheme}://{text}" if scheme else text
 
 
@@ -116,7 +117,7 @@ def parse_app_url(text: str) -> str:
             f"{_remove_query(text)!r} is no Space: give a Hugging Face id such as "
             "black-forest-labs/FLUX.1-schnell, an http(s) URL, or local"
         )
-    return f"{parts.scheme}://{parts.netloc}{_ROUTE.sub('', parts.path)}".rstrip("/")
+    return f"{parts.scheme}://{parts.netloc}{re.sub(_ROUTE, '', parts.path)}".rstrip("/")
 
 
 def _split_url(text: str) -> SplitResult | None:

@@ -345,11 +345,6 @@ def parse_line(
     return options, ""
 
 
-def asks_for_help(line: str) -> bool:
-    """Return whether a magic's line begins with `--help` or `-h`."""
-    return line.split(maxsplit=1)[:1] in (["--help"], ["-h"])
-
-
 def parse_around(line: str, offered: Sequence[Option], magic: str) -> tuple[dict[str, Any], str]:
     """Split a line as `parse_line` does, with options behind the words as well: no prompt follows.
 

@@ -5,7 +5,6 @@ Resolved at the time of each call, so that a change takes effect with the next i
 
 from __future__ import annotations
 
-import difflib
 import numbers
 import operator
 import os
@@ -18,7 +17,6 @@ from urllib.parse import urlsplit
 from ..errors import InvalidArgument, InvalidRequest, show_value
 from . import tokens
 from .addresses import Space, is_on_hub
-from .dialects import explain
 from .paths import check_writable, expand
 from .sizes import read_size
 from .table import EXTRA_NAMES, ROWS, Values, check_values, pick_extra
@@ -220,7 +218,8 @@ def explain_unasked(url: str | None) -> str:
     """Return the variable that keeps what is at `url` from being asked, as in `HF_HUB_OFFLINE=1`; "" if none does."""
     if is_offline():
         return f"{ENVIRONMENT['replay']}=only"
-    return find_hub_offline() if url and is_on_hub(url) else ""
+    offline = find_hub_offline()
+    return offline if offline and url and is_on_hub(url) else ""
 
 
 def find_hub_offline() -> str:
@@ -260,6 +259,8 @@ def resolve(**options: Any) -> Settings:
     given |= merge_parameters(*layers)
     unknown = given.keys() - NAMES
     if unknown:
+        from .dialects import explain  # loaded for a mistake alone
+
         first = min(unknown)
         why = explain(first, [*NAMES, "size"])
         raise InvalidArgument(f"unknown option: {', '.join(sorted(unknown))}{why and f': {why}'}")
@@ -320,6 +321,8 @@ def check_space(value: object) -> None:
     try:
         Space.parse(value)  # type: ignore[arg-type]  # it says what is allowed
     except InvalidRequest as error:
+        import difflib  # loaded for a mistake alone
+
         if difflib.get_close_matches(str(value).lower(), ["local", "localhost"], n=1, cutoff=0.75):
             raise InvalidRequest(f"{error.message}; did you mean local?") from None
         raise

@@ -5,7 +5,6 @@ The file is read here: `huggingface_hub` is not installed with this package, and
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
 import stat
@@ -21,7 +20,7 @@ TRUE: Final = ("1", "ON", "YES", "TRUE")
 
 _VARIABLES: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 _LOGIN: Final = "hf auth login"
-_SYNTAX: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+_SYNTAX: Final = r"[A-Za-z0-9._~+/-]+=*"
 """The characters of a bearer token, RFC 6750, section 2.1."""
 
 _MOST_BYTES: Final = 64 * 2**10
@@ -41,7 +40,7 @@ def check_token(token: str, name: str, remedy: str) -> str:
     Raises InvalidRequest, which does not show it, for a character that no token has.
     """
     token = token.strip()
-    if token and not _SYNTAX.fullmatch(token):
+    if token and not re.fullmatch(_SYNTAX, token):
         raise InvalidRequest(f"{name} holds a space, a line end or a character that no token has: {remedy}")
     return token
 
@@ -66,7 +65,7 @@ def describe_stored_trouble() -> str:
     """Return why the stored token cannot be used; "" if it can be, or there are none."""
     path = _find_path()
     token = _read(path).strip()
-    if token and not _SYNTAX.fullmatch(token):
+    if token and not re.fullmatch(_SYNTAX, token):
         return f"the file of {_LOGIN} holds no token: log in again"
     if token and _has_expired(token, path.with_name("stored_tokens")):
         return f"that of {_LOGIN} has expired: log in again"
@@ -100,6 +99,8 @@ def _read(path: Path) -> str:
 
 def _has_expired(token: str, stored: Path) -> bool:
     """Return True if `hf auth login` has stored the token with a time that has passed."""
+    import configparser  # loaded for a stored token alone
+
     known = configparser.ConfigParser(interpolation=None)
     try:
         known.read_string(_read(stored))

@@ -19,7 +19,6 @@ from typing import IO
 
 from ..errors import LocalSpaceError
 from .log import get_logger
-from .stand_in.space_environment import select_needed
 from .stand_in.space_folder import remove_dead
 
 _log = get_logger(__name__)
@@ -45,6 +44,8 @@ def read_drawing() -> str:
 
 def build_environment() -> dict[str, str]:
     """Return what the local Space needs of this process's environment."""
+    from .stand_in.space_environment import select_needed
+
     return select_needed(os.environ)
 
 

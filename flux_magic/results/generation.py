@@ -15,7 +15,6 @@ from ..parameters.calls import check_class, check_path
 from ..parameters.paths import check_writable, expand
 from ..parameters.settings import Settings
 from ..records import embedding, in_hand
-from ..records.command import write_command
 from ..records.files import read_file, write_whole
 from ..records.sidecar import choose_place_beside, write_beside
 from ..records.store import Stored, read_image
@@ -183,6 +182,8 @@ class Generation:
 
     def command(self) -> str:
         """Return the cell that makes this image again: running it sends the same request."""
+        from ..records.command import write_command
+
         return write_command(self.record)
 
     def save(

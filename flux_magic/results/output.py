@@ -15,7 +15,6 @@ from typing import Any
 from ..errors import replace_controls
 from ..images import codecs
 from ..records import embedding
-from ..records.command import write_command
 from ..records.record import Carried
 from ..records.sent import format_values
 from ..types import UNKNOWN, FileRecord, Record, make_printable
@@ -119,6 +118,8 @@ def build_parameters(record: Record, more: Mapping[str, str] = MappingProxyType(
         **list_sent_values(record),
         **more,
     }
+    from ..records.command import write_command  # it needs the whole grammar of a cell
+
     table, command = table_of(known), write_command(record)
     again = f'<pre style="{COMMAND}" title="makes this image again">{render_lines(command)}</pre>'
     return Output(

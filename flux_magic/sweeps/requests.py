@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, SupportsFloat
+from typing import TYPE_CHECKING, Any, Final, SupportsFloat
 
 from ..errors import InvalidArgument, InvalidRequest, show_value
 from ..parameters.dialects import explain
@@ -22,7 +22,9 @@ from ..parameters.sizes import format_size, read_size, split_sides
 from ..parameters.table import FIELDS, MAX_SEED, ROWS, SWEPT, Parameter, check_values
 from ..types import ImageRequest
 from .axes import Axis, check_distinct, get_coordinates
-from .template import Template, read_template
+
+if TYPE_CHECKING:
+    from .template import Template
 
 _COUNT: Final = Parameter(name="count", help="images in one go", least=1)
 
@@ -92,6 +94,8 @@ def build_sweep_call(typed: str, options: Mapping[str, Any], count: int = 1) -> 
     given = {name: _list_items(value) for name, value in options.items() if value is not None}
     check_one_size(given)
     names = {name: given.pop(name) for name in given.keys() - NAMES - {"size"}}
+    from .template import read_template
+
     made = read_template(_check_prompt(typed), names)
     if unused := sorted(name for name in names if not re.search(rf"\{{{name}\}}", typed)):
         why = explain(unused[0], [*NAMES, "size", "count"]) or (made.notes[0] if made.notes else "")

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from flux_magic.providers.local import LocalSpace
@@ -24,11 +25,17 @@ _order = random.Random(1)
 class Racer:
     """A client in a process of its own, which has made its first image."""
 
-    def __init__(self, name: str, address: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, name: str, address: str, environment: Mapping[str, str], home: Path | None = None) -> None:
         self.name = name
-        command = [sys.executable, "-m", "tests.benchmarks.racers", name, address]
+        python = sys.executable if home is None else str(home / ".venv/bin/python")
+        command = [python, "-m", "tests.benchmarks.racers", name, address]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment},
+            cwd=home,
         )
 
     def ready(self) -> None:

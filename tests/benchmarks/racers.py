@@ -189,13 +189,10 @@ class OurWire(OnALoop):
 
     def __init__(self, address: str) -> None:
         super().__init__(address)
-        self._session = self.run(self._opened())
-
-    @staticmethod
-    async def _opened() -> Any:
         from flux_magic.providers.http.connection import open_session
 
-        return open_session()
+        self._opened = open_session()
+        self._session = self.run(self._opened.__aenter__())
 
     async def made(self, size: int, seed: int) -> bytes:
         from flux_magic.parameters.addresses import Space
@@ -215,7 +212,7 @@ class OurWire(OnALoop):
 def asked(size: int, seed: int) -> ImageRequest:
     from flux_magic.types import ImageRequest
 
-    return ImageRequest(PROMPT, width=size, height=size, seed=seed, steps=STEPS)
+    return ImageRequest(PROMPT, "flux-schnell", width=size, height=size, seed=seed, steps=STEPS)
 
 
 class Ours(OnALoop):

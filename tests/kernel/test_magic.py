@@ -168,7 +168,7 @@ def test_a_dry_run_shows_what_would_be_sent(kernel: Kernel, space: str) -> None:
 def test_the_help_names_every_option_with_an_example(kernel: Kernel) -> None:
     kernel.run_ok("from flux_magic.parameters import grammar as prompt")
     options = kernel.run_ok("print(*(flag for option in prompt.OPTIONS for flag in option.flags))").stdout.split()
-    shown = kernel.run_ok("print(get_ipython().find_line_magic('flux').__doc__)").stdout
+    shown = kernel.run_ok("print(get_ipython().object_inspect_mime('%%flux')['text/plain'])").stdout
     assert len(options) > 15
     assert not [option for option in options if option not in shown]
     assert "%%flux --steps 4 --seed 42" in shown

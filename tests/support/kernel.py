@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -154,9 +155,11 @@ def _take(cell: Cell, message: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def run_kernel(folder: Path | None = None, **environment: str) -> Iterator[Kernel]:
-    """Provide a kernel of this interpreter, at work in `folder`; it ends with the block."""
+def run_kernel(folder: Path | None = None, *, python: str = sys.executable, **environment: str) -> Iterator[Kernel]:
+    """Provide a kernel of an interpreter, this one by default, at work in `folder`; it ends with the block."""
     manager = KernelManager(kernel_name="python3")
+    assert manager.kernel_spec
+    manager.kernel_spec.argv[0] = python
     manager.start_kernel(env={**os.environ, **environment}, cwd=str(folder or Path.cwd()))
     client = manager.client()
     client.start_channels()

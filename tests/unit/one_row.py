@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.oinspect import getdoc
 from traitlets.config import Config
 
 import flux_magic
@@ -66,14 +67,15 @@ def in_python(folder: Path) -> dict[str, object]:
     class Guided(REAL):  # type: ignore[misc]
         parameters = {"prompt": "prompt", "warm_scale": "warmth"}  # noqa: RUF012
 
+    help_ = str(getdoc(FluxMagics.flux))
     return {
         "flag": grammar.parse_line("--warmth 3.5 a fox"),
         "several": grammar.parse_line("--warmth 1,2.5 a fox")[0],
         "flag refused": refused(lambda: grammar.parse_line("--warmth 21 a fox")),
         "prompt": refused(lambda: cell.read("a fox --warmth 3", None, {})),
         "Tab": completion.complete("%flux --war"),
-        "help": "--warmth 3.5 " in str(FluxMagics.flux.__doc__),
-        "several in help": bool(re.search(r"--warmth\b[^.]* take several values", str(FluxMagics.flux.__doc__))),
+        "help": "--warmth 3.5 " in help_,
+        "several in help": bool(re.search(r"--warmth\b[^.]* take several values", help_)),
         "Settings": resolve(warmth=3).parameters["warmth"],
         "Settings refused": refused(lambda: resolve(warmth="3")),
         "request refused": refused(lambda: ImageRequest("a fox", parameters={"warmth": -1})),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from flux_magic.client import blocking, progress
 from flux_magic.errors import Incomplete, InvalidRequest, NotInStore, QuotaExceeded, SpaceError
 from flux_magic.jupyter import cell
-from flux_magic.jupyter.magics import _parse_panel_line
+from flux_magic.jupyter.lines import _parse_panel_line
 from flux_magic.jupyter.panel import Panel
 from flux_magic.jupyter.panel.compare import write_sheet_cell
 from flux_magic.parameters import grammar, settings

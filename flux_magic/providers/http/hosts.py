@@ -6,6 +6,7 @@ import ipaddress
 import re
 import socket
 import unicodedata
+from functools import lru_cache
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -23,6 +24,7 @@ _WRAPPERS: Final = {
 """IPv6 networks whose addresses hold an IPv4 address, and by how many bits it is shifted."""
 
 
+@lru_cache(64)  # each request asks some ten times for the same few hosts
 def get_address(host: str) -> Address | None:
     """Return the address that a host is, in any form that a system takes for one; None for a name.
 
@@ -48,6 +50,7 @@ def _unwrap_ipv4(address: Address) -> Address:
     return address
 
 
+@lru_cache(64)
 def is_loopback(host: str) -> bool:
     """Return True if a host's name or address is this machine's own."""
     name = host.lower().rstrip(".")
@@ -57,6 +60,7 @@ def is_loopback(host: str) -> bool:
     return address is not None and (address.is_loopback or address.is_unspecified)
 
 
+@lru_cache(64)
 def is_private(host: str) -> bool:
     """Return True if a host is an address that means something in one's own network alone."""
     address = get_address(host)

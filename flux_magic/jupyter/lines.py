@@ -1,0 +1,75 @@
+"""The lines of `%flux_status` and `%flux_panel`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidRequest
+from ..parameters import grammar, settings, slips
+from ..parameters.addresses import Space
+from . import cell
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .panel import Panel
+
+
+def show_status(line: str) -> None:
+    """Print what `%flux_status` shows."""
+    if _wants_debug(line):
+        from ..client.debug import debug
+
+        debug()
+        return
+    from ..client.blocking import run
+    from ..client.doctor import examine
+
+    print(run(examine(settings.resolve(space=_parse_status_line(line)))))
+
+
+def open_panel(shell: InteractiveShell, line: str) -> Panel:
+    """Return the panel that `%flux_panel` opens; raise InvalidRequest where there is no notebook to show it."""
+    if getattr(shell, "kernel", None) is None:
+        raise InvalidRequest("the panel needs a notebook; here %flux does the same")
+    from .panel import Panel
+
+    return Panel(**_parse_panel_line(line))
+
+
+def _wants_debug(line: str) -> bool:
+    """Return True for `%flux_status --debug`; raise InvalidRequest if a Space is named beside it."""
+    options, words = grammar.parse_around(line, grammar.STATUS_OPTIONS, "%flux_status")
+    if options.get("debug") and (words or len(options) > 1):
+        raise InvalidRequest("%flux_status --debug shows the jobs of every Space: leave the Space out")
+    return bool(options.get("debug"))
+
+
+def _parse_status_line(line: str) -> str | None:
+    """Return the Space on the line of `%flux_status`; raise InvalidRequest for several, or for an invalid one."""
+    options, words = grammar.parse_around(line, grammar.STATUS_OPTIONS, "%flux_status")
+    named = [*words.split(), *options.values()]
+    if len(named) > 1:
+        raise InvalidRequest(f"%flux_status checks one Space, not {len(named)}: {' or '.join(named[:2])}?")
+    for space in named:
+        Space.parse(space)
+    return named[0] if named else None
+
+
+def _parse_panel_line(line: str) -> dict[str, Any]:
+    """Return the options of a panel that its magic's line gives."""
+    options, typed = grammar.parse_line(line, grammar.PANEL_OPTIONS, "%flux_panel")
+    several = {name: value for name, value in options.items() if isinstance(value, grammar.Several)}
+    if refused := sorted(several.keys() - {"seed", "steps"}):
+        raise InvalidRequest(f"--{refused[0]} has several values: the panel compares only --seed and --steps")
+    compared = {"compare_seeds": several.get("seed"), "compare_steps": several.get("steps")}
+    if not isinstance(typed, grammar.Verbatim):
+        grammar.check_options_first(typed, f"%flux_panel {line[: len(line) - len(typed)]}".rstrip())
+        typed = slips.unwrap(typed) or typed
+    return {
+        **cell.get_settings(options),
+        **{name: values[0] for name, values in several.items()},
+        **{name: grammar.format_values(values) for name, values in compared.items() if values},
+        "count": options.get("count", 1),
+        "prompt": typed,
+    }
