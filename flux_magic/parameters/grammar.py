@@ -34,7 +34,7 @@ _SIZES = "512x512,768x512"
 class Option:
     """One option of the magics: its flags, the reader of its value (None if it takes no value), and its help.
 
-    One that is repeated may be given several times: its value is a list.
+    One that is repeated may be given several times: its value is a list. `may_be_empty` is True if `""` is a value.
     """
 
     flags: tuple[str, ...]
@@ -42,6 +42,7 @@ class Option:
     read: Callable[[str, str], object] | None = None
     metavar: str = ""
     is_repeated: bool = False
+    may_be_empty: bool = False
 
     @property
     def name(self) -> str:
@@ -212,18 +213,22 @@ def _make_option(row: Parameter) -> Option:
     if row.kind is tuple:
         read = _read_size
     elif row.kind is str:
-        read = _read_choice(*map(str, row.choices)) if row.choices else _read_string
+        read = _read_choice(*map(str, row.choices)) if row.choices else _read_any if row.may_be_empty else _read_string
     else:
         read = _number(row) if row.kind is float else _read_integer(row)
     example = _SIZES if row.kind is tuple else "1,2,4 or 1..8"
     if row.sweepable and row.kind is not str:  # a comma is a part of a string
         read = _read_several(read, example)
-    return Option(row.flags, row.help, read, row.example)
+    return Option(row.flags, row.help, read, row.example, may_be_empty=row.may_be_empty)
 
 
 def _read_string(flag: str, text: str) -> str:
     if not text:
         raise InvalidRequest(f"{flag} is empty: give a value, or leave the option out")
+    return text
+
+
+def _read_any(_flag: str, text: str) -> str:
     return text
 
 
@@ -235,6 +240,7 @@ OPTIONS = (
         parse_assignment,
         "shift=4.0",
         is_repeated=True,
+        may_be_empty=True,
     ),
     Option(("--count", "-n"), "number of images, each with the next seed", _read_integer_from(1), "4"),
     Option(("--sweep",), "make an image for each of {red|blue}, and for each item of a list {names} in the prompt"),
@@ -392,7 +398,10 @@ def _take_option(
         value, position = following[1], following.end()
     if value[:1] in _QUOTES and not value.endswith(_QUOTES[value[0]], 1):
         raise InvalidRequest(f"{flag} {value[:40]}: the quote is not closed")
-    if option.name in SWEPT and (
+    if (not value and equals) or (option.is_repeated and value.endswith("=")):
+        other = 'or "" for an empty one' if option.may_be_empty else "or leave the option out"
+        raise InvalidRequest(f"{f'{flag} {value}'.rstrip()} is empty: give a value, {other}")
+    if option.name in SWEPT and option.name in _NUMBERS and (
         more := slips.find_spread(value, line[position : position + _MOST_LOOKED_AT], is_size=option.name == "size")
     ):
         _refuse_spread(flag, option, value + more)
@@ -428,10 +437,13 @@ def _expand_names(flag: str, text: str, names: Mapping[str, object]) -> str:
     return re.sub(NAME, value, text)
 
 
-def can_quote(value: str) -> bool:
-    """Return True for a value that quotes keep together on a magic's line."""
-    word = rf"""[^"'“”{STEERING}\s]+"""
-    return re.fullmatch(rf"{word}(?: +{word})*", value) is not None
+def quote(value: str) -> str | None:
+    """Return a value as it is typed on a magic's line, in quotes if it needs them; None if none keep it as it is."""
+    if _WORD_ALONE.fullmatch(value):
+        return value
+    if re.search(rf"[{_LINE_ENDS}{STEERING}\xa0]", value):
+        return None
+    return next((f"{mark}{value}{mark}" for mark in "\"'" if mark not in value), None)
 
 
 def _unquote(value: str) -> str:
@@ -500,4 +512,4 @@ _NO_CELL = re.compile(
 )
 
 # A Space or model named in somebody else's image may contain spaces, and options after them.
-_WORD_ALONE = re.compile(rf"""[^\s"'{STEERING}-][^\s"'{STEERING}]*""")
+_WORD_ALONE = re.compile(rf"""(?!-)[^\s"'“”{STEERING}]+(?<!=)""")

@@ -19,7 +19,7 @@ def parse_assignment(flag: str, text: str) -> tuple[str, tuple[Any, ...]]:
     Raises InvalidRequest for anything else, and for a parameter that has an option of its own.
     """
     match = _ASSIGNMENT.fullmatch(text)
-    if match is None or not match[2]:
+    if match is None:
         raise InvalidRequest(f"{flag} {text[:70]}: give a parameter of the model and its value, as in {flag} shift=4.0")
     name, typed = match[1], match[2]
     if row := next((row for row in PARAMETERS if row.name == name), None):

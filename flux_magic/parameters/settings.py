@@ -252,10 +252,18 @@ def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...])
 
 
 def resolve(**options: Any) -> Settings:
-    """Return the settings of a call with these options; None or an empty string counts as not given."""
+    """Return the settings of a call with these options; None or an empty string counts as not given.
+
+    An empty negative prompt is one.
+    """
     options = split_size(options)
     layers = (_read_environment(), _configured(), options)
-    given: dict[str, Any] = {name: value for layer in layers for name, value in layer.items() if not _is_unset(value)}
+    given: dict[str, Any] = {
+        name: value
+        for layer in layers
+        for name, value in layer.items()
+        if not _is_unset(value) or (value == "" and name in ROWS and ROWS[name].may_be_empty)
+    }
     given |= merge_parameters(*layers)
     unknown = given.keys() - NAMES
     if unknown:

@@ -44,6 +44,7 @@ class Parameter:
         step: the distance between two positions of the slider; 0 if it is not known.
         own_name: the name that a model's provider has for it; empty in the table.
         title: the words that a model's page shows for it; empty if there are none.
+        may_be_empty: True if "" is a value of its own, and not the same as none.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Parameter:
     step: float = 0
     own_name: str = ""
     title: str = ""
+    may_be_empty: bool = False
 
     def __post_init__(self) -> None:
         if not self.flags:
@@ -101,6 +103,8 @@ class Parameter:
 
         Raises InvalidRequest for another type, and for a value out of its range or choices.
         """
+        if isinstance(value, str):
+            _check_characters(self.name, value)
         if self.choices or self.kind in {str, bool}:
             is_choice = value in self.choices if self.choices else isinstance(value, self.kind)
             if not is_choice:
@@ -146,6 +150,11 @@ def _convert_real(value: object) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) else None
+
+
+def _check_characters(name: str, text: str) -> None:
+    if half := re.search("[\ud800-\udfff]", text):
+        raise InvalidRequest(f"{name} has half a character, {half[0]!a} at {half.start()}: leave it out")
 
 
 class Values(Mapping[str, Any]):
@@ -225,6 +234,7 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
         kind=str,
         example='"blurry, text"',
         flags=("--negative", "--negative-prompt"),
+        may_be_empty=True,
     ),
     Parameter(
         name="strength",
@@ -280,10 +290,19 @@ def check_values(values: Mapping[str, Any]) -> Values:
         if not _NAME.fullmatch(str(name)):
             raise InvalidRequest(f"parameters has {show_value(name)}: a name has letters, digits and underscores")
         row = ROWS.get(name)
-        if row is None and not isinstance(value, bool | int | float | str):
-            raise InvalidRequest(f"{name} is {show_value(value)}: give a number, a string, True or False")
-        kept[name] = value if row is None else row.check(value)
+        kept[name] = _check_own(name, value) if row is None else row.check(value)
     return Values(kept)
+
+
+def _check_own(name: str, value: Any) -> bool | float | str:
+    """Return the value of a parameter without a row; NumPy's scalars become Python's."""
+    plain = value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+    if isinstance(plain, str):
+        _check_characters(name, plain)
+        return plain
+    if isinstance(plain, bool) or (isinstance(plain, int | float) and _convert_real(plain) is not None):
+        return plain
+    raise InvalidRequest(f"{name} is {show_value(value)}: give a number, a string, True or False")
 
 
 def round_values(values: Mapping[str, Any]) -> Values:

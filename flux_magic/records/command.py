@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..parameters import slips
-from ..parameters.grammar import _NO_CELL, _TAKES, _WORD_ALONE, can_quote
+from ..parameters.grammar import _NO_CELL, _TAKES, quote
 from ..parameters.own_values import format_own_value
 from ..parameters.placeholders import escape
 from ..parameters.settings import DEFAULT_MODEL
@@ -70,18 +70,12 @@ def _list_words(name: str, value: object) -> Iterator[str | None]:
     if isinstance(value, Mapping):
         for own, one in value.items():
             typed = format_own_value(one)
-            yield None if typed is None else _quote(f"{own}={typed}")
+            yield None if typed is None else quote(f"{own}={typed}")
     elif isinstance(value, list | tuple):
         for one in value:
             yield from _list_words(name, one)
     else:
-        yield _quote(str(value))
-
-
-def _quote(word: str) -> str | None:
-    if _WORD_ALONE.fullmatch(word):
-        return word
-    return f'"{word}"' if can_quote(word) else None
+        yield quote(str(value)) if value != "" or (name in ROWS and ROWS[name].may_be_empty) else None
 
 
 def _get_flag(name: str) -> str:

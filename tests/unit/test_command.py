@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 
 from flux_magic.jupyter import cell
-from flux_magic.records.command import write_command
+from flux_magic.parameters import grammar
+from flux_magic.parameters.settings import resolve
+from flux_magic.records.command import write_call, write_command
+from flux_magic.records.record import build_request
+from flux_magic.sweeps.requests import build_requests
+from flux_magic.types import ImageRequest
 from tests.unit.samples import record
 
 
@@ -28,11 +33,14 @@ def asked_by(code: str) -> dict[str, Any]:
             str(word.arg): ast.literal_eval(word.value) for word in called.value.keywords
         }
     assert (called.value.func.attr, arguments[0]) == ("run_cell_magic", "flux")
-    read = cell.read(arguments[1], arguments[2], dict.fromkeys(re.findall(r"[^\W\d]\w*", arguments[2]), "X"))
+    options, rest = grammar.parse_line(arguments[1])
+    named = {name: options.pop(name) for name in ("model", "space") if name in options}  # there may be no such ones
+    line = re.sub(r"--(model|space) (\".*?\"|'.*?'|\S+) ?", "", arguments[1])
+    assert grammar.parse_line(line) == (options, rest)
+    read = cell.read(line, arguments[2], dict.fromkeys(re.findall(r"[^\W\d]\w*", arguments[2]), "X"))
     assert isinstance(read.images, list)
     (asked,) = read.images
-    sent = {name: getattr(asked, name) for name in ("prompt", "steps", "seed", "width", "height")}
-    return sent | {name: read.options[name] for name in ("model", "space") if name in read.options}
+    return {name: getattr(asked, name) for name in ("prompt", "steps", "seed", "width", "height")} | named
 
 
 def asked_for(text: str) -> dict[str, Any]:
@@ -170,3 +178,57 @@ def test_what_ipython_would_change_in_a_cell_is_asked_for_in_python(text: str) -
 @given(text=PROMPTS.filter(str.strip))
 def test_whatever_the_prompt_the_command_asks_for_the_same_image_again(text: str) -> None:
     assert asked_by(write_command(record(prompt=text))) == asked_for(text)
+
+
+def read_request(code: str) -> ImageRequest:
+    """Return the request that a cell sends, or that the call in it sends."""
+    called = ast.parse(TransformerManager().transform_cell(code)).body[-1]
+    assert isinstance(called, ast.Expr)
+    assert isinstance(called.value, ast.Call)
+    arguments = [ast.literal_eval(argument) for argument in called.value.args]
+    if called.value.keywords:
+        options = {str(word.arg): ast.literal_eval(word.value) for word in called.value.keywords}
+        return build_requests(arguments[0], resolve(**options))[0]
+    images = cell.read(arguments[1], arguments[2], {}).images
+    assert isinstance(images, list)
+    return images[0]
+
+
+FORMS = [
+    *("4", "4.0", "-1", "+5", "1e-05", "1e999", "nan", "true", "False", "None", "", " x", "x ", "a, b", "1,2", ",", "a=b"),
+    *("“x”", "„x“", '"x"', "'", "it's", "{seed}", "{a|b}", "--steps 4", "-n 4", "--", "(a", "[1 - 4", "8", "1..4", "\\"),
+    *("ä\u2028b", "a\\\nb", "a\r\nb", "\0", "x\x1b", "\xa0", "🦊\u200d", "Steps: 4", "%%flux", "a?", "512 x 768", "~", "#"),
+]
+STRINGS = st.one_of(st.sampled_from(FORMS), st.text(max_size=6), st.lists(st.sampled_from(FORMS)).map(" ".join))
+OWN_VALUES = st.one_of(
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    STRINGS,
+)
+NUMBERS = st.floats(0, 1e300)
+NAMES = st.sampled_from(["shift", "use_negative_prompt", "_x1", "mode_choice", "cfg"])
+
+
+@given(
+    parameters=st.dictionaries(NAMES, OWN_VALUES, max_size=3),
+    table=st.fixed_dictionaries(
+        {}, optional={"guidance": NUMBERS, "negative_prompt": STRINGS, "strength": st.floats(0, 1)}
+    ),
+    text=st.sampled_from(["a fox", ">>> a fox", "a fox --steps 4"]),
+    left=st.booleans(),
+)
+def test_whatever_the_parameters_the_command_sends_them_again(
+    parameters: dict[str, Any], table: dict[str, Any], text: str, left: bool
+) -> None:
+    asked = {"requested_steps": None, "steps": None, "requested_model": "flux"} if left else {}
+    made = record(prompt=text, parameters={**table, **parameters}, **asked)
+    wanted = build_request(made)
+    sent = {name: value for name, value in wanted.parameters.items()}
+    for code in (write_command(made), write_call(text, parameters=sent, steps=4, seed=42)):
+        again = read_request(code)
+        assert again.prompt == text
+        assert dict(again.parameters) == sent
+        assert {name: type(value) for name, value in again.parameters.items()} == {
+            name: type(value) for name, value in sent.items()
+        }
