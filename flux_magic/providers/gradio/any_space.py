@@ -29,5 +29,9 @@ class AnySpace(GradioProvider):
         return True
 
     @classmethod
+    def own_space(cls) -> str:
+        return ""
+
+    @classmethod
     def get_model(cls, model: str) -> str:  # noqa: ARG003 - it has one, whose name the Hub may know
         return ""
