@@ -129,13 +129,15 @@ def _write_texts(record: Record, copy: Copy, text: str) -> Written:
             height=delivered.height,
             model=record.model,
             version=f"flux_magic {get_version()}",
-            more={name.replace("_", " ").capitalize(): str(value) for name, value in record.parameters.items()},
+            parameters=record.parameters,
         ),
         record=text,
         prompt=record.prompt,
         system=record.model,
         system_version="" if record.circumstances.weights == UNKNOWN else record.circumstances.weights,
         drawn=record.stand_in,
+        negative_prompt=str(record.parameters.get("negative_prompt", "")),
+        edited=bool(record.images),
     )
 
 

@@ -78,9 +78,16 @@ PROMPTS = {
 }
 
 
-def text_of(prompt: str, model: str = "FLUX.1-schnell", seed: int | None = 42) -> str:
+def text_of(prompt: str, model: str = "FLUX.1-schnell", seed: int | None = 42, **parameters: Any) -> str:
     return metadata.format_a1111(
-        prompt=prompt, steps=4, seed=seed, width=1024, height=768, model=model, version="flux_magic 0.1.0"
+        prompt=prompt,
+        steps=4,
+        seed=seed,
+        width=1024,
+        height=768,
+        model=model,
+        version="flux_magic 0.1.0",
+        parameters=parameters,
     )
 
 

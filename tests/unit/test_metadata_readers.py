@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_magic.images import metadata
+from flux_magic.records.foreign import read_texts
 from tests.support.limits import PROGRAM
 from tests.unit.test_metadata import NATIVE, PROMPTS, WITH_EXIF, carried, every_prompt, fits, prompts, text_of
 
@@ -86,6 +87,24 @@ def test_any_prompt_and_model_pass_through_both(prompt: str, model: str) -> None
     assert as_civitai(text)[1] == text.split("\n")[-1]
 
 
+@every_prompt
+def test_both_read_a_negative_prompt_and_what_else_was_sent(prompt: str) -> None:
+    others = {"guidance": 3.5, "strength": 0.6, "shift": 1e-05, "use_it": True, "mode": "a, b: c", "Model": "x"}
+    text = text_of("a fox", negative_prompt=prompt, **others)
+    read = as_the_web_ui(text)
+    assert (read.prompt, stripped(metadata.unescape(read.negative))) == ("a fox", stripped(prompt))
+    assert read.pairs == {
+        **{"Steps": "4", "CFG scale": "3.5", "Seed": "42", "Size": "1024x768", "Denoising strength": "0.6"},
+        **{"shift": "1e-05", "use_it": "True", "mode": "a, b: c"},
+        **{"Model": "FLUX.1-schnell", "Version": "flux_magic 0.1.0"},
+    }
+    assert as_civitai(text)[1] == text.rpartition("\n")[2]
+    ours = read_texts({"parameters": text})
+    assert ours is not None
+    assert (ours.prompt, ours.negative_prompt, ours.guidance, ours.strength) == ("a fox", prompt, 3.5, 0.6)
+    assert text_of("a fox", negative_prompt="") == text_of("a fox")
+
+
 @given(st.lists(st.sampled_from(["\\", " ", "\t", "\n", "Steps:", "Steps: ", "Negative prompt:", "x", "\u3000"])))
 def test_escaping_is_undone_exactly(parts: list[str]) -> None:
     prompt = "".join(parts)
@@ -120,7 +139,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     folder = tmp_path_factory.mktemp("pictures")
     for place, prompt in enumerate(PROMPTS.values()):
         for kind, data in SHOWN.items():
-            made = metadata.embed(data, carried(prompt, system_version="2 of June", drawn=not place))
+            edited = {"negative_prompt": "<fog>", "edited": True} if place == 1 else {}
+            made = metadata.embed(data, carried(prompt, system_version="2 of June", drawn=not place, **edited))
             (folder / f"{place} {kind}").write_bytes(made)
     command = ["exiftool", "-json", "-b", "-G1", "-struct", *sorted(map(str, folder.iterdir()))]
     done = subprocess.run(command, capture_output=True, check=True, timeout=PROGRAM)
@@ -139,13 +159,13 @@ def value_of(found: dict[str, Any], key: str) -> str | None:
 def test_exiftool_reads_what_iptc_asks_for(shown: dict[str, dict[str, Any]], kind: str) -> None:
     for place, prompt in enumerate(PROMPTS.values()):
         found = shown[f"{place} {kind}"]
-        source = "trainedAlgorithmicMedia" if place else "algorithmicMedia"
+        source = ("algorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "trainedAlgorithmicMedia")[min(place, 2)]
         text = NO_XML.sub("\ufffd", prompt)
         assert {key: value for key, value in found.items() if key.startswith("XMP-iptc")} == {
             "XMP-iptcExt:DigitalSourceType": f"http://cv.iptc.org/newscodes/digitalsourcetype/{source}",
             "XMP-iptcExt:AISystemUsed": "FLUX.1-schnell",
             "XMP-iptcExt:AISystemVersionUsed": "2 of June",
-            "XMP-iptcExt:AIPromptInformation": text,
+            "XMP-iptcExt:AIPromptInformation": text + ("\nNegative prompt: <fog>" if place == 1 else ""),
             "XMP-iptcCore:AltTextAccessibility": text,
         }
 

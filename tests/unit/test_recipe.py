@@ -175,7 +175,6 @@ def test_the_text_of_automatic1111_is_a_recipe_and_all_that_has_no_counterpart_h
         width=832,
         height=1216,
         unmatched=(
-            "negative prompt: blurry, low quality",
             "model: dreamshaper_8",
             "LoRA: add_detail (0.8)",
             "hypernetwork: ink",
@@ -183,15 +182,15 @@ def test_the_text_of_automatic1111_is_a_recipe_and_all_that_has_no_counterpart_h
             "LoRA: other_one",
             "embedding: easynegative",
             "seed 3141592653: larger than 2147483647",
-            "hires fix: 1.5x (R-ESRGAN), steps 10",
+            "hires fix: 1.5x (R-ESRGAN), steps 10, denoising strength 0.4",
             "ADetailer: model face_yolov8n.pt, confidence 0.3",
             "sampler: DPM++ 2M",
             "schedule type: Karras",
-            "CFG scale: 6.5",
-            "denoising strength: 0.4",
             "clip skip: 2",
             "ControlNet 0: Module: canny, Weight: 1.0",
         ),
+        guidance=6.5,
+        negative_prompt="blurry, low quality",
     )
 
 
@@ -205,28 +204,22 @@ def test_the_text_of_forge_for_flux_is_read_as_well() -> None:
         height=768,
         unmatched=(
             "model: flux1-dev-Q8_0",
+            "CFG scale: 1",
             "sampler: Euler",
             "schedule type: Simple",
-            "CFG scale: 1",
-            "distilled CFG Scale: 3.5",
             "beta schedule alpha: 0.6",
             "module 1: ae",
             "module 2: clip_l",
         ),
+        guidance=3.5,
     )
 
 
 def test_models_in_the_json_of_civitai_are_named() -> None:
     recipe = parameters(CIVITAI)
     assert (recipe.prompt, recipe.seed, recipe.steps, recipe.width, recipe.height) == ("a koi pond", 7, 25, 832, 1216)
-    assert recipe.unmatched == (
-        "negative prompt: text",
-        "model: Pond XL: [v]",
-        "LoRA: Ripples (0.7)",
-        "embed: clearly",
-        "sampler: Euler a",
-        "CFG scale: 4",
-    )
+    assert (recipe.negative_prompt, recipe.guidance) == ("text", 4)
+    assert recipe.unmatched == ("model: Pond XL: [v]", "LoRA: Ripples (0.7)", "embed: clearly", "sampler: Euler a")
 
 
 def test_our_own_text_gives_the_prompt_as_it_was_sent() -> None:
@@ -358,15 +351,15 @@ def test_a_graph_of_comfyui_is_read_from_the_saved_picture_back() -> None:
         unmatched=(
             "node: ControlNetApplyAdvanced",
             WEIGHTS,
-            "negative prompt: watermark",
             "LoRA: ink (0.75)",
             "model: base_1.0",
             "seed 156680208700286: larger than 2147483647",
             "sampler: euler",
             "scheduler: normal",
-            "CFG scale: 8",
             "node: ImageUpscaleWithModel",
         ),
+        guidance=8,
+        negative_prompt="watermark",
     )
 
 
@@ -379,13 +372,13 @@ def test_a_graph_for_flux_with_a_custom_sampler_is_read_through_its_helpers() ->
         width=832,
         height=1024,
         unmatched=(
-            "guidance: 3.5",
             "node: ModelSamplingFlux",
             "LoRA: anime (1)",
             "model: flux1-dev",
             "sampler: euler",
             "scheduler: simple",
         ),
+        guidance=3.5,
     )
 
 
@@ -399,7 +392,7 @@ def test_a_graph_for_flux_with_a_custom_sampler_is_read_through_its_helpers() ->
                 "3": node("ConditioningZeroOut", conditioning=["2", 0]),
                 "4": node("EmptyFlux2LatentImage", width=640, height=480),
             },
-            Recipe("ComfyUI", "a long text", 1, 4, 640, 480, ("guidance: 2.5", "prompt for CLIP: short")),
+            Recipe("ComfyUI", "a long text", 1, 4, 640, 480, ("prompt for CLIP: short",), guidance=2.5),
             id="two encoders, no negative prompt, and nothing that saves",
         ),
         pytest.param(
@@ -552,17 +545,17 @@ def test_the_json_of_invokeai_is_a_recipe() -> None:
         width=1152,
         height=896,
         unmatched=(
-            "negative prompt: people",
             "model: Juggernaut XL v9",
             "LoRA: Ink (0.65)",
             "LoRA: Pencil (1)",
             "LoRA: nothing",
-            "CFG scale: 7.5",
             "scheduler: dpmpp_2m_k",
             "VAE: sdxl-vae-fp16-fix",
             "controlnets: 2",
             "seamless x: on",
         ),
+        guidance=7.5,
+        negative_prompt="people",
     )
 
 
@@ -582,13 +575,13 @@ def test_the_json_of_swarmui_is_a_recipe() -> None:
         width=1024,
         height=1024,
         unmatched=(
-            "negative prompt: cars",
             "model: sd_xl_base_1.0",
             "LoRA: film (0.5)",
             "LoRA: grain",
-            "CFG scale: 7",
             "sampler: dpmpp_2m",
         ),
+        guidance=7,
+        negative_prompt="cars",
     )
 
 

@@ -1,8 +1,9 @@
 r"""The text format of AUTOMATIC1111's web UI, which most tools and Civitai read.
 
-The prompt, then one last line of `key: value` pairs. The web UI strips every line and takes one that
-begins with `Negative prompt:` for the end of the prompt; Civitai takes the first line that begins with
-`Steps: ` for the last one. A prompt's line that begins so gets a backslash, which `unescape` takes off.
+The prompt, a negative prompt behind `Negative prompt: ` if there is one, then one last line of `key: value` pairs.
+The web UI strips every line and takes one that begins with `Negative prompt:` for the end of the prompt; Civitai takes
+the first line that begins with `Steps: ` for the last one. A line of either prompt that begins so gets a backslash,
+which `unescape` takes off.
 """
 
 from __future__ import annotations
@@ -11,11 +12,17 @@ import json
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
+from ...parameters.table import ROWS
 from .texts import replace_unspeakable
 
 _KEYWORD: Final = r"(?:Steps:|Negative prompt:)"
+_NAMES: Final = {"guidance": "CFG scale", "strength": "Denoising strength"}
+_TAKEN_NAMES: Final = {
+    *("steps", "seed", "size", "model", "version", "cfg scale", "negative prompt", "prompt"),
+    *("negative_prompt", *_NAMES),
+}
 _TAKEN: Final = re.compile(rf"^([^\S\n]*)(\\*{_KEYWORD})", re.MULTILINE)
 _ESCAPED: Final = re.compile(rf"^([^\S\n]*)\\(\\*{_KEYWORD})", re.MULTILINE)
 
@@ -29,23 +36,38 @@ def format_a1111(
     height: int,
     model: str,
     version: str,
-    more: Mapping[str, str] = MappingProxyType({}),
+    parameters: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
-    """Return the prompt and, on the last line, the parameters that made the image.
+    """Return the prompts and, on the last line, the parameters that made the image.
 
     `version` names the program as well: `flux_magic 0.1.0`. A seed or steps of None are left out, and so is an
-    empty text. NUL and lone surrogates become U+FFFD. `more` has other parameters by their labels.
+    empty text. NUL and lone surrogates become U+FFFD. `parameters` has what else was sent, by name: the web UI's names
+    are taken where it has one, else the name as it is, unless it is one of the web UI's for something else.
     """
+    known = {_NAMES[name]: value for name, value in parameters.items() if name in _NAMES}
     pairs = {
-        "Steps": "" if steps is None else str(steps),
-        "Seed": "" if seed is None else str(seed),
+        "Steps": steps,
+        "CFG scale": known.pop("CFG scale", None),
+        "Seed": seed,
         "Size": f"{width}x{height}",
-        **more,
+        **known,
+        **{_name(name): value for name, value in parameters.items() if name.casefold() not in _TAKEN_NAMES},
         "Model": model,
         "Version": version,
     }
-    last = ", ".join(f"{key}: {_quote(replace_unspeakable(value))}" for key, value in pairs.items() if value)
-    return f"{_escape(replace_unspeakable(prompt))}\n{last}"
+    listed = {key: "" if value is None else _format(value) for key, value in pairs.items()}
+    last = ", ".join(f"{key}: {_quote(replace_unspeakable(value))}" for key, value in listed.items() if value)
+    negative = parameters.get("negative_prompt")
+    without = f"Negative prompt: {_escape(replace_unspeakable(negative))}\n" if negative else ""
+    return f"{_escape(replace_unspeakable(prompt))}\n{without}{last}"
+
+
+def _name(name: str) -> str:
+    return ROWS[name].label if name in ROWS else name
+
+
+def _format(value: object) -> str:
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def unescape(prompt: str) -> str:

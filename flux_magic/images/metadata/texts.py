@@ -26,6 +26,8 @@ class Written:
         system: what made the image: a model's name, or `flux_magic stand-in`.
         system_version: its version; an empty one is left out.
         drawn: whether a program drew the image, where else a trained model made it.
+        negative_prompt: what the image must not show; IPTC's field of the prompt may have both.
+        edited: whether it was made of other images.
     """
 
     parameters: str
@@ -34,6 +36,8 @@ class Written:
     system: str
     system_version: str
     drawn: bool
+    negative_prompt: str = ""
+    edited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,12 @@ _OTHERS: Final = {
 }
 _SOURCE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
+_KINDS: Final = (
+    ("trainedAlgorithmicMedia", "algorithmicMedia"),
+    ("compositeWithTrainedAlgorithmicMedia", "compositeSynthetic"),
+)
+"""IPTC's words for an image that a model made or a program drew, and below for one that was made of others."""
+
 _HEAD: Final = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 _TAIL: Final = '\n<?xpacket end="r"?>'
 
@@ -86,12 +92,13 @@ def has_named_credentials(xml: bytes) -> bool:
 
 
 def _make_properties(carried: Written, *, with_record: bool) -> list[str]:
-    kind = "algorithmicMedia" if carried.drawn else "trainedAlgorithmicMedia"
+    kind = _KINDS[carried.edited][carried.drawn]
+    negative = f"\nNegative prompt: {carried.negative_prompt}" if carried.negative_prompt else ""
     values = {
         "Iptc4xmpExt:DigitalSourceType": _SOURCE + kind,
         "Iptc4xmpExt:AISystemUsed": carried.system,
         "Iptc4xmpExt:AISystemVersionUsed": carried.system_version,
-        "Iptc4xmpExt:AIPromptInformation": carried.prompt,
+        "Iptc4xmpExt:AIPromptInformation": carried.prompt + negative,
         "flux_magic:Record": carried.record if with_record else "",
     }
     alternative = [_make_alternative("Iptc4xmpCore:AltTextAccessibility", carried.prompt)] if carried.prompt else []

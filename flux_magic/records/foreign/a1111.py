@@ -32,10 +32,13 @@ _EXTRAS = re.compile(r"^(?:Postprocess |GFPGAN |CodeFormer |Upscale: )[^\n]*\Z",
 _TOOLS = ("ComfyUI", "RuinedFooocus", "Fooocus", "SwarmUI", "Draw Things", "Easy Diffusion", "InvokeAI")
 """Tools that write this text, and name themselves as its version."""
 
-_READ = {"Steps", "Seed", "Size", "Model", "Version", "App", "Lora hashes", "TI hashes", "Created Date"}
+_READ = {
+    *("Steps", "Seed", "Size", "Model", "Version", "App", "Lora hashes", "TI hashes", "Created Date", "CFG scale"),
+    *("Distilled CFG Scale", "Denoising strength"),
+}
 _OUR_MODEL = re.compile(r"flux[.-]1-schnell\Z", re.IGNORECASE)
 _OUR_CONSTANTS = {"Sampler", "Schedule type", "CFG scale"}
-"""Pairs that older versions of ours wrote for other readers, the same in every image."""
+"""Pairs that older versions of ours wrote for other readers, all three and the same in every image."""
 
 
 def read(text: str, *, whole: bool = False) -> Recipe | None:
@@ -55,12 +58,11 @@ def read(text: str, *, whole: bool = False) -> Recipe | None:
         return _read_ours(body, pairs)
     unmatched = Unmatched()
     typed, negative = _split_prompts(body.replace("\r\n", "\n"))
-    unmatched.name_value("negative prompt", negative)
     unmatched.name_value("model", pairs.get("Model"))
     prompt = unmatched.strip_prompt(typed.strip())
     _name_networks(unmatched, pairs, resources)
     unmatched.name_value("postprocessing", extras.replace("Postprocess ", ""))
-    return _build_recipe(_detect_tool(pairs), prompt, pairs, unmatched)
+    return _build_recipe(_detect_tool(pairs), prompt, unmatched.strip_negative(negative), pairs, unmatched)
 
 
 def _detect_tool(pairs: dict[str, str]) -> str:
@@ -81,12 +83,14 @@ def _remove_extras(text: str) -> tuple[str, str]:
 def _read_ours(body: str, pairs: dict[str, str]) -> Recipe:
     """Return our own prompt exactly as written: it has no tags, and each space counts."""
     unmatched = Unmatched()
-    prompt, negative = (unescape(text) for text in _split_prompts(body))
-    unmatched.name_value("negative prompt", negative)
+    typed, behind = _split_prompts(body)
+    prompt, negative = unescape(typed), unescape(behind.removeprefix(" "))
     if not _OUR_MODEL.search(pairs.get("Model", "")):
         unmatched.name_value("model", pairs.get("Model"))
-    others = {key: value for key, value in pairs.items() if key not in _OUR_CONSTANTS}
-    return _build_recipe(OURS, prompt, others, unmatched)
+    constants = _OUR_CONSTANTS if pairs.keys() >= _OUR_CONSTANTS else set()
+    others = {key: value for key, value in pairs.items() if key not in constants}
+    # Of our own images a guidance of 1 was sent, and counts.
+    return _build_recipe(OURS, prompt, negative, {"Distilled CFG Scale": others.pop("CFG scale", ""), **others}, unmatched)
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -156,15 +160,31 @@ def _list_hashed(names: str) -> Iterator[str]:
         yield pair.rpartition(":")[0]
 
 
-def _build_recipe(tool: str, prompt: str, pairs: dict[str, str], unmatched: Unmatched) -> Recipe:
+def _build_recipe(tool: str, prompt: str, negative: str, pairs: dict[str, str], unmatched: Unmatched) -> Recipe:
     seed, steps = unmatched.check_seed(pairs.get("Seed")), unmatched.check_count("steps", pairs.get("Steps"))
     size = re.fullmatch(r"\s*([0-9]+)\s*[xX×]\s*([0-9]+)\s*", pairs.get("Size", ""))
     width, height = size.groups() if size else ("", "")
     if not size:
         unmatched.name_value("size", pairs.get("Size"))
     wide, high = unmatched.check_count("width", width), unmatched.check_count("height", height)
+    guidance = unmatched.choose_guidance(pairs.get("Distilled CFG Scale"), pairs.get("CFG scale"))
+    strength = pairs.get("Denoising strength")
+    if any(key.startswith("Hires ") for key in pairs):  # it is that of the second pass
+        pairs, strength = pairs | {"Hires denoising strength": strength or ""}, None
+    changed = unmatched.check_strength("denoising strength", strength)
     _name_others(unmatched, pairs)
-    return Recipe(tool, prompt, seed, steps, wide, high, unmatched.list_phrases())
+    return Recipe(
+        tool,
+        prompt,
+        seed,
+        steps,
+        wide,
+        high,
+        unmatched.list_phrases(),
+        guidance=guidance,
+        negative_prompt=negative,
+        strength=changed,
+    )
 
 
 def _name_others(unmatched: Unmatched, pairs: dict[str, str]) -> None:
@@ -190,7 +210,8 @@ _HIRES_HEAD = {"Hires upscale", "Hires upscaler", "Hires resize"}
 
 def _group(pairs: dict[str, str], prefix: str) -> str:
     """Return the values of one extension in one phrase, since it has a dozen."""
-    return ", ".join(f"{key[len(prefix) :]} {value}" for key, value in pairs.items() if key.startswith(prefix))
+    own = {key[len(prefix) :]: value for key, value in pairs.items() if key.startswith(prefix) and value}
+    return ", ".join(f"{key} {value}" for key, value in own.items())
 
 
 def _speak(key: str) -> str:

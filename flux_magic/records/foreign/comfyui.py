@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from .drawing import build_graph
 from .graph import MOST_LINKS, Graph, Node, find_first
-from .values import Recipe, Unmatched, format_value, get_file_name, parse_object
+from .values import STARTS_FROM, Recipe, Unmatched, format_value, get_file_name, parse_number, parse_object
 from .wording import TEXTS, Wording
 
 TOOL: Final = "ComfyUI"
@@ -140,18 +140,24 @@ class _Reading:
         self.graph, self.way, self.unmatched = graph, way, Unmatched()
         self.node, *self.others = samplers
         self.sampler = _Sampler.of(graph, self.node)
+        self.distilled: object = None
+        self.starts_from_image = False
 
     def build_recipe(self) -> Recipe:
         typed, doubt = self._read_prompt("positive", "conditioning", "prompt")
         prompt = self.unmatched.strip_prompt(typed)
         negative, unsure = self._read_prompt("negative")
-        self.unmatched.name_value("negative prompt", f"not sure: {unsure}" if unsure else negative)
+        self.unmatched.name_value("negative prompt", f"not sure: {unsure}" if unsure else "")
+        negative = self.unmatched.strip_negative(negative)
         self._name_models()
         seed, steps = self._read_seed(), self.unmatched.check_count("steps", self.sampler.find_value("steps"))
         width, height = self._read_size()
+        guidance = self.unmatched.choose_guidance(self.distilled, self.sampler.find_value("cfg"))
+        strength = self._read_strength()
         self._name_settings()
         self._name_nodes(self.way)
-        return Recipe(TOOL, prompt, seed, steps, width, height, self.unmatched.list_phrases(), doubt)
+        phrases = self.unmatched.list_phrases()
+        return Recipe(TOOL, prompt, seed, steps, width, height, phrases, doubt, guidance, negative, strength)
 
     def _read_prompt(self, *names: str) -> Wording:
         """Return the text that a sampler's conditioning was made from; what it passes on its way is named."""
@@ -160,7 +166,11 @@ class _Reading:
             return Wording(given)
         last = None
         for node in self.graph.walk(given, side, "conditioning", "conditioning_1", "conditioning_to"):
-            self.unmatched.name_value("guidance", self.graph.find_value(node.inputs.get("guidance"), "guidance"))
+            guidance = self.graph.find_value(node.inputs.get("guidance"), "guidance")
+            if side == "positive" and self.distilled is None:
+                self.distilled = guidance
+            elif guidance != self.distilled:
+                self.unmatched.name_value("guidance", guidance)
             typed = node.inputs.get(side)
             if "ZeroOut" in node.kind or isinstance(typed, str):
                 return Wording(typed if isinstance(typed, str) else "")
@@ -205,7 +215,8 @@ class _Reading:
                 width, height = names
                 return self._read_pixels(node, width, "width"), self._read_pixels(node, height, "height")
             if start and "LoadImage" in node.kind:
-                self.unmatched.add("an image that it starts from")
+                self.unmatched.add(STARTS_FROM)
+                self.starts_from_image = True
                 break
             self._name_nodes([node] if "Upscale" in node.kind else [])
         return None, None
@@ -213,11 +224,17 @@ class _Reading:
     def _read_pixels(self, node: Node, name: str, said: str) -> int | None:
         return self.unmatched.check_count(said, self.graph.find_value(node.inputs.get(name), name, said))
 
+    def _read_strength(self) -> float | None:
+        """Return how much of an image was changed; a second pass over an image of the graph itself is named."""
+        denoise = self.sampler.find_value("denoise")
+        if self.starts_from_image:
+            return self.unmatched.check_strength("denoise", "" if parse_number(denoise) == 1 else denoise)
+        self.unmatched.name_value("denoise", "" if parse_number(denoise) == 1 else denoise)
+        return None
+
     def _name_settings(self) -> None:
-        for name, key in (("sampler", "sampler_name"), ("scheduler", "scheduler"), ("CFG scale", "cfg")):
+        for name, key in (("sampler", "sampler_name"), ("scheduler", "scheduler")):
             self.unmatched.name_value(name, self.sampler.find_value(key))
-        if (denoise := format_value(self.sampler.find_value("denoise"))) != "1":
-            self.unmatched.name_value("denoise", denoise)
         if self.others:
             self.unmatched.name_value("other samplers before the last", len(self.others))
 

@@ -22,20 +22,18 @@ _FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "width": ("width",),
     "height": ("height",),
     "size": ("resolution", "size"),
+    "guidance": ("fluxguidancescale", "guidance"),
+    "CFG scale": ("cfgscale", "guidancescale", "cfg"),
+    "strength": ("initimagecreativity", "promptstrength", "strength"),
     "loras": ("loras", "lora", "loraweights", "lorapaths", "lorascales", "uselora", "useloramodel", "resources"),
 }
 _WORDS: Final = {
-    "cfg": "CFG scale",
     "cfgrescale": "CFG rescale",
     "cfgrescalemultiplier": "CFG rescale multiplier",
-    "cfgscale": "CFG scale",
     "clipembedmodel": "CLIP model",
     "clipstopatlayer": "clip skip",
     "comfyuisampler": "sampler",
     "comfyuischeduler": "scheduler",
-    "fluxguidancescale": "guidance",
-    "guidancescale": "guidance scale",
-    "initimagecreativity": "init image creativity",
     "ipadapters": "IP adapters",
     "refinermodel": "refiner",
     "refinerupscale": "refiner upscale",
@@ -55,6 +53,9 @@ _SILENT: Final = {
 
 _TAGGED: Final = {"SwarmUI", "Fooocus", "RuinedFooocus"}
 """The tools that take LoRAs and weights out of a prompt."""
+
+_SCALED: Final = {"NovelAI", "Draw Things"}
+"""The tools that call the CFG scale a scale."""
 
 _SIZE: Final = re.compile(r"\D{0,3}(\d{1,9})\s{0,3}[x×X,]\s{0,3}(\d{1,9})\D{0,3}")
 _PLACES: Final = (
@@ -123,29 +124,61 @@ def _detect_tool(given: dict[str, Any], keys: set[str], place: str) -> str:
 def build_recipe(tool: str, given: Mapping[str, Any]) -> Recipe:
     """Return the recipe in a flat object of a tool."""
     values = {_squeeze(key): (key, value) for key, value in given.items()}
-    fields = {name: next((values[key][1] for key in keys if key in values), None) for name, keys in _FIELDS.items()}
+    if tool in _SCALED and "scale" in values:
+        values.setdefault("cfgscale", values.pop("scale"))
+    fields = {
+        name: next((values[key][1] for key in keys if key in values and values[key][1] is not None), None)
+        for name, keys in _FIELDS.items()
+    }
     unmatched, typed = Unmatched(), fields["prompt"]
     prompt = typed if isinstance(typed, str) else ""
-    if tool == "InvokeAI":
-        prompt = _remove_brackets(prompt, unmatched) if "positiveprompt" not in values else prompt
-    unmatched.name_value("negative prompt", fields["negative prompt"])
+    excluded = ""
+    if tool == "InvokeAI" and "positiveprompt" not in values:
+        prompt, excluded = _split_brackets(prompt)
     unmatched.name_value("model", _get_name(fields["model"]))
     _name_loras(unmatched, values)
-    prompt = unmatched.strip_prompt(prompt) if tool in _TAGGED else prompt
+    negative = fields["negative prompt"] if isinstance(fields["negative prompt"], str) else ""
+    negative = " ".join(", ".join(filter(None, [negative.strip(), excluded])).split())
+    if tool in _TAGGED:
+        prompt, negative = unmatched.strip_prompt(prompt), unmatched.strip_negative(negative)
     seed, steps = unmatched.check_seed(fields["seed"]), unmatched.check_count("steps", fields["steps"])
     size = _SIZE.fullmatch(format_value(fields["size"]))
     sides = size.groups() if size else (fields["width"], fields["height"])
     width, height = (unmatched.check_count(name, side) for name, side in zip(("width", "height"), sides, strict=True))
     if not size:
         unmatched.name_value("size", fields["size"])
+    guidance = unmatched.choose_guidance(fields["guidance"], fields["CFG scale"])
+    strength = _read_strength(unmatched, tool, fields["strength"], values)
     _name_others(unmatched, values)
-    return Recipe(tool, prompt, seed, steps, width, height, unmatched.list_phrases())
+    return Recipe(
+        tool,
+        prompt,
+        seed,
+        steps,
+        width,
+        height,
+        unmatched.list_phrases(),
+        guidance=guidance,
+        negative_prompt=negative,
+        strength=strength,
+    )
 
 
-def _remove_brackets(prompt: str, unmatched: Unmatched) -> str:
-    """Return a prompt of InvokeAI 2 without its negative part, which it has in brackets."""
-    unmatched.name_value("negative prompt", ", ".join(re.findall(r"\[([^\[\]]*)\]", prompt)))
-    return re.sub(r" ?\[[^\[\]]*\]", "", prompt).strip()
+def _read_strength(
+    unmatched: Unmatched, tool: str, value: object, values: Mapping[str, tuple[str, Any]]
+) -> float | None:
+    """Return how much of an image was changed. NovelAI writes one for images without another as well."""
+    _, request = values.get("requesttype", ("", ""))
+    if tool == "NovelAI" and "img2img" not in format_value(request).casefold():
+        unmatched.name_value("strength", value)
+        return None
+    return unmatched.check_strength("strength", value)
+
+
+def _split_brackets(prompt: str) -> tuple[str, str]:
+    """Return a prompt of InvokeAI 2, and its negative part, which it has in brackets."""
+    excluded = ", ".join(filter(None, re.findall(r"\[([^\[\]]*)\]", prompt)))
+    return re.sub(r" ?\[[^\[\]]*\]", "", prompt).strip(), excluded
 
 
 def _name_loras(unmatched: Unmatched, values: Mapping[str, tuple[str, Any]]) -> None:

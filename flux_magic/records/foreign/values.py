@@ -14,6 +14,11 @@ LONGEST_PHRASE: Final = 100
 MOST: Final = 1_000_000
 """Larger numbers of steps or pixels are taken for mistakes."""
 
+MOST_GUIDANCE: Final = 1_000
+"""Larger guidances are taken for mistakes."""
+
+STARTS_FROM: Final = "an image that it starts from"
+
 WEIGHTS: Final = "attention weights such as (word:1.2) are read as plain text here"
 
 
@@ -29,6 +34,9 @@ class Recipe:
         width, height: pixels.
         unmatched: what has no counterpart here, one short line each: "sampler: DPM++ 2M".
         doubt: why it is not sure what the prompt was; then `strip_prompt` is empty.
+        guidance: how closely the prompt was followed: what was distilled into a model, else the CFG scale above 1.
+        negative_prompt: the text, likewise; empty if there was none.
+        strength: how much of the image that it starts from was changed, above 0 and below 1.
     """
 
     tool: str
@@ -39,6 +47,9 @@ class Recipe:
     height: int | None = None
     unmatched: tuple[str, ...] = ()
     doubt: str = ""
+    guidance: float | None = None
+    negative_prompt: str = ""
+    strength: float | None = None
 
 
 _TAG = re.compile(r"<(lora|lyco|hypernet):([^<>:\n]+)(?::([^<>\n]*))?>")
@@ -83,6 +94,10 @@ class Unmatched:
             self.add(WEIGHTS)
         return text
 
+    def strip_negative(self, text: str) -> str:
+        """Return a negative prompt, likewise, and on one line: a magic's line has room for it."""
+        return " ".join(self.strip_prompt(text.strip()).split())
+
     def check_seed(self, value: object) -> int | None:
         """Return a seed within our range; any other is named."""
         number = check_integer(value)
@@ -102,6 +117,29 @@ class Unmatched:
             return number
         self.name_value(name, value)
         return None
+
+    def choose_guidance(self, distilled: object, scale: object, word: str = "CFG scale") -> float | None:
+        """Return the guidance that counted: the distilled one if there is any, else a CFG scale above 1.
+
+        A CFG scale of 1 is none at all. What does not count is named.
+        """
+        own, cfg = parse_number(distilled), parse_number(scale)
+        chosen = own if own is not None and 0 < own <= MOST_GUIDANCE else None
+        if chosen is None:
+            self.name_value("guidance", distilled)
+            chosen = cfg if cfg is not None and 1 < cfg <= MOST_GUIDANCE else None
+        if chosen is None or chosen is own:
+            self.name_value(word, scale)
+        return chosen
+
+    def check_strength(self, name: str, value: object) -> float | None:
+        """Return a strength above 0 and below 1, and name the image that it is of; any other value is named."""
+        number = parse_number(value)
+        if number is None or not 0 < number < 1:
+            self.name_value(name, value)
+            return None
+        self.add(STARTS_FROM)
+        return number
 
     def list_phrases(self) -> tuple[str, ...]:
         """Return all that was named, or the first 20 and how many more there are."""
@@ -136,6 +174,15 @@ def check_integer(value: object) -> int | None:
         match = _WHOLE.fullmatch(value.strip())
         return int(match[1]) if match else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def parse_number(value: object) -> float | None:
+    """Return a finite number from any notation: 3.5, 3 or "3.5"; None for anything else."""
+    if isinstance(value, str):
+        value = float(value) if re.fullmatch(r"\s{0,3}[0-9]{1,9}(?:\.[0-9]{0,20})?\s{0,3}", value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MOST:
+        return None
+    return float(value)
 
 
 def format_value(value: object) -> str:
