@@ -186,6 +186,19 @@ class Provider(ABC):
         return bool(cls.own_space())
 
     @classmethod
+    def recall_description(cls, space: str | None = None) -> ModelDescription | None:  # noqa: ARG003 - for a subclass
+        """Return the description of the model at a Space if it was fetched already; None, and nothing is asked, if not.
+
+        `space` is a Space's name or address; None is the model's own.
+        """
+        return None
+
+    @classmethod
+    def takes(cls, name: str) -> bool | None:  # noqa: ARG003 - for a subclass
+        """Return True if requests may have this parameter, by its name in the table; None if only the model knows."""
+        return None
+
+    @classmethod
     def has_space(cls, url: str) -> bool:
         """Return True if a Space's base URL is that of the model's own, whatever the case of its host."""
         own = cls.url.rstrip("/")

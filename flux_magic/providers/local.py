@@ -91,6 +91,12 @@ class LocalSpace:
         return process is not None and process.poll() is None and bool(_READY.search(self._read_log()))
 
     @property
+    def address(self) -> str:
+        """Its base URL; empty while it is not running."""
+        ready = _READY.search(self._read_log()) if self.running else None
+        return ready[1] if ready else ""
+
+    @property
     def pid(self) -> int | None:
         """The process id, if it was started."""
         return self._process.pid if self._process else None

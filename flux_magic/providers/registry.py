@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from ..errors import InvalidArgument, InvalidRequest, show_value
 from ..parameters.addresses import Space
 from ..parameters.settings import DEFAULT_MODEL
 from . import plugins
-from .base import Provider, make_unknown_error
+from .base import ModelDescription, Provider, make_unknown_error
 from .flux1_schnell import BlackForestLabs_Flux1Schnell
 from .gradio.any_space import AnySpace
 
@@ -58,6 +59,36 @@ def get_defaults(model: str, space: str | None) -> tuple[str, Mapping[str, int]]
         return model, {}
     names = provider.names()
     return model if not model or model in names or not names else names[0], provider.defaults
+
+
+def find_known_description(model: str = "", space: str | None = None) -> ModelDescription | None:
+    """Return the description of a model at a Space if this process has fetched it; None, and nothing is asked, if not.
+
+    Example: `find_known_description("", "someone/nocturne")`.
+    """
+    from . import local
+
+    with suppress(InvalidRequest):
+        if space and Space.parse(space).url is None:
+            space = local.shared.address
+            if not space:
+                return None
+        return choose_provider(model, space).recall_description(space)
+    return None
+
+
+def takes_parameter(name: str, model: str = "", space: str | None = None) -> bool | None:
+    """Return True if a model at a Space takes a parameter of the table, False if not, None if that is not known yet.
+
+    A description that was fetched counts more than the provider's file. The local Space has inputs of its own.
+    """
+    known = find_known_description(model, space)
+    if known is not None and known.parameters:
+        return any(row.name == name for row in known.parameters)
+    with suppress(InvalidRequest):
+        is_local = bool(space) and Space.parse(space).url is None
+        return None if is_local else choose_provider(model, space).takes(name)
+    return None
 
 
 def list_providers() -> list[type[Provider]]:

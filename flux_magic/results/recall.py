@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +11,7 @@ from typing import Any, Final
 from ..errors import FluxError, InvalidRequest, NotAnImage, RecordError
 from ..images import codecs, metadata
 from ..parameters.paths import expand
+from ..parameters.settings import resolve
 from ..parameters.sizes import SIZE_STEP
 from ..records import embedding, foreign, signing
 from ..records import record as records
@@ -34,7 +36,8 @@ class Recalled:
         name: the image's name, as the caller gave it.
         tool: the tool that made it: `flux_magic`, `AUTOMATIC1111`, `ComfyUI`, `Fooocus` …, or `unknown`.
         options: the options of `generate`, as far as they are known: `prompt`, `steps`, `seed`, `width`, `height`,
-            `model`, `space`.
+            `guidance`, `negative_prompt`, `strength`, `parameters`, `model`, `space`.
+        left_out: the names of options that the model at hand does not take; the cell is without them.
         unmatched: settings without a counterpart here, and other remarks: a short line each.
         record: our record, if it has one.
         generation: the image itself, if its bytes are the delivered ones.
@@ -48,6 +51,12 @@ class Recalled:
     record: Record | None = None
     generation: Generation | None = None
     credentials: Credentials | None = None
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def usable(self) -> dict[str, Any]:
+        """The options that the model at hand takes: `flux_magic.generate(**found.usable)`."""
+        return {name: value for name, value in self.options.items() if name not in self.left_out}
 
     @property
     def cell(self) -> str:
@@ -63,7 +72,7 @@ class Recalled:
 
     @property
     def _needed(self) -> dict[str, Any]:
-        return get_needed_options(self.record) if self.record is not None else dict(self.options)
+        return get_needed_options(self.record) if self.record is not None else self.usable
 
     def describe(self) -> str:
         """Return all that is known, in lines of text, as `flux-magic info` prints it."""
@@ -264,5 +273,31 @@ def _recall_recipe(recipe: foreign.Recipe, name: str, damaged: str) -> Recalled:
             given |= {"width": recipe.width, "height": recipe.height}
         else:
             notes.append(f"size: {recipe.width}×{recipe.height}")
-    options = {name: value for name, value in given.items() if value is not None}
-    return Recalled(name, recipe.tool, options, tuple(notes))
+    extra = {"guidance": recipe.guidance, "negative_prompt": recipe.negative_prompt or None, "strength": recipe.strength}
+    options = {name: value for name, value in {**given, **extra}.items() if value is not None}
+    left_out = {one: why for one in extra if one in options and (why := _explain_left_out(one))}
+    refused = [f"{one.replace('_', ' ')} {_show(options[one])}: {why}" for one, why in left_out.items()]
+    return Recalled(name, recipe.tool, options, (*refused, *notes), left_out=tuple(left_out))
+
+
+def _explain_left_out(name: str) -> str:
+    """Return why a cell for the model at hand is without a parameter, in words; "" if it has it.
+
+    If nothing is known of the model, the cell has it, except for the strength: the cell names no image to change.
+    """
+    from ..providers.registry import get_provider, takes_parameter
+
+    with contextlib.suppress(FluxError):
+        settings = resolve()
+        taken = takes_parameter(name, settings.model, settings.space)
+        if taken is False:
+            provider = get_provider(settings.model)
+            own = provider.own_space().rpartition("/")[2] or provider.get_model(settings.model)
+            return f"{settings.space or own} takes none"
+        if taken is None and name == "strength":
+            return "it needs the image, --image"
+    return ""
+
+
+def _show(value: object) -> str:
+    return json.dumps(foreign.shorten_line(value, 70), ensure_ascii=False) if isinstance(value, str) else f"{value:g}"

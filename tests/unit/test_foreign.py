@@ -197,7 +197,7 @@ RAW_PROFILE = f"\nexif\n    {len(PROFILE)}\n{PROFILE.hex()[:72]}\n{PROFILE.hex()
         pytest.param(webp({0x010B: f"prompt:{GRAPH}"}), "ComfyUI", "", id="further down"),
         pytest.param(jpeg(comment=f'{{"prompt": {GRAPH}}}'.encode()), "ComfyUI", "", id="ComfyUI's graph in JSON"),
         pytest.param(jpeg(comment=b"UNICODE\0" + CIVITAI.encode(BIG)), "Civitai", "hens", id="Civitai"),
-        pytest.param(png({"sd-metadata": json.dumps(INVOKE)}), "InvokeAI", "prompt: hens", id="InvokeAI 2"),
+        pytest.param(png({"sd-metadata": json.dumps(INVOKE)}), "InvokeAI", 'prompt "hens"', id="InvokeAI 2"),
         pytest.param(
             png({"Dream": f'"{KETTLE}" -s 6 -S 7 -W 512 -H 384 -C 7.5 -A k_lms'}), "InvokeAI", "k_lms", id="its Dream"
         ),
@@ -220,7 +220,7 @@ RAW_PROFILE = f"\nexif\n    {len(PROFILE)}\n{PROFILE.hex()[:72]}\n{PROFILE.hex()
 )  # fmt: skip
 def test_an_image_is_read_wherever_its_tool_writes(data: bytes, tool: str, named: str) -> None:
     found = recalled(data)
-    assert (found.tool, found.options) == (tool, OPTIONS)
+    assert (found.tool, found.usable) == (tool, OPTIONS)
     assert named.casefold() in " ".join(found.unmatched).casefold()
 
 

@@ -28,6 +28,9 @@ from flux_magic.images import codecs, metadata
 from flux_magic.images.codecs import make_png_chunk as chunk
 from flux_magic.jupyter.panel import Panel
 from flux_magic.parameters import settings
+from flux_magic.parameters.table import Parameter
+from flux_magic.providers.base import ModelDescription
+from flux_magic.providers.gradio.any_space import AnySpace
 from flux_magic.records import embedding
 from flux_magic.records.record import Carried
 from flux_magic.records.store import Store, get_export_path, write
@@ -263,6 +266,7 @@ SWARM = {
     }
 }  # fmt: skip
 FOX = {"prompt": "a red fox", "steps": 20, "seed": 1234, "width": 512, "height": 768}
+REFUSED = {"guidance 7: FLUX.1-schnell takes none", 'negative prompt "a hen": FLUX.1-schnell takes none'}
 
 
 @pytest.mark.parametrize(
@@ -272,7 +276,7 @@ FOX = {"prompt": "a red fox", "steps": 20, "seed": 1234, "width": 512, "height":
             png({"parameters": A1111}),
             "AUTOMATIC1111",
             {**FOX, "prompt": "a red fox, (snow:1.2)"},
-            {"negative prompt: a hen", "LoRA: fluffy (0.8)", "sampler: Euler a", "model: dreams"},
+            {*REFUSED, "LoRA: fluffy (0.8)", "sampler: Euler a", "model: dreams"},
             id="AUTOMATIC1111's PNG",
         ),
         pytest.param(
@@ -293,21 +297,21 @@ FOX = {"prompt": "a red fox", "steps": 20, "seed": 1234, "width": 512, "height":
             png({"prompt": json.dumps(GRAPH), "workflow": json.dumps({"nodes": []})}),
             "ComfyUI",
             FOX,
-            {"negative prompt: a hen", "sampler: euler", "model: dev"},
+            {*REFUSED, "sampler: euler", "model: dev"},
             id="ComfyUI's PNG",
         ),
         pytest.param(
             png({"invokeai_metadata": json.dumps(INVOKE)}),
             "InvokeAI",
             FOX,
-            {"negative prompt: a hen", "model: dreams", "CFG scale: 7.5"},
+            {"model: dreams", "guidance 7.5: FLUX.1-schnell takes none"},
             id="InvokeAI's PNG",
         ),
         pytest.param(
             png({"parameters": json.dumps(SWARM)}),
             "SwarmUI",
             FOX,
-            {"negative prompt: a hen", "model: dreams", "CFG scale: 7"},
+            {*REFUSED, "model: dreams"},
             id="SwarmUI's PNG",
         ),
     ],
@@ -317,10 +321,44 @@ def test_an_image_of_another_tool_gives_a_cell_and_names_what_has_no_counterpart
 ) -> None:
     (tmp_path / "fox").write_bytes(data)
     found = recall(tmp_path / "fox")
-    assert (found.tool, found.options, found.record, found.generation) == (tool, options, None, None)
+    assert (found.tool, found.usable, found.record, found.generation) == (tool, options, None, None)
+    assert {**found.options, "guidance": 7} == {**options, "guidance": 7, "negative_prompt": "a hen"}
     assert set(found.unmatched) >= named
     assert asked_by(found.cell) == options
     assert str(found).startswith(f"{tmp_path / 'fox'}: made with {tool}\n  - ")
+
+
+IMG2IMG = f"{A1111}, Denoising strength: 0.4"
+
+
+@pytest.mark.parametrize(
+    ("space", "fetched", "flags", "notes"),
+    [
+        pytest.param(None, (), "", {*REFUSED, "strength 0.4: FLUX.1-schnell takes none"}, id="a model that takes none"),
+        pytest.param(
+            "a/b", (), ' --guidance 7 --negative "a hen"', {"strength 0.4: it needs the image, --image"}, id="not known yet"
+        ),
+        pytest.param(
+            "a/b",
+            ("guidance", "strength"),
+            " --guidance 7 --strength 0.4",
+            {'negative prompt "a hen": a/b takes none'},
+            id="a Space that was asked before",
+        ),
+    ],
+)
+def test_the_cell_has_what_the_model_at_hand_takes_and_a_note_names_the_rest(
+    monkeypatch: pytest.MonkeyPatch, space: str | None, fetched: tuple[str, ...], flags: str, notes: set[str]
+) -> None:
+    rows = tuple(Parameter(name=name, help="") for name in fetched)
+    known = ModelDescription("m", "p", rows) if fetched else None
+    monkeypatch.setattr(AnySpace, "recall_description", lambda _space: known)
+    monkeypatch.setattr(settings, "_configured", lambda: {"space": space})
+    found = recall_bytes(png({"parameters": IMG2IMG}), "fox.png")
+    assert found.cell.split("\n")[0] == f"%%flux --steps 20 --seed 1234 --size 512x768{flags}"
+    assert {"guidance": 7, "negative_prompt": "a hen", "strength": 0.4}.items() <= found.options.items()
+    assert "an image that it starts from" in found.unmatched
+    assert {one for one in found.unmatched if one.startswith(("guidance", "negative", "strength"))} == notes
 
 
 @pytest.mark.parametrize(

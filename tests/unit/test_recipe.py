@@ -585,6 +585,94 @@ def test_the_json_of_swarmui_is_a_recipe() -> None:
     )
 
 
+def flux(**sampler: Any) -> dict[str, str]:
+    """Return ComfyUI's graph for FLUX, with another guider."""
+    return {"prompt": json.dumps({**FLUX, "22": node("CFGGuider", model=["30", 0], positive=["26", 0], **sampler)})}
+
+
+def from_image(**sampler: Any) -> dict[str, str]:
+    """Return a graph of ComfyUI that starts from an image."""
+    graph = {
+        "1": node("KSampler", seed=1, positive="a fox", negative="mist", latent_image=["2", 0], **sampler),
+        "2": node("VAEEncode", pixels=["3", 0]),
+        "3": node("LoadImage", image="/home/me/secret.png"),
+    }
+    return {"prompt": json.dumps(graph)}
+
+
+def told(tool: str, **values: Any) -> dict[str, str]:
+    """Return the JSON of a flat tool."""
+    given = {"prompt": "a fox", "seed": 1, "steps": 4, **values}
+    return {
+        "SwarmUI": {"parameters": json.dumps({"sui_image_params": given})},
+        "NovelAI": {"Comment": json.dumps({"uc": "", "software": "NovelAI", **given})},
+        "Draw Things": {"XMP exif:UserComment": json.dumps({"c": "a fox", "uc": "", **given})},
+    }.get(tool, {"invokeai_metadata": json.dumps(given)})
+
+
+NOT_READ = (None, "", None)
+
+
+@pytest.mark.parametrize(
+    ("texts", "read", "named"),
+    [
+        pytest.param({"parameters": f"a\n{LINE}, CFG scale: 7"}, (7, "", None), "", id="A1111"),
+        pytest.param({"parameters": f"a\n{LINE}, CFG scale: 1"}, NOT_READ, "CFG scale: 1", id="A1111 without"),
+        pytest.param(
+            {"parameters": f"a\nNegative prompt: b <lora:c:1>\n  d\n{LINE}, CFG scale: 7, Denoising strength: 0.4"},
+            (7, "b d", 0.4),
+            "an image that it starts from",
+            id="A1111 from an image",
+        ),
+        pytest.param(
+            {"parameters": f"a\n{LINE}, Distilled CFG Scale: 3.5, CFG scale: 4"}, (3.5, "", None), "CFG scale: 4", id="both"
+        ),
+        pytest.param({"parameters": OURS}, NOT_READ, "", id="our constants of before"),
+        pytest.param(
+            {"parameters": f"a\nNegative prompt:  b \n\\Steps: c\n{LINE}, CFG scale: 1, Version: flux_magic 1"},
+            (1, " b \nSteps: c", None),
+            "",
+            id="ours",
+        ),
+        pytest.param(flux(cfg=1), (3.5, "", None), "CFG scale: 1", id="ComfyUI, a guidance of FLUX"),
+        pytest.param(flux(cfg=4.5), (3.5, "", None), "CFG scale: 4.5", id="ComfyUI, both"),
+        pytest.param(from_image(cfg=6, denoise=0.6), (6, "mist", 0.6), "an image that it starts from", id="ComfyUI from an image"),
+        pytest.param(from_image(cfg=["9", 0], denoise=1), (None, "mist", None), "an image that it starts from", id="ComfyUI, whole"),
+        pytest.param(told("InvokeAI", guidance=4, cfg_scale=1.0), (4, "", None), "CFG scale: 1", id="InvokeAI, FLUX"),
+        pytest.param(told("InvokeAI", cfg_scale=5, strength=0.7), (5, "", 0.7), "an image that it", id="InvokeAI"),
+        pytest.param({"Dream": '"a fox [hen]" -s 5 -C 7.5 -f 0.3 -I x.png'}, (7.5, "hen", 0.3), "init image: x.png", id="Dream"),
+        pytest.param(
+            told("SwarmUI", fluxguidancescale=2.5, cfgscale=1, negativeprompt="b", initimagecreativity=0.6),
+            (2.5, "b", 0.6),
+            "CFG scale: 1",
+            id="SwarmUI",
+        ),
+        pytest.param(told("NovelAI", scale=5, strength=0.69), (5, "", None), "strength: 0.69", id="NovelAI"),
+        pytest.param(told("NovelAI", strength=0.69, request_type="Img2ImgRequest"), (None, "", 0.69), "an image", id="its other"),
+        pytest.param(told("Draw Things", scale=4, strength=1), (4, "", None), "strength: 1", id="Draw Things"),
+        pytest.param(told("mflux", guidance="3.5", image_strength=0.4), (3.5, "", None), "image strength: 0.4", id="mflux"),
+        pytest.param(told("Fooocus", guidance_scale=4.0, sharpness=2), (4, "", None), "sharpness: 2", id="Fooocus"),
+        pytest.param({"Description": "a --no b Job ID: " + "-".join("0" * n for n in (8, 4, 4, 4, 12))}, NOT_READ, "no: b", id="Midjourney"),
+        *(
+            pytest.param(told("", cfg_scale=value, strength=value, negative_prompt=value), NOT_READ, named, id=repr(value))
+            for value, named in [
+                (float("nan"), "nan"), (1e999, "inf"), (-3, "CFG scale: -3"), (10**30, "CFG scale: 1"), ([3], ""), ({}, ""),
+                (True, "on"),
+            ]
+        ),
+        pytest.param(told("", cfg_scale="9" * 500, strength="0.5e5"), NOT_READ, "strength: 0.5e5", id="strings"),
+    ],
+)  # fmt: skip
+def test_guidance_negative_prompt_and_strength_are_read_as_each_tool_names_them(
+    texts: dict[str, str], read: tuple[float | None, str, float | None], named: str
+) -> None:
+    recipe = read_texts(texts)
+    assert recipe is not None
+    assert (recipe.guidance, recipe.negative_prompt, recipe.strength) == read
+    assert named in " ".join(recipe.unmatched)
+    assert "secret" not in str(recipe)
+
+
 def test_swarmui_may_list_its_loras_in_a_text() -> None:
     given = {"sui_image_params": {"prompt": None, "loras": "a,b", "loraweights": "0.5,1"}}
     assert parameters(json.dumps(given)).unmatched == ("LoRA: a (0.5)", "LoRA: b (1)")
@@ -744,6 +832,8 @@ def _is_sound(recipe: Recipe | None) -> bool:
     return (
         (recipe.seed is None or 0 <= recipe.seed <= MAX_SEED)
         and all(size is None or size >= 1 for size in (recipe.steps, recipe.width, recipe.height))
+        and (recipe.guidance is None or 0 < recipe.guidance <= 1000)
+        and (recipe.strength is None or 0 < recipe.strength < 1)
         and len(phrases) <= 21
         and all(0 < len(phrase) <= 100 and phrase.splitlines() == [phrase] for phrase in phrases)
     )

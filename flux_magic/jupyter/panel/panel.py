@@ -75,7 +75,7 @@ class Panel(Parameters, VBox):
     busy = Bool(False)
 
     def __init__(self, generation: Generation | Generations | Recalled | None = None, **options: Any) -> None:
-        recalled = generation.options if isinstance(generation, Recalled) else {}
+        recalled = generation.usable if isinstance(generation, Recalled) else {}
         shown_first = _take_one(generation)
         start = get_configured() | recalled | (get_parameters(shown_first.record) if shown_first else {})
         super().__init__(**start | self._check_options(options))

@@ -14,7 +14,7 @@ from dataclasses import replace
 from ...types import UNKNOWN
 from . import a1111, comfyui, dream, flat, midjourney
 from .unread import describe_unread
-from .values import Recipe, parse_object
+from .values import Recipe, parse_object, shorten_line
 
 _CAPTION = "the only text is the comment of its EXIF, which may be no prompt"
 _PLACES = (
@@ -60,4 +60,4 @@ def _read_caption(given: Mapping[str, str]) -> Recipe | None:
     return Recipe(UNKNOWN, comment, unmatched=(_CAPTION,)) if comment and parse_object(comment) is None else None
 
 
-__all__ = ["Recipe", "describe_unread", "read_texts"]
+__all__ = ["Recipe", "describe_unread", "read_texts", "shorten_line"]
