@@ -10,24 +10,25 @@ from typing import Final
 from .sizes import suggest_size
 
 _ANSWERS: Final = {
-    "guidance guidance-scale guidance-strength distilled-guidance cfg cfg-scale cfgscale true-cfg scale g": (
-        "this model has no guidance; say in the prompt how the image should look"
+    "guidance guidance-scale guidance-strength distilled-guidance true-guidance-scale flux-guidance cfg cfg-scale "
+    "cfgscale true-cfg true-cfg-scale distilled-cfg distilled-cfg-scale scale g": (
+        "--guidance 3.5 says how closely to follow the prompt"
     ),
     "negative negative-prompt neg neg-prompt negprompt no uc undesired avoid exclude without": (
-        "this model has no negative prompt; say in the prompt what the image shows"
+        '--negative "blurry" says what the image must not show'
+    ),
+    "strength denoise denoising denoising-strength image-strength img-strength prompt-strength iw": (
+        "--strength 0.6 says how much of an image that goes in is changed"
     ),
     "image images-in img input-image init-image init-img init image-prompt img2img image-to-image source-image "
-    "reference ref mask mask-image inpaint outpaint strength denoise denoising-strength image-strength iw cref sref "
-    "oref control controlnet control-image ip-adapter i": (
+    "reference ref mask mask-image inpaint outpaint cref sref oref "
+    "control controlnet control-image ip-adapter i": (
         "this model takes no input image; it makes an image from the prompt alone"
     ),
-    "lora loras lora-scale embedding embeddings textual-inversion hypernetwork vae": (
-        "this model takes no LoRA or embedding; a Space that has one is named with --space"
-    ),
+    "lora loras lora-scale lora-style embedding embeddings textual-inversion hypernetwork vae sampler sampler-name "
+    "sampling-method scheduler schedule karras sigmas eta clip-skip shift max-sequence-length prompt-enhance "
+    "prompt-upsampling": "{own} sets a parameter of the model's own, if it has one; %flux_status shows what it takes",
     "checkpoint ckpt weights model-name model-id engine version v m niji": "the model is named with --model",
-    "sampler sampler-name sampling-method scheduler schedule karras sigmas eta clip-skip shift": (
-        "this model has no choice of sampler or scheduler; --steps says how many steps it takes"
-    ),
     "ar aspect aspect-ratio aspectratio ratio shape orientation": "--size says width x height in pixels",
     "resolution res dimensions dims image-size img-size": "--size says width x height in pixels: --size 1024x768",
     "w W": "--width 1024 sets the width, --size 1024x768 both sides",
@@ -87,6 +88,14 @@ _ANSWERS: Final = {
     "h help usage man": "%flux? shows every option with an example",
 }
 
+_COUNTERPARTS: Final = {
+    "cfg": ("guidance",),
+    "neg": ("negative", "negative-prompt"),
+    "denoise": ("strength",),
+    "init-image": ("image",),
+}
+"""A word of each answer whose words have a counterpart here, and the names of that, in Python or on a line."""
+
 _BY_WORD: Final = {word: answer for words, answer in _ANSWERS.items() for word in words.split()}
 
 
@@ -103,8 +112,12 @@ def explain(word: str, known: Sequence[str], value: str = "") -> str:
     for one in (bare, bare.removesuffix("s")):
         if one in by_plain:
             return f"did you mean {by_plain[one]}?"
-    if found := find_answer(word, value):
-        return found
+    answer = find_answer(word, value)
+    for one, names in _COUNTERPARTS.items():
+        if answer == _BY_WORD[one] and (meant := next((by_plain[name] for name in names if name in by_plain), None)):
+            return f"did you mean {meant}?"
+    if answer:
+        return answer
     if close := difflib.get_close_matches(bare, by_plain, n=1, cutoff=0.75 if len(bare) > 2 else 1):
         return f"did you mean {by_plain[close[0]]}?"
     if close := difflib.get_close_matches(bare, _BY_WORD, n=1, cutoff=0.85 if len(bare) > 4 else 1):
@@ -116,6 +129,7 @@ def find_answer(word: str, value: str = "") -> str:
     """Return the answer to another tool's word for an option, or "" if the word is not among them."""
     name = remove_dashes(word)
     found = _BY_WORD.get(name if len(name) == 1 else name.lower(), "")
+    found = found.replace("{own}", f"--set {name.replace('-', '_')}={value or '...'}")
     if found != _BY_WORD["ar"]:
         return found
     size = suggest_size(value)

@@ -401,8 +401,12 @@ def _take_option(
     if (not value and equals) or (option.is_repeated and value.endswith("=")):
         other = 'or "" for an empty one' if option.may_be_empty else "or leave the option out"
         raise InvalidRequest(f"{f'{flag} {value}'.rstrip()} is empty: give a value, {other}")
-    if option.name in SWEPT and option.name in _NUMBERS and (
-        more := slips.find_spread(value, line[position : position + _MOST_LOOKED_AT], is_size=option.name == "size")
+    if (
+        option.name in SWEPT
+        and option.name in _NUMBERS
+        and (
+            more := slips.find_spread(value, line[position : position + _MOST_LOOKED_AT], is_size=option.name == "size")
+        )
     ):
         _refuse_spread(flag, option, value + more)
     value = _unquote(value)

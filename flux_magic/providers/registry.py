@@ -86,7 +86,7 @@ def takes_parameter(name: str, model: str = "", space: str | None = None) -> boo
     if known is not None and known.parameters:
         return any(row.name == name for row in known.parameters)
     with suppress(InvalidRequest):
-        is_local = bool(space) and Space.parse(space).url is None
+        is_local = space is not None and Space.parse(space).url is None
         return None if is_local else choose_provider(model, space).takes(name)
     return None
 

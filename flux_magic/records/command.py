@@ -75,7 +75,9 @@ def _list_words(name: str, value: object) -> Iterator[str | None]:
         for one in value:
             yield from _list_words(name, one)
     else:
-        yield quote(str(value).removesuffix(".0") if isinstance(value, float) else str(value)) if value != "" or (name in ROWS and ROWS[name].may_be_empty) else None
+        may_be_empty = name in ROWS and ROWS[name].may_be_empty
+        text = str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+        yield quote(text) if text or may_be_empty else None
 
 
 def _get_flag(name: str) -> str:

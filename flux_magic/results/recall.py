@@ -273,7 +273,8 @@ def _recall_recipe(recipe: foreign.Recipe, name: str, damaged: str) -> Recalled:
             given |= {"width": recipe.width, "height": recipe.height}
         else:
             notes.append(f"size: {recipe.width}×{recipe.height}")
-    extra = {"guidance": recipe.guidance, "negative_prompt": recipe.negative_prompt or None, "strength": recipe.strength}
+    negative = recipe.negative_prompt or None
+    extra = {"guidance": recipe.guidance, "negative_prompt": negative, "strength": recipe.strength}
     options = {name: value for name, value in {**given, **extra}.items() if value is not None}
     left_out = {one: why for one in extra if one in options and (why := _explain_left_out(one))}
     refused = [f"{one.replace('_', ' ')} {_show(options[one])}: {why}" for one, why in left_out.items()]

@@ -53,7 +53,7 @@ def test_a_value_that_is_not_allowed_is_refused_and_changes_nothing(kernel: Kern
 
 def test_a_setting_that_does_not_exist_is_told_and_a_size_is_both_sides(kernel: Kernel) -> None:
     assert "has no setting sise: did you mean size?" in kernel.run("%config FluxMagics.sise = '1x1'").stderr
-    assert "this model has no guidance" in kernel.run("%config FluxMagics.guidance = 3").stderr
+    assert "did you mean guidance?" in kernel.run("%config FluxMagics.guidance_scale = 3").stderr
     assert kernel.run_ok("%config FluxMagics.size = '320x256'\n%config FluxMagics.height = 264").stderr == ""
     try:
         assert kernel.run_ok("%config FluxMagics.size").get_shown("text/plain") == ["'320x264'"]

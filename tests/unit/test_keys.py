@@ -15,6 +15,7 @@ from flux_magic.errors import NotInStore
 from flux_magic.images import metadata
 from flux_magic.parameters.settings import resolve
 from flux_magic.providers import local
+from flux_magic.records import record
 from flux_magic.records.record import compute_key, load_json, parse_carried, parse_record
 from flux_magic.sweeps.requests import build_requests
 
@@ -26,7 +27,7 @@ KNOWN = json.loads((RECORDS / "keys-1.json").read_text("utf-8"))
 
 def test_a_hundred_replay_keys_stay_what_they_were(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     keys: list[str] = []
-    compute = replay.compute_replay_key
+    compute = record.compute_replay_key
 
     def listen(**values: Any) -> str:
         keys.append(compute(**values))
@@ -49,9 +50,9 @@ def test_a_hundred_replay_keys_stay_what_they_were(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("row", KNOWN["records"], ids=[row["record"] for row in KNOWN["records"]])
 def test_a_record_of_versions_0_and_1_is_written_as_it_was(row: dict[str, Any]) -> None:
-    record = parse_record(json.loads((RECORDS / f"{row['record']}.json").read_text("utf-8")))
-    assert json.dumps(record.as_dict(), separators=(",", ":")) == row["written"]
-    assert compute_key(record) == row["key"]
+    made = parse_record(json.loads((RECORDS / f"{row['record']}.json").read_text("utf-8")))
+    assert json.dumps(made.as_dict(), separators=(",", ":")) == row["written"]
+    assert compute_key(made) == row["key"]
 
 
 def test_the_records_in_the_tutorials_images_are_written_byte_for_byte_as_they_were_read() -> None:

@@ -89,14 +89,28 @@ def test_any_prompt_and_model_pass_through_both(prompt: str, model: str) -> None
 
 @every_prompt
 def test_both_read_a_negative_prompt_and_what_else_was_sent(prompt: str) -> None:
-    others = {"guidance": 3.5, "strength": 0.6, "shift": 1e-05, "use_it": True, "mode": "a, b: c", "Model": "x"}
+    others: dict[str, Any] = {
+        "guidance": 3.5,
+        "strength": 0.6,
+        "shift": 1e-05,
+        "use_it": True,
+        "mode": "a, b: c",
+        "Model": "x",
+    }
     text = text_of("a fox", negative_prompt=prompt, **others)
     read = as_the_web_ui(text)
     assert (read.prompt, stripped(metadata.unescape(read.negative))) == ("a fox", stripped(prompt))
     assert read.pairs == {
-        **{"Steps": "4", "CFG scale": "3.5", "Seed": "42", "Size": "1024x768", "Denoising strength": "0.6"},
-        **{"shift": "1e-05", "use_it": "True", "mode": "a, b: c"},
-        **{"Model": "FLUX.1-schnell", "Version": "flux_magic 0.1.0"},
+        "Steps": "4",
+        "CFG scale": "3.5",
+        "Seed": "42",
+        "Size": "1024x768",
+        "Denoising strength": "0.6",
+        "shift": "1e-05",
+        "use_it": "True",
+        "mode": "a, b: c",
+        "Model": "FLUX.1-schnell",
+        "Version": "flux_magic 0.1.0",
     }
     assert as_civitai(text)[1] == text.rpartition("\n")[2]
     ours = read_texts({"parameters": text})

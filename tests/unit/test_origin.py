@@ -336,7 +336,11 @@ IMG2IMG = f"{A1111}, Denoising strength: 0.4"
     [
         pytest.param(None, (), "", {*REFUSED, "strength 0.4: FLUX.1-schnell takes none"}, id="a model that takes none"),
         pytest.param(
-            "a/b", (), ' --guidance 7 --negative "a hen"', {"strength 0.4: it needs the image, --image"}, id="not known yet"
+            "a/b",
+            (),
+            ' --guidance 7 --negative "a hen"',
+            {"strength 0.4: it needs the image, --image"},
+            id="not known yet",
         ),
         pytest.param(
             "a/b",

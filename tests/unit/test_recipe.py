@@ -611,6 +611,17 @@ def told(tool: str, **values: Any) -> dict[str, str]:
 
 
 NOT_READ = (None, "", None)
+IMAGE = "an image that it starts from"
+JOB = "Job ID: 01234567-89ab-cdef-0123-456789abcdef"
+ODD = [
+    (float("nan"), "nan"),
+    (1e999, "inf"),
+    (-3, "scale: -3"),
+    (10**30, "scale: 1"),
+    ([3], ""),
+    ({}, ""),
+    (True, "on"),
+]
 
 
 @pytest.mark.parametrize(
@@ -620,45 +631,43 @@ NOT_READ = (None, "", None)
         pytest.param({"parameters": f"a\n{LINE}, CFG scale: 1"}, NOT_READ, "CFG scale: 1", id="A1111 without"),
         pytest.param(
             {"parameters": f"a\nNegative prompt: b <lora:c:1>\n  d\n{LINE}, CFG scale: 7, Denoising strength: 0.4"},
-            (7, "b d", 0.4),
-            "an image that it starts from",
-            id="A1111 from an image",
+            (7, "b d", 0.4), IMAGE, id="A1111 from an image",
         ),
         pytest.param(
-            {"parameters": f"a\n{LINE}, Distilled CFG Scale: 3.5, CFG scale: 4"}, (3.5, "", None), "CFG scale: 4", id="both"
+            {"parameters": f"a\n{LINE}, Distilled CFG Scale: 3.5, CFG scale: 4"},
+            (3.5, "", None), "CFG scale: 4", id="A1111, both",
         ),
         pytest.param({"parameters": OURS}, NOT_READ, "", id="our constants of before"),
         pytest.param(
             {"parameters": f"a\nNegative prompt:  b \n\\Steps: c\n{LINE}, CFG scale: 1, Version: flux_magic 1"},
-            (1, " b \nSteps: c", None),
-            "",
-            id="ours",
+            (1, " b \nSteps: c", None), "", id="ours",
         ),
         pytest.param(flux(cfg=1), (3.5, "", None), "CFG scale: 1", id="ComfyUI, a guidance of FLUX"),
         pytest.param(flux(cfg=4.5), (3.5, "", None), "CFG scale: 4.5", id="ComfyUI, both"),
-        pytest.param(from_image(cfg=6, denoise=0.6), (6, "mist", 0.6), "an image that it starts from", id="ComfyUI from an image"),
-        pytest.param(from_image(cfg=["9", 0], denoise=1), (None, "mist", None), "an image that it starts from", id="ComfyUI, whole"),
-        pytest.param(told("InvokeAI", guidance=4, cfg_scale=1.0), (4, "", None), "CFG scale: 1", id="InvokeAI, FLUX"),
-        pytest.param(told("InvokeAI", cfg_scale=5, strength=0.7), (5, "", 0.7), "an image that it", id="InvokeAI"),
-        pytest.param({"Dream": '"a fox [hen]" -s 5 -C 7.5 -f 0.3 -I x.png'}, (7.5, "hen", 0.3), "init image: x.png", id="Dream"),
+        pytest.param(from_image(cfg=6, denoise=0.6), (6, "mist", 0.6), IMAGE, id="ComfyUI from an image"),
+        pytest.param(from_image(cfg=["9", 0], denoise=1), (None, "mist", None), IMAGE, id="ComfyUI, whole"),
+        pytest.param(told("", guidance=4, cfg_scale=1.0), (4, "", None), "CFG scale: 1", id="InvokeAI, FLUX"),
+        pytest.param(told("", cfg_scale=5, strength=0.7), (5, "", 0.7), IMAGE, id="InvokeAI"),
+        pytest.param(
+            {"Dream": '"a fox [hen]" -s 5 -C 7.5 -f 0.3 -I x.png'}, (7.5, "hen", 0.3), "init image: x.png", id="Dream"
+        ),
         pytest.param(
             told("SwarmUI", fluxguidancescale=2.5, cfgscale=1, negativeprompt="b", initimagecreativity=0.6),
-            (2.5, "b", 0.6),
-            "CFG scale: 1",
-            id="SwarmUI",
+            (2.5, "b", 0.6), "CFG scale: 1", id="SwarmUI",
         ),
         pytest.param(told("NovelAI", scale=5, strength=0.69), (5, "", None), "strength: 0.69", id="NovelAI"),
-        pytest.param(told("NovelAI", strength=0.69, request_type="Img2ImgRequest"), (None, "", 0.69), "an image", id="its other"),
+        pytest.param(
+            told("NovelAI", strength=0.69, request_type="Img2ImgRequest"), (None, "", 0.69), IMAGE, id="NovelAI's other"
+        ),
         pytest.param(told("Draw Things", scale=4, strength=1), (4, "", None), "strength: 1", id="Draw Things"),
-        pytest.param(told("mflux", guidance="3.5", image_strength=0.4), (3.5, "", None), "image strength: 0.4", id="mflux"),
-        pytest.param(told("Fooocus", guidance_scale=4.0, sharpness=2), (4, "", None), "sharpness: 2", id="Fooocus"),
-        pytest.param({"Description": "a --no b Job ID: " + "-".join("0" * n for n in (8, 4, 4, 4, 12))}, NOT_READ, "no: b", id="Midjourney"),
+        pytest.param(
+            told("", guidance="3.5", image_strength=0.4), (3.5, "", None), "image strength: 0.4", id="mflux"
+        ),
+        pytest.param(told("", guidance_scale=4.0, sharpness=2), (4, "", None), "sharpness: 2", id="Fooocus"),
+        pytest.param({"Description": f"a --no b {JOB}"}, NOT_READ, "no: b", id="Midjourney"),
         *(
-            pytest.param(told("", cfg_scale=value, strength=value, negative_prompt=value), NOT_READ, named, id=repr(value))
-            for value, named in [
-                (float("nan"), "nan"), (1e999, "inf"), (-3, "CFG scale: -3"), (10**30, "CFG scale: 1"), ([3], ""), ({}, ""),
-                (True, "on"),
-            ]
+            pytest.param(told("", cfg_scale=odd, strength=odd, negative_prompt=odd), NOT_READ, named, id=repr(odd))
+            for odd, named in ODD
         ),
         pytest.param(told("", cfg_scale="9" * 500, strength="0.5e5"), NOT_READ, "strength: 0.5e5", id="strings"),
     ],

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from traitlets import TraitError
 
+import flux_magic
 from flux_magic import errors
 from flux_magic.client.async_client import AsyncClient
 from flux_magic.errors import InvalidRequest, SaveError
@@ -58,7 +59,7 @@ def refused(line: str, body: str | None = None, names: dict[str, Any] | None = N
         pytest.param('"a red fox" --steps 4', None, '%flux --steps 4 "a red fox"', id="quotes and an option"),
         pytest.param("a fox --ar 16:9 --v 6", None, "--size 1344x768;", id="a ratio"),
         pytest.param("a fox —ar 2:3", None, "--size 832x1280;", id="a ratio, long dash"),
-        pytest.param("a fox --no people", None, "this model has no negative prompt", id="negative"),
+        pytest.param("a fox --no people", None, '--negative "blurry" says what the image must not show', id="negative"),
         pytest.param("a fox -s 20", None, "--steps 4 sets the inference steps", id="another tool's short option"),
         pytest.param("a fox --step 4", None, "did you mean --steps?", id="a slip"),
         pytest.param("a fox --token hf_canary1", None, "a token never goes into a cell", id="a token"),
@@ -200,11 +201,12 @@ def test_a_generator_is_read_once_and_what_has_no_order_is_told() -> None:
 
 ANSWERS = {
     "-n makes several": "--num-images --num_images --batch --batch-size --n_iter --repeat --images",
-    "this model has no guidance": "--guidance --guidance-scale --guidance_scale --cfg --cfg-scale --scale --guidence",
-    "this model has no negative prompt": "--negative --negative-prompt --neg --no",
-    "this model takes no input image": "--image --init-image --strength --mask",
-    "this model takes no LoRA": "--lora --loras",
-    "this model has no choice of sampler": "--sampler --scheduler",
+    "did you mean --guidance?": "--guidance-scale --guidance_scale --cfg --scale --true_cfg_scale --guidence",
+    "did you mean --negative?": "--neg --neg_prompt --no --uc",
+    "did you mean --negative-prompt?": "--negative_prompt",
+    "did you mean --strength?": "--denoise --denoising_strength --image-strength",
+    "--set shift=4 sets a parameter of the model's own": "--shift",
+    "sets a parameter of the model's own": "--sampler --scheduler --lora --loras",
     "--size says width x height": "--ar --aspect-ratio --ratio --resolution",
     "alternative text is its prompt": "--alt --caption",
     "the prompt needs no option": "--prompt -p",
@@ -294,13 +296,16 @@ def test_a_size_is_one_word_in_every_call(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_what_does_not_exist_raises_and_says_what_does() -> None:
     panel = Parameters(prompt="a fox")
-    for name, words in (("sise", "did you mean size"), ("prompts", "did you mean prompt"), ("guidance", "no guidance")):
-        with pytest.raises(AttributeError, match=words):
+    for name, meant in (("sise", "size"), ("prompts", "prompt"), ("guidance_scale", "guidance")):
+        with pytest.raises(AttributeError, match=f"did you mean {meant}"):
             setattr(panel, name, 1)
     with pytest.raises(AttributeError):
         AsyncClient().steps = 4  # type: ignore[attr-defined]
-    with pytest.raises(TypeError, match=r"unknown option: guidance, .*this model has no guidance"):
-        build_sweep_call("a fox", {"guidance": [1, 2]})
+    for name, meant in (("guidance_scale", "guidance"), ("neg", "negative_prompt"), ("denoise", "strength")):
+        with pytest.raises(TypeError, match=rf"unknown option: {name}, .*did you mean {meant}\?"):
+            build_sweep_call("a fox", {name: [1, 2]})
+        with pytest.raises(TypeError, match=rf"no argument {name}: did you mean {meant}\?"):
+            flux_magic.generate("a fox", **{name: 1})  # type: ignore[call-overload]
     with pytest.raises(TypeError, match=r"unknown option: x, .*is sent as typed"):
         build_sweep_call("a {x:.2f} fox", {"x": [1, 2]})
 

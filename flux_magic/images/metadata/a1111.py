@@ -41,8 +41,8 @@ def format_a1111(
     """Return the prompts and, on the last line, the parameters that made the image.
 
     `version` names the program as well: `flux_magic 0.1.0`. A seed or steps of None are left out, and so is an
-    empty text. NUL and lone surrogates become U+FFFD. `parameters` has what else was sent, by name: the web UI's names
-    are taken where it has one, else the name as it is, unless it is one of the web UI's for something else.
+    empty text. NUL and lone surrogates become U+FFFD. `parameters` has what else was sent, by name. Guidance and
+    strength get the web UI's names. Others keep theirs, unless the web UI has that name for something else.
     """
     known = {_NAMES[name]: value for name, value in parameters.items() if name in _NAMES}
     pairs = {

@@ -90,7 +90,8 @@ def _read_ours(body: str, pairs: dict[str, str]) -> Recipe:
     constants = _OUR_CONSTANTS if pairs.keys() >= _OUR_CONSTANTS else set()
     others = {key: value for key, value in pairs.items() if key not in constants}
     # Of our own images a guidance of 1 was sent, and counts.
-    return _build_recipe(OURS, prompt, negative, {"Distilled CFG Scale": others.pop("CFG scale", ""), **others}, unmatched)
+    others = {"Distilled CFG Scale": others.pop("CFG scale", ""), **others}
+    return _build_recipe(OURS, prompt, negative, others, unmatched)
 
 
 def _split(text: str) -> tuple[str, str]:
