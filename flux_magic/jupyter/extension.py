@@ -38,7 +38,7 @@ def load(shell: InteractiveShell, *, keep_config: bool) -> None:
     if magics not in configurables:
         configurables.append(magics)
     settings.configure_by(magics.get_configured)
-    matcher = completion.make_matcher()
+    matcher = completion.make_matcher(shell)
     if matcher is not None and shell.Completer is not None:
         shell.Completer.custom_matchers.append(matcher)
     _loaded.append((magics, matcher, section))

@@ -186,14 +186,6 @@ class Provider(ABC):
         return bool(cls.own_space())
 
     @classmethod
-    def recall_description(cls, space: str | None = None) -> ModelDescription | None:  # noqa: ARG003 - for a subclass
-        """Return the description of the model at a Space if it was fetched already; None, and nothing is asked, if not.
-
-        `space` is a Space's name or address; None is the model's own.
-        """
-        return None
-
-    @classmethod
     def takes(cls, name: str) -> bool | None:  # noqa: ARG003 - for a subclass
         """Return True if requests may have this parameter, by its name in the table; None if only the model knows."""
         return None
@@ -213,6 +205,14 @@ class Provider(ABC):
     @abstractmethod
     async def describe(self, model: str = "") -> ModelDescription:
         """Return the description of a model. Raises ConnectionFailed, TimedOut or ResponseError if nothing answers."""
+
+    @classmethod
+    def recall_description(cls, space: Space | None = None, model: str = "") -> ModelDescription | None:  # noqa: ARG003
+        """Return what `describe` would, if that is known in this process without asking; None if it is not.
+
+        `space` is the Space with its address; None is the model's own.
+        """
+        return None
 
     @abstractmethod
     def stream(self, request: ImageRequest) -> AsyncGenerator[Event, None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from ..errors import InvalidArgument, InvalidRequest, show_value
 from ..parameters.addresses import Space
@@ -69,11 +70,12 @@ def find_known_description(model: str = "", space: str | None = None) -> ModelDe
     from . import local
 
     with suppress(InvalidRequest):
-        if space and Space.parse(space).url is None:
-            space = local.shared.address
-            if not space:
-                return None
-        return choose_provider(model, space).recall_description(space)
+        provider = choose_provider(model, space)
+        place = Space.parse(space) if space else None
+        if place is not None and place.url is None:
+            place = replace(place, url=local.shared.address or None)
+        if place is None or place.url is not None:
+            return provider.recall_description(place, model if provider is get_provider(model) else "")
     return None
 
 

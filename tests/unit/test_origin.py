@@ -356,7 +356,7 @@ def test_the_cell_has_what_the_model_at_hand_takes_and_a_note_names_the_rest(
 ) -> None:
     rows = tuple(Parameter(name=name, help="") for name in fetched)
     known = ModelDescription("m", "p", rows) if fetched else None
-    monkeypatch.setattr(AnySpace, "recall_description", lambda _space: known)
+    monkeypatch.setattr(AnySpace, "recall_description", lambda *_: known)
     monkeypatch.setattr(settings, "_configured", lambda: {"space": space})
     found = recall_bytes(png({"parameters": IMG2IMG}), "fox.png")
     assert found.cell.split("\n")[0] == f"%%flux --steps 20 --seed 1234 --size 512x768{flags}"

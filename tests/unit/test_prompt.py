@@ -3,15 +3,22 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_magic.errors import InvalidRequest
+from flux_magic.jupyter import completion
 from flux_magic.jupyter.completion import complete
 from flux_magic.parameters import grammar
 from flux_magic.parameters.grammar import OPTIONS, VERIFY_OPTIONS, parse_around, parse_line, take_prompt
 from flux_magic.parameters.placeholders import escape, expand
+from flux_magic.parameters.table import Parameter
+from flux_magic.providers.base import ModelDescription
+from flux_magic.providers.gradio.any_space import AnySpace
+from flux_magic.results.generations import Generations
+from tests.unit.samples import drawing, encoded, generation
 
 
 @pytest.mark.parametrize(
@@ -241,7 +248,7 @@ def test_seconds_may_be_written_as_any_number() -> None:
 
 
 def test_tab_offers_what_the_panel_takes_and_nothing_that_it_refuses() -> None:
-    assert complete("%flux_panel --s") == ("--s", ["--steps", "--seed", "--size", "--space"])
+    assert complete("%flux_panel --s") == ("--s", ["--steps", "--seed", "--size", "--strength", "--space"])
     with pytest.raises(InvalidRequest, match="%flux_panel takes no --save: that is an option of %flux"):
         parse_line("--save fox.png", grammar.PANEL_OPTIONS, "%flux_panel")
 
@@ -285,3 +292,64 @@ def test_verify_refuses_an_option_in_the_words_of_the_other_magics(line: str, wo
 )
 def test_tab_offers_the_options_of_a_magic_that_looks_back(line: str, offered: object) -> None:
     assert complete(line) == offered
+
+
+DESCRIBED = ModelDescription(
+    "m",
+    "p",
+    parameters=(
+        Parameter(name="prompt", help=""),
+        Parameter(name="guidance", help="", kind=float, default=3.5),
+        Parameter(name="negative_prompt", help="", kind=str, default=""),
+        Parameter(name="steps", help="", choices=(1, 2, 4, 8)),
+        Parameter(name="shift", help="", kind=float, least=1, most=10, default=3.0),
+        Parameter(
+            name="mode_choice", help="", kind=str, choices=("Distilled (4 steps)", "Base, slow", "a,b", 'say "x"')
+        ),
+        Parameter(name="enhance", help="", kind=bool, default=False),
+    ),
+    sizes=((1024, 1024), (1152, 896)),
+    endpoints=("/generate", "/generate_1"),
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("%flux --space a/b --set ", ["shift=", "mode_choice=", "enhance="]),
+        ("%flux --space=a/b --set sh", ["shift="]),
+        ("%%flux --space a/b --set=sh", ["--set=shift="]),
+        ("%%flux --space a/b --set shift=", ["shift=3.0"]),
+        (
+            "%flux --space a/b --set shift=4 --set mode_choice=",
+            ['mode_choice="Distilled (4 steps)"', 'mode_choice="Base, slow"', "mode_choice='say \"x\"'"],
+        ),
+        ("%flux --space a/b --set enhance=", ["enhance=true", "enhance=false"]),
+        ("%flux --space a/b --set steps=", []),
+        ("%flux --space a/b --guidance ", ["3.5"]),
+        ("%flux --space a/b --guidance=", ["--guidance=3.5"]),
+        ("%flux --space a/b --negative ", []),
+        ("%flux --space a/b --steps ", ["1", "2", "4", "8"]),
+        ("%flux --space a/b --size 11", ["1152x896"]),
+        ("%flux --space a/b --endpoint ", ["/generate", "/generate_1"]),
+        ("%flux --set ", []),
+        ("%flux --space ://: --set ", []),
+        ("%flux --guidance ", []),
+        ("%flux --size 11", []),
+        ("%flux --model flux-", ["flux-schnell"]),
+        ("%flux_status black-forest-labs/FLUX.1-sch", ["black-forest-labs/FLUX.1-schnell"]),
+        ("%flux_status --space lo", ["local"]),
+        ("%flux --image ", ["pixels", "drawn", "made", "foxes[0]", "foxes[1]", "raw"]),
+        ("%flux --image foxes[1", ["foxes[1]"]),
+    ],
+)
+def test_tab_offers_what_a_space_takes_once_it_was_asked_and_the_images_of_the_notebook(
+    monkeypatch: pytest.MonkeyPatch, line: str, offered: list[str]
+) -> None:
+    monkeypatch.setattr(AnySpace, "recall_description", lambda *_: DESCRIBED)
+    monkeypatch.setitem(completion._FLAGS, "flux", [*completion._FLAGS["flux"], "--image"])
+    one = generation()
+    names = {"pixels": np.zeros((8, 8, 3)), "drawn": drawing(), "made": one, "foxes": Generations([one, one])}
+    found = complete(line, {**names, "raw": encoded(), "n": 3, "text": "a fox", "blob": b"no image", "row": np.ones(3)})
+    assert found is not None
+    assert found[1] == offered

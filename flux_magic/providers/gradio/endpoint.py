@@ -64,11 +64,6 @@ class Endpoint:
         self._space_id = space_id
         self._trouble: FluxError | None = None
 
-    @classmethod
-    def list_contracts(cls) -> list[tuple[tuple[str, str], Contract]]:
-        """Return the descriptions that this process has fetched, each with its Space's URL and endpoint."""
-        return list(cls._contracts.items())
-
     async def get_contract(self) -> Contract:
         """Return the Space's description, requested once a process; an empty contract if the Space gives none.
 

@@ -170,6 +170,10 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
         return {name: value for name, value in values.items() if value is not None} | {**cls.constants}
 
     @classmethod
+    def takes(cls, name: str) -> bool | None:
+        return name in cls.parameters.values() if cls.parameters else None
+
+    @classmethod
     def _describe_inputs(cls, request: ImageRequest) -> dict[str, str]:
         """Return the requested values in the user's own words, by the endpoint's names."""
         return {name: f"{field} is {request.get_value(field)}" for name, field in cls._name_fields().items()}
@@ -191,22 +195,8 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
             error.is_of_file = True
             raise
 
-    @classmethod
-    def recall_description(cls, space: str | None = None) -> ModelDescription | None:
-        base = (Space.parse(space).url or "" if space else cls.url).rstrip("/")
-        contract = next((known for (at, _), known in Endpoint.list_contracts() if at == base), None)
-        return None if contract is None else cls._describe_contract(contract)
-
-    @classmethod
-    def takes(cls, name: str) -> bool | None:
-        return name in cls.parameters.values() if cls.parameters else None
-
     async def describe(self, model: str = "") -> ModelDescription:
-        return self._describe_contract(await self._space.get_contract(), model)
-
-    @classmethod
-    def _describe_contract(cls, contract: Contract, model: str = "") -> ModelDescription:
-        fields = cls._name_fields()
+        contract, fields = await self._space.get_contract(), self._name_fields()
         rows = [
             Parameter(
                 name=fields.get(one.name, one.name),
@@ -220,10 +210,10 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
             for one in contract.parameters
         ]
         return ModelDescription(
-            model=cls.get_model(model),
-            provider=cls.label,
+            model=self.get_model(model),
+            provider=self.label,
             parameters=tuple(rows),
-            seeded=cls.seeded,
+            seeded=self.seeded,
             stand_in=contract.stand_in,
             title=contract.title,
             engine="Gradio",
