@@ -8,7 +8,7 @@ from inspect import iscoroutine, iscoroutinefunction
 from typing import Any, TypedDict
 
 from ..errors import InvalidArgument, InvalidRequest, show_value
-from ..parameters.settings import merge_parameters
+from ..parameters.settings import drop_overridden, merge_parameters
 from ..results.generation import ClientEvent
 
 OnEvent = Callable[[ClientEvent], object]
@@ -100,6 +100,7 @@ def merge(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         given["replay"] = "off"
     if "size" in given:
         own = {name: value for name, value in own.items() if name not in {"width", "height"}}
+    own = drop_overridden(own, given)
     return {**own, **given, **merge_parameters(own, given)}
 
 

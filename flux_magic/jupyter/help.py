@@ -10,7 +10,8 @@ def format_help() -> str:
     """Return the text that `%flux?` shows."""
     rows = [(f"{', '.join(option.flags)} {option.metavar}".rstrip(), option.help) for option in grammar.OPTIONS]
     listed = "\n".join(f"  {flags:<36} {text}" for flags, text in rows)
-    *several, last = (row.flags[0] for row in sorted(PARAMETERS, key=lambda row: row.name != "seed") if row.sweepable)
+    swept = [row for row in sorted(PARAMETERS, key=lambda row: row.name != "seed") if row.sweepable]
+    *several, last = (row.flags[0] for row in swept if row.kind is not str)  # a comma is a part of a string
     return f"""Make an image of what the prompt says, and show it with the parameters that made it.
 
   %flux [options] prompt          on one line: options first, the rest is the prompt
@@ -29,6 +30,11 @@ the body, is sent as typed.
 
 {", ".join(several)} and {last} take several values, 1,2,4 or 1..8: that makes every combination, shown
 as one sheet. With --sweep, {{red|blue}} and lists {{names}} in the prompt are varied too.
+
+Any parameter of a model can be set: --guidance 3.5, --negative "blurry" and --strength 0.6 if it has them, and what it
+alone has by its own name, as in --set shift=4.0 (several values: --set shift=1,3). %flux_status owner/name shows all
+that a Space takes, with ranges, choices and defaults. A parameter that it does not have is an error, and nothing is
+sent.
 
 Options, each with an example of its value:
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
-from traitlets import Bool, CaselessStrEnum, Enum, Float, TraitError, Unicode, Union, observe, validate
+from traitlets import Bool, CaselessStrEnum, Dict, Enum, Float, TraitError, Unicode, Union, observe, validate
 
 from ..client.log_output import LEVELS, output
 from ..errors import FluxError, InvalidRequest
@@ -67,6 +67,9 @@ class FluxMagics(Magics):
     height: int | None
     locals().update(make_traits())  # steps, seed, width, height, …: a row's trait has its name
     size = Size(help="Width and height at once: 1024x768.").tag(config=True)
+    parameters = Dict(None, allow_none=True, help='The model\'s own parameters, by its own names: {"shift": 4.0}.').tag(
+        config=True
+    )
     inline = Enum(settings.INLINE, None, allow_none=True, help="How an image is embedded.").tag(config=True)
     token = SecretTrait(None, allow_none=True, help="A Hugging Face token for the Space.").tag(config=True)
     proxy = SecretTrait(None, allow_none=True, help="An http proxy's URL.").tag(config=True)
@@ -137,7 +140,7 @@ class FluxMagics(Magics):
     def _format_size(self) -> str:
         return format_size(self.width, self.height) if self.width and self.height else ""
 
-    @validate("space", "model", "store", "shared_store", "proxy", "token", "timeout")
+    @validate("space", "model", "store", "shared_store", "proxy", "token", "timeout", "parameters")
     def _check_setting(self, proposal: Bunch) -> Any:
         name, value = proposal["trait"].name, proposal["value"]
         try:

@@ -257,7 +257,7 @@ def resolve(**options: Any) -> Settings:
     An empty negative prompt is one.
     """
     options = split_size(options)
-    layers = (_read_environment(), _configured(), options)
+    layers = (_read_environment(), drop_overridden(_configured(), options), options)
     given: dict[str, Any] = {
         name: value
         for layer in layers
@@ -289,6 +289,15 @@ def merge_parameters(*layers: Mapping[str, Any]) -> dict[str, Any]:
         if given
         else {}
     )
+
+
+def drop_overridden(layer: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a layer of options without the parameters that a later one sets, each by option or in `parameters`."""
+    own, named = layer.get("parameters"), later.get("parameters")
+    rest = {name: value for name, value in layer.items() if not isinstance(named, Mapping) or name not in named}
+    if isinstance(own, Mapping):
+        rest["parameters"] = {name: value for name, value in own.items() if later.get(name) is None}
+    return rest
 
 
 def split_size(options: Mapping[str, Any]) -> dict[str, Any]:

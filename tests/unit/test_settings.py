@@ -1,18 +1,24 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from IPython.core.getipython import get_ipython
+from traitlets.config import Config
 
+from flux_magic.client.options import merge
 from flux_magic.errors import InvalidRequest
+from flux_magic.jupyter import cell
 from flux_magic.jupyter.magics import SecretTrait
 from flux_magic.parameters import settings
 from flux_magic.parameters.settings import Settings, configure_by, resolve
-from flux_magic.sweeps.requests import build_requests
+from flux_magic.sweeps.requests import Sweep, build_requests
+from tests.unit.samples import notebook
 
 
 @pytest.fixture(autouse=True)
@@ -214,3 +220,63 @@ def test_who_has_no_home_keeps_nothing_where_no_folder_is_named(
     monkeypatch.setattr(platformdirs, "user_data_path", homeless)
     assert settings.get_store_folder(resolve()) is None
     assert settings.get_store_folder(resolve(store=tmp_path)) == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("configured", "client", "options", "parameters"),
+    [
+        pytest.param({"guidance": 3}, {}, {}, {"guidance": 3}, id="configured"),
+        pytest.param({"guidance": 3}, {}, {"guidance": 5}, {"guidance": 5}, id="an option is over it"),
+        pytest.param({"guidance": 3}, {}, {"parameters": {"guidance": 5}}, {"guidance": 5}, id="in the mapping, too"),
+        pytest.param(
+            {"parameters": {"guidance": 3, "shift": 1}}, {}, {"guidance": 5}, {"guidance": 5, "shift": 1}, id="of both"
+        ),
+        pytest.param(
+            {"parameters": {"shift": 1, "x": 1}}, {"parameters": {"x": 2}}, {"parameters": {"y": 3}},
+            {"shift": 1, "x": 2, "y": 3}, id="three layers",
+        ),
+        pytest.param({}, {"guidance": 3}, {"parameters": {"guidance": 5}}, {"guidance": 5}, id="over a client's"),
+        pytest.param({}, {"parameters": {"guidance": 3}}, {"guidance": 5}, {"guidance": 5}, id="over its mapping"),
+        pytest.param({"negative_prompt": "hens"}, {}, {"negative_prompt": ""}, {"negative_prompt": ""}, id="empty"),
+        pytest.param({"negative_prompt": None, "parameters": None}, {}, {}, {}, id="none at all"),
+    ],
+)  # fmt: skip
+def test_parameters_of_a_call_are_over_a_clients_and_those_over_the_configured(
+    monkeypatch: pytest.MonkeyPatch,
+    configured: dict[str, Any],
+    client: dict[str, Any],
+    options: dict[str, Any],
+    parameters: dict[str, Any],
+) -> None:
+    monkeypatch.setattr(settings, "_configured", lambda: configured)
+    assert dict(resolve(**merge(client, options)).parameters) == parameters
+
+
+def test_config_takes_any_parameter_and_refuses_what_cannot_be_one(tmp_path: Path) -> None:
+    with notebook(tmp_path):
+        shell: Any = get_ipython()
+        shell.run_line_magic("load_ext", "flux_magic")
+        for line in (
+            "parameters = {'shift': 4, 'mode': 'Base'}",
+            "guidance = 3",
+            "negative_prompt = 'hens'",
+            "strength = .5",
+        ):
+            shell.run_line_magic("config", f"FluxMagics.{line}")
+        known = {"shift": 4, "mode": "Base", "guidance": 3, "negative_prompt": "hens", "strength": 0.5}
+        assert dict(resolve(parameters={"shift": 5}).parameters) == {**known, "shift": 5}
+        read = cell.read("--set shift=1,3 --set x=2 --guidance 7 a fox", None, {})
+        assert isinstance(read.images, Sweep)
+        assert [dict(one.parameters) for one in read.images.requests] == [
+            {**known, "shift": shift, "x": 2, "guidance": 7} for shift in (1, 3)
+        ]
+        magics = shell.magics_manager.registry["FluxMagics"]
+        for name, value, says in [
+            ("parameters", {"shift": [1]}, "shift is [1]: give a number, a string, True or False"),
+            ("parameters", {"steps": 4}, "parameters has steps, which is an argument of its own"),
+            ("parameters", 3, "give a dict"),
+            ("strength", 2, "strength is 2: give a number from 0 to 1"),
+        ]:
+            with pytest.raises(InvalidRequest, match=rf"^FluxMagics\.{name} stays .*{re.escape(says)}"):
+                magics.update_config(Config({"FluxMagics": {name: value}}))
+        shell.run_line_magic("unload_ext", "flux_magic")
