@@ -175,7 +175,8 @@ def _check_save(options: Mapping[str, Any], settings: Settings, images: list[Ima
     swept = isinstance(images, Sweep)
     axes, requests = (images.axes, images.requests) if isinstance(images, Sweep) else ((), images)
     names = [axis.name for axis in axes]
-    check_target(path, len(requests), names, sheet=swept or len(requests) > 1)
+    own = {name for request in requests for name in request.parameters}
+    check_target(path, len(requests), [*names, *own], sheet=swept or len(requests) > 1)
     if file_names.is_pattern(path):
         rows = [
             file_names.expect_values(request, place + 1) | (get_values(axes, place) if axes else {})

@@ -305,6 +305,11 @@ def _check_own(name: str, value: Any) -> bool | float | str:
     raise InvalidRequest(f"{name} is {show_value(value)}: give a number, a string, True or False")
 
 
+def format_value(value: object) -> str:
+    """Return a value as it is shown and typed: `7` for 7.0, `3.5`, `1e-05`."""
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
 def round_values(values: Mapping[str, Any]) -> Values:
     """Return the values of the mapping `parameters` as they are sent."""
     return Values({name: ROWS[name].round_down(value) if name in ROWS else value for name, value in values.items()})

@@ -10,7 +10,7 @@ from ..parameters.grammar import _NO_CELL, _TAKES, quote
 from ..parameters.own_values import format_own_value
 from ..parameters.placeholders import escape
 from ..parameters.settings import DEFAULT_MODEL
-from ..parameters.table import EXTRA_NAMES, ROWS
+from ..parameters.table import EXTRA_NAMES, ROWS, format_value
 from ..types import Record
 from .record import get_parameters
 
@@ -76,7 +76,7 @@ def _list_words(name: str, value: object) -> Iterator[str | None]:
             yield from _list_words(name, one)
     else:
         may_be_empty = name in ROWS and ROWS[name].may_be_empty
-        text = str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+        text = format_value(value)
         yield quote(text) if text or may_be_empty else None
 
 

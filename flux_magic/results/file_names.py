@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import InvalidRequest, list_few
-from ..parameters.table import EXTRA_NAMES
+from ..parameters.table import EXTRA_NAMES, format_value
 from ..types import UNKNOWN, FileRecord, ImageRequest, Record
 
 FIELDS: Final = ("prompt", "seed", "steps", "width", "height", "size", "model", *sorted(EXTRA_NAMES), "digest", "n")
-"""Fields of a pattern; a sweep adds its axes, and `n` is an image's number among several."""
+"""Fields of a pattern. A sweep adds its axes, a model its own parameters, and `n` is an image's number of several."""
 
 _BRACES: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
@@ -66,7 +66,7 @@ def fill_some(pattern: str, values: Mapping[str, object]) -> str:
     """Return the pattern with these values in it, and its other fields as they are."""
 
     def value(match: re.Match[str]) -> str:
-        return match[0] if match[1] not in values else make_slug(str(values[match[1]])) or "none"
+        return match[0] if match[1] not in values else make_slug(format_value(values[match[1]])) or "none"
 
     return _BRACES.sub(value, pattern)
 
@@ -87,15 +87,19 @@ def get_values(record: Record, file: FileRecord, n: int = 1) -> dict[str, object
     values = _collect_values(
         record.prompt, record.seed, record.steps, record.width or file.width, record.height or file.height
     )
-    values |= {name: record.parameters.get(name, "") for name in EXTRA_NAMES}
+    values = _collect_parameters(record.parameters) | values
     return values | {"model": record.model, "digest": file.digest[:_DIGITS], "n": n}
 
 
 def expect_values(request: ImageRequest, n: int = 1) -> dict[str, object]:
     """Return the values that are known before the image is made, with a different digest for each image."""
     values = _collect_values(request.prompt, request.seed, request.steps, request.sent_width, request.sent_height)
-    values |= {name: request.sent_parameters.get(name, "") for name in EXTRA_NAMES}
+    values = _collect_parameters(request.sent_parameters) | values
     return values | {"model": "", "digest": n, "n": n}
+
+
+def _collect_parameters(parameters: Mapping[str, object]) -> dict[str, object]:
+    return {**dict.fromkeys(EXTRA_NAMES, ""), **{name: format_value(value) for name, value in parameters.items()}}
 
 
 def get_suffix(pattern: str) -> str:
@@ -139,7 +143,7 @@ def _fill_part(part: str, values: Mapping[str, object]) -> str:
     def value(match: re.Match[str]) -> str:
         if match[0] in {"{{", "}}"}:
             return match[0][0]
-        return make_slug(str(values[match[1]])) or "none"
+        return make_slug(format_value(values[match[1]])) or "none"
 
     name = _BRACES.sub(value, part)
     return f"_{name}" if name != part and _RESERVED.match(name) else name

@@ -234,7 +234,8 @@ class Generation:
 
     def _choose_paths(self, path: str | os.PathLike[str]) -> list[Path]:
         """Return the path of each file; if a pattern gives two files one name, the second ends in `-2`."""
-        target = check_target(path, len(self.files), delivered={file.media_type for file in self.files})
+        own, delivered = [*self.record.parameters], {file.media_type for file in self.files}
+        target = check_target(path, len(self.files), own, delivered=delivered)
         named = [(file.record, codecs.get_suffix(file.media_type)) for file in self.files]
         if file_names.is_pattern(path):
             paths: dict[Path, None] = {}
@@ -346,8 +347,8 @@ def check_target(
 ) -> Path:
     """Return the path after checking that `count` images can be saved there. Raises InvalidRequest or SaveError.
 
-    A pattern may name `axes` of a sweep. With `sheet` the error mentions the images' sheet. `delivered` has the images'
-    media types if they are known already.
+    A pattern may name `axes`: what a sweep varies, and a model's own parameters. With `sheet` the error mentions the
+    images' sheet. `delivered` has the images' media types if they are known already.
     """
     text = expand_path(check_path("path", path))
     if file_names.is_pattern(text):

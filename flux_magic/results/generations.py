@@ -193,10 +193,13 @@ class Generations(Sequence[Generation]):
         If an image cannot be written, the others are still saved; the first error is raised at the end.
         """
         path = expand_path(check_path("path", path))
-        axes = [axis.name for axis in self.axes]
-        folder = check_target(path, len(self), axes, sheet=True, delivered={one.files[0].media_type for one in self})
+        axes, others = [axis.name for axis in self.axes], _list_own(self)
+        folder = check_target(
+            path, len(self), [*axes, *others], sheet=True, delivered={one.files[0].media_type for one in self}
+        )
         values: list[dict[str, object]] = [
-            {"n": place + 1, **(get_values(self.axes, place) if self.axes else {})} for place in self._places
+            {**{name: item.parameters.get(name, "") for name in others}, **get_values(self.axes, place), "n": place + 1}
+            for item, place in zip(self, self._places, strict=True)
         ]
         pattern = path if file_names.is_pattern(path) else ""
         if pattern:
@@ -382,6 +385,11 @@ def _build_outputs(item: Generation) -> list[Output]:
         return item.build_outputs()
     except FluxError as error:
         return [Output({"text/plain": f"{item!r}: {error.message}"}, {})]
+
+
+def _list_own(items: Iterable[Generation]) -> list[str]:
+    """Return the names of the parameters that only some model has, without those that are a column already."""
+    return list(dict.fromkeys(name for item in items for name in item.parameters if name not in COLUMNS))
 
 
 def _collect_facts(item: Generation) -> dict[str, Any]:

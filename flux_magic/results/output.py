@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import replace_controls
 from ..images import codecs
+from ..parameters.table import format_value
 from ..records import embedding
 from ..records.record import Carried
 from ..records.sent import format_values
@@ -155,9 +156,9 @@ def list_facts(record: Record) -> dict[str, str]:
 def list_other_parameters(record: Record) -> dict[str, str]:
     """Return the parameters beside seed, size and steps, by name, with the requested value if it differs."""
     asked = record.requested_parameters
-    shown = {name: make_printable(str(value)) for name, value in record.parameters.items()}
+    shown = {name: make_printable(format_value(value)) for name, value in record.parameters.items()}
     differing = [name for name in asked if name in shown and asked[name] != record.parameters[name]]
-    others = {name: f" (asked for {asked[name]})" for name in differing}
+    others = {name: f" (asked for {format_value(asked[name])})" for name in differing}
     return {make_printable(name): value + others.get(name, "") for name, value in shown.items()}
 
 

@@ -140,7 +140,7 @@ def _describe_alt(axes: Sequence[Axis], places: Sequence[Place]) -> str:
 
 
 def _describe_axes(axes: Sequence[Axis]) -> str:
-    return " and ".join(f"{axis.name} {_list_few([str(value) for value in axis.values])}" for axis in axes)
+    return " and ".join(f"{axis.name} {_list_few(axis.format_values())}" for axis in axes)
 
 
 def _list_few(values: Sequence[str]) -> str:
@@ -198,7 +198,8 @@ class _Table:
     def of(cls, axes: Sequence[Axis], places: Sequence[Place]) -> _Table:
         shared = _collect_shared(_list_records(places), axes)
         varied = [axis.name for axis in axes]
-        offered = ("seed", "size", "steps", *EXTRA_COLUMNS)
+        own = (name for record in _list_records(places) for name in record.parameters)
+        offered = dict.fromkeys(("seed", "size", "steps", *EXTRA_COLUMNS, *own))
         others = [name for name in offered if name not in varied and name not in shared]
         known = {name for record in _list_records(places) for name in output.list_facts(record)}
         others = [name for name in others if name in known]
@@ -216,7 +217,7 @@ class _Table:
 def _combine(axes: Sequence[Axis]) -> Iterator[tuple[tuple[str, str], ...]]:
     """Return each combination: the values as strings, and the sheet's names for values that it cannot show."""
     named = [
-        [(str(value), number_value(axis, number, at)) for at, value in enumerate(axis.values)]
+        [(value, number_value(axis, number, at)) for at, value in enumerate(axis.format_values())]
         for number, axis in enumerate(axes, start=1)
     ]
     return itertools.product(*named)

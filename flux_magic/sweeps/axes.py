@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ..errors import InvalidRequest, NotInSweep, list_few, show_value
 from ..parameters.settings import MOST_SWEPT
-from ..parameters.table import EXTRA, ROWS, SWEPT
+from ..parameters.table import EXTRA, ROWS, SWEPT, format_value
 
 EXTRA_COLUMNS: Final = tuple(row.name for row in EXTRA)
 
@@ -38,7 +38,7 @@ class Axis:
 
     Attributes:
         name: `seed`, `steps`, `size` or another of SWEPT, the name of a list of the notebook, or `word` (`word_2`, …)
-            for alternatives in the prompt.
+            for alternatives in the prompt; a parameter of the model's own by its own name.
         values: in the order typed, no two the same: numbers for the numeric options, strings for all else
             (a size is `512x768`).
     """
@@ -51,25 +51,28 @@ class Axis:
         value = self.values[place]
         if self.name == "size":
             return str(value).replace("x", "×")
-        return f"{self.name} {value}" if self.name in ROWS or not isinstance(value, str) else value
+        return f"{self.name} {format_value(value)}" if self.name in ROWS or not isinstance(value, str) else value
+
+    def format_values(self) -> list[str]:
+        """Return all values as they are shown: `["1", "3.5"]`."""
+        return [format_value(value) for value in self.values]
 
     def find(self, value: object) -> int:
         """Return the position of a value on the axis; values are compared as strings. Raises NotInSweep."""
         if isinstance(value, slice) or (isinstance(value, list | tuple) and self.name != "size"):
             raise NotInSweep(f"{self.name} is {show_value(value)}: give one value; a list of them is for a loop")
-        if isinstance(value, float) and value in self.values:
-            value = self.values[self.values.index(value)]  # a table's column of numbers may be one of floats
-        text = "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value).strip()
+        text = "x".join(map(str, value)) if isinstance(value, list | tuple) else format_value(value).strip()
         for place, one in enumerate(self.values):
-            if text in {str(one), str(one).strip()}:
+            if text in {str(one), str(one).strip(), format_value(one)}:
                 return place
-        known = ", ".join(list_few([str(one) for one in self.values], MOST_NAMED))
+        known = ", ".join(list_few(self.format_values(), MOST_NAMED))
         raise NotInSweep(f"this sweep has no {self.name} {show_value(value)}: it has {known}")
 
     def __str__(self) -> str:
         name = WORD if is_word(self.name) else self.name
         if name not in {*SWEPT, WORD}:
-            return f"{len(self.values)} {{{name}}}"
+            is_list = isinstance(self.values[0], str)  # the items of a list are strings
+            return f"{len(self.values)} {{{name}}}" if is_list else f"{len(self.values)} values of {name}"
         return f"{len(self.values)} {name}{'' if len(self.values) == 1 or name.endswith('s') else 's'}"
 
 

@@ -21,7 +21,7 @@ from ..parameters.settings import MOST_SWEPT, NAMES, Settings, check_one_size, r
 from ..parameters.sizes import format_size, read_size, split_sides
 from ..parameters.table import FIELDS, MAX_SEED, ROWS, SWEPT, Parameter, check_values
 from ..types import ImageRequest
-from .axes import Axis, check_distinct, get_coordinates
+from .axes import TAKEN, Axis, check_distinct, get_coordinates, is_word
 
 if TYPE_CHECKING:
     from .template import Template
@@ -73,6 +73,7 @@ def build_sweep(
 
     Raises InvalidRequest for too many of them, two axes that say the same, and values that are not allowed.
     """
+    _check_own_names(template, varied)
     lengths = [len(axis.values) for axis in template.axes] + [len(values) for values in varied.values()]
     check_number(math.prod(lengths) * count, most)
     if count > 1 and "seed" in varied:
@@ -84,6 +85,16 @@ def build_sweep(
     options = [_make_option_axis(name, values) for name, values in varied.items()]
     axes = (*template.axes, *options)
     return Sweep(axes, tuple(_build_requests(template, base, axes)))
+
+
+def _check_own_names(template: Template, varied: Mapping[str, Sequence[Any]]) -> None:
+    """Raise InvalidRequest for a parameter of the model's own that a sweep's table, files or prompt would mix up."""
+    own = [name for name in varied if name not in SWEPT]
+    for name in own:
+        if any(axis.name == name for axis in template.axes):
+            raise InvalidRequest(f"{{{name}}} and the model's own {name} both vary: give the list another name")
+        if name in TAKEN or is_word(name):
+            raise InvalidRequest(f"{name} has several values: a sweep has a {name} of its own, so give one value of it")
 
 
 def build_sweep_call(typed: str, options: Mapping[str, Any], count: int = 1) -> tuple[Sweep, Settings, Template]:
@@ -99,7 +110,8 @@ def build_sweep_call(typed: str, options: Mapping[str, Any], count: int = 1) -> 
     made = read_template(_check_prompt(typed), names)
     if unused := sorted(name for name in names if not re.search(rf"\{{{name}\}}", typed)):
         why = explain(unused[0], [*NAMES, "size", "count"]) or (made.notes[0] if made.notes else "")
-        raise InvalidArgument(f"unknown option: {unused[0]}, and the prompt has no {{{unused[0]}}}{why and f'; {why}'}")
+        why = why or f"what the model has of its own goes into parameters={{{unused[0]!r}: [...]}}"
+        raise InvalidArgument(f"unknown option: {unused[0]}, and the prompt has no {{{unused[0]}}}; {why}")
     varied, scalars = {}, {}
     for name, value in given.items():
         items = _read_sizes(value) if name == "size" else list_items(value) if name in SWEPT else None
@@ -110,9 +122,11 @@ def build_sweep_call(typed: str, options: Mapping[str, Any], count: int = 1) -> 
         else:
             varied[name] = items
     if isinstance(own := scalars.get("parameters"), Mapping):
-        several = {name: items for name, value in own.items() if (items := list_items(value)) is not None}
-        scalars["parameters"] = {name: value for name, value in own.items() if name not in several}
-        varied |= several
+        listed = {name: list_items(value) for name, value in own.items()}
+        varied |= {name: items for name, items in listed.items() if items is not None and len(items) != 1}
+        scalars["parameters"] = {
+            name: items[0] if (items := listed[name]) else value for name, value in own.items() if name not in varied
+        }
     for name in scalars.keys() & ROWS.keys() & set(SWEPT):
         if not isinstance(scalars[name], str if ROWS[name].kind is str else SupportsFloat):
             raise InvalidRequest(f"{name} is {show_value(scalars[name])}: give {ROWS[name].noun}, or a list of them")
@@ -163,13 +177,16 @@ def _make_option_axis(name: str, values: Sequence[Any]) -> Axis:
 def _build_requests(template: Template, base: ImageRequest, axes: Sequence[Axis]) -> Iterator[ImageRequest]:
     for values in itertools.product(*(axis.values for axis in axes)):
         text = template.fill(values)
+        own = dict(base.parameters)
         changes: dict[str, Any] = {"prompt": text, "typed": None if text == template.typed else template.typed}
         for axis, value in zip(axes[len(template.axes) :], values[len(template.axes) :], strict=True):
             if axis.name == "size":
                 changes["width"], changes["height"] = split_sides(str(value))
-            else:
+            elif axis.name in FIELDS:
                 changes[axis.name] = value
-        yield base.with_values(**changes)
+            else:
+                own[axis.name] = value
+        yield replace(base, **changes, parameters=own)
 
 
 def build_requests(prompt: str, settings: Settings, count: int = 1, *, typed: str | None = None) -> list[ImageRequest]:

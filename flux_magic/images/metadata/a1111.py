@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from ...parameters.table import ROWS
+from ...parameters.table import ROWS, format_value
 from .texts import replace_unspeakable
 
 _KEYWORD: Final = r"(?:Steps:|Negative prompt:)"
@@ -55,7 +55,7 @@ def format_a1111(
         "Model": model,
         "Version": version,
     }
-    listed = {key: "" if value is None else _format(value) for key, value in pairs.items()}
+    listed = {key: "" if value is None else format_value(value) for key, value in pairs.items()}
     last = ", ".join(f"{key}: {_quote(replace_unspeakable(value))}" for key, value in listed.items() if value)
     negative = parameters.get("negative_prompt")
     without = f"Negative prompt: {_escape(replace_unspeakable(negative))}\n" if negative else ""
@@ -64,10 +64,6 @@ def format_a1111(
 
 def _name(name: str) -> str:
     return ROWS[name].label if name in ROWS else name
-
-
-def _format(value: object) -> str:
-    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def unescape(prompt: str) -> str:
