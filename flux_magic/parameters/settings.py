@@ -19,7 +19,7 @@ from . import tokens
 from .addresses import Space, is_on_hub
 from .paths import check_writable, expand
 from .sizes import read_size
-from .table import EXTRA_NAMES, ROWS, Values, check_values, pick_extra
+from .table import EXTRA_NAMES, ROWS, Values, check_mapping, check_values, pick_extra
 
 DEFAULT_MODEL: Final = "flux"
 ENVIRONMENT: Final = {
@@ -281,14 +281,13 @@ def resolve(**options: Any) -> Settings:
 def merge_parameters(*layers: Mapping[str, Any]) -> dict[str, Any]:
     """Return the `parameters` of all layers as one mapping, the later ones over the earlier; empty if there are none.
 
-    Raises InvalidRequest if one of them is no mapping.
+    Values are not checked: a sweep has lists of them. Raises InvalidRequest if one of the `parameters` is no mapping.
     """
     given = [layer["parameters"] for layer in layers if layer.get("parameters") is not None]
-    return (
-        {"parameters": {name: value for one in map(check_values, given) for name, value in one.items()}}
-        if given
-        else {}
-    )
+    for one in given:
+        check_mapping(one)
+    merged = {name: value for one in given for name, value in one.items() if value is not None}
+    return {"parameters": merged} if given else {}
 
 
 def drop_overridden(layer: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:

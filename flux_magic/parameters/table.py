@@ -270,6 +270,14 @@ RESERVED: Final = frozenset({*(row.name for row in PARAMETERS if row.sets), *FIE
 """Names that the mapping `parameters` does not take: a request has a field for each."""
 
 
+def check_mapping(values: object) -> None:
+    """Raise InvalidRequest for `parameters` that are no mapping."""
+    if not isinstance(values, Mapping):
+        raise InvalidRequest(
+            f'parameters is {show_value(values)}: give a mapping, as in parameters={{"guidance": 3.5}}'
+        )
+
+
 def check_values(values: Mapping[str, Any]) -> Values:
     """Return the values of the mapping `parameters`, each checked by its row; one that is None is left out.
 
@@ -277,10 +285,7 @@ def check_values(values: Mapping[str, Any]) -> Values:
 
     Raises InvalidRequest for a value that is not allowed, and for a parameter that has a field of its own.
     """
-    if not isinstance(values, Mapping):
-        raise InvalidRequest(
-            f'parameters is {show_value(values)}: give a mapping, as in parameters={{"guidance": 3.5}}'
-        )
+    check_mapping(values)
     kept = {}
     for name, value in values.items():
         if value is None:

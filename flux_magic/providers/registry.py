@@ -70,12 +70,12 @@ def find_known_description(model: str = "", space: str | None = None) -> ModelDe
     from . import local
 
     with suppress(InvalidRequest):
-        provider = choose_provider(model, space)
         place = Space.parse(space) if space else None
+        provider = choose_provider(model, place)
         if place is not None and place.url is None:
             place = replace(place, url=local.shared.address or None)
         if place is None or place.url is not None:
-            return provider.recall_description(place, model if provider is get_provider(model) else "")
+            return provider.recall_description(place, model if model in provider.names() else "")
     return None
 
 
@@ -88,8 +88,9 @@ def takes_parameter(name: str, model: str = "", space: str | None = None) -> boo
     if known is not None and known.parameters:
         return any(row.name == name for row in known.parameters)
     with suppress(InvalidRequest):
-        is_local = space is not None and Space.parse(space).url is None
-        return None if is_local else choose_provider(model, space).takes(name)
+        place = Space.parse(space) if space else None
+        is_local = place is not None and place.url is None
+        return None if is_local else choose_provider(model, place).takes(name)
     return None
 
 

@@ -10,10 +10,21 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import InvalidRequest, list_few
-from ..parameters.table import EXTRA_NAMES, format_value
+from ..parameters.table import EXTRA, EXTRA_NAMES, format_value
 from ..types import UNKNOWN, FileRecord, ImageRequest, Record
 
-FIELDS: Final = ("prompt", "seed", "steps", "width", "height", "size", "model", *sorted(EXTRA_NAMES), "digest", "n")
+FIELDS: Final = (
+    "prompt",
+    "seed",
+    "steps",
+    "width",
+    "height",
+    "size",
+    "model",
+    *(row.name for row in EXTRA),
+    "digest",
+    "n",
+)
 """Fields of a pattern. A sweep adds its axes, a model its own parameters, and `n` is an image's number of several."""
 
 _BRACES: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")

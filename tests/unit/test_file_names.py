@@ -121,7 +121,7 @@ def test_several_are_named_by_what_tells_them_apart(pattern: str, names: list[st
             FOXES[0],
             "{colour}.png",
             "cannot save as {colour}.png: {colour} is not a field. A name can have {prompt}, {seed}, {steps}, {width}, "
-            "{height}, {size}, {model}, {digest}, {n}",
+            "{height}, {size}, {model}, {guidance}, {negative_prompt}, {strength}, {endpoint}, {digest}, {n}",
             id="no such field",
         ),
         pytest.param(FOXES, "{x}.png", "{digest}, {n}, {colour}", id="the axes are fields"),
