@@ -97,7 +97,8 @@ def _answer_foreign(dashes: str, name: str, number: str, flags: list[str], *, is
 def _find_assigned(prompt: str) -> Iterator[Slip]:
     for match in _ASSIGNED.finditer(prompt):
         value = match["value"].rstrip("\"',.").lstrip("\"'")
-        yield Slip(match[0].strip(",()"), match.start(), f"--{match['name']} {value}")
+        flag = next(row.flags[0] for row in PARAMETERS if row.name == match["name"])
+        yield Slip(match[0].strip(",()"), match.start(), f"{flag} {value}")
 
 
 def _take_value(pattern: re.Pattern[str], prompt: str, position: int) -> str:

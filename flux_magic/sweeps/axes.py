@@ -51,7 +51,10 @@ class Axis:
         value = self.values[place]
         if self.name == "size":
             return str(value).replace("x", "×")
-        return f"{self.name} {format_value(value)}" if self.name in ROWS or not isinstance(value, str) else value
+        if self.name in ROWS or not isinstance(value, str):
+            shown = format_value(value) or '""'
+            return f"{self.name} {shown}"
+        return value
 
     def format_values(self) -> list[str]:
         """Return all values as they are shown: `["1", "3.5"]`."""

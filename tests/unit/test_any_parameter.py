@@ -53,6 +53,7 @@ def test_python_sweeps_lists_of_any_parameter_of_numpys_too() -> None:
     negative = flux_magic.sweep("a fox", negative_prompt=["hens", ""], seed=1, quiet=True)
     assert [one.parameters["negative_prompt"] for one in negative] == ["hens", ""]
     assert [one.seed for one in negative] == [1, 1]
+    assert [negative.axes[0].format_label(place) for place in (0, 1)] == ["negative_prompt hens", 'negative_prompt ""']
     own = {"shift": np.array([1.0, 2.5]), "steps_too": np.int64(3), "on": [True]}
     swept = flux_magic.sweep("a fox", parameters=own, seed=1, quiet=True)
     assert [dict(one.parameters) for one in swept] == [

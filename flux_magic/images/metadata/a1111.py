@@ -57,7 +57,7 @@ def format_a1111(
     }
     listed = {key: "" if value is None else format_value(value) for key, value in pairs.items()}
     last = ", ".join(f"{key}: {_quote(replace_unspeakable(value))}" for key, value in listed.items() if value)
-    negative = parameters.get("negative_prompt")
+    negative = str(parameters.get("negative_prompt") or "")
     without = f"Negative prompt: {_escape(replace_unspeakable(negative))}\n" if negative else ""
     return f"{_escape(replace_unspeakable(prompt))}\n{without}{last}"
 
