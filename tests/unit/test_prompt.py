@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_magic.errors import InvalidRequest
-from flux_magic.jupyter import completion
+from flux_magic.jupyter import choices
 from flux_magic.jupyter.completion import complete
 from flux_magic.parameters import grammar
 from flux_magic.parameters.grammar import OPTIONS, VERIFY_OPTIONS, parse_around, parse_line, take_prompt
@@ -347,7 +347,7 @@ def test_tab_offers_what_a_space_takes_once_it_was_asked_and_the_images_of_the_n
     monkeypatch: pytest.MonkeyPatch, line: str, offered: list[str]
 ) -> None:
     monkeypatch.setattr(AnySpace, "recall_description", lambda *_: DESCRIBED)
-    monkeypatch.setitem(completion._FLAGS, "flux", [*completion._FLAGS["flux"], "--image"])
+    monkeypatch.setitem(choices._FLAGS, "flux", [*choices._FLAGS["flux"], "--image"])
     one = generation()
     names = {"pixels": np.zeros((8, 8, 3)), "drawn": drawing(), "made": one, "foxes": Generations([one, one])}
     found = complete(line, {**names, "raw": encoded(), "n": 3, "text": "a fox", "blob": b"no image", "row": np.ones(3)})
