@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, SupportsFloat
 
 from ..errors import InvalidArgument, InvalidRequest, show_value
+from ..parameters.addresses import Space
 from ..parameters.dialects import explain
 from ..parameters.lists import count_dimensions, list_items
 from ..parameters.seeds import choose_seed
@@ -78,6 +79,8 @@ def build_sweep(
     check_number(math.prod(lengths) * count, most)
     if count > 1 and "seed" in varied:
         raise InvalidRequest("a count (-n) and several seeds set the same thing twice: give one of them")
+    if settings.space:
+        Space.parse(settings.space)  # an error that would affect every image is reported once
     bases = build_requests(template.fill([axis.values[0] for axis in template.axes]), settings, count)
     base = replace(bases[0], chosen=settings.seed is None and "seed" not in varied)
     if count > 1:
