@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import ConnectionFailed, EmptyResult, ProtocolError, StoreError
 from ..images import codecs
-from ..parameters.table import FIELDS, Values
+from ..parameters.table import EXTRA_NAMES, FIELDS, Values
 from ..providers import local
 from ..providers.base import Limits, ModelDescription, Provider
 from ..providers.http.connection import Session
@@ -30,6 +30,7 @@ from ..types import (
     Circumstances,
     ImageRequest,
     ImageResponse,
+    Log,
     Queued,
     Record,
     Running,
@@ -43,17 +44,20 @@ _log = get_logger(__name__)
 
 @dataclass(slots=True)
 class _Clock:
-    """The times of a job: when it was sent, and how long it waited in the queue."""
+    """The times of a job, when it was sent and how long it waited in the queue, and the Space's warnings on the way."""
 
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     begin: float = field(default_factory=time.monotonic)
     queued_at: float | None = None
     queued: float | None = None
+    warnings: list[str] = field(default_factory=list)
 
     def see(self, event: ClientEvent | ImageResponse) -> None:
         """Take in an event as it comes; load what the image needs while the Space is at work."""
         if isinstance(event, Queued | Running) and not _load.cache_info().currsize:
             asyncio.get_running_loop().run_in_executor(None, _load)
+        if isinstance(event, Log) and event.level == "warning":
+            self.warnings.append(f"the Space warned: {event.message}")
         if isinstance(event, Queued) and self.queued_at is None:
             self.queued_at = time.monotonic()
         elif isinstance(event, Running) and self.queued is None and self.queued_at is not None:
@@ -99,7 +103,7 @@ class Job:
                             yield event
                 if response is None:
                     raise EmptyResult("the Space finished, but sent no image")
-                made = await self._receive(request, provider, response, clock, replay.skipped)
+                made = await self._receive(request, provider, response, clock, [*replay.skipped, *clock.warnings])
                 yield await self._keep(made)
                 return
             except (ConnectionFailed, ProtocolError):
@@ -134,7 +138,8 @@ class Job:
             decoder = codecs.describe_decoder(*(file.media_type for file in files))
             around = replace(circumstances, version=get_version(), decoder=decoder)
             record = self._build_record(request, response, files, description, around, environment.get("model", ""))
-            made = build_generation(request, record, files, self.target.settings, note="; ".join(notes))
+            said = "; ".join([*notes, *_list_doubts(response, files, description)])
+            made = build_generation(request, record, files, self.target.settings, note=said)
             if len(files) == number:
                 return made
             most = f"the limit is {self.limits.files} files and {self.limits.sum // 2**20} MiB per response"
@@ -180,11 +185,11 @@ class Job:
             requested_height=request.height,
             files=tuple(file.record for file in files),
             circumstances=circumstances,
-            parameters=_pick_parameters(response) or request.sent_parameters,
+            parameters=_pick_parameters(response, request) or request.sent_parameters,
             requested_parameters=request.parameters,
             requested_steps=request.steps,
             images=tuple(one.record for one in request.images),
-            sent={} if description.stand_in is not None else sanitize(response.sent),
+            sent={} if description.stand_in is not None else sanitize(_pick_others(response, request)),
         )
 
     async def _keep(self, made: Generation) -> Generation:
@@ -203,9 +208,28 @@ class Job:
         return _add_note(made, SLOW)
 
 
-def _pick_parameters(response: ImageResponse) -> Values:
-    """Return the parameters that a provider reports as sent and that have no field of their own."""
-    return Values({name: value for name, value in response.parameters.items() if name not in FIELDS})
+def _pick_parameters(response: ImageResponse, request: ImageRequest) -> Values:
+    """Return the parameters that a provider reports as sent, without those that a record cannot hold as they are."""
+    kept = {name: value for name, value in response.parameters.items() if name not in FIELDS}
+    asked = {*request.parameters, *EXTRA_NAMES}
+    return Values(
+        {name: value for name, value in kept.items() if name in asked or sanitize({name: value}) == {name: value}}
+    )
+
+
+def _pick_others(response: ImageResponse, request: ImageRequest) -> dict[str, object]:
+    """Return what was sent besides, such as a Space's default that is too long or a path, which a record names."""
+    fields = {*FIELDS, *_pick_parameters(response, request)}
+    return {**response.sent, **{name: value for name, value in response.parameters.items() if name not in fields}}
+
+
+def _list_doubts(response: ImageResponse, files: tuple[ImageFile, ...], description: ModelDescription) -> list[str]:
+    """Return why the images may not be what was asked for: the prompt was rewritten, or they are of one flat colour."""
+    rewrites = [name for name in description.rewrites if response.parameters.get(name) is True]
+    doubts = [f"the Space may have rewritten the prompt ({', '.join(rewrites)})"] if rewrites else []
+    if any(codecs.is_flat(file.data, file.record) for file in files):
+        doubts.append("an image is of one flat colour: the Space may have refused the prompt, or failed")
+    return doubts
 
 
 _CIRCUMSTANCES = {one.name for one in fields(Circumstances)} - {"version", "decoder", "started", "seconds", "queued"}

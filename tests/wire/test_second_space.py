@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from flux_magic.errors import InvalidRequest, SpaceChanged
 from flux_magic.jupyter.panel.parameters import get_parameters
 from flux_magic.parameters.settings import resolve
 from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, list_model_names
-from flux_magic.records.record import parse_record
 from flux_magic.results.generation import Generation
 from flux_magic.types import ImageResponse
 from tests.support.space import collect_events, make_image, make_request, run, run_space
@@ -27,13 +27,6 @@ APP = Path(__file__).with_name("painter_app.py")
 def painters() -> Iterator[str]:
     """Yield the address of the second Space."""
     with run_space(app=APP) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def look_alike() -> Iterator[str]:
-    """Yield the address of a Space with the endpoint of FLUX.1-schnell, and more inputs."""
-    with run_space(app=APP.with_name("look_alike_app.py")) as address:
         yield address
 
 
@@ -94,9 +87,11 @@ def test_where_no_seed_is_sent_the_record_has_none_and_says_what_was_asked_for(p
 
 def test_the_doctor_looks_for_the_endpoint_of_another_model(painters: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--space", painters, "--model", "painter"]) == 0
-    assert "width (64 to 512), height (64 to 512), steps, words, seed" in capsys.readouterr().out
-    assert main(["doctor", painters]) == 1
-    assert "Is it another model's Space (--model)?" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert re.search(r"--width +width: Width +a whole number from 64 to 512\n", told)
+    assert "words" not in told, "the prompt is no parameter"
+    assert main(["doctor", painters]) == 0
+    assert re.search(r"endpoint +/paint, /sketch\n", capsys.readouterr().out)
 
 
 def test_a_field_that_a_request_has_not_is_told_where_it_is_written() -> None:
@@ -104,7 +99,8 @@ def test_a_field_that_a_request_has_not_is_told_where_it_is_written() -> None:
         type("Nocturne", (GradioProvider,), {"parameters": {"words": "promt", "width": "width", "seed": "seed"}})
     assert str(caught.value) == (
         "Nocturne.parameters: no promt, width; "
-        "a request has prompt, steps, seed, randomize_seed, sent_width, sent_height"
+        "a request has prompt, steps, seed, randomize_seed, sent_width, sent_height, guidance, negative_prompt, "
+        "strength"
     )
 
 
@@ -118,16 +114,6 @@ def test_its_record_names_the_provider_for_its_own_space_alone(painters: str, mo
     own = run(AsyncClient(width=64, height=64).generate("a fox", model="painter", seed=1))
     assert isinstance(own, Generation)
     assert (own.record.model, own.record.provider, own.record.sent) == ("painter-1", "Painter", {})
-
-
-def test_what_a_look_alike_takes_by_default_is_recorded_and_a_provider_is_not_named_by_it(look_alike: str) -> None:
-    made = run(make_image(look_alike, seed=7, steps=4))
-    record = made.record
-    assert made.images[0].getpixel((0, 0)) == (7, 35, 0)
-    assert (record.model, record.provider) == (f"unknown (Space {look_alike})", "Gradio Space")
-    assert record.sent == {"randomize_seed": False, "guidance_scale": 3.5, "hf_token": "***"}
-    assert "secret" not in str(record.as_dict())
-    assert parse_record(record.as_dict()) == record
 
 
 def test_what_was_sent_besides_is_recorded_on_a_models_own_space_too(painters: str) -> None:
@@ -149,9 +135,12 @@ def test_an_unknown_model_is_told_the_names_of_both_providers(painters: str) -> 
     assert all(name in str(caught.value) for name in list_model_names())
 
 
-def test_a_space_without_the_endpoint_is_told_apart_and_its_endpoints_are_named(painters: str) -> None:
+def test_a_space_without_the_endpoint_of_a_models_file_has_changed_and_alone_describes_itself(painters: str) -> None:
     with pytest.raises(SpaceChanged, match="it has no endpoint infer, only paint"):
-        run(make_image(painters, model="flux"))
+        run(make_image(painters, model="flux-schnell"))
+    made = run(make_image(painters, "four", steps=9))
+    assert made.images[0].getpixel((0, 0)) == (42, 9, 4)
+    assert made.record.parameters == {"endpoint": "/paint"}
 
 
 def test_a_model_whose_space_is_known_by_its_url_alone_is_examined_there_and_recalled(
