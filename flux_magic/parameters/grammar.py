@@ -171,8 +171,13 @@ def parse_value(name: str, text: str, called: str) -> object:
 
     Raises InvalidRequest as `parse_line`, which calls the option what it is `called`.
     """
-    read = _BY_FLAG[f"--{name}"].read
-    assert read is not None, f"--{name} takes no value"  # noqa: S101 - a slip of ours
+    return parse_values(next(row for row in PARAMETERS if row.name == name), text, called)
+
+
+def parse_values(row: Parameter, text: str, called: str) -> object:
+    """Return the value that a text gives a parameter, or Several, as `parse_value`; the parameter may be a model's."""
+    read = _make_option(row).read
+    assert read is not None, f"{row.name} takes no value"  # noqa: S101 - a slip of ours
     return read(called, re.sub(r"\s*(,|\.\.)\s*", r"\1", text.strip()))
 
 

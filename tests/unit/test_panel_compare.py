@@ -17,7 +17,7 @@ from flux_magic.errors import Incomplete, InvalidRequest, NotInStore, QuotaExcee
 from flux_magic.jupyter import cell
 from flux_magic.jupyter.lines import _parse_panel_line
 from flux_magic.jupyter.panel import Panel
-from flux_magic.jupyter.panel.compare import write_sheet_cell
+from flux_magic.jupyter.panel.sheets import write_sheet_cell
 from flux_magic.parameters import grammar, settings
 from flux_magic.results.generation import Generation
 from flux_magic.results.generations import Generations
@@ -29,7 +29,7 @@ from tests.support.limits import PATIENCE
 from tests.unit import test_panel
 from tests.unit.samples import encoded, generation
 from tests.unit.scripted import Scripted, answer
-from tests.unit.test_panel import LONG, make, requests, text, told, until
+from tests.unit.test_panel import LONG, control, describe, make, requests, text, told, until
 
 fresh, provider = test_panel.fresh, test_panel.provider
 pytestmark = pytest.mark.usefixtures("provider")
@@ -152,18 +152,18 @@ def test_what_cannot_be_asked_for_is_told_at_once() -> None:
 
 
 def test_steps_that_the_space_does_not_take_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocking, "fetch_bounds", lambda _settings: {"steps": (1, 8)})
+    monkeypatch.setattr(blocking, "fetch_description", lambda _settings: describe(steps=(1, 8)))
     panel = make(compare_steps="4,8,12,16")
-    until(lambda: panel._controls.steps.max == 8)
+    until(lambda: control(panel, "steps").max == 8)
     with pytest.raises(InvalidRequest, match=r"^Steps 12: this Space takes 1 to 8$"):
         panel.compare()
 
 
 def test_the_fields_and_the_traits_follow_each_other_and_a_press_compares(provider: type[Scripted]) -> None:
     panel = make()
-    panel._row.seeds.value = "1,2"
+    panel._row.values[0].value = "1,2"
     panel.compare_steps = "1,2"
-    assert (panel.compare_seeds, panel._row.steps.value) == ("1,2", "1,2")
+    assert (panel.compare_seeds, panel._row.values[1].value) == ("1,2", "1,2")
     panel._row.button.click()
     until(lambda: panel.generations is not None)
     panel.wait(PATIENCE)
@@ -510,7 +510,7 @@ def test_the_magics_line_fills_the_fields() -> None:
         "seed": 1, "steps": 1, "compare_seeds": "1..4", "compare_steps": "1,2", "count": 1, "prompt": "a fox",
     }  # fmt: skip
     panel = make(**options)
-    assert (panel._row.seeds.value, panel._row.steps.value, panel._controls.steps.value) == ("1..4", "1,2", 1)
+    assert (panel._row.values[0].value, panel._row.values[1].value, control(panel, "steps").value) == ("1..4", "1,2", 1)
     for line in ("--size 256x256,512x512 a fox", "--width 256,512", "--height 8,16"):
         with pytest.raises(InvalidRequest, match=r"^--[a-z]+ has several values: the panel compares only --seed and"):
             _parse_panel_line(line)

@@ -1,0 +1,115 @@
+"""The model at hand as a panel shows it: a row for each control, read from the model's description."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from ...parameters.table import FIELDS, RESERVED, ROWS, Parameter
+from ...providers.base import ModelDescription
+
+SIDES: Final = ("width", "height")
+
+_TOLD: Final = ("choices", "default", "step", "own_name", "title")
+"""The attributes of a row that a model tells of a parameter of the table."""
+
+_NO_CONTROL: Final = (RESERVED - {*FIELDS}) | {"randomize_seed", "endpoint"}
+"""Names that have a control of another kind, or none."""
+
+_USUAL: Final = {name: ROWS[name] for name in ("steps", *SIDES, "seed")}
+
+
+@dataclass(frozen=True, slots=True)
+class PanelModel:
+    """What a panel knows of a model.
+
+    Attributes:
+        rows: of the parameters that have a control, by name, in order: with the model's own range, choices and default.
+        is_described: False until the model, or its Space, has described itself; the rows are then the usual ones.
+        sizes: the sizes there are, if it takes no others.
+        most_images: how many images may go in, masks apart.
+        needs_image: True if it makes nothing without one.
+        takes_mask: True if a mask may go in.
+        name: its canonical name; empty if it is not known.
+        stand_in: True for a local stand-in.
+    """
+
+    rows: Mapping[str, Parameter] = field(default_factory=lambda: dict(_USUAL))
+    is_described: bool = False
+    sizes: tuple[tuple[int, int], ...] = ()
+    most_images: int = 0
+    needs_image: bool = False
+    takes_mask: bool = False
+    name: str = ""
+    stand_in: bool = False
+
+    @property
+    def has_size(self) -> bool:
+        """True if the size can be chosen."""
+        return bool(self.sizes) or {*SIDES} <= self.rows.keys()
+
+    @property
+    def default_size(self) -> tuple[int, int] | None:
+        """The model's own size; None if it is not known."""
+        width, height = (self.rows[name].default if name in self.rows else None for name in SIDES)
+        return None if width is None or height is None else (int(width), int(height))
+
+    def takes(self, name: str) -> bool:
+        """Return True if the model takes a parameter, or if it is not known what it takes."""
+        return not self.is_described or name in self.rows or (name in SIDES and bool(self.sizes))
+
+
+def read_description(description: ModelDescription | None) -> PanelModel:
+    """Return what a panel shows of a description; None is that of a model which has not described itself."""
+    if description is None:
+        return PanelModel()
+    rows = [_merge(row) for row in description.parameters if row.name not in _NO_CONTROL]
+    if len(description.endpoints) > 1:
+        rows.append(replace(ROWS["endpoint"], choices=tuple(sorted(description.endpoints))))
+    told = {row.name: row for row in rows if row.kind in {int, float, str, bool}}
+    if not description.seeded:
+        told.pop("seed", None)
+    return PanelModel(
+        rows=told or dict(_USUAL),
+        is_described=bool(told),
+        sizes=description.sizes,
+        most_images=description.input_images,
+        needs_image=description.needs_image,
+        takes_mask=description.takes_mask,
+        name=description.model,
+        stand_in=description.stand_in is not None,
+    )
+
+
+def _merge(row: Parameter) -> Parameter:
+    """Return the row of a control: the table's if it has one, with what the model tells of it."""
+    known = ROWS.get(row.name)
+    if known is None:
+        return row
+    told: dict[str, Any] = {name: value for name in _TOLD if (value := getattr(row, name)) not in (None, (), "")}
+    least, most = round_bounds(known, row.least, row.most)
+    if least is not None and most is not None and least > most:
+        least, most = known.least, known.most  # no multiple is between them
+    return replace(known, **{**told, "least": least, "most": most}, slider=_find_slider(known, least, most))
+
+
+def round_bounds(row: Parameter, least: float | None, most: float | None) -> tuple[float | None, float | None]:
+    """Return bounds that a slider can have: at multiples if the parameter has them, within the table's own."""
+    multiple, whole = row.multiple_of, row.kind is int
+    if least is not None:
+        least = min(least, row.slider_most + 1)
+        least = math.ceil(least / multiple) * multiple if whole else least
+    if most is not None:
+        most = min(most, row.slider_most if row.most is None else row.most)
+        most = math.floor(most / multiple) * multiple if whole else most
+    lowest = row.least
+    if lowest is not None:
+        least = lowest if least is None else max(least, lowest)
+        most = most if most is None else max(most, lowest)
+    return least, most
+
+
+def _find_slider(row: Parameter, least: float | None, most: float | None) -> tuple[float, float] | None:
+    return row.slider if least is None or most is None or row.slider is None else (least, most)
