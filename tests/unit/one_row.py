@@ -32,7 +32,7 @@ from flux_magic.results.generations import Generations
 from flux_magic.sweeps.requests import build_sweep_call
 from flux_magic.types import ImageRequest
 from tests.unit.samples import notebook
-from tests.unit.scripted import close, installed
+from tests.unit.scripted import close, installed, settle
 
 REAL: Any = get_provider("flux")
 
@@ -115,6 +115,7 @@ def in_a_panel() -> dict[str, object]:
     opened = [slider.min, slider.max, slider.value, box.value]
     slider.value = 7
     moved = build_press(panel)[0][0].parameters["warmth"]
+    settle()
     row = Parameter(name="warmth", help="", kind=float, least=1, most=5)
     style = Parameter(name="style", help="", kind=str, choices=("oil", "ink"))
     panel.learn(ModelDescription("", "", (row, style, Parameter(name="terms", help="", kind=str))))

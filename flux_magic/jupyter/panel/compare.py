@@ -58,7 +58,8 @@ class CompareRow:
     def _show(self) -> None:
         """Show what is compared: each parameter where it was, or in place of one that is not compared."""
         fields, compared = self._parameters.list_comparable(), self._parameters.compared
-        chosen: list[str | None] = [one.value if one.value in fields else None for one in self.names]
+        before = [one.value for one in self.names if one.value in fields] or [*fields]
+        chosen: list[str | None] = [*before, None, None][:MOST_COMPARED]
         for name in compared:
             if name not in chosen:
                 free = [place for place in range(MOST_COMPARED) if chosen[place] not in compared]

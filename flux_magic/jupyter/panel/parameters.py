@@ -26,6 +26,8 @@ from .loading import Images
 COMPARED: Final = {"compare_seeds": "seed", "compare_steps": "steps"}
 """The traits that say which values of one parameter are compared."""
 
+FIRST_COMPARED: Final = tuple(COMPARED.values())
+
 MOST_COMPARED: Final = 2
 """The number of parameters that a comparison varies: the rows and the columns of its sheet."""
 
@@ -206,7 +208,7 @@ class Parameters(Sized):
         typed = {str(name): str(text) for name, text in proposal["value"].items() if text}
         if len(typed) > MOST_COMPARED:
             raise InvalidTrait(f"compared has {len(typed)} parameters: at most {MOST_COMPARED} vary at once")
-        return typed
+        return dict(sorted(typed.items(), key=lambda one: (one[0] not in FIRST_COMPARED, one[0] != FIRST_COMPARED[0])))
 
     def _find_refusal(self, name: str, value: Any) -> str:
         """Return why the model does not take a value, in words; empty if it does, or if that is not known."""
