@@ -191,9 +191,9 @@ class FluxMagics(Sized, Magics):
     def flux_panel(self, line: str) -> Panel:
         """Open the control panel, with widgets for the options of `%flux`: `%flux_panel`.
 
-        Options and a prompt set its first values: `%flux_panel --steps 4 --size 1024x768 a red fox`. It takes --steps,
-        --seed, --size, --width, --height, --count, --model and --space. Several seeds or steps, `--seed 1..4`, go into
-        the fields of Compare. `panel = %flux_panel` keeps the panel and does not show it.
+        Options and a prompt set its first values: `%flux_panel --steps 4 --size 1024x768 a red fox`. It takes --count,
+        --model, --space, and the options of parameters, such as --seed, --guidance and --set. Several values, of two at
+        most, `--seed 1..4`, go into the fields of Compare. `panel = %flux_panel` keeps the panel and does not show it.
         """
         from .lines import open_panel
 

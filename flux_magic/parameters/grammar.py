@@ -184,14 +184,16 @@ def parse_values(row: Parameter, text: str, called: str) -> object:
 def format_values(values: Sequence[object]) -> str:
     """Return several values as they are typed: `1..8`, `1,2,4`, `512x512,768x512`."""
     texts = [_format_value(value) for value in values]
-    ascending = all(isinstance(value, int) for value in values) and list(values) == list(
+    ascending = all(type(value) is int for value in values) and list(values) == list(
         range(int(texts[0]), int(texts[0]) + len(texts))
     )
     return f"{texts[0]}..{texts[-1]}" if ascending and len(texts) > 2 else ",".join(texts)
 
 
 def _format_value(value: object) -> str:
-    return format_size(*value) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return format_size(*value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _read_choice(*choices: str) -> Callable[[str, str], object]:
@@ -288,7 +290,7 @@ VERIFY_OPTIONS = (
 """The options of `%flux_verify`."""
 
 PANEL_OPTIONS = tuple(
-    option for option in OPTIONS if option.name in {*(row.name for row in PARAMETERS), "count", "model", "space"}
+    option for option in OPTIONS if option.name in {*(row.name for row in PARAMETERS), "set", "count", "model", "space"}
 )
 """The options of `%flux_panel`."""
 

@@ -504,16 +504,37 @@ def test_a_sheet_of_prompts_is_shown_but_has_no_cell() -> None:
     assert panel._view.widget.value.startswith("<img")
 
 
-def test_the_magics_line_fills_the_fields() -> None:
-    options = _parse_panel_line("--seed 1..4 --steps 1,2 a fox")
-    assert options == {
-        "seed": 1, "steps": 1, "compare_seeds": "1..4", "compare_steps": "1,2", "count": 1, "prompt": "a fox",
-    }  # fmt: skip
+@pytest.mark.parametrize(
+    ("line", "given", "compared"),
+    [
+        pytest.param("--seed 1..4 --steps 1,2", {"seed": 1, "steps": 1}, {"seed": "1..4", "steps": "1,2"}, id="usual"),
+        pytest.param("--guidance 1,3", {"guidance": 1.0}, {"guidance": "1,3"}, id="guidance"),
+        pytest.param("--size 8x8,16x8", {"size": (8, 8)}, {"size": "8x8,16x8"}, id="sizes"),
+        pytest.param(
+            "--set shift=1,3 --set fast=true", {"parameters": {"shift": 1, "fast": True}}, {"shift": "1,3"}, id="own"
+        ),
+        pytest.param("--steps 4", {"steps": 4}, {}, id="nothing"),
+    ],
+)
+def test_the_magics_line_fills_the_fields(line: str, given: dict[str, Any], compared: dict[str, str]) -> None:
+    options = _parse_panel_line(f"{line} a fox")
+    assert options == {**given, "compared": compared, "count": 1, "prompt": "a fox"}
     panel = make(**options)
-    assert (panel._row.values[0].value, panel._row.values[1].value, control(panel, "steps").value) == ("1..4", "1,2", 1)
-    for line in ("--size 256x256,512x512 a fox", "--width 256,512", "--height 8,16"):
-        with pytest.raises(InvalidRequest, match=r"^--[a-z]+ has several values: the panel compares only --seed and"):
-            _parse_panel_line(line)
+    filled = {name.value: field.value for name, field in zip(panel._row.names, panel._row.values, strict=True)}
+    assert {name: text for name, text in filled.items() if text} == panel.compared == compared
+    assert (panel.compare_seeds, panel.compare_steps) == (compared.get("seed", ""), compared.get("steps", ""))
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        pytest.param("--width 256,512", "--width has several values: the panel compares whole sizes", id="side"),
+        pytest.param("--seed 1,2 --steps 1,2 --set a=1,2", "3 options have several values, seed, steps, a", id="three"),
+    ],
+)
+def test_the_magics_line_refuses(line: str, says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says):
+        _parse_panel_line(f"{line} a fox")
 
 
 @given(st.lists(st.integers(0, 99), min_size=2, max_size=9, unique=True))

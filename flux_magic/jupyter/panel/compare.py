@@ -90,8 +90,8 @@ class CompareRow:
             return _EXAMPLES.get(name, "")
         if row.choices:
             return ",".join(map(str, row.choices[:2]))
-        ends = {row.default, row.most} if row.default is not None else {row.least, row.most}
-        return format_values(sorted(end for end in ends if end is not None)) or "1,2"
+        ends = [one for one in (row.least, row.default, row.most) if one is not None]
+        return format_values(sorted(set(ends))[-2:]) if ends else "1,2"
 
     def _on_name(self, change: Bunch) -> None:
         if not is_quiet():

@@ -162,6 +162,9 @@ class Parameters(Sized):
         rows = {name: row for name, row in self.rows.items() if name not in SIDES and name != "endpoint"}
         fields = {"seed": "Seeds", "steps": "Steps", "size": "Size"}
         kept = {name: fields[name] for name in fields if name in rows or (name == "size" and self._at_hand.has_size)}
+        if not self._at_hand.is_described:
+            unknown = [name for name in self.compared if name not in {*rows, *fields}]
+            rows |= {name: ROWS.get(name, Parameter(name=name, help="")) for name in unknown}
         varied = {name: row for name, row in rows.items() if row.choices or row.kind in {int, float}}
         return kept | {name: get_label(row) for name, row in varied.items() if name not in kept}
 
@@ -185,12 +188,17 @@ class Parameters(Sized):
     @validate(*ROWS)
     def _check_row(self, proposal: Bunch) -> Any:
         name, value = proposal["trait"].name, proposal["value"]
-        if value is None:
+        if value is None:  # traitlets asks this only if several traits are set together
             return self._own_defaults.get(name)
         if refusal := self._find_refusal(name, value):
             raise InvalidTrait(refusal)
         self._note_set(name, value)
         return value
+
+    @observe(*ROWS)
+    def _fill_default(self, change: Bunch) -> None:
+        if change["new"] is None and change["name"] in self._own_defaults:
+            setattr(self, change["name"], self._own_defaults[change["name"]])
 
     @validate("parameters")
     def _check_parameters(self, proposal: Bunch) -> dict[str, Any]:
@@ -208,6 +216,9 @@ class Parameters(Sized):
         typed = {str(name): str(text) for name, text in proposal["value"].items() if text}
         if len(typed) > MOST_COMPARED:
             raise InvalidTrait(f"compared has {len(typed)} parameters: at most {MOST_COMPARED} vary at once")
+        fields = self.list_comparable()
+        if self._at_hand.is_described and (strange := [name for name in typed if name not in fields]):
+            raise InvalidTrait(f"{strange[0]} cannot be compared: choose one of {', '.join(fields)}")
         return dict(sorted(typed.items(), key=lambda one: (one[0] not in FIRST_COMPARED, one[0] != FIRST_COMPARED[0])))
 
     def _find_refusal(self, name: str, value: Any) -> str:
@@ -290,7 +301,8 @@ class Parameters(Sized):
             self._call_observers()
 
     def _fit_all(self) -> Iterator[str]:
-        self.compared = {name: text for name, text in self.compared.items() if name in self.list_comparable()}
+        fields = self.list_comparable()
+        self.compared = {name: text for name, text in self.compared.items() if name in fields}
         for name in [*ROWS, *self.parameters, *(self._aside.keys() - ROWS.keys() - self.parameters.keys())]:
             yield self._fit(name)
         yield self._fit_size()

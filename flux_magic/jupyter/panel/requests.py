@@ -36,8 +36,6 @@ def build_comparison(parameters: Parameters) -> tuple[Sweep, Settings]:
     All images share what does not vary, also a random seed. Raises InvalidRequest.
     """
     fields = parameters.list_comparable()
-    if strange := [name for name in parameters.compared if name not in fields]:
-        raise InvalidRequest(f"{strange[0]} cannot be compared: choose one of {', '.join(fields)}")
     typed = {name: text for name in fields if (text := parameters.compared.get(name, "")).strip()}
     values = {name: _read_values(parameters, name, fields[name], text) for name, text in typed.items()}
     varied = {name: several for name, several in values.items() if len(several) > 1}
@@ -100,10 +98,10 @@ def _read_values(parameters: Parameters, name: str, called: str, text: str) -> S
     row = parameters.rows.get(name)
     if row is not None and row.choices:
         return _read_choices(row, called, text)
-    if row is None or name in ROWS:
+    if name == "size" or name in ROWS:
         read = parse_value(name, text, called)
     else:
-        read = parse_values(replace(row, least=None, most=None), text, called)
+        read = parse_values(Parameter(name=name, help="", kind=row.kind if row else float), text, called)
     values: Sequence[Any] = read if isinstance(read, Several) else (read,)
     for value in values:
         if name == "size":
