@@ -60,7 +60,7 @@ class Controls:
         )
         self._seeds = HBox([self.seed, self.random, self.keep]).add_class("flux-magic-row")
         self.fields: dict[str, Field] = {}
-        self._lock = threading.RLock()
+        self._lock, self._closed = threading.RLock(), False
         self.size, self.inputs = SizeControl(parameters), Inputs(parameters, failed)
         self._grid = Box().add_class("flux-magic-grid")
         self.widget = VBox([self.prompt, self.inputs.widget, self._grid])
@@ -76,11 +76,18 @@ class Controls:
     def _fit(self) -> None:
         """Show the controls of the model at hand; those that it has as well stay."""
         with self._lock:  # an answer of the Space and a user's change may come at the same time
+            if self._closed:
+                return
             self._fit_fields()
             self.size.offer()
             self._show_seed()
             self._offer_places()
             self.inputs.fit()
+
+    def close(self) -> None:
+        """Make no further controls."""
+        with self._lock:
+            self._closed = True
 
     def _fit_fields(self) -> None:
         rows = {name: row for name, row in self._parameters.rows.items() if name != "seed"}

@@ -231,6 +231,7 @@ class Panel(Parameters, VBox):
             self.cancel()
             self._inquiry.close()
             self._strip.close()
+            self._controls.close()
             close_widgets(self.children)
             self.layout.close()
         super().close()

@@ -189,7 +189,7 @@ class Parameters(Sized):
     def _check_row(self, proposal: Bunch) -> Any:
         name, value = proposal["trait"].name, proposal["value"]
         if value is None:  # traitlets asks this only if several traits are set together
-            return self._own_defaults.get(name)
+            return self._own_defaults.get(name) if self._at_hand.takes(name) else None
         if refusal := self._find_refusal(name, value):
             raise InvalidTrait(refusal)
         self._note_set(name, value)
@@ -197,8 +197,9 @@ class Parameters(Sized):
 
     @observe(*ROWS)
     def _fill_default(self, change: Bunch) -> None:
-        if change["new"] is None and change["name"] in self._own_defaults:
-            setattr(self, change["name"], self._own_defaults[change["name"]])
+        name = change["name"]
+        if change["new"] is None and name in self._own_defaults and self._at_hand.takes(name):
+            setattr(self, name, self._own_defaults[name])
 
     @validate("parameters")
     def _check_parameters(self, proposal: Bunch) -> dict[str, Any]:
@@ -311,10 +312,10 @@ class Parameters(Sized):
         """Move a value to one that the model takes, and return what was done, in words."""
         value, row = self.get_value(name), self._at_hand.rows.get(name)
         if not self._at_hand.takes(name):
-            if value is None:
+            self.set_value(name, None)
+            if value in {None, self._own_defaults.get(name)}:
                 return ""
             self._aside[name] = value
-            self.set_value(name, None)
             return f"{name} {show_value(value)} is left out: this model does not take it"
         if value is None:
             kept = self._aside.pop(name, None)
