@@ -39,7 +39,7 @@ class Controls:
     Args:
         parameters: what they set.
         keep: called when "keep this seed" is pressed.
-        failed: called with the error of an image that cannot go in.
+        failed: called with the error of a value that is not allowed, or of an image that cannot go in.
 
     Attributes:
         fields: the controls of the model's parameters, by name.
@@ -48,7 +48,7 @@ class Controls:
     def __init__(
         self, parameters: Parameters, keep: Callable[[], None], failed: Callable[[BaseException], None]
     ) -> None:
-        self._parameters = parameters
+        self._parameters, self._failed = parameters, failed
         self.prompt = Textarea(description="Prompt", rows=3, placeholder="what the image shows", style=LABEL)
         self.model = Dropdown(description="Model", style=LABEL)
         self.space = Combobox(description="Space", continuous_update=False, style=LABEL)
@@ -98,7 +98,9 @@ class Controls:
         gone = [one for name, one in self.fields.items() if name not in kept]
         for name, one in kept.items():
             one.adapt(rows[name])
-        self.fields = {name: kept.get(name) or kinds[name](self._parameters, row) for name, row in rows.items()}
+        self.fields = {
+            name: kept.get(name) or kinds[name](self._parameters, row, self._failed) for name, row in rows.items()
+        }
         first = [self.fields[name].widget for name in ("steps", *SIDES) if name in self.fields]
         others = [one.widget for name, one in self.fields.items() if name not in {"steps", *SIDES}]
         self._grid.children = (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ class PanelModel:
         rows: of the parameters that have a control, by name, in order: with the model's own range, choices and default.
         is_described: False until the model, or its Space, has described itself; the rows are then the usual ones.
         sizes: the sizes there are, if it takes no others.
+        default_size: the size that it has if none is chosen; None if it is not known.
         most_images: how many images may go in, masks apart.
         needs_image: True if it makes nothing without one.
         takes_mask: True if a mask may go in.
@@ -39,6 +41,7 @@ class PanelModel:
     rows: Mapping[str, Parameter] = field(default_factory=lambda: dict(_USUAL))
     is_described: bool = False
     sizes: tuple[tuple[int, int], ...] = ()
+    default_size: tuple[int, int] | None = None
     most_images: int = 0
     needs_image: bool = False
     takes_mask: bool = False
@@ -49,12 +52,6 @@ class PanelModel:
     def has_size(self) -> bool:
         """True if the size can be chosen."""
         return bool(self.sizes) or {*SIDES} <= self.rows.keys()
-
-    @property
-    def default_size(self) -> tuple[int, int] | None:
-        """The model's own size; None if it is not known."""
-        width, height = (self.rows[name].default if name in self.rows else None for name in SIDES)
-        return None if width is None or height is None else (int(width), int(height))
 
     def takes(self, name: str) -> bool:
         """Return True if the model takes a parameter, or if it is not known what it takes."""
@@ -69,18 +66,36 @@ def read_description(description: ModelDescription | None) -> PanelModel:
     if len(description.endpoints) > 1:
         rows.append(replace(ROWS["endpoint"], choices=tuple(sorted(description.endpoints))))
     told = {row.name: row for row in rows if row.kind in {int, float, str, bool}}
+    default_size, choice = _find_default_size(told, description.sizes)
+    told.pop(choice, None)
     if not description.seeded:
         told.pop("seed", None)
     return PanelModel(
         rows=told or dict(_USUAL),
         is_described=bool(told),
         sizes=description.sizes,
+        default_size=default_size,
         most_images=description.input_images,
         needs_image=description.needs_image,
         takes_mask=description.takes_mask,
         name=description.model,
         stand_in=description.stand_in is not None,
     )
+
+
+def _find_default_size(
+    rows: Mapping[str, Parameter], sizes: Sequence[tuple[int, int]]
+) -> tuple[tuple[int, int] | None, str]:
+    """Return the model's own size, and the name of the parameter whose choices are its sizes; empty for none.
+
+    The list of sizes has the place of that parameter's control.
+    """
+    for row in rows.values() if sizes else ():
+        if row.choices and all(re.search(r"\d\s*[x×:]\s*\d", str(choice)) for choice in row.choices):
+            default = dict(zip(row.choices, sizes, strict=False)).get(row.default)
+            return default if len(row.choices) == len(sizes) else None, row.name
+    width, height = (rows[name].default if name in rows else None for name in SIDES)
+    return None if width is None or height is None else (int(width), int(height)), ""
 
 
 def _merge(row: Parameter) -> Parameter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -16,11 +16,11 @@ from ...parameters.table import Parameter
 from .description import SIDES
 from .parameters import Parameters, get_label
 
-LABEL: Final = {"description_width": "4.5em"}
+LABEL: Final = {"description_width": "5.2em"}
 """Style that gives the labels of most fields the same width, so that they form columns."""
 
 _LONG_LABEL: Final = {"description_width": "8.5em"}
-_SHORT: Final = 10
+_SHORT: Final = 8
 """The number of characters that fit into a label of the usual width."""
 
 _here = threading.local()
@@ -59,14 +59,15 @@ class Field:
     Args:
         parameters: what it sets.
         row: of the parameter.
+        failed: called with the error of a value that is not allowed.
 
     Attributes:
         control: the widget with the value.
         widget: all of it.
     """
 
-    def __init__(self, parameters: Parameters, row: Parameter) -> None:
-        self.row, self._parameters = row, parameters
+    def __init__(self, parameters: Parameters, row: Parameter, failed: Callable[[BaseException], None]) -> None:
+        self.row, self._parameters, self._failed = row, parameters, failed
         self.control = self._make_control()
         self.widget: Any = self._lay_out()
         self.control.observe(self._on_change, "value")
@@ -99,8 +100,9 @@ class Field:
             return
         try:
             self._take(change["new"])
-        except (InvalidRequest, TraitError):  # it was changed while its range did, or what was typed is no number
+        except (InvalidRequest, TraitError) as error:  # it was changed while its range did, or is no number
             self.show()
+            self._failed(error)
 
     def _take(self, value: Any) -> None:
         self._parameters.set_value(self.row.name, value)
@@ -145,6 +147,10 @@ class Slider(Field):
             self._parameters.set_value(self.row.name, None if change["new"] else self.control.value)
 
 
+_LEFT: Final = object()
+"""The choice that leaves a parameter to the model; a list with no choice at all would look empty."""
+
+
 class Choice(Field):
     """A list of choices, of which the first leaves the parameter to the model."""
 
@@ -154,9 +160,12 @@ class Choice(Field):
     def _show(self, value: Any) -> None:
         choices = self.row.choices or (True, False)
         named = self.row.default if self.row.default in choices else None
-        default = "the Space's default" if named is None else f"the Space's default: {_format(named)}"
-        self.control.options = [(default, None), *((_format(choice), choice) for choice in choices)]
-        self.control.value = value if value in choices else None
+        default = "the Space's default" if named is None else f"default: {_format(named)}"
+        self.control.options = [(default, _LEFT), *((_format(choice), choice) for choice in choices)]
+        self.control.value = value if value in choices else _LEFT
+
+    def _take(self, value: Any) -> None:
+        super()._take(None if value is _LEFT else value)
 
 
 class Switch(Field):

@@ -50,7 +50,7 @@ class SizeControl:
 
     def _name_own(self) -> str:
         size = self._parameters.at_hand.default_size
-        return f"the Space's default{f': {size[0]} × {size[1]}' if size else ''}"
+        return f"default: {size[0]} × {size[1]}" if size else "the Space's default"
 
     def show(self) -> None:
         """Show the size that is set."""

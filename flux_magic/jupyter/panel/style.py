@@ -42,7 +42,7 @@ STYLE: Final = """<style>
 .flux-magic-item button { width: 110px; margin: 3px 0 0; padding: 0; position: static; font-size: 11px; }
 .flux-magic-item button::after { content: ""; position: absolute; inset: 0; cursor: pointer; }
 .flux-magic-item:focus-within, .flux-magic-item:hover { outline: 2px solid var(--jp-brand-color1, #1976d2); }
-.flux-magic-item button.flux-magic-use { position: relative; z-index: 1; }
+.flux-magic-item button.flux-magic-use { position: relative; z-index: 1; text-decoration: underline; }
 .flux-magic-item button.flux-magic-use::after { content: none; }
 .flux-magic-panel:not(.flux-magic-edits) .flux-magic-use { display: none; }
 .flux-magic-inputs { flex-flow: row wrap; gap: 6px; padding: 3px; }
