@@ -46,7 +46,7 @@ class CompareRow:
             description="Compare", icon="th", tooltip="Make an image of each combination, and show them as one sheet"
         )
         self.button.on_click(lambda _: pressed())
-        pairs = [widget for pair in zip(self.names, self.values, strict=True) for widget in pair]
+        pairs = [HBox(pair) for pair in zip(self.names, self.values, strict=True)]
         self.widget = HBox([*pairs, self.button]).add_class("flux-magic-row").add_class("flux-magic-compare")
         self._show()
         for place in range(MOST_COMPARED):

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from ...errors import InvalidRequest, show_value
+from ...parameters.dialects import explain
 from ...parameters.table import FIELDS, RESERVED, ROWS, Parameter
 from ...providers.base import ModelDescription
 
@@ -56,6 +58,26 @@ class PanelModel:
     def takes(self, name: str) -> bool:
         """Return True if the model takes a parameter, or if it is not known what it takes."""
         return not self.is_described or name in self.rows or (name in SIDES and bool(self.sizes))
+
+    def find_refusal(self, name: str, value: Any) -> str:
+        """Return why the model does not take a value, in words; empty if it does, or if that is not known."""
+        row = self.rows.get(name)
+        if not self.is_described:
+            return ""
+        if name in SIDES and self.sizes:
+            sides = sorted({size[SIDES.index(name)] for size in self.sizes})
+            return "" if value in sides else f"{name} is {value}: this Space takes {', '.join(map(str, sides))}"
+        if row is None:
+            meant = explain(name, list(self.rows)) or f"there are {', '.join(self.rows)}"
+            return f"{name} is {show_value(value)}: this model does not take it; {meant}"
+        is_number = row.kind in {int, float} and not row.choices and not isinstance(value, bool | str)
+        if is_number and row.least is not None and row.most is not None and not row.is_allowed(value):
+            return f"{name} is {value}: this Space takes {row.least} to {row.most}"
+        try:
+            row.check(value)
+        except InvalidRequest as error:
+            return error.message
+        return ""
 
 
 def read_description(description: ModelDescription | None) -> PanelModel:

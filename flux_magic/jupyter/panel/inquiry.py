@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ...client import blocking
 from ...errors import FluxError
 from ...parameters.settings import resolve
+from ...providers import get_provider
+from ...results.generation import Generation
 from .parameters import Parameters
 from .queue import start_thread
+from .requests import get_configured
 from .status import StatusLine
+
+
+def find_unnamed(parameters: Parameters, opened_with: Generation | None, options: Mapping[str, Any]) -> str:
+    """Return the Space that only the image names; empty if the user, `%config` or the model has it too."""
+    space, own = parameters.space, get_provider(parameters.model).own_space()
+    made_here = any(one is opened_with for one in blocking.history)
+    named = {get_configured()["space"], own, "local", options.get("space") or ""}
+    return "" if made_here or space in named else space
 
 
 class Inquiry:

@@ -18,7 +18,6 @@ from ...errors import FluxError, InvalidArgument, InvalidRequest, TimedOut, show
 from ...parameters.calls import check_class
 from ...parameters.dialects import explain
 from ...parameters.settings import check_one_size
-from ...providers import get_provider
 from ...results.generation import Generation
 from ...results.generations import Generations
 from ...results.recall import Recalled
@@ -26,11 +25,11 @@ from .compare import CompareRow
 from .controls import Controls
 from .copy_and_save import Keeper
 from .fields import close_widgets
-from .inquiry import Inquiry
+from .inquiry import Inquiry, find_unnamed
 from .output import Shown, View
 from .parameters import Parameters, list_options
 from .queue import PanelQueue, PanelTask, start_thread
-from .requests import build_comparison, build_press, get_configured, get_parameters
+from .requests import build_comparison, build_press, get_configured, get_parameters, take_one
 from .sheets import collect_parameters, find_seed
 from .status import StatusLine
 from .style import STYLE
@@ -79,13 +78,14 @@ class Panel(Parameters, VBox):
 
     def __init__(self, generation: Generation | Generations | Recalled | None = None, **options: Any) -> None:
         recalled = generation.options if isinstance(generation, Recalled) else {}
-        shown_first = _take_one(generation)
+        recalled = {name: value for name, value in recalled.items() if name in list_options()}
+        shown_first = take_one(generation)
         start = get_configured() | recalled | (get_parameters(shown_first) if shown_first else {})
         super().__init__(**start | self._check_options(options))
         self._closed = False
         self._cancels = 0
         self._status = StatusLine(lambda: self._jobs.waiting)
-        self._inquiry = Inquiry(self, self._status, lambda: self.busy, self._find_unnamed(shown_first, options))
+        self._inquiry = Inquiry(self, self._status, lambda: self.busy, find_unnamed(self, shown_first, options))
         self._controls = Controls(self, keep=self._keep_seed, failed=self._status.fail)
         self._keeper = Keeper(self._status, self._use)
         self._row = CompareRow(self, pressed=lambda: self._on_press(self.compare))
@@ -105,12 +105,6 @@ class Panel(Parameters, VBox):
         self.generation = shown_first
         start_thread(lambda: self._strip.fill(earlier))
         self._inquiry.begin()
-
-    def _find_unnamed(self, opened_with: Generation | None, options: dict[str, Any]) -> str:
-        """Return the Space that only the image names; empty if the user, `%config` or the model has it too."""
-        own = {get_configured()["space"], get_provider(self.model).own_space(), "local", options.get("space") or ""}
-        made_here = any(one is opened_with for one in blocking.history)
-        return "" if made_here or self.space in own else self.space
 
     @classmethod
     def _check_options(cls, options: dict[str, Any]) -> dict[str, Any]:
@@ -342,15 +336,3 @@ class Panel(Parameters, VBox):
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         display({"text/plain": repr(self), "application/vnd.jupyter.widget-view+json": view}, raw=True)
         self._view.open_below()
-
-
-def _take_one(given: object) -> Generation | None:
-    if isinstance(given, Recalled):
-        return given.generation
-    if isinstance(given, Generations) and given:
-        given = given[-1]
-    if given is None or isinstance(given, Generation):
-        return given
-    raise InvalidArgument(
-        f"a Panel opens with a Generation, not with {show_value(given)}; a prompt is given as Panel(prompt=…)"
-    )

@@ -190,7 +190,7 @@ class Parameters(Sized):
         name, value = proposal["trait"].name, proposal["value"]
         if value is None:  # traitlets asks this only if several traits are set together
             return self._own_defaults.get(name) if self._at_hand.takes(name) else None
-        if refusal := self._find_refusal(name, value):
+        if refusal := self._at_hand.find_refusal(name, value):
             raise InvalidTrait(refusal)
         self._note_set(name, value)
         return value
@@ -207,7 +207,7 @@ class Parameters(Sized):
         for name, value in values.items():
             if name in ROWS:
                 raise InvalidTrait(f"parameters has {name}, which is an option of its own: {name}={show_value(value)}")
-            if refusal := self._find_refusal(name, value):
+            if refusal := self._at_hand.find_refusal(name, value):
                 raise InvalidTrait(refusal)
             self._note_set(name, value)
         return dict(values)
@@ -221,26 +221,6 @@ class Parameters(Sized):
         if self._at_hand.is_described and (strange := [name for name in typed if name not in fields]):
             raise InvalidTrait(f"{strange[0]} cannot be compared: choose one of {', '.join(fields)}")
         return dict(sorted(typed.items(), key=lambda one: (one[0] not in FIRST_COMPARED, one[0] != FIRST_COMPARED[0])))
-
-    def _find_refusal(self, name: str, value: Any) -> str:
-        """Return why the model does not take a value, in words; empty if it does, or if that is not known."""
-        model, row = self._at_hand, self._at_hand.rows.get(name)
-        if not model.is_described:
-            return ""
-        if name in SIDES and model.sizes:
-            sides = sorted({size[SIDES.index(name)] for size in model.sizes})
-            return "" if value in sides else f"{name} is {value}: this Space takes {', '.join(map(str, sides))}"
-        if row is None:
-            meant = explain(name, list(model.rows)) or f"there are {', '.join(model.rows)}"
-            return f"{name} is {show_value(value)}: this model does not take it; {meant}"
-        is_number = row.kind in {int, float} and not row.choices and not isinstance(value, bool | str)
-        if is_number and row.least is not None and row.most is not None and not row.is_allowed(value):
-            return f"{name} is {value}: this Space takes {row.least} to {row.most}"
-        try:
-            row.check(value)
-        except InvalidRequest as error:
-            return error.message
-        return ""
 
     @observe(*COMPARED)
     def _follow_field(self, change: Bunch) -> None:
@@ -297,47 +277,41 @@ class Parameters(Sized):
             self._own_defaults = get_provider().defaults
             self._fill_defaults()
         try:
-            return [note for note in self._fit_all() if note] if self._at_hand.is_described else []
+            return [*filter(None, self._fit_values())] if self._at_hand.is_described else []
         finally:
             self._call_observers()
 
-    def _fit_all(self) -> Iterator[str]:
+    def _fit_values(self) -> Iterator[str]:
+        """Move each value to one that the model takes; yield what was done, in words."""
         fields = self.list_comparable()
         self.compared = {name: text for name, text in self.compared.items() if name in fields}
         for name in [*ROWS, *self.parameters, *(self._aside.keys() - ROWS.keys() - self.parameters.keys())]:
-            yield self._fit(name)
-        yield self._fit_size()
-
-    def _fit(self, name: str) -> str:
-        """Move a value to one that the model takes, and return what was done, in words."""
-        value, row = self.get_value(name), self._at_hand.rows.get(name)
-        if not self._at_hand.takes(name):
-            self.set_value(name, None)
-            if value in {None, self._own_defaults.get(name)}:
-                return ""
-            self._aside[name] = value
-            return f"{name} {show_value(value)} is left out: this model does not take it"
-        if value is None:
+            value = self.get_value(name)
+            if not self._at_hand.takes(name):
+                self.set_value(name, None)
+                if value not in {None, self._own_defaults.get(name)}:
+                    self._aside[name] = value
+                    yield f"{name} {show_value(value)} is left out: this model does not take it"
+                continue
             kept = self._aside.pop(name, None)
-            if kept is not None and not self._find_refusal(name, kept):
+            if value is None and kept is not None and not self._at_hand.find_refusal(name, kept):
                 self.set_value(name, kept)
+            elif value is not None and (note := self._fit(name, value)):
+                yield note
+        size = (self.width, self.height)
+        if self._at_hand.sizes and size not in {(None, None), *self._at_hand.sizes}:
+            self.take(width=None, height=None)
+            yield f"the size is now this Space's own: it does not take {size[0]}x{size[1]}"
+
+    def _fit(self, name: str, value: Any) -> str:
+        row, is_fixed = self._at_hand.rows.get(name), name in SIDES and self._at_hand.sizes
+        if row is None or is_fixed or not self._at_hand.find_refusal(name, value):
             return ""
-        self._aside.pop(name, None)
-        if not self._find_refusal(name, value) or (name in SIDES and self._at_hand.sizes):
-            return ""
-        if row is None or row.choices or row.least is None or row.most is None or isinstance(value, str | bool):
+        if row.choices or row.least is None or row.most is None or isinstance(value, str | bool):
             self.set_value(name, None)
             return f"{name} is now this Space's default: it does not take {show_value(value)}"
         self.set_value(name, row.kind(min(max(value, row.least), row.most)))
         return f"{name} is now {self.get_value(name)}: this Space takes {row.least} to {row.most}"
-
-    def _fit_size(self) -> str:
-        sizes, size = self._at_hand.sizes, (self.width, self.height)
-        if not sizes or size == (None, None) or size in sizes:
-            return ""
-        with self.hold_trait_notifications():
-            self.width = self.height = None
-        return f"the size is now this Space's own: it does not take {size[0]}x{size[1]}"
 
 
 def get_label(row: Parameter) -> str:

@@ -9,12 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 from ...client.target import resolve_target
-from ...errors import InvalidRequest
+from ...errors import InvalidArgument, InvalidRequest, show_value
 from ...parameters.grammar import Several, parse_value, parse_values
 from ...parameters.settings import DEFAULT_MODEL, MOST_IMAGES, Settings, resolve
 from ...parameters.table import EXTRA, EXTRA_NAMES, FIELDS, ROWS, Parameter
 from ...providers import get_provider
 from ...results.generation import Generation
+from ...results.generations import Generations
+from ...results.recall import Recalled
 from ...sweeps.requests import Sweep, build_requests, build_sweep
 from ...sweeps.template import Template
 from ...types import ImageRequest, Record
@@ -160,3 +162,16 @@ def get_configured() -> dict[str, Any]:
     extra = {name: value for name, value in settings.parameters.items() if name in EXTRA_NAMES}
     fields = {name: value for name in FIELDS if (value := getattr(settings, name)) is not None}
     return {"model": settings.model, "space": settings.space or "", **fields, **extra}
+
+
+def take_one(given: object) -> Generation | None:
+    """Return the image that a panel opens with; raise InvalidArgument for what is none."""
+    if isinstance(given, Recalled):
+        return given.generation
+    if isinstance(given, Generations) and given:
+        given = given[-1]
+    if given is None or isinstance(given, Generation):
+        return given
+    raise InvalidArgument(
+        f"a Panel opens with a Generation, not with {show_value(given)}; a prompt is given as Panel(prompt=…)"
+    )
