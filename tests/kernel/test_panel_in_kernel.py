@@ -123,10 +123,8 @@ def test_several_values_on_the_magics_line_are_compared(kernel: Kernel, space: s
     kernel.run_ok(copied.replace("%%flux", "%%flux --output foxes").replace("--space local", f"--space {space}"))
     assert said(kernel, digests.format("foxes")) == said(kernel, digests.format("panel.generations"))
     kernel.run_ok("panel.close()")
-    refused = kernel.run("%flux_panel --size 256x256,512x512 a fox")
-    assert refused.traceback.startswith(
-        "UsageError: --size has several values: the panel compares only --seed and --steps"
-    )
+    refused = kernel.run("%flux_panel --width 256,512 a fox")
+    assert refused.traceback.startswith("UsageError: --width has several values: the panel compares whole sizes")
 
 
 def test_generate_returns_at_once_and_other_cells_run_meanwhile(panel: Kernel, slow_space: str) -> None:
@@ -232,7 +230,7 @@ def test_traits_are_linked_with_widgets_of_the_users(panel: Kernel) -> None:
     panel.run_ok("linked = link((panel, 'steps'), (mine, 'value'))")
     assert said(panel, "mine.value") == "2"
     panel.run_ok("mine.value = 5")
-    assert said(panel, "panel.steps, panel._controls.steps.value") == "(5, 5)"
+    assert said(panel, "panel.steps, panel._controls.fields['steps'].control.value") == "(5, 5)"
 
 
 def test_interact_works_with_generate_itself(kernel: Kernel) -> None:

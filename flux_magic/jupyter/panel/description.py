@@ -21,6 +21,8 @@ _TOLD: Final = ("choices", "default", "step", "own_name", "title")
 _NO_CONTROL: Final = (RESERVED - {*FIELDS}) | {"randomize_seed", "endpoint"}
 """Names that have a control of another kind, or none."""
 
+_REWRITES: Final = "if it is on, the Space may rewrite the prompt"
+
 _USUAL: Final = {name: ROWS[name] for name in ("steps", *SIDES, "seed")}
 
 
@@ -85,6 +87,7 @@ def read_description(description: ModelDescription | None) -> PanelModel:
     if description is None:
         return PanelModel()
     rows = [_merge(row) for row in description.parameters if row.name not in _NO_CONTROL]
+    rows = [replace(row, help=_REWRITES) if row.name in description.rewrites else row for row in rows]
     if len(description.endpoints) > 1:
         rows.append(replace(ROWS["endpoint"], choices=tuple(sorted(description.endpoints))))
     told = {row.name: row for row in rows if row.kind in {int, float, str, bool}}

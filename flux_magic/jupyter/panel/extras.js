@@ -19,6 +19,10 @@ function name(panel) {
     readout?.setAttribute("role", "textbox");
     readout?.setAttribute("aria-label", `${label}, as a number`);
   }
+  for (const box of panel.querySelectorAll(".flux-magic-left input")) {
+    const label = box.closest(".flux-magic-row")?.querySelector(".widget-slider .widget-label")?.textContent ?? "";
+    box.setAttribute("aria-label", `${label}: the model's default`);
+  }
   for (const icon of panel.querySelectorAll("button i")) icon.setAttribute("aria-hidden", "true");
   const status = panel.querySelector(".flux-magic-status .widget-html-content");
   status?.setAttribute("aria-live", "polite");

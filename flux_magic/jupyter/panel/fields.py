@@ -85,6 +85,7 @@ class Field:
         label = get_label(row)
         self.control.style.description_width = (LABEL if len(label) <= _SHORT else _LONG_LABEL)["description_width"]
         self.control.description = label
+        self.control.tooltip = row.help
         self.show()
 
     def show(self) -> None:
@@ -117,7 +118,8 @@ class Slider(Field):
 
     def _make_control(self) -> Any:
         self.left = Checkbox(description="default", indent=False, layout=Layout(width="auto"))
-        self.left.observe(self._on_left, "value")
+        self.left.tooltip = "Leave this to the model"
+        self.left.add_class("flux-magic-left").observe(self._on_left, "value")
         return IntSlider() if self.row.kind is int else FloatSlider()
 
     def _lay_out(self) -> Any:

@@ -103,7 +103,9 @@ class Inputs:
 
 
 def _make_upload(name: str, tooltip: str) -> FileUpload:
-    return FileUpload(description=name, tooltip=tooltip, accept="image/*", layout=Layout(width="auto"))
+    upload = FileUpload(description=name, accept="image/*", layout=Layout(width="auto"))
+    upload.tooltip = tooltip  # ipywidgets 7 has none
+    return upload
 
 
 def _read_files(value: Any) -> list[bytes]:
