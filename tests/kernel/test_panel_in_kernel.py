@@ -27,6 +27,7 @@ ipykernel = tuple(int(part) for part in version("ipykernel").split(".")[:2])
 def panel(kernel: Kernel) -> Iterator[Kernel]:
     """Yield the kernel with a `panel` on view, for small images, and all that its status line has said in `told`."""
     kernel.run_ok("panel = %flux_panel --size 256x256 --seed 42 a red fox\npanel")
+    until(kernel, "panel.at_hand.is_described")
     kernel.run_ok("told = []; panel._status.widget.observe(lambda _: told.append(panel._status.text), 'value')")
     yield kernel
     kernel.run_ok("panel.close()")

@@ -326,7 +326,8 @@ class Panel(Parameters, VBox):
     def __repr__(self) -> str:
         if getattr(self, "_closed", False):
             return "<closed Panel>"
-        names = ("prompt", "width", "height", "steps", "seed")
+        # What is left to the model is left out here as well.
+        names = [one for one in ("prompt", "width", "height", "steps") if getattr(self, one) is not None] + ["seed"]
         return f"Panel({', '.join(f'{name}={show_value(getattr(self, name))}' for name in names)})"
 
     def _ipython_display_(self, **_kwargs: Any) -> None:
