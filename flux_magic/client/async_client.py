@@ -17,7 +17,7 @@ from ..parameters.calls import check_class, takes
 from ..parameters.settings import Settings, check_folders, resolve, split_size
 from ..parameters.table import Parameter
 from ..providers import get_provider, local
-from ..providers.base import Limits, limit_events
+from ..providers.base import Limits, ModelDescription, limit_events
 from ..providers.http.connection import Session, open_session
 from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations
@@ -315,11 +315,11 @@ class AsyncClient:
                 raise
             yield error
 
-    async def fetch_bounds(self, settings: Settings) -> Mapping[str, tuple[float, float]] | None:
-        """Return the least and the most that a Space accepts, by field of ImageRequest, if the Space says.
+    async def fetch_description(self, settings: Settings) -> ModelDescription | None:
+        """Return what the model of these settings takes, as its provider or its Space describes it.
 
-        Each Space is asked once per process. The result is None until the local Space runs, as it is not started for
-        this. It is also None if `replay` is `only`, or if the Hub may not be asked.
+        The result is None until the local Space runs, as it is not started for this. It is also None if `replay` is
+        `only`, or if the Hub may not be asked.
 
         Raises InvalidRequest, ConnectionFailed, TimedOut or ResponseError.
         """
@@ -327,8 +327,7 @@ class AsyncClient:
         if target.unasked or (target.is_local and not local.shared.running):
             return None
         async with self._open_session() as session:
-            provider = await target.connect(session)
-            return (await provider.describe(settings.model)).ranges
+            return await (await target.connect(session)).describe(settings.model)
 
     async def fetch_quota(self, settings: Settings) -> str:
         """Return the GPU time that is left for the token, in words.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Any, TypeVar
 
 from ..parameters.calls import check_call
 from ..parameters.settings import Settings, resolve
+from ..providers.base import ModelDescription
 from ..results.generation import ClientEvent, Generation
 from ..results.notes import print_note
 from ..types import ImageRequest
@@ -63,10 +64,10 @@ def iterate_events(
             yield from coming
 
 
-def fetch_bounds(settings: Settings, client: AsyncClient | None = None) -> Mapping[str, tuple[float, float]] | None:
-    """Return the bounds as `AsyncClient.fetch_bounds` does, and wait for them."""
+def fetch_description(settings: Settings, client: AsyncClient | None = None) -> ModelDescription | None:
+    """Return what a model takes as `AsyncClient.fetch_description` does, and wait for it."""
     client = client or shared
-    return runner.background.run(client.fetch_bounds(settings), keep=client)
+    return runner.background.run(client.fetch_description(settings), keep=client)
 
 
 @check_call

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
+    from ..providers.base import ModelDescription
     from ..results.history import History
     from ..results.recall import Recalled
     from ..verify.discover import Paths
@@ -276,13 +277,19 @@ class Client:
         return self._async.history(last)
 
     @takes(Options)
-    def fetch_bounds(self, **options: Any) -> Mapping[str, tuple[float, float]] | None:
-        """Return the least and the most that a Space accepts, by option, as far as it names them.
+    def fetch_description(self, **options: Any) -> ModelDescription | None:
+        """Return what the model at hand takes: its parameters with their ranges, choices and defaults.
 
-        A Space is asked once a process; None if it may not be asked, or if it is the local one and does not run yet.
+        Returns None if its Space may not be asked, or if it is the local one and does not run yet.
+
+        Example::
+
+            >>> flux_magic.Client(space="local").fetch_description() is None  # until it makes an image
+            True
+
         Raises as `generate`.
         """
-        return blocking.fetch_bounds(self._resolve(options), self._async)
+        return blocking.fetch_description(self._resolve(options), self._async)
 
     def close(self) -> None:
         """Close the connection; the next image opens another."""

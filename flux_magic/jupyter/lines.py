@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidRequest
 from ..parameters import grammar, settings, slips
 from ..parameters.addresses import Space
+from ..parameters.own_values import merge_assignments
 from . import cell
 
 if TYPE_CHECKING:
@@ -59,17 +60,20 @@ def _parse_status_line(line: str) -> str | None:
 def _parse_panel_line(line: str) -> dict[str, Any]:
     """Return the options of a panel that its magic's line gives."""
     options, typed = grammar.parse_line(line, grammar.PANEL_OPTIONS, "%flux_panel")
-    several = {name: value for name, value in options.items() if isinstance(value, grammar.Several)}
-    if refused := sorted(several.keys() - {"seed", "steps"}):
-        raise InvalidRequest(f"--{refused[0]} has several values: the panel compares only --seed and --steps")
-    compared = {"compare_seeds": several.get("seed"), "compare_steps": several.get("steps")}
+    several: dict[str, Any] = {one: value for one, value in options.items() if isinstance(value, grammar.Several)}
+    own = merge_assignments(options.get("set", ()), "--set")
+    several |= {name: values for name, values in own.items() if len(values) > 1}
+    if refused := sorted(several.keys() & {"width", "height"}):
+        raise InvalidRequest(f"--{refused[0]} has several values: the panel compares whole sizes, --size")
+    if len(several) > 2:
+        named = ", ".join(several)
+        raise InvalidRequest(f"{len(several)} options have several values, {named}: the panel compares two at most")
     if not isinstance(typed, grammar.Verbatim):
         grammar.check_options_first(typed, f"%flux_panel {line[: len(line) - len(typed)]}".rstrip())
         typed = slips.unwrap(typed) or typed
-    return {
-        **cell.get_settings(options),
-        **{name: values[0] for name, values in several.items()},
-        **{name: grammar.format_values(values) for name, values in compared.items() if values},
-        "count": options.get("count", 1),
-        "prompt": typed,
-    }
+    given = cell.get_settings(options)
+    given |= {name: values[0] for name, values in several.items() if name not in own}
+    if own:
+        given["parameters"] = {name: values[0] for name, values in own.items()}
+    compared = {name: grammar.format_values(values) for name, values in several.items()}
+    return {**given, "compared": compared, "count": options.get("count", 1), "prompt": typed}

@@ -16,10 +16,9 @@ from traitlets import Bool, CaselessStrEnum, Dict, Enum, Float, TraitError, Unic
 from ..client.log_output import LEVELS, output
 from ..errors import FluxError, InvalidRequest
 from ..parameters import settings
-from ..parameters.sizes import format_size, split_sides
 from ..parameters.table import Parameter
 from ..results.notes import print_note
-from .traits import Checked, Size, check_sides, explain_error, make_traits
+from .traits import Checked, Sized, explain_error, make_traits
 from .usage import show_result
 
 if TYPE_CHECKING:
@@ -58,15 +57,12 @@ def _format_help() -> str:
 
 
 @magics_class
-class FluxMagics(Magics):
+class FluxMagics(Sized, Magics):
     """The magics, and the settings of `%config FluxMagics`. A setting of None takes the default."""
 
     space = Unicode(None, allow_none=True, help="A Hugging Face id, a URL, or local.").tag(config=True)
     model = Unicode(None, allow_none=True, help="The model's name.").tag(config=True)
-    width: int | None
-    height: int | None
     locals().update(make_traits())  # steps, seed, width, height, …: a row's trait has its name
-    size = Size(help="Width and height at once: 1024x768.").tag(config=True)
     parameters = Dict(None, allow_none=True, help='The model\'s own parameters, by its own names: {"shift": 4.0}.').tag(
         config=True
     )
@@ -120,25 +116,6 @@ class FluxMagics(Magics):
                 why = explain_error(error, self.traits()[name], "***" if name in {"token", "proxy"} else value)
                 raise InvalidRequest(f"FluxMagics.{name} stays {getattr(self, name)!r}: {why}") from None
         super().update_config(config)
-
-    @validate("size")
-    def _check_size(self, proposal: Bunch) -> str:
-        if proposal["value"]:
-            check_sides(self, proposal["value"])
-        return str(proposal["value"])
-
-    @observe("size")
-    def _set_sides(self, change: Bunch) -> None:
-        if change["new"] != self._format_size():
-            with self.hold_trait_notifications():
-                self.width, self.height = split_sides(change["new"]) if change["new"] else (None, None)
-
-    @observe("width", "height")
-    def _set_size(self, _change: Bunch) -> None:
-        self.size = self._format_size()
-
-    def _format_size(self) -> str:
-        return format_size(self.width, self.height) if self.width and self.height else ""
 
     @validate("space", "model", "store", "shared_store", "proxy", "token", "timeout", "parameters")
     def _check_setting(self, proposal: Bunch) -> Any:
@@ -217,9 +194,9 @@ class FluxMagics(Magics):
     def flux_panel(self, line: str) -> Panel:
         """Open the control panel, with widgets for the options of `%flux`: `%flux_panel`.
 
-        Options and a prompt set its first values: `%flux_panel --steps 4 --size 1024x768 a red fox`. It takes --steps,
-        --seed, --size, --width, --height, --count, --model and --space. Several seeds or steps, `--seed 1..4`, go into
-        the fields of Compare. `panel = %flux_panel` keeps the panel and does not show it.
+        Options and a prompt set its first values: `%flux_panel --steps 4 --size 1024x768 a red fox`. It takes --count,
+        --model, --space, and the options of parameters, such as --seed, --guidance and --set. Several values, of two at
+        most, `--seed 1..4`, go into the fields of Compare. `panel = %flux_panel` keeps the panel and does not show it.
         """
         from .lines import open_panel
 

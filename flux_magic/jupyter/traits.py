@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from traitlets import HasTraits, TraitError, TraitType, Unicode
+from traitlets import HasTraits, TraitError, TraitType, Unicode, default, observe, validate
+from traitlets.utils.bunch import Bunch
 
 from ..errors import InvalidRequest, show_value
 from ..parameters.sizes import format_size, read_size, split_sides
@@ -68,6 +69,34 @@ def check_sides(owner: HasTraits, size: str) -> None:
     """Raise TraitError if the `width` or `height` trait of the owner cannot take its side of a size."""
     for name, side in zip(("width", "height"), split_sides(size), strict=True):
         owner.traits()[name]._validate(owner, side)  # noqa: SLF001 - traitlets has no other way to ask
+
+
+class Sized(HasTraits):
+    """A `size` that follows the traits `width` and `height`, and that they follow; empty unless both are set."""
+
+    width: int | None
+    height: int | None
+    size = Size(help="Width and height at once: 1024x768.").tag(config=True)
+
+    @default("size")
+    def _format_size(self) -> str:
+        return format_size(self.width, self.height) if self.width and self.height else ""
+
+    @validate("size")
+    def _check_size(self, proposal: Bunch) -> str:
+        if proposal["value"]:
+            check_sides(self, proposal["value"])
+        return str(proposal["value"])
+
+    @observe("size")
+    def _set_sides(self, change: Bunch) -> None:
+        if change["new"] != self._format_size():
+            with self.hold_trait_notifications():
+                self.width, self.height = split_sides(change["new"]) if change["new"] else (None, None)
+
+    @observe("width", "height")
+    def _set_size(self, _change: Bunch) -> None:
+        self.size = self._format_size()
 
 
 def explain_error(error: TraitError, trait: Any, value: object) -> str:

@@ -172,22 +172,29 @@ def parse_value(name: str, text: str, called: str) -> object:
 
     Raises InvalidRequest as `parse_line`, which calls the option what it is `called`.
     """
-    read = _BY_FLAG[f"--{name}"].read
-    assert read is not None, f"--{name} takes no value"  # noqa: S101 - a slip of ours
+    return parse_values(next(row for row in PARAMETERS if row.name == name), text, called)
+
+
+def parse_values(row: Parameter, text: str, called: str) -> object:
+    """Return the value that a text gives a parameter, or Several, as `parse_value`; the parameter may be a model's."""
+    read = _make_option(row).read
+    assert read is not None, f"{row.name} takes no value"  # noqa: S101 - a slip of ours
     return read(called, re.sub(r"\s*(,|\.\.)\s*", r"\1", text.strip()))
 
 
 def format_values(values: Sequence[object]) -> str:
     """Return several values as they are typed: `1..8`, `1,2,4`, `512x512,768x512`."""
     texts = [_format_value(value) for value in values]
-    ascending = all(isinstance(value, int) for value in values) and list(values) == list(
+    ascending = all(type(value) is int for value in values) and list(values) == list(
         range(int(texts[0]), int(texts[0]) + len(texts))
     )
     return f"{texts[0]}..{texts[-1]}" if ascending and len(texts) > 2 else ",".join(texts)
 
 
 def _format_value(value: object) -> str:
-    return format_size(*value) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return format_size(*value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _read_choice(*choices: str) -> Callable[[str, str], object]:
@@ -289,7 +296,7 @@ VERIFY_OPTIONS = (
 """The options of `%flux_verify`."""
 
 PANEL_OPTIONS = tuple(
-    option for option in OPTIONS if option.name in {*(row.name for row in PARAMETERS), "count", "model", "space"}
+    option for option in OPTIONS if option.name in {*(row.name for row in PARAMETERS), "set", "count", "model", "space"}
 )
 """The options of `%flux_panel`."""
 

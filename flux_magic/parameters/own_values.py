@@ -41,14 +41,14 @@ def parse_own_value(text: str) -> Any:
     return text
 
 
-def format_own_value(value: Any) -> str | None:
-    """Return a value as it is typed; None if that would be read as another one."""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+def format_own_value(*values: Any) -> str | None:
+    """Return a value, or several, as they are typed; None if that would be read as another one."""
+    text = ",".join(str(value).lower() if isinstance(value, bool) else str(value) for value in values)
     try:
         again = parse_assignment("", f"a={text}")[1]
     except InvalidRequest:
         return None
-    return text if len(again) == 1 and type(again[0]) is type(value) and again[0] == value else None
+    return text if [(type(one), one) for one in again] == [(type(one), one) for one in values] else None
 
 
 def merge_assignments(given: Sequence[tuple[str, tuple[Any, ...]]], flag: str) -> Mapping[str, tuple[Any, ...]]:

@@ -120,13 +120,6 @@ class ModelDescription:
     version: str = ""
 
     @property
-    def ranges(self) -> Mapping[str, tuple[float, float]]:
-        """The least and the most that it takes, by the parameter's name, if its range is known."""
-        return {
-            row.name: (row.least, row.most) for row in self.parameters if row.least is not None and row.most is not None
-        }
-
-    @property
     def is_told(self) -> bool:
         """True if the expected engine described the model."""
         return bool(self.version or not self.engine)

@@ -69,7 +69,7 @@ def _list_words(name: str, value: object) -> Iterator[str | None]:
     """Yield the words for an option on a magic's line, None for a value that cannot be typed there."""
     if isinstance(value, Mapping):
         for own, one in value.items():
-            typed = format_own_value(one)
+            typed = format_own_value(*(one if isinstance(one, list | tuple) else [one]))
             yield None if typed is None else quote(f"{own}={typed}")
     elif isinstance(value, list | tuple):
         for one in value:

@@ -272,13 +272,13 @@ async def test_every_control_is_reached_by_tab_in_the_order_of_reading(lab: Lab,
         await panel.wait_until_done(1)
         await panel.get_field("Prompt").focus()
         reached = []
-        for _ in range(19):
+        for _ in range(21):
             reached.append(await page.evaluate(NAME_OF_FOCUS))
             await page.keyboard.press("Tab")
         assert [re.sub(r"\d+", "N", name) for name in reached] == [
             "Prompt", "Size", "Steps", "Steps, as a number", "Width", "Width, as a number", "Height",
-            "Height, as a number", "random", "Keep this seed", "Images", "Model", "Space", "Seeds", "Steps", "Compare",
-            "Generate", "seed N", "Copy as cell",
+            "Height, as a number", "random", "Keep this seed", "Images", "Model", "Space", "Vary", "Seeds", "and",
+            "Steps", "Compare", "Generate", "seed N", "Copy as cell",
         ]  # fmt: skip
 
 

@@ -27,6 +27,7 @@ ipykernel = tuple(int(part) for part in version("ipykernel").split(".")[:2])
 def panel(kernel: Kernel) -> Iterator[Kernel]:
     """Yield the kernel with a `panel` on view, for small images, and all that its status line has said in `told`."""
     kernel.run_ok("panel = %flux_panel --size 256x256 --seed 42 a red fox\npanel")
+    until(kernel, "panel.at_hand.is_described")
     kernel.run_ok("told = []; panel._status.widget.observe(lambda _: told.append(panel._status.text), 'value')")
     yield kernel
     kernel.run_ok("panel.close()")
@@ -123,10 +124,8 @@ def test_several_values_on_the_magics_line_are_compared(kernel: Kernel, space: s
     kernel.run_ok(copied.replace("%%flux", "%%flux --output foxes").replace("--space local", f"--space {space}"))
     assert said(kernel, digests.format("foxes")) == said(kernel, digests.format("panel.generations"))
     kernel.run_ok("panel.close()")
-    refused = kernel.run("%flux_panel --size 256x256,512x512 a fox")
-    assert refused.traceback.startswith(
-        "UsageError: --size has several values: the panel compares only --seed and --steps"
-    )
+    refused = kernel.run("%flux_panel --width 256,512 a fox")
+    assert refused.traceback.startswith("UsageError: --width has several values: the panel compares whole sizes")
 
 
 def test_generate_returns_at_once_and_other_cells_run_meanwhile(panel: Kernel, slow_space: str) -> None:
@@ -232,7 +231,7 @@ def test_traits_are_linked_with_widgets_of_the_users(panel: Kernel) -> None:
     panel.run_ok("linked = link((panel, 'steps'), (mine, 'value'))")
     assert said(panel, "mine.value") == "2"
     panel.run_ok("mine.value = 5")
-    assert said(panel, "panel.steps, panel._controls.steps.value") == "(5, 5)"
+    assert said(panel, "panel.steps, panel._controls.fields['steps'].control.value") == "(5, 5)"
 
 
 def test_interact_works_with_generate_itself(kernel: Kernel) -> None:

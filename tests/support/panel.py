@@ -44,7 +44,7 @@ class PanelPage:
     @property
     def results(self) -> Locator:
         """The buttons of the strip."""
-        return self.root.locator(".flux-magic-item button")
+        return self.root.locator(".flux-magic-strip .flux-magic-item button:not(.flux-magic-use)")
 
     def get_button(self, name: str) -> Locator:
         return self.root.get_by_role("button", name=name, exact=True)

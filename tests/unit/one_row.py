@@ -20,16 +20,19 @@ from flux_magic.images import metadata
 from flux_magic.jupyter import cell, completion
 from flux_magic.jupyter.magics import FluxMagics
 from flux_magic.jupyter.panel.panel import Panel
+from flux_magic.jupyter.panel.requests import build_press
 from flux_magic.parameters import grammar
 from flux_magic.parameters.settings import resolve
+from flux_magic.parameters.table import Parameter
 from flux_magic.providers import get_provider
+from flux_magic.providers.base import ModelDescription
 from flux_magic.records.record import build_request, compute_key, parse_record
 from flux_magic.results.generation import Generation
 from flux_magic.results.generations import Generations
 from flux_magic.sweeps.requests import build_sweep_call
 from flux_magic.types import ImageRequest
 from tests.unit.samples import notebook
-from tests.unit.scripted import close, installed
+from tests.unit.scripted import close, installed, settle
 
 REAL: Any = get_provider("flux")
 
@@ -107,19 +110,22 @@ def in_python(folder: Path) -> dict[str, object]:
 
 def in_a_panel() -> dict[str, object]:
     panel = Panel(prompt="a fox", warmth=3.5)
-    controls = panel._controls
-    slider, box = controls.sliders["warmth"], controls.unset["warmth"]
+    field: Any = panel._controls.fields["warmth"]
+    slider, box = field.control, field.left
     opened = [slider.min, slider.max, slider.value, box.value]
     slider.value = 7
-    moved = panel.build_requests()[0][0].parameters["warmth"]
-    panel.learn({"warmth": (1, 5)})
+    moved = build_press(panel)[0][0].parameters["warmth"]
+    settle()
+    row = Parameter(name="warmth", help="", kind=float, least=1, most=5)
+    style = Parameter(name="style", help="", kind=str, choices=("oil", "ink"))
+    panel.learn(ModelDescription("", "", (row, style, Parameter(name="terms", help="", kind=str))))
     bounded = [slider.min, slider.max, panel.warmth]
     refusal = refused(lambda: setattr(panel, "warmth", 6))
     box.value = True
-    left = [panel.warmth, dict(panel.build_requests()[0][0].parameters), slider.disabled]
-    style, terms = controls.fields["style"], controls.fields["terms"]
-    style.value, terms.value = "oil", "no text"
-    fields = [dict(panel.build_requests()[0][0].parameters), [label for label, _ in style.options]]
+    left = [panel.warmth, dict(build_press(panel)[0][0].parameters), slider.disabled]
+    controls = {name: field.control for name, field in panel._controls.fields.items()}
+    controls["style"].value, controls["terms"].value = "oil", "no text"
+    fields = [dict(build_press(panel)[0][0].parameters), [label for label, _ in controls["style"].options]]
     close(panel)
     return {
         "slider": opened,

@@ -119,9 +119,14 @@ class Painter(Scripted):
 
 
 def close(*panels: Panel) -> None:
-    """Close these, and wait for the threads on which they ask for bounds and read the store."""
+    """Close these, and wait for their threads."""
     for panel in panels:
         panel.close()
+    settle()
+
+
+def settle() -> None:
+    """Wait for the threads on which panels ask for descriptions and read the store."""
     for thread in threading.enumerate():
         if thread.name == "flux_magic panel":
             thread.join(PATIENCE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import threading
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -33,7 +32,7 @@ from flux_magic.verify.live import check
 from flux_magic.verify.similarity import Grade
 from tests.support.limits import PATIENCE
 from tests.unit.samples import encoded
-from tests.unit.scripted import close, installed
+from tests.unit.scripted import close, installed, settle
 
 
 class Engine(ProviderModelMixin, Provider):
@@ -128,9 +127,7 @@ def test_the_dry_run_and_the_doctor_show_it(capsys: pytest.CaptureFixture[str]) 
 def test_a_panel_takes_its_ranges_and_makes_its_image() -> None:
     panel = Panel(model="engine", prompt="a fox", steps=20, seed=5, width=128, height=96)
     try:
-        for thread in threading.enumerate():
-            if thread.name == "flux_magic panel":
-                thread.join(PATIENCE)
+        settle()
         assert (panel.get_range("steps"), panel.get_range("width"), panel.steps) == ((2, 9), (64, 512), 9)
         panel.generate()
         image = panel.wait(PATIENCE)

@@ -24,7 +24,8 @@ from flux_magic.errors import InvalidRequest, QuotaExceeded, SpaceError, TimedOu
 from flux_magic.jupyter.panel import Panel, thumbnails
 from flux_magic.parameters import settings
 from flux_magic.parameters.settings import Settings
-from flux_magic.parameters.table import MAX_SEED
+from flux_magic.parameters.table import MAX_SEED, Parameter
+from flux_magic.providers.base import ModelDescription
 from flux_magic.records import embedding, in_hand
 from flux_magic.results.generation import Generation
 from flux_magic.results.generations import Generations
@@ -66,6 +67,17 @@ def make(*given: Any, **options: Any) -> Panel:
     said = told[panel] = [text(panel)]
     panel._status.widget.observe(lambda _: said.append(text(panel)), "value")
     return panel
+
+
+def describe(**ranges: tuple[float, float]) -> ModelDescription:
+    """Return the description of a model that takes numbers of these ranges."""
+    rows = [Parameter(name=name, help="", least=least, most=most) for name, (least, most) in ranges.items()]
+    return ModelDescription("scripted-1", "Scripted", tuple(rows))
+
+
+def control(panel: Panel, name: str) -> Any:
+    """Return the widget with the value of a parameter."""
+    return panel._controls.fields[name].control
 
 
 def text(panel: Panel) -> str:
@@ -279,11 +291,11 @@ def test_the_space_of_a_strangers_image_is_not_asked_before_a_press(
 ) -> None:
     asked: list[str | None] = []
 
-    def bounds(settings: Settings) -> dict[str, tuple[int, int]]:
+    def bounds(settings: Settings) -> ModelDescription:
         asked.append(settings.space)
-        return {"steps": (1, 10**308)}
+        return describe(steps=(1, 10**308))
 
-    monkeypatch.setattr(blocking, "fetch_bounds", bounds)
+    monkeypatch.setattr(blocking, "fetch_description", bounds)
     stranger = make(generation(encoded(), requested_space="stranger/space"))
     make(generation(encoded(), requested_space="stranger/space"), space="stranger/space")
     until(lambda: len(asked) == 1)
@@ -295,7 +307,7 @@ def test_the_space_of_a_strangers_image_is_not_asked_before_a_press(
         stranger.space = "mine/space"
     until(lambda: len(asked) == 2)
     assert asked == ["stranger/space", "stranger/space" if press else "mine/space"]
-    until(lambda: stranger._controls.steps.max == 10_000)
+    until(lambda: control(stranger, "steps").max == 10_000)
 
 
 def test_another_panel_is_not_disturbed(provider: type[Scripted]) -> None:
@@ -359,6 +371,7 @@ def test_what_cannot_be_asked_for_is_told_at_once() -> None:
     panel = make(prompt="  ", space="nope")
     assert panel._generate.disabled
     until(lambda: "'nope' is no Space" in text(panel))
+    panel.space = ""
     with pytest.raises(InvalidRequest, match="the prompt is empty"):
         panel.generate()
     assert text(panel).startswith("the prompt is empty")
@@ -465,7 +478,7 @@ def test_widgets_and_traits_follow_each_other() -> None:
     panel = make()
     controls = panel._controls
     for name, value, other in (("steps", 9, 8), ("width", 1024, 512), ("count", 3, 2), ("prompt", "a hen", "a cat")):
-        widget = getattr(controls, name)
+        widget = getattr(controls, name, None) or control(panel, name)
         setattr(panel, name, value)
         assert widget.value == value
         widget.value = other
@@ -479,20 +492,20 @@ def test_widgets_and_traits_follow_each_other() -> None:
     mine = IntSlider(min=1, max=20)
     link((panel, "steps"), (mine, "value"))
     mine.value = 11
-    assert controls.steps.value == 11
+    assert control(panel, "steps").value == 11
     for widget in (mine.layout, mine.style, mine):
         widget.close()
 
 
 def test_sizes_have_presets_with_their_shapes() -> None:
     panel = make()
-    size, swap = panel._controls.size, panel._controls.swap
+    size, swap = panel._controls.size.size, panel._controls.size.swap
     labels = [label for label, _ in size.options]
     assert labels[:2] == ["□ 512 × 512 square 1:1", "□ 768 × 768 square 1:1"]
     assert "▭ 1024 × 768 landscape 4:3" in labels
     assert "▯ 768 × 1024 portrait 3:4" in labels
     assert (size.value, swap.disabled) == ((768, 768), True)
-    changes: list[tuple[int, int]] = []
+    changes: list[tuple[int | None, int | None]] = []
     panel.observe(lambda _: changes.append((panel.width, panel.height)), ["width", "height"])
     size.value = (1024, 768)
     assert (panel.width, panel.height, swap.disabled) == (1024, 768, False)
@@ -506,60 +519,60 @@ def test_sizes_have_presets_with_their_shapes() -> None:
 def test_a_spaces_bounds_are_the_sliders(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def bounds(resolved: settings.Settings) -> dict[str, tuple[int, int]]:
+    def bounds(resolved: settings.Settings) -> ModelDescription:
         if resolved.space:  # and is not the last test's panel that asks
             asked.append(resolved.space)
-        return {"width": (250, 1030), "height": (250, 1030), "steps": (1, 8), "seed": (0, 9)}
+        return describe(width=(250, 1030), height=(250, 1030), steps=(1, 8), seed=(0, 9))
 
-    monkeypatch.setattr(blocking, "fetch_bounds", bounds)
+    monkeypatch.setattr(blocking, "fetch_description", bounds)
     panel = make(width=2048, steps=20, space="c/d")
-    until(lambda: panel._controls.steps.max == 8)
-    assert (panel._controls.width.min, panel._controls.width.max) == (256, 1024)
+    until(lambda: control(panel, "steps").max == 8)
+    assert (control(panel, "width").min, control(panel, "width").max) == (256, 1024)
     assert (panel.width, panel.steps) == (1024, 8)
-    until(lambda: text(panel) == "steps is now 8: this Space takes 1 to 8")
-    assert not [label for label, _ in panel._controls.size.options if "2048" in label]
+    until(lambda: "steps is now 8: this Space takes 1 to 8; width is now 1024: this Space" in text(panel))
+    assert not [label for label, _ in panel._controls.size.size.options if "2048" in label]
     with pytest.raises(TraitError, match=r"^width is 2048: this Space takes 256 to 1024$"):
         panel.width = 2048
-    panel._controls.width.value = 512
+    control(panel, "width").value = 512
     assert asked == ["c/d"]  # a slider's move asks no one
     panel.space = "a/b"
     until(lambda: asked == ["c/d", "a/b"])
 
 
 def test_what_was_wrong_with_a_space_is_gone_with_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    def bounds(resolved: settings.Settings) -> dict[str, tuple[int, int]]:
+    def bounds(resolved: settings.Settings) -> ModelDescription:
         if resolved.space == "gone/one":
             raise SpaceError("it is not there")
-        return {"width": (300, 301), "height": (256, 1024), "steps": (5, 1)}
+        return describe(width=(300, 301), height=(256, 1024), steps=(1, 50))
 
-    monkeypatch.setattr(blocking, "fetch_bounds", bounds)
+    monkeypatch.setattr(blocking, "fetch_description", bounds)
     panel = make(space="gone/one")
     until(lambda: text(panel) == "SpaceError: it is not there")
     panel.space = "a/b"
     until(lambda: text(panel) == "")
-    until(lambda: panel._controls.height.max == 1024)
-    assert panel._controls.width.max == 2048  # no size is between 300 and 301
-    assert panel._controls.steps.max == 50
+    until(lambda: control(panel, "height").max == 1024)
+    assert control(panel, "width").max == 2048  # no size is between 300 and 301
+    assert control(panel, "steps").max == 50
 
 
 def test_an_observer_that_fails_keeps_no_slider_from_its_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     go = threading.Event()
 
-    def bounds(_resolved: settings.Settings) -> dict[str, tuple[int, int]]:
+    def bounds(_resolved: settings.Settings) -> ModelDescription:
         go.wait(PATIENCE)
-        return {"steps": (1, 8)}
+        return describe(steps=(1, 8))
 
-    monkeypatch.setattr(blocking, "fetch_bounds", bounds)
+    monkeypatch.setattr(blocking, "fetch_description", bounds)
     panel = make(steps=20)
     panel.observe(lambda _: 1 / 0, "steps")
     go.set()
     until(lambda: text(panel) == "ZeroDivisionError: division by zero")
-    assert (panel.steps, panel._controls.steps.max) == (8, 8)
+    assert (panel.steps, control(panel, "steps").max) == (8, 8)
 
 
 def test_while_no_bounds_are_known_a_slider_makes_room() -> None:
     panel = make(width=4096, steps=99)
-    assert (panel._controls.width.max, panel._controls.steps.max) == (4096, 99)
+    assert (control(panel, "width").max, control(panel, "steps").max) == (4096, 99)
     assert panel.width == 4096
 
 
@@ -695,14 +708,14 @@ def test_a_link_is_shown_as_a_link() -> None:
 def test_an_error_of_a_space_that_is_no_more_asked_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, go = threading.Event(), threading.Event()
 
-    def bounds(resolved: settings.Settings) -> dict[str, tuple[int, int]]:
+    def bounds(resolved: settings.Settings) -> ModelDescription:
         if resolved.space == "slow/one":
             asked.set()
             go.wait(PATIENCE)
             raise SpaceError("too late")
-        return {}
+        return describe()
 
-    monkeypatch.setattr(blocking, "fetch_bounds", bounds)
+    monkeypatch.setattr(blocking, "fetch_description", bounds)
     panel = make(space="slow/one")
     assert asked.wait(PATIENCE)
     panel.space = "other/one"

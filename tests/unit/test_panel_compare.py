@@ -17,7 +17,7 @@ from flux_magic.errors import Incomplete, InvalidRequest, NotInStore, QuotaExcee
 from flux_magic.jupyter import cell
 from flux_magic.jupyter.lines import _parse_panel_line
 from flux_magic.jupyter.panel import Panel
-from flux_magic.jupyter.panel.compare import write_sheet_cell
+from flux_magic.jupyter.panel.sheets import write_sheet_cell
 from flux_magic.parameters import grammar, settings
 from flux_magic.results.generation import Generation
 from flux_magic.results.generations import Generations
@@ -29,7 +29,7 @@ from tests.support.limits import PATIENCE
 from tests.unit import test_panel
 from tests.unit.samples import encoded, generation
 from tests.unit.scripted import Scripted, answer
-from tests.unit.test_panel import LONG, make, requests, text, told, until
+from tests.unit.test_panel import LONG, control, describe, make, requests, text, told, until
 
 fresh, provider = test_panel.fresh, test_panel.provider
 pytestmark = pytest.mark.usefixtures("provider")
@@ -152,18 +152,18 @@ def test_what_cannot_be_asked_for_is_told_at_once() -> None:
 
 
 def test_steps_that_the_space_does_not_take_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocking, "fetch_bounds", lambda _settings: {"steps": (1, 8)})
+    monkeypatch.setattr(blocking, "fetch_description", lambda _settings: describe(steps=(1, 8)))
     panel = make(compare_steps="4,8,12,16")
-    until(lambda: panel._controls.steps.max == 8)
+    until(lambda: control(panel, "steps").max == 8)
     with pytest.raises(InvalidRequest, match=r"^Steps 12: this Space takes 1 to 8$"):
         panel.compare()
 
 
 def test_the_fields_and_the_traits_follow_each_other_and_a_press_compares(provider: type[Scripted]) -> None:
     panel = make()
-    panel._row.seeds.value = "1,2"
+    panel._row.values[0].value = "1,2"
     panel.compare_steps = "1,2"
-    assert (panel.compare_seeds, panel._row.steps.value) == ("1,2", "1,2")
+    assert (panel.compare_seeds, panel._row.values[1].value) == ("1,2", "1,2")
     panel._row.button.click()
     until(lambda: panel.generations is not None)
     panel.wait(PATIENCE)
@@ -504,16 +504,37 @@ def test_a_sheet_of_prompts_is_shown_but_has_no_cell() -> None:
     assert panel._view.widget.value.startswith("<img")
 
 
-def test_the_magics_line_fills_the_fields() -> None:
-    options = _parse_panel_line("--seed 1..4 --steps 1,2 a fox")
-    assert options == {
-        "seed": 1, "steps": 1, "compare_seeds": "1..4", "compare_steps": "1,2", "count": 1, "prompt": "a fox",
-    }  # fmt: skip
+@pytest.mark.parametrize(
+    ("line", "given", "compared"),
+    [
+        pytest.param("--seed 1..4 --steps 1,2", {"seed": 1, "steps": 1}, {"seed": "1..4", "steps": "1,2"}, id="usual"),
+        pytest.param("--guidance 1,3", {"guidance": 1.0}, {"guidance": "1,3"}, id="guidance"),
+        pytest.param("--size 8x8,16x8", {"size": (8, 8)}, {"size": "8x8,16x8"}, id="sizes"),
+        pytest.param(
+            "--set shift=1,3 --set fast=true", {"parameters": {"shift": 1, "fast": True}}, {"shift": "1,3"}, id="own"
+        ),
+        pytest.param("--steps 4", {"steps": 4}, {}, id="nothing"),
+    ],
+)
+def test_the_magics_line_fills_the_fields(line: str, given: dict[str, Any], compared: dict[str, str]) -> None:
+    options = _parse_panel_line(f"{line} a fox")
+    assert options == {**given, "compared": compared, "count": 1, "prompt": "a fox"}
     panel = make(**options)
-    assert (panel._row.seeds.value, panel._row.steps.value, panel._controls.steps.value) == ("1..4", "1,2", 1)
-    for line in ("--size 256x256,512x512 a fox", "--width 256,512", "--height 8,16"):
-        with pytest.raises(InvalidRequest, match=r"^--[a-z]+ has several values: the panel compares only --seed and"):
-            _parse_panel_line(line)
+    filled = {name.value: field.value for name, field in zip(panel._row.names, panel._row.values, strict=True)}
+    assert {name: text for name, text in filled.items() if text} == panel.compared == compared
+    assert (panel.compare_seeds, panel.compare_steps) == (compared.get("seed", ""), compared.get("steps", ""))
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        pytest.param("--width 256,512", "--width has several values: the panel compares whole sizes", id="side"),
+        pytest.param("--seed 1,2 --steps 1,2 --set a=1,2", "3 options have several values, seed, steps, a", id="three"),
+    ],
+)
+def test_the_magics_line_refuses(line: str, says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says):
+        _parse_panel_line(f"{line} a fox")
 
 
 @given(st.lists(st.integers(0, 99), min_size=2, max_size=9, unique=True))

@@ -201,12 +201,12 @@ def test_nothing_overrides_only_not_even_settings_of_ones_own(
     assert provider.made == []
 
 
-def test_only_asks_no_url_for_an_image_and_no_space_for_its_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_asks_no_url_for_an_image_and_no_space_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLUX_MAGIC_REPLAY", "only")
     nothing_is_opened(monkeypatch)
     with pytest.raises(NotInStore, match='with replay = "only" no URL is asked'):
         client.recall("https://space.example/fox.png")
-    assert asyncio.run(AsyncClient().fetch_bounds(settings.resolve(space="c/d"))) is None
+    assert asyncio.run(AsyncClient().fetch_description(settings.resolve(space="c/d"))) is None
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def quietly(call: Callable[[], object]) -> None:
 
 COMMANDS: dict[str, Callable[[str, Path], object]] = {
     "a cell": lambda _, folder: flux_magic.generate("a fox", seed=42, width=256, height=256, store=folder),
-    "the panel's bounds": lambda *_: run_here(AsyncClient().fetch_bounds(resolve())),
+    "the panel's description": lambda *_: run_here(AsyncClient().fetch_description(resolve())),
     "the quota": lambda *_: run_here(AsyncClient().fetch_quota(resolve())),
     "%flux_status": lambda *_: run_here(examine(resolve())),
     "flux-magic doctor": lambda space, _: cli.main(["doctor", space]),

@@ -12,7 +12,7 @@ from flux_magic.cli import main
 from flux_magic.client.async_client import AsyncClient
 from flux_magic.client.doctor import examine
 from flux_magic.errors import InvalidRequest, SpaceChanged
-from flux_magic.jupyter.panel.parameters import get_parameters
+from flux_magic.jupyter.panel.requests import get_parameters
 from flux_magic.parameters.settings import resolve
 from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, list_model_names
 from flux_magic.results.generation import Generation

@@ -13,6 +13,8 @@ from typing import Final
 import anywidget
 from traitlets import Unicode
 
+from .loading import MOST_BYTES
+
 ANSWER: Final = 5.0
 """Seconds that a page has to send what was typed before a press."""
 
@@ -24,6 +26,7 @@ class Extras(anywidget.AnyWidget):
         pressed: called when the shortcut is pressed, which means Generate.
         compared: called when it is pressed in the fields of a comparison, where it means Compare.
         copied: called when `cell` was put on the clipboard.
+        given: called with the bytes of an image that was dropped or pasted.
         nested: called when a view of the panel is within another widget.
 
     Attributes:
@@ -39,13 +42,22 @@ class Extras(anywidget.AnyWidget):
         pressed: Callable[[], None],
         compared: Callable[[], None],
         copied: Callable[[], None],
+        given: Callable[[bytes], None],
         nested: Callable[[], None],
     ) -> None:
         super().__init__()
         self._has_page, self._settled = threading.Event(), threading.Event()
         does = {"pressed": pressed, "compared": compared, "copied": copied, "nested": nested}
         does |= {"there": self._has_page.set, "settled": self._settled.set}
-        self.on_msg(lambda _, message, __: does[message]())
+        self._given, self._pieces = given, bytearray()
+        self.on_msg(lambda _, message, pieces: self._take(*pieces, **message) if pieces else does[message]())
+
+    def _take(self, piece: memoryview, *, left: int) -> None:
+        """Take a piece of an image, of which so many more follow: a page sends no large message whole."""
+        self._pieces += piece
+        if left == 0 or len(self._pieces) > MOST_BYTES:
+            data, self._pieces = bytes(self._pieces), bytearray()
+            self._given(data)
 
     def settle(self) -> None:
         """Wait until the page has sent all that was typed before a press; not for the thread that handles messages.

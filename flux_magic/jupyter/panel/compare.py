@@ -1,62 +1,106 @@
-"""Comparisons: the fields that say what varies, the sheet as it fills in, and the cell that makes a sheet again."""
+"""Comparisons: the fields that say what varies, and the sheet as it fills in."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Generator
 from contextlib import closing
-from typing import Any, Final
 
-from ipywidgets import Button, HBox, Layout, Text
+from ipywidgets import Button, Dropdown, HBox, Layout, Text
+from traitlets.utils.bunch import Bunch
 
 from ...client.batch import Tally, make_incomplete
 from ...client.many import follow
 from ...client.progress import ProgressLine, Screen, SheetBar
-from ...parameters import grammar
-from ...parameters.sizes import format_size
-from ...records.command import get_needed_options, write_cell
+from ...parameters.grammar import format_values
 from ...results.generation import Generation
 from ...results.generations import Generations
 from ...results.output import Output
 from ...sweeps.requests import Sweep
-from ...sweeps.template import escape
-from .controls import LABEL, bind
+from .fields import is_quiet, keep_quiet
 from .output import NOTHING, Shown, View
-from .parameters import COMPARED, Parameters, get_parameters, get_trait
+from .parameters import MOST_COMPARED, Parameters
 from .queue import PanelTask
 
-_EXAMPLES: Final = {"seed": "1..4", "steps": "1,2,4,8"}
+_EXAMPLES = {"seed": "1..4", "steps": "1,2,4,8", "size": "768x768,1024x768"}
 
 
 class CompareRow:
-    """A field for each parameter that a comparison varies, linked with its trait, and the button.
+    """Two lists of the parameters that can vary, each with a field for its values; and the button.
 
     Args:
-        parameters: what the fields set.
+        parameters: what they set.
         pressed: called when "Compare" is pressed.
+
+    Attributes:
+        names: the lists.
+        values: the fields.
     """
 
     def __init__(self, parameters: Parameters, pressed: Callable[[], None]) -> None:
-        self.seeds, self.steps = (self._make_text(parameters, name) for name in COMPARED)
+        self._parameters = parameters
+        labels = ("Vary", "and")
+        self.names = [Dropdown(description=label, style={"description_width": "auto"}) for label in labels]
+        self.values = [Text(layout=Layout(width="10em")) for _ in labels]
         self.button = Button(
             description="Compare", icon="th", tooltip="Make an image of each combination, and show them as one sheet"
         )
         self.button.on_click(lambda _: pressed())
-        self.widget = HBox([self.seeds, self.steps, self.button])
-        self.widget.add_class("flux-magic-row").add_class("flux-magic-compare")
+        pairs = [HBox(pair) for pair in zip(self.names, self.values, strict=True)]
+        self.widget = HBox([*pairs, self.button]).add_class("flux-magic-row").add_class("flux-magic-compare")
+        self._show()
+        for place in range(MOST_COMPARED):
+            self.names[place].observe(self._on_name, "value")
+            self.values[place].observe(lambda change, place=place: self._on_values(place, change), "value")
+        parameters.observe(lambda _: self._show(), "compared")
+        parameters.on_model(self._show)
 
-    @staticmethod
-    def _make_text(parameters: Parameters, name: str) -> Text:
-        called, trait = COMPARED[name], get_trait(name)
-        text = Text(
-            description=called,
-            placeholder=_EXAMPLES[name],
-            tooltip=f"{called} to compare, for example {_EXAMPLES[name]}",
-            style=LABEL,
-            layout=Layout(width="14em"),
-        )
-        bind(parameters, trait, text)
-        return text
+    def _show(self) -> None:
+        """Show what is compared: each parameter where it was, or in place of one that is not compared."""
+        fields, compared = self._parameters.list_comparable(), self._parameters.compared
+        before = [one.value for one in self.names if one.value in fields] or [*fields]
+        chosen: list[str | None] = [*before, None, None][:MOST_COMPARED]
+        for name in compared:
+            if name not in chosen:
+                free = [place for place in range(MOST_COMPARED) if chosen[place] not in compared]
+                chosen[free[0]] = name
+        for place in range(MOST_COMPARED):
+            chosen[place] = chosen[place] or next((one for one in fields if one not in chosen), None)
+        with keep_quiet():
+            for place, one in enumerate(chosen):
+                others = {key: called for key, called in fields.items() if key == one or key not in chosen}
+                self._show_place(place, one, others)
+
+    def _show_place(self, place: int, name: str | None, fields: dict[str, str]) -> None:
+        names, values = self.names[place], self.values[place]
+        for widget in (names, values):
+            widget.layout.display = "none" if name is None else None
+        names.options = [(called, key) for key, called in fields.items()]
+        if name is None:
+            return
+        names.value = name
+        called = values.description = fields.get(name, name)
+        values.value = self._parameters.compared.get(name, "")
+        values.placeholder = self._make_example(name)
+        values.tooltip = f"{called} to compare, for example {values.placeholder}"
+
+    def _make_example(self, name: str) -> str:
+        row = self._parameters.rows.get(name)
+        if name in _EXAMPLES or row is None:
+            return _EXAMPLES.get(name, "")
+        if row.choices:
+            return ",".join(map(str, row.choices[:2]))
+        ends = [one for one in (row.least, row.default, row.most) if one is not None]
+        return format_values(sorted(set(ends))[-2:]) if ends else "1,2"
+
+    def _on_name(self, change: Bunch) -> None:
+        if not is_quiet():
+            self._parameters.set_compared(change["old"] or "", "")
+            self._show()
+
+    def _on_values(self, place: int, change: Bunch) -> None:
+        if not is_quiet() and self.names[place].value:
+            self._parameters.set_compared(self.names[place].value, change["new"])
 
 
 class ComparisonView:
@@ -112,42 +156,3 @@ class _FillingSheet:
 
     def build_outputs(self) -> list[Output]:
         return [self._image, NOTHING]
-
-
-def find_seed(shown: Generation | Generations | None) -> int | None:
-    """Return the seed of what is shown; None if there are several seeds, or if it is not known."""
-    seeds = {shown.seed} if isinstance(shown, Generation) else {one.seed for one in shown or ()}
-    return seeds.pop() if len(seeds) == 1 else None
-
-
-def collect_parameters(sheet: Generations) -> dict[str, Any]:
-    """Return the parameters that make the images of a sheet again, with the shared value of what does not vary."""
-    varied = {axis.name: grammar.format_values(axis.values) for axis in sheet.axes}
-    same = {name: value for name, value in get_parameters(sheet[0].record).items() if name not in varied}
-    return same | {get_trait(name): varied.get(name, "") for name in COMPARED}
-
-
-def write_sheet_cell(sheet: Generations) -> str:
-    """Return the cell that makes a sheet again: running it sends the same requests.
-
-    It is empty if the prompt varies, as its template is not known here.
-    """
-    varied = {axis.name: grammar.format_values(axis.values) for axis in sheet.axes}
-    if not sheet or not varied or not varied.keys() <= COMPARED.keys():
-        return ""
-    options = get_needed_options(sheet[0].record)
-    text, size = options.pop("prompt"), format_size(options.pop("width"), options.pop("height"))
-    others = {name: value for name, value in options.items() if name not in varied}
-    made = write_cell(text, **varied, **others, size=size)
-    return made if made.startswith("%%flux") else _write_sheet_call(sheet)  # some prompts do not fit into a cell
-
-
-def _write_sheet_call(sheet: Generations) -> str:
-    """Return the Python call that makes a sheet again."""
-    record = sheet[0].record
-    same = get_parameters(record) | {"space": record.requested_space}
-    text = same.pop("prompt")
-    varied = {axis.name: list(axis.values) for axis in sheet.axes}
-    given = {name: value for name, value in same.items() if value is not None and name not in varied} | varied
-    listed = "".join(f", {name}={value!a}" for name, value in given.items())
-    return f"import flux_magic\n\nflux_magic.sweep({escape(text)!a}{listed})"

@@ -1,12 +1,9 @@
-"""The widgets of a panel that set its parameters, and the links that keep both the same."""
+"""The controls of a panel: those that every model has, and those of the model at hand."""
 
 from __future__ import annotations
 
-import math
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Final
+from collections.abc import Callable
 
 from ipywidgets import (
     BoundedIntText,
@@ -15,29 +12,25 @@ from ipywidgets import (
     Checkbox,
     Combobox,
     Dropdown,
-    FloatSlider,
     HBox,
-    IntSlider,
     Layout,
-    Text,
     Textarea,
     ValueWidget,
     VBox,
 )
-from traitlets import TraitError
 from traitlets.utils.bunch import Bunch
 
 from ...errors import InvalidRequest
-from ...parameters.grammar import SIZES
-from ...parameters.settings import MOST_IMAGES, resolve
-from ...parameters.sizes import split_sides
-from ...parameters.table import EXTRA, MAX_SEED, ROWS, Parameter
-from ...providers import get_provider, list_model_names
-from .parameters import DEFAULTS, UNTOLD, Parameters
-
-_OTHER: Final = "other"
-LABEL: Final = {"description_width": "4.5em"}
-"""Style that gives all labels the same width, so that the fields form columns."""
+from ...parameters.addresses import Space
+from ...parameters.settings import DEFAULT_MODEL, MOST_IMAGES, resolve
+from ...parameters.table import MAX_SEED, ROWS
+from ...providers import get_provider
+from ...providers.models import list_models
+from .description import SIDES
+from .fields import LABEL, Field, choose_field, is_quiet, keep_quiet
+from .inputs import Inputs
+from .parameters import Parameters
+from .sizes import SizeControl
 
 
 class Controls:
@@ -46,182 +39,160 @@ class Controls:
     Args:
         parameters: what they set.
         keep: called when "keep this seed" is pressed.
+        failed: called with the error of a value that is not allowed, or of an image that cannot go in.
+
+    Attributes:
+        fields: the controls of the model's parameters, by name.
     """
 
-    def __init__(self, parameters: Parameters, keep: Callable[[], None]) -> None:
-        self._parameters = parameters
-        self._here = threading.local()
+    def __init__(
+        self, parameters: Parameters, keep: Callable[[], None], failed: Callable[[BaseException], None]
+    ) -> None:
+        self._parameters, self._failed = parameters, failed
         self.prompt = Textarea(description="Prompt", rows=3, placeholder="what the image shows", style=LABEL)
-        self.model = Dropdown(options=list_model_names(), value=parameters.model, description="Model", style=LABEL)
+        self.model = Dropdown(description="Model", style=LABEL)
         self.space = Combobox(description="Space", continuous_update=False, style=LABEL)
-        self.size = Dropdown(options=[_OTHER], description="Size", style=LABEL)
-        self.sliders = {name: _make_slider(ROWS[name]) for name in UNTOLD}
-        self.width, self.height, self.steps = (self.sliders[name] for name in ("width", "height", "steps"))
-        self.unset = {name: _make_default_box() for name in UNTOLD if name not in DEFAULTS}
-        self.fields = {row.name: _make_field(row) for row in EXTRA if not row.slider}
-        self.swap = Button(description="Swap", tooltip="Swap width and height", icon="exchange")
         self.seed = BoundedIntText(description="Seed", max=MAX_SEED, style=LABEL, layout=Layout(width="14em"))
         self.random = Checkbox(description="random", indent=False, layout=Layout(width="auto"))
         self.keep = Button(description="Keep this seed", tooltip="Use the seed of the image on view", disabled=True)
         self.count = BoundedIntText(
             description="Images", min=1, max=MOST_IMAGES, style=LABEL, layout=Layout(width="9em")
         )
+        self._seeds = HBox([self.seed, self.random, self.keep]).add_class("flux-magic-row")
+        self.fields: dict[str, Field] = {}
+        self._lock, self._closed = threading.RLock(), False
+        self.size, self.inputs = SizeControl(parameters), Inputs(parameters, failed)
+        self._grid = Box().add_class("flux-magic-grid")
+        self.widget = VBox([self.prompt, self.inputs.widget, self._grid])
         bind(parameters, "prompt", self.prompt)
-        bind(parameters, "model", self.model)
-        bind(parameters, "space", self.space)
         bind(parameters, "count", self.count)
-        self._link_numbers()
+        self._link_place()
         self._link_seed()
-        for name in self.fields:
-            self._link_field(name)
         self.keep.on_click(lambda _: keep())
-        self._offer_spaces()
-        parameters.observe(lambda _: self._offer_spaces(), ["model", "space"])
-        self.widget = self._lay_out()
+        self._fit()
+        parameters.on_model(self._fit)
+        parameters.observe(lambda change: self._on_value(change["name"]), [*ROWS, "parameters"])
 
-    def _lay_out(self) -> VBox:
-        cells = (
-            _make_row(self.size, self.swap),
-            self.steps,
-            self.width,
-            self.height,
-            _make_row(self.seed, self.random, self.keep),
-            *(_make_row(self.sliders[name], box) for name, box in self.unset.items()),
-            *self.fields.values(),
-            self.count,
-            self.model,
-            self.space,
-        )
-        return VBox([self.prompt, Box(cells).add_class("flux-magic-grid")])
+    def _fit(self) -> None:
+        """Show the controls of the model at hand; those that it has as well stay."""
+        with self._lock:  # an answer of the Space and a user's change may come at the same time
+            if self._closed:
+                return
+            self._fit_fields()
+            self.size.offer()
+            self._show_seed()
+            self._offer_places()
+            self.inputs.fit()
 
-    def _offer_spaces(self) -> None:
-        own = get_provider(self._parameters.model).own_space()
-        self.space.placeholder = resolve().space or own
-        self.space.options = tuple(dict.fromkeys([own, "local", *filter(None, [self._parameters.space])]))
+    def close(self) -> None:
+        """Make no further controls."""
+        with self._lock:
+            self._closed = True
 
-    def _link_numbers(self) -> None:
-        for name, slider in self.sliders.items():
-            slider.observe(lambda change, name=name: self._on_slider(name, change["new"]), "value")
-            self._parameters.observe(lambda _, name=name: self._fit(name), name)
-        for name, box in self.unset.items():
-            box.observe(lambda change, name=name: self._on_left(name, is_default=change["new"]), "value")
-        self._parameters.on_bounds(self._fit_all)
-        self._parameters.observe(lambda _: self._show_size(), ["width", "height"])
-        self.size.observe(self._on_size, "value")
-        self.swap.on_click(lambda _: self._swap())
-        self._fit_all()
+    def _fit_fields(self) -> None:
+        rows = {name: row for name, row in self._parameters.rows.items() if name != "seed"}
+        if self._parameters.at_hand.sizes:
+            rows = {name: row for name, row in rows.items() if name not in SIDES}
+        kinds = {name: choose_field(row) for name, row in rows.items()}
+        kept = {name: one for name, one in self.fields.items() if type(one) is kinds.get(name)}
+        gone = [one for name, one in self.fields.items() if name not in kept]
+        for name, one in kept.items():
+            one.adapt(rows[name])
+        self.fields = {
+            name: kept.get(name) or kinds[name](self._parameters, row, self._failed) for name, row in rows.items()
+        }
+        first = [self.fields[name].widget for name in ("steps", *SIDES) if name in self.fields]
+        others = [one.widget for name, one in self.fields.items() if name not in {"steps", *SIDES}]
+        self._grid.children = (
+            self.size.widget, *first, self._seeds, *others, self.count, self.model, self.space,
+        )  # fmt: skip
+        for one in gone:
+            one.close()
 
-    def _on_left(self, name: str, *, is_default: bool) -> None:
-        """Leave a parameter to the Space, or take the slider's value for it."""
-        if not self._fitting:
-            setattr(self._parameters, name, None if is_default else self.sliders[name].value)
+    def _on_value(self, name: str) -> None:
+        """Show a value that was set; while the model is not known, its parameter may still have no control."""
+        if self._parameters.rows.keys() - self.fields.keys() - {"seed", *SIDES}:
+            self._fit()
+        for field in self.fields.values():
+            if name in {field.row.name, "parameters"}:
+                field.show()
 
-    def _on_slider(self, name: str, value: float) -> None:
-        if self._fitting:
+    def _link_place(self) -> None:
+        self._offer_places()
+        self.model.observe(self._on_model, "value")
+        self.space.observe(self._on_space, "value")
+        self._parameters.observe(lambda _: self._offer_places(), ["model", "space"])
+
+    def _offer_places(self) -> None:
+        """Offer each model by one of its names, and the likely Spaces."""
+        parameters = self._parameters
+        chosen, own = parameters.model, get_provider(parameters.model).own_space()
+        names: list[tuple[str, str]] = []
+        for model in list_models():
+            known = (*model.aliases, model.name)
+            name = next((one for one in (chosen, DEFAULT_MODEL) if one in known), min(known, key=len))
+            names.append((self._name_default() if name == DEFAULT_MODEL else name, name))
+        with keep_quiet():
+            self.model.options = names
+            self.model.value = chosen
+            self.space.placeholder = resolve().space or own
+            self.space.options = tuple(dict.fromkeys(filter(None, [own, "local", parameters.space])))
+            self.space.value = parameters.space
+
+    def _name_default(self) -> str:
+        """Return the name of the default model; at a Space of another model it means what that is."""
+        space, at_hand = self._parameters.space, self._parameters.at_hand
+        if _is_at(DEFAULT_MODEL, space) or at_hand.stand_in:
+            return DEFAULT_MODEL
+        return f"what the Space is{f': {at_hand.name}' if at_hand.name else ''}"
+
+    def _on_model(self, change: Bunch) -> None:
+        """Choose a model, at its own Space unless a Space was chosen that can be any model's."""
+        if is_quiet() or change["new"] is None:
             return
-        try:
-            setattr(self._parameters, name, value)
-        except TraitError:  # the slider was moved while the bounds changed
-            self._fit(name)
+        space = self._parameters.space
+        home = space if _is_at(change["new"], space) else get_provider(change["new"]).own_space()
+        self._parameters.take(model=change["new"], space=home)
 
-    def _fit_all(self) -> None:
-        for name in self.sliders:
-            self._fit(name)
-        self._offer_sizes()
-
-    def _fit(self, name: str) -> None:
-        """Give a slider a range and a value that go with each other."""
-        slider, value = self.sliders[name], getattr(self._parameters, name)
-        least, most = self._parameters.get_range(name)
-        with self._keep_quiet():
-            slider.max = max(slider.max, most)
-            slider.min = least
-            if value is not None:
-                slider.value = value
-            slider.max = most
-            if name in self.unset:
-                self.unset[name].value = slider.disabled = value is None
-
-    @contextmanager
-    def _keep_quiet(self) -> Iterator[None]:
-        """Mark the block's changes of widgets as ours, so that they set no parameter."""
-        before, self._here.fitting = self._fitting, True
-        try:
-            yield
-        finally:
-            self._here.fitting = before
-
-    @property
-    def _fitting(self) -> bool:
-        """True while this thread changes widgets; a user's change may come on another thread at the same time."""
-        return getattr(self._here, "fitting", False)
-
-    def _offer_sizes(self) -> None:
-        """Offer the usual sizes that this Space accepts."""
-        (narrow, wide), (low, high) = (self._parameters.get_range(name) for name in ("width", "height"))
-        sizes = [split_sides(text) for text in SIZES]
-        fit = [(width, height) for width, height in sizes if narrow <= width <= wide and low <= height <= high]
-        with self._keep_quiet():
-            self.size.options = [*((_format_named(*size), size) for size in fit), ("another size", _OTHER)]
-        self._show_size()
-
-    def _show_size(self) -> None:
-        size = (self._parameters.width, self._parameters.height)
-        with self._keep_quiet():
-            self.size.value = size if size in dict(self.size.options).values() else _OTHER
-        self.swap.disabled = size[0] == size[1]
-
-    def _on_size(self, change: Bunch) -> None:
-        if not self._fitting and change["new"] != _OTHER:
-            width, height = change["new"]
-            self._parameters.take(width=width, height=height)
-
-    def _swap(self) -> None:
-        self._parameters.take(width=self._parameters.height, height=self._parameters.width)
+    def _on_space(self, change: Bunch) -> None:
+        """Choose a Space; its model is then what the Space says, unless it is the chosen model's own."""
+        if not is_quiet():
+            space = change["new"].strip()
+            model = self._parameters.model
+            self._parameters.take(space=space, model=model if _is_at(model, space) else DEFAULT_MODEL)
 
     def _link_seed(self) -> None:
-        self._show_seed()
         self._parameters.observe(lambda _: self._show_seed(), "seed")
         self.random.observe(lambda _: self._on_seed(), "value")
         self.seed.observe(lambda _: self._on_seed(), "value")
 
     def _show_seed(self) -> None:
-        seed = self._parameters.seed
-        with self._keep_quiet():
+        seed, row = self._parameters.seed, self._parameters.rows.get("seed")
+        self._seeds.layout.display = "none" if row is None else None
+        with keep_quiet():
+            self.seed.max = MAX_SEED if row is None or row.most is None else int(row.most)
             self.random.value = self.seed.disabled = seed is None
             if seed is not None:
                 self.seed.value = seed
 
     def _on_seed(self) -> None:
-        if not self._fitting:
+        if not is_quiet():
             self._parameters.seed = None if self.random.value else self.seed.value
-
-    def _link_field(self, name: str) -> None:
-        """Link a field that is a list of choices or a string; an empty one leaves the parameter to the Space."""
-        field = self.fields[name]
-
-        def show() -> None:
-            value = getattr(self._parameters, name)
-            with self._keep_quiet():
-                field.value = value if isinstance(field, Dropdown) else "" if value is None else str(value)
-
-        def take(change: Bunch) -> None:
-            if self._fitting:
-                return
-            try:
-                self._parameters.set_typed(name, change["new"])
-            except InvalidRequest:
-                show()  # as it was
-
-        show()
-        self._parameters.observe(lambda _: show(), name)
-        field.observe(take, "value")
 
     def show_used_seed(self, seed: int | None) -> None:
         """Show the seed of the image on view if seeds are random."""
         if self._parameters.seed is None and seed is not None:
-            with self._keep_quiet():
-                self.seed.value = min(max(seed, 0), MAX_SEED)
+            with keep_quiet():
+                self.seed.value = min(max(seed, 0), self.seed.max)
+
+
+def _is_at(model: str, space: str) -> bool:
+    """Return True if a Space can be this model's: its own, the local one, or the configured one."""
+    try:
+        url = Space.parse(space).url if space else None
+    except InvalidRequest:  # it is reported when the Space is asked
+        return True
+    return url is None or get_provider(model).has_space(url)
 
 
 def bind(parameters: Parameters, name: str, widget: ValueWidget) -> None:
@@ -229,31 +200,3 @@ def bind(parameters: Parameters, name: str, widget: ValueWidget) -> None:
     widget.value = getattr(parameters, name)
     parameters.observe(lambda change: setattr(widget, "value", change["new"]), name)
     widget.observe(lambda change: setattr(parameters, name, change["new"]), "value")
-
-
-def _make_slider(row: Parameter) -> Any:
-    if row.kind is int:
-        return IntSlider(description=row.label, step=row.multiple_of, style=LABEL)
-    return FloatSlider(description=row.label, step=0.1, style=LABEL)
-
-
-def _make_default_box() -> Checkbox:
-    return Checkbox(description="default", indent=False, layout=Layout(width="auto"))
-
-
-def _make_field(row: Parameter) -> Any:
-    if row.choices:
-        options = [("the Space's default", None), *((choice, choice) for choice in row.choices)]
-        return Dropdown(options=options, description=row.label, style=LABEL)
-    return Text(placeholder="the Space's default", continuous_update=False, description=row.label, style=LABEL)
-
-
-def _make_row(*widgets: Any) -> HBox:
-    return HBox(list(widgets)).add_class("flux-magic-row")
-
-
-def _format_named(width: int, height: int) -> str:
-    """Return a size with its shape: `▭ 1024 × 768 landscape 4:3`."""
-    common = math.gcd(width, height)
-    shape, word = ("□", "square") if width == height else ("▭", "landscape") if width > height else ("▯", "portrait")
-    return f"{shape} {width} × {height} {word} {width // common}:{height // common}"

@@ -19,18 +19,25 @@ function name(panel) {
     readout?.setAttribute("role", "textbox");
     readout?.setAttribute("aria-label", `${label}, as a number`);
   }
+  for (const box of panel.querySelectorAll(".flux-magic-left input")) {
+    const label = box.closest(".flux-magic-row")?.querySelector(".widget-slider .widget-label")?.textContent ?? "";
+    box.setAttribute("aria-label", `${label}: the model's default`);
+  }
   for (const icon of panel.querySelectorAll("button i")) icon.setAttribute("aria-hidden", "true");
   const status = panel.querySelector(".flux-magic-status .widget-html-content");
   status?.setAttribute("aria-live", "polite");
   const strip = panel.querySelector(".flux-magic-strip");
   strip?.setAttribute("role", "group");
   strip?.setAttribute("aria-label", "Last results");
+  const inputs = panel.querySelector(".flux-magic-inputs");
+  inputs?.setAttribute("role", "group");
+  inputs?.setAttribute("aria-label", "Images that go in");
   const compare = panel.querySelector(".flux-magic-compare"); // there is a Steps outside it as well
   compare?.setAttribute("role", "group");
   compare?.setAttribute("aria-label", "Compare");
   for (const item of panel.querySelectorAll(".flux-magic-item")) {
     const shown = item.classList.contains("flux-magic-shown");
-    item.querySelector("button")?.setAttribute("aria-pressed", String(shown));
+    if (item.closest(".flux-magic-strip")) item.querySelector("button")?.setAttribute("aria-pressed", String(shown));
   }
 }
 
@@ -57,6 +64,26 @@ function keepKeys(event, panel) {
 /** A number typed beside a slider counts when it is left: ipywidgets waits for a blur that bubbles, and none does. */
 function commit(target) {
   if (target.matches(".widget-readout")) target.dispatchEvent(new Event("blur", { bubbles: true }));
+}
+
+const PIECE = 2 * 2 ** 20; // a server closes a connection that brings a message of 10 MB
+let sending = Promise.resolve();
+
+/** An image that is dropped on the panel, or pasted into it, goes in where the model at hand takes one. */
+function takeFiles(event, panel, model, files) {
+  const images = [...(files ?? [])].filter((file) => file.type.startsWith("image/"));
+  if (!images.length || !panel.classList.contains("flux-magic-edits")) return;
+  event.preventDefault();
+  event.stopPropagation();
+  for (const image of images) sending = sending.then(() => sendFile(image, model));
+}
+
+async function sendFile(file, model) {
+  const bytes = await file.arrayBuffer();
+  const pieces = Math.ceil(bytes.byteLength / PIECE);
+  for (let at = 0; at < pieces; at++) {
+    model.send({ left: pieces - at - 1 }, undefined, [bytes.slice(at * PIECE, (at + 1) * PIECE)]);
+  }
 }
 
 async function copy(text) {
@@ -92,6 +119,9 @@ function render({ model, el }) {
     signal.addEventListener("abort", () => watch.disconnect());
     window.addEventListener("keydown", (event) => keepKeys(event, panel), { signal, capture: true });
     panel.addEventListener("keydown", (event) => onKey(event, model), { signal, capture: true });
+    panel.addEventListener("dragover", (event) => event.dataTransfer?.types.includes("Files") && event.preventDefault(), { signal });
+    panel.addEventListener("drop", (event) => takeFiles(event, panel, model, event.dataTransfer?.files), { signal });
+    panel.addEventListener("paste", (event) => takeFiles(event, panel, model, event.clipboardData?.files), { signal });
     panel.addEventListener("focusout", (event) => commit(event.target), { signal });
     panel.addEventListener(
       "click",

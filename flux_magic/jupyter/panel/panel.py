@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,17 +18,19 @@ from ...errors import FluxError, InvalidArgument, InvalidRequest, TimedOut, show
 from ...parameters.calls import check_class
 from ...parameters.dialects import explain
 from ...parameters.settings import check_one_size
-from ...providers import get_provider
 from ...results.generation import Generation
 from ...results.generations import Generations
 from ...results.recall import Recalled
-from .compare import CompareRow, collect_parameters, find_seed
+from .compare import CompareRow
 from .controls import Controls
 from .copy_and_save import Keeper
+from .fields import close_widgets
+from .inquiry import Inquiry, find_unnamed
 from .output import Shown, View
-from .parameters import Parameters, get_configured, get_parameters
+from .parameters import Parameters, list_options
 from .queue import PanelQueue, PanelTask, start_thread
-from .space_limits import Inquiry
+from .requests import build_comparison, build_press, get_configured, get_parameters, take_one
+from .sheets import collect_parameters, find_seed
 from .status import StatusLine
 from .style import STYLE
 from .thumbnails import Result, Strip
@@ -51,9 +53,9 @@ class Panel(Parameters, VBox):
 
     Args:
         generation: the first image on view, with what made it; or what `flux_magic.recall` found.
-        options: `prompt`, `model`, `space`, `width`, `height` or `size`, `steps`, `seed`, `count`, `compare_seeds`,
-            `compare_steps`: the panel's first values. Those left out come from `generation`, else from `%config
-            FluxMagics`, the environment, the defaults. `layout` is that of ipywidgets.
+        options: the panel's first values: the attributes of `Parameters`, such as `prompt`, `model`, `space`, `size`,
+            `steps`, `seed`, `guidance`, `parameters`, `images`, `count` and `compared`. Those left out come from
+            `generation`, else from `%config FluxMagics`, the environment, the defaults. `layout` is that of ipywidgets.
 
     Each of the options is a trait, to `observe` and `link`, and so are:
 
@@ -76,16 +78,18 @@ class Panel(Parameters, VBox):
 
     def __init__(self, generation: Generation | Generations | Recalled | None = None, **options: Any) -> None:
         recalled = generation.usable if isinstance(generation, Recalled) else {}
-        shown_first = _take_one(generation)
-        start = get_configured() | recalled | (get_parameters(shown_first.record) if shown_first else {})
+        recalled = {name: value for name, value in recalled.items() if name in list_options()}
+        shown_first = take_one(generation)
+        start = get_configured() | recalled | (get_parameters(shown_first) if shown_first else {})
         super().__init__(**start | self._check_options(options))
         self._closed = False
         self._cancels = 0
         self._status = StatusLine(lambda: self._jobs.waiting)
-        self._inquiry = Inquiry(self, self._status, lambda: self.busy, self._find_unnamed(shown_first, options))
-        self._controls, self._keeper = Controls(self, keep=self._keep_seed), Keeper(self._status)
+        self._inquiry = Inquiry(self, self._status, lambda: self.busy, find_unnamed(self, shown_first, options))
+        self._controls = Controls(self, keep=self._keep_seed, failed=self._status.fail)
+        self._keeper = Keeper(self._status, self._use)
         self._row = CompareRow(self, pressed=lambda: self._on_press(self.compare))
-        self._view, self._strip = View(), Strip(self._bring_back)
+        self._view, self._strip = View(), Strip(self._bring_back, self._use)
         self._work = Work(self._status, self._view, self._strip, show=self._show, put=self._set_observed)
         self._jobs = PanelQueue(self._do, self._settle)
         earlier = list(blocking.history)
@@ -93,23 +97,20 @@ class Panel(Parameters, VBox):
         self._extras = self._make_extras()
         self.children = self._lay_out()
         self.add_class("flux-magic-panel")
+        self._mark_edits()
+        self.on_model(self._mark_edits)
+        self.observe(lambda _: self._mark_edits(), "images")
         self.observe(lambda _: self._update_generate(), "prompt")
         self.observe(lambda _: self._update_keep(), "seed")
         self.generation = shown_first
         start_thread(lambda: self._strip.fill(earlier))
         self._inquiry.begin()
 
-    def _find_unnamed(self, opened_with: Generation | None, options: dict[str, Any]) -> str:
-        """Return the Space that only the image names; empty if the user, `%config` or the model has it too."""
-        own = {get_configured()["space"], get_provider(self.model).own_space(), "local", options.get("space") or ""}
-        made_here = any(one is opened_with for one in blocking.history)
-        return "" if made_here or self.space in own else self.space
-
     @classmethod
     def _check_options(cls, options: dict[str, Any]) -> dict[str, Any]:
         """Return the options after checking that they exist: parameters, and what a subclass adds."""
         added = [name for name in cls.class_traits() if name not in Panel.class_traits()]
-        allowed = [*Parameters.class_own_traits(), "layout", *added]
+        allowed = [*list_options(), "layout", *added]
         if unknown := sorted(options.keys() - set(allowed)):
             meant = explain(unknown[0], allowed) or f"there are {', '.join(allowed)}"
             raise InvalidArgument(f"a Panel has no option {unknown[0]}; {meant}")
@@ -136,6 +137,7 @@ class Panel(Parameters, VBox):
             pressed=lambda: self._on_press(self.generate),
             compared=lambda: self._on_press(self.compare),
             copied=self._keeper.on_copied,
+            given=self._controls.inputs.add,
             nested=self._view.open_inside,
         )
 
@@ -164,17 +166,17 @@ class Panel(Parameters, VBox):
         Raises InvalidRequest if it cannot be requested. Later errors are shown in the status line, and raised by
         `wait`.
         """
-        self._ask(lambda: PanelTask(*self.build_requests()))
+        self._ask(lambda: PanelTask(*build_press(self)))
 
     def compare(self) -> None:
-        """Press Compare: queue a job for each combination of `compare_seeds` and `compare_steps`, as `generate` does.
+        """Press Compare: queue a job for each combination of the values in `compared`, as `generate` does.
 
         Several images are made at once, at most 16 in one go. If some fail, `wait` raises Incomplete, and the others
         are on the sheet.
         """
 
         def start_job() -> PanelTask:
-            sweep, settings = self.build_comparison()
+            sweep, settings = build_comparison(self)
             return PanelTask(sweep.requests, settings, sweep)
 
         self._ask(start_job)
@@ -223,8 +225,8 @@ class Panel(Parameters, VBox):
             self.cancel()
             self._inquiry.close()
             self._strip.close()
-            for widget in _walk_widgets(self.children):
-                widget.close()
+            self._controls.close()
+            close_widgets(self.children)
             self.layout.close()
         super().close()
 
@@ -299,11 +301,18 @@ class Panel(Parameters, VBox):
         if self._view.shown is not result:  # a sheet that fills in
             self._show()
         try:
-            self.take(
-                **(collect_parameters(result) if isinstance(result, Generations) else get_parameters(result.record))
-            )
+            self.take(**(collect_parameters(result) if isinstance(result, Generations) else get_parameters(result)))
         except (InvalidRequest, TraitError) as error:
             self._status.fail(error)
+
+    def _use(self, image: Generation) -> None:
+        """Let a result go in."""
+        self._status.clear()
+        self._controls.inputs.add(image)
+
+    def _mark_edits(self) -> None:
+        """Show the buttons "Use as input" while the model at hand takes images."""
+        (self.add_class if self._controls.inputs.are_taken else self.remove_class)("flux-magic-edits")
 
     def _keep_seed(self) -> None:
         self.seed = find_seed(self._on_view)
@@ -317,7 +326,8 @@ class Panel(Parameters, VBox):
     def __repr__(self) -> str:
         if getattr(self, "_closed", False):
             return "<closed Panel>"
-        names = ("prompt", "width", "height", "steps", "seed")
+        # What is left to the model is left out here as well.
+        names = [one for one in ("prompt", "width", "height", "steps") if getattr(self, one) is not None] + ["seed"]
         return f"Panel({', '.join(f'{name}={show_value(getattr(self, name))}' for name in names)})"
 
     def _ipython_display_(self, **_kwargs: Any) -> None:
@@ -327,22 +337,3 @@ class Panel(Parameters, VBox):
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         display({"text/plain": repr(self), "application/vnd.jupyter.widget-view+json": view}, raw=True)
         self._view.open_below()
-
-
-def _take_one(given: object) -> Generation | None:
-    if isinstance(given, Recalled):
-        return given.generation
-    if isinstance(given, Generations) and given:
-        given = given[-1]
-    if given is None or isinstance(given, Generation):
-        return given
-    raise InvalidArgument(
-        f"a Panel opens with a Generation, not with {show_value(given)}; a prompt is given as Panel(prompt=…)"
-    )
-
-
-def _walk_widgets(widgets: Iterable[Any]) -> Iterable[Any]:
-    """Yield these widgets and all that are in them."""
-    for widget in widgets:
-        yield from _walk_widgets(getattr(widget, "children", ()))
-        yield from filter(None, (getattr(widget, "style", None), widget.layout, widget))

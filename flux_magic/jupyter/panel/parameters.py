@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Final
 
-from traitlets import HasTraits, TraitError, Unicode, default, observe, validate
+from traitlets import Dict, TraitError, Unicode, observe, validate
 from traitlets.utils.bunch import Bunch
 
-from ...client.target import resolve_target
-from ...errors import FluxError, InvalidRequest, UnknownAttribute
+from ...errors import FluxError, InvalidRequest, UnknownAttribute, show_value
 from ...parameters.calls import check_class
 from ...parameters.dialects import explain
-from ...parameters.grammar import Several, parse_value
-from ...parameters.settings import DEFAULT_MODEL, MOST_IMAGES, Settings, resolve
-from ...parameters.sizes import format_size, split_sides
-from ...parameters.table import EXTRA, FIELDS, ROWS, Parameter
+from ...parameters.grammar import parse_value
+from ...parameters.own_values import parse_own_value
+from ...parameters.settings import DEFAULT_MODEL, MOST_IMAGES, resolve
+from ...parameters.table import EXTRA_NAMES, ROWS, Parameter, check_values
 from ...providers import get_provider
-from ...records.command import get_options
-from ...sweeps.requests import Sweep, build_requests, build_sweep
-from ...sweeps.template import Template
-from ...types import ImageRequest, Record
-from ..traits import Checked, Size, check_sides
+from ...providers.base import ModelDescription
+from ...providers.registry import get_defaults
+from ..traits import Checked, Sized
+from .description import SIDES, PanelModel, read_description
+from .loading import Images
 
-DEFAULTS: Final = get_provider().defaults
-"""Values of the controls before anything is set."""
+COMPARED: Final = {"compare_seeds": "seed", "compare_steps": "steps"}
+"""The traits that say which values of one parameter are compared."""
 
-UNTOLD: Final = {name: row.slider for name, row in ROWS.items() if row.slider}
-"""The ranges of the sliders until a Space gives its own; nothing is checked against them."""
+FIRST_COMPARED: Final = tuple(COMPARED.values())
 
-COMPARED: Final = {"seed": "Seeds", "steps": "Steps"}
-"""The parameters that a comparison varies, in the order of its axes, and the names of their fields."""
+MOST_COMPARED: Final = 2
+"""The number of parameters that a comparison varies: the rows and the columns of its sheet."""
 
 
 class InvalidTrait(InvalidRequest, TraitError):
@@ -41,21 +37,24 @@ class InvalidTrait(InvalidRequest, TraitError):
 
 
 @check_class
-class Parameters(HasTraits):
+class Parameters(Sized):
     """The parameters of one press.
 
     Attributes:
         prompt: what the image shows; sent as it is.
         model: its name or alias.
         space: a Hugging Face id, a URL, or `local`; empty means the configured one, else the model's own.
-        width, height: pixels, within the Space's bounds if they are known, else 8 or more.
+        width, height: pixels, within the model's range if it is known, else 8 or more. None is the model's own.
         size: width and height at once, as `"1024x768"` or `(1024, 768)`; it follows them, and they follow it.
         steps: inference steps, likewise; 1 or more.
         seed: 0 to 2147483647; None chooses a random one for each press.
-        others: each other parameter of `flux_magic/parameters/table.py`; None is the Space's own default.
+        others: each other parameter of `flux_magic/parameters/table.py`; None is the model's own default.
+        parameters: the model's own parameters, by its names; those that are left out have its defaults.
+        images: what goes in, for a model that edits: a Generation, a file's bytes, or an InputImage; several in a list.
         count: images with successive seeds, 1 to 16.
-        compare_seeds, compare_steps: what a comparison varies, as `--seed` and `--steps` take several values: `1..4`,
-            `1,2,4,8`. They are read at the press, so any string can be set.
+        compared: what a comparison varies, by the parameter's name, at most two: `{"seed": "1..4", "guidance": "1,3"}`.
+            The values are as `--seed` and others take several. They are read at the press, so any string can be set.
+        compare_seeds, compare_steps: the values in `compared` of these two; they follow it, and it follows them.
 
     Each is a trait. A value that is not allowed raises InvalidTrait, which is a TraitError, and the trait stays as it
     is.
@@ -64,39 +63,37 @@ class Parameters(HasTraits):
     prompt = Unicode()
     model = Unicode(DEFAULT_MODEL)
     space = Unicode()
-    width: int
-    height: int
     seed: int | None
+    endpoint: str | None
     # A row's trait has its name: steps, seed, width, height, …
-    locals().update(
-        {name: Checked(row, DEFAULTS.get(name), allow_none=name not in DEFAULTS) for name, row in ROWS.items()}
-    )
-    size = Size()
+    locals().update({name: Checked(row, allow_none=True) for name, row in ROWS.items()})
     count = Checked(Parameter(name="count", help="", least=1, most=MOST_IMAGES), 1)
+    parameters = Dict()
+    images = Images()
+    compared = Dict()
     compare_seeds = Unicode()
     compare_steps = Unicode()
 
     def __init__(self, **options: Any) -> None:
-        self._told: dict[str, tuple[float, float]] = {}
-        self._on_bounds: list[Callable[[], None]] = []
+        self._at_hand = PanelModel()
+        self._own_defaults: Mapping[str, Any] = {}
+        self._aside: dict[str, Any] = {}
+        self._once_set: dict[str, Parameter] = {}
+        self._on_model: list[Callable[[], None]] = []
         if options.get("size"):  # it replaces the sides
-            options = {name: value for name, value in options.items() if name not in {"width", "height"}}
+            options = {name: value for name, value in options.items() if name not in SIDES}
         with _translate_errors():
             super().__init__(**options)
+        self._fill_defaults()
 
     def __setattr__(self, name: str, value: object) -> None:
         # Setting an unknown name would change nothing. A subclass may have attributes of its own.
         if not name.startswith("_") and type(self).__module__.startswith(__package__) and not hasattr(type(self), name):
-            known = [trait for trait in Parameters.class_own_traits() if not trait.startswith("_")]
+            known = [trait for trait in list_options() if not trait.startswith("_")]
             meant = explain(name, known) or f"there are {', '.join(known)}"
             raise UnknownAttribute(f"a {type(self).__name__} has no {name}: {meant}")
         with _translate_errors():
             super().__setattr__(name, value)
-
-    def set_typed(self, name: str, text: str | None) -> None:
-        """Set a parameter to what was typed for it, such as a number; an empty string leaves it to the Space."""
-        number = bool(text) and ROWS[name].kind is not str
-        setattr(self, name, parse_value(name, str(text), ROWS[name].label) if number else text or None)
 
     def set_trait(self, name: str, value: object) -> None:
         """Set a trait by its name; raise InvalidTrait for a value that it cannot have."""
@@ -109,30 +106,75 @@ class Parameters(HasTraits):
         with _translate_errors(), super().hold_trait_notifications():
             yield
 
-    @default("size")
-    def _format_size(self) -> str:
-        return format_size(self.width, self.height)
-
-    @validate("size")
-    def _check_size(self, proposal: Bunch) -> str:
-        if not proposal["value"]:
-            return self._format_size()
-        check_sides(self, proposal["value"])
-        return str(proposal["value"])
-
-    @observe("size")
-    def _set_sides(self, change: Bunch) -> None:
-        if change["new"] != self._format_size():
+    def take(self, **options: Any) -> None:
+        """Set several parameters at once; if the Space changes, the old bounds do not hold them up."""
+        where = {name: options.pop(name) for name in ("model", "space") if name in options}
+        for together in (where, options):
             with self.hold_trait_notifications():
-                self.width, self.height = split_sides(change["new"])
+                for name, value in together.items():
+                    setattr(self, name, value)
 
-    @observe("width", "height")
-    def _set_size(self, _change: Bunch) -> None:
-        self.size = self._format_size()
+    @property
+    def at_hand(self) -> PanelModel:
+        """What is known of the model at hand."""
+        return self._at_hand
 
-    @observe("space", "model")
-    def _forget(self, _change: Bunch) -> None:
-        self._told = {}  # the bounds were another Space's
+    @property
+    def rows(self) -> Mapping[str, Parameter]:
+        """The rows of the parameters that have a control: those of the model, and until it is known those once set."""
+        rows = self._at_hand.rows
+        return rows if self._at_hand.is_described else {**rows, **self._once_set}
+
+    def _note_set(self, name: str, value: Any) -> None:
+        if name in EXTRA_NAMES:
+            self._once_set[name] = ROWS[name]
+        elif name not in ROWS:
+            self._once_set[name] = Parameter(name=name, help="", kind=type(value))
+
+    def get_value(self, name: str) -> Any:
+        """Return the value of a parameter, also of the model's own ones; None is the model's default."""
+        return getattr(self, name) if name in ROWS else self.parameters.get(name)
+
+    def set_value(self, name: str, value: Any) -> None:
+        """Set a parameter, also one of the model's own; None is the model's default. Raises InvalidTrait."""
+        if name in ROWS:
+            setattr(self, name, value)
+        else:
+            others = {key: one for key, one in self.parameters.items() if key != name}
+            self.parameters = others if value is None else {**others, name: value}
+
+    def set_typed(self, name: str, text: str) -> None:
+        """Set a parameter to what was typed for it, such as a number; an empty string is the model's default."""
+        if not text or (kind := self.rows[name].kind) is str:
+            self.set_value(name, text or None)
+        elif name in ROWS:
+            self.set_value(name, parse_value(name, text, ROWS[name].label))
+        else:
+            number = parse_own_value(text.strip())
+            self.set_value(name, float(number) if kind is float and type(number) is int else number)
+
+    def is_left(self, name: str) -> bool:
+        """Return True if a parameter can be left to the model; what the provider has a default for is always sent."""
+        return name not in self._own_defaults
+
+    def list_comparable(self) -> dict[str, str]:
+        """Return the parameters that a comparison can vary, by name, and the names of their fields."""
+        rows = {name: row for name, row in self.rows.items() if name not in SIDES and name != "endpoint"}
+        fields = {"seed": "Seeds", "steps": "Steps", "size": "Size"}
+        kept = {name: fields[name] for name in fields if name in rows or (name == "size" and self._at_hand.has_size)}
+        if not self._at_hand.is_described:
+            unknown = [name for name in self.compared if name not in {*rows, *fields}]
+            rows |= {name: ROWS.get(name, Parameter(name=name, help="")) for name in unknown}
+        varied = {name: row for name, row in rows.items() if row.choices or row.kind in {int, float}}
+        return kept | {name: get_label(row) for name, row in varied.items() if name not in kept}
+
+    def get_range(self, name: str) -> tuple[float, float]:
+        """Return the range of a slider: the model's bounds, or a usual range until they are known."""
+        row, value = self.rows[name], self.get_value(name)
+        least, most = row.slider or (row.least or 0, row.least or 0)
+        if None not in (row.least, row.most):
+            return row.least, row.most  # type: ignore[return-value]
+        return (least, most) if value is None else (min(least, value), max(most, value))
 
     @validate("model")
     def _check_model(self, proposal: Bunch) -> str:
@@ -143,98 +185,143 @@ class Parameters(HasTraits):
             raise InvalidTrait(error.message, error.hint) from None
         return model
 
-    @validate(*UNTOLD)
-    def _check_bounds(self, proposal: Bunch) -> Any:
+    @validate(*ROWS)
+    def _check_row(self, proposal: Bunch) -> Any:
         name, value = proposal["trait"].name, proposal["value"]
-        if name in self._told and value is not None:
-            least, most = self._told[name]
-            if not least <= value <= most:
-                raise InvalidTrait(f"{name} is {value}: this Space takes {least} to {most}")
+        if value is None:  # traitlets asks this only if several traits are set together
+            return self._own_defaults.get(name) if self._at_hand.takes(name) else None
+        if refusal := self._at_hand.find_refusal(name, value):
+            raise InvalidTrait(refusal)
+        self._note_set(name, value)
         return value
 
-    def get_range(self, name: str) -> tuple[float, float]:
-        """Return the range of a slider for this trait: the Space's bounds, or a usual range until they are known."""
-        if name in self._told:
-            return self._told[name]
-        (least, most), value = UNTOLD[name], getattr(self, name)
-        return (least, most) if value is None else (min(least, value), max(most, value))
+    @observe(*ROWS)
+    def _fill_default(self, change: Bunch) -> None:
+        name = change["name"]
+        if change["new"] is None and name in self._own_defaults and self._at_hand.takes(name):
+            setattr(self, name, self._own_defaults[name])
 
-    def on_bounds(self, changed: Callable[[], None]) -> None:
-        """Call `changed` whenever the bounds change."""
-        self._on_bounds.append(changed)
+    @validate("parameters")
+    def _check_parameters(self, proposal: Bunch) -> dict[str, Any]:
+        values = check_values(proposal["value"])
+        for name, value in values.items():
+            if name in ROWS:
+                raise InvalidTrait(f"parameters has {name}, which is an option of its own: {name}={show_value(value)}")
+            if refusal := self._at_hand.find_refusal(name, value):
+                raise InvalidTrait(refusal)
+            self._note_set(name, value)
+        return dict(values)
 
-    def learn(self, told: Mapping[str, tuple[float, float]]) -> list[str]:
-        """Replace the bounds by those of a Space, and move values that are out of them into them.
+    @validate("compared")
+    def _check_compared(self, proposal: Bunch) -> dict[str, str]:
+        typed = {str(name): str(text) for name, text in proposal["value"].items() if text}
+        if len(typed) > MOST_COMPARED:
+            raise InvalidTrait(f"compared has {len(typed)} parameters: at most {MOST_COMPARED} vary at once")
+        fields = self.list_comparable()
+        if self._at_hand.is_described and (strange := [name for name in typed if name not in fields]):
+            raise InvalidTrait(f"{strange[0]} cannot be compared: choose one of {', '.join(fields)}")
+        return dict(sorted(typed.items(), key=lambda one: (one[0] not in FIRST_COMPARED, one[0] != FIRST_COMPARED[0])))
 
-        Returns what was moved, in words.
-        """
-        stepped = {name: _round_bounds(name, *bounds) for name, bounds in told.items() if name in UNTOLD}
-        self._told = {name: (least, most) for name, (least, most) in stepped.items() if least <= most}
+    @observe(*COMPARED)
+    def _follow_field(self, change: Bunch) -> None:
+        self.set_compared(COMPARED[change["name"]], change["new"])
+
+    @observe("compared")
+    def _follow_compared(self, _change: Bunch) -> None:
+        for trait, name in COMPARED.items():
+            setattr(self, trait, self.compared.get(name, ""))
+
+    def set_compared(self, name: str, text: str) -> None:
+        """Set the values of one parameter that a comparison varies; an empty string takes it out."""
+        if self.compared.get(name, "") != text:
+            self.compared = {**self.compared, name: text}
+
+    @observe("space", "model")
+    def _change_model(self, _change: Bunch) -> None:
+        """Forget what another model takes; what had its default gets the new one's."""
+        before, self._at_hand = self._own_defaults, PanelModel()
+        self._once_set = {name: row for name, row in self._once_set.items() if self.get_value(name) is not None}
+        self._own_defaults = self._find_defaults()
+        for name in {*before, *self._own_defaults}:
+            if getattr(self, name) in {None, before.get(name)}:
+                setattr(self, name, self._own_defaults.get(name))
+        self._call_observers()
+
+    def _find_defaults(self) -> Mapping[str, Any]:
         try:
-            return [note for name in self._told if (note := self._move(name))]
-        finally:
-            for changed in self._on_bounds:
-                changed()
+            return get_defaults(self.model, resolve(model=self.model, space=self.space).space)[1]
+        except InvalidRequest:  # it is reported when the Space is asked
+            return {}
 
-    def _move(self, name: str) -> str:
-        least, most = self._told[name]
-        value = getattr(self, name)
-        if value is None or least <= value <= most:
-            return ""
-        setattr(self, name, min(max(value, least), most))
-        return f"{name} is now {getattr(self, name)}: this Space takes {least} to {most}"
-
-    def build_requests(self) -> tuple[list[ImageRequest], Settings]:
-        """Return the requests of one press, and their settings. Raises InvalidRequest."""
-        settings = self._get_settings()
-        return build_requests(self.prompt, settings, self.count), _made_afresh(settings)
-
-    def build_comparison(self) -> tuple[Sweep, Settings]:
-        """Return every combination of the seeds and steps to compare, and their settings.
-
-        All images share what does not vary, also a random seed. Raises InvalidRequest.
-        """
-        values = {name: self._read_values(name) for name in COMPARED}
-        varied = {name: several for name, several in values.items() if len(several) > 1}
-        if not varied:
-            raise InvalidRequest("nothing to compare: give several seeds, for example 1..4, or several steps, 1,2,4,8")
-        number = math.prod(len(several) for several in varied.values())
-        if number > MOST_IMAGES:
-            raise InvalidRequest(f"{number} images are more than {MOST_IMAGES} in one go: give fewer seeds or steps")
-        once: dict[str, Any] = {name: several[0] for name, several in values.items() if len(several) == 1}
-        settings = replace(self._get_settings(), **once)
-        return build_sweep(Template(self.prompt, (self.prompt,)), settings, varied), _made_afresh(settings)
-
-    def _read_values(self, name: str) -> Sequence[int]:
-        """Return the values in the field of this parameter; empty if nothing is there."""
-        text: str = getattr(self, get_trait(name))
-        called = COMPARED[name]
-        if not text.strip():
-            return ()
-        read: Any = parse_value(name, text, called)
-        values: Sequence[int] = read if isinstance(read, Several) else (read,)
-        least, most = self._told.get(name, (min(values), max(values)))
-        if refused := [value for value in values if not least <= value <= most]:
-            raise InvalidRequest(f"{called} {refused[0]}: this Space takes {least} to {most}")
-        return values
-
-    def _get_settings(self) -> Settings:
-        """Return the settings that all images of one press share."""
-        given = {name: getattr(self, name) for name in ("model", "space", *FIELDS) if name != "seed"}
-        extra = {row.name: getattr(self, row.name) for row in EXTRA}
-        # Random means random, even if %config has a seed; and the kernel's loop does not run on a panel's thread.
-        resolved = resolve(**given)
-        parameters = {**resolved.parameters, **extra}  # None is the Space's own default, whatever %config has
-        return replace(resolved, seed=self.seed, runner="thread", parameters=parameters)
-
-    def take(self, **options: Any) -> None:
-        """Set several parameters at once; if the Space changes, the old bounds do not hold them up."""
-        for name in ("model", "space"):
-            if name in options:
-                setattr(self, name, options.pop(name))
-        with self.hold_trait_notifications():
-            for name, value in options.items():
+    def _fill_defaults(self) -> None:
+        self._own_defaults = self._own_defaults or self._find_defaults()
+        for name, value in self._own_defaults.items():
+            if getattr(self, name) is None:
                 setattr(self, name, value)
+
+    def on_model(self, changed: Callable[[], None]) -> None:
+        """Call `changed` whenever the model at hand, or what is known of it, changes."""
+        self._on_model.append(changed)
+
+    def _call_observers(self) -> None:
+        for changed in self._on_model:
+            changed()
+
+    def learn(self, description: ModelDescription | None) -> list[str]:
+        """Take over what a model says of itself, and move the values that it does not take.
+
+        A parameter that it does not have is set aside until another model has it. Returns what was moved, in words.
+        """
+        self._at_hand = read_description(description)
+        if self._at_hand.stand_in:
+            self._own_defaults = get_provider().defaults
+            self._fill_defaults()
+        try:
+            return [*filter(None, self._fit_values())] if self._at_hand.is_described else []
+        finally:
+            self._call_observers()
+
+    def _fit_values(self) -> Iterator[str]:
+        """Move each value to one that the model takes; yield what was done, in words."""
+        fields = self.list_comparable()
+        self.compared = {name: text for name, text in self.compared.items() if name in fields}
+        for name in [*ROWS, *self.parameters, *(self._aside.keys() - ROWS.keys() - self.parameters.keys())]:
+            value = self.get_value(name)
+            if not self._at_hand.takes(name):
+                self.set_value(name, None)
+                if value not in {None, self._own_defaults.get(name)}:
+                    self._aside[name] = value
+                    yield f"{name} {show_value(value)} is left out: this model does not take it"
+                continue
+            kept = self._aside.pop(name, None)
+            if value is None and kept is not None and not self._at_hand.find_refusal(name, kept):
+                self.set_value(name, kept)
+            elif value is not None and (note := self._fit(name, value)):
+                yield note
+        size = (self.width, self.height)
+        if self._at_hand.sizes and size not in {(None, None), *self._at_hand.sizes}:
+            self.take(width=None, height=None)
+            yield f"the size is now this Space's own: it does not take {size[0]}x{size[1]}"
+
+    def _fit(self, name: str, value: Any) -> str:
+        row, is_fixed = self._at_hand.rows.get(name), name in SIDES and self._at_hand.sizes
+        if row is None or is_fixed or not self._at_hand.find_refusal(name, value):
+            return ""
+        if row.choices or row.least is None or row.most is None or isinstance(value, str | bool):
+            self.set_value(name, None)
+            return f"{name} is now this Space's default: it does not take {show_value(value)}"
+        self.set_value(name, row.kind(min(max(value, row.least), row.most)))
+        return f"{name} is now {self.get_value(name)}: this Space takes {row.least} to {row.most}"
+
+
+def get_label(row: Parameter) -> str:
+    """Return the name of a parameter as a panel shows it: the table's, else the words of the model's own page."""
+    return row.label if row.name in ROWS else row.title or row.label
+
+
+def list_options() -> list[str]:
+    """Return the names of the traits that are options of a panel."""
+    return [*Parameters.class_own_traits(), "size"]
 
 
 @contextmanager
@@ -246,48 +333,3 @@ def _translate_errors() -> Iterator[None]:
         raise
     except TraitError as error:
         raise InvalidTrait(str(error)) from None
-
-
-def _made_afresh(settings: Settings) -> Settings:
-    """Return settings that replay nothing, since a press asks for a new image, unless nothing may be asked.
-
-    Raises InvalidRequest for what is no Space.
-    """
-    return replace(settings, replay="only" if resolve_target(settings, settings.model).unasked else "off")
-
-
-def get_trait(name: str) -> str:
-    """Return the trait that says which values of a parameter are compared."""
-    return f"compare_{COMPARED[name].lower()}"
-
-
-def get_parameters(record: Record) -> dict[str, Any]:
-    """Return the parameters that make the image of `record` again."""
-    model = record.requested_model or DEFAULT_MODEL
-    # Give the model's own Space by its name, since an empty one means the configured one.
-    space = record.requested_space or get_provider(model).own_space()
-    unset = {row.name: None for row in EXTRA}
-    known = {name: value for name, value in get_options(record).items() if name not in record.requested_parameters}
-    others = {name: value for name, value in record.requested_parameters.items() if name in unset}
-    return unset | known | others | {"model": model, "space": space, "seed": record.seed}
-
-
-def get_configured() -> dict[str, Any]:
-    """Return the parameters that `%config`, the environment and the defaults give."""
-    settings = resolve()
-    return {
-        "model": settings.model,
-        "space": settings.space or "",
-        **{name: DEFAULTS.get(name) if (one := getattr(settings, name)) is None else one for name in FIELDS},
-        **{row.name: settings.parameters.get(row.name) for row in EXTRA},
-    }
-
-
-def _round_bounds(name: str, least: float, most: float) -> tuple[float, float]:
-    """Return bounds that a slider can have, at multiples if the parameter has them."""
-    row = ROWS[name]
-    least, most = min(least, row.slider_most + 1), min(most, row.slider_most)
-    if row.multiple_of > 1:
-        least, most = -(-least // row.multiple_of) * row.multiple_of, most // row.multiple_of * row.multiple_of
-    lowest = least if row.least is None else row.least
-    return max(least, lowest), max(most, lowest)

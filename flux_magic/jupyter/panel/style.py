@@ -42,6 +42,18 @@ STYLE: Final = """<style>
 .flux-magic-item button { width: 110px; margin: 3px 0 0; padding: 0; position: static; font-size: 11px; }
 .flux-magic-item button::after { content: ""; position: absolute; inset: 0; cursor: pointer; }
 .flux-magic-item:focus-within, .flux-magic-item:hover { outline: 2px solid var(--jp-brand-color1, #1976d2); }
+.flux-magic-item button.flux-magic-use { position: relative; z-index: 1; text-decoration: underline; }
+.flux-magic-item button.flux-magic-use::after { content: none; }
+.flux-magic-panel:not(.flux-magic-edits) .flux-magic-use { display: none; }
+.flux-magic-inputs { flex-flow: row wrap; gap: 6px; padding: 3px; }
+.flux-magic-inputs:empty { display: none; }
+.flux-magic-inputs .flux-magic-item button::after { content: none; }
+.flux-magic-hint { color: var(--jp-ui-font-color2, inherit); }
+.flux-magic-compare .widget-dropdown, .flux-magic-compare .widget-text { width: auto; margin: 2px 0; }
+.flux-magic-compare .widget-dropdown select { width: 9em; flex: 0 0 auto; }
+.flux-magic-compare .widget-text > label {
+    position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+}
 .flux-magic-shown { border-color: var(--jp-brand-color1, #1976d2); background: var(--jp-layout-color2, transparent); }
 .flux-magic-cell textarea { font-family: var(--jp-code-font-family, monospace); font-size: 12px; }
 </style>"""

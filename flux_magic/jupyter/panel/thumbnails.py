@@ -36,15 +36,16 @@ class Strip:
 
     Args:
         chosen: called with the result whose button was pressed.
+        used: called with the image whose "Use as input" was pressed; the button is seen if the model takes images.
     """
 
-    def __init__(self, chosen: Callable[[Result], None]) -> None:
-        self._chosen = chosen
+    def __init__(self, chosen: Callable[[Result], None], used: Callable[[Generation], None]) -> None:
+        self._chosen, self._used = chosen, used
         self._items: list[Item] = []
         self._shown: Result | None = None
         self._closed = False
         self._lock = threading.Lock()
-        # Two hidden widgets share their layouts and styles with all: so a result is three widgets, and not eight.
+        # Two hidden widgets share their layouts and styles with all: so a result is four widgets, and not eleven.
         self._image, self._button = HTML(), Button()
         self.widget = Box(layout=Layout(display="none")).add_class("flux-magic-strip")
 
@@ -108,8 +109,21 @@ class Strip:
             style=self._button.style,
         )
         button.on_click(lambda _: self._chosen(result))
-        item = VBox([image, button], layout=self._image.layout).add_class("flux-magic-item")
+        parts = [image, button]
+        if isinstance(result, Generation):
+            parts.append(self._make_use(result))
+        item = VBox(parts, layout=self._image.layout).add_class("flux-magic-item")
         return item.add_class(_SHOWN) if result is self._shown else item
+
+    def _make_use(self, result: Generation) -> Button:
+        use = Button(
+            description="Use as input",
+            tooltip=f"Let the image of seed {result.seed} go in",
+            layout=self._button.layout,
+            style=self._button.style,
+        )
+        use.on_click(lambda _: self._used(result))
+        return use.add_class("flux-magic-use")
 
 
 def _make_small(result: Result) -> bytes:

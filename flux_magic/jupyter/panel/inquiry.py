@@ -1,23 +1,35 @@
-"""The limits of a panel's Space, requested in the background whenever the Space changes."""
+"""The description of the model at hand, requested in the background whenever the model or the Space changes."""
 
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ...client import blocking
 from ...errors import FluxError
 from ...parameters.settings import resolve
+from ...providers import get_provider
+from ...results.generation import Generation
 from .parameters import Parameters
 from .queue import start_thread
+from .requests import get_configured
 from .status import StatusLine
 
 
+def find_unnamed(parameters: Parameters, opened_with: Generation | None, options: Mapping[str, Any]) -> str:
+    """Return the Space that only the image names; empty if the user, `%config` or the model has it too."""
+    space, own = parameters.space, get_provider(parameters.model).own_space()
+    made_here = any(one is opened_with for one in blocking.history)
+    named = {get_configured()["space"], own, "local", options.get("space") or ""}
+    return "" if made_here or space in named else space
+
+
 class Inquiry:
-    """A background request for the bounds of the chosen Space, which gives them to `parameters`.
+    """A background request for what the chosen model takes, which gives it to `parameters`.
 
     Args:
-        parameters: the parameters that name the Space.
+        parameters: the parameters that name the model and the Space.
         status: where it reports that the Space does not answer, or that it accepts less than what was set.
         busy: returns True while a job uses the status line.
         unnamed: a Space that an image names and the user has not: it is not asked before the first job; empty for none.
@@ -28,11 +40,14 @@ class Inquiry:
         self._parameters, self._status, self._busy = parameters, status, busy
         self._unreachable: FluxError | None = None
         self._closed = self._answered = False
-        parameters.observe(lambda _: self.begin(), ["space", "model"])
+        self._begun: tuple[str | None, ...] = ()
+        parameters.observe(lambda _: self.begin(), ["space", "model", "endpoint"])
 
     def begin(self) -> None:
         """Ask in the background, unless the user has not named this Space."""
-        if not self._unnamed or self._parameters.space != self._unnamed:
+        is_named = not self._unnamed or self._parameters.space != self._unnamed
+        if is_named and self._begun != self._of_whom:
+            self._begun = self._of_whom
             start_thread(self._ask)
 
     def ask_again(self) -> None:
@@ -46,27 +61,28 @@ class Inquiry:
         self._closed = True
 
     def _ask(self) -> None:
-        asked, told, trouble = self._of_whom, None, None
+        asked, found, trouble = self._of_whom, None, None
+        space, model, endpoint = asked
         try:
-            told = blocking.fetch_bounds(resolve(space=self._parameters.space, model=self._parameters.model))
+            found = blocking.fetch_description(resolve(space=space, model=model, endpoint=endpoint))
         except FluxError as error:
             trouble = error
         except concurrent.futures.CancelledError:  # the process ends
             return
         if self._closed or asked != self._of_whom:
             return
-        self._answered = told is not None
+        self._answered = found is not None
         if self._unreachable is not None:
             self._status.clear_error(self._unreachable)
         self._unreachable = trouble
         if trouble is not None and not self._busy():
             self._status.fail(trouble)
         try:
-            for moved in self._parameters.learn(told or {}):
-                self._status.note(moved)
+            if moved := self._parameters.learn(found):
+                self._status.note("; ".join(moved))
         except Exception as error:  # noqa: BLE001 - an observer's
             self._status.fail(error)
 
     @property
-    def _of_whom(self) -> tuple[str, str]:
-        return self._parameters.space, self._parameters.model
+    def _of_whom(self) -> tuple[str | None, ...]:
+        return self._parameters.space, self._parameters.model, self._parameters.endpoint
