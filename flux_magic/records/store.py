@@ -9,7 +9,8 @@ A name is made of the time when it was put there (UTC), the prompt's first words
 the image's digest and of the request's key; of both its keys if more was sent than asked for. The second of several
 images of one job ends in `.2`. The files are the
 truth, and all there is: an image is written first, its record last, each by a rename. So an existing record is whole,
-and so are its images. Anything damaged, or not a record, is left alone.
+and so are its images. Anything damaged, or not a record, is left alone. `inputs.py` says how images that went in are
+kept.
 """
 
 from __future__ import annotations
@@ -19,19 +20,22 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from itertools import repeat
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Final
 
-from ..errors import InvalidRequest, RecordError, StoreError
+from ..errors import FluxError, InvalidRequest, RecordError, StoreError
 from ..images import codecs
+from ..images.inputs import read_input
 from ..parameters.settings import Settings, get_shared_folders, get_store_folder
-from ..types import UNKNOWN, Record
+from ..types import UNKNOWN, InputImage, Record
 from . import embedding, in_hand
 from . import record as records
 from .files import MOST_RECORD, locate_file, read_file, write_whole
+from .inputs import LEAST_DIGITS, KeptInput, delete_input, find_inputs, keep_input, read_kept
 from .sidecar import format_record
 
 BESIDE: Final = Path("flux_images")
@@ -97,13 +101,61 @@ class Store:
     shared: tuple[Path, ...] = ()
     skipped: list[str] = field(default_factory=list)
 
-    def put(self, record: Record, files: Sequence[bytes]) -> Stored:
-        """Keep a job; raises StoreError if it cannot be written, or if nothing is kept."""
+    def put(self, record: Record, files: Sequence[bytes], images: Sequence[InputImage] = ()) -> Stored:
+        """Keep a job and what went in; raises StoreError if it cannot be written, or if nothing is kept."""
         if self.folder is None:
             raise StoreError("there is no store: it is turned off")
+        self.put_inputs(images)
         now = datetime.now(timezone.utc)
         path = _make_absolute(self.folder) / f"{now:%Y-%m}" / f"{now:%d-%H%M%S.%f}-{_make_name(record)}.json"
         return write(path, record, files)
+
+    def put_inputs(self, images: Iterable[InputImage]) -> None:
+        """Keep images that go in, except for those of its own jobs. Raises StoreError."""
+        if self.folder is None:
+            return
+        folder, own = _make_absolute(self.folder), Store(self.folder, None)
+        for image in images:
+            if next(own.find_results(image.record.digest), None) is not None:
+                continue
+            try:
+                keep_input(folder, image)
+            except OSError as exc:
+                raise StoreError(f"cannot keep the image that goes in: {exc.strerror or exc}") from exc
+
+    def find_input(self, digest: str) -> KeptInput | None:
+        """Return the image whose digest begins so, of a job or one that went in; 12 hex digits or more.
+
+        A job is preferred, since its record says what made the image. Raises InvalidRequest for what is no digest, and
+        if several images have one that begins so.
+        """
+        start = strip_prefix(digest)
+        if not re.fullmatch(rf"[0-9a-f]{{{LEAST_DIGITS},64}}", start):
+            raise InvalidRequest(
+                f"{digest[:80]!r} is no digest of an image: give {LEAST_DIGITS} to 64 digits, 0 to 9 and a to f"
+            )
+        found: dict[str, KeptInput] = {}
+        for kept in (*self.find_results(start), *self._find_kept(start)):
+            found.setdefault(kept.digest, kept)
+        if len(found) > 1:
+            raise InvalidRequest(f"{len(found)} images have a digest that begins with {start}: give more digits")
+        return next(iter(found.values()), None)
+
+    def find_results(self, start: str) -> Iterator[KeptInput]:
+        """Yield the images of jobs whose digest begins with these 12 digits or more; their files are there."""
+        for folder in self._list_folders():
+            for stored in chain(self._search_folder(folder, start[:_DIGITS]), self._open_several(folder)):
+                for place, file in enumerate(stored.record.files):
+                    if file.digest.startswith(start) and stored.files[place].is_file():
+                        yield KeptInput(file.digest, stored.files[place], file.sha256, stored.record, place)
+
+    def _open_several(self, folder: Path) -> Iterator[Stored]:
+        """Yield the jobs with several images, which have the digest of the first alone in their names."""
+        yield from self._open_all(_list_several(folder))
+
+    def _find_kept(self, start: str) -> Iterator[KeptInput]:
+        for folder in self._list_folders():
+            yield from find_inputs(folder, start)
 
     def find(self, key: str) -> Stored | None:
         """Return the newest job with this replay key whose images all exist."""
@@ -151,15 +203,35 @@ class Store:
         return [one for one in own if any(file.digest.startswith(start) for file in one.record.files)]
 
     def delete(self, stored: Stored) -> None:
-        """Delete a job: its record first, so that no record is left without its images."""
+        """Delete a job: its record first, so that no record is left without its images.
+
+        What went in goes too, unless another job has it; and its image stays as an input of those that it went into.
+        """
+        needed = self._list_needed(stored)
         try:
+            self._keep_needed(stored, needed)
             files = stored.files
             stored.path.unlink(missing_ok=True)
             for file in files:
                 in_hand.drop(file)
                 file.unlink(missing_ok=True)
+            for one in stored.record.images:
+                if self.folder is not None and one.digest not in needed:
+                    delete_input(_make_absolute(self.folder), one.digest)
         except OSError as exc:
             raise StoreError(f"cannot delete {stored.path}: {exc.strerror}") from exc
+
+    def _list_needed(self, stored: Stored) -> set[str]:
+        """Return the digests of what went into the other jobs of the store's own folder."""
+        others = (one for one in Store(self.folder, None) if one.path != stored.path)
+        return {image.digest for one in others for image in one.record.images}
+
+    def _keep_needed(self, stored: Stored, needed: set[str]) -> None:
+        """Keep the images of a job that is deleted, if they went into another one."""
+        for place, file in enumerate(stored.record.files):
+            if file.digest in needed and self.folder is not None:
+                with suppress(FluxError):  # it is damaged, or gone
+                    keep_input(_make_absolute(self.folder), read_input(stored.read(place), digest=file.digest))
 
     def _list_folders(self) -> Iterable[Path]:
         """Return the folders that are read, in order, each once; unreadable shared ones are added to `skipped`."""
@@ -232,6 +304,11 @@ def write(path: Path, record: Record, files: Sequence[bytes]) -> Stored:
     return Stored(record, path)
 
 
+def read_kept_input(kept: KeptInput) -> bytes:
+    """Return the bytes of an image that was found by its digest; raises StoreError if they are gone or others."""
+    return read_kept(kept) if kept.record is None else read_image(kept.path, kept.sha256)
+
+
 def strip_prefix(text: str) -> str:
     """Return a digest, or its beginning, without the `sha256:` with which it is shown."""
     return text.lower().removeprefix("sha256:")
@@ -302,6 +379,19 @@ def _list_records(folder: Path, key: str) -> Iterator[Path]:
     yield from (folder / name for name in reversed(names))
 
 
+def _list_several(folder: Path) -> Iterator[Path]:
+    """Yield the records of jobs with several images."""
+    for part in (folder, *(folder / month for month in _list_months(folder))):
+        try:
+            names = os.listdir(part)  # noqa: PTH208 - as above
+        except (OSError, ValueError):
+            continue
+        yield from (part / f"{match[1]}.json" for name in names if (match := _SECOND.fullmatch(name)))
+
+
+_SECOND: Final = re.compile(r"(.+-(?:[0-9a-f]{12}|nokey))\.2\.[a-z]+")
+
+
 @dataclass(slots=True)
 class _Listing:
     """The names of the records in a folder by key (all by an empty key), kept once the folder is settled.
@@ -340,7 +430,7 @@ def _filter_records(folder: Path, key: str = "") -> list[str]:
 def _group_by_key(names: list[str]) -> dict[str, list[str]]:
     known = {"": names}
     for name in names:
-        for key in name.removesuffix(".json").rsplit("-", 2)[1:]:  # the first may be the digest, which is no key
+        for key in name.removesuffix(".json").rsplit("-", 3)[1:]:  # the digest, and one key or two
             known.setdefault(key, []).append(name)
     return known
 
