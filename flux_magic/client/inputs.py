@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -62,9 +62,11 @@ async def load_inputs_async(given: Mapping[str, Any], settings: Settings) -> tup
     return await asyncio.to_thread(_load_all, await _fetch_all(listed, settings), settings) if listed else ()
 
 
-def add_inputs(requests: Iterable[ImageRequest], images: Sequence[InputImage]) -> list[ImageRequest]:
-    """Return the requests with these images, except for those that have images of their own."""
-    return [replace(one, images=tuple(images)) if images and not one.images else one for one in requests]
+def add_inputs(requests: Iterable[ImageRequest], images: tuple[InputImage, ...]) -> Iterator[ImageRequest]:
+    """Yield the requests with these images, each as it is taken; one that has images of its own keeps them."""
+    for one in requests:
+        has_none = not getattr(one, "images", True)  # what is no request is refused later
+        yield replace(one, images=images) if images and has_none else one
 
 
 @check_call
@@ -151,6 +153,21 @@ def _load_all(listed: Sequence[tuple[str, Any]], settings: Settings) -> tuple[In
 def _load(given: Any, role: str, settings: Settings) -> InputImage:
     """Return one image as it goes in; a URL was fetched before."""
     subject = f"the {role}"
+    if isinstance(given, Generation | Generations | ImageFile | InputImage):
+        return _load_ours(given, role, subject)
+    if isinstance(given, str | os.PathLike):
+        return _load_named(given, role, settings)
+    if isinstance(given, _Fetched):
+        return _load_bytes(given.data, role, given.name)
+    if isinstance(given, bytes | bytearray | memoryview):
+        return _load_bytes(bytes(given), role, subject)
+    if not is_loadable(given):
+        raise InvalidArgument(f"{role} is {show_value(given)}: give {KINDS}")
+    read: Callable[..., InputImage] = convert_input if _is_pillow(given) else read_array
+    return read(given, role, subject=subject)
+
+
+def _load_ours(given: Generation | Generations | ImageFile | InputImage, role: str, subject: str) -> InputImage:
     if isinstance(given, InputImage):
         of = given.record.of
         return given if given.role == role else read_input(given.data, role, of=of, origin=given.origin)
@@ -158,23 +175,10 @@ def _load(given: Any, role: str, settings: Settings) -> InputImage:
         if len(given) != 1:
             raise InvalidRequest(f"{subject} is {len(given)} images: give one of them, as in foxes[0]")
         given = given[0]
-    if isinstance(given, Generation):
-        file, record = given.files[0], given.record
-        known: dict[str, str] = {"of": compute_key(record) or "", "origin": describe_origin(record)}
-        return read_input(file.data, role, subject=subject, digest=file.digest, **known)
     if isinstance(given, ImageFile):
         return read_input(given.data, role, subject=subject, digest=given.digest)
-    if isinstance(given, _Fetched):
-        return _load_bytes(given.data, role, given.name)
-    if isinstance(given, bytes | bytearray | memoryview):
-        return _load_bytes(bytes(given), role, subject)
-    if _is_pillow(given):
-        return convert_input(given, role, subject=subject)
-    if isinstance(given, str | os.PathLike):
-        return _load_named(given, role, settings)
-    if is_array(given) and not isinstance(given, type):
-        return read_array(given, role, subject=subject)
-    raise InvalidArgument(f"{role} is {show_value(given)}: give {KINDS}")
+    file, of = given.files[0], compute_key(given.record) or ""
+    return read_input(file.data, role, subject=subject, digest=file.digest, of=of, origin=describe_origin(given.record))
 
 
 def _is_url(given: object) -> bool:

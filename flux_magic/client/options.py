@@ -55,14 +55,21 @@ class ClientOptions(Options, total=False):
     runner: str | None
 
 
-class CallOptions(Options, total=False):
+class InputOptions(Options, total=False):
+    """The options of a call that makes images: those of an image, and what goes in."""
+
+    image: object
+    mask: object
+
+
+class CallOptions(InputOptions, total=False):
     """The options of a call that blocks."""
 
     on_event: OnEvent | None
     quiet: bool
 
 
-class AsyncCallOptions(Options, total=False):
+class AsyncCallOptions(InputOptions, total=False):
     """The options of a call that is awaited."""
 
     on_event: AsyncOnEvent | None

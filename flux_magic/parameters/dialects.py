@@ -17,10 +17,10 @@ _ANSWERS: Final = {
         "this model has no negative prompt; say in the prompt what the image shows"
     ),
     "image images-in img input-image init-image init-img init image-prompt img2img image-to-image source-image "
-    "reference ref mask mask-image inpaint outpaint strength denoise denoising-strength image-strength iw cref sref "
-    "oref control controlnet control-image ip-adapter i": (
-        "this model takes no input image; it makes an image from the prompt alone"
-    ),
+    "reference ref iw cref sref oref i": "an image that goes in is named with --image, for a model that takes one",
+    "mask mask-image inpaint outpaint": "--mask names an image that is white where the other may change",
+    "strength denoise denoising-strength image-strength": "--strength says how much of the image that goes in changes",
+    "control controlnet control-image ip-adapter": "only a Space may have this; its parameters are set with --set",
     "lora loras lora-scale embedding embeddings textual-inversion hypernetwork vae": (
         "this model takes no LoRA or embedding; a Space that has one is named with --space"
     ),

@@ -11,7 +11,6 @@ from typing import Final
 from ..errors import FluxError
 from ..images import codecs
 from ..images.inputs import read_input
-from ..records import record as records
 from ..records.store import Store, read_kept_input
 from ..types import UNKNOWN, InputImage, InputRecord, Record, fit_one_line
 from .table import Markup, escape, escape_html
