@@ -196,10 +196,10 @@ def _load_named(given: str | os.PathLike[str], role: str, settings: Settings) ->
     name = os.fsdecode(given)
     if not name:
         raise InvalidRequest(f"{role} is empty: give {KINDS}")
+    if isinstance(given, str) and _DIGEST.fullmatch(name) and not os.path.lexists(name):
+        return load_stored(open_store(settings), name, role)
     try:
         path = Path(expand(name))
-        if isinstance(given, str) and _DIGEST.fullmatch(name) and not path.exists():
-            return load_stored(open_store(settings), name, role)
         data = read_file(path, MOST)
     except FileNotFoundError:
         raise InvalidRequest(f"{role} is {show_value(name)}: there is no such file; give {KINDS}") from None

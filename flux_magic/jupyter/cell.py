@@ -5,12 +5,13 @@ from __future__ import annotations
 import builtins
 import json
 import keyword
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, NotInStore
 from ..parameters import grammar, slips
 from ..parameters.own_values import merge_assignments
 from ..parameters.placeholders import expand
@@ -67,17 +68,21 @@ def read(line: str, body: str | None, names: Mapping[str, object]) -> Cell:
     _check_save(options, settings, images)
     if {"image", "mask"} & options.keys():
         given, left = find_given(options, names)
-        images, notes = _add_inputs(images, given, settings), [*notes, *left]
+        images, notes = _add_inputs(images, given, settings, line), [*notes, *left]
     return Cell(options, settings, images, [*quoted, *notes])
 
 
 def _add_inputs(
-    images: list[ImageRequest] | Sweep, given: Mapping[str, list[object]], settings: Settings
+    images: list[ImageRequest] | Sweep, given: Mapping[str, list[object]], settings: Settings, line: str
 ) -> list[ImageRequest] | Sweep:
     """Return the requests with the images that go in, which are loaded here, before anything is sent."""
     from ..client.inputs import add_inputs, load_inputs
 
-    loaded = load_inputs(given, settings)
+    try:
+        loaded = load_inputs(given, settings)
+    except NotInStore as error:
+        again = re.sub(r"(?i)\bsha256:\S+", "PATH", f"%%flux {line}".rstrip(), count=1)
+        raise NotInStore(error.message, f"Give the image's file in its place: {again}") from None
     if isinstance(images, Sweep):
         return replace(images, requests=tuple(add_inputs(images.requests, loaded)))
     return list(add_inputs(images, loaded))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..errors import InvalidRequest, show_value
+from ..errors import InvalidRequest
 from ..images.inputs import ROLES
 
 _PLACE: Final = re.compile(r"([^\W\d]\w*)(?:\[\s*(-?\d{1,9})\s*\])?")
@@ -35,6 +35,8 @@ def _find(role: str, word: str, names: Mapping[str, object]) -> object:
     """Return the image of this name in the notebook; else the word, which is a digest, a URL or a path."""
     match = _PLACE.fullmatch(word)
     if match is None or match[1] not in names:
+        if match and not os.path.lexists(word) and not re.fullmatch(r"[0-9a-f]{12,}", word):
+            raise InvalidRequest(f"--{role} {word}: there is no {match[1]} in this notebook, and no such file")
         return word
     from ..client.inputs import is_loadable
     from ..results.generations import Generations
@@ -53,7 +55,7 @@ def _find(role: str, word: str, names: Mapping[str, object]) -> object:
         return word
     hint = f"; for its file write the path itself, or {name} = Path({name})" if isinstance(value, str) else ""
     raise InvalidRequest(
-        f"{flag}: {name} is {show_value(value)}, no image: give an image of flux_magic, Pillow or NumPy, bytes, "
+        f"{flag}: {name} is a {type(value).__name__}, no image: give an image of flux_magic, Pillow or NumPy, bytes, "
         f"a file, a URL, or sha256: and a digest{hint}"
     )
 

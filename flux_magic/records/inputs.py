@@ -40,14 +40,12 @@ class KeptInput:
         path: its file.
         sha256: of its bytes, or the first digits of that.
         record: of the job that made it; None if the store does not know one.
-        place: its place among the record's files.
     """
 
     digest: str
     path: Path
     sha256: str
     record: Record | None = None
-    place: int = 0
 
 
 def keep_input(folder: Path, image: InputImage) -> None:

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from itertools import chain, repeat
+from itertools import repeat
 from pathlib import Path
 from typing import Final
 
@@ -69,7 +69,7 @@ class Stored:
     def has_image(self) -> bool:
         """True if the first image's file is there and can be read."""
         try:
-            locate_file(self.files[0], within=_find_root(self.path))
+            locate_file(self.files[0], within=find_root(self.path))
         except OSError:
             return False
         return True
@@ -143,15 +143,23 @@ class Store:
 
     def find_results(self, start: str) -> Iterator[KeptInput]:
         """Yield the images of jobs whose digest begins with these 12 digits or more; their files are there."""
-        for folder in self._list_folders():
-            for stored in chain(self._search_folder(folder, start[:_DIGITS]), self._open_several(folder)):
-                for place, file in enumerate(stored.record.files):
-                    if file.digest.startswith(start) and stored.files[place].is_file():
-                        yield KeptInput(file.digest, stored.files[place], file.sha256, stored.record, place)
+        for stored in self._search_digest(start):
+            for place, file in enumerate(stored.record.files):
+                if file.digest.startswith(start) and stored.files[place].is_file():
+                    yield KeptInput(file.digest, stored.files[place], file.sha256, stored.record)
 
-    def _open_several(self, folder: Path) -> Iterator[Stored]:
-        """Yield the jobs with several images, which have the digest of the first alone in their names."""
-        yield from self._open_all(_list_several(folder))
+    def find_makers(self, digest: str) -> Iterator[Stored]:
+        """Yield the jobs with an image of this digest; their files may be gone."""
+        yield from (
+            one for one in self._search_digest(digest) if any(file.digest == digest for file in one.record.files)
+        )
+
+    def _search_digest(self, start: str) -> Iterator[Stored]:
+        """Yield the jobs that may have an image whose digest begins with these digits."""
+        for folder in self._list_folders():
+            yield from self._search_folder(folder, start[:_DIGITS])
+            # A name has the digest of the first of several images.
+            yield from self._open_all(_list_several(folder))
 
     def _find_kept(self, start: str) -> Iterator[KeptInput]:
         for folder in self._list_folders():
@@ -252,7 +260,7 @@ class Store:
     def _open_all(self, paths: Iterable[Path]) -> Iterator[Stored]:
         for path in paths:
             try:
-                data = read_file(path, MOST_RECORD, within=_find_root(path))
+                data = read_file(path, MOST_RECORD, within=find_root(path))
                 yield Stored(records.parse_record(records.load_json(data)), path)
             except FileNotFoundError:  # somebody deleted it just now
                 continue
@@ -320,7 +328,7 @@ def read_image(path: Path, sha256: str) -> bytes:
     Raises StoreError if they are not there any more, or others.
     """
     try:
-        data = read_file(path, within=_find_root(path))
+        data = read_file(path, within=find_root(path))
     except FileNotFoundError as exc:
         raise StoreError(f"the image {path.name} is not in the store any more: {exc.strerror}", _AGAIN) from exc
     except OSError as exc:
@@ -331,8 +339,8 @@ def read_image(path: Path, sha256: str) -> bytes:
     raise StoreError(f"the image {path.name} in the store is not what was delivered: it is damaged", _AGAIN)
 
 
-def _find_root(path: Path) -> Path:
-    """Return the store's folder in which a file is, by itself or in the folder of a month."""
+def find_root(path: Path) -> Path:
+    """Return the folder of the store in which a file is, by itself or in the folder of a month."""
     return path.parent.parent if _MONTH.fullmatch(path.parent.name) else path.parent
 
 

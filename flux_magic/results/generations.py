@@ -255,7 +255,8 @@ class Generations(Sequence[Generation]):
 
         The first columns are the axes. Then come `prompt`, `seed`, `steps`, `width` and `height` (pixels), the other
         parameters that any image has, `model`, `digest` (64 hex digits), `path` (in the store, as a string, or None),
-        `replayed`, and `seconds` (from the request to the last byte, or None). A column that is also an axis is there
+        `replayed`, and `seconds` (from the request to the last byte, or None). If an image went into any of them, there
+        is `image`, the digest of what went in (of several, with spaces between). A column that is also an axis is there
         once.
 
         Raises MissingExtra, which is an ImportError, without pandas.
@@ -272,7 +273,8 @@ class Generations(Sequence[Generation]):
         taken = list(dict.fromkeys(name for item in self for name in item.parameters))
         known = [name for name in COLUMNS if name not in EXTRA_COLUMNS or name in taken]
         at = known.index("model")
-        ordered = [*known[:at], *(name for name in taken if name not in COLUMNS), *known[at:]]
+        images = ["image"] if any(item.record.images for item in self) else []
+        ordered = [*known[:at], *(name for name in taken if name not in COLUMNS), *known[at:], *images]
         return pd.DataFrame(rows, columns=list(dict.fromkeys([*varied, *ordered])))
 
     def build_outputs(self) -> list[Output]:
@@ -391,4 +393,9 @@ def _collect_facts(item: Generation) -> dict[str, Any]:
     others = (item.parameters.get(name) for name in EXTRA_COLUMNS)
     told = (prompt, item.seed, item.steps, item.width, item.height, *others, model, item.digest, path)
     known = dict(zip(COLUMNS, (*told, item.replayed, item.record.circumstances.seconds), strict=True))
-    return known | {name: value for name, value in item.parameters.items() if name not in known}
+    images = " ".join(one.digest for one in item.record.images)
+    return (
+        known
+        | {name: value for name, value in item.parameters.items() if name not in known}
+        | ({"image": images} if images else {})
+    )

@@ -11,7 +11,7 @@ from typing import Final
 from ..errors import FluxError
 from ..images import codecs
 from ..images.inputs import read_input
-from ..records.store import Store, read_kept_input
+from ..records.store import Store, Stored, read_kept_input
 from ..types import UNKNOWN, InputImage, InputRecord, Record, fit_one_line
 from .table import Markup, escape, escape_html
 
@@ -42,7 +42,8 @@ def find_images(record: Record, store: Store) -> tuple[InputImage, ...]:
         with suppress(FluxError):
             kept = store.find_input(one.digest)
             if kept is not None:
-                origin = describe_origin(kept.record) if kept.record else ""
+                maker = find_maker(one, store)
+                origin = describe_origin(maker.record) if maker else ""
                 loaded = read_input(read_kept_input(kept), one.role, digest=one.digest, of=one.of, origin=origin)
                 found.append(replace(loaded, record=replace(loaded.record, note=one.note)))
     return tuple(found) if len(found) == len(record.images) else ()
@@ -53,18 +54,10 @@ def list_missing(record: Record, store: Store) -> list[InputRecord]:
     return [one for one in record.images if store.find_input(one.digest) is None]
 
 
-def find_makers(record: Record, store: Store) -> list[Record]:
-    """Return the records of a store's jobs that made the images that went in, as far as it has them."""
-    found = [_find_maker(one, store) for one in record.images]
-    return [one for one in found if one is not None]
-
-
-def _find_maker(one: InputRecord, store: Store) -> Record | None:
-    kept = next(store.find_results(one.digest), None)
-    if kept is not None:
-        return kept.record
-    stored = next(store.find_jobs(one.of), None) if one.of else None
-    return stored.record if stored else None
+def find_maker(one: InputRecord, store: Store) -> Stored | None:
+    """Return the job that made an image that went in, by the key of its record, else by its pixels."""
+    by_key = (stored for stored in (store.find_jobs(one.of) if one.of else ()) if stored.has_image)
+    return next(by_key, None) or next(store.find_makers(one.digest), None)
 
 
 def list_rows(record: Record, images: Sequence[InputImage] = ()) -> dict[str, Markup]:
