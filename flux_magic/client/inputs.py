@@ -33,7 +33,7 @@ from . import blocking
 from .recall import fetch_image
 
 KINDS: Final = "an image of flux_magic, Pillow or NumPy, bytes, a path, a URL, or sha256: and a digest"
-"""What can go in, in words."""
+"""The things that can go in, in words."""
 
 _DIGEST: Final = re.compile(rf"sha256:\S*|[0-9a-f]{{{LEAST_DIGITS},64}}", re.IGNORECASE)
 _URL: Final = re.compile(r"https?://", re.IGNORECASE)
@@ -186,7 +186,7 @@ def _is_url(given: object) -> bool:
 
 
 def _is_pillow(given: object) -> bool:
-    """Return True for a Pillow image; whoever has one has loaded Pillow."""
+    """Return True for a Pillow image; Pillow was loaded to make one."""
     module = sys.modules.get("PIL.Image")
     return module is not None and isinstance(given, module.Image)
 
@@ -212,7 +212,7 @@ def _load_named(given: str | os.PathLike[str], role: str, settings: Settings) ->
 def load_stored(store: Store, digest: str, role: str = "image") -> InputImage:
     """Return the image of a store, of a job or one that went in, whose digest begins so.
 
-    Raises NotInStore, which asks for the image, if there is none; InvalidRequest as `Store.find_input`, and StoreError.
+    Raises NotInStore, which asks for the image, if the store has no such one; InvalidRequest as `Store.find_input`, and StoreError.
     """
     kept = store.find_input(digest)
     if kept is None:

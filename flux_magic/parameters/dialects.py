@@ -100,11 +100,12 @@ def explain(word: str, known: Sequence[str], value: str = "") -> str:
     """
     by_plain = {remove_dashes(name).lower(): name for name in known}
     bare = remove_dashes(word).lower()
-    for one in (bare, bare.removesuffix("s")):
-        if one in by_plain:
-            return f"did you mean {by_plain[one]}?"
+    if bare in by_plain:
+        return f"did you mean {by_plain[bare]}?"
     if found := find_answer(word, value):
         return found
+    if bare.removesuffix("s") in by_plain:
+        return f"did you mean {by_plain[bare.removesuffix('s')]}?"
     if close := difflib.get_close_matches(bare, by_plain, n=1, cutoff=0.75 if len(bare) > 2 else 1):
         return f"did you mean {by_plain[close[0]]}?"
     if close := difflib.get_close_matches(bare, _BY_WORD, n=1, cutoff=0.85 if len(bare) > 4 else 1):
