@@ -212,7 +212,8 @@ def _load_named(given: str | os.PathLike[str], role: str, settings: Settings) ->
 def load_stored(store: Store, digest: str, role: str = "image") -> InputImage:
     """Return the image of a store, of a job or one that went in, whose digest begins so.
 
-    Raises NotInStore, which asks for the image, if the store has no such one; InvalidRequest as `Store.find_input`, and StoreError.
+    Raises NotInStore, which asks for the image, if the store has no such one; InvalidRequest as `Store.find_input`; and
+    StoreError.
     """
     kept = store.find_input(digest)
     if kept is None:

@@ -48,6 +48,11 @@ class KeptInput:
     record: Record | None = None
 
 
+def is_kept_name(name: str) -> bool:
+    """Return True for the name of a file that a store keeps because it went in: it carries no record."""
+    return _NAME.fullmatch(name) is not None
+
+
 def keep_input(folder: Path, image: InputImage) -> None:
     """Write an image into a store's folder, unless it is there already. Raises OSError."""
     record = image.record

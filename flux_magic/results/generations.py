@@ -393,9 +393,5 @@ def _collect_facts(item: Generation) -> dict[str, Any]:
     others = (item.parameters.get(name) for name in EXTRA_COLUMNS)
     told = (prompt, item.seed, item.steps, item.width, item.height, *others, model, item.digest, path)
     known = dict(zip(COLUMNS, (*told, item.replayed, item.record.circumstances.seconds), strict=True))
-    images = " ".join(one.digest for one in item.record.images)
-    return (
-        known
-        | {name: value for name, value in item.parameters.items() if name not in known}
-        | ({"image": images} if images else {})
-    )
+    images = " ".join(one.digest for one in item.record.images) or None
+    return known | {name: value for name, value in item.parameters.items() if name not in known} | {"image": images}

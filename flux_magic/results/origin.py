@@ -49,9 +49,18 @@ def find_images(record: Record, store: Store) -> tuple[InputImage, ...]:
     return tuple(found) if len(found) == len(record.images) else ()
 
 
-def list_missing(record: Record, store: Store) -> list[InputRecord]:
-    """Return the images that went into a job and that a store does not have."""
-    return [one for one in record.images if store.find_input(one.digest) is None]
+def describe_inputs(record: Record, store: Store) -> list[str]:
+    """Return the images that went into a job in words, a line each, with how to go on if a store does not have one."""
+    lines = []
+    for one in record.images:
+        maker = find_maker(one, store)
+        words = describe_input(one, describe_origin(maker.record) if maker else "")
+        is_there = store.find_input(one.digest) is not None
+        gone = (
+            "" if is_there else f", which is not in flux_images or the store: --{one.role} PATH in its place gives it"
+        )
+        lines.append(f"{words}{gone}")
+    return lines
 
 
 def find_maker(one: InputRecord, store: Store) -> Stored | None:

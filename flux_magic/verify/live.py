@@ -7,6 +7,7 @@ import shlex
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -14,12 +15,14 @@ from ..client import progress, runner
 from ..client.async_client import AsyncClient
 from ..client.merge import merged
 from ..client.target import resolve_target
-from ..errors import FluxError, InvalidRequest, Stopped, is_hopeless
+from ..errors import FluxError, InvalidRequest, NotInStore, Stopped, is_hopeless
 from ..parameters.addresses import Space
 from ..parameters.calls import check_call
 from ..parameters.settings import Settings, check_concurrency, is_offline, resolve
 from ..records.record import build_request
+from ..records.store import open_store
 from ..results.generation import Generation
+from ..results.origin import find_images
 from ..types import Record, fit_one_line
 from .discover import Paths, Subject, describe_error, find_subjects
 from .report import Report
@@ -149,7 +152,7 @@ class _Run:
         why = self.hopeless.get(settings.space, "")
         try:
             if not why:
-                made = await _make(seen.recorded, settings, self.client)
+                made = await _make(seen.recorded, subject.beside, settings, self.client)
                 # Decoding and measuring keep the processor busy, so they run on a thread.
                 return await asyncio.to_thread(judge_live, subject, seen, made, keep=self.keep)
         except Stopped:
@@ -161,10 +164,17 @@ class _Run:
         return judge_static(subject, seen, why, passes=False, keep=self.keep)
 
 
-async def _make(record: Record, settings: Settings, client: AsyncClient) -> Generation:
-    """Regenerate the image of a record, with the sizes as they were sent, which made it."""
+async def _make(record: Record, beside: Path, settings: Settings, client: AsyncClient) -> Generation:
+    """Regenerate the image of a record, with the sizes as they were sent, which made it.
+
+    Raises NotInStore if what went in is neither beside it nor in the store.
+    """
     sent = replace(record, requested_width=record.width, requested_height=record.height)
-    return await client.make(build_request(sent), settings)
+    images = await asyncio.to_thread(find_images, record, open_store(resolve(), beside)) if record.images else ()
+    if len(images) < len(record.images):
+        named = " and ".join(f"sha256:{one.digest[:12]}" for one in record.images)
+        raise NotInStore(f"not checked: its input image {named} is not here")
+    return await client.make(replace(build_request(sent), images=images), settings)
 
 
 @check_call

@@ -15,6 +15,7 @@ from traitlets.utils.bunch import Bunch
 
 from ...client import blocking, runner
 from ...errors import FluxError, InvalidArgument, InvalidRequest, TimedOut, show_value
+from ...images.inputs import ROLES
 from ...parameters.calls import check_class
 from ...parameters.dialects import explain
 from ...parameters.settings import check_one_size
@@ -75,7 +76,9 @@ class Panel(Parameters, VBox):
     busy = Bool(False)
 
     def __init__(self, generation: Generation | Generations | Recalled | None = None, **options: Any) -> None:
-        recalled = generation.options if isinstance(generation, Recalled) else {}
+        recalled = dict(generation.options) if isinstance(generation, Recalled) else {}
+        for role in ROLES:
+            recalled.pop(role, None)
         shown_first = _take_one(generation)
         start = get_configured() | recalled | (get_parameters(shown_first.record) if shown_first else {})
         super().__init__(**start | self._check_options(options))

@@ -13,6 +13,7 @@ from traitlets.utils.bunch import Bunch
 
 from ...client.target import resolve_target
 from ...errors import FluxError, InvalidRequest, UnknownAttribute
+from ...images.inputs import ROLES
 from ...parameters.calls import check_class
 from ...parameters.dialects import explain
 from ...parameters.grammar import Several, parse_value
@@ -268,6 +269,7 @@ def get_parameters(record: Record) -> dict[str, Any]:
     space = record.requested_space or get_provider(model).own_space()
     unset = {row.name: None for row in EXTRA}
     known = {name: value for name, value in get_options(record).items() if name not in record.requested_parameters}
+    known = {name: value for name, value in known.items() if name not in ROLES}
     others = {name: value for name, value in record.requested_parameters.items() if name in unset}
     return unset | known | others | {"model": model, "space": space, "seed": record.seed}
 
