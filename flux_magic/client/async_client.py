@@ -218,7 +218,7 @@ class AsyncClient:
         on_event: AsyncOnEvent | None,
     ) -> AsyncGenerator[Generation, None]:
         images = await load_inputs_async(given, settings)
-        requests = add_inputs(requests, images) if images else requests
+        requests = add_inputs(requests, images) if images and isinstance(requests, Iterable) else requests
         async with aclosing(self.make_many(requests, settings, on_event)) as made:
             async for generation in made:
                 yield generation

@@ -179,7 +179,7 @@ class Client:
         own: Any = options
         (on_event, _), given = _take_callback(own), take_given(own)
         settings = self._resolve(own)
-        if images := load_inputs(given, settings):
+        if (images := load_inputs(given, settings)) and isinstance(requests, Iterable):
             requests = add_inputs(requests, images)
         return many.Images(many.generations(requests, settings, self._async, on_event))
 

@@ -56,9 +56,7 @@ def describe_inputs(record: Record, store: Store) -> list[str]:
         maker = find_maker(one, store)
         words = describe_input(one, describe_origin(maker.record) if maker else "")
         is_there = store.find_input(one.digest) is not None
-        gone = (
-            "" if is_there else f", which is not in flux_images or the store: --{one.role} PATH in its place gives it"
-        )
+        gone = "" if is_there else f", not in flux_images or the store: give --{one.role} PATH in its place"
         lines.append(f"{words}{gone}")
     return lines
 
