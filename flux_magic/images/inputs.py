@@ -142,6 +142,8 @@ _SCALED: Final = {"I", "I;16", "I;16B", "I;16L", "I;16N", "F"}
 _OPAQUE: Final = "opaque alpha left out"
 _TURNED: Final = "turned upright"
 _ORIENTATION: Final = 0x0112
+_COLOUR_SPACE: Final = slice(16, 20)
+"""The bytes of a profile that name the colours it is for (ICC.1, 7.2)."""
 
 
 def _fit(image: Image, role: str, subject: str) -> tuple[Image, list[str]]:
@@ -234,7 +236,8 @@ def _make(
 
 def _forget(image: Image) -> Image:
     """Return the same pixels without what Pillow would write beside them, but with the profile of RGB colours."""
-    profile = image.info.get("icc_profile") if image.mode == "RGB" else None
+    profile = image.info.get("icc_profile") or b""
+    is_of_rgb = image.mode == "RGB" and profile[_COLOUR_SPACE] == b"RGB "
     bare = image.copy()
-    bare.info = {"icc_profile": profile} if profile else {}
+    bare.info = {"icc_profile": profile} if is_of_rgb else {}
     return bare
