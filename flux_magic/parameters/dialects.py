@@ -17,10 +17,10 @@ _ANSWERS: Final = {
         "this model has no negative prompt; say in the prompt what the image shows"
     ),
     "image images-in img input-image init-image init-img init image-prompt img2img image-to-image source-image "
-    "reference ref iw cref sref oref i": "an image that goes in is named with --image, for a model that takes one",
-    "mask mask-image inpaint outpaint": "--mask names an image that is white where the other may change",
-    "strength denoise denoising-strength image-strength": "--strength says how much of the image that goes in changes",
-    "control controlnet control-image ip-adapter": "only a Space may have this; its parameters are set with --set",
+    "reference ref mask mask-image inpaint outpaint strength denoise denoising-strength image-strength iw cref sref "
+    "oref control controlnet control-image ip-adapter i": (
+        "this model takes no input image; it makes an image from the prompt alone"
+    ),
     "lora loras lora-scale embedding embeddings textual-inversion hypernetwork vae": (
         "this model takes no LoRA or embedding; a Space that has one is named with --space"
     ),
@@ -100,12 +100,11 @@ def explain(word: str, known: Sequence[str], value: str = "") -> str:
     """
     by_plain = {remove_dashes(name).lower(): name for name in known}
     bare = remove_dashes(word).lower()
-    if bare in by_plain:
-        return f"did you mean {by_plain[bare]}?"
+    for one in (bare, bare.removesuffix("s")):
+        if one in by_plain:
+            return f"did you mean {by_plain[one]}?"
     if found := find_answer(word, value):
         return found
-    if bare.removesuffix("s") in by_plain:
-        return f"did you mean {by_plain[bare.removesuffix('s')]}?"
     if close := difflib.get_close_matches(bare, by_plain, n=1, cutoff=0.75 if len(bare) > 2 else 1):
         return f"did you mean {by_plain[close[0]]}?"
     if close := difflib.get_close_matches(bare, _BY_WORD, n=1, cutoff=0.85 if len(bare) > 4 else 1):

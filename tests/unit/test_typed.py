@@ -199,10 +199,10 @@ def test_a_generator_is_read_once_and_what_has_no_order_is_told() -> None:
 
 
 ANSWERS = {
-    "-n makes several": "--num-images --num_images --batch --batch-size --n_iter --repeat --images",
+    "-n makes several": "--num-images --num_images --batch --batch-size --n_iter --repeat",
     "this model has no guidance": "--guidance --guidance-scale --guidance_scale --cfg --cfg-scale --scale --guidence",
     "this model has no negative prompt": "--negative --negative-prompt --neg --no",
-    "this model takes no input image": "--image --init-image --strength --mask",
+    "this model takes no input image": "--init-image --mask-image",
     "this model takes no LoRA": "--lora --loras",
     "this model has no choice of sampler": "--sampler --scheduler",
     "--size says width x height": "--ar --aspect-ratio --ratio --resolution",
