@@ -295,7 +295,7 @@ class Generations(Sequence[Generation]):
         there = dict(zip(self._places, self._items, strict=True))
         missing = self.missing
         return [
-            Place(there[place].record, there[place].replayed) if place in there else Place(None, missing=missing[place])
+            _make_place(there[place]) if place in there else Place(None, missing=missing[place])
             for place in range(self._every)
         ]
 
@@ -376,6 +376,12 @@ def _keep_sheet(sheet: Sheet) -> ref[Sheet]:
     """Keep this sheet in place of the last one."""
     _latest[:] = [sheet]
     return ref(sheet)
+
+
+def _make_place(item: Generation) -> Place:
+    from .sheet_output import Place
+
+    return Place(item.record, item.replayed, images=item.request.images)
 
 
 def _build_outputs(item: Generation) -> list[Output]:

@@ -233,6 +233,9 @@ def test_every_call_takes_what_goes_in_and_a_sweep_loads_it_once(monkeypatch: py
     monkeypatch.setattr("flux_magic.client.inputs.read_input", load)
     swept = flux_magic.sweep("{what}", what=["winter", "night"], steps=[1, 2], seed=3, image=fox, quiet=True)
     assert (len(swept), len(loads)) == (4, 1)
+    table = swept.build_outputs()[1].data
+    assert f'image    8×6 sha256:{fox.digest[:12]} (of "a red fox", seed 42)\n' in table["text/plain"]
+    assert table["text/html"].count("<img ") == 1
     own = flux_magic.ImageRequest("x", seed=9, images=[flux_magic.load_image(MINE)])
     many = list(flux_magic.generate_many([flux_magic.ImageRequest("y", seed=8), own], image=fox, concurrency=1))
 
