@@ -24,7 +24,10 @@ def convert_array(given: Any, subject: str) -> tuple[Image, str]:
     It has height and width, and 1, 3 or 4 channels or none. Integers are 0 to 255, of 16 bits 0 to 65535, and numbers
     0 to 1. Raises InvalidRequest, which names the `subject`, for anything else.
     """
-    import numpy as np
+    try:
+        import numpy as np
+    except ImportError:
+        raise InvalidRequest(f"{subject} is an array: NumPy reads it, which is not installed") from None
     from PIL import Image
 
     array = np.asarray(given)

@@ -18,12 +18,11 @@ from __future__ import annotations
 import heapq
 import os
 import re
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from itertools import repeat
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +35,7 @@ from . import embedding, in_hand
 from . import record as records
 from .files import MOST_RECORD, locate_file, read_file, write_whole
 from .inputs import LEAST_DIGITS, KeptInput, delete_input, find_inputs, keep_input, read_kept
+from .listing import MONTH, SEVERAL, list_months, list_records
 from .sidecar import format_record
 
 BESIDE: Final = Path("flux_images")
@@ -45,12 +45,7 @@ SLOW: Final = "the disk of the store is slow: the image is being kept while you 
 UNKEPT: Final = "not kept, since no home is known to keep it in: FLUX_MAGIC_STORE names a folder"
 
 _DIGITS: Final = 12
-_NAME: Final = re.compile(
-    r"(?:\d\d-\d{6}\.\d{6}-)?(?:[a-z0-9-]+-)?(?:\d+|noseed)-[0-9a-f]{12}-(?:[0-9a-f]{12}(?:-[0-9a-f]{12})?|nokey)\.json"
-)
 _WORDS_LONG: Final = 40
-_SETTLED: Final = 2.0
-"""Seconds that a folder's time of change must have been seen to stay before a listing is kept: none is coarser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +130,10 @@ class Store:
                 f"{digest[:80]!r} is no digest of an image: give {LEAST_DIGITS} to 64 digits, 0 to 9 and a to f"
             )
         found: dict[str, KeptInput] = {}
-        for kept in (*self.find_results(start), *self._find_kept(start)):
+        for kept in chain(self.find_results(start), self._find_kept(start)):
             found.setdefault(kept.digest, kept)
+            if kept.digest == start:
+                break
         if len(found) > 1:
             raise InvalidRequest(f"{len(found)} images have a digest that begins with {start}: give more digits")
         return next(iter(found.values()), None)
@@ -158,8 +155,7 @@ class Store:
         """Yield the jobs that may have an image whose digest begins with these digits."""
         for folder in self._list_folders():
             yield from self._search_folder(folder, start[:_DIGITS])
-            # A name has the digest of the first of several images.
-            yield from self._open_all(_list_several(folder))
+            yield from self._search_folder(folder, SEVERAL)  # a name has the digest of the first image alone
 
     def _find_kept(self, start: str) -> Iterator[KeptInput]:
         for folder in self._list_folders():
@@ -253,8 +249,8 @@ class Store:
     def _search_folder(self, folder: Path, key: str = "") -> Iterator[Stored]:
         """Yield the jobs in a folder, the newest first, by their names or, failing that, their records."""
         key = key[:_DIGITS]
-        timeless = sorted(self._open_all(_list_records(folder, key)), key=_get_started, reverse=True)
-        timed = self._open_all(path for month in _list_months(folder) for path in _list_records(folder / month, key))
+        timeless = sorted(self._open_all(list_records(folder, key)), key=_get_started, reverse=True)
+        timed = self._open_all(path for month in list_months(folder) for path in list_records(folder / month, key))
         return heapq.merge(timeless, timed, key=_get_started, reverse=True)
 
     def _open_all(self, paths: Iterable[Path]) -> Iterator[Stored]:
@@ -285,7 +281,7 @@ class Store:
 
 def describe_trouble(folder: Path) -> str:
     """Return why a shared folder, or a part of it, cannot be read, without its path; empty if all can."""
-    for part, named in [(folder, ""), *((folder / month, f" in {month}") for month in _list_months(folder))]:
+    for part, named in [(folder, ""), *((folder / month, f" in {month}") for month in list_months(folder))]:
         try:
             os.scandir(part).close()
         except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
@@ -341,10 +337,9 @@ def read_image(path: Path, sha256: str) -> bytes:
 
 def find_root(path: Path) -> Path:
     """Return the folder of the store in which a file is, by itself or in the folder of a month."""
-    return path.parent.parent if _MONTH.fullmatch(path.parent.name) else path.parent
+    return path.parent.parent if MONTH.fullmatch(path.parent.name) else path.parent
 
 
-_MONTH: Final = re.compile(r"\d{4}-\d\d")
 _AGAIN = "The cell makes it again, with --fresh."
 
 
@@ -366,81 +361,6 @@ def _list_images(path: Path, record: Record) -> list[Path]:
         path.with_name(f"{stem}{'' if place == 0 else f'.{place + 1}'}{codecs.get_suffix(file.media_type)}")
         for place, file in enumerate(record.files)
     ]
-
-
-def _list_months(folder: Path) -> list[str]:
-    """Return the folders of a store, the newest first."""
-    try:
-        with os.scandir(folder) as entries:
-            months = [entry.name for entry in entries if _MONTH.fullmatch(entry.name) and entry.is_dir()]
-    except (OSError, ValueError):
-        return []
-    return sorted(months, reverse=True)
-
-
-def _list_records(folder: Path, key: str) -> Iterator[Path]:
-    """Yield the records in a folder, those with this key or all, from the last name to the first."""
-    try:
-        names = _list_names(folder, key)
-    except (OSError, ValueError):  # a path with a NUL is a ValueError
-        return
-    yield from (folder / name for name in reversed(names))
-
-
-def _list_several(folder: Path) -> Iterator[Path]:
-    """Yield the records of jobs with several images."""
-    for part in (folder, *(folder / month for month in _list_months(folder))):
-        try:
-            names = os.listdir(part)  # noqa: PTH208 - as above
-        except (OSError, ValueError):
-            continue
-        yield from (part / f"{match[1]}.json" for name in names if (match := _SECOND.fullmatch(name)))
-
-
-_SECOND: Final = re.compile(r"(.+-(?:[0-9a-f]{12}|nokey))\.2\.[a-z]+")
-
-
-@dataclass(slots=True)
-class _Listing:
-    """The names of the records in a folder by key (all by an empty key), kept once the folder is settled.
-
-    Two changes in quick succession may have the same time, and another computer's clock may set it. So a listing is
-    only kept once the folder was unchanged for some seconds by our own clock.
-    """
-
-    state: tuple[int, ...]
-    since: float
-    names: dict[str, list[str]] | None = None
-
-
-_listings: dict[Path, _Listing] = {}
-"""Reading a folder of 20,000 jobs takes 30 ms, and nearly all of that goes into its names."""
-
-
-def _list_names(folder: Path, key: str) -> list[str]:
-    found = folder.stat()
-    state = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
-    known = _listings.get(folder)
-    if known is None or known.state != state:
-        known = _listings[folder] = _Listing(state, time.monotonic())
-    if known.names is None and time.monotonic() - known.since < _SETTLED:
-        return _filter_records(folder, key)
-    if known.names is None:
-        known.names = _group_by_key(_filter_records(folder))
-    return known.names.get(key, [])
-
-
-def _filter_records(folder: Path, key: str = "") -> list[str]:
-    names = os.listdir(folder)  # noqa: PTH208 - ten times as quick as iterdir, where there are 20,000
-    return sorted(name for name in names if key in name and name.endswith(".json") and _NAME.fullmatch(name))
-
-
-def _group_by_key(names: list[str]) -> dict[str, list[str]]:
-    known = {"": names}
-    for name in names:
-        for key in name.removesuffix(".json").rsplit("-", 3)[1:]:  # the digest, and one key or two
-            known.setdefault(key, []).append(name)
-    return known
 
 
 def _get_started(stored: Stored) -> str:

@@ -7,7 +7,6 @@ import shlex
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ from ..parameters.addresses import Space
 from ..parameters.calls import check_call
 from ..parameters.settings import Settings, check_concurrency, is_offline, resolve
 from ..records.record import build_request
-from ..records.store import open_store
+from ..records.store import Store, open_store
 from ..results.generation import Generation
 from ..results.origin import find_images
 from ..types import Record, fit_one_line
@@ -92,7 +91,7 @@ async def iterate_check(
     examined = await asyncio.to_thread(examine_all, found.subjects, problems)
     async with AsyncClient() as client:
         items = [_prepare(subject, seen, space, options, keep=keep) for subject, seen in examined]
-        run = _Run(items, client, keep=keep)
+        run = _Run(items, client, keep=keep, options=options)
         async with aclosing(run.finish(concurrency)) as steps:
             async for step in steps:
                 yield step
@@ -131,6 +130,7 @@ class _Run:
     items: list[_Item]
     client: AsyncClient
     keep: bool
+    options: Mapping[str, Any] = NO_OPTIONS
     hopeless: dict[str | None, str] = field(default_factory=dict)
 
     async def finish(self, concurrency: int) -> AsyncGenerator[Step, None]:
@@ -152,7 +152,8 @@ class _Run:
         why = self.hopeless.get(settings.space, "")
         try:
             if not why:
-                made = await _make(seen.recorded, subject.beside, settings, self.client)
+                known = open_store(resolve(**self.options), subject.beside)
+                made = await _make(seen.recorded, known, settings, self.client)
                 # Decoding and measuring keep the processor busy, so they run on a thread.
                 return await asyncio.to_thread(judge_live, subject, seen, made, keep=self.keep)
         except Stopped:
@@ -164,13 +165,13 @@ class _Run:
         return judge_static(subject, seen, why, passes=False, keep=self.keep)
 
 
-async def _make(record: Record, beside: Path, settings: Settings, client: AsyncClient) -> Generation:
+async def _make(record: Record, known: Store, settings: Settings, client: AsyncClient) -> Generation:
     """Regenerate the image of a record, with the sizes as they were sent, which made it.
 
-    Raises NotInStore if what went in is neither beside it nor in the store.
+    Raises NotInStore if what went in is not `known`.
     """
     sent = replace(record, requested_width=record.width, requested_height=record.height)
-    images = await asyncio.to_thread(find_images, record, open_store(resolve(), beside)) if record.images else ()
+    images = await asyncio.to_thread(find_images, record, known) if record.images else ()
     if len(images) < len(record.images):
         named = " and ".join(f"sha256:{one.digest[:12]}" for one in record.images)
         raise NotInStore(f"not checked: its input image {named} is not here")
