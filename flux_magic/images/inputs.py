@@ -1,12 +1,13 @@
 """Images that go in, as every model takes them: 8-bit RGB, upright, and a mask in grey, without any metadata.
 
-A PNG, JPEG or WebP that is so already is sent as it is, apart from its metadata. Everything else becomes a PNG, and a
-note says what was changed.
+A PNG, JPEG or WebP that is so already is sent as it is, apart from its metadata. A photo that lies on its side becomes
+another JPEG, and everything else a PNG; a note says what was changed.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,6 +62,9 @@ def read_input(
             fit, changes = _fit(image, role, subject)
             changed = [*notes, *changes]
             sent = b"" if changed or name not in _SENT else _strip(data)
+            if (name, role, changes) == ("JPEG", "image", [_TURNED]):
+                sent = _encode_again(fit)
+                fit, changed = codecs.decode(sent), [f"{_TURNED}, as a new JPEG"]
             known = digest if _keeps_pixels(image, role, changes) else ""
             if not changed and not sent:
                 changed = ["" if name in _SENT else f"{name} made PNG"]
@@ -232,6 +236,14 @@ def _make(
         note=note,
     )
     return InputImage(record, data, origin)
+
+
+def _encode_again(image: Image) -> bytes:
+    """Return a photo as a JPEG once more: as a PNG it would be seven times as large, and it has losses already."""
+    out = io.BytesIO()
+    upright = _forget(image)
+    upright.save(out, "JPEG", quality=95, subsampling="4:4:4", icc_profile=upright.info.get("icc_profile"))
+    return out.getvalue()
 
 
 def _forget(image: Image) -> Image:
