@@ -29,7 +29,7 @@ from ..results.generation import Generation, ImageFile
 from ..results.generations import Generations
 from ..results.origin import describe_origin
 from ..types import ImageRequest, InputImage
-from . import blocking
+from . import runner
 from .recall import fetch_image
 
 KINDS: Final = "an image of flux_magic, Pillow or NumPy, bytes, a path, a URL, or sha256: and a digest"
@@ -52,7 +52,8 @@ def load_inputs(given: Mapping[str, Any], settings: Settings) -> tuple[InputImag
     """
     listed = _list_given(given)
     if any(map(_is_url, (one for _, one in listed))):
-        listed = blocking.run(_fetch_all(listed, settings))
+        with runner.hide_traceback():
+            listed = runner.get_runner(settings.runner).run(_fetch_all(listed, settings))
     return _load_all(listed, settings)
 
 
@@ -94,9 +95,11 @@ def load_image(image: object, role: str = "image") -> InputImage:
     if role not in ROLES:
         raise InvalidRequest(f"role is {show_value(role)}: choose one of {', '.join(ROLES)}")
     settings = resolve()
+    listed = [(role, image)]
     if _is_url(image):
-        image = blocking.run(_fetch(str(image), settings))
-    return _load(image, role, settings)
+        with runner.hide_traceback():
+            listed = runner.get_runner(settings.runner).run(_fetch_all(listed, settings))
+    return _load(listed[0][1], role, settings)
 
 
 def is_loadable(value: object) -> bool:

@@ -125,12 +125,12 @@ def _prepare(subject: Subject, seen: Examined, space: str | None, options: Mappi
 
 @dataclass(slots=True)
 class _Run:
-    """A check in progress: `hopeless` has the Spaces that are no longer asked, and why."""
+    """A check in progress: `options` are the client's, `hopeless` has the Spaces no longer asked, and why."""
 
     items: list[_Item]
     client: AsyncClient
     keep: bool
-    options: Mapping[str, Any] = NO_OPTIONS
+    options: Mapping[str, Any] = field(default_factory=dict)
     hopeless: dict[str | None, str] = field(default_factory=dict)
 
     async def finish(self, concurrency: int) -> AsyncGenerator[Step, None]:
