@@ -23,7 +23,7 @@ from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations
 from ..sweeps.requests import build_requests, build_sweep_call, complete
 from ..types import ImageRequest
-from .inputs import add_inputs, load_inputs_async, take_given
+from .given import add_inputs, load_given_async, take_given
 from .job import Job
 from .merge import merged
 from .options import (
@@ -156,7 +156,7 @@ class AsyncClient:
         on_event: AsyncOnEvent | None,
     ) -> Generation | Generations:
         """Load the images that go in, and make those of the requests."""
-        images = await load_inputs_async(given, settings)
+        images = await load_given_async(given, settings)
         return await self.make_all(list(add_inputs(requests, images)), settings, on_event)
 
     async def make_all(
@@ -217,7 +217,7 @@ class AsyncClient:
         settings: Settings,
         on_event: AsyncOnEvent | None,
     ) -> AsyncGenerator[Generation, None]:
-        images = await load_inputs_async(given, settings)
+        images = await load_given_async(given, settings)
         requests = add_inputs(requests, images) if images and isinstance(requests, Iterable) else requests
         async with aclosing(self.make_many(requests, settings, on_event)) as made:
             async for generation in made:
@@ -263,7 +263,7 @@ class AsyncClient:
         given = take_given(values)
         asked, settings, _ = build_sweep_call(prompt, merge(self.options, values), count)
         get_provider(settings.model)  # an error that would affect every image is reported once
-        asked = replace(asked, requests=tuple(add_inputs(asked.requests, await load_inputs_async(given, settings))))
+        asked = replace(asked, requests=tuple(add_inputs(asked.requests, await load_given_async(given, settings))))
         from .batch import Tally
 
         tally = Tally(asked, settings, "seed={}")

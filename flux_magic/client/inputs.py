@@ -6,9 +6,8 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +27,7 @@ from ..records.store import Store, open_store, read_kept_input
 from ..results.generation import Generation, ImageFile
 from ..results.generations import Generations
 from ..results.origin import describe_origin
-from ..types import ImageRequest, InputImage
+from ..types import InputImage
 from . import runner
 from .recall import fetch_image
 
@@ -37,11 +36,6 @@ KINDS: Final = "an image of flux_magic, Pillow or NumPy, bytes, a path, a URL, o
 
 _DIGEST: Final = re.compile(rf"sha256:\S*|[0-9a-f]{{{LEAST_DIGITS},64}}", re.IGNORECASE)
 _URL: Final = re.compile(r"https?://", re.IGNORECASE)
-
-
-def take_given(options: dict[str, Any]) -> dict[str, Any]:
-    """Take `image` and `mask` out of the options of a call."""
-    return {role: options.pop(role, None) for role in ROLES}
 
 
 def load_inputs(given: Mapping[str, Any], settings: Settings) -> tuple[InputImage, ...]:
@@ -61,13 +55,6 @@ async def load_inputs_async(given: Mapping[str, Any], settings: Settings) -> tup
     """Return the images that go in, as `load_inputs`, without holding up the loop."""
     listed = _list_given(given)
     return await asyncio.to_thread(_load_all, await _fetch_all(listed, settings), settings) if listed else ()
-
-
-def add_inputs(requests: Iterable[ImageRequest], images: tuple[InputImage, ...]) -> Iterator[ImageRequest]:
-    """Yield the requests with these images, each as it is taken; one that has images of its own keeps them."""
-    for one in requests:
-        has_none = not getattr(one, "images", True)  # what is no request is refused later
-        yield replace(one, images=images) if images and has_none else one
 
 
 @check_call

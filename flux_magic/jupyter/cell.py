@@ -76,10 +76,10 @@ def _add_inputs(
     images: list[ImageRequest] | Sweep, given: Mapping[str, list[object]], settings: Settings, line: str
 ) -> list[ImageRequest] | Sweep:
     """Return the requests with the images that go in, which are loaded here, before anything is sent."""
-    from ..client.inputs import add_inputs, load_inputs
+    from ..client.given import add_inputs, load_given
 
     try:
-        loaded = load_inputs(given, settings)
+        loaded = load_given(given, settings)
     except NotInStore as error:
         again = re.sub(r"(?i)\bsha256:\S+", "PATH", f"%%flux {line}".rstrip(), count=1)
         raise NotInStore(error.message, f"Give the image's file in its place: {again}") from None
