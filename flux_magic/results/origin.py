@@ -81,9 +81,25 @@ def list_rows(record: Record, images: Sequence[InputImage] = ()) -> dict[str, Ma
 
 def render_small(image: InputImage, longest: int = SMALL) -> str:
     """Return a small copy of an image that went in, as HTML; a line end follows it."""
-    try:
-        small = base64.b64encode(codecs.make_thumbnail(image.data, longest)).decode()
-    except FluxError:
+    small = _find_small(image, longest)
+    if not small:
         return ""
     alt = escape(f"the {image.role} that went in{image.origin and f': {image.origin}'}")
     return f'<img src="data:image/jpeg;base64,{small}" alt="{alt}"><br>'
+
+
+_small: Final[dict[tuple[str, int], str]] = {}
+"""Small copies in base64, by sha256 and longer side: decoding a photo again for each edit takes half a second."""
+
+_MOST_KEPT: Final = 64
+
+
+def _find_small(image: InputImage, longest: int) -> str:
+    key = (image.record.sha256, longest)
+    if key not in _small:
+        with suppress(FluxError):
+            made = base64.b64encode(codecs.make_thumbnail(image.data, longest)).decode()
+            for oldest in [*_small][: len(_small) + 1 - _MOST_KEPT]:
+                _small.pop(oldest, None)
+            _small[key] = made
+    return _small.get(key, "")
