@@ -186,6 +186,8 @@ class AsyncClient:
         request = complete(request, settings)
         check_folders(settings)
         limits, target = Limits(total=settings.timeout), resolve_target(settings, request.model)
+        if request.images and target.is_own and not (target.is_local or target.is_loopback):
+            target.provider.prepare(request)  # a model that takes no image says so before anything is asked
         if target.is_local:
             limits = replace(limits, retries=0, resubmissions=0, reconnections=0)  # a dead local Space is restarted
         with underway(request, target.name) as job:

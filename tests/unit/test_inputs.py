@@ -22,11 +22,13 @@ from PIL import Image
 import flux_magic
 from flux_magic.client import blocking
 from flux_magic.client.async_client import AsyncClient
+from flux_magic.client.target import resolve_target
 from flux_magic.errors import FluxError, InvalidArgument, InvalidRequest, NotInStore, ProtocolError, StoreError
 from flux_magic.images import codecs
 from flux_magic.images.inputs import read_input
 from flux_magic.jupyter import cell
 from flux_magic.parameters import settings
+from flux_magic.providers.base import Prepared
 from flux_magic.records import inputs
 from flux_magic.records.record import build_request, compute_key, parse_record
 from flux_magic.records.store import BESIDE, Store
@@ -222,6 +224,22 @@ def test_python_takes_the_same_and_loads_it_before_anything_is_sent(painter: typ
         flux_magic.load_image(MINE, role="hat")
 
 
+def test_a_model_that_takes_no_image_says_so_before_anything_is_asked(
+    painter: type[Painter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepare(request: flux_magic.ImageRequest) -> Prepared:
+        if request.images:
+            raise InvalidRequest("scripted-1 takes no images: choose a model that edits (--model)")
+        return Prepared("", {})
+
+    fox = made("a red fox", 42)
+    monkeypatch.setattr(painter, "prepare", prepare)
+    painter.made.clear()
+    with pytest.raises(InvalidRequest, match="choose a model that edits"):
+        fox.edit("make it winter", seed=1, quiet=True)
+    assert painter.made == []
+
+
 def test_every_call_takes_what_goes_in_and_a_sweep_loads_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
     fox = made("a red fox", 42)
     loads: list[bytes] = []
@@ -279,6 +297,14 @@ def test_an_edit_is_recorded_shown_and_made_again_by_its_cell(monkeypatch: pytes
     assert [one["text/html"].count('<img src="data:image/jpeg;base64,') for one in shown] == [1, 3, 1]
     assert 'alt="the image that went in: &quot;a red fox&quot;, seed 42"' in shown[0]["text/html"]
     assert [line.split()[0] for line in shown[1]["text/plain"].split("\n")[1:4]] == ["image", "image", "mask"]
+
+
+def test_an_edit_of_the_local_space_has_the_size_of_what_goes_in() -> None:
+    target = resolve_target(settings.resolve(space="local"), "flux")
+    plain = flux_magic.ImageRequest("x", "flux", seed=1)
+    edit = replace(plain, images=(flux_magic.load_image(MINE),))
+    filled = [target.fill_stand_in(one) for one in (plain, edit)]
+    assert [(one.steps, one.width, one.height) for one in filled] == [(2, 768, 768), (2, None, None)]
 
 
 def test_a_note_of_what_was_converted_is_recorded_and_shown() -> None:
