@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .client.blocking import run
     from .client.client import Client, generate, generate_many, history, recall, submit, sweep
     from .client.debug import debug
+    from .client.inputs import load_image
     from .client.submission import AsyncSubmission, Submission
     from .client.underway import cancel_all
     from .errors import (
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
     from .results.generation import Generation
     from .results.generations import Generations
     from .results.recall import Recalled
-    from .types import ImageRequest, ImageResponse, Log, Preview, Queued, Record, Running, Waiting
+    from .types import ImageRequest, ImageResponse, InputImage, Log, Preview, Queued, Record, Running, Waiting
     from .verify import package as verify
     from .verify.report import Report
 
@@ -82,6 +83,7 @@ __all__ = [
     "ImageRequest",
     "ImageResponse",
     "Incomplete",
+    "InputImage",
     "InvalidArgument",
     "InvalidRequest",
     "InvalidTrait",
@@ -132,6 +134,7 @@ __all__ = [
     "generate_many",
     "history",
     "list_models",
+    "load_image",
     "recall",
     "run",
     "submit",
@@ -147,6 +150,7 @@ _HOMES = dict.fromkeys(__all__, "errors") | {
     "Generations": "results.generations",
     "ImageRequest": "types",
     "ImageResponse": "types",
+    "InputImage": "types",
     "InvalidTrait": "jupyter.panel",
     "Log": "types",
     "Model": "providers.models",
@@ -167,6 +171,7 @@ _HOMES = dict.fromkeys(__all__, "errors") | {
     "generate_many": "client.client",
     "history": "client.client",
     "list_models": "providers.models",
+    "load_image": "client.inputs",
     "recall": "client.client",
     "run": "client.blocking",
     "submit": "client.client",

@@ -39,10 +39,21 @@ class InputRecord:
 
 @dataclass(frozen=True, slots=True)
 class InputImage:
-    """One image that goes in: its record, and the bytes that are sent."""
+    """One image that goes in: its record, and the bytes that are sent. `flux_magic.load_image` makes one.
+
+    `origin` says in words what made it, if that is known: `"a red fox", seed 42`. It is shown, and not recorded.
+
+    Example::
+
+        >>> from PIL import Image
+        >>> one = flux_magic.load_image(Image.new("RGB", (16, 8), "red"))
+        >>> one.role, one.record.media_type, one.record.width, one.record.height
+        ('image', 'image/png', 16, 8)
+    """
 
     record: InputRecord
     data: bytes = field(repr=False, compare=False)
+    origin: str = field(default="", repr=False, compare=False)
 
     @property
     def role(self) -> str:

@@ -23,6 +23,7 @@ from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations
 from ..sweeps.requests import build_requests, build_sweep_call, complete
 from ..types import ImageRequest
+from .given import add_inputs, load_given_async, take_given
 from .job import Job
 from .merge import merged
 from .options import (
@@ -124,8 +125,8 @@ class AsyncClient:
         """Make one image, or `count` with successive seeds, one after the other; as `Client.generate`."""
         on_event = options.pop("on_event", None)
         check_callback(on_event, can_await=True)
-        settings = self.resolve(options)
-        return await self.make_all(build_requests(prompt, settings, count), settings, on_event)
+        given, settings = take_given(options), self.resolve(options)
+        return await self._make_with(given, build_requests(prompt, settings, count), settings, on_event)
 
     @overload
     def submit(  # type: ignore[overload-overlap]  # mypy counts 1 as an int
@@ -143,9 +144,20 @@ class AsyncClient:
         except RuntimeError:
             raise InvalidArgument("no event loop runs here: call submit in a coroutine, or use Client") from None
         latest = Latest(options.pop("on_event", None), can_await=True)
-        settings = self.resolve(options)
-        job = self.make_all(build_requests(prompt, settings, count), settings, latest)
+        given, settings = take_given(options), self.resolve(options)
+        job = self._make_with(given, build_requests(prompt, settings, count), settings, latest)
         return AsyncSubmission(loop.create_task(job), latest)
+
+    async def _make_with(
+        self,
+        given: Mapping[str, Any],
+        requests: Sequence[ImageRequest],
+        settings: Settings,
+        on_event: AsyncOnEvent | None,
+    ) -> Generation | Generations:
+        """Load the images that go in, and make those of the requests."""
+        images = await load_given_async(given, settings)
+        return await self.make_all(list(add_inputs(requests, images)), settings, on_event)
 
     async def make_all(
         self, requests: Sequence[ImageRequest], settings: Settings, on_event: AsyncOnEvent | None = None
@@ -174,6 +186,8 @@ class AsyncClient:
         request = complete(request, settings)
         check_folders(settings)
         limits, target = Limits(total=settings.timeout), resolve_target(settings, request.model)
+        if request.images and target.is_own and not (target.is_local or target.is_loopback):
+            target.provider.prepare(request)  # a model that takes no image says so before anything is asked
         if target.is_local:
             limits = replace(limits, retries=0, resubmissions=0, reconnections=0)  # a dead local Space is restarted
         with underway(request, target.name) as job:
@@ -194,7 +208,22 @@ class AsyncClient:
         """Yield an image of each request as it is finished, some made at once; as `Client.generate_many`."""
         on_event = options.pop("on_event", None)
         check_callback(on_event, can_await=True)
-        return self.make_many(requests, self.resolve(options), on_event)
+        own: Any = options
+        given, settings = take_given(own), self.resolve(own)
+        return self._make_many_with(given, requests, settings, on_event)
+
+    async def _make_many_with(
+        self,
+        given: Mapping[str, Any],
+        requests: Iterable[ImageRequest],
+        settings: Settings,
+        on_event: AsyncOnEvent | None,
+    ) -> AsyncGenerator[Generation, None]:
+        images = await load_given_async(given, settings)
+        requests = add_inputs(requests, images) if images and isinstance(requests, Iterable) else requests
+        async with aclosing(self.make_many(requests, settings, on_event)) as made:
+            async for generation in made:
+                yield generation
 
     async def make_many(
         self,
@@ -233,8 +262,10 @@ class AsyncClient:
         """Make an image for every combination of the options given as lists; as `Client.sweep`, without its notes."""
         on_event = values.pop("on_event", None)
         check_callback(on_event, can_await=True)
+        given = take_given(values)
         asked, settings, _ = build_sweep_call(prompt, merge(self.options, values), count)
         get_provider(settings.model)  # an error that would affect every image is reported once
+        asked = replace(asked, requests=tuple(add_inputs(asked.requests, await load_given_async(given, settings))))
         from .batch import Tally
 
         tally = Tally(asked, settings, "seed={}")

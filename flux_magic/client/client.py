@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast, overload
 from weakref import finalize
 
@@ -18,6 +19,7 @@ from ..types import ImageRequest
 from . import blocking, many, runner
 from .async_client import HISTORY, AsyncClient
 from .batch import Tally
+from .given import add_inputs, load_given, take_given
 from .interact import make_interactable
 from .options import CallOptions, ClientOptions, OnEvent, Options, SweepOptions, check_callback, merge
 from .submission import Latest, Submission, follow
@@ -100,6 +102,9 @@ class Client:
             fresh: True is `replay="off"`.
             metadata: False leaves the record out of the embedded and saved files.
             strip_credentials: True removes content credentials (C2PA) from them, so that the record can be embedded.
+            image: what goes in, for a model that edits: a Generation, a Pillow image, an array of NumPy, bytes, a path,
+                a URL, or `sha256:` and digits of an image in the store; a list for a model that takes several.
+            mask: an image of the same size, white where the image may change.
             on_event: a function that gets each event: Waiting, Queued, Running, Log, Preview, last the Generation. An
                 exception in it ends the job, and is raised as it is.
             quiet: True shows no progress.
@@ -115,9 +120,9 @@ class Client:
         Raises InvalidRequest, LocalSpaceError, ConnectionFailed, TimedOut, NotInStore or ResponseError: each is a
         FluxError.
         """
-        on_event, quiet = _take_callback(options)
+        (on_event, quiet), given = _take_callback(options), take_given(options)
         settings = self._resolve(options)
-        requests = build_requests(prompt, settings, count)
+        requests = list(add_inputs(build_requests(prompt, settings, count), load_given(given, settings)))
         coming = blocking.iterate_generations(requests, settings, quiet=quiet, client=self._async, on_event=on_event)
         made = list(coming)
         return made[0] if len(made) == 1 else Generations(made)
@@ -144,10 +149,10 @@ class Client:
 
         Raises InvalidRequest at once for a request that cannot be sent; `result()` raises all other errors.
         """
-        on_event, _ = _take_callback(options)
+        (on_event, _), given = _take_callback(options), take_given(options)
         settings = self._resolve(options)
         latest = Latest(on_event, can_await=False)
-        requests = build_requests(prompt, settings, count)
+        requests = list(add_inputs(build_requests(prompt, settings, count), load_given(given, settings)))
         job = follow(lambda: self._async.make_all(requests, settings, latest), latest)
         return Submission(runner.background.submit(job, keep=self._async), latest)
 
@@ -172,8 +177,12 @@ class Client:
         Raises, when all others are done, Incomplete if some failed; at once what would fail for the rest as well
         (no quota, no connection, no such Space: `flux_magic.errors.HOPELESS`).
         """
-        on_event, _ = _take_callback(options)
-        return many.Images(many.generations(requests, self._resolve(options), self._async, on_event))
+        own: Any = options
+        (on_event, _), given = _take_callback(own), take_given(own)
+        settings = self._resolve(own)
+        if (images := load_given(given, settings)) and isinstance(requests, Iterable):
+            requests = add_inputs(requests, images)
+        return many.Images(many.generations(requests, settings, self._async, on_event))
 
     @overload
     def sweep(self, prompt: str, *, count: int = 1, **values: Unpack[SweepOptions]) -> Generations: ...
@@ -190,7 +199,7 @@ class Client:
                 each of these words.
             count: above 1, adds an axis of that many successive seeds.
             values: the options of `generate`, of which `seed`, `steps`, `width`, `height` and `size` (`"512x768"`) take
-                a list as well; and the lists for the prompt.
+                a list as well; and the lists for the prompt. `image` and `mask` are the same for all images.
 
         Returns Generations, indexed by position or by axis and shown as one sheet.
 
@@ -203,10 +212,11 @@ class Client:
         Raises the errors of `generate`, and Incomplete at the end if some failed. Any exception, also an interrupt, has
         the finished images as `made`.
         """
-        on_event, quiet = _take_callback(values)
+        (on_event, quiet), given = _take_callback(values), take_given(values)
         asked, settings, typed = build_sweep_call(prompt, merge(self._async.options, {**self._runner, **values}), count)
         for line in (*typed.notes, *(f"{{{name}}} is sent as typed: it has no value" for name in typed.missing)):
             print_note(line)
+        asked = replace(asked, requests=tuple(add_inputs(asked.requests, load_given(given, settings))))
         tally = Tally(asked, settings, "seed={}")
         try:
             many.gather(tally, settings, quiet=quiet, client=self._async, on_event=on_event)

@@ -239,7 +239,7 @@ _CIRCUMSTANCES = {one.name for one in fields(Circumstances)} - {"version", "deco
 def _put(store: Store, made: Generation) -> Generation:
     begin = time.monotonic()
     try:
-        stored = store.put(made.record, [file.data for file in made.files])
+        stored = store.put(made.record, [file.data for file in made.files], made.request.images)
     except StoreError as error:
         _log.info("%s", error.message)
         return _add_note(made, error.message)

@@ -55,16 +55,25 @@ class ClientOptions(Options, total=False):
     runner: str | None
 
 
-class CallOptions(Options, total=False):
-    """The options of a call that blocks."""
+class EditOptions(Options, total=False):
+    """The options of an edit, whose caller blocks."""
 
+    mask: object
     on_event: OnEvent | None
     quiet: bool
 
 
-class AsyncCallOptions(Options, total=False):
-    """The options of a call that is awaited."""
+class CallOptions(EditOptions, total=False):
+    """The options of a call that blocks: those of an image, and what goes in."""
 
+    image: object
+
+
+class AsyncCallOptions(Options, total=False):
+    """The options of a call that is awaited, likewise."""
+
+    image: object
+    mask: object
     on_event: AsyncOnEvent | None
 
 

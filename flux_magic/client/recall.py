@@ -30,10 +30,11 @@ async def recall_url(url: str, settings: Settings) -> origin.Recalled:
     """Return what made the image at a URL. Raises the errors of `recall` and those of any request."""
     if settings.replay == "only":
         raise NotInStore('with replay = "only" no URL is asked', "Save the image, and name the file.")
-    return origin.recall_bytes(await _fetch(url, settings), mask_secrets(url))
+    return origin.recall_bytes(await fetch_image(url, settings), mask_secrets(url))
 
 
-async def _fetch(url: str, settings: Settings) -> bytes:
+async def fetch_image(url: str, settings: Settings) -> bytes:
+    """Return the bytes at a URL, which is requested without a token. Raises the errors of any request."""
     async with open_connection(proxy=settings.proxy, guard=Guard(url)) as connection:
         try:
             return await asyncio.wait_for(connection.get_bytes(url), settings.timeout or FETCH_TIMEOUT)

@@ -48,9 +48,14 @@ class Target:
     settings: Settings
 
     def fill_stand_in(self, request: ImageRequest) -> ImageRequest:
-        """Return a request as the stand-in gets it: with the defaults of the default model, which it stands in for."""
+        """Return a request as the stand-in gets it: with the defaults of the default model, which it stands in for.
+
+        An edit has the size of the image that goes in.
+        """
         defaults = get_provider().defaults
-        return request.with_values(**{name: one for name, one in defaults.items() if request.get_value(name) is None})
+        left = {name: one for name, one in defaults.items() if request.get_value(name) is None}
+        sides = {"width", "height"} if request.images else set()
+        return request.with_values(**{name: one for name, one in left.items() if name not in sides})
 
     @property
     def key_names(self) -> tuple[str, str]:

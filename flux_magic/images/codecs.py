@@ -42,6 +42,9 @@ SEALED: Final = frozenset({"image/gif", "image/avif"})
 MOST_SIDES: Final = {"image/jpeg": 65_500, "image/webp": 16_383}
 """The longest side that an encoder takes, in pixels."""
 
+RUN_AGAIN: Final = "Run the cell again."
+"""The hint for a damaged file, which a Space has sent."""
+
 _MOVING: Final = SEALED | {"image/png", "image/webp"}
 
 
@@ -98,10 +101,16 @@ def open_decoded(data: bytes) -> Iterator[Image]:
     The block should end with the last use of the image.
     """
     load()
-    name = check_readable("the image that the Space sent", data)
+    with open_as(data, check_readable("the image that the Space sent", data)) as image:
+        yield image
+
+
+@contextmanager
+def open_as(data: bytes, name: str) -> Iterator[Image]:
+    """Decode an image of the format with this name as `open_decoded` does; its reader is loaded."""
     image = open_image(data, name)
     with pixels.budget.take(image.width * image.height):
-        with _translate_errors():
+        with translate_errors():
             image.load()
         yield image
 
@@ -114,27 +123,28 @@ def open_image(data: bytes, name: str) -> Image:
     from PIL import Image
 
     check_parts(data)
-    _check_pixels(*read_told_size(data))
-    with _translate_errors():
+    check_pixels(*read_told_size(data))
+    with translate_errors():
         image = Image.OPEN[name.upper()][0](io.BytesIO(data), "")
-    _check_pixels(image.width, image.height)
+    check_pixels(image.width, image.height)
     return image
 
 
-def _check_pixels(width: int, height: int) -> None:
+def check_pixels(width: int, height: int) -> None:
+    """Raise NotAnImage for more pixels than are decoded."""
     if width * height > pixels.MOST:
         raise NotAnImage(f"the image has {width}×{height} pixels: more than {pixels.MOST:,}")
 
 
 @contextmanager
-def _translate_errors() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turn into NotAnImage whatever Pillow raises for bytes that are no image."""
     from PIL.Image import DecompressionBombError
 
     try:
         yield
     except (*_OF_PILLOW, DecompressionBombError) as exc:
-        raise NotAnImage(f"the image that the Space sent is damaged: {exc}", "Run the cell again.") from exc
+        raise NotAnImage(f"the image that the Space sent is damaged: {exc}", RUN_AGAIN) from exc
 
 
 _OF_PILLOW: Final = (
@@ -169,7 +179,7 @@ def count_frames(data: bytes) -> int:
         return 1
     load()
     image = open_image(data, check_readable("the image that the Space sent", data))
-    with _translate_errors():
+    with translate_errors():
         return int(getattr(image, "n_frames", 1))
 
 
@@ -179,7 +189,7 @@ def is_animated(data: bytes) -> bool:
     """
     load()
     image = open_image(data, check_readable("the image that the Space sent", data))
-    with _translate_errors():
+    with translate_errors():
         return bool(getattr(image, "is_animated", False))
 
 
@@ -229,7 +239,7 @@ def encode_for_notebook(data: bytes, inline: str | None) -> tuple[str, bytes]:
     with open_decoded(data) as image:
         if max(image.size) > MOST_SIDES.get(wanted, max(image.size)):
             wanted = "image/png"
-        return wanted, data if media_type == wanted else _encode(image, wanted)
+        return wanted, data if media_type == wanted else encode(image, wanted)
 
 
 def is_exact(delivered: str, media_type: str | None) -> bool:
@@ -248,7 +258,7 @@ def keeps_pixels(data: bytes, media_type: str) -> bool:
 def make_thumbnail(data: bytes, longest: int) -> bytes:
     """Return a small JPEG of the image, at most `longest` pixels wide or high; raises NotAnImage as `decode` does."""
     with open_decoded(data) as image:
-        small = _lay_on_white(image)
+        small = lay_on_white(image)
         small.thumbnail((longest, longest))
     out = io.BytesIO()
     small.save(out, "JPEG", quality=80)
@@ -263,7 +273,7 @@ def convert_to_type(data: bytes, media_type: str) -> bytes:
     if detect_media_type(data) == media_type:
         return data
     with open_decoded(data) as image:
-        return _encode(image, media_type)
+        return encode(image, media_type)
 
 
 def convert_to_suffix(data: bytes, path: PurePath) -> bytes:
@@ -296,7 +306,8 @@ def check_sides(size: tuple[int, int], media_type: str) -> None:
         )
 
 
-def _encode(image: Image, media_type: str) -> bytes:
+def encode(image: Image, media_type: str) -> bytes:
+    """Return the image as a PNG, a lossless WebP or a JPEG; raises InvalidRequest if its size does not fit."""
     check_sides(image.size, media_type)
     out = io.BytesIO()
     if media_type == "image/png":
@@ -306,7 +317,7 @@ def _encode(image: Image, media_type: str) -> bytes:
     elif media_type == "image/webp":
         image.save(out, "WEBP", lossless=True)
     else:
-        _lay_on_white(image).save(out, "JPEG", quality=95, subsampling="4:4:4")
+        lay_on_white(image).save(out, "JPEG", quality=95, subsampling="4:4:4")
     return out.getvalue()
 
 
@@ -340,7 +351,7 @@ def make_png_chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
-def _lay_on_white(image: Image) -> Image:
+def lay_on_white(image: Image) -> Image:
     """Lay a transparent image on white, because JPEG has no alpha."""
     from PIL import Image
 

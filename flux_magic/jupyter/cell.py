@@ -5,12 +5,13 @@ from __future__ import annotations
 import builtins
 import json
 import keyword
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, NotInStore
 from ..parameters import grammar, slips
 from ..parameters.own_values import merge_assignments
 from ..parameters.placeholders import expand
@@ -19,6 +20,7 @@ from ..sweeps.axes import get_values
 from ..sweeps.requests import Sweep, build_requests, build_sweep, check_number
 from ..sweeps.template import Template, describe_unread, find_varying, read_template
 from ..types import ImageRequest
+from .inputs import find_given
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,26 @@ def read(line: str, body: str | None, names: Mapping[str, object]) -> Cell:
     made, notes = _read_template(typed, options, names)
     images = _build_images(made, options, settings)
     _check_save(options, settings, images)
+    if {"image", "mask"} & options.keys():
+        given, left = find_given(options, names)
+        images, notes = _add_inputs(images, given, settings, line), [*notes, *left]
     return Cell(options, settings, images, [*quoted, *notes])
+
+
+def _add_inputs(
+    images: list[ImageRequest] | Sweep, given: Mapping[str, list[object]], settings: Settings, line: str
+) -> list[ImageRequest] | Sweep:
+    """Return the requests with the images that go in, which are loaded here, before anything is sent."""
+    from ..client.given import add_inputs, load_given
+
+    try:
+        loaded = load_given(given, settings)
+    except NotInStore as error:
+        again = re.sub(r"(?i)\bsha256:\S+", "PATH", f"%%flux {line}".rstrip(), count=1)
+        raise NotInStore(error.message, f"Give the image's file in its place: {again}") from None
+    if isinstance(images, Sweep):
+        return replace(images, requests=tuple(add_inputs(images.requests, loaded)))
+    return list(add_inputs(images, loaded))
 
 
 def _unwrap_prompt(line: str, rest: str, body: str | None, *, raw: bool) -> tuple[str, list[str]]:

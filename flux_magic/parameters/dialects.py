@@ -23,7 +23,7 @@ _ANSWERS: Final = {
     "image images-in img input-image init-image init-img init image-prompt img2img image-to-image source-image "
     "reference ref mask mask-image inpaint outpaint cref sref oref "
     "control controlnet control-image ip-adapter i": (
-        "this model takes no input image; it makes an image from the prompt alone"
+        "--image fox names an image that goes in, for a model that edits"
     ),
     "lora loras lora-scale lora-style embedding embeddings textual-inversion hypernetwork vae sampler sampler-name "
     "sampling-method scheduler schedule karras sigmas eta clip-skip shift max-sequence-length prompt-enhance "

@@ -249,6 +249,14 @@ OPTIONS = (
         is_repeated=True,
         may_be_empty=True,
     ),
+    Option(
+        ("--image",),
+        "an image that goes in: a name of the notebook, a file, a URL, or sha256: and a digest; also several times",
+        _read_string,
+        "fox",
+        is_repeated=True,
+    ),
+    Option(("--mask",), "an image of the same size, white where the other may change", _read_string, "mask.png"),
     Option(("--count", "-n"), "number of images, each with the next seed", _read_integer_from(1), "4"),
     Option(("--sweep",), "make an image for each of {red|blue}, and for each item of a list {names} in the prompt"),
     Option(

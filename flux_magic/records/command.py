@@ -11,7 +11,8 @@ from ..parameters.own_values import format_own_value
 from ..parameters.placeholders import escape
 from ..parameters.settings import DEFAULT_MODEL
 from ..parameters.table import EXTRA_NAMES, ROWS, format_value
-from ..types import Record
+from ..types import InputRecord, Record
+from .inputs import LEAST_DIGITS
 from .record import get_parameters
 
 
@@ -28,8 +29,15 @@ def get_options(record: Record) -> dict[str, Any]:
         "space": record.requested_space,
         **{name: value for name, value in parameters.items() if name in EXTRA_NAMES},
         "parameters": {name: value for name, value in parameters.items() if name not in EXTRA_NAMES} or None,
+        "image": [name_input(one) for one in record.images if one.role == "image"] or None,
+        "mask": next((name_input(one) for one in record.images if one.role == "mask"), None),
     }
     return {name: value for name, value in given.items() if value is not None}
+
+
+def name_input(image: InputRecord) -> str:
+    """Return the name of an image that went in, by which a store has it; a path would send a stranger a file."""
+    return f"sha256:{image.digest[:LEAST_DIGITS]}"
 
 
 def write_command(record: Record) -> str:

@@ -9,7 +9,8 @@ A name is made of the time when it was put there (UTC), the prompt's first words
 the image's digest and of the request's key; of both its keys if more was sent than asked for. The second of several
 images of one job ends in `.2`. The files are the
 truth, and all there is: an image is written first, its record last, each by a rename. So an existing record is whole,
-and so are its images. Anything damaged, or not a record, is left alone.
+and so are its images. Anything damaged, or not a record, is left alone. `inputs.py` says how images that went in are
+kept.
 """
 
 from __future__ import annotations
@@ -17,21 +18,24 @@ from __future__ import annotations
 import heapq
 import os
 import re
-import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from itertools import repeat
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Final
 
-from ..errors import InvalidRequest, RecordError, StoreError
+from ..errors import FluxError, InvalidRequest, RecordError, StoreError
 from ..images import codecs
+from ..images.inputs import read_input
 from ..parameters.settings import Settings, get_shared_folders, get_store_folder
-from ..types import UNKNOWN, Record
+from ..types import UNKNOWN, InputImage, Record
 from . import embedding, in_hand
 from . import record as records
 from .files import MOST_RECORD, locate_file, read_file, write_whole
+from .inputs import LEAST_DIGITS, KeptInput, delete_input, find_inputs, keep_input, read_kept
+from .listing import MONTH, SEVERAL, list_months, list_records
 from .sidecar import format_record
 
 BESIDE: Final = Path("flux_images")
@@ -41,12 +45,7 @@ SLOW: Final = "the disk of the store is slow: the image is being kept while you 
 UNKEPT: Final = "not kept, since no home is known to keep it in: FLUX_MAGIC_STORE names a folder"
 
 _DIGITS: Final = 12
-_NAME: Final = re.compile(
-    r"(?:\d\d-\d{6}\.\d{6}-)?(?:[a-z0-9-]+-)?(?:\d+|noseed)-[0-9a-f]{12}-(?:[0-9a-f]{12}(?:-[0-9a-f]{12})?|nokey)\.json"
-)
 _WORDS_LONG: Final = 40
-_SETTLED: Final = 2.0
-"""Seconds that a folder's time of change must have been seen to stay before a listing is kept: none is coarser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class Stored:
     def has_image(self) -> bool:
         """True if the first image's file is there and can be read."""
         try:
-            locate_file(self.files[0], within=_find_root(self.path))
+            locate_file(self.files[0], within=find_root(self.path))
         except OSError:
             return False
         return True
@@ -97,13 +96,70 @@ class Store:
     shared: tuple[Path, ...] = ()
     skipped: list[str] = field(default_factory=list)
 
-    def put(self, record: Record, files: Sequence[bytes]) -> Stored:
-        """Keep a job; raises StoreError if it cannot be written, or if nothing is kept."""
+    def put(self, record: Record, files: Sequence[bytes], images: Sequence[InputImage] = ()) -> Stored:
+        """Keep a job and what went in; raises StoreError if it cannot be written, or if nothing is kept."""
         if self.folder is None:
             raise StoreError("there is no store: it is turned off")
+        self.put_inputs(images)
         now = datetime.now(timezone.utc)
         path = _make_absolute(self.folder) / f"{now:%Y-%m}" / f"{now:%d-%H%M%S.%f}-{_make_name(record)}.json"
         return write(path, record, files)
+
+    def put_inputs(self, images: Iterable[InputImage]) -> None:
+        """Keep images that go in, except for those of its own jobs. Raises StoreError."""
+        if self.folder is None:
+            return
+        folder, own = _make_absolute(self.folder), Store(self.folder, None)
+        for image in images:
+            if next(own.find_results(image.record.digest), None) is not None:
+                continue
+            try:
+                keep_input(folder, image)
+            except OSError as exc:
+                raise StoreError(f"cannot keep the image that goes in: {exc.strerror or exc}") from exc
+
+    def find_input(self, digest: str) -> KeptInput | None:
+        """Return the image whose digest begins so, of a job or one that went in; 12 hex digits or more.
+
+        A job is preferred, since its record says what made the image. Raises InvalidRequest for what is no digest, and
+        if several images have one that begins so.
+        """
+        start = strip_prefix(digest)
+        if not re.fullmatch(rf"[0-9a-f]{{{LEAST_DIGITS},64}}", start):
+            raise InvalidRequest(
+                f"{digest[:80]!r} is no digest of an image: give {LEAST_DIGITS} to 64 digits, 0 to 9 and a to f"
+            )
+        found: dict[str, KeptInput] = {}
+        for kept in chain(self.find_results(start), self._find_kept(start)):
+            found.setdefault(kept.digest, kept)
+            if kept.digest == start:
+                break
+        if len(found) > 1:
+            raise InvalidRequest(f"{len(found)} images have a digest that begins with {start}: give more digits")
+        return next(iter(found.values()), None)
+
+    def find_results(self, start: str) -> Iterator[KeptInput]:
+        """Yield the images of jobs whose digest begins with these 12 digits or more; their files are there."""
+        for stored in self._search_digest(start):
+            for place, file in enumerate(stored.record.files):
+                if file.digest.startswith(start) and stored.files[place].is_file():
+                    yield KeptInput(file.digest, stored.files[place], file.sha256, stored.record)
+
+    def find_makers(self, digest: str) -> Iterator[Stored]:
+        """Yield the jobs with an image of this digest; their files may be gone."""
+        yield from (
+            one for one in self._search_digest(digest) if any(file.digest == digest for file in one.record.files)
+        )
+
+    def _search_digest(self, start: str) -> Iterator[Stored]:
+        """Yield the jobs that may have an image whose digest begins with these digits."""
+        for folder in self._list_folders():
+            yield from self._search_folder(folder, start[:_DIGITS])
+            yield from self._search_folder(folder, SEVERAL)  # a name has the digest of the first image alone
+
+    def _find_kept(self, start: str) -> Iterator[KeptInput]:
+        for folder in self._list_folders():
+            yield from find_inputs(folder, start)
 
     def find(self, key: str) -> Stored | None:
         """Return the newest job with this replay key whose images all exist."""
@@ -151,15 +207,35 @@ class Store:
         return [one for one in own if any(file.digest.startswith(start) for file in one.record.files)]
 
     def delete(self, stored: Stored) -> None:
-        """Delete a job: its record first, so that no record is left without its images."""
+        """Delete a job: its record first, so that no record is left without its images.
+
+        What went in goes too, unless another job has it; and its image stays as an input of those that it went into.
+        """
+        needed = self._list_needed(stored)
         try:
+            self._keep_needed(stored, needed)
             files = stored.files
             stored.path.unlink(missing_ok=True)
             for file in files:
                 in_hand.drop(file)
                 file.unlink(missing_ok=True)
+            for one in stored.record.images:
+                if self.folder is not None and one.digest not in needed:
+                    delete_input(_make_absolute(self.folder), one.digest)
         except OSError as exc:
             raise StoreError(f"cannot delete {stored.path}: {exc.strerror}") from exc
+
+    def _list_needed(self, stored: Stored) -> set[str]:
+        """Return the digests of what went into the other jobs of the store's own folder."""
+        others = (one for one in Store(self.folder, None) if one.path != stored.path)
+        return {image.digest for one in others for image in one.record.images}
+
+    def _keep_needed(self, stored: Stored, needed: set[str]) -> None:
+        """Keep the images of a job that is deleted, if they went into another one."""
+        for place, file in enumerate(stored.record.files):
+            if file.digest in needed and self.folder is not None:
+                with suppress(FluxError):  # it is damaged, or gone
+                    keep_input(_make_absolute(self.folder), read_input(stored.read(place), digest=file.digest))
 
     def _list_folders(self) -> Iterable[Path]:
         """Return the folders that are read, in order, each once; unreadable shared ones are added to `skipped`."""
@@ -173,14 +249,14 @@ class Store:
     def _search_folder(self, folder: Path, key: str = "") -> Iterator[Stored]:
         """Yield the jobs in a folder, the newest first, by their names or, failing that, their records."""
         key = key[:_DIGITS]
-        timeless = sorted(self._open_all(_list_records(folder, key)), key=_get_started, reverse=True)
-        timed = self._open_all(path for month in _list_months(folder) for path in _list_records(folder / month, key))
+        timeless = sorted(self._open_all(list_records(folder, key)), key=_get_started, reverse=True)
+        timed = self._open_all(path for month in list_months(folder) for path in list_records(folder / month, key))
         return heapq.merge(timeless, timed, key=_get_started, reverse=True)
 
     def _open_all(self, paths: Iterable[Path]) -> Iterator[Stored]:
         for path in paths:
             try:
-                data = read_file(path, MOST_RECORD, within=_find_root(path))
+                data = read_file(path, MOST_RECORD, within=find_root(path))
                 yield Stored(records.parse_record(records.load_json(data)), path)
             except FileNotFoundError:  # somebody deleted it just now
                 continue
@@ -205,7 +281,7 @@ class Store:
 
 def describe_trouble(folder: Path) -> str:
     """Return why a shared folder, or a part of it, cannot be read, without its path; empty if all can."""
-    for part, named in [(folder, ""), *((folder / month, f" in {month}") for month in _list_months(folder))]:
+    for part, named in [(folder, ""), *((folder / month, f" in {month}") for month in list_months(folder))]:
         try:
             os.scandir(part).close()
         except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
@@ -232,6 +308,11 @@ def write(path: Path, record: Record, files: Sequence[bytes]) -> Stored:
     return Stored(record, path)
 
 
+def read_kept_input(kept: KeptInput) -> bytes:
+    """Return the bytes of an image that was found by its digest; raises StoreError if they are gone or others."""
+    return read_kept(kept) if kept.record is None else read_image(kept.path, kept.sha256)
+
+
 def strip_prefix(text: str) -> str:
     """Return a digest, or its beginning, without the `sha256:` with which it is shown."""
     return text.lower().removeprefix("sha256:")
@@ -243,7 +324,7 @@ def read_image(path: Path, sha256: str) -> bytes:
     Raises StoreError if they are not there any more, or others.
     """
     try:
-        data = read_file(path, within=_find_root(path))
+        data = read_file(path, within=find_root(path))
     except FileNotFoundError as exc:
         raise StoreError(f"the image {path.name} is not in the store any more: {exc.strerror}", _AGAIN) from exc
     except OSError as exc:
@@ -254,12 +335,11 @@ def read_image(path: Path, sha256: str) -> bytes:
     raise StoreError(f"the image {path.name} in the store is not what was delivered: it is damaged", _AGAIN)
 
 
-def _find_root(path: Path) -> Path:
-    """Return the store's folder in which a file is, by itself or in the folder of a month."""
-    return path.parent.parent if _MONTH.fullmatch(path.parent.name) else path.parent
+def find_root(path: Path) -> Path:
+    """Return the folder of the store in which a file is, by itself or in the folder of a month."""
+    return path.parent.parent if MONTH.fullmatch(path.parent.name) else path.parent
 
 
-_MONTH: Final = re.compile(r"\d{4}-\d\d")
 _AGAIN = "The cell makes it again, with --fresh."
 
 
@@ -281,68 +361,6 @@ def _list_images(path: Path, record: Record) -> list[Path]:
         path.with_name(f"{stem}{'' if place == 0 else f'.{place + 1}'}{codecs.get_suffix(file.media_type)}")
         for place, file in enumerate(record.files)
     ]
-
-
-def _list_months(folder: Path) -> list[str]:
-    """Return the folders of a store, the newest first."""
-    try:
-        with os.scandir(folder) as entries:
-            months = [entry.name for entry in entries if _MONTH.fullmatch(entry.name) and entry.is_dir()]
-    except (OSError, ValueError):
-        return []
-    return sorted(months, reverse=True)
-
-
-def _list_records(folder: Path, key: str) -> Iterator[Path]:
-    """Yield the records in a folder, those with this key or all, from the last name to the first."""
-    try:
-        names = _list_names(folder, key)
-    except (OSError, ValueError):  # a path with a NUL is a ValueError
-        return
-    yield from (folder / name for name in reversed(names))
-
-
-@dataclass(slots=True)
-class _Listing:
-    """The names of the records in a folder by key (all by an empty key), kept once the folder is settled.
-
-    Two changes in quick succession may have the same time, and another computer's clock may set it. So a listing is
-    only kept once the folder was unchanged for some seconds by our own clock.
-    """
-
-    state: tuple[int, ...]
-    since: float
-    names: dict[str, list[str]] | None = None
-
-
-_listings: dict[Path, _Listing] = {}
-"""Reading a folder of 20,000 jobs takes 30 ms, and nearly all of that goes into its names."""
-
-
-def _list_names(folder: Path, key: str) -> list[str]:
-    found = folder.stat()
-    state = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
-    known = _listings.get(folder)
-    if known is None or known.state != state:
-        known = _listings[folder] = _Listing(state, time.monotonic())
-    if known.names is None and time.monotonic() - known.since < _SETTLED:
-        return _filter_records(folder, key)
-    if known.names is None:
-        known.names = _group_by_key(_filter_records(folder))
-    return known.names.get(key, [])
-
-
-def _filter_records(folder: Path, key: str = "") -> list[str]:
-    names = os.listdir(folder)  # noqa: PTH208 - ten times as quick as iterdir, where there are 20,000
-    return sorted(name for name in names if key in name and name.endswith(".json") and _NAME.fullmatch(name))
-
-
-def _group_by_key(names: list[str]) -> dict[str, list[str]]:
-    known = {"": names}
-    for name in names:
-        for key in name.removesuffix(".json").rsplit("-", 2)[1:]:  # the first may be the digest, which is no key
-            known.setdefault(key, []).append(name)
-    return known
 
 
 def _get_started(stored: Stored) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 
 from ..errors import FluxError, InvalidArgument, InvalidRequest, NotAnImage, SaveError
 from ..images import codecs
@@ -25,6 +25,11 @@ from .notes import limit_notes, print_note
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from typing_extensions import Unpack
+
+    from ..client.options import EditOptions
+    from .generations import Generations
+    from .history import History
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +185,52 @@ class Generation:
         """The other parameters as sent, by name; empty for a model that has only seed, steps and size."""
         return self.record.parameters
 
+    @overload
+    def edit(  # type: ignore[overload-overlap]  # mypy counts 1 as an int
+        self, prompt: str, *, count: Literal[1] = 1, **options: Unpack[EditOptions]
+    ) -> Generation: ...
+    @overload
+    def edit(self, prompt: str, *, count: int, **options: Unpack[EditOptions]) -> Generations: ...
+    def edit(self, prompt: str, *, count: int = 1, **options: Any) -> Generation | Generations:
+        """Make an image of this one, by a model that edits: `generate(prompt, image=this, …)` of the shared client.
+
+        Args:
+            prompt: what is to change.
+            count: above 1, as many images with successive seeds.
+            options: those of `flux_magic.generate`; without `model` the configured one is asked.
+
+        Example::
+
+            >>> fox = flux_magic.generate("a red fox", seed=42, quiet=True)
+            >>> winter = fox.edit("make it winter", seed=1, quiet=True)
+            >>> winter.record.images[0].digest == fox.digest
+            True
+
+        Raises InvalidArgument for another `image`, StoreError if this one is no longer in the store, and the errors of
+        `generate`.
+        """
+        from ..client.client import shared
+
+        if "image" in options:
+            raise InvalidArgument("edit() takes this image: for several give generate(…, image=[…])")
+        return shared.generate(prompt, count=count, image=self, **options)
+
+    def lineage(self) -> History:
+        """Return the images from the first to this one, each made of the one before, as far as the store has them.
+
+        Of several images that went in, the first is followed.
+
+        Example::
+
+            >>> fox = flux_magic.generate("a red fox", seed=42, quiet=True)
+            >>> night = fox.edit("make it winter", seed=1, quiet=True).edit("at night", seed=2, quiet=True)
+            >>> [one.prompt for one in night.lineage()]
+            ['a red fox', 'make it winter', 'at night']
+        """
+        from .history import trace
+
+        return trace(self)
+
     def command(self) -> str:
         """Return the cell that makes this image again: running it sends the same request."""
         from ..records.command import write_command
@@ -251,7 +302,8 @@ class Generation:
         """Return what a notebook shows: an output for each image, then one with the parameters."""
         shown = [self._build_output(place, file) for place, file in enumerate(self.files)]
         more = next((one for _, one in shown if one), {})
-        return [*(output for output, _ in shown), display.build_parameters(self.record, more)]
+        parameters = display.build_parameters(self.record, more, self.request.images)
+        return [*(output for output, _ in shown), parameters]
 
     def _build_output(self, place: int, file: ImageFile) -> tuple[display.Output, dict[str, str]]:
         """Return an image's output, and more rows for its table by the row's name."""

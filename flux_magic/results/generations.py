@@ -258,7 +258,8 @@ class Generations(Sequence[Generation]):
 
         The first columns are the axes. Then come `prompt`, `seed`, `steps`, `width` and `height` (pixels), the other
         parameters that any image has, `model`, `digest` (64 hex digits), `path` (in the store, as a string, or None),
-        `replayed`, and `seconds` (from the request to the last byte, or None). A column that is also an axis is there
+        `replayed`, and `seconds` (from the request to the last byte, or None). If an image went into any of them, there
+        is `image`, the digest of what went in (of several, with spaces between). A column that is also an axis is there
         once.
 
         Raises MissingExtra, which is an ImportError, without pandas.
@@ -275,7 +276,8 @@ class Generations(Sequence[Generation]):
         taken = list(dict.fromkeys(name for item in self for name in item.parameters))
         known = [name for name in COLUMNS if name not in EXTRA_COLUMNS or name in taken]
         at = known.index("model")
-        ordered = [*known[:at], *(name for name in taken if name not in COLUMNS), *known[at:]]
+        images = ["image"] if any(item.record.images for item in self) else []
+        ordered = [*known[:at], *(name for name in taken if name not in COLUMNS), *known[at:], *images]
         return pd.DataFrame(rows, columns=list(dict.fromkeys([*varied, *ordered])))
 
     def build_outputs(self) -> list[Output]:
@@ -296,7 +298,7 @@ class Generations(Sequence[Generation]):
         there = dict(zip(self._places, self._items, strict=True))
         missing = self.missing
         return [
-            Place(there[place].record, there[place].replayed) if place in there else Place(None, missing=missing[place])
+            _make_place(there[place]) if place in there else Place(None, missing=missing[place])
             for place in range(self._every)
         ]
 
@@ -379,6 +381,12 @@ def _keep_sheet(sheet: Sheet) -> ref[Sheet]:
     return ref(sheet)
 
 
+def _make_place(item: Generation) -> Place:
+    from .sheet_output import Place
+
+    return Place(item.record, item.replayed, images=item.request.images)
+
+
 def _build_outputs(item: Generation) -> list[Output]:
     """Return what a notebook shows of one of several images; if its file is gone, its line and the reason."""
     try:
@@ -399,4 +407,5 @@ def _collect_facts(item: Generation) -> dict[str, Any]:
     others = (item.parameters.get(name) for name in EXTRA_COLUMNS)
     told = (prompt, item.seed, item.steps, item.width, item.height, *others, model, item.digest, path)
     known = dict(zip(COLUMNS, (*told, item.replayed, item.record.circumstances.seconds), strict=True))
-    return known | {name: value for name, value in item.parameters.items() if name not in known}
+    images = " ".join(one.digest for one in item.record.images) or None
+    return known | {name: value for name, value in item.parameters.items() if name not in known} | {"image": images}

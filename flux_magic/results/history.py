@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
 from ..errors import FluxError, InvalidRequest, list_few, replace_controls
 from ..images import codecs
-from ..parameters.settings import Settings
+from ..parameters.settings import Settings, resolve
 from ..records.record import build_request
-from ..records.store import Store, Stored, open_store, strip_prefix
+from ..records.store import Store, Stored, find_root, open_store, strip_prefix
 from ..types import UNKNOWN, make_printable
 from .generation import Generation, replay
 from .generations import Generations
 from .notes import MOST_NOTES
+from .origin import SMALL, find_images, find_maker, render_small
 from .table import escape, escape_html, pre
 
 LONGEST: Final = 160
@@ -45,7 +47,7 @@ class History(Generations):
         self._nothing = f"no image in the store with {searched!r}" if searched else nothing or "no images in the store"
 
     def __repr__(self) -> str:
-        listed = [f"{one!r} {make_printable(one.prompt)[:60]}" for one in self]
+        listed = [f"{one!r} {make_printable(one.prompt)[:60]}{_name_inputs(one)}" for one in self]
         return "\n".join([*(listed or [self._nothing]), *list_few(self.notes, MOST_NOTES)])
 
     def _repr_html_(self) -> str:
@@ -108,7 +110,39 @@ def _stream_generations(found: Iterator[Stored], store: Store, settings: Setting
         except FluxError as error:
             store.skipped.append(f"{stored.path.name} is skipped: {error.message}")
             continue
-        yield replay(request, stored, settings)
+        images = find_images(stored.record, store) if stored.record.images else ()
+        yield replay(replace(request, images=images), stored, settings)
+
+
+def trace(generation: Generation) -> History:
+    """Return the images from the first to this one, each made of the one before, as far as the store has them."""
+    settings = resolve()
+    store = open_store(settings)
+    if generation.path is not None:  # of a client with a store of its own
+        store.shared = (*store.shared, find_root(generation.path))
+    made, seen = [generation], {generation.digest}
+    while made[0].record.images:
+        maker = find_maker(made[0].record.images[0], store)
+        found = [] if maker is None else list(_stream_generations(iter([maker]), store, settings))
+        if not found or found[0].digest in seen:
+            break
+        seen.add(found[0].digest)
+        made.insert(0, found[0])
+    return History(made)
+
+
+def _name_inputs(generation: Generation) -> str:
+    """Return what went into an image, in words; empty if nothing did."""
+    origins = {one.record.digest: one.origin for one in generation.request.images}
+    listed = [f"sha256:{one.digest[:12]} {origins.get(one.digest, '')}".rstrip() for one in generation.record.images]
+    return f" <- {' + '.join(listed)}" if listed else ""
+
+
+def _render_inputs(generation: Generation) -> str:
+    """Return small copies of what went into an image, before it."""
+    small = "".join(render_small(one, SMALL) for one in generation.request.images)
+    names = escape_html(_name_inputs(generation).removeprefix(" <- "))
+    return f"<small>{small}of {names}</small><br>" if names else ""
 
 
 def _render_item(generation: Generation) -> str:
@@ -117,8 +151,9 @@ def _render_item(generation: Generation) -> str:
     steps = "" if generation.steps is None else f", {generation.steps} steps"
     facts = f"{generation.width}×{generation.height}, seed {seed}{steps}"
     shown = prompt if len(prompt) <= _LONGEST_PROMPT else f"{prompt[: _LONGEST_PROMPT - 1]}…"
+    images = _render_inputs(generation) + _render_image(generation, escape(prompt))
     return (
-        f'<li style="{_ITEM}">{_render_image(generation, escape(prompt))}{pre(shown, _PROMPT)}'
+        f'<li style="{_ITEM}">{images}{pre(shown, _PROMPT)}'
         f"<small>{facts}<br>{escape(started[:16].replace('T', ' '))} · {generation.digest[:12]}</small>"
         f"<details><summary>cell</summary>{pre(generation.command(), _CELL)}</details></li>"
     )

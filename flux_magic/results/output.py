@@ -7,7 +7,7 @@ that change from run to run are in the outputs' metadata, which a comparison of 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +18,8 @@ from ..parameters.table import format_value
 from ..records import embedding
 from ..records.record import Carried
 from ..records.sent import format_values
-from ..types import UNKNOWN, FileRecord, Record, make_printable
+from ..types import UNKNOWN, FileRecord, InputImage, Record, make_printable
+from .origin import list_rows
 from .table import Markup, Table, as_html, as_markdown, as_text, escape, escape_html, fence, pre, render_lines
 
 TABLE = "border-collapse:collapse;text-align:left;margin:0"
@@ -110,10 +111,16 @@ def list_remarks(data: bytes, *, as_delivered: bool, strip_credentials: bool = F
     return rows
 
 
-def build_parameters(record: Record, more: Mapping[str, str] = MappingProxyType({})) -> Output:
-    """Return the output with an image's parameters, the rows in `more`, and the cell that makes it again."""
-    known = {
+def build_parameters(
+    record: Record, more: Mapping[str, str] = MappingProxyType({}), images: Sequence[InputImage] = ()
+) -> Output:
+    """Return the output with an image's parameters, the rows in `more`, and the cell that makes it again.
+
+    What went in has a row, with a small copy if it is among the `images`.
+    """
+    known: dict[str, str | Markup] = {
         "prompt": record.prompt,
+        **list_rows(record, images),
         "model": describe_model(record),
         **list_facts(record),
         **list_sent_values(record),
@@ -133,12 +140,14 @@ def build_parameters(record: Record, more: Mapping[str, str] = MappingProxyType(
     )
 
 
-def table_of(known: Mapping[str, str]) -> Table:
+def table_of(known: Mapping[str, str | Markup]) -> Table:
     """Return a table of names and values; HTML keeps the lines of those that somebody typed."""
     return Table((), tuple((name, _value(name, value)) for name, value in known.items()))
 
 
-def _value(name: str, value: str) -> Markup:
+def _value(name: str, value: str | Markup) -> Markup:
+    if isinstance(value, Markup):
+        return value
     typed = name in {"prompt", "template", "sent"}
     return Markup(pre(value, PROMPT) if typed else escape_html(value), make_printable(value))
 

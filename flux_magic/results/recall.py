@@ -20,9 +20,11 @@ from ..records.files import read_file
 from ..records.record import Carried
 from ..records.sidecar import find_carried_beside
 from ..records.signing import Credentials
+from ..records.store import open_store
 from ..types import UNKNOWN, Record, make_printable
 from . import output
 from .generation import Generation, ImageFile
+from .origin import describe_inputs
 from .table import Table, as_text
 
 _OURS: Final = "flux_magic"
@@ -36,7 +38,8 @@ class Recalled:
         name: the image's name, as the caller gave it.
         tool: the tool that made it: `flux_magic`, `AUTOMATIC1111`, `ComfyUI`, `Fooocus` …, or `unknown`.
         options: the options of `generate`, as far as they are known: `prompt`, `steps`, `seed`, `width`, `height`,
-            `guidance`, `negative_prompt`, `strength`, `parameters`, `model`, `space`.
+            `guidance`, `negative_prompt`, `strength`, `parameters`, `model`, `space`, and `image` and `mask` by their
+            digests. Those of other tools never name an image.
         left_out: the names of options that the model at hand does not take; the cell is without them.
         unmatched: settings without a counterpart here, and other remarks: a short line each.
         record: our record, if it has one.
@@ -77,10 +80,15 @@ class Recalled:
     def describe(self) -> str:
         """Return all that is known, in lines of text, as `flux-magic info` prints it."""
         facts = _collect_facts(self.record) if self.record else {"made with": self.tool}
+        images = [("image", one) for one in self._describe_inputs()]
         signed = [("C2PA", str(self.credentials))] if self.credentials else []
         notes = [("note", one) for one in self.unmatched]
-        rows = tuple((name, make_printable(value)) for name, value in [*facts.items(), *signed, *notes])
+        rows = tuple((name, make_printable(value)) for name, value in [*facts.items(), *images, *signed, *notes])
         return f"{make_printable(self.name)}\n{as_text(Table((), rows), least=10, gap=1)}\n\n{self.cell}"
+
+    def _describe_inputs(self) -> list[str]:
+        """Return what went in, in words."""
+        return describe_inputs(self.record, open_store(resolve())) if self.record and self.record.images else []
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON-ready values: `tool`, `options`, `unmatched`, `cell`, and `record` and `credentials` or null."""
@@ -102,7 +110,8 @@ class Recalled:
             make_printable(self.tool) if self.record is None else f"{self.tool}, by {make_printable(self.record.model)}"
         )
         signed = [str(self.credentials)] if self.credentials else []
-        notes = "".join(f"\n  - {make_printable(one)}" for one in [*signed, *self.unmatched])
+        images = [f"image {one}" for one in self._describe_inputs()]
+        notes = "".join(f"\n  - {make_printable(one)}" for one in [*images, *signed, *self.unmatched])
         return f"{make_printable(self.name)}: made with {made_with}{notes}\n\n{self.cell}"
 
 

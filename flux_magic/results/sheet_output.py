@@ -19,8 +19,9 @@ from ..records.command import write_command
 from ..records.record import Carried
 from ..sweeps.axes import EXTRA_COLUMNS, Axis
 from ..sweeps.layout import number_value
-from ..types import Record, make_printable
+from ..types import InputImage, Record, make_printable
 from . import output
+from .origin import list_rows
 from .output import Output
 from .table import Markup, Table, as_html, as_markdown, as_text, fence, pre
 
@@ -42,11 +43,13 @@ class Place:
         record: what made its image; None if there is no image.
         replayed: whether that came from a store.
         missing: why there is no image: `failed: …`, `not made`.
+        images: what went in.
     """
 
     record: Record | None
     replayed: bool = False
     missing: str = ""
+    images: tuple[InputImage, ...] = ()
 
 
 def format_line(axes: Sequence[Axis], places: Sequence[Place]) -> str:
@@ -158,6 +161,7 @@ def _collect_shared(records: Sequence[Record], axes: Sequence[Axis]) -> dict[str
         {
             "prompt": one.prompt,
             "template": one.requested_prompt,
+            **{name: row.plain for name, row in list_rows(one).items()},
             "model": output.describe_model(one),
             **output.list_facts(one),
             **output.list_sent_values(one),
@@ -190,13 +194,15 @@ class _Table:
     """All that the table says, in any form."""
 
     summary: str
-    shared: dict[str, str]
+    shared: dict[str, str | Markup]
     columns: tuple[str, ...]
     rows: tuple[_Row, ...]
 
     @classmethod
     def of(cls, axes: Sequence[Axis], places: Sequence[Place]) -> _Table:
-        shared = _collect_shared(_list_records(places), axes)
+        shared: dict[str, str | Markup] = {**_collect_shared(_list_records(places), axes)}
+        inputs = next((list_rows(place.record, place.images) for place in places if place.record is not None), {})
+        shared |= {name: row for name, row in inputs.items() if name in shared}
         varied = [axis.name for axis in axes]
         own = (name for record in _list_records(places) for name in record.parameters)
         offered = dict.fromkeys(("seed", "size", "steps", *EXTRA_COLUMNS, *own))

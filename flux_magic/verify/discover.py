@@ -19,6 +19,7 @@ from ..parameters.calls import check_path
 from ..parameters.settings import MOST_SWEPT, resolve
 from ..records import embedding
 from ..records.files import locate_file, read_file
+from ..records.inputs import is_kept_name
 from ..records.record import parse_carried
 from ..records.sidecar import find_records_beside
 from ..records.store import BESIDE, Store, open_store
@@ -51,6 +52,7 @@ class Subject:
         told: our part of the notebook's metadata, as JSON; None if there is no such part.
         line: the notebook's line of text for it; may be empty.
         of_sheet: whether it is one of the images on a sheet's file.
+        beside: the folder beside it that may have what went in.
     """
 
     label: str
@@ -59,6 +61,7 @@ class Subject:
     told: Any = field(default=None, repr=False)
     line: str = ""
     of_sheet: bool = False
+    beside: Path = field(default=BESIDE, repr=False)
 
     @property
     def data(self) -> bytes | None:
@@ -144,7 +147,7 @@ def _read_cell(label: str, outputs: list[Any], beside: Path, found: Discovery) -
         elif isinstance(told, dict) and "sheet" in told:
             records, whole = told["sheet"], told.get("sha256") == embedding.compute_sha256(image or b"")
         else:
-            found.subjects.append(Subject(which, "notebook", image, told, line))
+            found.subjects.append(Subject(which, "notebook", image, told, line, beside=beside))
             continue
         read_sheet(which, records, beside, found)
         if not whole:
@@ -170,7 +173,14 @@ def read_sheet(label: str, records: Any, beside: Path, found: Discovery, where: 
         if isinstance(told, dict):
             source = _find_kept(told, known)
             found.subjects.append(
-                Subject(f"{label}, image {number} of the sheet", where, source, told, of_sheet=where == "file")
+                Subject(
+                    f"{label}, image {number} of the sheet",
+                    where,
+                    source,
+                    told,
+                    of_sheet=where == "file",
+                    beside=beside,
+                )
             )
     if rubbish := sum(not isinstance(told, dict) for told in records):
         found.problems.append(
@@ -232,8 +242,13 @@ def find_subjects(paths: Paths) -> Discovery:
         elif path.suffix.lower() == NOTEBOOK:
             read_notebook(path, found)
         else:
-            found.subjects.append(Subject(path.as_posix(), "file", path))
+            found.subjects.append(Subject(path.as_posix(), "file", path, beside=_find_beside(path)))
     return found
+
+
+def _find_beside(path: Path) -> Path:
+    """Return the folder that may have what went into an image's file: the one that it is in, or one beside it."""
+    return path.parent if path.parent.name == BESIDE.name else path.parent / BESIDE
 
 
 def _find_trouble(path: Path, folder: Path | None) -> str:
@@ -274,7 +289,7 @@ def _walk_folder(folder: Path, problems: list[str]) -> Iterator[Path]:
     for at, folders, names in os.walk(folder, onerror=on_error):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         ours = (Path(at, name) for name in sorted(names) if _is_ours(name) and not name.startswith("."))
-        yield from (path for path in ours if _may_have_record(path))
+        yield from (path for path in ours if _may_have_record(path) and not is_kept_name(path.name))
 
 
 def _may_have_record(path: Path) -> bool:

@@ -20,7 +20,10 @@ from .discover import Subject
 
 _LINE: Final = re.compile(r"<flux \d+×\d+ seed=(?P<seed>\d+) steps=(?P<steps>\d+) sha256:(?P<digest>[0-9a-f]{6,64})>")
 _PARAMETERS: Final = re.compile(r"Steps: (?P<steps>\d+), .*?\bSeed: (?P<seed>\d+)")
-_COMPARED: Final = ("seed", "steps", "prompt", "width", "height", "model", "provider", "space", "parameters", "sent")
+_COMPARED: Final = (
+    *("seed", "steps", "prompt", "width", "height", "model", "provider", "space"),
+    *("parameters", "images", "sent"),
+)
 """Fields, besides `files`, in which two records of one image have to agree. The circumstances are left out, as
 tidying tools strip them, and so are the requested values, which differ for an image from a store.
 """

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FluxError, InvalidRequest, RecordError, StoreError
+from ..images.inputs import read_input
 from ..parameters.settings import resolve
 from ..records import embedding
 from ..records import record as records
-from ..records.store import BESIDE, Store, Stored, get_export_path, open_store, write
-from ..types import Record
+from ..records.store import BESIDE, Store, Stored, get_export_path, open_store, read_kept_input, write
+from ..types import InputRecord, Record
 from .discover import NOTEBOOK, Discovery, Subject, read_notebook
 
 
@@ -65,9 +66,11 @@ def export(notebook: str | os.PathLike[str]) -> Exported:
 def _export_all(subjects: list[Subject], folder: Path) -> Exported:
     written = there = 0
     missing: list[str] = []
+    wanted: list[tuple[str, InputRecord]] = []
     known = open_store(resolve(), folder)
     for label, record, embedded in _group_images(subjects, missing):
         target = get_export_path(folder, record)
+        wanted += [(label, one) for one in record.images]
         if _is_whole(target, record):
             there += 1
             continue
@@ -77,7 +80,25 @@ def _export_all(subjects: list[Subject], folder: Path) -> Exported:
             continue
         write(target, record, [embedding.embed_restorable(data, record, place) for place, data in enumerate(files)])
         written += 1
+    missing += _export_inputs(wanted, folder, known)
     return Exported(folder, written, there, tuple(missing))
+
+
+def _export_inputs(wanted: list[tuple[str, InputRecord]], folder: Path, known: Store) -> Iterator[str]:
+    """Put what went into the images there as well, if it is no image that is there, and yield what is missing."""
+    exported = Store(folder, None)
+    for label, one in wanted:
+        name = f"its input image sha256:{one.digest[:12]}"
+        try:
+            if exported.find_input(one.digest) is not None:
+                continue
+            kept = known.find_input(one.digest)
+            if kept is None:
+                yield f"{label}: {name} is not in the store"
+                continue
+            exported.put_inputs([read_input(read_kept_input(kept), one.role, digest=one.digest)])
+        except (InvalidRequest, StoreError) as error:
+            yield f"{label}: {name}: {error.message}"
 
 
 def _group_images(subjects: list[Subject], missing: list[str]) -> Iterator[tuple[str, Record, list[bytes]]]:

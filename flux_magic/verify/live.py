@@ -14,12 +14,14 @@ from ..client import progress, runner
 from ..client.async_client import AsyncClient
 from ..client.merge import merged
 from ..client.target import resolve_target
-from ..errors import FluxError, InvalidRequest, Stopped, is_hopeless
+from ..errors import FluxError, InvalidRequest, NotInStore, Stopped, is_hopeless
 from ..parameters.addresses import Space
 from ..parameters.calls import check_call
 from ..parameters.settings import Settings, check_concurrency, is_offline, resolve
 from ..records.record import build_request
+from ..records.store import Store, open_store
 from ..results.generation import Generation
+from ..results.origin import find_images
 from ..types import Record, fit_one_line
 from .discover import Paths, Subject, describe_error, find_subjects
 from .report import Report
@@ -89,7 +91,7 @@ async def iterate_check(
     examined = await asyncio.to_thread(examine_all, found.subjects, problems)
     async with AsyncClient() as client:
         items = [_prepare(subject, seen, space, options, keep=keep) for subject, seen in examined]
-        run = _Run(items, client, keep=keep)
+        run = _Run(items, client, keep=keep, options=options)
         async with aclosing(run.finish(concurrency)) as steps:
             async for step in steps:
                 yield step
@@ -123,11 +125,12 @@ def _prepare(subject: Subject, seen: Examined, space: str | None, options: Mappi
 
 @dataclass(slots=True)
 class _Run:
-    """A check in progress: `hopeless` has the Spaces that are no longer asked, and why."""
+    """A check in progress: `options` are the client's, `hopeless` has the Spaces no longer asked, and why."""
 
     items: list[_Item]
     client: AsyncClient
     keep: bool
+    options: Mapping[str, Any] = field(default_factory=dict)
     hopeless: dict[str | None, str] = field(default_factory=dict)
 
     async def finish(self, concurrency: int) -> AsyncGenerator[Step, None]:
@@ -149,7 +152,8 @@ class _Run:
         why = self.hopeless.get(settings.space, "")
         try:
             if not why:
-                made = await _make(seen.recorded, settings, self.client)
+                known = open_store(resolve(**self.options), subject.beside)
+                made = await _make(seen.recorded, known, settings, self.client)
                 # Decoding and measuring keep the processor busy, so they run on a thread.
                 return await asyncio.to_thread(judge_live, subject, seen, made, keep=self.keep)
         except Stopped:
@@ -161,10 +165,17 @@ class _Run:
         return judge_static(subject, seen, why, passes=False, keep=self.keep)
 
 
-async def _make(record: Record, settings: Settings, client: AsyncClient) -> Generation:
-    """Regenerate the image of a record, with the sizes as they were sent, which made it."""
+async def _make(record: Record, known: Store, settings: Settings, client: AsyncClient) -> Generation:
+    """Regenerate the image of a record, with the sizes as they were sent, which made it.
+
+    Raises NotInStore if what went in is not `known`.
+    """
     sent = replace(record, requested_width=record.width, requested_height=record.height)
-    return await client.make(build_request(sent), settings)
+    images = await asyncio.to_thread(find_images, record, known) if record.images else ()
+    if len(images) < len(record.images):
+        named = " and ".join(f"sha256:{one.digest[:12]}" for one in record.images)
+        raise NotInStore(f"not checked: its input image {named} is not here")
+    return await client.make(replace(build_request(sent), images=images), settings)
 
 
 @check_call

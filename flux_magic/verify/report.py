@@ -198,7 +198,7 @@ def _describe_origin(one: Verdict) -> str:
         return "no record"
     known = output.list_facts(record)
     facts = f"seed {record.seed}, {known['steps']} steps, {known['size']}, {record.model}, {record.space}"
-    return f"{escape_html(fit_one_line(record.prompt, 400))}<br>{escape_html(fit_one_line(facts))}"
+    return f"{one.inputs}{escape_html(fit_one_line(record.prompt, 400))}<br>{escape_html(fit_one_line(facts))}"
 
 
 def _image(one: Verdict, data: bytes | None, which: str, *, small: bool) -> str:

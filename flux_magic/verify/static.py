@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from ..errors import NotAnImage, RecordError
+from ..errors import NotAnImage, RecordError, StoreError
 from ..images import codecs
 from ..images.formats import detect_media_type
+from ..parameters.settings import resolve
 from ..records import embedding
-from ..records.store import BESIDE
+from ..records.store import BESIDE, Store, open_store, read_kept_input
 from ..sweeps import sheet_file
-from ..types import Copy, Record
+from ..types import Copy, InputRecord, Record
 from . import evidence
 from .discover import Discovery, Paths, Subject, describe_file_error, find_subjects, read_sheet
 from .evidence import Evidence
@@ -80,7 +82,27 @@ def examine(subject: Subject) -> Examined:
     record = seen.carried.record
     if record.seed is None:
         return Examined(Outcome.UNTOLD, "its record has no seed", record, checkable=False)
-    return _compare_copy(seen, record)
+    compared = _compare_copy(seen, record)
+    inputs = describe_stored_inputs(record, subject.beside) if record.images else []
+    return replace(compared, why="; ".join(filter(None, [compared.why, *inputs])))
+
+
+def describe_stored_inputs(record: Record, beside: Path) -> list[str]:
+    """Return what went into an image, each in words, with what is wrong with it in flux_images or the store."""
+    store = open_store(resolve(), beside)
+    return [f"made from sha256:{one.digest[:12]}{_find_input_trouble(one, store)}" for one in record.images]
+
+
+def _find_input_trouble(one: InputRecord, store: Store) -> str:
+    kept = store.find_input(one.digest)
+    if kept is None:
+        return ", which is not here"
+    try:
+        data = read_kept_input(kept)
+        is_same = one.media_type == "image/jpeg" or codecs.compute_digest(data) == one.digest
+    except (NotAnImage, StoreError):
+        is_same = False
+    return "" if is_same else ", which is damaged here"
 
 
 def _read_sheet(subject: Subject) -> sheet_file.SheetRecord | None:

@@ -8,6 +8,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from ..images import codecs
+from ..parameters.settings import resolve
+from ..records.store import open_store
+from ..results.origin import find_images, render_small
 from ..types import UNKNOWN, Circumstances, Record, fit_one_line
 from .discover import Subject
 from .similarity import Comparison, Grade, compare, compare_records
@@ -93,6 +96,7 @@ class Verdict:
         record: what made it; None if no record can be read.
         embedded: its bytes; None if there are none, or if they are not kept.
         remade: the bytes of the regenerated image, in the same encoding; None likewise.
+        inputs: small copies of what went in, as HTML; likewise.
     """
 
     label: str
@@ -105,6 +109,7 @@ class Verdict:
     record: Record | None = None
     embedded: bytes | None = field(default=None, repr=False)
     remade: bytes | None = field(default=None, repr=False)
+    inputs: str = field(default="", repr=False)
 
     @property
     def figure(self) -> str:
@@ -139,7 +144,14 @@ def judge_static(subject: Subject, seen: Examined, why: str = "", *, passes: boo
         where=subject.where,
         record=seen.record,
         embedded=subject.keep_data(keep),
+        inputs=_render_inputs(subject, seen.record) if keep else "",
     )
+
+
+def _render_inputs(subject: Subject, record: Record | None) -> str:
+    if record is None or not record.images:
+        return ""
+    return "".join(map(render_small, find_images(record, open_store(resolve(), subject.beside))))
 
 
 def judge_live(subject: Subject, seen: Examined, made: Generation, *, keep: bool) -> Verdict:
@@ -168,6 +180,7 @@ def judge_live(subject: Subject, seen: Examined, made: Generation, *, keep: bool
         record=record,
         embedded=embedded if keep else None,
         remade=remade if keep else None,
+        inputs=_render_inputs(subject, record) if keep else "",
     )
 
 

@@ -14,7 +14,7 @@ from unittest import mock
 from PIL import Image
 
 from flux_magic.images import codecs
-from flux_magic.records import store as stores
+from flux_magic.records import listing
 from flux_magic.records.record import compute_key
 from tests.unit.samples import generation
 
@@ -48,7 +48,7 @@ def _listings(rounds: int) -> Iterator[Row]:
         kept, plain = [], []
         for _ in range(rounds):
             kept.append(_seconds(lambda: store.find(key)))
-            with mock.patch.object(stores, "_SETTLED", math.inf), mock.patch.object(stores, "_listings", {}):
+            with mock.patch.object(listing, "_SETTLED", math.inf), mock.patch.object(listing, "_listings", {}):
                 plain.append(_seconds(lambda: store.find(key)))
     yield row(f"find one of {JOBS:,}: without the listing", [1000 * one for one in plain], "ms")
     yield row("with the kept listing / without", _ratios(kept, plain), target=FASTER)

@@ -599,7 +599,7 @@ def test_a_store_that_may_only_be_read_still_replays_and_says_why_nothing_is_kep
 def settled(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Return a clock for the listings that a test turns on."""
     now = [1000.0]
-    monkeypatch.setattr("flux_magic.records.store.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("flux_magic.records.listing.time.monotonic", lambda: now[0])
 
     def pass_by(seconds: float) -> None:
         now[0] += seconds
@@ -616,7 +616,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         read.append(Path(path).name)
         return real(path)
 
-    monkeypatch.setattr("flux_magic.records.store.os.listdir", listdir)
+    monkeypatch.setattr("flux_magic.records.listing.os.listdir", listdir)
     return read
 
 

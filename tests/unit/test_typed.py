@@ -200,13 +200,14 @@ def test_a_generator_is_read_once_and_what_has_no_order_is_told() -> None:
 
 
 ANSWERS = {
-    "-n makes several": "--num-images --num_images --batch --batch-size --n_iter --repeat --images",
+    "-n makes several": "--num-images --num_images --batch --batch-size --n_iter --repeat",
     "did you mean --guidance?": "--guidance-scale --guidance_scale --cfg --scale --true_cfg_scale --guidence",
     "did you mean --negative?": "--neg --neg_prompt --no --uc",
     "did you mean --negative-prompt?": "--negative_prompt",
     "did you mean --strength?": "--denoise --denoising_strength --image-strength",
     "--set shift=4 sets a parameter of the model's own": "--shift",
     "sets a parameter of the model's own": "--sampler --scheduler --lora --loras",
+    "--image fox names an image that goes in": "--init-image --mask-image",
     "--size says width x height": "--ar --aspect-ratio --ratio --resolution",
     "alternative text is its prompt": "--alt --caption",
     "the prompt needs no option": "--prompt -p",

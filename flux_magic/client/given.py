@@ -1,0 +1,45 @@
+"""The images that a call is given to go in: taken from its options, and loaded before anything is sent.
+
+What loads them is imported only for a call that has some.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..images.inputs import ROLES
+from ..parameters.settings import Settings
+from ..types import ImageRequest, InputImage
+
+
+def take_given(options: dict[str, Any]) -> dict[str, Any]:
+    """Take `image` and `mask` out of the options of a call, as far as they are given."""
+    taken = {role: options.pop(role, None) for role in ROLES}
+    return {role: one for role, one in taken.items() if one is not None}
+
+
+def load_given(given: Mapping[str, Any], settings: Settings) -> tuple[InputImage, ...]:
+    """Return the images that go in, for a caller that blocks. Raises as `inputs.load_inputs`."""
+    if not given:
+        return ()
+    from .inputs import load_inputs
+
+    return load_inputs(given, settings)
+
+
+async def load_given_async(given: Mapping[str, Any], settings: Settings) -> tuple[InputImage, ...]:
+    """Return the images that go in, without holding up the loop. Raises as `inputs.load_inputs`."""
+    if not given:
+        return ()
+    from .inputs import load_inputs_async
+
+    return await load_inputs_async(given, settings)
+
+
+def add_inputs(requests: Iterable[ImageRequest], images: tuple[InputImage, ...]) -> Iterator[ImageRequest]:
+    """Yield the requests with these images, each as it is taken; one that has images of its own keeps them."""
+    for one in requests:
+        has_none = not getattr(one, "images", True)  # what is no request is refused later
+        yield replace(one, images=images) if images and has_none else one
