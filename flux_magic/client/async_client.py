@@ -23,7 +23,7 @@ from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations
 from ..sweeps.requests import build_requests, build_sweep_call, complete
 from ..types import ImageRequest
-from .given import add_inputs, load_given_async, take_given
+from .given import NOTHING, add_inputs, load_given_async, take_given
 from .job import Job
 from .merge import merged
 from .options import (
@@ -210,20 +210,7 @@ class AsyncClient:
         check_callback(on_event, can_await=True)
         own: Any = options
         given, settings = take_given(own), self.resolve(own)
-        return self._make_many_with(given, requests, settings, on_event)
-
-    async def _make_many_with(
-        self,
-        given: Mapping[str, Any],
-        requests: Iterable[ImageRequest],
-        settings: Settings,
-        on_event: AsyncOnEvent | None,
-    ) -> AsyncGenerator[Generation, None]:
-        images = await load_given_async(given, settings)
-        requests = add_inputs(requests, images) if images and isinstance(requests, Iterable) else requests
-        async with aclosing(self.make_many(requests, settings, on_event)) as made:
-            async for generation in made:
-                yield generation
+        return self.make_many(requests, settings, on_event, given=given)
 
     async def make_many(
         self,
@@ -232,13 +219,18 @@ class AsyncClient:
         on_event: AsyncOnEvent | None = None,
         *,
         every: bool = False,
+        given: Mapping[str, Any] = NOTHING,
     ) -> AsyncGenerator[Any, None]:
         """Yield the images of the requests as they are finished, and with `every` all their events.
+
+        What is `given` goes into those that have no images of their own.
 
         Raises Incomplete at the end if some failed. An error that would affect every image is raised at once.
         """
         failures: dict[int, FluxError] = {}
         number = 0
+        if given and isinstance(requests, Iterable):
+            requests = add_inputs(requests, await load_given_async(given, settings))
         async with aclosing(self.stream_many(requests, settings)) as events:
             async for place, event in events:
                 number = max(number, place + 1)

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from ..images.inputs import ROLES
 from ..parameters.settings import Settings
 from ..types import ImageRequest, InputImage
+
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+"""The images of a call that is given none."""
 
 
 def take_given(options: dict[str, Any]) -> dict[str, Any]:

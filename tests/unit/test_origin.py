@@ -539,7 +539,7 @@ def test_an_image_behind_a_url_is_fetched_and_a_password_there_is_not_shown(monk
         asked.append(url)
         return embedding.embed_record(encoded(), generation().record, 0)[0]
 
-    monkeypatch.setattr(provenance, "_fetch", fetched)
+    monkeypatch.setattr(provenance, "fetch_image", fetched)
     monkeypatch.setenv("FLUX_MAGIC_REPLAY", "auto")
     found = flux_magic.recall("HTTPS://user:password@space.example/fox.png")
     assert asked == ["HTTPS://user:password@space.example/fox.png"]
