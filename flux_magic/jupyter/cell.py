@@ -49,7 +49,9 @@ class Cell:
         if self.settings.space and target.space is not None:
             where = target.space.url or "the local Space (started when first needed)"
         sent = [json.dumps(one.values, ensure_ascii=False, indent=1) for one in prepared]
-        return "\n".join([f"nothing was sent; it would go to {where}", *([str(self.images)] if swept else []), *sent])
+        notes = [prepared[0].note] if prepared[0].note else []
+        said = f"nothing was sent; it would go to {where}"
+        return "\n".join([said, *([str(self.images)] if swept else []), *sent, *notes])
 
 
 def read(line: str, body: str | None, names: Mapping[str, object]) -> Cell:

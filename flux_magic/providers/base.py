@@ -134,10 +134,14 @@ class ModelDescription:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A request as it would be sent: where to, and the values by the provider's own names."""
+    """A request as it would be sent: where to, the values by the provider's own names, and what is not known of it.
+
+    A provider that learns the names from its Space has those of our table.
+    """
 
     address: str
     values: Mapping[str, object]
+    note: str = ""
 
 
 class Provider(ABC):
@@ -151,6 +155,7 @@ class Provider(ABC):
         url: the base URL of the model's own Space; empty if no Space makes the images.
         defaults: what a request gets that leaves it out, by name: `steps`, `width`, `height`. What has no default here
             is left to the model.
+        licence: the licence of the model's weights, in words; empty if it is not known.
         key_label, key_model: the names of the provider and of its model in replay keys, if they are not `label` and the
             model's own.
     """
@@ -158,6 +163,7 @@ class Provider(ABC):
     label: ClassVar[str]
     url: ClassVar[str] = ""
     defaults: ClassVar[Mapping[str, int]] = {}
+    licence: ClassVar[str] = ""
     key_label: ClassVar[str] = ""
     key_model: ClassVar[str] = ""
 
@@ -200,6 +206,14 @@ class Provider(ABC):
     @abstractmethod
     async def describe(self, model: str = "") -> ModelDescription:
         """Return the description of a model. Raises ConnectionFailed, TimedOut or ResponseError if nothing answers."""
+
+    @classmethod
+    def recall_description(cls, space: Space | None = None, model: str = "") -> ModelDescription | None:  # noqa: ARG003
+        """Return what `describe` would, if that is known in this process without asking; None if it is not.
+
+        `space` is the Space with its address; None is the model's own.
+        """
+        return None
 
     @abstractmethod
     def stream(self, request: ImageRequest) -> AsyncGenerator[Event, None]:

@@ -1,4 +1,4 @@
-"""What a Space says of itself, and where the values go that are sent to it."""
+"""What a Space says of itself, and where the values of a model go whose file names the endpoint's inputs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from flux_magic.errors import InvalidRequest, SpaceChanged
-from flux_magic.providers.gradio.schema import Contract, Parameter, name_parameters, read_contract
+from flux_magic.providers.gradio.by_file import find_endpoint, place_by_file
+from flux_magic.providers.gradio.signature import Contract, Input, Signature, read_contract
 
 ORDER = ["prompt", "seed", "randomize_seed", "width", "height", "num_inference_steps"]
 KINDS = ["string", "number", "boolean", "number", "number", "number"]
@@ -39,22 +40,25 @@ def info(*parameters: dict[str, Any]) -> dict[str, Any]:
     return {"named_endpoints": {"/infer": {"parameters": list(parameters) or usual}}, "unnamed_endpoints": {}}
 
 
-def contract(*names: str, inputs: list[int] | None = None, **changes: Any) -> Contract:
-    """Return the contract of a Space whose parameters have these names, in this order."""
+def read(answer: object = None, /, **changes: Any) -> Signature:
+    """Return the endpoint of a Space with this `/info`."""
+    return find_endpoint(read_contract(config(**changes), answer), "infer", ORDER)
+
+
+def named(*names: str, inputs: list[int] | None = None, **changes: Any) -> Signature:
+    """Return the endpoint of a Space whose inputs have these names, in this order."""
     dependencies = [{"id": 0, "api_name": "infer", "inputs": inputs or [1, 2, 3, 4, 5, 6]}]
     kinds = dict(zip(ORDER, KINDS, strict=True))
     parameters = [told(name, kinds.get(name, "number")) for name in names]
-    return name_parameters(
-        read_contract(config(dependencies=dependencies, **changes), "infer"), info(*parameters), "infer", ORDER
-    )
+    return read(info(*parameters), dependencies=dependencies, **changes)
 
 
 def test_a_configuration_tells_version_prefix_title_function_and_bounds() -> None:
-    read = name_parameters(read_contract(config(), "infer"), info(), "infer", ORDER)
-    assert (read.version, read.prefix, read.title, read.function) == ("6.31.0", "/gradio_api", "FLUX.1 [schnell]", 7)
-    assert read.stand_in is None
-    assert [parameter.name for parameter in read.parameters] == ORDER
-    assert {one.name: (one.least, one.most) for one in read.parameters if one.most is not None} == {
+    contract, one = read_contract(config(), info()), read(info())
+    assert (contract.version, contract.prefix, contract.title) == ("6.31.0", "/gradio_api", "FLUX.1 [schnell]")
+    assert (contract.stand_in, contract.names, one.function) == (None, ["infer"], 7)
+    assert [one.name for one in one.inputs] == ORDER
+    assert {one.name: (one.least, one.most) for one in one.inputs if one.most is not None} == {
         "seed": (0, 2147483647),
         "width": (256, 2048),
         "height": (256, 2048),
@@ -71,13 +75,13 @@ def test_a_configuration_tells_version_prefix_title_function_and_bounds() -> Non
     ],
 )
 def test_the_prefix_is_empty_where_there_is_none(changes: dict[str, Any], prefix: str) -> None:
-    assert read_contract(config(**changes), "infer").prefix == prefix
+    assert read_contract(config(**changes)).prefix == prefix
 
 
 @pytest.mark.parametrize("answer", [None, [], "page", {}, {"dependencies": None}, {"detail": "Not Found"}])
 def test_what_is_no_configuration_gives_an_empty_contract(answer: object) -> None:
-    assert read_contract(answer, "infer") == Contract()
-    assert Contract().place(VALUES) == list(VALUES.values())
+    assert read_contract(answer) == Contract()
+    assert place_by_file(find_endpoint(Contract(), "infer", ORDER), VALUES) == list(VALUES.values())
 
 
 @pytest.mark.parametrize(
@@ -90,7 +94,7 @@ def test_what_is_no_configuration_gives_an_empty_contract(answer: object) -> Non
 )
 def test_a_space_without_the_endpoint_has_changed(dependencies: list[Any], words: str) -> None:
     with pytest.raises(SpaceChanged, match=f"it has no endpoint infer, {words}"):
-        read_contract(config(dependencies=dependencies), "infer")
+        read(dependencies=dependencies)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +108,8 @@ def test_a_space_without_the_endpoint_has_changed(dependencies: list[Any], words
     ],
 )
 def test_bounds_that_are_not_told_are_no_bounds(changes: dict[str, Any]) -> None:
-    assert all(None in {one.least, one.most} for one in read_contract(config(**changes), "infer").parameters)
+    (one,) = read_contract(config(**changes)).endpoints
+    assert all(None in {one.least, one.most} for one in one.inputs)
 
 
 @pytest.mark.parametrize(
@@ -120,14 +125,14 @@ def test_the_local_space_is_known_by_its_title(title: str, drawing: str | None) 
 
 
 def test_values_go_where_the_space_wants_them_by_name() -> None:
-    swapped = contract("prompt", "seed", "randomize_seed", "height", "width", "num_inference_steps")
-    assert swapped.place(VALUES) == ["a fox", 42, False, 512, 768, 4]
+    swapped = named("prompt", "seed", "randomize_seed", "height", "width", "num_inference_steps")
+    assert place_by_file(swapped, VALUES) == ["a fox", 42, False, 512, 768, 4]
 
 
 def test_an_input_that_is_not_ours_gets_its_default() -> None:
     parameters = [*info()["named_endpoints"]["/infer"]["parameters"], told("guidance", default=3.5, has_default=True)]
-    read = read_contract(config(dependencies=[{"api_name": "infer", "inputs": [1, 2, 3, 4, 5, 6, 9]}]), "infer")
-    assert name_parameters(read, info(*parameters), "infer", ORDER).place(VALUES) == [*VALUES.values(), 3.5]
+    one = read(info(*parameters), dependencies=[{"api_name": "infer", "inputs": [1, 2, 3, 4, 5, 6, 9]}])
+    assert place_by_file(one, VALUES) == [*VALUES.values(), 3.5]
 
 
 @pytest.mark.parametrize(
@@ -144,65 +149,62 @@ def test_an_input_that_is_not_ours_gets_its_default() -> None:
 )
 def test_other_inputs_are_named(names: list[str], said: str) -> None:
     with pytest.raises(SpaceChanged, match=said):
-        contract(*names, inputs=list(range(1, len(names) + 1))).place(VALUES)
+        place_by_file(named(*names, inputs=list(range(1, len(names) + 1))), VALUES)
 
 
 def test_another_type_is_named() -> None:
     parameters = [told(name, "string" if name == "seed" else kind) for name, kind in zip(ORDER, KINDS, strict=True)]
-    read = name_parameters(read_contract(config(), "infer"), info(*parameters), "infer", ORDER)
     with pytest.raises(SpaceChanged, match="it now takes a string as seed"):
-        read.place(VALUES)
+        place_by_file(read(info(*parameters)), VALUES)
 
 
 @pytest.mark.parametrize("width", [255, 2049, 2048.5])
 def test_a_value_out_of_its_bounds_is_refused_before_it_is_sent(width: float) -> None:
     with pytest.raises(InvalidRequest, match=f"^width is {width}: this Space takes 256 to 2048$"):
-        contract(*ORDER).place(VALUES | {"width": width})
+        place_by_file(named(*ORDER), VALUES | {"width": width})
 
 
 @pytest.mark.parametrize("width", [256, 2048])
 def test_the_bounds_themselves_are_allowed(width: int) -> None:
-    assert contract(*ORDER).place(VALUES | {"width": width})[3] == width
+    assert place_by_file(named(*ORDER), VALUES | {"width": width})[3] == width
 
 
 @pytest.mark.parametrize("answer", [None, {}, [], {"named_endpoints": {}}, {"named_endpoints": {"/infer": []}}])
 def test_without_names_the_providers_order_holds_and_so_do_the_bounds(answer: object) -> None:
-    read = name_parameters(read_contract(config(), "infer"), answer, "infer", ORDER)
-    assert read.place(VALUES) == list(VALUES.values())
+    assert place_by_file(read(answer), VALUES) == list(VALUES.values())
     with pytest.raises(InvalidRequest, match="width is 1"):
-        read.place(VALUES | {"width": 1})
+        place_by_file(read(answer), VALUES | {"width": 1})
 
 
 def test_names_count_for_more_than_inputs() -> None:
-    read = name_parameters(read_contract(config(), "infer"), info(told("prompt", "string")), "infer", ORDER)
-    assert read.place({"prompt": "a fox"}) == ["a fox"]
+    assert place_by_file(read(info(told("prompt", "string"))), {"prompt": "a fox"}) == ["a fox"]
 
 
 def test_another_number_of_inputs_without_names_is_named() -> None:
-    read = read_contract(config(dependencies=[{"api_name": "infer", "inputs": [1, 2]}]), "infer")
     with pytest.raises(SpaceChanged, match="it takes 2 inputs in place of 6"):
-        name_parameters(read, None, "infer", ORDER)
+        read(dependencies=[{"api_name": "infer", "inputs": [1, 2]}])
 
 
-def test_what_the_server_fills_itself_is_no_input() -> None:
+def test_what_the_server_fills_itself_is_sent_empty_in_its_place() -> None:
+    """Gradio 5 counts it among the values of a job; Gradio 6 takes the values with it or without."""
     components = [*config()["components"], {"id": 8, "type": "state", "props": {}}]
     dependencies = [{"api_name": "infer", "inputs": [8, 1, 2, 3, 4, 5, 6]}]
-    read = read_contract(config(components=components, dependencies=dependencies), "infer")
-    assert name_parameters(read, info(), "infer", ORDER).place(VALUES) == list(VALUES.values())
+    one = read(info(), components=components, dependencies=dependencies)
+    assert place_by_file(one, VALUES) == [None, *VALUES.values()]
 
 
 def test_a_value_that_is_no_number_has_no_bounds() -> None:
-    Parameter("prompt", least=0, most=1).check("a fox", "")
+    assert Input("prompt", least=0, most=1).has_within("a fox")
 
 
 def test_what_is_out_of_bounds_is_told_as_it_was_asked_for() -> None:
     with pytest.raises(InvalidRequest, match=r"^steps is 51: this Space takes 1 to 50$"):
-        contract(*ORDER).place(VALUES | {"num_inference_steps": 51}, {"num_inference_steps": "steps is 51"})
+        place_by_file(named(*ORDER), VALUES | {"num_inference_steps": 51}, {"num_inference_steps": "steps is 51"})
 
 
 @pytest.mark.parametrize("prefix", [5, ["x"], "@127.0.0.1:9", "x", "//h", True])
 def test_a_prefix_that_is_none_is_left_out(prefix: object) -> None:
-    assert read_contract(config(api_prefix=prefix), "infer").prefix == ""
+    assert read_contract(config(api_prefix=prefix)).prefix == ""
 
 
 @pytest.mark.parametrize(
@@ -210,24 +212,22 @@ def test_a_prefix_that_is_none_is_left_out(prefix: object) -> None:
 )
 def test_bounds_that_are_none_do_not_count(low: object, high: object) -> None:
     components = [{"id": 4, "props": {"minimum": low, "maximum": high}}]
-    read = name_parameters(read_contract(config(components=components), "infer"), None, "infer", ORDER)
-    assert read.place(VALUES) == list(VALUES.values())
+    assert place_by_file(read(components=components), VALUES) == list(VALUES.values())
 
 
-def test_two_inputs_of_one_name_are_named() -> None:
-    with pytest.raises(SpaceChanged, match="two of its inputs have one name"):
-        contract(*ORDER, "prompt", inputs=[1, 2, 3, 4, 5, 6, 7]).place(VALUES)
+def test_of_two_inputs_of_one_name_the_second_has_another() -> None:
+    with pytest.raises(SpaceChanged, match="it now wants prompt_7 as well"):
+        place_by_file(named(*ORDER, "prompt", inputs=[1, 2, 3, 4, 5, 6, 7]), VALUES)
 
 
 def test_without_names_the_components_tell_a_text_from_a_number() -> None:
     components = [{"id": 1, "type": "slider", "props": {}}, {"id": 2, "type": "textbox", "props": {}}]
-    read = name_parameters(read_contract(config(components=components), "infer"), [1], "infer", ORDER)
     with pytest.raises(SpaceChanged, match="it now takes a number as prompt"):
-        read.place(VALUES)
+        place_by_file(read([1], components=components), VALUES)
 
 
 def test_a_list_of_names_without_end_is_cut() -> None:
     many = [f"name{number}" for number in range(10_000)]
     with pytest.raises(SpaceChanged) as caught:
-        contract(*many, inputs=[1]).place(VALUES)
+        place_by_file(named(*many, inputs=[1]), VALUES)
     assert len(str(caught.value)) < 1000

@@ -15,7 +15,7 @@ from flux_magic.client.progress import ProgressLine, Terminal, describe_event, r
 from flux_magic.errors import FluxError, Incomplete, SpaceError, replace_controls
 from flux_magic.jupyter.panel.status import StatusLine
 from flux_magic.providers.gradio import decoding
-from flux_magic.providers.gradio.schema import read_contract
+from flux_magic.providers.gradio.signature import read_contract
 from flux_magic.records import sent
 from flux_magic.records.command import write_cell, write_command
 from flux_magic.results import generation, notes, recall, sheet_output
@@ -74,7 +74,7 @@ def recalled_of_ours() -> recall.Recalled:
 
 def of_the_wire() -> list[str]:
     config = {"version": NASTY, "title": NASTY, "dependencies": [{"api_name": "infer", "inputs": []}]}
-    known = read_contract(config, "infer")
+    known = read_contract(config)
     return [
         known.title,
         known.version,

@@ -144,8 +144,9 @@ def made_of(provider: type[GradioProvider], url: str | None = None) -> GradioPro
 def test_a_provider_knows_where_its_space_is(
     endpoint: str, url: str | None, parts: tuple[str, str | None, str]
 ) -> None:
-    space = made_of(variant(api_endpoint=endpoint), url)._space
-    assert (space._base, space._prefix, space._name) == parts
+    made = made_of(variant(api_endpoint=endpoint), url)
+    space = made._space
+    assert (space._base, space._prefix, made._preferred) == parts
 
 
 def test_a_connection_takes_no_proxy_of_another_kind() -> None:

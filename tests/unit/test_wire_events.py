@@ -24,6 +24,8 @@ from flux_magic.errors import (
     SpaceError,
 )
 from flux_magic.providers.gradio import decoding
+from flux_magic.providers.gradio.by_file import find_endpoint, place_by_file
+from flux_magic.providers.gradio.choosing import Need, choose_endpoint
 from flux_magic.providers.gradio.decoding import (
     Finished,
     JobUnknown,
@@ -38,10 +40,13 @@ from flux_magic.providers.gradio.decoding import (
     parse_event_id,
     strip_markup,
 )
-from flux_magic.providers.gradio.schema import name_parameters, read_contract
+from flux_magic.providers.gradio.description import describe_space
+from flux_magic.providers.gradio.meanings import name_all
+from flux_magic.providers.gradio.placing import place
+from flux_magic.providers.gradio.signature import Contract, read_contract
 from flux_magic.providers.http.response import Answer, check_login, make_http_error
 from flux_magic.providers.http.sse import ServerSentEvent
-from flux_magic.types import Log, Queued, Running
+from flux_magic.types import ImageRequest, Log, Queued, Running
 
 FILE = {"path": "/tmp/g/image.webp", "url": "http://host/file=/tmp/g/image.webp", "meta": {"_type": "gradio.FileData"}}
 QUOTA = "You have exceeded your free ZeroGPU quota (60s requested vs. 0s left). Try again in 1:02:03."
@@ -92,7 +97,9 @@ def called(name: str, data: object) -> ServerSentEvent:
         ),
         pytest.param(message("heartbeat"), None, id="a heartbeat"),
         pytest.param(
-            message("process_generating", output={"data": [[["replace", [], 1]]]}), None, id="a generator's step"
+            message("process_generating", output={"data": [[["replace", [], 1]]]}),
+            Partial([[["replace", [], 1]]]),
+            id="a generator's step",
         ),
         pytest.param(message("close_stream"), None, id="the end"),
         pytest.param(ServerSentEvent("message", "not json"), None, id="no JSON"),
@@ -384,6 +391,15 @@ def shown_of(decoded: object) -> None:
         json.dumps(dataclasses.asdict(decoded)).encode()
 
 
+def try_both_ways(contract: Contract) -> None:
+    """Place a request as a model's file says, and as the Space itself does."""
+    with suppress(FluxError):
+        place_by_file(find_endpoint(contract, "infer", ["prompt"]), {"prompt": "x"})
+    described = describe_space(contract, "", None, {})
+    placed = place(choose_endpoint(contract, Need()), ImageRequest("x", seed=1), {})
+    json.dumps([placed.values, dict(placed.parameters), [row.name for row in described["parameters"]]])
+
+
 @given(st.data())
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_a_space_says_is_an_event_or_an_error_of_ours(data: st.DataObject) -> None:
@@ -399,9 +415,7 @@ def test_whatever_a_space_says_is_an_event_or_an_error_of_ours(data: st.DataObje
         parse_event_id,
         lambda text: check_login(Answer(200, text)),
         lambda text: str(make_http_error(Answer(503, text))),
-        lambda text: name_parameters(read_contract(parse(text), "infer"), data.draw(INFO), "infer", ["prompt"]).place(
-            {"prompt": "x"}
-        ),
+        lambda text: try_both_ways(name_all(read_contract(parse(text), data.draw(INFO)))),
     ]
     for text in texts:
         for work in works:

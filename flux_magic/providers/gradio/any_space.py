@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from ...types import ANY_SPACE
 from .provider import GradioProvider
 
@@ -18,7 +16,6 @@ class AnySpace(GradioProvider):
     label = ANY_SPACE
     key_label = "BlackForestLabs Flux-1-Schnell"
     key_model = "black-forest-labs-flux-1-schnell"
-    parameters: ClassVar[dict[str, str]] = {}
 
     @classmethod
     def names(cls) -> list[str]:

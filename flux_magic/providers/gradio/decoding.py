@@ -52,7 +52,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """The outputs so far of a Space that shows its image while it is being made."""
+    """The outputs so far of a Space that shows its image while it is being made, or what has changed in them."""
 
     data: list[Any]
 
@@ -117,10 +117,8 @@ def _decode_running(progress: object) -> Running | None:
 
 
 def _decode_partial(output: object) -> Partial | None:
-    """Return outputs only if they are whole; later messages of a generator are changes in a form of their own."""
     data = output.get("data") if isinstance(output, dict) else None
-    whole = isinstance(data, list) and any(True for _ in _find_file_data(data))
-    return Partial(data) if isinstance(data, list) and whole else None
+    return Partial(data) if isinstance(data, list) else None
 
 
 def _decode_completed(message: dict[str, Any]) -> Finished:
@@ -226,7 +224,7 @@ def find_files(data: list[Any], routes: str) -> list[str]:
 
     Raises EmptyResult if there are none, NotAnImage if there is something else in its place.
     """
-    urls = [_build_address(found, routes) for found in _find_file_data(data)]
+    urls = [_build_address(found, routes) for found in find_file_data(data)]
     if urls:
         return urls
     if any(isinstance(value, str | dict) and value for value in data[:1]):
@@ -234,7 +232,7 @@ def find_files(data: list[Any], routes: str) -> list[str]:
     raise EmptyResult("the Space finished, but sent no image", "Run the cell again.")
 
 
-def _find_file_data(value: object) -> Iterator[dict[str, Any]]:
+def find_file_data(value: object) -> Iterator[dict[str, Any]]:
     """Yield the files in a result in their order, however deeply they are nested."""
     left = [value]
     while left:
@@ -267,13 +265,14 @@ def find_seed(data: list[Any], sent: int | None = None) -> int | None:
 
     Else the last of them that is an integer from 0 to 2147483647.
     """
-    whole = [int(value) for value in data if _is_integer(value) and 0 <= value <= MAX_SEED]
+    whole = [int(value) for value in data if is_integer(value) and 0 <= value <= MAX_SEED]
     if sent in whole:
         return sent
     return whole[-1] if whole else None
 
 
-def _is_integer(value: object) -> bool:
+def is_integer(value: object) -> bool:
+    """Return True for an integer of JSON, in which 42.0 is one too."""
     if isinstance(value, float):
         return value.is_integer()
     return isinstance(value, int) and not isinstance(value, bool)

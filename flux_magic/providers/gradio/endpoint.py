@@ -1,4 +1,4 @@
-"""One endpoint of one Space: its description, jobs posted to it, their events, and cancelling.
+"""The endpoints of one Space: its description, files and jobs posted to it, their events, and cancelling.
 
 A job is a POST to `/call/{endpoint}`, answered with an event id; its events are read from the queue stream
 (`/queue/data`, with progress) or from the simple route (`/call/{endpoint}/{event_id}`).
@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 from ...errors import FluxError, ProtocolError, SpaceNotFound, StreamLost, TimedOut
 from ..http.background import wait_a_moment
@@ -21,61 +22,85 @@ from ..http.response import Answer, StatusError, check_login, make_http_error
 from ..http.sse import ServerSentEvent
 from ..log import get_logger
 from . import decoding, hub
-from .schema import Contract, name_parameters, read_contract
+from .meanings import name_all
+from .signature import Contract, read_contract, read_prefix
 
 _log = get_logger(__name__)
 
 _NO_ROUTE = {404, 405}
 _CANCEL = 3
 """Seconds to wait for the Space to confirm that a job is cancelled."""
+_MOST_FILES = 256
+"""Files that are known to have been uploaded, of all Spaces together."""
 _END = 0.05
 """Seconds for a stream to end after its last event, so that its connection can be used again."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteJob:
-    """A job that the Space has taken: where its routes are, its id, and the index of its function."""
+    """A job that the Space has taken: where its routes are, its endpoint, its id, and the index of its function."""
 
     routes: str
+    name: str
     event_id: str
     function: int | None
 
 
 class Endpoint:
-    """An endpoint over a connection.
+    """A Space's endpoints over a connection.
 
     Args:
         connection: to use.
         base: the Space's URL.
-        name: the endpoint's, without a slash.
-        order: its parameters' names, as the provider sends them.
         prefix: of its routes, if it is known, or None if it has to be found out.
         space_id: the Space's `owner/name` on the Hub, which knows why a Space does not answer; or empty.
     """
 
-    _contracts: ClassVar[dict[tuple[str, str], Contract]] = {}
+    _contracts: ClassVar[dict[str, Contract]] = {}
     _prefixes: ClassVar[dict[str, str]] = {}
+    _files: ClassVar[dict[tuple[str, str], str]] = {}
+    _turns: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], asyncio.Lock]]] = (
+        WeakKeyDictionary()
+    )
 
-    def __init__(
-        self, connection: Connection, base: str, name: str, order: list[str], prefix: str | None, space_id: str
-    ) -> None:
+    def __init__(self, connection: Connection, base: str, prefix: str | None, space_id: str) -> None:
         self._connection = connection
-        self._base, self._name, self._order, self._prefix = base, name, order, prefix
+        self._base, self._prefix = base, prefix
         self._space_id = space_id
         self._trouble: FluxError | None = None
+
+    @classmethod
+    def recall_contract(cls, base: str) -> Contract | None:
+        """Return what the Space at a base URL said of itself, if it was asked in this process. Asks nothing."""
+        return cls._contracts.get(base.rstrip("/"))
 
     async def get_contract(self) -> Contract:
         """Return the Space's description, requested once a process; an empty contract if the Space gives none.
 
         Raises ConnectionFailed, TimedOut, or the error that the Hub or a page in its place gives.
         """
-        key = (self._base, self._name)
-        if key not in self._contracts:
+        if self._base not in self._contracts:
             contract = await self._fetch_contract()
             if contract.prefix is None:
                 return contract
-            self._contracts[key] = contract
-        return self._contracts[key]
+            self._contracts[self._base] = contract
+        return self._contracts[self._base]
+
+    async def require_contract(self) -> Contract:
+        """Return the Space's description. Raises the reason why there is none, too."""
+        contract = await self.get_contract()
+        if contract.prefix is None:
+            raise self._trouble or self._make_missing_error()
+        return contract
+
+    def forget(self) -> None:
+        """Request the description and upload the images again next time: the Space may have changed."""
+        self._contracts.pop(self._base, None)
+        for key in [key for key in self._files if key[0] == self._base]:
+            self._files.pop(key, None)
+
+    def _make_missing_error(self) -> FluxError:
+        return SpaceNotFound(f"there is no Gradio Space at {self._base}", "Check its name or address.")
 
     async def _fetch_contract(self) -> Contract:
         self._trouble = None
@@ -89,16 +114,38 @@ class Endpoint:
         if answer.status != 200 or not isinstance(config, dict):
             self._trouble = await self._find_reason(answer)
             return Contract()
+        info = None
+        if isinstance(config.get("dependencies"), list):
+            with suppress(TooLarge):
+                answer = await self._connection.get_text(f"{self._base}{read_prefix(config.get('api_prefix'))}/info")
+                info = decoding.parse(answer.text) if answer.status == 200 else None
         # A long one takes long to be read, which other jobs on this loop should not wait for.
-        contract = await asyncio.to_thread(read_contract, config, self._name)
-        if not contract.parameters:
-            return contract
-        try:
-            answer = await self._connection.get_text(f"{self._base}{contract.prefix}/info")
-        except TooLarge:
-            answer = Answer(0, "")
-        info = decoding.parse(answer.text) if answer.status == 200 else None
-        return await asyncio.to_thread(name_parameters, contract, info, self._name, self._order)
+        return await asyncio.to_thread(lambda: name_all(read_contract(config, info)))
+
+    async def upload(self, data: bytes, sha256: str, filename: str, media_type: str) -> dict[str, object]:
+        """Return a file as the Space takes it among its inputs. Each is posted once a Space, until a job fails.
+
+        Raises as `submit`.
+        """
+        key = (self._base, sha256)
+        turns = self._turns.setdefault(asyncio.get_running_loop(), {})
+        async with turns.setdefault(key, asyncio.Lock()):
+            path = self._files.get(key) or await self._post_file(data, filename, media_type)
+            self._files[key] = path
+            while len(self._files) > _MOST_FILES:
+                self._files.pop(next(iter(self._files)))
+        turns.pop(key, None)
+        return {"path": path, "orig_name": filename, "mime_type": media_type, "meta": {"_type": "gradio.FileData"}}
+
+    async def _post_file(self, data: bytes, filename: str, media_type: str) -> str:
+        contract = await self.get_contract()
+        url = f"{self._base}{contract.prefix or ''}/upload"
+        answer = await self._connection.post_file(url, data, filename, media_type)
+        paths = decoding.parse(answer.text) if answer.status == 200 else None
+        if not isinstance(paths, list) or not paths or not isinstance(paths[0], str):
+            raise make_http_error(answer) if answer.status != 200 else ProtocolError("the Space kept no image")
+        _log.info("the Space took an image of %d bytes", len(data))
+        return paths[0]
 
     async def _find_reason(self, answer: Answer) -> FluxError | None:
         """Return what may be wrong with a Space that does not give its configuration. It counts if no job is
@@ -113,12 +160,12 @@ class Endpoint:
             return trouble
         return None if answer.status in {200, *_NO_ROUTE} else make_http_error(answer)
 
-    async def submit(self, contract: Contract, values: list[object]) -> RemoteJob:
+    async def submit(self, contract: Contract, name: str, function: int | None, values: list[object]) -> RemoteJob:
         """Post the job. If the caller stops waiting for the response, the job is cancelled on the Space.
 
         Raises ResponseError if it is not accepted: the known reason why the Space does not answer, else its own words.
         """
-        posting = self._connection.start(self._post(contract, values))
+        posting = self._connection.start(self._post(contract, name, function, values))
         try:
             await asyncio.wait({posting})
             return posting.result()
@@ -131,25 +178,25 @@ class Endpoint:
         with suppress(FluxError, asyncio.TimeoutError):
             await self._send_cancel(await asyncio.wait_for(posting, _CANCEL))
 
-    async def _post(self, contract: Contract, values: list[object]) -> RemoteJob:
+    async def _post(self, contract: Contract, name: str, function: int | None, values: list[object]) -> RemoteJob:
         """Return the job that the Space accepted, and remember where its routes are."""
         known = contract.prefix if contract.prefix is not None else self._prefixes.get(self._base, self._prefix)
         answer, routes = Answer(404, ""), self._base
         for prefix in dict.fromkeys([known or "", "/gradio_api", ""]):
             routes = f"{self._base}{prefix}"
-            answer = await self._connection.post_json(f"{routes}/call/{self._name}", {"data": values})
+            answer = await self._connection.post_json(f"{routes}/call/{name}", {"data": values})
             if answer.status not in _NO_ROUTE:
                 self._prefixes[self._base] = prefix
                 break
         if answer.status == 200 and not answer.is_page:
-            job = RemoteJob(routes, decoding.parse_event_id(answer.text), contract.function)
+            job = RemoteJob(routes, name, decoding.parse_event_id(answer.text), function)
             _log.info("the Space took the job: its id is %s", job.event_id)
             return job
-        self._contracts.pop((self._base, self._name), None)  # it may have changed: request it again
+        self._contracts.pop(self._base, None)  # it may have changed: request it again
         if self._trouble is not None:
             raise self._trouble
         if answer.status in _NO_ROUTE and contract.prefix is None:
-            raise SpaceNotFound(f"there is no Gradio Space at {self._base}", "Check its name or address.")
+            raise self._make_missing_error()
         raise make_http_error(answer) if answer.status != 200 else ProtocolError("the Space answered a job with a page")
 
     async def read_events(  # noqa: C901 - one generator in place of four: each event passes all of them
@@ -162,7 +209,7 @@ class Endpoint:
         Raises StreamLost if the stream ends before the job does, or if the Space does not know the job.
         """
         limits = self._connection.limits
-        simple = _Route(f"{job.routes}/call/{self._name}/{job.event_id}", decoding.decode_call_event, is_last=True)
+        simple = _Route(f"{job.routes}/call/{job.name}/{job.event_id}", decoding.decode_call_event, is_last=True)
         queue_url = f"{job.routes}/queue/data?session_hash={job.event_id}"
         queue = _Route(queue_url, decoding.decode_queue_event, limits.unheard)
         is_done = False

@@ -3,49 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
-from ...errors import (
-    FluxError,
-    InvalidArgument,
-    InvalidRequest,
-    NotAnImage,
-    ProtocolError,
-    ResponseError,
-    SpaceAsleep,
-    StreamLost,
-    TimedOut,
-)
-from ...images.codecs import check_readable
-from ...images.formats import READ, detect_media_type
+from ...errors import FluxError, InvalidArgument, InvalidRequest, ResponseError, SpaceAsleep, SpaceError, StreamLost
 from ...parameters.addresses import Space, get_hub
-from ...parameters.table import EXTRA_NAMES, Parameter
+from ...parameters.table import EXTRA_NAMES
 from ...types import Event, ImageRequest, ImageResponse, Preview, Waiting
-from ..base import (
-    AsyncGeneratorProvider,
-    AsyncResult,
-    Limits,
-    Messages,
-    ModelDescription,
-    Prepared,
-    Provider,
-    ProviderModelMixin,
-    extract_prompt,
-    limit_events,
-)
-from ..http.connection import Connection, open_connection
+from ..base import Limits, ModelDescription, Prepared
+from ..http.connection import Connection
 from ..http.retry import Patience, retry
 from . import decoding, hub
+from .by_file import find_endpoint, place_by_file
+from .choosing import Need, choose_endpoint, list_endpoints
+from .description import describe_space, list_rows
+from .diffs import Partials
 from .endpoint import Endpoint
-from .schema import Contract
-
-_ENDPOINT = re.compile(r"(?P<base>https?://.+?)(?P<prefix>/gradio_api)?/call/(?:v2/)?(?P<name>[^/]+)/?")
-_SMALLEST = 32
-_MOST_HEAD: Final = 4096
-"""The number of bytes that identify a file, if only its address is wanted."""
+from .meanings import name_all
+from .original import OriginalInterface, check_shown, parse_endpoint
+from .placing import File, Placed, Sizes, place
+from .results import find_images, find_used_seed
+from .signature import Contract, Signature
 
 FIELDS: Final = ("prompt", "steps", "seed", "randomize_seed", "sent_width", "sent_height", *sorted(EXTRA_NAMES))
 """The fields of a request that an endpoint's inputs can use."""
@@ -57,17 +37,32 @@ _CHOOSES: Final = "randomize_seed"
 """An input of many Spaces, on by default, that makes them ignore a seed that is sent."""
 
 
-class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
-    """A Space on one Gradio endpoint. A subclass says which, and what its inputs are.
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A request, placed for its endpoint; `is_described` if the Space's own description placed it."""
+
+    request: ImageRequest
+    model: str
+    contract: Contract
+    signature: Signature
+    placed: Placed
+    is_described: bool
+
+
+class GradioProvider(OriginalInterface):
+    """A Space. A subclass says which; the Space says what it takes, unless the subclass has `parameters`.
 
     Attributes:
         space: the Space's id on the Hub, `owner/name`; empty if it has none. It gives the `url` if that is not set.
-        endpoint: the name of the endpoint, which gives the `api_endpoint` if that is not set.
+        endpoint: the name of the endpoint, which gives the `api_endpoint` if that is not set. Without it the likeliest
+            endpoint is asked, as it is if the Space does not have it.
         api_endpoint: the URL that jobs are posted to: `{url}/call/{endpoint}`. A subclass that sets
             `url` alone moves it along; one that sets it wins.
+        meanings: what inputs mean whose names and labels do not say so, by their names.
+        sizes: the width and height of choices that do not say so, such as `16:9`.
         parameters: the endpoint's inputs in order, and for each the field of ImageRequest that fills
             it: one of FIELDS (`sent_width` and `sent_height` are the rounded sizes). An input that is not
-            named here gets the Space's own default.
+            named here gets the Space's own default. The Space must have these inputs, and takes no others.
         constants: values for inputs that a request knows nothing of, by their names.
         seeded: whether a request's seed counts; set by `parameters`.
 
@@ -76,7 +71,9 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
 
     endpoint: ClassVar[str]
     api_endpoint: ClassVar[str]
-    parameters: ClassVar[Mapping[str, str]]
+    meanings: ClassVar[Mapping[str, str]] = {}
+    sizes: ClassVar[Sizes] = {}
+    parameters: ClassVar[Mapping[str, str]] = {}
     constants: ClassVar[Mapping[str, object]] = {}
     space: ClassVar[str] = ""
     seeded: ClassVar[bool] = True
@@ -88,7 +85,7 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
                 f"{cls.__name__}.parameters: no {', '.join(wrong)}; a request has {', '.join(FIELDS)}"
             )
         if "parameters" in cls.__dict__:
-            cls.seeded = "seed" in cls.parameters.values()
+            cls.seeded = "seed" in cls.parameters.values() or not cls.parameters
         if "url" in cls.__dict__ and "space" not in cls.__dict__:
             cls.space = ""  # another address is another Space
         elif "space" in cls.__dict__ and "url" not in cls.__dict__:
@@ -97,44 +94,52 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
             cls.api_endpoint = f"{cls.url.rstrip('/')}/call/{cls.endpoint}"
         inherited: str | None = getattr(cls, "api_endpoint", None)
         if "url" in cls.__dict__ and "api_endpoint" not in cls.__dict__ and inherited:
-            cls.api_endpoint = f"{cls.url.rstrip('/')}/call/{_parse_endpoint(inherited)['name']}"
+            cls.api_endpoint = f"{cls.url.rstrip('/')}/call/{parse_endpoint(inherited)['name']}"
 
     def __init__(self, connection: Connection, space: Space | None = None) -> None:
-        known = _parse_endpoint(self.api_endpoint)
-        base = (space.url or "" if space else known["base"]).rstrip("/")
+        known = parse_endpoint(self.api_endpoint) if hasattr(self, "api_endpoint") else None
+        base = (space.url or "" if space else self.get_base()).rstrip("/")
         self._connection = connection
         self._place = space or Space.parse(self.own_space())
         self._at_home = base == self.url.rstrip("/")
+        self._preferred = known["name"] if known else ""
+        self._chosen: Signature | None = None
         self._space = Endpoint(
             connection,
             base,
-            known["name"],
-            list(self.parameters),
-            prefix=known["prefix"] if base == known["base"].rstrip("/") else None,
-            space_id=self.space if self._at_home else "",
+            prefix=known["prefix"] if known and base == known["base"].rstrip("/") else None,
+            space_id=self.space if self._at_home else self._place.hub_id,
         )
+
+    @classmethod
+    def get_base(cls) -> str:
+        return str(parse_endpoint(cls.api_endpoint)["base"]) if hasattr(cls, "api_endpoint") else cls.url
+
+    @classmethod
+    def takes_by_file(cls) -> bool:
+        return bool(cls.parameters)
 
     async def stream(self, request: ImageRequest, *, progress: bool = True) -> AsyncGenerator[Event, None]:
         model, patience = self.get_model(request.model), Patience(self._connection.limits)
-        self.get_inputs(request)  # what it does not take is refused before anything is sent
         while True:
-            job = None
+            remote = None
             try:
-                contract = await self._space.get_contract()
-                values = self._place_values(contract, request)
-                placed = contract.place(values, self._describe_inputs(request))
-                names = [parameter.name for parameter in contract.parameters] or list(values)
+                job = await self._place_request(request, model)
                 yield Waiting("sending the request")
-                job = await self._space.submit(contract, placed)
-                sent = self._others(dict(zip(names, placed, strict=True)))
-                async with aclosing(self._space.read_events(job, progress=progress)) as events:
+                one = job.signature
+                remote = await self._space.submit(job.contract, one.name, one.function, job.placed.values)
+                partials = Partials()
+                async with aclosing(self._space.read_events(remote, progress=progress)) as events:
                     async for event in events:
-                        if told := _translate_event(event, job.routes, request, model, sent):
+                        if told := self._translate(event, partials, remote.routes, job):
                             yield told
                 return
             except FluxError as error:
+                if remote is not None and isinstance(error, SpaceError):
+                    self._space.forget()
+                    _explain_click(error, self._chosen)
                 # If we chose the seed, resubmitting gives the same image. If the Space chose it, it would not.
-                if job is not None and (request.randomize_seed or not isinstance(error, StreamLost)):
+                if remote is not None and (request.randomize_seed or not isinstance(error, StreamLost)):
                     raise
                 delay = patience.compute_delay(error)
                 if delay is None:
@@ -142,11 +147,48 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
                 yield Waiting(_describe_retry(error, delay))
                 await asyncio.sleep(delay)
 
-    def _place_values(self, contract: Contract, request: ImageRequest) -> dict[str, object]:
-        values = self.get_inputs(request)
-        if any(one.name == _CHOOSES and one.kind in {"", "boolean"} for one in contract.parameters):
+    async def _place_request(self, request: ImageRequest, model: str) -> _Job:
+        """Return the job of a request, after its images are uploaded; what is not taken is refused before that."""
+        contract = await self._space.get_contract()
+        if self.takes_by_file() and contract.stand_in is None:
+            return self._place_by_file(contract, request, model)
+        contract = self._name(await self._space.require_contract())
+        wanted = str(request.parameters.get("endpoint", ""))
+        files: dict[str, File] = {}
+        constants = self.constants if self._at_home else {}
+        # A stand-in's requests have the defaults of the model that it stands in for.
+        options: dict[str, Any] = {"sizes": self.sizes, "constants": constants, "is_lenient": bool(contract.stand_in)}
+        try:
+            signature = choose_endpoint(contract, Need.of(request), wanted, self._preferred)
+            placed = place(signature, request, files, **options)
+        except InvalidRequest:
+            self._space.forget()  # it may have changed: request it again
+            raise
+        for number, one in enumerate(request.images, 1):
+            kind = one.record.media_type
+            name = f"{one.role}{number}.{kind.rpartition('/')[2]}"
+            files[one.record.sha256] = await self._space.upload(one.data, one.record.sha256, name, kind)
+        if files:
+            placed = place(signature, request, files, **options)
+        self._chosen = signature
+        return _Job(request, model, contract, signature, placed, is_described=True)
+
+    @classmethod
+    def _name(cls, contract: Contract) -> Contract:
+        """Return the Space with the meanings that the model's file gives."""
+        return name_all(contract, cls.meanings) if cls.meanings else contract
+
+    def _place_by_file(self, contract: Contract, request: ImageRequest, model: str) -> _Job:
+        values = self.get_inputs(request)  # what it does not take is refused
+        signature = find_endpoint(contract, self._preferred, list(self.parameters))
+        if any(one.name == _CHOOSES and one.kind in {"", "boolean"} for one in signature.inputs):
             values.setdefault(_CHOOSES, request.randomize_seed)
-        return values
+        placed = place_by_file(signature, values, self._describe_inputs(request))
+        names = [one.name for one in signature.asked] or list(values)
+        given = [one for one, known in zip(placed, signature.inputs, strict=False) if not known.is_filled] or placed
+        sent = self._others(dict(zip(names, given, strict=True)))
+        self._chosen = signature
+        return _Job(request, model, contract, signature, Placed(placed, None, {}, sent), is_described=False)
 
     def _others(self, sent: Mapping[str, object]) -> Mapping[str, object]:
         """Return those values that a record has no field of its own for."""
@@ -154,9 +196,44 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
         # On its own Space an input of the provider's file is what every request says.
         return {} if self._at_home and others.keys() <= self.parameters.keys() else others
 
+    def _translate(self, event: decoding.WireEvent, partials: Partials, routes: str, job: _Job) -> Event | None:
+        """Convert a decoded event to a public one; None for a preview that cannot be shown."""
+        if isinstance(event, decoding.Finished):
+            return self._build_response(event.data, routes, job)
+        if isinstance(event, decoding.Partial):
+            data = partials.take(event.data)
+            try:
+                return Preview(_find_images(data, routes, job)[: Limits().files]) if data else None
+            except ResponseError:
+                return None
+        return event
+
+    def _build_response(self, data: list[Any], routes: str, job: _Job) -> ImageResponse:
+        request, placed = job.request, job.placed
+        files = _find_images(data, routes, job)
+        options = {"model": job.model, "width": request.sent_width, "height": request.sent_height}
+        if not job.is_described:
+            seed = decoding.find_seed(data, None if request.randomize_seed else request.seed)
+            return ImageResponse(files, request.prompt, seed, {**options, "steps": request.steps}, placed.sent)
+        told = dict(placed.parameters)
+        is_own = job.signature.name == self._preferred and self._at_home
+        if not is_own and len(list_endpoints(job.contract, job.signature)) > 1:
+            told["endpoint"] = f"/{job.signature.name}"
+        options |= {name: told.get(name, options.get(name)) for name in ("width", "height", "steps")}
+        if job.contract.stand_in is not None:
+            told = {}  # what was asked for is all that counts for its drawing
+        seed = find_used_seed(job.signature, data, placed)
+        return ImageResponse(files, request.prompt, seed, options, placed.sent, told)
+
     @classmethod
     def prepare(cls, request: ImageRequest) -> Prepared:
-        return Prepared(cls.api_endpoint, cls.get_inputs(request))
+        if cls.takes_by_file():
+            return Prepared(cls.api_endpoint, cls.get_inputs(request))
+        asked = {name: request.get_value(name) for name in ("prompt", "seed", "steps", "width", "height")}
+        if request.images:
+            asked["images"] = [f"{one.role}, sha256 {one.record.sha256[:12]}" for one in request.images]
+        values = {name: value for name, value in {**asked, **request.sent_parameters}.items() if value is not None}
+        return Prepared(getattr(cls, "api_endpoint", cls.url), values, "what is left out is the Space's own default")
 
     @classmethod
     def get_inputs(cls, request: ImageRequest) -> dict[str, object]:
@@ -166,6 +243,8 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
         """
         if strange := sorted(request.parameters.keys() - cls.parameters.values()):
             raise InvalidRequest(f"{cls.get_model(request.model)} takes no {' and no '.join(strange)}: leave it out")
+        if request.images:
+            raise InvalidRequest(f"{cls.get_model(request.model)} takes no images: choose a model that edits (--model)")
         values = {name: request.get_value(field) for name, field in cls.parameters.items()}
         return {name: value for name, value in values.items() if value is not None} | {**cls.constants}
 
@@ -180,11 +259,11 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
         return {name: field.removeprefix("sent_") for name, field in cls.parameters.items()}
 
     async def fetch(self, file: str) -> bytes:
-        data = await self._read_file(file)
-        _check_readable(data, file)
+        data = await self.read_file(file)
+        check_shown(data, file)
         return data
 
-    async def _read_file(self, url: str, most: int | None = None) -> bytes:
+    async def read_file(self, url: str, most: int | None = None) -> bytes:
         try:
             return await retry(lambda: self._connection.get_bytes(url, most), self._connection.limits)
         except FluxError as error:
@@ -192,28 +271,39 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
             raise
 
     async def describe(self, model: str = "") -> ModelDescription:
-        contract, fields = await self._space.get_contract(), self._name_fields()
-        rows = [
-            Parameter(
-                name=fields.get(one.name, one.name),
-                help="",
-                kind=float,
-                least=one.least,
-                most=one.most,
-                default=one.default,
-                own_name=one.name,
-            )
-            for one in contract.parameters
-        ]
+        contract = await self._space.get_contract()
+        return self._describe(contract, model, self._preferred, self._chosen)
+
+    @classmethod
+    def recall_description(cls, space: Space | None = None, model: str = "") -> ModelDescription | None:
+        contract = Endpoint.recall_contract(space.url or "" if space else cls.get_base())
+        preferred = parse_endpoint(cls.api_endpoint)["name"] if hasattr(cls, "api_endpoint") else ""
+        try:
+            return None if contract is None else cls._describe(contract, model, preferred)
+        except FluxError:
+            return None
+
+    @classmethod
+    def _describe(
+        cls, contract: Contract, model: str, preferred: str, chosen: Signature | None = None
+    ) -> ModelDescription:
+        """Return the description by the endpoint of the request that was placed, if there was one."""
+        about: dict[str, Any] = {"seeded": cls.seeded}
+        if cls.takes_by_file() and contract.stand_in is None:
+            fields, signature = cls._name_fields(), find_endpoint(contract, preferred, list(cls.parameters))
+            known = {name: field for name, field in fields.items() if field != _CHOOSES}
+            kept = [replace(one, meaning=known[one.name]) for one in signature.asked if one.name in known]
+            about["parameters"] = tuple(list_rows(replace(signature, inputs=tuple(kept))))
+        elif contract.prefix is not None:
+            about = describe_space(cls._name(contract), preferred, chosen, cls.sizes)
         return ModelDescription(
-            model=self.get_model(model),
-            provider=self.label,
-            parameters=tuple(rows),
-            seeded=self.seeded,
+            model=cls.get_model(model),
+            provider=cls.label,
             stand_in=contract.stand_in,
             title=contract.title,
             engine="Gradio",
             version=contract.version,
+            **about,
         )
 
     async def environment(self) -> Mapping[str, str]:
@@ -243,100 +333,23 @@ class GradioProvider(AsyncGeneratorProvider, ProviderModelMixin, Provider):
 
     @classmethod
     def own_space(cls) -> str:
-        base = str(_parse_endpoint(cls.api_endpoint)["base"])
+        base = cls.get_base()
         moved = cls.space and base != cls.url.rstrip("/")  # the endpoint alone was set to another Space's
         return base if moved else cls.space or cls.url
 
-    @classmethod
-    def create_async_generator(
-        cls,
-        model: str,
-        messages: Messages,
-        proxy: str | None = None,
-        prompt: str | None = None,
-        width: int = 768,
-        height: int = 768,
-        num_inference_steps: int = 2,
-        seed: int = 0,
-        randomize_seed: bool = True,  # noqa: FBT001, FBT002 - the original's interface
-        **kwargs: Any,  # noqa: ARG003 - the interface takes what other providers understand
-    ) -> AsyncResult:
-        """Make one image: yields one ImageResponse, whose addresses have been seen to hold images.
 
-        Args:
-            model: a name or an alias; empty for the default one.
-            messages: a conversation, whose trailing user messages are the prompt where `prompt` is None.
-            proxy: an http(s) proxy's URL.
-            prompt: what the image shows.
-            width, height: pixels; rounded down to a multiple of 8, and up to 32.
-            num_inference_steps: 1 or more; the Space has a bound of its own.
-            seed: 0 to 2147483647.
-            randomize_seed: let the Space choose the seed; the ImageResponse has the one it chose.
-
-        Raises, at the first `__anext__`: InvalidRequest, ConnectionFailed, TimedOut, or ResponseError
-        for whatever the Space does wrong.
-        """
-
-        async def answer() -> AsyncGenerator[ImageResponse, None]:
-            request = ImageRequest(
-                prompt=extract_prompt(messages or [], prompt),
-                model=model or "",
-                width=_raise_to_least(width),
-                height=_raise_to_least(height),
-                steps=num_inference_steps,
-                seed=seed,
-                randomize_seed=randomize_seed,
-            )
-            yield await cls._make_answer(request, proxy)
-
-        return AsyncResult(answer())
-
-    @classmethod
-    async def _make_answer(cls, request: ImageRequest, proxy: str | None) -> ImageResponse:
-        async with open_connection(proxy, space=_parse_endpoint(cls.api_endpoint)["base"]) as connection:
-            provider = cls(connection)
-            async with aclosing(limit_events(provider._check_images(request), connection.limits)) as events:
-                async for event in events:
-                    if isinstance(event, ImageResponse):
-                        return event
-            raise ProtocolError("the Space's stream ended without an image")
-
-    async def _check_images(self, request: ImageRequest) -> AsyncGenerator[Event, None]:
-        """Yield the events of a job after checking that its images can be read."""
-        limits = self._connection.limits
-        async with aclosing(self.stream(request, progress=False)) as events:
-            async for event in events:
-                if isinstance(event, ImageResponse):
-                    del event.images[limits.files :]
-                    try:
-                        await asyncio.wait_for(self._check_addresses(event.images), limits.silence)
-                    except TimedOut:
-                        raise
-                    except asyncio.TimeoutError:
-                        said = f"the image's address did not answer within {limits.silence:g} s"
-                        raise TimedOut(said, "Run the cell again.") from None
-                yield event
-
-    async def _check_addresses(self, addresses: Sequence[str]) -> None:
-        """Raise an error if there is no image that can be read behind one of the addresses."""
-        for url in addresses:
-            _check_readable(await self._read_file(url, _MOST_HEAD), url, shown=False)
+def _find_images(data: list[Any], routes: str, job: _Job) -> list[str]:
+    if job.is_described:
+        return find_images(job.signature, data, routes, job.placed.values)
+    return decoding.find_files(data, routes)
 
 
-def _translate_event(
-    event: decoding.WireEvent, routes: str, request: ImageRequest, model: str, sent: Mapping[str, object]
-) -> Event | None:
-    """Convert a decoded event to a public one; None for a preview that cannot be shown."""
-    if isinstance(event, decoding.Finished):
-        files = decoding.find_files(event.data, routes)
-        seed = decoding.find_seed(event.data, None if request.randomize_seed else request.seed)
-        return ImageResponse(files, request.prompt, seed, _list_options(request, model), sent)
-    if isinstance(event, decoding.Partial):
-        try:
-            return Preview(decoding.find_files(event.data, routes)[: Limits().files])
-        except ResponseError:
-            return None
-    return event
+def _explain_click(error: FluxError, signature: Signature | None) -> None:
+    """Say of an endpoint that needs a click in its page first that this cannot be made from here."""
+    if signature is not None and signature.clicked and not error.hint:
+        error.hint = (
+            f"/{signature.name} may need a choice made by a click in its page first, which cannot be made here."
+        )
 
 
 def _describe_retry(error: FluxError, delay: float) -> str:
@@ -345,35 +358,3 @@ def _describe_retry(error: FluxError, delay: float) -> str:
     if isinstance(error, StreamLost):
         return f"asking again with the same seed: {error.message}"
     return f"trying again in {delay:.0f} s: {error.message}"
-
-
-def _list_options(request: ImageRequest, model: str) -> dict[str, Any]:
-    return {"model": model, "width": request.sent_width, "height": request.sent_height, "steps": request.steps}
-
-
-def _raise_to_least(pixels: Any) -> Any:
-    """Raise small sizes to the least. Anything that is not a number is refused when the request is made."""
-    return max(pixels, _SMALLEST) if isinstance(pixels, int) else pixels
-
-
-def _parse_endpoint(api_endpoint: str) -> re.Match[str]:
-    match = _ENDPOINT.fullmatch(api_endpoint)
-    if match is None:
-        raise InvalidArgument(f"api_endpoint is {api_endpoint!r}: it must read https://…/call/name")
-    return match
-
-
-def _check_readable(data: bytes, url: str, *, shown: bool = True) -> None:
-    """Raise NotAnImage for a file that is none, or that cannot be `shown` here: the hint says where it is.
-
-    Running the cell again would make such a file again. The address is told without its query, which may hold a key.
-    """
-    address = url.partition("?")[0]
-    hint = f"It is at {address} for some hours: save it from there, or take a Space that gives {READ}."
-    if not shown and detect_media_type(data):
-        return
-    try:
-        check_readable("the Space's file", data, hint)
-    except NotAnImage as error:
-        error.url = url
-        raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import os
 import re
 import time
@@ -145,7 +146,7 @@ class Connection:
     async def request(self, method: str, url: str, **options: Any) -> AsyncIterator[aiohttp.ClientResponse]:
         """Provide an open response of any status; what fails while it is used is translated too.
 
-        Redirects keep the method and body, and the token is not sent to another host.
+        Redirects keep the method and body, which `data` makes each time, and the token is not sent to another host.
         """
         url = self._secure(url)
         options = {"timeout": self._timeout, **options, "allow_redirects": False}
@@ -159,8 +160,9 @@ class Connection:
                 proxied = _make_proxy_options(self._choose_proxy(url))
                 guarding.set(None if proxied else self._guard)  # a proxy resolves names by itself
                 headers = {**options.get("headers", {}), **self._make_authorization(url)}
+                body = {"data": options["data"]()} if "data" in options else {}
                 sent = self._session.request(
-                    method, URL(url, encoded=True), **{**options, **proxied, "headers": headers}
+                    method, URL(url, encoded=True), **{**options, **proxied, **body, "headers": headers}
                 )
                 proxy_words = f" through the proxy {show_host(str(proxied['proxy']))}" if proxied else ""
                 _log.debug("%s %s%s", method, shown_address(url), proxy_words)
@@ -225,6 +227,23 @@ class Connection:
         """
         return await _send_twice(lambda: self._send("POST", url, json=payload))
 
+    async def post_file(self, url: str, data: bytes, filename: str, media_type: str) -> Answer:
+        """Return the answer to a POST of one file as a form's `files`, as large as the limits allow.
+
+        It is sent once more as `post_json` is.
+        """
+        limits = self.limits
+        if len(data) > limits.body:
+            raise InvalidRequest(f"the image has {len(data) / 2**20:.1f} MiB: {limits.body / 2**20:.3g} MiB at most")
+
+        def make_form() -> aiohttp.FormData:
+            form = aiohttp.FormData()
+            form.add_field("files", io.BytesIO(data), filename=filename, content_type=media_type)
+            return form
+
+        within = self._make_timeout(limits.progress)
+        return await _send_twice(lambda: self._send("POST", url, data=make_form, timeout=within))
+
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Start work over this connection that goes on if its caller does not."""
         return background.start(self._session, work)
@@ -233,7 +252,8 @@ class Connection:
         return aiohttp.ClientTimeout(total, sock_connect=self.limits.connect, sock_read=self.limits.silence)
 
     async def _send(self, method: str, url: str, **options: Any) -> Answer:
-        async with self.request(method, url, timeout=self._make_timeout(self.limits.answer), **options) as response:
+        options = {"timeout": self._make_timeout(self.limits.answer), **options}
+        async with self.request(method, url, **options) as response:
             return replace(await self._read_answer(response), redirected=response.url != URL(url, encoded=True))
 
     async def _read_answer(self, response: aiohttp.ClientResponse) -> Answer:
