@@ -30,6 +30,7 @@ from ..types import (
     Circumstances,
     ImageRequest,
     ImageResponse,
+    Log,
     Queued,
     Record,
     Running,
@@ -89,17 +90,19 @@ class Job:
                     yield found
                     return
                 request = await self._fill(provider)
-                clock, response = _Clock(), None
+                clock, response, notes = _Clock(), None, replay.skipped.copy()
                 async with aclosing(provider.stream(request)) as events:
                     async for event in events:
                         clock.see(event)
                         if isinstance(event, ImageResponse):
                             response = event
-                        else:
-                            yield event
+                            continue
+                        if isinstance(event, Log) and event.level == "warning":
+                            notes.append(f"the Space warned: {event.message}")
+                        yield event
                 if response is None:
                     raise EmptyResult("the Space finished, but sent no image")
-                made = await self._receive(request, provider, response, clock, replay.skipped)
+                made = await self._receive(request, provider, response, clock, notes)
                 yield await self._keep(made)
                 return
             except (ConnectionFailed, ProtocolError):
@@ -134,7 +137,8 @@ class Job:
             decoder = codecs.describe_decoder(*(file.media_type for file in files))
             around = replace(circumstances, version=get_version(), decoder=decoder)
             record = self._build_record(request, response, files, description, around, environment.get("model", ""))
-            made = build_generation(request, record, files, self.target.settings, note="; ".join(notes))
+            said = "; ".join([*notes, *_list_doubts(response, files, description)])
+            made = build_generation(request, record, files, self.target.settings, note=said)
             if len(files) == number:
                 return made
             most = f"the limit is {self.limits.files} files and {self.limits.sum // 2**20} MiB per response"
@@ -180,11 +184,11 @@ class Job:
             requested_height=request.height,
             files=tuple(file.record for file in files),
             circumstances=circumstances,
-            parameters=_pick_parameters(response) or request.sent_parameters,
+            parameters=_pick_parameters(response, request) or request.sent_parameters,
             requested_parameters=request.parameters,
             requested_steps=request.steps,
             images=tuple(one.record for one in request.images),
-            sent={} if description.stand_in is not None else sanitize(response.sent),
+            sent={} if description.stand_in is not None else sanitize(_pick_others(response, request)),
         )
 
     async def _keep(self, made: Generation) -> Generation:
@@ -203,9 +207,28 @@ class Job:
         return _add_note(made, SLOW)
 
 
-def _pick_parameters(response: ImageResponse) -> Values:
-    """Return the parameters that a provider reports as sent and that have no field of their own."""
-    return Values({name: value for name, value in response.parameters.items() if name not in FIELDS})
+def _pick_parameters(response: ImageResponse, request: ImageRequest) -> Values:
+    """Return the parameters that a provider reports as sent, without those that a record cannot hold as they are."""
+    kept = {name: value for name, value in response.parameters.items() if name not in FIELDS}
+    asked = request.parameters
+    return Values(
+        {name: value for name, value in kept.items() if name in asked or sanitize({name: value}) == {name: value}}
+    )
+
+
+def _pick_others(response: ImageResponse, request: ImageRequest) -> dict[str, object]:
+    """Return what was sent besides, such as a Space's default that is too long or a path, which a record names."""
+    fields = {*FIELDS, *_pick_parameters(response, request)}
+    return {**response.sent, **{name: value for name, value in response.parameters.items() if name not in fields}}
+
+
+def _list_doubts(response: ImageResponse, files: tuple[ImageFile, ...], description: ModelDescription) -> list[str]:
+    """Return why the images may not be what was asked for: the prompt was rewritten, or they are of one flat colour."""
+    rewrites = [name for name in description.rewrites if response.parameters.get(name) is True]
+    doubts = [f"the Space may have rewritten the prompt ({', '.join(rewrites)})"] if rewrites else []
+    if any(codecs.is_flat(file.data, file.record) for file in files):
+        doubts.append("an image is of one flat colour: the Space may have refused the prompt, or failed")
+    return doubts
 
 
 _CIRCUMSTANCES = {one.name for one in fields(Circumstances)} - {"version", "decoder", "started", "seconds", "queued"}

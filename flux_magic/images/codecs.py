@@ -201,6 +201,16 @@ def describe(data: bytes) -> FileRecord:
         )
 
 
+def is_flat(data: bytes, record: FileRecord) -> bool:
+    """Return True for an image of one colour. Only a small file is decoded: none of one colour is large."""
+    if len(data) > record.width * record.height // 20 + 4096:
+        return False
+    with open_decoded(data) as image:
+        extrema = image.getextrema()
+    bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
+    return all(least == most for least, most in bands)
+
+
 def encode_for_notebook(data: bytes, inline: str | None) -> tuple[str, bytes]:
     """Return the media type and bytes to embed, in a type that every front end and nbconvert show.
 

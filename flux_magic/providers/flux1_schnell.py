@@ -17,6 +17,7 @@ class BlackForestLabs_Flux1Schnell(GradioProvider):  # noqa: N801 - the name tha
     url = "https://black-forest-labs-flux-1-schnell.hf.space"
     api_endpoint = "https://black-forest-labs-flux-1-schnell.hf.space/call/infer"
     space = "black-forest-labs/FLUX.1-schnell"
+    licence = "Apache-2.0"
     working = True
 
     default_model = "black-forest-labs-flux-1-schnell"

@@ -16,11 +16,13 @@ class Model:
         name: its own name, which records have.
         aliases: other names for it.
         space: the Space that makes its images: a Hugging Face id, or a URL; empty if no Space does.
+        licence: of its weights, in words; empty if it is not known.
     """
 
     name: str
     aliases: tuple[str, ...]
     space: str
+    licence: str = ""
 
 
 def list_models() -> list[Model]:
@@ -39,6 +41,6 @@ def _list_models(provider: type[Provider]) -> list[Model]:
     for name in provider.names():
         names.setdefault(provider.get_model(name), []).append(name)
     return [
-        Model(name, tuple(other for other in others if other != name), provider.own_space())
+        Model(name, tuple(other for other in others if other != name), provider.own_space(), provider.licence)
         for name, others in names.items()
     ]

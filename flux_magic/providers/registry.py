@@ -11,8 +11,9 @@ from . import plugins
 from .base import Provider, make_unknown_error
 from .flux1_schnell import BlackForestLabs_Flux1Schnell
 from .gradio.any_space import AnySpace
+from .named import find_providers
 
-PROVIDERS: tuple[type[Provider], ...] = (BlackForestLabs_Flux1Schnell,)
+PROVIDERS: tuple[type[Provider], ...] = (BlackForestLabs_Flux1Schnell, *find_providers())
 """The providers of this package. The first is the one for an empty model."""
 
 _registered: list[type[Provider]] = []

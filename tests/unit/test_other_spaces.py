@@ -45,7 +45,8 @@ def provider(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Scripted]:
     class Mine(mine):  # type: ignore[valid-type,misc]
         sent: ClassVar[Mapping[str, object]] = WENT_ALONG
 
-    monkeypatch.setattr("flux_magic.providers.registry.PROVIDERS", (Mine,))
+    for name, value in (("PROVIDERS", (Mine,)), ("AnySpace", Mine)):
+        monkeypatch.setattr(f"flux_magic.providers.registry.{name}", value)
     return Mine
 
 

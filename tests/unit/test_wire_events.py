@@ -161,7 +161,7 @@ def test_the_queue_stream_tells_why_a_job_failed(event: ServerSentEvent, kind: t
         pytest.param(called("complete", [None, 42]), Finished([None, 42]), id="done, without an image"),
         pytest.param(called("heartbeat", None), None, id="a heartbeat"),
         pytest.param(called("generating", [FILE, 42]), Partial([FILE, 42]), id="a generator's step"),
-        pytest.param(called("generating", [None]), None, id="a generator's step without a picture"),
+        pytest.param(called("generating", None), None, id="a generator's step without outputs"),
         pytest.param(called("message", [FILE, 42]), None, id="no name"),
     ],
 )

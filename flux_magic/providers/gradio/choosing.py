@@ -120,4 +120,8 @@ def has_mask(signature: Signature) -> bool:
 
 
 def _list_names(signature: Signature) -> Collection[str]:
-    return [one.parameter for one in signature.asked if one.meaning not in {"random", "history"}]
+    return [
+        one.name if one.meaning == "prompt" else one.parameter
+        for one in signature.asked
+        if one.meaning not in {"random", "history"}
+    ]

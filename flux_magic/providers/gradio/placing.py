@@ -133,11 +133,13 @@ class _Placing:
         ]
         own = asked.get(choice.parameter, asked.get(choice.name))
         if not fitting:
-            there = ", ".join(dict.fromkeys(format_size(*size) for size in known.values()))
-            others = f"--set {choice.parameter}=, one of {', '.join(label for _, label in choice.choices)}"
+            said, there = f"the size is {whole[0]}x{whole[1]}", [format_size(*size) for size in known.values()]
+            if known:
+                raise InvalidRequest(f"{said}: this Space makes only {', '.join(dict.fromkeys(there))[:600]}")
+            labels = clean(", ".join(label for _, label in choice.choices))[:600]
             raise InvalidRequest(
-                f"the size is {width}x{height}: this Space makes only {clean(there or others)[:600]}",
-                "" if known else "It does not say how many pixels these are.",
+                f"{said}: this Space takes only {labels}, without their pixels",
+                f"Give one of these: --set {choice.parameter}=…",
             )
         if own is None:
             self._set(choice, "size", fitting[0])
