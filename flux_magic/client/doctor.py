@@ -8,6 +8,7 @@ import platform
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,7 +16,8 @@ from pathlib import Path
 from ..errors import FluxError, clean
 from ..parameters import tokens
 from ..parameters.settings import Settings, get_shared_folders, get_store_folder
-from ..parameters.table import Parameter
+from ..parameters.sizes import format_size
+from ..parameters.table import ROWS, Parameter
 from ..providers import local
 from ..providers.base import ModelDescription
 from ..providers.http.connection import open_session
@@ -28,22 +30,46 @@ DOCTOR_TIMEOUT = 60
 
 _UNTOLD = "unknown"
 
+_WIDEST = 60
+"""Characters of a value in the table of parameters."""
+
 PACKAGES = ("flux-magic", "ipython", "ipykernel", "aiohttp", "pillow", "gradio")
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Findings by name, without any secret; `str()` gives lines for a terminal."""
+    """Findings by name, and the model's parameters, without any secret; `str()` gives lines for a terminal."""
 
     rows: dict[str, str]
     healthy: bool
+    parameters: tuple[Parameter, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value in self.rows.items():
             self.rows[name] = clean(value)
 
     def __str__(self) -> str:
-        return as_text(Table((), tuple(self.rows.items())))
+        told = as_text(Table((), tuple(self.rows.items())))
+        return f"{told}\n\n{as_text(tabulate(self.parameters))}" if self.parameters else told
+
+
+def tabulate(parameters: Sequence[Parameter]) -> Table:
+    """Return a model's parameters as a table: as they are typed, the model's own names, the values, the defaults."""
+    rows = (
+        (
+            row.flags[0] if row.name in ROWS else f"--set {row.name}=",
+            clean(f"{row.own_name}: {row.title}" if row.title and row.title != row.own_name else row.own_name),
+            clean(row.allowed)[:_WIDEST],
+            "random" if row.name == "seed" else clean(_show_default(row.default))[:_WIDEST],
+        )
+        for row in parameters
+    )
+    return Table(("parameter", "here", "values", "default"), tuple(rows))
+
+
+def _show_default(value: object) -> str:
+    """Return a default as it is typed; empty if there is none."""
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 async def examine(settings: Settings) -> Diagnosis:
@@ -51,13 +77,14 @@ async def examine(settings: Settings) -> Diagnosis:
     rows = {"Python": f"{platform.python_version()} on {platform.system()}"}
     rows |= {package: _get_version(package) for package in PACKAGES}
     rows |= await asyncio.to_thread(_describe_stores, settings)
-    is_told = False
+    description = None
     try:
-        found, is_told = await _describe_target(settings)
+        found, description = await _describe_target(settings)
         rows |= found
     except FluxError as error:
         rows["Space"] = f"{settings.space or settings.model}: {type(error).__name__}: {error}"
-    return Diagnosis(rows, healthy=is_told)
+    is_told = description is not None and description.is_told
+    return Diagnosis(rows, is_told, description.parameters if description else ())
 
 
 def _describe_stores(settings: Settings) -> dict[str, str]:
@@ -102,11 +129,11 @@ def _get_version(package: str) -> str:
         return f"not installed: {local.INSTALL}" if package == "gradio" else "not installed"
 
 
-async def _describe_target(settings: Settings) -> tuple[dict[str, str], bool]:
-    """Return what is known of the provider and its Space, and if it described its model."""
+async def _describe_target(settings: Settings) -> tuple[dict[str, str], ModelDescription | None]:
+    """Return what is known of the provider and its Space, and how it describes its model."""
     target = resolve_target(settings, settings.model)
     if target.unasked:
-        return {"Space": f"not asked: {target.unasked}"}, False
+        return {"Space": f"not asked: {target.unasked}"}, None
     space, description = await target.locate(), None
     rows = {"provider": target.provider.label}
     if target.space is not None and space is not None:
@@ -124,7 +151,7 @@ async def _describe_target(settings: Settings) -> tuple[dict[str, str], bool]:
         except asyncio.TimeoutError:
             rows["answers"] = f"no: no complete answer within {DOCTOR_TIMEOUT} s"
         rows |= await provider.status()
-    return rows, description is not None and description.is_told
+    return rows, description
 
 
 def _describe_token(target: Target) -> str:
@@ -141,13 +168,15 @@ def _describe_token(target: Target) -> str:
 
 def _describe_contract(description: ModelDescription) -> dict[str, str]:
     engine = {description.engine: description.version or _UNTOLD} if description.engine else {}
-    return {
-        **engine,
+    images = f"up to {description.input_images}" if description.input_images else "none"
+    kinds = [images, "at least one" if description.needs_image else "", "a mask" if description.takes_mask else ""]
+    sizes = ", ".join(format_size(*size) for size in description.sizes)
+    known = {
         "title": description.title or "none",
-        "takes": ", ".join(map(_describe_parameter, description.parameters)) or _UNTOLD,
+        "takes": "" if description.parameters else _UNTOLD,
+        "endpoint": ", ".join(description.endpoints),
+        "images in": ", ".join(filter(None, kinds)) if description.endpoints else "",
+        "sizes": sizes,
+        "rewrites": ", ".join(description.rewrites),
     }
-
-
-def _describe_parameter(row: Parameter) -> str:
-    name = row.own_name or row.name
-    return name if row.least is None or row.most is None else f"{name} ({row.least:.10g} to {row.most:.10g})"
+    return {**engine, **{name: value for name, value in known.items() if value}}

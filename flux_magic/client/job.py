@@ -44,17 +44,20 @@ _log = get_logger(__name__)
 
 @dataclass(slots=True)
 class _Clock:
-    """The times of a job: when it was sent, and how long it waited in the queue."""
+    """The times of a job, when it was sent and how long it waited in the queue, and the Space's warnings on the way."""
 
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     begin: float = field(default_factory=time.monotonic)
     queued_at: float | None = None
     queued: float | None = None
+    warnings: list[str] = field(default_factory=list)
 
     def see(self, event: ClientEvent | ImageResponse) -> None:
         """Take in an event as it comes; load what the image needs while the Space is at work."""
         if isinstance(event, Queued | Running) and not _load.cache_info().currsize:
             asyncio.get_running_loop().run_in_executor(None, _load)
+        if isinstance(event, Log) and event.level == "warning":
+            self.warnings.append(f"the Space warned: {event.message}")
         if isinstance(event, Queued) and self.queued_at is None:
             self.queued_at = time.monotonic()
         elif isinstance(event, Running) and self.queued is None and self.queued_at is not None:
@@ -90,19 +93,17 @@ class Job:
                     yield found
                     return
                 request = await self._fill(provider)
-                clock, response, notes = _Clock(), None, replay.skipped.copy()
+                clock, response = _Clock(), None
                 async with aclosing(provider.stream(request)) as events:
                     async for event in events:
                         clock.see(event)
                         if isinstance(event, ImageResponse):
                             response = event
-                            continue
-                        if isinstance(event, Log) and event.level == "warning":
-                            notes.append(f"the Space warned: {event.message}")
-                        yield event
+                        else:
+                            yield event
                 if response is None:
                     raise EmptyResult("the Space finished, but sent no image")
-                made = await self._receive(request, provider, response, clock, notes)
+                made = await self._receive(request, provider, response, clock, [*replay.skipped, *clock.warnings])
                 yield await self._keep(made)
                 return
             except (ConnectionFailed, ProtocolError):

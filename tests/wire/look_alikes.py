@@ -60,8 +60,8 @@ def slide(name: str, least: float, most: float, value: float | None = None, step
     return In(name, lambda: gr.Slider(least, most, value, step=step, label=label or name.replace("_", " ").title()))
 
 
-def check(name: str, value: bool = True, label: str = "") -> In:
-    return In(name, lambda: gr.Checkbox(value, label=label or name.replace("_", " ").title()))
+def check(name: str, is_on: object = 1, label: str = "") -> In:
+    return In(name, lambda: gr.Checkbox(bool(is_on), label=label or name.replace("_", " ").title()))
 
 
 def choose(name: str, choices: list[Any], value: Any, kind: str = "Dropdown") -> In:

@@ -27,7 +27,15 @@ from .placing import File, Placed, Sizes, place
 from .results import find_images, find_used_seed
 from .signature import Contract, Signature
 
-FIELDS: Final = ("prompt", "steps", "seed", "randomize_seed", "sent_width", "sent_height", *sorted(EXTRA_NAMES))
+FIELDS: Final = (
+    "prompt",
+    "steps",
+    "seed",
+    "randomize_seed",
+    "sent_width",
+    "sent_height",
+    *sorted(EXTRA_NAMES - {"endpoint"}),
+)
 """The fields of a request that an endpoint's inputs can use."""
 
 _RECORDED: Final = {*FIELDS} - {"randomize_seed"}

@@ -10,7 +10,8 @@ from ..gradio.provider import GradioProvider
 class QwenImageEdit(GradioProvider):
     """Qwen-Image-Edit on Hugging Face: it edits one image. By default it rewrites the prompt.
 
-    Endpoint and inputs: its makers' example https://github.com/QwenLM/Qwen-Image, and public programs that call it. Not seen live.
+    Endpoint and inputs: its makers' example in https://github.com/QwenLM/Qwen-Image, and public programs that call
+    it. Not seen live.
     """
 
     label = "Qwen-Image-Edit"
