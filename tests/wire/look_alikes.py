@@ -2,6 +2,8 @@
 
 All are served by one process, each under a path of its own. Each draws what depends on all that arrived, and
 `/arrived/{name}` tells what did. It starts and ends as the bundled Space does, under Gradio 5 and 6.
+
+`python look_alikes.py FILE` writes what the Spaces say of themselves, for the tests that need no server.
 """
 
 from __future__ import annotations
@@ -11,13 +13,14 @@ import inspect
 import json
 import os
 import random
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import painter_app  # type: ignore[import-not-found]  # the script beside this one
 import uvicorn
@@ -407,7 +410,7 @@ def make_function(place: str, row: Row) -> Callable[..., Any]:
             for place, (one, default) in enumerate(zip(row.inputs, defaults, strict=True))
         ]
     )
-    return made
+    return cast("Callable[..., Any]", made)
 
 
 def build(name: str, rows: list[Row]) -> Any:
@@ -447,5 +450,51 @@ def serve() -> None:
         running.join(10)
 
 
+_COMPONENT = ("id", "type", "skip_api")
+_PROPS = ("label", "value", "minimum", "maximum", "step", "choices", "multiselect", "allow_custom_value", "visible")
+_DEPENDENCY = ("id", "targets", "inputs", "outputs", "api_name", "api_visibility")
+_PARAMETER = ("parameter_name", "parameter_has_default", "parameter_default", "label", "component")
+
+
+def pick(value: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    usual = {"skip_api": False, "visible": True, "multiselect": False, "allow_custom_value": False}
+    return {name: value[name] for name in names if value.get(name) is not None and value[name] != usual.get(name)}
+
+
+def dump() -> dict[str, Any]:
+    """Return what each Space says of itself, as far as anybody reads it."""
+    told: dict[str, Any] = {}
+    for name, rows in ROWS.items():
+        app = build(name, rows)
+        config, info = app.get_config_file(), app.get_api_info()
+        used = {number for one in config["dependencies"] for number in (*one["inputs"], *one["outputs"])}
+        for one in info["named_endpoints"].values():
+            one["parameters"] = [
+                pick(known, _PARAMETER) | {"type": pick(known["type"], ("type", "enum"))} for known in one["parameters"]
+            ]
+        told[name] = {
+            "config": {
+                **pick(config, ("version", "title")),
+                "api_prefix": "/gradio_api",
+                "components": [
+                    pick(one, _COMPONENT) | {"props": pick(one["props"], _PROPS)}
+                    for one in config["components"]
+                    if one["id"] in used
+                ],
+                "dependencies": [pick(one, _DEPENDENCY) for one in config["dependencies"]],
+            },
+            "info": {
+                "named_endpoints": {
+                    key: {"parameters": one["parameters"]} for key, one in info["named_endpoints"].items()
+                }
+            },
+        }
+    return told
+
+
 if __name__ == "__main__":
-    serve()
+    if len(sys.argv) > 1:
+        lines = [f"{json.dumps(name)}: {json.dumps(told, ensure_ascii=False)}" for name, told in dump().items()]
+        Path(sys.argv[1]).write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
+    else:
+        serve()
