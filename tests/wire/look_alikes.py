@@ -347,7 +347,7 @@ def give(out: str, given: dict[str, Any], number: int = 0) -> Any:
     """Return the value of one output."""
     seed = given.get("seed")
     count = int(given.get("num_imgs") or given.get("num_images_per_prompt") or 1)
-    return {
+    ways: dict[str, Make] = {
         "image": lambda: draw(given, number),
         "flat": lambda: draw(given, number, is_flat=True),
         "gallery": lambda: [draw(given, place) for place in range(count)],
@@ -358,7 +358,8 @@ def give(out: str, given: dict[str, Any], number: int = 0) -> Any:
         "button": lambda: gr.update(visible=True),
         "markdown": lambda: gr.update(value="4 s"),
         "html": lambda: gr.update(value=f"<b>{number}</b>"),
-    }[out]()
+    }
+    return ways[out]()
 
 
 _OUTS: dict[str, Make] = {

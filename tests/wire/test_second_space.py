@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,9 +95,11 @@ def test_where_no_seed_is_sent_the_record_has_none_and_says_what_was_asked_for(p
 
 def test_the_doctor_looks_for_the_endpoint_of_another_model(painters: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--space", painters, "--model", "painter"]) == 0
-    assert "width (64 to 512), height (64 to 512), steps, words, seed" in capsys.readouterr().out
-    assert main(["doctor", painters]) == 1
-    assert "Is it another model's Space (--model)?" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert re.search(r"--width +width: Width +a whole number from 64 to 512\n", told)
+    assert "words" not in told, "the prompt is no parameter"
+    assert main(["doctor", painters]) == 0
+    assert re.search(r"endpoint +/paint, /sketch\n", capsys.readouterr().out)
 
 
 def test_a_field_that_a_request_has_not_is_told_where_it_is_written() -> None:
@@ -104,7 +107,7 @@ def test_a_field_that_a_request_has_not_is_told_where_it_is_written() -> None:
         type("Nocturne", (GradioProvider,), {"parameters": {"words": "promt", "width": "width", "seed": "seed"}})
     assert str(caught.value) == (
         "Nocturne.parameters: no promt, width; "
-        "a request has prompt, steps, seed, randomize_seed, sent_width, sent_height"
+        "a request has prompt, steps, seed, randomize_seed, sent_width, sent_height, guidance, negative_prompt, strength"
     )
 
 
@@ -125,7 +128,8 @@ def test_what_a_look_alike_takes_by_default_is_recorded_and_a_provider_is_not_na
     record = made.record
     assert made.images[0].getpixel((0, 0)) == (7, 35, 0)
     assert (record.model, record.provider) == (f"unknown (Space {look_alike})", "Gradio Space")
-    assert record.sent == {"randomize_seed": False, "guidance_scale": 3.5, "hf_token": "***"}
+    assert record.sent == {"randomize_seed": False, "hf_token": "***"}
+    assert record.parameters == {"guidance": 3.5}
     assert "secret" not in str(record.as_dict())
     assert parse_record(record.as_dict()) == record
 
@@ -149,9 +153,12 @@ def test_an_unknown_model_is_told_the_names_of_both_providers(painters: str) -> 
     assert all(name in str(caught.value) for name in list_model_names())
 
 
-def test_a_space_without_the_endpoint_is_told_apart_and_its_endpoints_are_named(painters: str) -> None:
+def test_a_space_without_the_endpoint_of_a_models_file_has_changed_and_alone_describes_itself(painters: str) -> None:
     with pytest.raises(SpaceChanged, match="it has no endpoint infer, only paint"):
-        run(make_image(painters, model="flux"))
+        run(make_image(painters, model="flux-schnell"))
+    made = run(make_image(painters, "four", steps=9))
+    assert made.images[0].getpixel((0, 0)) == (42, 9, 4)
+    assert made.record.parameters == {"endpoint": "/paint"}
 
 
 def test_a_model_whose_space_is_known_by_its_url_alone_is_examined_there_and_recalled(

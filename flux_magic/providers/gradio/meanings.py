@@ -85,7 +85,7 @@ class _Rule:
 
     def rank(self, one: Input) -> tuple[int, int, int] | None:
         """Return how well an input fits, the less the better; None if it does not."""
-        if one.meaning or one.is_filled or not self.takes(one):
+        if one.meaning or not one.is_scalar or not self.takes(one):
             return None
         for by_label, text in enumerate((_fold(one.name), _fold(one.label))):
             if re.search(self.unless, text):
@@ -151,7 +151,7 @@ def name_meanings(signature: Signature, hints: Mapping[str, str] | None = None) 
         if not any(one.meaning == rule.meaning for one in inputs):
             _set(inputs, _pick(inputs, rule), rule.meaning)
     if not any(one.meaning == "prompt" for one in inputs):
-        free = [one for one in inputs if not one.meaning and _is_text(one) and not one.is_hidden and not one.is_filled]
+        free = [one for one in inputs if not one.meaning and _is_text(one) and one.is_scalar and not one.is_hidden]
         _set(inputs, free[0] if len(free) == 1 else None, "prompt")
     if any(one.meaning == "image" for one in inputs):
         rule = _Rule(

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ...errors import InvalidRequest, clean, show_value
 from ...parameters.sizes import SIZE_STEP, format_size, round_down
-from ...parameters.table import MAX_SEED, ROWS
+from ...parameters.table import EXTRA_NAMES, MAX_SEED, RESERVED, ROWS
 from ...types import ImageRequest, InputImage
 from .choosing import count_images, has_mask, needs_image
 from .meanings import EDITORS, is_secret, read_size, read_steps, to_number
@@ -224,7 +224,9 @@ class _Placing:
         """Return a choice by its own name, and what it means."""
         if one.meaning == "steps":
             steps = next((read_steps(label) for choice, label in one.choices if choice == value), None)
-            return ({} if one.name in ROWS else {one.name: value}) | ({"steps": steps} if steps else {})
+            return ({} if one.name in EXTRA_NAMES | RESERVED else {one.name: value}) | (
+                {"steps": steps} if steps else {}
+            )
         size = self._list_sizes(one).get(value)
         known = size is not None and not any(side % SIZE_STEP for side in size)
         return {one.parameter: value} | (dict(zip(("width", "height"), size, strict=True)) if size and known else {})

@@ -20,6 +20,7 @@ _KINDS: Final = {"textbox": "string", "slider": "number", "number": "number", "c
 _TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {"string": str, "number": (int, float), "boolean": bool}
 _FILLED_BY_SERVER: Final = frozenset({"state", "button"})
 _LISTS: Final = frozenset({"gallery", "checkboxgroup"})
+_HUGE: Final = 2**63
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")
 
 CANONICAL: Final = frozenset({"steps", "width", "height", "seed", *EXTRA_NAMES}) - {"endpoint"}
@@ -79,14 +80,18 @@ class Input:
     @property
     def is_scalar(self) -> bool:
         """True if a value of it is a number, a string or a switch."""
-        known = bool(self.kind or self.choices)
-        return known and not self.is_list and not self.is_filled
+        if self.is_list or self.is_filled or not (self.kind or self.choices):
+            return False
+        kinds = (str, int, float) if self.choices or self.kind == "string" else self.types
+        fits = self.default is None or isinstance(self.default, kinds)
+        return fits and not (isinstance(self.default, int | float) and not abs(self.default) < _HUGE)
 
     @property
     def initial(self) -> Any:
         """The value that the page sends if nobody touches the component."""
         if not self.required or self.is_filled:
-            return self.default
+            is_number = self.kind == "string" and not self.choices and isinstance(self.default, int | float)
+            return str(self.default) if is_number else self.default
         if self.component == "slider" and self.least is not None:
             return self.least
         return {"string": "", "boolean": False}.get("" if self.choices else self.kind)
