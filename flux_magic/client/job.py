@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import ConnectionFailed, EmptyResult, ProtocolError, StoreError
 from ..images import codecs
-from ..parameters.table import FIELDS, Values
+from ..parameters.table import EXTRA_NAMES, FIELDS, Values
 from ..providers import local
 from ..providers.base import Limits, ModelDescription, Provider
 from ..providers.http.connection import Session
@@ -211,7 +211,7 @@ class Job:
 def _pick_parameters(response: ImageResponse, request: ImageRequest) -> Values:
     """Return the parameters that a provider reports as sent, without those that a record cannot hold as they are."""
     kept = {name: value for name, value in response.parameters.items() if name not in FIELDS}
-    asked = request.parameters
+    asked = {*request.parameters, *EXTRA_NAMES}
     return Values(
         {name: value for name, value in kept.items() if name in asked or sanitize({name: value}) == {name: value}}
     )

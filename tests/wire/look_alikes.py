@@ -3,7 +3,7 @@
 All are served by one process, each under a path of its own. Each draws what depends on all that arrived, and
 `/arrived/{name}` tells what did. It starts and ends as the bundled Space does, under Gradio 5 and 6.
 
-`python look_alikes.py FILE` writes what the Spaces say of themselves, for the tests that need no server.
+`python look_alikes.py --dump FILE` writes what the Spaces say of themselves, for the tests that need no server.
 """
 
 from __future__ import annotations
@@ -428,6 +428,23 @@ def build(name: str, rows: list[Row]) -> Any:
     return app.queue()
 
 
+class Lazily:
+    """An app that mounts each Space when it is first asked: all of them together take half a minute."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+        self.left = dict(ROWS)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        name = str(scope.get("path", "")).partition("/")[2].partition("/")[0]
+        if rows := self.left.pop(name, None):
+            blocks = build(name, rows)
+            gr.mount_gradio_app(self.app, blocks, path=f"/{name}", show_error=True)
+            blocks.run_startup_events()
+            await blocks.run_extra_startup_events()
+        await self.app(scope, receive, send)
+
+
 def serve() -> None:
     with tempfile.TemporaryDirectory(prefix="look-alikes-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
@@ -437,9 +454,7 @@ def serve() -> None:
         def tell(name: str) -> Any:
             return ARRIVED.get(name)
 
-        for name, rows in ROWS.items():
-            app = gr.mount_gradio_app(app, build(name, rows), path=f"/{name}", show_error=True)
-        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
+        server = uvicorn.Server(uvicorn.Config(Lazily(app), host="127.0.0.1", port=port, log_level="error"))
         running = threading.Thread(target=server.run, daemon=True)
         running.start()
         while not server.started:
@@ -494,8 +509,8 @@ def dump() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
+    if sys.argv[1:2] == ["--dump"]:
         lines = [f"{json.dumps(name)}: {json.dumps(told, ensure_ascii=False)}" for name, told in dump().items()]
-        Path(sys.argv[1]).write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
+        Path(sys.argv[2]).write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
     else:
         serve()

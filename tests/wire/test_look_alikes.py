@@ -1,4 +1,4 @@
-"""Spaces that nobody named, asked for images: what arrives there, what is recorded, and that its cell makes it again."""
+"""Spaces that no file names, asked for images: what arrives, what is recorded, and that its cell makes it again."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def noise(role: str) -> InputImage:
     """Return an image that goes in."""
     out = io.BytesIO()
-    Image.frombytes("L", (64, 48), hashlib.shake_256(role.encode()).digest(64 * 48)).save(out, "png")
+    Image.frombytes("RGB", (64, 48), hashlib.shake_256(role.encode()).digest(3 * 64 * 48)).save(out, "png")
     known = codecs.describe(out.getvalue())
     record = InputRecord(role, known.media_type, known.width, known.height, known.digest, known.sha256)
     return InputImage(record, out.getvalue())
@@ -160,7 +160,7 @@ def test_a_generators_steps_are_previews_and_its_last_is_the_result(spaces: str)
 def test_of_several_images_all_are_kept_and_of_a_pair_the_second(spaces: str) -> None:
     made, _ = ask(f"{spaces}/sana", fox(width=256, height=256, parameters={"num_imgs": 3}))
     assert len({file.record.digest for file in made.files}) == 3
-    made, events = ask(f"{spaces}/pair", fox(images=[PICTURE]))
+    made, _ = ask(f"{spaces}/pair", fox(images=[PICTURE]))
     assert len(made.files) == 1
 
 
@@ -221,7 +221,7 @@ def test_what_cannot_be_had_is_refused_before_anything_is_sent(
 def test_a_choice_that_a_click_makes_is_named_where_the_space_wants_one(spaces: str) -> None:
     with pytest.raises(SpaceError, match="You must select a LoRA") as caught:
         ask(f"{spaces}/broken", fox())
-    assert "/run_lora may need a click in its page first" in caught.value.hint
+    assert "/run_lora may need a choice made by a click in its page first" in caught.value.hint
 
 
 def test_a_named_model_that_moves_is_described_by_its_space_and_known_again_without_asking(spaces: str) -> None:
@@ -229,7 +229,7 @@ def test_a_named_model_that_moves_is_described_by_its_space_and_known_again_with
     assert AnySpace.recall_description(space) is None
     report = run(examine(resolve(space=space.name)))
     assert "--guidance" in str(report)
-    assert "images in  up to 1, at least one" in str(report)
+    assert (report.rows["images in"], report.healthy) == ("up to 1, at least one", True)
     for provider in (AnySpace, Flux1KontextDev):
         known = provider.recall_description(space)
         assert known is not None

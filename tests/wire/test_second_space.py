@@ -107,7 +107,8 @@ def test_a_field_that_a_request_has_not_is_told_where_it_is_written() -> None:
         type("Nocturne", (GradioProvider,), {"parameters": {"words": "promt", "width": "width", "seed": "seed"}})
     assert str(caught.value) == (
         "Nocturne.parameters: no promt, width; "
-        "a request has prompt, steps, seed, randomize_seed, sent_width, sent_height, guidance, negative_prompt, strength"
+        "a request has prompt, steps, seed, randomize_seed, sent_width, sent_height, guidance, negative_prompt, "
+        "strength"
     )
 
 
