@@ -314,6 +314,7 @@ ROWS: dict[str, list[Row]] = {
         Row([text(), slide("seed", 0, 99, 1), slide("contrast", 0, 2, 1, 0.1)], api_name="paint"),
         Row([text(), slide("seed", 0, 99, 1), slide("sharpness", 0, 2, 1, 0.1)], api_name="sketch"),
     ],
+    "token": [Row([text(), slide("seed", 0, 99, 1), text("hf_token", "Token", value="secret", visible=False)])],
     "chat": [Row([text("message", "Message")], ("markdown",), "chat")],
     "broken": [
         Row(LORA, ("image", "seed", "html"), "run_lora", clicks="selected_index", trouble="You must select a LoRA")

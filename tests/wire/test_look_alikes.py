@@ -149,6 +149,15 @@ def test_an_editors_mask_is_a_layer(spaces: str) -> None:
     assert canvas["background"] != canvas["composite"] == canvas["layers"][0]
 
 
+def test_a_box_for_a_secret_gets_the_spaces_default_which_no_record_holds(spaces: str) -> None:
+    record = ask(f"{spaces}/token", fox())[0].record
+    assert get_arrived(f"{spaces}/token")["hf_token"] == "secret"
+    assert (record.sent, dict(record.parameters)) == ({"hf_token": "***"}, {})
+    assert "secret" not in json.dumps(record.as_dict())
+    with pytest.raises(InvalidRequest, match=r"this Space takes no \*\*\*"):
+        ask(f"{spaces}/token", fox(parameters={"hf_token": "mine"}))
+
+
 def test_a_generators_steps_are_previews_and_its_last_is_the_result(spaces: str) -> None:
     made, events = ask(f"{spaces}/dev", fox(width=256, height=256))
     previews = [event.images for event in events if isinstance(event, Preview)]

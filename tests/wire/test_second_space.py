@@ -15,7 +15,6 @@ from flux_magic.errors import InvalidRequest, SpaceChanged
 from flux_magic.jupyter.panel.parameters import get_parameters
 from flux_magic.parameters.settings import resolve
 from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, list_model_names
-from flux_magic.records.record import parse_record
 from flux_magic.results.generation import Generation
 from flux_magic.types import ImageResponse
 from tests.support.space import collect_events, make_image, make_request, run, run_space
@@ -28,13 +27,6 @@ APP = Path(__file__).with_name("painter_app.py")
 def painters() -> Iterator[str]:
     """Yield the address of the second Space."""
     with run_space(app=APP) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def look_alike() -> Iterator[str]:
-    """Yield the address of a Space with the endpoint of FLUX.1-schnell, and more inputs."""
-    with run_space(app=APP.with_name("look_alike_app.py")) as address:
         yield address
 
 
@@ -122,17 +114,6 @@ def test_its_record_names_the_provider_for_its_own_space_alone(painters: str, mo
     own = run(AsyncClient(width=64, height=64).generate("a fox", model="painter", seed=1))
     assert isinstance(own, Generation)
     assert (own.record.model, own.record.provider, own.record.sent) == ("painter-1", "Painter", {})
-
-
-def test_what_a_look_alike_takes_by_default_is_recorded_and_a_provider_is_not_named_by_it(look_alike: str) -> None:
-    made = run(make_image(look_alike, seed=7, steps=4))
-    record = made.record
-    assert made.images[0].getpixel((0, 0)) == (7, 35, 0)
-    assert (record.model, record.provider) == (f"unknown (Space {look_alike})", "Gradio Space")
-    assert record.sent == {"randomize_seed": False, "hf_token": "***"}
-    assert record.parameters == {"guidance": 3.5}
-    assert "secret" not in str(record.as_dict())
-    assert parse_record(record.as_dict()) == record
 
 
 def test_what_was_sent_besides_is_recorded_on_a_models_own_space_too(painters: str) -> None:
