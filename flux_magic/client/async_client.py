@@ -157,7 +157,7 @@ class AsyncClient:
     ) -> Generation | Generations:
         """Load the images that go in, and make those of the requests."""
         images = await load_given_async(given, settings)
-        return await self.make_all(list(add_inputs(requests, images)), settings, on_event)
+        return await self.make_all(list(add_inputs(requests, images, settings)), settings, on_event)
 
     async def make_all(
         self, requests: Sequence[ImageRequest], settings: Settings, on_event: AsyncOnEvent | None = None
@@ -186,8 +186,8 @@ class AsyncClient:
         request = complete(request, settings)
         check_folders(settings)
         limits, target = Limits(total=settings.timeout), resolve_target(settings, request.model)
-        if request.images and target.is_own and not (target.is_local or target.is_loopback):
-            target.provider.prepare(request)  # a model that takes no image says so before anything is asked
+        if target.is_own and not (target.is_local or target.is_loopback):
+            target.provider.prepare(request)  # what its file says that it does not take is refused without asking
         if target.is_local:
             limits = replace(limits, retries=0, resubmissions=0, reconnections=0)  # a dead local Space is restarted
         with underway(request, target.name) as job:
@@ -230,7 +230,7 @@ class AsyncClient:
         failures: dict[int, FluxError] = {}
         number = 0
         if given and isinstance(requests, Iterable):
-            requests = add_inputs(requests, await load_given_async(given, settings))
+            requests = add_inputs(requests, await load_given_async(given, settings), settings)
         async with aclosing(self.stream_many(requests, settings)) as events:
             async for place, event in events:
                 number = max(number, place + 1)
@@ -257,7 +257,9 @@ class AsyncClient:
         given = take_given(values)
         asked, settings, _ = build_sweep_call(prompt, merge(self.options, values), count)
         get_provider(settings.model)  # an error that would affect every image is reported once
-        asked = replace(asked, requests=tuple(add_inputs(asked.requests, await load_given_async(given, settings))))
+        asked = replace(
+            asked, requests=tuple(add_inputs(asked.requests, await load_given_async(given, settings), settings))
+        )
         from .batch import Tally
 
         tally = Tally(asked, settings, "seed={}")

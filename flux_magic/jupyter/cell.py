@@ -86,8 +86,8 @@ def _add_inputs(
         again = re.sub(r"(?i)\bsha256:\S+", "PATH", f"%%flux {line}".rstrip(), count=1)
         raise NotInStore(error.message, f"Give the image's file in its place: {again}") from None
     if isinstance(images, Sweep):
-        return replace(images, requests=tuple(add_inputs(images.requests, loaded)))
-    return list(add_inputs(images, loaded))
+        return replace(images, requests=tuple(add_inputs(images.requests, loaded, settings)))
+    return list(add_inputs(images, loaded, settings))
 
 
 def _unwrap_prompt(line: str, rest: str, body: str | None, *, raw: bool) -> tuple[str, list[str]]:

@@ -181,7 +181,10 @@ class Values(Mapping[str, Any]):
         return repr(self._values)
 
 
-FIELDS: Final = ("width", "height", "steps", "seed")
+SIDES: Final = ("width", "height")
+"""The parameters that a size sets."""
+
+FIELDS: Final = (*SIDES, "steps", "seed")
 """The parameters of records of version 1: a request, a record and `Settings` have a field for each.
 
 All others are carried by the mapping `parameters`.

@@ -20,7 +20,7 @@ from ..parameters.lists import count_dimensions, list_items
 from ..parameters.seeds import choose_seed
 from ..parameters.settings import MOST_SWEPT, NAMES, Settings, check_one_size, resolve
 from ..parameters.sizes import format_size, read_size, split_sides
-from ..parameters.table import FIELDS, MAX_SEED, ROWS, SWEPT, Parameter, check_values
+from ..parameters.table import FIELDS, MAX_SEED, ROWS, SIDES, SWEPT, Parameter, check_values
 from ..types import ImageRequest
 from .axes import TAKEN, Axis, check_distinct, get_coordinates, is_word
 
@@ -228,7 +228,7 @@ def complete(request: ImageRequest, settings: Settings) -> ImageRequest:
     Raises InvalidRequest if a setting is out of its range.
     """
     asked: str | None = request.model
-    known = _list_values(settings.model if asked is None else asked, settings)
+    known = _list_values(settings.model if asked is None else asked, settings, has_images=bool(request.images))
     values: dict[str, Any] = {name: value for name, value in known.items() if getattr(request, name) is None}
     if known["model"] != request.model:
         values["model"] = known["model"]
@@ -243,14 +243,15 @@ def complete(request: ImageRequest, settings: Settings) -> ImageRequest:
     return replace(request, **values) if values else request
 
 
-def _list_values(model: str, settings: Settings) -> dict[str, Any]:
+def _list_values(model: str, settings: Settings, *, has_images: bool = False) -> dict[str, Any]:
     """Return the model and the fields of its requests, except for the seed: as set, else the model's own.
 
-    None is left to the model. Raises InvalidRequest if a value is out of its range, or if there is no such model.
+    None is left to the model, as is the size of an image that is made of another one. Raises InvalidRequest if a value is out of its range, or if there is no such model.
     """
     from ..providers.registry import get_defaults  # here, since it loads aiohttp, and reading a cell does not
 
     name, defaults = get_defaults(model, settings.space)
     given = {one: getattr(settings, one) for one in FIELDS if one != "seed"}
-    values = {one: defaults.get(one) if value is None else ROWS[one].check(value) for one, value in given.items()}
+    left = {one: default for one, default in defaults.items() if not (has_images and one in SIDES)}
+    values = {one: left.get(one) if value is None else ROWS[one].check(value) for one, value in given.items()}
     return {"model": name, **values}
