@@ -243,7 +243,13 @@ def test_interact_works_with_generate_itself(kernel: Kernel) -> None:
     kinds = "[type(child).__name__ for child in shown.widget.children]"
     assert said(kernel, kinds) == "['Text', 'IntSlider', 'Output']"
     assert said(kernel, "shown.widget.result.steps") == "2"
-    assert kernel.complete("flux_magic.generate('a fox', st") == ["steps=", "store=", "strip_credentials=", "%store"]
+    assert kernel.complete("flux_magic.generate('a fox', st") == [
+        "steps=",
+        "store=",
+        "strength=",
+        "strip_credentials=",
+        "%store",
+    ]
 
 
 def test_an_error_is_on_the_status_line_and_raised_by_wait(panel: Kernel) -> None:

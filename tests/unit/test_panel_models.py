@@ -311,7 +311,7 @@ def test_images_go_in_by_upload_and_are_removed_again(models: list[ImageRequest]
     upload(panel, "image", encoded(colour=5))
     assert text(panel) == "this model takes at most 2 images: remove one"
     upload(panel, "image", b"<html>")
-    assert text(panel).startswith("NotAnImage: the image is")
+    assert "the image is" in text(panel)
     assert len(inputs.image.value) == 0  # the same file can be chosen again
     pictures = [item.children[0].value for item in inputs._items.children]
     assert [picture.count("<img") for picture in pictures] == [1, 1, 1]
@@ -366,7 +366,7 @@ def test_a_page_sends_an_image_in_pieces(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [one.data for one in panel.images] == [data]
     monkeypatch.setattr("flux_magic.jupyter.panel.browser.MOST_BYTES", 4)
     extras._handle_custom_msg({"left": 9}, [memoryview(data[:8])])  # no more of it is kept
-    assert text(panel).startswith("NotAnImage: ")
+    assert "the image is" in text(panel)
     assert len(panel.images) == 1
 
 
