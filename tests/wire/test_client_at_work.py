@@ -220,7 +220,7 @@ def test_a_space_tells_its_bounds_by_the_names_of_a_request(space: str) -> None:
             return await client.fetch_bounds(resolve(space=space))
 
     sides = {"width": (256, 2048), "height": (256, 2048)}
-    assert run(work()) == {"seed": (0, MAX_SEED), **sides, "steps": (1, 50)}
+    assert run(work()) == {"seed": (0, MAX_SEED), **sides, "steps": (1, 50), "guidance": (0, 20)}
 
 
 def test_the_local_space_is_not_started_for_its_bounds() -> None:
