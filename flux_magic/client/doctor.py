@@ -58,13 +58,18 @@ def tabulate(parameters: Sequence[Parameter]) -> Table:
     rows = (
         (
             row.flags[0] if row.name in ROWS else f"--set {row.name}=",
-            clean(f"{row.own_name}: {row.title}" if row.title and row.title != row.own_name else row.own_name),
+            clean(f"{row.own_name}: {row.title}" if _adds(row.title, row.own_name) else row.own_name),
             clean(row.allowed)[:_WIDEST],
             "random" if row.name == "seed" else clean(_show_default(row.default))[:_WIDEST],
         )
         for row in parameters
     )
     return Table(("parameter", "here", "values", "default"), tuple(rows))
+
+
+def _adds(title: str, name: str) -> bool:
+    """Return True if a title says more than a name."""
+    return bool(title) and title.lower().replace(" ", "_") != name.lower()
 
 
 def _show_default(value: object) -> str:

@@ -95,8 +95,19 @@ NO_SESSION = answer_stream(
 )
 
 
+INPUTS = ("Prompt", "Seed", "Randomize seed", "Width", "Height", "Number of inference steps")
+
+
 def answer_configuration(prefix: str) -> Answer:
-    known: dict[str, Any] = {"dependencies": [{"id": 0, "api_name": "infer", "inputs": []}], "components": []}
+    """Return what the public Space says of itself, without bounds; nobody says what its inputs' names are."""
+    kinds = ("textbox", "number", "checkbox", "number", "number", "number")
+    components = [
+        {"id": number, "type": kind, "props": {"label": label, "value": None}}
+        for number, (kind, label) in enumerate(zip(kinds, INPUTS, strict=True))
+    ]
+    endpoint = {"id": 0, "api_name": "infer", "inputs": [*range(6)], "outputs": [6, 1]}
+    image = {"id": 6, "type": "image", "props": {"label": "Result"}}
+    known: dict[str, Any] = {"dependencies": [endpoint], "components": [*components, image]}
     return answer_json({**known, "api_prefix": prefix} if prefix else known)
 
 
@@ -108,7 +119,7 @@ class Hostile:
     script: dict[str, Script]
     address: str = ""
     seen: list[str] = field(default_factory=list)
-    """The routes that were asked for, in order; "?" for one that there is not."""
+    """The routes that were asked for, in order, without that of the inputs' names; "?" for one that there is not."""
     bodies: list[str] = field(default_factory=list)
     """What was posted."""
     cookies: list[str] = field(default_factory=list)
@@ -120,10 +131,11 @@ class Hostile:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         route = self._find_route(request)
-        self.seen.append(route)
+        if route != "info":
+            self.seen.append(route)
+            self.cookies.append(request.headers.get("Cookie", ""))
         if request.transport is not None:
             self.peers.add(request.transport.get_extra_info("peername"))
-        self.cookies.append(request.headers.get("Cookie", ""))
         named = ("Authorization", "X-HF-Authorization")
         self.tokens += [request.headers[name] for name in named if name in request.headers]
         if request.method == "POST":
@@ -142,7 +154,7 @@ class Hostile:
         rest = path.removeprefix(self.prefix)
         if rest == "/call/infer":
             return "post"
-        whole = {"/zero-gpu/quota": "quota", "/a/b": "stage", "/cancel": "cancel"}
+        whole = {"/info": "info", "/zero-gpu/quota": "quota", "/a/b": "stage", "/cancel": "cancel"}
         if rest in whole:
             return whole[rest]
         names = {"/queue/data": "queue", "/call/infer/": "call", "/file=": "file"}

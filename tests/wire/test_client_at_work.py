@@ -221,7 +221,7 @@ def test_a_space_tells_what_it_takes_by_the_names_of_a_request(space: str) -> No
 
     ranges = {row.name: (row.least, row.most) for row in run(work()).parameters}
     sides = {"width": (256, 2048), "height": (256, 2048)}
-    assert {"seed": (0, MAX_SEED), **sides, "steps": (1, 50)}.items() <= ranges.items()
+    assert {"seed": (0, MAX_SEED), **sides, "steps": (1, 50), "guidance": (0, 20)}.items() <= ranges.items()
 
 
 def test_the_local_space_is_not_started_for_its_description() -> None:

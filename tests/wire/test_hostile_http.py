@@ -229,7 +229,7 @@ def test_a_value_out_of_bounds_is_refused_before_anything_is_sent() -> None:
                 await collect_events(move_provider(server.address))
             return server.seen
 
-    assert run(work()) == ["config", "?"], "nothing is posted"
+    assert run(work()) == ["config"], "nothing is posted"
 
 
 def test_the_configuration_is_asked_for_once() -> None:

@@ -63,7 +63,7 @@ CASES = [
     pytest.param(
         {},
         [
-            "'a red fox', seed 42, 256x256, 2 steps, http://127",
+            "'a red fox', seed 42, 256x256, http://127",
             "no image in the store: Space http.*, key [0-9a-f]{12}$",
             "GET http://127.0.0.1:[0-9]+/config$",
             "status 200 after [0-9.]+ s: POST http.*/gradio_api/call/infer$",
@@ -182,7 +182,7 @@ def test_a_job_that_hangs_shows_where(monkeypatch: pytest.MonkeyPatch, capsys: p
 
     here, elsewhere, blocked = run(work())
     for told_of in (here, elsewhere, blocked):
-        assert re.match(r"job \d+: 'a very very .{40,60}…', seed 7, 256x256, 2 steps\n  Space +http://127", told_of)
+        assert re.match(r"job \d+: 'a very very .{40,60}…', seed 7, 256x256\n  Space +http://127", told_of)
         assert re.search(r"\n  last event +Queued, 3rd of 12 in the queue; \d+\.\d s ago\n", told_of)
     for told_of in (here, elsewhere):
         assert re.search(

@@ -114,8 +114,8 @@ class Endpoint:
         if answer.status != 200 or not isinstance(config, dict):
             self._trouble = await self._find_reason(answer)
             return Contract()
-        info = None
-        if isinstance(config.get("dependencies"), list):
+        info, endpoints = None, config.get("dependencies")
+        if isinstance(endpoints, list) and any(isinstance(one, dict) and one.get("inputs") for one in endpoints):
             with suppress(TooLarge):
                 answer = await self._connection.get_text(f"{self._base}{read_prefix(config.get('api_prefix'))}/info")
                 info = decoding.parse(answer.text) if answer.status == 200 else None

@@ -323,7 +323,7 @@ def _name_input(one: Input, told: dict[str, Any]) -> Input:
     return replace(
         one,
         name=str(told["parameter_name"]),
-        label=one.label or strip_markup(told.get("label")),
+        label=one.label,
         component=component,
         kind=kind if isinstance(kind, str) and kind in _TYPES else one.kind,
         required=not told.get("parameter_has_default"),
