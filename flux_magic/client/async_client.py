@@ -257,9 +257,8 @@ class AsyncClient:
         given = take_given(values)
         asked, settings, _ = build_sweep_call(prompt, merge(self.options, values), count)
         get_provider(settings.model)  # an error that would affect every image is reported once
-        asked = replace(
-            asked, requests=tuple(add_inputs(asked.requests, await load_given_async(given, settings), settings))
-        )
+        images = await load_given_async(given, settings)
+        asked = replace(asked, requests=tuple(add_inputs(asked.requests, images, settings)))
         from .batch import Tally
 
         tally = Tally(asked, settings, "seed={}")

@@ -53,7 +53,9 @@ def add_inputs(
     sides = _list_sides(settings) if images else {}
     for one in requests:
         has_none = not getattr(one, "images", True)  # what is no request is refused later
-        left = {name: None for name, default in sides.items() if has_none and getattr(one, name) == default}
+        left: dict[str, Any] = {
+            name: None for name, default in sides.items() if has_none and getattr(one, name) == default
+        }
         yield replace(one, images=images, **left) if images and has_none else one
 
 
