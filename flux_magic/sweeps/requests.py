@@ -246,8 +246,8 @@ def complete(request: ImageRequest, settings: Settings) -> ImageRequest:
 def _list_values(model: str, settings: Settings, *, has_images: bool = False) -> dict[str, Any]:
     """Return the model and the fields of its requests, except for the seed: as set, else the model's own.
 
-    None is left to the model, as is the size of an image that is made of another one. Raises InvalidRequest if a value is
-    out of its range, or if there is no such model.
+    None is left to the model, as is the size of an image that is made of another one. Raises InvalidRequest if a value
+    is out of its range, or if there is no such model.
     """
     from ..providers.registry import get_defaults  # here, since it loads aiohttp, and reading a cell does not
 

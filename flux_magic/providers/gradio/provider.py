@@ -309,8 +309,7 @@ class GradioProvider(OriginalInterface):
         elif contract.prefix is not None:
             about = describe_space(cls._name(contract), preferred, chosen, cls.sizes)
         rows = about.get("parameters", ())
-        known = cls.defaults
-        about["parameters"] = tuple(replace(row, default=known.get(row.name, row.default)) for row in rows)
+        about["parameters"] = tuple(replace(row, default=cls.defaults.get(row.name, row.default)) for row in rows)
         return ModelDescription(
             model=cls.get_model(model),
             provider=cls.label,
