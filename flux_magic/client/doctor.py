@@ -165,7 +165,7 @@ def _describe_token(target: Target) -> str:
         if token := target.find_token():
             return token.source if token.source == "given" else f"of {token.source}"
         if other := resolve_target(replace(target.settings, space=None), target.settings.model).find_token():
-            return f"none for this Space: the one of {other.source} is only for the model's own"
+            return f"none for this Space: the one of {other.source} is only for the configured model's own"
     except FluxError as error:
         return f"none: {error}"
     return f"none: {trouble}" if (trouble := tokens.describe_stored_trouble()) else "none"

@@ -79,15 +79,21 @@ class Target:
     def find_token(self) -> Token | None:
         """Return the token that is meant for the Space, or None.
 
-        One that the user gave goes to the Space that is asked; the environment's to the model's own Space alone. Raises
-        InvalidRequest if it comes from the environment and cannot be a token.
+        One that the user gave goes to the Space that is asked; the environment's to the own Space of the default model
+        and of the configured one alone. Raises InvalidRequest if it comes from the environment and cannot be a token.
         """
         if self.is_local:
             return None
         if self.settings.token:
             return Token(self.settings.token, "given")
         is_home = self.space is not None and self.is_own and self.provider.url.startswith("https://")
-        return tokens.find_user_token() if is_home else None
+        return tokens.find_user_token() if is_home and self._is_configured() else None
+
+    def _is_configured(self) -> bool:
+        """Return True for the default model and the configured one: a cell out of an image may name any other."""
+        known = resolve()
+        space = Space.parse(known.space) if known.space else None
+        return self.provider in {get_provider(), choose_provider(known.model, space)}
 
     async def locate(self) -> Space | None:
         """Return the Space with its address; the local one is started for it. Raises LocalSpaceError."""

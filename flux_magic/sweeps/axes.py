@@ -73,10 +73,14 @@ class Axis:
 
     def __str__(self) -> str:
         name = WORD if is_word(self.name) else self.name
-        if name not in {*SWEPT, WORD}:
-            is_list = isinstance(self.values[0], str)  # the items of a list are strings
+        if name not in {*_COUNTED, WORD}:
+            is_list = name not in SWEPT and isinstance(self.values[0], str)  # the items of a list are strings
             return f"{len(self.values)} {{{name}}}" if is_list else f"{len(self.values)} values of {name}"
         return f"{len(self.values)} {name}{'' if len(self.values) == 1 or name.endswith('s') else 's'}"
+
+
+_COUNTED: Final = ("seed", "steps", "size", "width", "height")
+"""Names that have a plural."""
 
 
 def is_word(name: str) -> bool:

@@ -38,7 +38,7 @@ def made() -> Generations:
 
 def test_a_cell_sweeps_any_parameter_and_the_labels_name_it() -> None:
     asked = read("--guidance 1,3.5,7 --set shift=1,3 --set mode=a,b --set on=true --seed 7 a fox")
-    assert str(asked) == "12 images: 3 guidances × 2 values of shift × 2 {mode}"
+    assert str(asked) == "12 images: 3 values of guidance × 2 values of shift × 2 {mode}"
     assert [asked.format_label(place) for place in (0, 6, 11)] == [
         "guidance 1, shift 1, a", "guidance 3.5, shift 3, a", "guidance 7, shift 3, b"
     ]  # fmt: skip

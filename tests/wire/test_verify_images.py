@@ -361,7 +361,9 @@ def test_a_records_host_is_not_asked_and_gets_no_token(
     assert verdict.status is Status.UNCHECKED
     assert verdict.why.startswith("not asked: it was made by http://127.0.0.1:")
     assert seen == []
-    assert tokens == []  # the environment's is only for the model's own Space, also where another one is named
+    assert (
+        tokens == []
+    )  # the environment's is only for the configured model's own Space, also where another one is named
     assert named.verdicts[0].grade is Grade.DIFFERENT
     assert named.verdicts[0].why.startswith("it is 256×256, regenerated 64×48")
 
