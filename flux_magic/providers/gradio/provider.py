@@ -304,9 +304,8 @@ class GradioProvider(OriginalInterface):
             about["parameters"] = tuple(list_rows(replace(signature, inputs=tuple(kept))))
         elif contract.prefix is not None:
             about = describe_space(cls._name(contract), preferred, chosen, cls.sizes)
-        rows = about.get("parameters", ())
-        known = cls.defaults
-        about["parameters"] = tuple(replace(row, default=known.get(row.name, row.default)) for row in rows)
+        rows, defaults = about.get("parameters", ()), cls.defaults
+        about["parameters"] = tuple(replace(row, default=defaults.get(row.name, row.default)) for row in rows)
         return ModelDescription(
             model=cls.get_model(model),
             provider=cls.label,
