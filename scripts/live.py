@@ -107,7 +107,7 @@ def _show(name: str, found: Seen) -> None:
     """Print a line of the table: the model or the request, the seconds, and what came or why nothing did."""
     run = found.get("record", {}).get("run", {})
     size = f"{run.get('width')}x{run.get('height')}, {run.get('steps')} steps, seed {run.get('seed')}" if run else ""
-    print(f"{name:<42} {found['seconds']:>7} s  {f'ok  {size}' if found['ok'] else found['error'].partition(chr(10))[0]}")
+    print(f"{name:<42} {found['seconds']:>7} s  {f'ok  {size}' if found['ok'] else found['error'].splitlines()[0]}")
 
 
 async def observe(request: Callable[[], Awaitable[Seen]]) -> Seen:
