@@ -55,8 +55,8 @@ def place(
 
     `files` has what was uploaded, by sha256. If `is_lenient`, steps and a size that the endpoint lacks are left out.
 
-    Raises InvalidRequest for what the endpoint does not take, a value out of its range or choices, and images that it
-    does not take or needs.
+    Raises InvalidRequest for what the endpoint does not take, and for a value out of its range or choices. An image
+    that it needs or does not take is refused as well.
     """
     placing = _Placing(signature, request, sizes or {})
     placing.values.update(constants or {})
