@@ -43,7 +43,7 @@ help:
 	@echo "make bench        what a person waits for, and how quick it is beside other clients; 20 minutes"
 	@echo "make soak         2,000 images in one call over a line that breaks, and 60 sweeps in one kernel; 6 minutes"
 	@echo "make test-matrix  the stacks of Colab and Binder, other Pythons, the oldest and the newest of everything"
-	@echo "make live         five requests to the public Space; needs the internet"
+	@echo "make live         five requests to the public Space, and one to each other model; needs the internet"
 
 # uv takes seconds where pip takes a minute; pip does it where uv is not to be had, or cannot reach what pip reaches by a
 # configuration of its own. Neither compiles: they would do so on one processor, and what nobody imports as well. It is

@@ -73,7 +73,7 @@ def _adds(title: str, name: str) -> bool:
 
 
 def _show_default(value: object) -> str:
-    """Return a default as it is typed; empty if there is none."""
+    """Return a default as it is typed; empty for None."""
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 

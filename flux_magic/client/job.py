@@ -113,8 +113,8 @@ class Job:
                 _log.info("the local Space has died: the job is submitted to a new one")
 
     async def _fill(self, provider: Provider) -> ImageRequest:
-        """Return the request as it is sent: a stand-in that has an address gets the defaults of its model."""
-        is_stand_in = self.target.is_loopback and await find_drawing(provider) is not None
+        """Return the request as it is sent: a stand-in gets the defaults of the model that it stands in for."""
+        is_stand_in = self.target.is_local or (self.target.is_loopback and await find_drawing(provider) is not None)
         return self.target.fill_stand_in(self.request) if is_stand_in else self.request
 
     async def _receive(

@@ -583,5 +583,5 @@ def test_a_space_that_nobody_has_seen_gets_a_true_record_or_a_clear_refusal(
         images=[image(1)] * images,
     )
     with suppress(InvalidRequest):  # a default of its own that the Space itself does not take
-        assert repr(place(one, again, FILES).values) == repr(found.values), "the record's cell sends the same"
+        assert place(one, again, FILES).values == found.values, "the record's cell sends the same"
     describe_space(there, "", None, {})

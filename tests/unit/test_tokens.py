@@ -106,7 +106,7 @@ def test_a_stored_token_that_cannot_be_used_is_left_out_and_nothing_hangs(tmp_pa
         ("HTTPS://Black-Forest-Labs-Flux-1-Schnell.HF.space/", True),
         ("http://black-forest-labs-flux-1-schnell.hf.space", False),
         (f"{OWN}/other", False),
-        ("black-forest-labs/FLUX.1-dev", False),
+        ("someone/FLUX.1-dev", False),
         ("https://h.example", False),
         ("local", False),
     ],

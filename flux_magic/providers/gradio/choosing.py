@@ -38,7 +38,7 @@ def count_images(signature: Signature) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What an endpoint has to take: images, masks, and parameters by name.
+    """The images and masks that an endpoint has to take, and the parameters by name.
 
     If `may_guess`, the first of several that differ is taken: a description has to choose one.
     """
@@ -62,7 +62,7 @@ def choose_endpoint(contract: Contract, need: Need, wanted: str = "", preferred:
 
     `wanted` is the one that the user names; `preferred` counts if it makes images, and takes or needs none in vain.
 
-    Raises InvalidRequest if there is none, or if several do that differ in what they take.
+    Raises InvalidRequest if no endpoint makes images, or if several do that differ in what they take.
     """
     if wanted:
         return _get_named(contract, wanted)

@@ -87,7 +87,7 @@ class Endpoint:
         return self._contracts[self._base]
 
     async def require_contract(self) -> Contract:
-        """Return the Space's description. Raises the reason why there is none, too."""
+        """Return the Space's description. If the Space gives none, raises the reason, too."""
         contract = await self.get_contract()
         if contract.prefix is None:
             raise self._trouble or self._make_missing_error()

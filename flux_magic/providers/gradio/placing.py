@@ -55,8 +55,8 @@ def place(
 
     `files` has what was uploaded, by sha256. If `is_lenient`, steps and a size that the endpoint lacks are left out.
 
-    Raises InvalidRequest for what the endpoint does not take, a value out of its range or choices, and images that it
-    does not take or needs.
+    Raises InvalidRequest for what the endpoint does not take, and for a value out of its range or choices. An image
+    that it needs or does not take is refused as well.
     """
     placing = _Placing(signature, request, sizes or {})
     placing.values.update(constants or {})
@@ -106,7 +106,7 @@ class _Placing:
         if any(one.name == name and one.meaning == "random" for one in self.signature.asked):
             raise InvalidRequest(f"{name} follows from the seed: leave it out")
         names = list(dict.fromkeys(word for one in offered for word in (one.parameter, one.name)))
-        near = difflib.get_close_matches(name, names, 1, 0.5)
+        near = difflib.get_close_matches(name, names, 1, 0.6)
         meant = f": did you mean {near[0]}?" if near else ""
         there = clean(", ".join(dict.fromkeys(one.parameter for one in offered)))[:500]
         raise InvalidRequest(f"this Space takes no {name[:80]}{meant}", f"It takes {there or 'nothing but a prompt'}.")

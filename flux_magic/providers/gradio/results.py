@@ -1,8 +1,8 @@
 """The images and the seed in the outputs of an endpoint that described itself. Pure.
 
-All images of a result are kept, in order: of each output that shows images, all of them; of a pair, the second. Left
-out are those of an output that is called a history and of one that is an input as well, if others are there, and what
-was sent. Of a gallery that is fed back, what was not there before counts, whichever end the new ones are at.
+All images of a result are kept, in order: of each output that shows images, all of them; of a pair, the second. If an
+output is called a history, or is an input as well, its images are left out as long as others are there. So is what was
+sent: of a gallery that is fed back, what was not there before counts, whichever end the new ones are at.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ class Input:
 
     @property
     def initial(self) -> Any:
-        """The value that the page sends if nobody touches the component."""
+        """The value that the page sends if its user leaves the component as it is."""
         if not self.required or self.is_filled:
             is_number = self.kind == "string" and not self.choices and isinstance(self.default, int | float)
             return str(self.default) if is_number else self.default
