@@ -18,7 +18,7 @@ from .parameters import Parameters
 _LONGEST: Final = 96
 """Pixels of the longer side of a small picture."""
 
-_HINT: Final = "or drop or paste an image here, or press “Use as input” below a result"
+_HINT: Final = "or press “Use as input” below a result"
 
 
 class Inputs:
@@ -33,7 +33,7 @@ class Inputs:
         self._parameters, self._failed = parameters, failed
         self.image = _make_upload("Image", "The image that is edited")
         self.mask = _make_upload("Mask", "White where the image may change")
-        self._hint = HTML(f'<span class="flux-magic-hint">{_HINT}</span>')
+        self._hint = HTML(_format_hint(_HINT))
         self._items = Box().add_class("flux-magic-inputs")
         row = HBox([self.image, self.mask, self._hint]).add_class("flux-magic-row")
         self.widget = VBox([row, self._items], layout=Layout(display="none"))
@@ -41,6 +41,10 @@ class Inputs:
         self.mask.observe(lambda _: self._on_upload(self.mask, "mask"), "value")
         parameters.observe(lambda _: self._show(), "images")
         self._show()
+
+    def offer_drop(self) -> None:
+        """Say that an image can be dropped or pasted: not every page can do that."""
+        self._hint.value = _format_hint(f"or drop or paste an image here, {_HINT}")
 
     @property
     def are_taken(self) -> bool:
@@ -100,6 +104,10 @@ class Inputs:
 
     def _remove(self, image: InputImage) -> None:
         self._parameters.images = tuple(one for one in self._parameters.images if one is not image)
+
+
+def _format_hint(text: str) -> str:
+    return f'<span class="flux-magic-hint">{text}</span>'
 
 
 def _make_upload(name: str, tooltip: str) -> FileUpload:

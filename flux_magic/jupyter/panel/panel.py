@@ -133,6 +133,7 @@ class Panel(Parameters, VBox):
             return None
         self._generate.tooltip += " (Ctrl+Enter)"
         self._row.button.tooltip += " (Ctrl+Enter in these fields)"
+        self._controls.inputs.offer_drop()
         return Extras(
             pressed=lambda: self._on_press(self.generate),
             compared=lambda: self._on_press(self.compare),
