@@ -91,9 +91,11 @@ class Target:
 
     def _is_configured(self) -> bool:
         """Return True for the default model and the configured one: a cell out of an image may name any other."""
+        if self.provider is get_provider():
+            return True
         known = resolve()
         space = Space.parse(known.space) if known.space else None
-        return self.provider in {get_provider(), choose_provider(known.model, space)}
+        return self.provider is choose_provider(known.model, space)
 
     async def locate(self) -> Space | None:
         """Return the Space with its address; the local one is started for it. Raises LocalSpaceError."""

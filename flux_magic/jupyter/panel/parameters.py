@@ -116,7 +116,7 @@ class Parameters(Sized):
 
     @property
     def at_hand(self) -> PanelModel:
-        """What is known of the model at hand."""
+        """The knowledge about the model at hand."""
         return self._at_hand
 
     @property
