@@ -21,7 +21,7 @@ from flux_magic import providers
 from flux_magic.types import ImageRequest
 
 nocturne = providers.get_provider("nocturne")
-print(nocturne.__name__, nocturne.get_inputs(ImageRequest("a fox", "nocturne", 301, 768, 2, 5)))
+print(nocturne.__name__, nocturne.prepare(ImageRequest("a fox", "nocturne", 301, 768, 2, 5)))
 """
 
 
@@ -30,23 +30,9 @@ def changed(tmp_path: Path) -> Path:
     """Return the folder of a copy of the package, with what the document says to write."""
     package = shutil.copytree(ROOT / "flux_magic", tmp_path / "flux_magic", ignore=shutil.ignore_patterns("*.pyc"))
     found = re.findall(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
-    provider, registry = (textwrap.dedent(block) for block in found)
-    (package / "providers" / "nocturne.py").write_text(provider)
-    importing, registering = registry.strip().split("\n\n")
-    known = (package / "providers" / "registry.py").read_text()
-    first = "from .flux1_schnell import BlackForestLabs_Flux1Schnell\n"
-    known = known.replace(first, f"{first}{importing}\n")
-    (package / "providers" / "registry.py").write_text(
-        re.sub(r"(?m)^PROVIDERS: .*", lambda row: _append(row[0], registering), known)
-    )
+    (provider,) = (textwrap.dedent(block) for block in found)
+    (package / "providers" / "named" / "nocturne.py").write_text(provider)
     return tmp_path
-
-
-def _append(row: str, documented: str) -> str:
-    """Return the registry's row with the document's last provider added."""
-    first, _, last = documented.removesuffix(")").rpartition(", ")
-    assert documented.startswith(row[: row.index(" = ")]), first
-    return f"{row.removesuffix(')').removesuffix(',')}, {last})"
 
 
 def run(folder: Path, *arguments: str) -> str:
@@ -64,8 +50,10 @@ def run(folder: Path, *arguments: str) -> str:
 
 def test_its_provider_answers_for_its_model_and_passes_ruff(changed: Path) -> None:
     run(changed, "-m", "ruff", "check", "--no-cache", "--config", str(ROOT / "pyproject.toml"), "flux_magic/providers")
-    values = {"words": "a fox", "width": 296, "height": 768, "steps": 2, "seed": 5, "randomize_seed": False}
-    assert run(changed, "-c", ASKED) == f"Nocturne {values | {'warmth': 3.5}}\n"
+    said = run(changed, "-c", ASKED)
+    assert said.startswith("Nocturne Prepared(address='https://someone-nocturne.hf.space/call/paint', values=")
+    values = {"prompt": "a fox", "seed": 5, "steps": 2, "width": 296, "height": 768, "warmth": 3.5}
+    assert str(values) in said
 
 
 def test_its_table_has_every_room_and_each_of_its_modules() -> None:
