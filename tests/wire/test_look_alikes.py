@@ -20,9 +20,12 @@ from flux_magic.images import codecs
 from flux_magic.jupyter import cell
 from flux_magic.parameters.addresses import Space
 from flux_magic.parameters.settings import resolve
+from flux_magic.providers import BlackForestLabs_Flux1Schnell
 from flux_magic.providers.gradio.any_space import AnySpace
 from flux_magic.providers.gradio.endpoint import Endpoint
 from flux_magic.providers.named.flux1_kontext_dev import Flux1KontextDev
+from flux_magic.providers.named.qwen_image import QwenImage
+from flux_magic.providers.named.z_image_turbo import ZImageTurbo
 from flux_magic.records.record import parse_record
 from flux_magic.results.generation import Generation
 from flux_magic.types import ImageRequest, InputImage, InputRecord, Preview
@@ -250,3 +253,28 @@ def test_a_named_model_that_moves_is_described_by_its_space_and_known_again_with
 def test_an_address_without_a_space_says_so(spaces: str) -> None:
     with pytest.raises(FluxError, match="there is no Gradio Space at"):
         ask(f"{spaces}/nothing", fox())
+
+
+def test_a_model_of_a_small_file_has_its_name_its_sizes_and_its_endpoint_on_its_own_space(
+    spaces: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[Any] = [
+        type("Moved", (QwenImage,), {"url": f"{spaces}/qwen"}),
+        type("Moved", (ZImageTurbo,), {"url": f"{spaces}/z-image"}),
+    ]
+    monkeypatch.setattr("flux_magic.providers.registry.PROVIDERS", (BlackForestLabs_Flux1Schnell, *moved))
+    made = run(AsyncClient().generate("a fox", model="qwen", size="928x1664", seed=7))
+    assert isinstance(made, Generation)
+    assert get_arrived(f"{spaces}/qwen")["aspect_ratio"] == "9:16"
+    record = made.record
+    assert (record.model, record.provider, record.key_model) == ("Qwen/Qwen-Image", "Qwen-Image", "")
+    assert (record.width, record.height, record.steps, record.requested_steps) == (928, 1664, 50, None)
+    assert made.command().startswith("%%flux --steps 50 --seed 7 --size 928x1664 --model qwen --guidance 4.0")
+    again = run(AsyncClient(replay="only").generate("a fox", model="qwen", size="928x1664", seed=7))
+    assert isinstance(again, Generation)
+    assert again.replayed
+    made = run(AsyncClient(space=f"{spaces}/z-image").generate("a fox", seed=7))
+    assert isinstance(made, Generation)
+    assert made.record.model == "Tongyi-MAI/Z-Image-Turbo", "a Space that is a named model's has its name"
+    with pytest.raises(InvalidRequest, match="the size is 1000x1000: this Space makes only 1328x1328, 1664x928"):
+        run(AsyncClient().generate("a fox", model="qwen", size="1000x1000"))

@@ -237,7 +237,8 @@ class GradioProvider(OriginalInterface):
     def prepare(cls, request: ImageRequest) -> Prepared:
         if cls.takes_by_file():
             return Prepared(cls.api_endpoint, cls.get_inputs(request))
-        asked = {name: request.get_value(name) for name in ("prompt", "seed", "steps", "width", "height")}
+        asked = {name: request.get_value(name) for name in ("prompt", "seed", "steps", "sent_width", "sent_height")}
+        asked = {name.removeprefix("sent_"): value for name, value in asked.items()} | {**cls.constants}
         if request.images:
             asked["images"] = [f"{one.role}, sha256 {one.record.sha256[:12]}" for one in request.images]
         values = {name: value for name, value in {**asked, **request.sent_parameters}.items() if value is not None}
