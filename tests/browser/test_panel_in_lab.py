@@ -272,13 +272,14 @@ async def test_every_control_is_reached_by_tab_in_the_order_of_reading(lab: Lab,
         await panel.wait_until_done(1)
         await panel.get_field("Prompt").focus()
         reached = []
-        for _ in range(21):
+        for _ in range(30):
             reached.append(await page.evaluate(NAME_OF_FOCUS))
             await page.keyboard.press("Tab")
         assert [re.sub(r"\d+", "N", name) for name in reached] == [
-            "Prompt", "Size", "Steps", "Steps, as a number", "Width", "Width, as a number", "Height",
-            "Height, as a number", "random", "Keep this seed", "Images", "Model", "Space", "Vary", "Seeds", "and",
-            "Steps", "Compare", "Generate", "seed N", "Copy as cell",
+            "Prompt", "Image (N)", "Mask (N)", "Size", "Steps", "Steps, as a number", "Width", "Width, as a number",
+            "Height", "Height, as a number", "random", "Keep this seed", "Negative prompt", "Guidance",
+            "Guidance, as a number", "Guidance: the model's default", "Endpoint", "Images", "Model", "Space", "Vary",
+            "Seeds", "and", "Steps", "Compare", "Generate", "seed N", "Use as input", "Use as input", "Copy as cell",
         ]  # fmt: skip
 
 
