@@ -21,7 +21,7 @@ from flux_magic import providers
 from flux_magic.types import ImageRequest
 
 nocturne = providers.get_provider("nocturne")
-print(nocturne.__name__, nocturne.prepare(ImageRequest("a fox", "nocturne", 301, seed=5)).values)
+print(nocturne.__name__, nocturne.prepare(ImageRequest("a fox", "nocturne", 301, 768, 2, 5)))
 """
 
 
@@ -29,8 +29,9 @@ print(nocturne.__name__, nocturne.prepare(ImageRequest("a fox", "nocturne", 301,
 def changed(tmp_path: Path) -> Path:
     """Return the folder of a copy of the package, with what the document says to write."""
     package = shutil.copytree(ROOT / "flux_magic", tmp_path / "flux_magic", ignore=shutil.ignore_patterns("*.pyc"))
-    [provider] = re.findall(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
-    (package / "providers" / "named" / "nocturne.py").write_text(textwrap.dedent(provider))
+    found = re.findall(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
+    (provider,) = (textwrap.dedent(block) for block in found)
+    (package / "providers" / "named" / "nocturne.py").write_text(provider)
     return tmp_path
 
 
@@ -49,7 +50,10 @@ def run(folder: Path, *arguments: str) -> str:
 
 def test_its_provider_answers_for_its_model_and_passes_ruff(changed: Path) -> None:
     run(changed, "-m", "ruff", "check", "--no-cache", "--config", str(ROOT / "pyproject.toml"), "flux_magic/providers")
-    assert run(changed, "-c", ASKED) == "Nocturne {'prompt': 'a fox', 'seed': 5, 'width': 301}\n"
+    said = run(changed, "-c", ASKED)
+    assert said.startswith("Nocturne Prepared(address='https://someone-nocturne.hf.space/call/paint', values=")
+    values = {"prompt": "a fox", "seed": 5, "steps": 2, "width": 296, "height": 768, "warmth": 3.5}
+    assert str(values) in said
 
 
 def test_its_table_has_every_room_and_each_of_its_modules() -> None:
