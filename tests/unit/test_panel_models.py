@@ -146,7 +146,7 @@ def test_a_model_has_the_controls_of_its_description(model: str, shown: list[str
     assert labels(panel) == shown
     choose(panel, "flux")
     assert sorted(labels(panel)) == sorted(USUAL)
-    assert (panel.width, panel.height, panel.steps) == (768, 768, 2)
+    assert (panel.width, panel.height, panel.steps, control(panel, "width").step) == (768, 768, 2, SIZE_STEP)
 
 
 def test_before_it_is_known_what_a_model_takes_the_usual_controls_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,7 +141,8 @@ class Slider(Field):
 
     def _find_step(self, least: float, most: float) -> float:
         if self.row.kind is int:
-            return max(int(self.row.step), self.row.multiple_of)
+            is_known = not self._parameters.is_left(self.row.name)  # a model that takes every multiple
+            return self.row.multiple_of if is_known else max(int(self.row.step), self.row.multiple_of)
         return self.row.step or (0.1 if most - least > 2 else 0.01)
 
     def _on_left(self, change: Bunch) -> None:
