@@ -127,7 +127,7 @@ def test_a_mistake_is_one_line_and_nothing_is_sent(kernel: Kernel, line: str, wo
 def test_a_dry_run_tells_every_request(kernel: Kernel) -> None:
     cell = kernel.run_ok("%flux --dry-run --seed 1..9 --steps 3,4 a fox")
     assert cell.stdout.splitlines()[1] == "18 images: 9 seeds × 2 steps"
-    assert cell.stdout.count('"num_inference_steps": 3') == 9
+    assert cell.stdout.count('"steps": 3') == 9
 
 
 def test_one_image_that_fails_is_marked_and_the_cell_fails_at_the_end(kernel: Kernel) -> None:

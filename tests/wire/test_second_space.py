@@ -88,7 +88,7 @@ def test_where_no_seed_is_sent_the_record_has_none_and_says_what_was_asked_for(p
 def test_the_doctor_looks_for_the_endpoint_of_another_model(painters: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--space", painters, "--model", "painter"]) == 0
     told = capsys.readouterr().out
-    assert re.search(r"--width +width: Width +a whole number from 64 to 512 ", told)
+    assert re.search(r"--width +width +a whole number from 64 to 512 ", told)
     assert "words" not in told, "the prompt is no parameter"
     assert main(["doctor", painters]) == 0
     assert re.search(r"endpoint +/paint, /sketch\n", capsys.readouterr().out)

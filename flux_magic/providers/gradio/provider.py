@@ -242,7 +242,8 @@ class GradioProvider(OriginalInterface):
         if request.images:
             asked["images"] = [f"{one.role}, sha256 {one.record.sha256[:12]}" for one in request.images]
         values = {name: value for name, value in {**asked, **request.sent_parameters}.items() if value is not None}
-        return Prepared(getattr(cls, "api_endpoint", cls.url), values, "what is left out is the Space's own default")
+        note = "what is left out is the Space's own default, which only the Space knows"
+        return Prepared(getattr(cls, "api_endpoint", cls.url), values, note)
 
     @classmethod
     def get_inputs(cls, request: ImageRequest) -> dict[str, object]:
