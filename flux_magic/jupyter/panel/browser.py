@@ -13,7 +13,7 @@ from typing import Final
 import anywidget
 from traitlets import Unicode
 
-from .loading import MOST_BYTES
+from ...images.inputs import MOST as MOST_BYTES
 
 ANSWER: Final = 5.0
 """Seconds that a page has to send what was typed before a press."""

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from ipywidgets import HTML, Box, Button, FileUpload, HBox, Layout, VBox
 
+from ...client.inputs import load_image
 from ...errors import FluxError, InvalidRequest
 from ...images import codecs
 from ...types import InputImage
 from .fields import close_widgets
-from .loading import load_image
 from .parameters import Parameters
 
 _LONGEST: Final = 96
