@@ -233,12 +233,16 @@ class _Placing:
 
 
 def _report_row(one: Input, value: Any) -> dict[str, Any]:
-    """Return a value as its row of the table has it; nothing if the row refuses it, as a Space's default may be odd."""
+    """Return a value as its row of the table has it.
+
+    It is nothing if the row refuses it or would round it: a Space's default may be odd.
+    """
+    row = ROWS[one.meaning]
     try:
-        number = value if one.meaning == "negative_prompt" else to_number(value)
-        return {one.meaning: ROWS[one.meaning].check(number)}
+        number = row.check(value if one.meaning == "negative_prompt" else to_number(value))
     except InvalidRequest:
         return {}
+    return {one.meaning: number} if row.round_down(number) == number else {}
 
 
 def list_settable(signature: Signature) -> list[Input]:
