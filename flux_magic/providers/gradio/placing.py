@@ -291,7 +291,9 @@ def convert(one: Input, name: str, value: Any) -> Any:
         if known is None:
             raise InvalidRequest(f"{said}: this Space takes true or false")
         return known
-    return value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, str):
+        return value
+    return str(value).lower() if isinstance(value, bool) else str(to_number(value))
 
 
 def _convert_choice(one: Input, name: str, value: Any) -> Any:
