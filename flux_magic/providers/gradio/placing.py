@@ -233,12 +233,16 @@ class _Placing:
 
 
 def _report_row(one: Input, value: Any) -> dict[str, Any]:
-    """Return a value as its row of the table has it; nothing if the row refuses it, as a Space's default may be odd."""
+    """Return a value as its row of the table has it.
+
+    It is nothing if the row refuses it or would round it: a Space's default may be odd.
+    """
+    row = ROWS[one.meaning]
     try:
-        number = value if one.meaning == "negative_prompt" else to_number(value)
-        return {one.meaning: ROWS[one.meaning].check(number)}
+        number = row.check(value if one.meaning == "negative_prompt" else to_number(value))
     except InvalidRequest:
         return {}
+    return {one.meaning: number} if row.round_down(number) == number else {}
 
 
 def list_settable(signature: Signature) -> list[Input]:
@@ -287,7 +291,9 @@ def convert(one: Input, name: str, value: Any) -> Any:
         if known is None:
             raise InvalidRequest(f"{said}: this Space takes true or false")
         return known
-    return value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, str):
+        return value
+    return str(value).lower() if isinstance(value, bool) else str(to_number(value))
 
 
 def _convert_choice(one: Input, name: str, value: Any) -> Any:

@@ -91,7 +91,8 @@ class Input:
         """The value that the page sends if its user leaves the component as it is."""
         if not self.required or self.is_filled:
             is_number = self.kind == "string" and not self.choices and isinstance(self.default, int | float)
-            return str(self.default) if is_number else self.default
+            whole = isinstance(self.default, float) and self.default.is_integer()
+            return str(int(self.default) if whole else self.default) if is_number else self.default
         if self.component == "slider" and self.least is not None:
             return self.least
         return {"string": "", "boolean": False}.get("" if self.choices else self.kind)
