@@ -241,7 +241,7 @@ def test_seconds_may_be_written_as_any_number() -> None:
 
 
 def test_tab_offers_what_the_panel_takes_and_nothing_that_it_refuses() -> None:
-    assert complete("%flux_panel --s") == ("--s", ["--steps", "--seed", "--size", "--space"])
+    assert complete("%flux_panel --s") == ("--s", ["--steps", "--seed", "--size", "--strength", "--set", "--space"])
     with pytest.raises(InvalidRequest, match="%flux_panel takes no --save: that is an option of %flux"):
         parse_line("--save fox.png", grammar.PANEL_OPTIONS, "%flux_panel")
 

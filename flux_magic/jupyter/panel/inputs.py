@@ -1,4 +1,4 @@
-"""The images that go in: buttons to choose files, a small picture of each image, and a button that removes it."""
+"""The images that go in: buttons to choose files, a thumbnail of each image, and a button that removes it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .loading import load_image
 from .parameters import Parameters
 
 _LONGEST: Final = 96
-"""Pixels of the longer side of a small picture."""
+"""Pixels of a thumbnail's longer side."""
 
 _HINT: Final = "or press “Use as input” below a result"
 
@@ -86,7 +86,7 @@ class Inputs:
             _empty(upload)  # so that the same file can be chosen again
 
     def _show(self) -> None:
-        """Show a small picture of each image that goes in."""
+        """Show a thumbnail of each image that goes in."""
         gone = self._items.children
         self._items.children = tuple(self._make_item(place) for place in range(len(self._parameters.images)))
         close_widgets(gone)
