@@ -28,7 +28,7 @@ _USUAL: Final = {name: ROWS[name] for name in ("steps", *SIDES, "seed")}
 
 @dataclass(frozen=True, slots=True)
 class PanelModel:
-    """The knowledge of a panel about a model.
+    """A model, as far as a panel knows it.
 
     Attributes:
         rows: of the parameters that have a control, by name, in order: with the model's own range, choices and default.

@@ -16,7 +16,7 @@ from .fields import close_widgets
 from .parameters import Parameters
 
 _LONGEST: Final = 96
-"""Pixels of the longer side of a thumbnail."""
+"""Pixels of a thumbnail's longer side."""
 
 _HINT: Final = "or press “Use as input” below a result"
 

@@ -116,7 +116,7 @@ class Parameters(Sized):
 
     @property
     def at_hand(self) -> PanelModel:
-        """The knowledge about the model at hand."""
+        """The model at hand, as far as it is known."""
         return self._at_hand
 
     @property
