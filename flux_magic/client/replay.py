@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import FluxError, NotInStore
@@ -81,9 +82,8 @@ class Replay:
         """Return the stored generation of the first of these places that has one."""
         target, store = self.target, open_store(self.target.settings)
         label, model = target.key_names
-        for identity in identities:
+        for identity, request in self._list_asked(identities):
             is_stand_in = identity.startswith("local:")
-            request = target.fill_stand_in(self.request) if is_stand_in else self.request
             key = compute_replay_key(
                 provider=label,
                 model=STAND_IN if is_stand_in else model,
@@ -103,12 +103,23 @@ class Replay:
                 _log.info("%s", line)
             self.skipped.extend(line for line in store.skipped if line not in self.skipped)
             if stored is not None:
-                return self._again(stored)
+                return self._again(stored, request)
         return None
 
-    def _again(self, stored: Stored) -> Generation:
-        """Return a stored generation as the answer to this request: what was asked for is this request's."""
-        request = self.request
+    def _list_asked(self, identities: Sequence[str]) -> Iterator[tuple[str, ImageRequest]]:
+        """Yield the places with the request as each of them is asked.
+
+        Earlier versions sent every Space the defaults of the default model. If no Space may be asked, what these made
+        is found too.
+        """
+        filled = self.target.fill_stand_in(self.request)
+        for identity in identities:
+            yield identity, filled if identity.startswith("local:") else self.request
+        if self.target.unasked and filled != self.request:
+            yield from ((identity, filled) for identity in identities if not identity.startswith("local:"))
+
+    def _again(self, stored: Stored, request: ImageRequest) -> Generation:
+        """Return a stored generation as the answer to a request: what was asked for is this request's."""
         record = replace(
             stored.record,
             requested_steps=request.steps,

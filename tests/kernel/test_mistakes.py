@@ -14,7 +14,17 @@ LOG_ALL = (
     "import logging; root = logging.getLogger(); before = root.handlers[:], root.level; logging.basicConfig(level=0)"
 )
 LOG_AS_BEFORE = "root.handlers[:], level = before; root.setLevel(level)"
-PANEL_TAKES = "--steps --seed --size --width --height --count --model --space"
+PANEL_TAKES = (
+    "--steps --seed --size --width --height --guidance --negative --strength --endpoint --set --count --model --space"
+)
+
+
+DESCRIPTION = """
+from flux_magic.parameters.table import Parameter
+from flux_magic.providers.base import ModelDescription
+width = Parameter(name="width", help="", least=256, most=2048, default=768, multiple_of=8)
+description = ModelDescription("flux", "Space", parameters=(width,))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +98,8 @@ foxes = flux_magic.sweep("a fox", seed=[1, 2], width=256, height=256, quiet=True
 def at_work(kernel: Kernel) -> Kernel:
     """Return the same kernel, with an image, a sweep and a panel that knows its Space's bounds."""
     kernel.run_ok(OBJECTS)
-    kernel.run_ok("panel = flux_magic.Panel()\npanel.learn({'width': (256, 2048)})")
+    kernel.run_ok(DESCRIPTION)
+    kernel.run_ok("panel = flux_magic.Panel()\npanel.learn(description)")
     return kernel
 
 
