@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequest
+from ..images.inputs import ROLES
 from ..parameters import grammar, settings, slips
 from ..parameters.addresses import Space
 from ..parameters.own_values import merge_assignments
-from . import cell
+from . import caller, cell
+from .inputs import find_given
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -33,9 +35,15 @@ def open_panel(shell: InteractiveShell, line: str) -> Panel:
     """Return the panel that `%flux_panel` opens; raise InvalidRequest where there is no notebook to show it."""
     if getattr(shell, "kernel", None) is None:
         raise InvalidRequest("the panel needs a notebook; here %flux does the same")
+    from ..client.inputs import load_inputs
     from .panel import Panel
 
-    return Panel(**_parse_panel_line(line))
+    options = _parse_panel_line(line)
+    named: dict[str, Any] = {name: options.pop(name) for name in ROLES if name in options}
+    if named:
+        given, _ = find_given(named, caller.find_names(shell.user_ns))
+        options["images"] = load_inputs(given, settings.resolve())
+    return Panel(**options)
 
 
 def _wants_debug(line: str) -> bool:
@@ -76,4 +84,5 @@ def _parse_panel_line(line: str) -> dict[str, Any]:
     if own:
         given["parameters"] = {name: values[0] for name, values in own.items()}
     compared = {name: grammar.format_values(values) for name, values in several.items()}
+    given |= {name: options[name] for name in ROLES if name in options}
     return {**given, "compared": compared, "count": options.get("count", 1), "prompt": typed}

@@ -303,9 +303,9 @@ VERIFY_OPTIONS = (
 )
 """The options of `%flux_verify`."""
 
-PANEL_OPTIONS = tuple(
-    option for option in OPTIONS if option.name in {*(row.name for row in PARAMETERS), "set", "count", "model", "space"}
-)
+_OF_PANEL = {*(row.name for row in PARAMETERS), "set", "image", "mask", "count", "model", "space"}
+
+PANEL_OPTIONS = tuple(option for option in OPTIONS if option.name in _OF_PANEL)
 """The options of `%flux_panel`."""
 
 STATUS_OPTIONS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, ClassVar
@@ -99,9 +100,9 @@ def models(monkeypatch: pytest.MonkeyPatch) -> list[ImageRequest]:
     return asked
 
 
-def described(**options: Any) -> Panel:
+def described(*given: Any, **options: Any) -> Panel:
     """Return a panel whose model has described itself."""
-    panel = make(**options)
+    panel = make(*given, **options)
     settle()
     return panel
 
@@ -356,6 +357,20 @@ def test_a_result_goes_in_and_an_edit_is_edited_again(models: list[ImageRequest]
         panel.images = 7
 
 
+def test_an_edit_opens_with_what_went_in_if_the_store_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLUX_MAGIC_STORE", str(tmp_path))
+    panel = described(model="editing", images=encoded(colour=7))
+    panel.generate()
+    edit = replace(image(panel), request=ImageRequest("a fox", "editing"))  # as it is recalled from a file
+    again = described(edit)
+    assert [one.record.digest for one in again.images] == [edit.record.images[0].digest]
+    assert text(again) == ""
+    monkeypatch.setenv("FLUX_MAGIC_STORE", str(tmp_path / "another"))
+    left = described(edit)
+    assert left.images == ()
+    assert text(left) == "an image that went in is not in the store: choose the file under Image"
+
+
 def test_a_page_sends_an_image_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     panel = described(model="editing")
     extras: Any = panel._extras
@@ -364,9 +379,9 @@ def test_a_page_sends_an_image_in_pieces(monkeypatch: pytest.MonkeyPatch) -> Non
         piece = data[at:] if left == 0 else data[at : at + 10]
         extras._handle_custom_msg({"left": left}, [memoryview(piece)])
     assert [one.data for one in panel.images] == [data]
-    monkeypatch.setattr("flux_magic.jupyter.panel.browser.MOST_BYTES", 4)
+    monkeypatch.setattr("flux_magic.jupyter.panel.browser.MOST", 4)
     extras._handle_custom_msg({"left": 9}, [memoryview(data[:8])])  # no more of it is kept
-    assert "the image " in text(panel)
+    assert "the image is" in text(panel)
     assert len(panel.images) == 1
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import anywidget
 from traitlets import Unicode
 
-from ...images.inputs import MOST as MOST_BYTES
+from ...images.inputs import MOST
 
 ANSWER: Final = 5.0
 """Seconds that a page has to send what was typed before a press."""
@@ -55,7 +55,7 @@ class Extras(anywidget.AnyWidget):
     def _take(self, piece: memoryview, *, left: int) -> None:
         """Take a piece of an image, of which so many more follow: a page sends no large message whole."""
         self._pieces += piece
-        if left == 0 or len(self._pieces) > MOST_BYTES:
+        if left == 0 or len(self._pieces) > MOST:
             data, self._pieces = bytes(self._pieces), bytearray()
             self._given(data)
 

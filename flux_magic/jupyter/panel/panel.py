@@ -103,6 +103,7 @@ class Panel(Parameters, VBox):
         self.observe(lambda _: self._update_generate(), "prompt")
         self.observe(lambda _: self._update_keep(), "seed")
         self.generation = shown_first
+        self._report_missing(shown_first)
         start_thread(lambda: self._strip.fill(earlier))
         self._inquiry.begin()
 
@@ -305,6 +306,14 @@ class Panel(Parameters, VBox):
             self.take(**(collect_parameters(result) if isinstance(result, Generations) else get_parameters(result)))
         except (InvalidRequest, TraitError) as error:
             self._status.fail(error)
+        self._report_missing(result)
+
+    def _report_missing(self, result: Result | None) -> None:
+        """Report images that went in and are not here: the store has them no more, or never had."""
+        first = result[0] if isinstance(result, Generations) else result
+        if first is not None and (number := len(first.record.images) - len(self.images)) > 0:
+            several = "an image that went in is" if number == 1 else f"{number} images that went in are"
+            self._status.fail(InvalidRequest(f"{several} not in the store: choose the file under Image"))
 
     def _use(self, image: Generation) -> None:
         """Let a result go in."""

@@ -21,6 +21,7 @@ from ...sweeps.requests import Sweep, build_requests, build_sweep
 from ...sweeps.template import Template
 from ...types import ImageRequest, Record
 from .description import SIDES
+from .loading import find_images
 from .parameters import Parameters
 
 
@@ -84,6 +85,9 @@ def _put_in(parameters: Parameters, requests: Sequence[ImageRequest]) -> list[Im
         raise InvalidRequest(
             'this model edits an image: choose a file under Image, or press "Use as input" below a result'
         )
+    sides = {(one.record.width, one.record.height) for one in (*images[:1], *masks)}
+    if len(sides) > 1:
+        raise InvalidRequest("the mask has another size than the image: make them the same")
     return [replace(one, images=(*images, *masks)) for one in requests]
 
 
@@ -138,7 +142,7 @@ def _choose_replay(settings: Settings) -> Settings:
 
 
 def get_parameters(result: Generation | Record) -> dict[str, Any]:
-    """Return the parameters that make an image again; those of a Generation have the images that went in."""
+    """Return the parameters that make an image again, with the images that went in as far as they are here."""
     record = result.record if isinstance(result, Generation) else result
     model = record.requested_model or DEFAULT_MODEL
     asked = record.requested_parameters
@@ -152,7 +156,7 @@ def get_parameters(result: Generation | Record) -> dict[str, Any]:
         **dict(zip(SIDES, (record.requested_width, record.requested_height), strict=True)),
         **{row.name: asked.get(row.name) for row in EXTRA},
         "parameters": {name: value for name, value in asked.items() if name not in EXTRA_NAMES},
-        "images": result.request.images if isinstance(result, Generation) else (),
+        "images": find_images(result),
     }
 
 
