@@ -79,7 +79,7 @@ def tidy_folder(folder: Path) -> None:
     for path in folder.glob("*.json"):
         record = remove_times(parse_record(json.loads(path.read_text())))
         path.write_text(json.dumps(record.as_dict(), indent=1) + "\n")
-    for path in folder.iterdir():
+    for path in folder.glob("*.*"):  # what went in is in a folder of its own, and carries nothing
         if path.suffix != ".json" and (carried := embedding.read(path.read_bytes())) and carried.copy:
             data, _ = embedding.embed_record(path.read_bytes(), remove_times(carried.record), carried.copy.file)
             path.write_bytes(data)
