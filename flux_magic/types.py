@@ -375,6 +375,8 @@ class Record:
         requested_parameters: the same as asked for.
         requested_steps: None if they were left to the model; SAME if they are `steps`.
         images: what went in, in order.
+        rewrites: the parameters that were on and let the Space rewrite the prompt, by its own names; the text that ran
+            is not known.
     """
 
     prompt: str
@@ -400,6 +402,7 @@ class Record:
     requested_parameters: Mapping[str, Any] = Values()
     requested_steps: int | None = SAME
     images: tuple[InputRecord, ...] = ()
+    rewrites: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.requested_steps == SAME:
@@ -418,7 +421,8 @@ class Record:
             requested["steps"] = self.requested_steps
         images = {"images": [_drop_empty(asdict(one)) for one in self.images]} if self.images else {}
         sides = (self.requested_width, self.requested_height, self.steps, self.width, self.height)
-        is_new = bool(parameters or requested or images) or None in sides
+        rewrites = {"rewrites": list(self.rewrites)} if self.rewrites else {}
+        is_new = bool(parameters or requested or images or rewrites) or None in sides
         circumstances = asdict(self.circumstances)
         sent = {"sent": dict(self.sent)} if self.sent else {}
         key = {"provider": self.key_provider, "model": self.key_model}
@@ -444,6 +448,7 @@ class Record:
                 "height": self.height,
                 **parameters,
                 **images,
+                **rewrites,
                 **sent,
                 **({"key": key} if any(key.values()) else {}),
             },

@@ -23,6 +23,7 @@ from ..records.record import get_version
 from ..records.sent import sanitize
 from ..records.store import SLOW, UNKEPT, Store, open_store
 from ..results.generation import ClientEvent, Generation, ImageFile, build_generation
+from ..results.output import describe_rewrites
 from ..types import (
     ANY_SPACE,
     STAND_IN,
@@ -189,6 +190,7 @@ class Job:
             requested_parameters=request.parameters,
             requested_steps=request.steps,
             images=tuple(one.record for one in request.images),
+            rewrites=_list_rewrites(response, description),
             sent={} if description.stand_in is not None else sanitize(_pick_others(response, request)),
         )
 
@@ -223,10 +225,14 @@ def _pick_others(response: ImageResponse, request: ImageRequest) -> dict[str, ob
     return {**response.sent, **{name: value for name, value in response.parameters.items() if name not in fields}}
 
 
+def _list_rewrites(response: ImageResponse, description: ModelDescription) -> tuple[str, ...]:
+    return tuple(name for name in description.rewrites if response.parameters.get(name) is True)
+
+
 def _list_doubts(response: ImageResponse, files: tuple[ImageFile, ...], description: ModelDescription) -> list[str]:
     """Return why the images may not be what was asked for: the prompt was rewritten, or they are of one flat colour."""
-    rewrites = [name for name in description.rewrites if response.parameters.get(name) is True]
-    doubts = [f"the Space may have rewritten the prompt ({', '.join(rewrites)})"] if rewrites else []
+    rewrites = _list_rewrites(response, description)
+    doubts = [describe_rewrites(rewrites)] if rewrites else []
     if any(codecs.is_flat(file.data, file.record) for file in files):
         doubts.append("an image is of one flat colour: the Space may have refused the prompt, or failed")
     return doubts

@@ -172,9 +172,10 @@ def list_other_parameters(record: Record) -> dict[str, str]:
 
 
 def list_sent_values(record: Record) -> dict[str, str]:
-    """Return what else was sent, such as a Space's own guidance; empty if nothing was."""
+    """Return what else was sent, and that the prompt may have been rewritten; empty if there is nothing to say."""
     shown = make_printable(format_values(record.sent))
-    return {"sent": shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"} if shown else {}
+    sent = {"sent": shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"} if shown else {}
+    return {**sent, **({"note": describe_rewrites(record.rewrites)} if record.rewrites else {})}
 
 
 _LONGEST = 300
@@ -192,6 +193,11 @@ def describe_seed(record: Record) -> str:
     shown = UNKNOWN if record.seed is None else str(record.seed)
     other = record.requested_seed is not None and record.requested_seed != record.seed
     return f"{shown} (asked for {record.requested_seed})" if other else shown
+
+
+def describe_rewrites(rewrites: Sequence[str]) -> str:
+    """Return in words that a Space may have rewritten the prompt, and by which of its parameters."""
+    return f"the Space may have rewritten the prompt ({', '.join(map(make_printable, rewrites))})"
 
 
 def describe_steps(record: Record) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from ..images import codecs
 from ..parameters.settings import resolve
 from ..records.store import open_store
+from ..results import output
 from ..results.origin import find_images, render_small
 from ..types import UNKNOWN, Circumstances, Record, fit_one_line
 from .discover import Subject
@@ -173,7 +174,7 @@ def judge_live(subject: Subject, seen: Examined, made: Generation, *, keep: bool
         label=subject.label,
         status=_status(seen.outcome, compared.grade),
         static=seen.outcome,
-        why=_why(subject, seen, compared, list_differences(record, made.record), still=still),
+        why=_why(subject, seen, compared, list_differences(record, made.record) or _list_rewrites(record), still=still),
         where=subject.where,
         grade=compared.grade,
         distance=compared.distance,
@@ -240,6 +241,10 @@ def list_differences(old: Record, new: Record) -> list[str]:
     before, after = old.circumstances, new.circumstances
     found += [_describe_change(name, before, after) for name in _NAMES]
     return [line for line in [*found, _describe_decoder(before.decoder, after.decoder)] if line]
+
+
+def _list_rewrites(record: Record) -> list[str]:
+    return [output.describe_rewrites(record.rewrites)] if record.rewrites else []
 
 
 def _do_models_differ(old: Record, new: Record) -> bool:

@@ -184,6 +184,16 @@ GRADES = [
 ]
 
 
+def test_a_prompt_that_the_space_may_have_rewritten_is_the_likely_cause(provider: type[Scripted]) -> None:
+    provider.pictures = {ADDRESS: large()}
+    image = made(large(colour=255))
+    verdict = of_output(lambda _one: None, replace(image, record=replace(image.record, rewrites=("prompt_enhance",))))
+    assert (verdict.status, verdict.why) == (
+        Status.FAIL,
+        "the Space may have rewritten the prompt (prompt_enhance)",
+    )
+
+
 @pytest.mark.parametrize(("data", "change", "found", "why"), GRADES)
 def test_grade_status_and_reasons(
     provider: type[Scripted],

@@ -205,6 +205,7 @@ DOUBTED = [
 def test_a_result_that_may_be_none_is_kept_with_a_note(spaces: str, name: str, note: str) -> None:
     made, _ = ask(f"{spaces}/{name}", fox())
     assert made.note[: len(note) or None] == note
+    assert made.record.rewrites == (("prompt_enhance",) if name == "qwen" else ())
     assert made.files
 
 
@@ -269,7 +270,7 @@ def test_a_model_of_a_small_file_has_its_name_its_sizes_and_its_endpoint_on_its_
     record = made.record
     assert (record.model, record.provider, record.key_model) == ("Qwen/Qwen-Image", "Qwen-Image", "")
     assert (record.width, record.height, record.steps, record.requested_steps) == (928, 1664, 50, None)
-    assert made.command().startswith("%%flux --steps 50 --seed 7 --size 928x1664 --model qwen --guidance 4.0")
+    assert made.command().startswith("%%flux --steps 50 --seed 7 --size 928x1664 --model qwen --guidance 4")
     again = run(AsyncClient(replay="only").generate("a fox", model="qwen", size="928x1664", seed=7))
     assert isinstance(again, Generation)
     assert again.replayed
