@@ -93,15 +93,11 @@ RECORDS = st.builds(
     files=st.lists(FILES, min_size=1, max_size=3).map(tuple),
     circumstances=st.builds(Circumstances, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TIMES, TIMES),
     sent=st.dictionaries(st.text(max_size=80), st.text() | st.floats() | st.booleans()).map(sanitize),
+    rewrites=st.lists(TEXTS.map(lambda text: text[:80]), max_size=2).map(tuple),
 )
 
 
 @given(RECORDS, st.none() | COPIES)
-def test_that_the_prompt_may_have_been_rewritten_is_in_the_record() -> None:
-    assert REWRITTEN.as_dict()["schema"] == 2
-    assert parse_record(json.loads(json.dumps(REWRITTEN.as_dict()))) == REWRITTEN
-
-
 def test_any_record_is_valid_by_the_shipped_schemas_and_is_read_as_it_was(made: Record, embedded: Copy | None) -> None:
     written = json.loads(json.dumps(Carried(made, embedded).as_dict()))
     for name, value in {"record-1": written["record"], "carried-1": written}.items():
@@ -148,7 +144,6 @@ WHOLE = Record(
         queued=0.5,
     ),
 )
-REWRITTEN = replace(WHOLE, rewrites=("prompt_enhance",))
 LEAST = Record(
     prompt="a fox",
     model="m",
