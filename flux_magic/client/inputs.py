@@ -23,7 +23,7 @@ from ..records.files import read_file
 from ..records.inputs import LEAST_DIGITS
 from ..records.record import Carried, compute_key
 from ..records.sidecar import find_carried_beside
-from ..records.store import Store, open_store, read_kept_input
+from ..records.store import BESIDE, Store, open_store, read_kept_input
 from ..results.generation import Generation, ImageFile
 from ..results.generations import Generations
 from ..results.origin import describe_origin
@@ -192,7 +192,8 @@ def _load_named(given: str | os.PathLike[str], role: str, settings: Settings) ->
         path = Path(expand(name))
         data = read_file(path, MOST)
     except FileNotFoundError:
-        raise InvalidRequest(f"{role} is {show_value(name)}: there is no such file; give {KINDS}") from None
+        beside = '; what an exported notebook sent is beside it: name it by its digest, "sha256:…"' * BESIDE.is_dir()
+        raise InvalidRequest(f"{role} is {show_value(name)}: there is no such file{beside}; give {KINDS}") from None
     except (OSError, RuntimeError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise InvalidRequest(f"{role} is {show_value(name)}: {reason}") from None

@@ -253,3 +253,15 @@ def _forget(image: Image) -> Image:
     bare = image.copy()
     bare.info = {"icc_profile": profile} if is_of_rgb else {}
     return bare
+
+
+def paint_mask(image: InputImage, mask: InputImage) -> tuple[bytes, bytes]:
+    """Return a mask as an editor sends it: PNGs of what is painted alone, and of that on the image.
+
+    The layer is as white and as opaque as the mask is white; both readings of it give the mask.
+    """
+    from PIL.Image import merge
+
+    grey, composite = codecs.decode(mask.data).convert("L"), codecs.decode(image.data).convert("RGB")
+    composite.paste((255, 255, 255), (0, 0, *composite.size), grey)
+    return tuple(codecs.encode(one, "image/png") for one in (merge("RGBA", (grey,) * 4), _forget(composite)))  # type: ignore[return-value]

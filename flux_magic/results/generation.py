@@ -13,7 +13,7 @@ from ..errors import FluxError, InvalidArgument, InvalidRequest, NotAnImage, Sav
 from ..images import codecs
 from ..parameters.calls import check_class, check_path
 from ..parameters.paths import check_writable, expand
-from ..parameters.settings import Settings
+from ..parameters.settings import Settings, resolve
 from ..records import embedding, in_hand
 from ..records.files import read_file, write_whole
 from ..records.sidecar import choose_place_beside, write_beside
@@ -197,7 +197,8 @@ class Generation:
         Args:
             prompt: what is to change.
             count: above 1, as many images with successive seeds.
-            options: those of `flux_magic.generate`; without `model` the configured one is asked.
+            options: those of `flux_magic.generate`. Without `model` or `space`, what was made here is edited by the
+                Space that made it, if a call named that one; else the configured model is asked.
 
         Example::
 
@@ -213,7 +214,13 @@ class Generation:
 
         if "image" in options:
             raise InvalidArgument("edit() takes this image: for several give generate(…, image=[…])")
+        if self.record.requested_space and not self.replayed and not {"model", "space"} & options.keys():
+            options["space"] = self._find_space(self.record.requested_space)
         return shared.generate(prompt, count=count, image=self, **options)
+
+    def _find_space(self, own: str) -> str | None:
+        """Return the Space of this image, for an edit; None for the configured one, which may be a stand-in too."""
+        return None if self.record.stand_in and resolve().space else own
 
     def lineage(self) -> History:
         """Return the images from the first to this one, each made of the one before, as far as the store has them.

@@ -46,7 +46,7 @@ def image(number: int, role: str = "image") -> InputImage:
 
 
 FIELDS = {"steps", "width", "height"}
-FILES = {f"sha{number}": {"path": f"/{number}"} for number in range(9)}
+FILES = {one: {"path": f"/{one.removeprefix('sha')}"} for one in (*(f"sha{n}" for n in range(9)), "layer", "composite")}
 ONE, TWO, MASK = [image(1)], [image(1), image(2)], [image(1), image(3, "mask")]
 
 
@@ -193,9 +193,26 @@ PLACES = [
         {**SIDES, "guidance": 4.5, "steps": 40},
         id="sd3.5: an empty negative prompt is none",
     ),
-    pytest.param("lightning", {"steps": 8}, {"ckpt": "8-Step"}, {"ckpt": "8-Step", "steps": 8}, id="lightning: steps"),
     pytest.param(
-        "lightning", {"ckpt": "1-Step", "steps": 1}, {"ckpt": "1-Step"}, {"ckpt": "1-Step", "steps": 1}, id="and both"
+        "sd3.5",
+        {"negative_prompt": ""},
+        {"negative_prompt": "", **SEED, **SIDES, "guidance_scale": 4.5, "num_inference_steps": 40},
+        {**SIDES, "guidance": 4.5, "steps": 40, "negative_prompt": ""},
+        id="sd3.5: one that was asked for is sent and recorded",
+    ),
+    pytest.param(
+        "lightning",
+        {"chosen": True, "steps": 8},
+        {"ckpt": "8-Step"},
+        {"ckpt": "8-Step", "steps": 8},
+        id="lightning: steps",
+    ),
+    pytest.param(
+        "lightning",
+        {"chosen": True, "ckpt": "1-Step", "steps": 1},
+        {"ckpt": "1-Step"},
+        {"ckpt": "1-Step", "steps": 1},
+        id="and both",
     ),
     pytest.param(
         "sana",
@@ -276,7 +293,10 @@ PLACES = [
     pytest.param(
         "editor",
         {"images": MASK},
-        {"canvas": {"background": FILES["sha1"], "layers": [FILES["sha3"]], "composite": FILES["sha3"]}, "seed": 7},
+        {
+            "canvas": {"background": FILES["sha1"], "layers": [FILES["layer"]], "composite": FILES["composite"]},
+            "seed": 7,
+        },
         {},
         id="editor: a mask is a layer",
     ),
@@ -317,6 +337,7 @@ REFUSED = [
         "mode_choice is 'Base 50', did you mean 'Base (50 steps)': this Space takes",
         "",
     ),
+    ("lightning", {}, "this Space takes no seed: leave it out", ""),
     ("lightning", {"steps": 3}, "steps is 3: this Space takes 1, 2, 4, 8", ""),
     ("lightning", {"steps": 8, "ckpt": "1-Step"}, "ckpt is '1-Step', but ckpt is given as 8-Step", ""),
     ("hidream", {"width": 700, "height": 700}, "the size is 700x700: this Space makes only 1024x1024, 768x1360,", ""),

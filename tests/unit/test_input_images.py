@@ -16,7 +16,7 @@ from flux_magic.errors import InvalidRequest
 from flux_magic.images import codecs, inputs, pixels
 from flux_magic.images.arrays import convert_array
 from flux_magic.images.bare import remove_all_but_pixels
-from flux_magic.images.inputs import convert_input, read_array, read_input
+from flux_magic.images.inputs import convert_input, paint_mask, read_array, read_input
 from flux_magic.records.embedding import embed_record
 from flux_magic.types import InputImage
 from tests.unit.samples import NO_AVIF, digest_of, drawing, encoded, opened, record
@@ -358,3 +358,13 @@ def test_a_pipe_a_device_and_a_folder_are_not_opened(tmp_path: Path) -> None:
     ):
         with pytest.raises(InvalidRequest, match=said):
             load_image(path)
+
+
+def test_a_mask_is_painted_as_an_editor_would() -> None:
+    """Both readings of the layer, by its alpha and by its grey, are the mask; only there the image is white."""
+    below = convert_input(Image.new("RGB", (4, 2), (9, 8, 7)))
+    white = Image.new("L", (4, 2), 0)
+    white.paste(255, (2, 0, 4, 2))
+    layer, composite = (codecs.decode(one) for one in paint_mask(below, convert_input(white, "mask")))
+    assert [layer.getpixel((x, 0)) for x in (0, 3)] == [(0, 0, 0, 0), (255, 255, 255, 255)]
+    assert [composite.getpixel((x, 0)) for x in (0, 3)] == [(9, 8, 7), (255, 255, 255)]

@@ -299,6 +299,13 @@ def test_an_edit_is_recorded_shown_and_made_again_by_its_cell(monkeypatch: pytes
     assert [line.split()[0] for line in shown[1]["text/plain"].split("\n")[1:4]] == ["image", "image", "mask"]
 
 
+def test_an_edit_goes_to_the_space_that_made_the_image_unless_it_was_recalled() -> None:
+    there = made("a fox", 1, space="a/b")
+    asked = [there.edit("x", seed=2, quiet=True), replace(there, replayed=True).edit("x", seed=3, quiet=True)]
+    asked.append(there.edit("x", seed=4, quiet=True, space="c/d"))
+    assert [one.record.requested_space for one in asked] == ["a/b", None, "c/d"]
+
+
 def test_an_edit_of_the_local_space_has_the_size_of_what_goes_in() -> None:
     target = resolve_target(settings.resolve(space="local"), "flux")
     plain = flux_magic.ImageRequest("x", "flux", seed=1)
@@ -359,7 +366,7 @@ def test_what_is_kept_is_not_believed(how: str, tmp_path: Path) -> None:
     with pytest.raises(NotInStore if how == "gone" else StoreError) as caught:
         run(edit.command())
     if how == "gone":
-        assert "%%flux --steps 2 --seed 1 --size 768x768 --image PATH" in str(caught.value)
+        assert "%%flux --steps 2 --seed 1 --image PATH" in str(caught.value)
 
 
 def saved_notebook(path: Path, *images: Generation) -> Path:

@@ -21,6 +21,9 @@ Sizes = Mapping[str, tuple[int, int]]
 File = Mapping[str, Any]
 """A file that was uploaded, as Gradio takes it."""
 
+PAINTED: Final = ("layer", "composite")
+"""The keys of the files of a mask in an editor: what is painted alone, and on the image."""
+
 _OWN_FIELDS: Final = frozenset({"prompt", "seed", "image", "mask", "history"})
 """The meanings that a record has a field of its own for, or that are no parameters."""
 
@@ -53,7 +56,8 @@ def place(
 ) -> Placed:
     """Return the values of a request by their meanings; what it leaves out gets the endpoint's default.
 
-    `files` has what was uploaded, by sha256. If `is_lenient`, steps and a size that the endpoint lacks are left out.
+    `files` has what was uploaded, by sha256, and by PAINTED a mask as it is painted in an editor. If `is_lenient`,
+    steps and a size that the endpoint lacks are left out.
 
     Raises InvalidRequest for what the endpoint does not take, and for a value out of its range or choices. An image
     that it needs or does not take is refused as well.
@@ -155,6 +159,8 @@ class _Placing:
         if switch is not None:
             self.values[switch.name] = self.request.randomize_seed
         if one is None:
+            if not self.request.chosen and not self.request.randomize_seed:
+                raise InvalidRequest("this Space takes no seed: leave it out; what it makes cannot be made again")
             return
         if self.request.randomize_seed:
             self.values[one.name] = one.initial if switch is not None or one.least != -1 else -1
@@ -178,20 +184,21 @@ class _Placing:
             raise InvalidRequest("this Space needs an image: give one with --image, in Python image=")
         if len(masks) > 1 or (masks and not has_mask(self.signature)):
             raise InvalidRequest(f"{len(masks)} mask(s) given: this Space takes {int(has_mask(self.signature))}")
-        layer = [_pick(files, masks[0])] if masks and self.signature.find("mask") is None else []
+        layers = [files.get(part, {}) for part in PAINTED] if masks and self.signature.find("mask") is None else []
         for one in sorted(inputs, key=lambda one: one.component == "gallery"):
             taken = images if one.component == "gallery" else images[:1]
             images = images[len(taken) :]
             if taken:
-                self._put_image(one, [_pick(files, image) for image in taken], layer)
+                self._put_image(one, [_pick(files, image) for image in taken], layers)
         if masks and (mask := self.signature.find("mask")) is not None:
             self._put_image(mask, [_pick(files, masks[0])], [])
 
-    def _put_image(self, one: Input, found: list[File], layer: list[File]) -> None:
+    def _put_image(self, one: Input, found: list[File], layers: list[File]) -> None:
         if one.component == "gallery":
             self.values[one.name] = [{"image": file, "caption": None} for file in found]
         elif one.component in EDITORS:
-            self.values[one.name] = {"background": found[0], "layers": layer, "composite": (layer or found)[0]}
+            composite = layers[1] if layers else found[0]
+            self.values[one.name] = {"background": found[0], "layers": layers[:1], "composite": composite}
         else:
             self.values[one.name] = found[0]
 
@@ -210,7 +217,8 @@ class _Placing:
         told: dict[str, Any] = {}
         for one in self.signature.asked:
             value = values[one.name]
-            if value is None or not is_reported(one) or (one.meaning == "negative_prompt" and not value):
+            is_left = one.meaning == "negative_prompt" and not value and one.meaning not in self.request.parameters
+            if value is None or not is_reported(one) or is_left:
                 continue
             if one.meaning == "size" or (one.meaning == "steps" and one.choices):
                 told |= self._report_choice(one, value)

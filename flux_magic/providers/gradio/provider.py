@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 from ...errors import FluxError, InvalidArgument, InvalidRequest, ResponseError, SpaceAsleep, SpaceError, StreamLost
+from ...images.inputs import paint_mask
 from ...parameters.addresses import Space, get_hub
 from ...parameters.table import EXTRA_NAMES
 from ...types import Event, ImageRequest, ImageResponse, Preview, Waiting
@@ -23,7 +25,7 @@ from .diffs import Partials
 from .endpoint import Endpoint
 from .meanings import name_all
 from .original import OriginalInterface, check_shown, parse_endpoint
-from .placing import File, Placed, Sizes, place
+from .placing import PAINTED, File, Placed, Sizes, place
 from .results import find_images, find_used_seed
 from .signature import Contract, Signature
 
@@ -176,6 +178,10 @@ class GradioProvider(OriginalInterface):
             kind = one.record.media_type
             name = f"{one.role}{number}.{kind.rpartition('/')[2]}"
             files[one.record.sha256] = await self._space.upload(one.data, one.record.sha256, name, kind)
+        if signature.find("mask") is None and (painted := await _paint(request)):
+            for part, data in zip(PAINTED, painted, strict=True):
+                sha256 = hashlib.sha256(data).hexdigest()
+                files[part] = await self._space.upload(data, sha256, f"{part}.png", "image/png")
         if files:
             placed = place(signature, request, files, **options)
         self._chosen = signature
@@ -366,6 +372,13 @@ def _explain_click(error: FluxError, signature: Signature | None) -> None:
         error.hint = (
             f"/{signature.name} may need a choice made by a click in its page first, which cannot be made here."
         )
+
+
+async def _paint(request: ImageRequest) -> tuple[bytes, ...]:
+    """Return a request's mask as it is painted on its image in an editor; nothing if it has none."""
+    images = [one for one in request.images if one.role == "image"]
+    masks = [one for one in request.images if one.role == "mask"]
+    return await asyncio.to_thread(paint_mask, images[0], masks[0]) if images and masks else ()
 
 
 def _describe_retry(error: FluxError, delay: float) -> str:
