@@ -11,6 +11,7 @@ from ..parameters.calls import check_path
 from ..parameters.settings import Settings
 from ..providers.http.connection import open_connection
 from ..providers.http.guard import Guard
+from ..providers.http.response import StatusError
 from ..results import recall as origin
 from ..results.generation import Generation
 
@@ -40,6 +41,9 @@ async def fetch_image(url: str, settings: Settings) -> bytes:
             return await asyncio.wait_for(connection.get_bytes(url), settings.timeout or FETCH_TIMEOUT)
         except TimedOut:
             raise
+        except StatusError as error:
+            said = f"{mask_secrets(url)} cannot be read: its server answered with HTTP status {error.status}"
+            raise StatusError(said, "Check the address, or save the image and name its file.", error.status) from None
         except asyncio.TimeoutError as exc:
             limit = settings.timeout or FETCH_TIMEOUT
             raise TimedOut(

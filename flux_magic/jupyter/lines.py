@@ -55,14 +55,26 @@ def _wants_debug(line: str) -> bool:
 
 
 def _parse_status_line(line: str) -> str | None:
-    """Return the Space on the line of `%flux_status`; raise InvalidRequest for several, or for an invalid one."""
+    """Return the Space on the line of `%flux_status`, or that of the model on it.
+
+    Raises InvalidRequest for several, or for an invalid one.
+    """
     options, words = grammar.parse_around(line, grammar.STATUS_OPTIONS, "%flux_status")
     named = [*words.split(), *options.values()]
     if len(named) > 1:
         raise InvalidRequest(f"%flux_status checks one Space, not {len(named)}: {' or '.join(named[:2])}?")
     for space in named:
+        if own := _find_own_space(space):
+            return own
         Space.parse(space)
     return named[0] if named else None
+
+
+def _find_own_space(model: str) -> str:
+    """Return the Space of a model, by its short name; empty for anything else."""
+    from ..providers.models import list_models
+
+    return next((one.space for one in list_models() if model in one.aliases), "")
 
 
 def _parse_panel_line(line: str) -> dict[str, Any]:

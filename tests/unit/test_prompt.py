@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from flux_magic.errors import InvalidRequest
 from flux_magic.jupyter import choices
 from flux_magic.jupyter.completion import complete
+from flux_magic.jupyter.lines import _parse_status_line
 from flux_magic.parameters import grammar
 from flux_magic.parameters.grammar import OPTIONS, VERIFY_OPTIONS, parse_around, parse_line, take_prompt
 from flux_magic.parameters.placeholders import escape, expand
@@ -353,3 +354,11 @@ def test_tab_offers_what_a_space_takes_once_it_was_asked_and_the_images_of_the_n
     found = complete(line, {**names, "raw": encoded(), "n": 3, "text": "a fox", "blob": b"no image", "row": np.ones(3)})
     assert found is not None
     assert found[1] == offered
+
+
+def test_a_models_name_stands_for_its_space() -> None:
+    assert [_parse_status_line(one) for one in ("kontext", "a/b", "")] == [
+        "black-forest-labs/FLUX.1-Kontext-Dev",
+        "a/b",
+        None,
+    ]
