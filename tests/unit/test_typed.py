@@ -207,7 +207,7 @@ ANSWERS = {
     "did you mean --strength?": "--denoise --denoising_strength --image-strength",
     "--set shift=4 sets a parameter of the model's own": "--shift",
     "sets a parameter of the model's own": "--sampler --scheduler --lora --loras",
-    "--image fox names an image that goes in": "--init-image --images-in --mask-image",
+    "did you mean --image?": "--init-image --images-in",
     "--size says width x height": "--ar --aspect-ratio --ratio --resolution",
     "alternative text is its prompt": "--alt --caption",
     "the prompt needs no option": "--prompt -p",
