@@ -50,7 +50,7 @@ def _display(wrapped):
         _marks["display"] = _time.perf_counter() - begin
     return timing
 
-_Endpoint._asked = _contract(_Endpoint._asked)
+_Endpoint.get_contract = _contract(_Endpoint.get_contract)
 _Generation._ipython_display_ = _display(_Generation._ipython_display_)
 """
 """A cell that has the parts of the next one timed."""
