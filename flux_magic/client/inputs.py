@@ -44,11 +44,7 @@ def load_inputs(given: Mapping[str, Any], settings: Settings) -> tuple[InputImag
     Raises InvalidRequest for what is no image, or a mask of another size; NotInStore for an unknown digest. A URL
     raises what any request does.
     """
-    listed = _list_given(given)
-    if any(map(_is_url, (one for _, one in listed))):
-        with runner.hide_traceback():
-            listed = runner.get_runner(settings.runner).run(_fetch_all(listed, settings))
-    return _load_all(listed, settings)
+    return _load_all(_fetch_and_wait(_list_given(given), settings), settings)
 
 
 async def load_inputs_async(given: Mapping[str, Any], settings: Settings) -> tuple[InputImage, ...]:
@@ -82,11 +78,8 @@ def load_image(image: object, role: str = "image") -> InputImage:
     if role not in ROLES:
         raise InvalidRequest(f"role is {show_value(role)}: choose one of {', '.join(ROLES)}")
     settings = resolve()
-    listed = [(role, image)]
-    if _is_url(image):
-        with runner.hide_traceback():
-            listed = runner.get_runner(settings.runner).run(_fetch_all(listed, settings))
-    return _load(listed[0][1], role, settings)
+    [(_, there)] = _fetch_and_wait([(role, image)], settings)
+    return _load(there, role, settings)
 
 
 def is_loadable(value: object) -> bool:
@@ -109,6 +102,14 @@ def _list_given(given: Mapping[str, Any]) -> list[tuple[str, Any]]:
     if "mask" in roles and "image" not in roles:
         raise InvalidRequest("a mask says where an image may change: give the image too")
     return listed
+
+
+def _fetch_and_wait(listed: list[tuple[str, Any]], settings: Settings) -> list[tuple[str, Any]]:
+    """Return the images with the bytes in place of their URLs, for a caller that blocks."""
+    if not any(_is_url(one) for _, one in listed):
+        return listed
+    with runner.hide_traceback():
+        return runner.get_runner(settings.runner).run(_fetch_all(listed, settings))
 
 
 async def _fetch_all(listed: Sequence[tuple[str, Any]], settings: Settings) -> list[tuple[str, Any]]:

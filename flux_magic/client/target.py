@@ -9,6 +9,7 @@ from ..parameters import tokens
 from ..parameters.addresses import Space
 from ..parameters.settings import Settings, find_hub_offline, resolve
 from ..parameters.settings import explain_unasked as why_url_unasked
+from ..parameters.table import SIDES
 from ..parameters.tokens import Token
 from ..providers import local
 from ..providers.base import Limits, Provider
@@ -54,8 +55,7 @@ class Target:
         """
         defaults = get_provider().defaults
         left = {name: one for name, one in defaults.items() if request.get_value(name) is None}
-        sides = {"width", "height"} if request.images else set()
-        return request.with_values(**{name: one for name, one in left.items() if name not in sides})
+        return request.with_values(**{name: left[name] for name in left if not (request.images and name in SIDES)})
 
     @property
     def key_names(self) -> tuple[str, str]:

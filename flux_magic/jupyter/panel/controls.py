@@ -23,10 +23,9 @@ from traitlets.utils.bunch import Bunch
 from ...errors import InvalidRequest
 from ...parameters.addresses import Space
 from ...parameters.settings import DEFAULT_MODEL, MOST_IMAGES, resolve
-from ...parameters.table import MAX_SEED, ROWS
+from ...parameters.table import MAX_SEED, ROWS, SIDES
 from ...providers import get_provider
 from ...providers.models import list_models
-from .description import SIDES
 from .fields import LABEL, Field, choose_field, is_quiet, keep_quiet
 from .inputs import Inputs
 from .parameters import Parameters

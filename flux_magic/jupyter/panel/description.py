@@ -10,10 +10,8 @@ from typing import Any, Final
 
 from ...errors import InvalidRequest, show_value
 from ...parameters.dialects import explain
-from ...parameters.table import FIELDS, RESERVED, ROWS, Parameter
+from ...parameters.table import FIELDS, RESERVED, ROWS, SIDES, Parameter
 from ...providers.base import ModelDescription
-
-SIDES: Final = ("width", "height")
 
 _TOLD: Final = ("choices", "default", "step", "own_name", "title")
 """The attributes of a row that a model tells of a parameter of the table."""

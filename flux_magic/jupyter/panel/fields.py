@@ -12,8 +12,7 @@ from traitlets import TraitError
 from traitlets.utils.bunch import Bunch
 
 from ...errors import InvalidRequest
-from ...parameters.table import Parameter
-from .description import SIDES
+from ...parameters.table import SIDES, Parameter
 from .parameters import Parameters, get_label
 
 LABEL: Final = {"description_width": "5.2em"}

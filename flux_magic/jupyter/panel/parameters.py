@@ -15,12 +15,12 @@ from ...parameters.dialects import explain
 from ...parameters.grammar import parse_value
 from ...parameters.own_values import parse_own_value
 from ...parameters.settings import DEFAULT_MODEL, MOST_IMAGES, resolve
-from ...parameters.table import EXTRA_NAMES, ROWS, Parameter, check_values
+from ...parameters.table import EXTRA_NAMES, ROWS, SIDES, Parameter, check_values
 from ...providers import get_provider
 from ...providers.base import ModelDescription
 from ...providers.registry import get_defaults
 from ..traits import Checked, Sized
-from .description import SIDES, PanelModel, read_description
+from .description import PanelModel, read_description
 from .loading import Images
 
 COMPARED: Final = {"compare_seeds": "seed", "compare_steps": "steps"}

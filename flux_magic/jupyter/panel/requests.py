@@ -12,7 +12,7 @@ from ...client.target import resolve_target
 from ...errors import InvalidArgument, InvalidRequest, show_value
 from ...parameters.grammar import Several, parse_value, parse_values
 from ...parameters.settings import DEFAULT_MODEL, MOST_IMAGES, Settings, resolve
-from ...parameters.table import EXTRA, EXTRA_NAMES, FIELDS, ROWS, Parameter
+from ...parameters.table import EXTRA, EXTRA_NAMES, FIELDS, ROWS, SIDES, Parameter
 from ...providers import get_provider
 from ...results.generation import Generation
 from ...results.generations import Generations
@@ -20,7 +20,6 @@ from ...results.recall import Recalled
 from ...sweeps.requests import Sweep, build_requests, build_sweep
 from ...sweeps.template import Template
 from ...types import ImageRequest, Record
-from .description import SIDES
 from .loading import find_images
 from .parameters import Parameters
 

@@ -6,12 +6,11 @@ from typing import Any
 
 from ...parameters.grammar import format_values
 from ...parameters.sizes import format_size
-from ...parameters.table import SWEPT
+from ...parameters.table import SIDES, SWEPT
 from ...records.command import get_needed_options, write_cell
 from ...results.generation import Generation
 from ...results.generations import Generations
 from ...sweeps.template import escape
-from .description import SIDES
 from .requests import get_parameters
 
 

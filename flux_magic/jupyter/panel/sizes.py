@@ -10,7 +10,7 @@ from traitlets.utils.bunch import Bunch
 
 from ...parameters.grammar import SIZES
 from ...parameters.sizes import split_sides
-from .description import SIDES
+from ...parameters.table import SIDES
 from .fields import LABEL, is_quiet, keep_quiet
 from .parameters import Parameters
 
