@@ -126,7 +126,8 @@ class AsyncClient:
         on_event = options.pop("on_event", None)
         check_callback(on_event, can_await=True)
         given, settings = take_given(options), self.resolve(options)
-        return await self._make_with(given, build_requests(prompt, settings, count), settings, on_event)
+        asked = build_requests(prompt, settings, count, has_images=bool(given))
+        return await self._make_with(given, asked, settings, on_event)
 
     @overload
     def submit(  # type: ignore[overload-overlap]  # mypy counts 1 as an int
@@ -145,7 +146,8 @@ class AsyncClient:
             raise InvalidArgument("no event loop runs here: call submit in a coroutine, or use Client") from None
         latest = Latest(options.pop("on_event", None), can_await=True)
         given, settings = take_given(options), self.resolve(options)
-        job = self._make_with(given, build_requests(prompt, settings, count), settings, latest)
+        asked = build_requests(prompt, settings, count, has_images=bool(given))
+        job = self._make_with(given, asked, settings, latest)
         return AsyncSubmission(loop.create_task(job), latest)
 
     async def _make_with(
@@ -157,7 +159,7 @@ class AsyncClient:
     ) -> Generation | Generations:
         """Load the images that go in, and make those of the requests."""
         images = await load_given_async(given, settings)
-        return await self.make_all(list(add_inputs(requests, images, settings)), settings, on_event)
+        return await self.make_all(list(add_inputs(requests, images)), settings, on_event)
 
     async def make_all(
         self, requests: Sequence[ImageRequest], settings: Settings, on_event: AsyncOnEvent | None = None
@@ -230,7 +232,7 @@ class AsyncClient:
         failures: dict[int, FluxError] = {}
         number = 0
         if given and isinstance(requests, Iterable):
-            requests = add_inputs(requests, await load_given_async(given, settings), settings)
+            requests = add_inputs(requests, await load_given_async(given, settings))
         async with aclosing(self.stream_many(requests, settings)) as events:
             async for place, event in events:
                 number = max(number, place + 1)
@@ -255,10 +257,10 @@ class AsyncClient:
         on_event = values.pop("on_event", None)
         check_callback(on_event, can_await=True)
         given = take_given(values)
-        asked, settings, _ = build_sweep_call(prompt, merge(self.options, values), count)
+        asked, settings, _ = build_sweep_call(prompt, merge(self.options, values), count, has_images=bool(given))
         get_provider(settings.model)  # an error that would affect every image is reported once
         images = await load_given_async(given, settings)
-        asked = replace(asked, requests=tuple(add_inputs(asked.requests, images, settings)))
+        asked = replace(asked, requests=tuple(add_inputs(asked.requests, images)))
         from .batch import Tally
 
         tally = Tally(asked, settings, "seed={}")

@@ -122,7 +122,8 @@ class Client:
         """
         (on_event, quiet), given = _take_callback(options), take_given(options)
         settings = self._resolve(options)
-        requests = list(add_inputs(build_requests(prompt, settings, count), load_given(given, settings), settings))
+        asked = build_requests(prompt, settings, count, has_images=bool(given))
+        requests = list(add_inputs(asked, load_given(given, settings)))
         coming = blocking.iterate_generations(requests, settings, quiet=quiet, client=self._async, on_event=on_event)
         made = list(coming)
         return made[0] if len(made) == 1 else Generations(made)
@@ -152,7 +153,8 @@ class Client:
         (on_event, _), given = _take_callback(options), take_given(options)
         settings = self._resolve(options)
         latest = Latest(on_event, can_await=False)
-        requests = list(add_inputs(build_requests(prompt, settings, count), load_given(given, settings), settings))
+        asked = build_requests(prompt, settings, count, has_images=bool(given))
+        requests = list(add_inputs(asked, load_given(given, settings)))
         job = follow(lambda: self._async.make_all(requests, settings, latest), latest)
         return Submission(runner.background.submit(job, keep=self._async), latest)
 
@@ -181,7 +183,7 @@ class Client:
         (on_event, _), given = _take_callback(own), take_given(own)
         settings = self._resolve(own)
         if (images := load_given(given, settings)) and isinstance(requests, Iterable):
-            requests = add_inputs(requests, images, settings)
+            requests = add_inputs(requests, images)
         return many.Images(many.generations(requests, settings, self._async, on_event))
 
     @overload
@@ -213,10 +215,11 @@ class Client:
         the finished images as `made`.
         """
         (on_event, quiet), given = _take_callback(values), take_given(values)
-        asked, settings, typed = build_sweep_call(prompt, merge(self._async.options, {**self._runner, **values}), count)
+        options = merge(self._async.options, {**self._runner, **values})
+        asked, settings, typed = build_sweep_call(prompt, options, count, has_images=bool(given))
         for line in (*typed.notes, *(f"{{{name}}} is sent as typed: it has no value" for name in typed.missing)):
             print_note(line)
-        asked = replace(asked, requests=tuple(add_inputs(asked.requests, load_given(given, settings), settings)))
+        asked = replace(asked, requests=tuple(add_inputs(asked.requests, load_given(given, settings))))
         tally = Tally(asked, settings, "seed={}")
         try:
             many.gather(tally, settings, quiet=quiet, client=self._async, on_event=on_event)

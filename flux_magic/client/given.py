@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from ..images.inputs import ROLES
 from ..parameters.settings import Settings
-from ..parameters.table import SIDES
 from ..types import ImageRequest, InputImage
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -43,25 +42,8 @@ async def load_given_async(given: Mapping[str, Any], settings: Settings) -> tupl
     return await load_inputs_async(given, settings)
 
 
-def add_inputs(
-    requests: Iterable[ImageRequest], images: tuple[InputImage, ...], settings: Settings
-) -> Iterator[ImageRequest]:
-    """Yield the requests with these images, each as it is taken; one that has images of its own keeps them.
-
-    A side that is not set is left to the model: its default is for an image that is made of words alone.
-    """
-    sides = _list_sides(settings) if images else {}
+def add_inputs(requests: Iterable[ImageRequest], images: tuple[InputImage, ...]) -> Iterator[ImageRequest]:
+    """Yield the requests with these images, each as it is taken; one that has images of its own keeps them."""
     for one in requests:
         has_none = not getattr(one, "images", True)  # what is no request is refused later
-        left: dict[str, Any] = {
-            name: None for name, default in sides.items() if has_none and getattr(one, name) == default
-        }
-        yield replace(one, images=images, **left) if images and has_none else one
-
-
-def _list_sides(settings: Settings) -> dict[str, int]:
-    """Return the default sides of the model at hand, as far as the settings have no others."""
-    from ..providers.registry import get_defaults
-
-    _, defaults = get_defaults(settings.model, settings.space)
-    return {name: one for name, one in defaults.items() if name in SIDES and getattr(settings, name) is None}
+        yield replace(one, images=images) if images and has_none else one

@@ -86,8 +86,8 @@ def _add_inputs(
         again = re.sub(r"(?i)\bsha256:\S+", "PATH", f"%%flux {line}".rstrip(), count=1)
         raise NotInStore(error.message, f"Give the image's file in its place: {again}") from None
     if isinstance(images, Sweep):
-        return replace(images, requests=tuple(add_inputs(images.requests, loaded, settings)))
-    return list(add_inputs(images, loaded, settings))
+        return replace(images, requests=tuple(add_inputs(images.requests, loaded)))
+    return list(add_inputs(images, loaded))
 
 
 def _unwrap_prompt(line: str, rest: str, body: str | None, *, raw: bool) -> tuple[str, list[str]]:
@@ -119,13 +119,15 @@ def _build_images(made: Template, options: Mapping[str, Any], settings: Settings
     count, most = options.get("count", 1), MOST_SWEPT if free else MOST_IMAGES
     varied: dict[str, Any] = {name: value for name, value in options.items() if isinstance(value, grammar.Several)}
     varied |= {name: values for name, values in _read_own(options).items() if len(values) > 1}
+    has_images = bool({"image", "mask"} & options.keys())
     if made.axes or varied:
-        return build_sweep(made, settings, varied, count, most=most)
+        return build_sweep(made, settings, varied, count, most=most, has_images=has_images)
     if options.get("sweep"):
         raise InvalidRequest(f"--sweep finds nothing to vary: {_explain_no_axis(made)}")
     check_number(count, most)
     text = made.fill(())
-    return build_requests(text, settings, count, typed=None if text == made.typed else made.typed)
+    typed = None if text == made.typed else made.typed
+    return build_requests(text, settings, count, typed=typed, has_images=has_images)
 
 
 def _explain_no_axis(made: Template) -> str:

@@ -62,6 +62,7 @@ def build_sweep(
     count: int = 1,
     *,
     most: int = MOST_SWEPT,
+    has_images: bool = False,
 ) -> Sweep:
     """Return the requests for every combination of what the prompt and the options vary.
 
@@ -71,6 +72,7 @@ def build_sweep(
         varied: several values by the option's name, in the order of the axes; a size is its width and height.
         count: above 1, adds an axis of that many successive seeds.
         most: images that it may have.
+        has_images: True if images go into the requests, which then have no default size.
 
     Raises InvalidRequest for too many of them, two axes that say the same, and values that are not allowed.
     """
@@ -81,7 +83,9 @@ def build_sweep(
         raise InvalidRequest("a count (-n) and several seeds set the same thing twice: give one of them")
     if settings.space:
         Space.parse(settings.space)  # an error that would affect every image is reported once
-    bases = build_requests(template.fill([axis.values[0] for axis in template.axes]), settings, count)
+    bases = build_requests(
+        template.fill([axis.values[0] for axis in template.axes]), settings, count, has_images=has_images
+    )
     base = replace(bases[0], chosen=settings.seed is None and "seed" not in varied)
     if count > 1:
         varied = {**varied, "seed": [one.seed for one in bases]}
@@ -100,8 +104,12 @@ def _check_own_names(template: Template, varied: Mapping[str, Sequence[Any]]) ->
             raise InvalidRequest(f"{name} has several values: a sweep has a {name} of its own, so give one value of it")
 
 
-def build_sweep_call(typed: str, options: Mapping[str, Any], count: int = 1) -> tuple[Sweep, Settings, Template]:
+def build_sweep_call(
+    typed: str, options: Mapping[str, Any], count: int = 1, *, has_images: bool = False
+) -> tuple[Sweep, Settings, Template]:
     """Return a sweep, its settings, and its prompt, from options by name and values for the prompt.
+
+    `has_images` is as for `build_sweep`.
 
     Raises InvalidRequest if nothing is varied, or as `build_sweep` does; InvalidArgument for an unknown option.
     """
@@ -140,7 +148,7 @@ def build_sweep_call(typed: str, options: Mapping[str, Any], count: int = 1) -> 
         raise InvalidRequest(
             f"nothing is varied: give a list, as in steps=[1, 2, 4], or {{red|blue}} in the prompt{why}"
         )
-    return build_sweep(made, settings, varied, count), settings, made
+    return build_sweep(made, settings, varied, count, has_images=has_images), settings, made
 
 
 def _list_items(value: object) -> object:
@@ -192,17 +200,20 @@ def _build_requests(template: Template, base: ImageRequest, axes: Sequence[Axis]
         yield replace(base, **changes, parameters=own)
 
 
-def build_requests(prompt: str, settings: Settings, count: int = 1, *, typed: str | None = None) -> list[ImageRequest]:
+def build_requests(
+    prompt: str, settings: Settings, count: int = 1, *, typed: str | None = None, has_images: bool = False
+) -> list[ImageRequest]:
     """Return the requests for `count` images: the given seed and those after it, or a random one.
 
-    `typed` is the prompt before {names} were put in, if that is another text.
+    `typed` is the prompt before {names} were put in, if that is another text. If images go into them, `has_images`,
+    they have no default size.
 
     Raises InvalidRequest if a value is out of its range, or the seeds run past the largest.
     """
     count = _COUNT.check(count)
     if count > MAX_SEED + 1:
         raise InvalidRequest(f"count is {show_value(count)}: there are only {MAX_SEED + 1} seeds")
-    values = _list_values(settings.model, settings)
+    values = _list_values(settings.model, settings, has_images=has_images)
     given = settings.seed is not None
     first: int = ROWS["seed"].check(settings.seed) if given else choose_seed(count)
     if count > 1 and first + count - 1 > MAX_SEED:
