@@ -13,11 +13,11 @@ from typing import Any
 
 import nbformat
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from flux_magic.images import metadata
 from tests.browser.test_lab import PICTURES, keep
+from tests.support.axe import find_faults
 from tests.support.hostile import answer_stream, format_finished, run_hostile
 from tests.support.lab import DARK, RUN_ALL, SAVE, Lab
 from tests.support.panel import PanelPage
@@ -37,16 +37,6 @@ async def opened(lab: Lab, name: str, *cells: str, **how: Any) -> AsyncIterator[
         await page.evaluate(BROWSER)
         await page.evaluate(f"() => {{ window.ran = ({RUN_ALL})() }}")
         yield page
-
-
-async def serious(page: Page) -> list[str]:
-    """Return what axe finds against the panel, of the grave kinds."""
-    found = (await Axe().run(page, context=".flux-magic-panel")).response["violations"]
-    return [
-        f"{one['id']}: {[node['html'] for node in one['nodes']]}"
-        for one in found
-        if one["impact"] in {"serious", "critical"}
-    ]
 
 
 async def test_clicks_and_keys_make_an_image(lab: Lab, slow_space: str) -> None:
@@ -129,7 +119,7 @@ async def test_seeds_and_steps_are_compared_on_one_sheet(lab: Lab, slow_space: s
         await panel.wait_until_done(5)
         await expect(panel.picture).not_to_have_attribute("src", source)
         source = await panel.picture.get_attribute("src") or ""
-        assert await serious(page) == []
+        assert await find_faults(page, ".flux-magic-panel") == []
         await page.mouse.move(0, 0)
         await keep(page, "panel-compare.png")
         await panel.get_button("seed 2, steps 4").click()
@@ -249,12 +239,12 @@ async def test_a_narrow_window_the_dark_theme_and_axe(lab: Lab, space: str) -> N
         for results in (1, 2):
             await panel.get_button("Generate").click()
             await panel.wait_until_done(results)
-        assert await serious(page) == []
+        assert await find_faults(page, ".flux-magic-panel") == []
         await keep(page, "panel-dark.png")
         await page.evaluate(DARK.replace("Dark", "Light"))
         await page.set_viewport_size({"width": 600, "height": 1400})
         await asyncio.sleep(0.5)
-        assert await serious(page) == []
+        assert await find_faults(page, ".flux-magic-panel") == []
         box = await panel.root.bounding_box()
         assert box is not None
         for widget in await panel.root.locator("button, input:not([type=checkbox]), select, textarea").all():
