@@ -305,6 +305,7 @@ class Circumstances:
         decoder: what decoded the image, with its version.
         space_commit: the commit of the Space, as the Hub tells it.
         weights, hardware: of the model, and where it ran.
+        details: what else the provider tells of where it ran, by name, such as `device`, `dtype` and versions.
         started: when the request was sent, UTC, ISO 8601.
         seconds: from then to the last byte, or None if it is not known.
         queued: of these, in the Space's queue, or None if the Space does not tell.
@@ -318,6 +319,7 @@ class Circumstances:
     space_commit: str = UNKNOWN
     weights: str = UNKNOWN
     hardware: str = UNKNOWN
+    details: Mapping[str, str] = field(default_factory=dict, hash=False)
     started: str = UNKNOWN
     seconds: float | None = None
     queued: float | None = None
@@ -375,6 +377,7 @@ class Record:
         requested_parameters: the same as asked for.
         requested_steps: None if they were left to the model; SAME if they are `steps`.
         images: what went in, in order.
+        requested_provider: the engine as asked for, as in `inference:together`; empty for a Space.
         rewrites: the parameters that were on and let the Space rewrite the prompt, by its own names; the text that ran
             is not known.
     """
@@ -403,6 +406,7 @@ class Record:
     requested_steps: int | None = SAME
     images: tuple[InputRecord, ...] = ()
     rewrites: tuple[str, ...] = ()
+    requested_provider: str = ""
 
     def __post_init__(self) -> None:
         if self.requested_steps == SAME:
@@ -417,6 +421,8 @@ class Record:
         """Return the record as JSON-ready values, by the schema `flux_magic/records/schemas/record-1.json`."""
         parameters = {"parameters": dict(self.parameters)} if self.parameters else {}
         requested: dict[str, Any] = {"parameters": dict(self.requested_parameters)} if self.requested_parameters else {}
+        if self.requested_provider:
+            requested["provider"] = self.requested_provider
         if self.requested_steps != self.steps:
             requested["steps"] = self.requested_steps
         images = {"images": [_drop_empty(asdict(one)) for one in self.images]} if self.images else {}
@@ -424,6 +430,8 @@ class Record:
         rewrites = {"rewrites": list(self.rewrites)} if self.rewrites else {}
         is_new = bool(parameters or requested or images or rewrites) or None in sides
         circumstances = asdict(self.circumstances)
+        if not circumstances["details"]:
+            del circumstances["details"]
         sent = {"sent": dict(self.sent)} if self.sent else {}
         key = {"provider": self.key_provider, "model": self.key_model}
         return {

@@ -16,9 +16,10 @@ from ..errors import EmptyResult, FluxError, InvalidArgument, InvalidRequest, St
 from ..parameters.calls import check_class, takes
 from ..parameters.settings import Settings, check_folders, resolve, split_size
 from ..parameters.table import Parameter
-from ..providers import get_provider, local
+from ..providers import local
 from ..providers.base import Limits, ModelDescription, limit_events
 from ..providers.http.connection import Session, open_session
+from ..providers.registry import choose_provider
 from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations
 from ..sweeps.requests import build_requests, build_sweep_call, complete
@@ -258,7 +259,8 @@ class AsyncClient:
         check_callback(on_event, can_await=True)
         given = take_given(values)
         asked, settings, _ = build_sweep_call(prompt, merge(self.options, values), count, has_images=bool(given))
-        get_provider(settings.model)  # an error that would affect every image is reported once
+        # An error that would affect every image is reported once.
+        choose_provider(settings.model, None, settings.provider)
         images = await load_given_async(given, settings)
         asked = replace(asked, requests=tuple(add_inputs(asked.requests, images)))
         from .batch import Tally

@@ -191,6 +191,7 @@ class Job:
             requested_steps=request.steps,
             images=tuple(one.record for one in request.images),
             rewrites=_list_rewrites(response, description),
+            requested_provider=self.target.engine,
             sent={} if description.stand_in is not None else sanitize(_pick_others(response, request)),
         )
 

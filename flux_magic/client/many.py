@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from ..errors import FluxError, InvalidArgument, list_few
 from ..parameters.settings import Settings
-from ..providers import get_provider
+from ..providers.registry import choose_provider
 from ..results.generation import ClientEvent, Generation
 from ..results.notes import MOST_NOTES, print_note
 from ..sweeps.layout import describe_undrawn
@@ -81,7 +81,7 @@ def gather(
     at the end.
     """
     asked, replays = tally.sweep, progress.Replays(told=quiet)
-    get_provider(settings.model)  # an error that would affect every image is reported once
+    choose_provider(settings.model, None, settings.provider)  # an error that would affect every image is reported once
     try:
         with (
             runner.hide_traceback(),

@@ -35,6 +35,7 @@ class Options(TypedDict, total=False):
     parameters: Mapping[str, Any] | None
     endpoint: str | None
     model: str | None
+    provider: object
     space: str | None
     token: str | None
     proxy: str | None

@@ -58,6 +58,12 @@ class Target:
         return request.with_values(**{name: left[name] for name in left if not (request.images and name in SIDES)})
 
     @property
+    def engine(self) -> str:
+        """The name of the engine as asked for, which a cell needs; "" for a Space, and for a provider's own object."""
+        asked = self.settings.provider
+        return asked if self.provider.engine and isinstance(asked, str) else ""
+
+    @property
     def key_names(self) -> tuple[str, str]:
         """The names of the provider and of the model in a replay key."""
         return self.provider.key_label or self.provider.label, self.provider.key_model or self.model
@@ -95,7 +101,7 @@ class Target:
             return True
         known = resolve()
         space = Space.parse(known.space) if known.space else None
-        return self.provider is choose_provider(known.model, space)
+        return self.provider is choose_provider(known.model, space, known.provider)
 
     async def locate(self) -> Space | None:
         """Return the Space with its address; the local one is started for it. Raises LocalSpaceError."""
@@ -115,7 +121,7 @@ class Target:
             found = self.find_token()
             token, proxy = found.value if found else None, self.settings.proxy
             connection = Connection(session, proxy=proxy, limits=limits, token=token, space=base)
-        return self.provider(connection, space)
+        return self.provider.open(connection, space, self.settings)
 
 
 def resolve_target(settings: Settings, model: str) -> Target:
@@ -125,7 +131,7 @@ def resolve_target(settings: Settings, model: str) -> Target:
     not made by one.
     """
     given = Space.parse(settings.space) if settings.space else None
-    provider = choose_provider(model, given)
+    provider = choose_provider(model, given, settings.provider)
     own = _own_space(provider)
     is_meant = settings.space not in {None, resolve().space}  # a configured one is for other models
     if is_meant and not provider.takes_space():
@@ -138,12 +144,12 @@ def resolve_target(settings: Settings, model: str) -> Target:
     known = own if is_own else space
     return Target(
         provider=provider,
-        model=provider.get_model(model if model in provider.names() else ""),
+        model=provider.get_model(model if model in provider.names() or provider.engine else ""),
         space=known,
         is_own=is_own,
         is_local=known is not None and known.url is None,
         is_loopback=known is not None and is_loopback(known.host),
-        identity=known.identity if known else f"provider:{provider.label}",
+        identity=known.identity if known else provider.identify(settings),
         requested=None if is_own or space is None else space.name,
         unasked=_why_unasked(settings, space),
         settings=settings,

@@ -46,7 +46,9 @@ class _Typed:
 
         with suppress(FluxError):  # what is configured may be wrong
             known = settings.resolve()
-            return find_known_description(self.find("--model") or known.model, self.find("--space") or known.space)
+            provider = self.find("--provider") or known.provider
+            model, space = self.find("--model") or known.model, self.find("--space") or known.space
+            return find_known_description(model, space, provider)
         return None
 
     def list_rows(self) -> tuple[Parameter, ...]:

@@ -62,6 +62,7 @@ class FluxMagics(Sized, Magics):
 
     space = Unicode(None, allow_none=True, help="A Hugging Face id, a URL, or local.").tag(config=True)
     model = Unicode(None, allow_none=True, help="The model's name.").tag(config=True)
+    provider = Unicode(None, allow_none=True, help="The engine: space, or another's name.").tag(config=True)
     locals().update(make_traits())  # steps, seed, width, height, …: a row's trait has its name
     parameters = Dict(None, allow_none=True, help='The model\'s own parameters, by its own names: {"shift": 4.0}.').tag(
         config=True
@@ -117,19 +118,27 @@ class FluxMagics(Sized, Magics):
                 raise InvalidRequest(f"FluxMagics.{name} stays {getattr(self, name)!r}: {why}") from None
         super().update_config(config)
 
-    @validate("space", "model", "store", "shared_store", "proxy", "token", "timeout", "parameters")
+    @validate("space", "model", "provider", "store", "shared_store", "proxy", "token", "timeout", "parameters")
     def _check_setting(self, proposal: Bunch) -> Any:
         name, value = proposal["trait"].name, proposal["value"]
         try:
-            if name == "model" and value:
-                from ..providers import get_provider
-
-                get_provider(value)
+            if name in {"model", "provider"} and value:
+                self._check_model(**{"model": self.model or "", "provider": self.provider, name: value})
             else:
                 settings.check_setting(name, value)
         except InvalidRequest as error:
             raise TraitError(str(error)) from None
         return value
+
+    def _check_model(self, model: str, provider: str | None) -> None:
+        """Raise InvalidRequest for an unknown provider, and for a model that it does not have.
+
+        A model that only the next provider has is reported when an image is made.
+        """
+        from ..providers.registry import choose_provider, find_engine
+
+        if find_engine(provider) is None and model:
+            choose_provider(model, None)
 
     @observe("log_level")
     def _apply_log_level(self, change: Bunch) -> None:

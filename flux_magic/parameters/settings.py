@@ -8,6 +8,7 @@ from __future__ import annotations
 import numbers
 import operator
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -54,7 +55,9 @@ class Settings:
 
     Attributes:
         space: a Hugging Face id, a URL or `local`; None is the model's own Space.
-        model: a model's name or alias.
+        model: a model's name or alias; with a `provider` also the id or folder that this one takes.
+        provider: the engine that makes the images: `space`, or another's name, with a colon and what the engine chooses
+            by, as in `inference:together`; in Python also a provider itself. None is `space`.
         steps: inference steps; None is the model's own number.
         width, height: pixels; None is the model's own size.
         seed: 0 to 2147483647; None chooses a random one for each call.
@@ -87,6 +90,7 @@ class Settings:
 
     space: str | None = None
     model: str = DEFAULT_MODEL
+    provider: Any = None
     steps: int | None = ROWS["steps"].default
     width: int | None = ROWS["width"].default
     height: int | None = ROWS["height"].default
@@ -107,6 +111,7 @@ class Settings:
     def __post_init__(self) -> None:
         if is_offline():
             object.__setattr__(self, "replay", "only")
+        _check_provider(self.provider)
         _check_choice("inline", self.inline, (None, *INLINE))
         _check_choice("runner", self.runner, RUNNERS)
         _check_choice("replay", self.replay, REPLAY)
@@ -207,6 +212,11 @@ def _check_proxy(value: str) -> None:
         usable = False
     if not usable:
         raise InvalidRequest("the proxy is not an http URL: give one such as http://proxy.example:3128")
+
+
+def _check_provider(value: object) -> None:
+    if isinstance(value, str) and not re.fullmatch(r"[a-z0-9][a-z0-9_-]*(:[^\s:][^\s]*)?", value):
+        raise InvalidRequest(f"provider is {show_value(value)}: give a name such as space or inference:together")
 
 
 def is_offline() -> bool:

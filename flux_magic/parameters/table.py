@@ -270,7 +270,7 @@ SWEPT: Final = tuple(row.name for row in PARAMETERS if row.sweepable)
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")
 RESERVED: Final = frozenset(
-    {*(row.name for row in PARAMETERS if row.sets), *FIELDS, "prompt", "model", "space", "image", "mask"}
+    {*(row.name for row in PARAMETERS if row.sets), *FIELDS, "prompt", "model", "provider", "space", "image", "mask"}
 )
 """Names that the mapping `parameters` does not take: a request has a field for each."""
 

@@ -20,6 +20,7 @@ from .log import get_logger
 
 if TYPE_CHECKING:
     from ..parameters.addresses import Space
+    from ..parameters.settings import Settings
     from .http.connection import Connection
 
 T = TypeVar("T")
@@ -151,6 +152,8 @@ class Provider(ABC):
         licence: the licence of the model's weights, in words; empty if it is not known.
         key_label, key_model: the names of the provider and of its model in replay keys, if they are not `label` and the
             model's own.
+        engine: the name by which `--provider` chooses it for any model that it takes; empty for one that the names of
+            its models find.
     """
 
     label: ClassVar[str]
@@ -159,6 +162,7 @@ class Provider(ABC):
     licence: ClassVar[str] = ""
     key_label: ClassVar[str] = ""
     key_model: ClassVar[str] = ""
+    engine: ClassVar[str] = ""
 
     def __init__(self, connection: Connection, space: Space | None = None) -> None:  # noqa: ARG002 - for a subclass
         """Use `connection`, which has the token that is meant for `space`; None is the model's own Space, if any."""
@@ -188,6 +192,16 @@ class Provider(ABC):
     def takes(cls, name: str) -> bool | None:  # noqa: ARG003 - for a subclass
         """Return True if requests may have this parameter, by its name in the table; None if only the model knows."""
         return None
+
+    @classmethod
+    def open(cls, connection: Connection, space: Space | None, settings: Settings) -> Provider:  # noqa: ARG003
+        """Return the provider of one job; `settings` are the call's, for an engine that has settings of its own."""
+        return cls(connection, space)
+
+    @classmethod
+    def identify(cls, settings: Settings) -> str:  # noqa: ARG003 - for a subclass
+        """Return the identity, in a record and its replay key, of what makes images without a Space."""
+        return f"provider:{cls.label}"
 
     @classmethod
     def has_space(cls, url: str) -> bool:
@@ -224,7 +238,7 @@ class Provider(ABC):
     async def fetch(self, file: str) -> bytes:
         """Return the bytes of one of the response's images as delivered. Raises ResponseError if there are none."""
 
-    async def environment(self) -> Mapping[str, str]:
+    async def environment(self) -> Mapping[str, Any]:
         """Return what is known of if an image was made, by field of Circumstances; called after it was.
 
         `model` is the name of the model that runs in a Space which is not the model's own, if the Hub names one.

@@ -18,6 +18,9 @@ from .named import find_providers
 PROVIDERS: tuple[type[Provider], ...] = (BlackForestLabs_Flux1Schnell, *find_providers())
 """The providers of this package. The first is the one for an empty model."""
 
+SPACE = "space"
+"""The name of what makes images by default: the Space of a model, or any other."""
+
 _registered: list[type[Provider]] = []
 """Those that `register_provider` added, in their order."""
 
@@ -37,12 +40,34 @@ def get_provider(model: str = "") -> type[Provider]:
     return found
 
 
-def choose_provider(model: str, space: Space | None) -> type[Provider]:
+def find_engine(provider: object) -> type[Provider] | None:
+    """Return the provider that makes the images of any model that it takes; None for `space`, which goes by the model.
+
+    `provider` is a name, with a colon and what the engine chooses by (`inference:together`), a provider's class, or an
+    object whose `provider_class` is one. Raises InvalidRequest for any other.
+    """
+    if provider is None or provider in {"", SPACE}:
+        return None
+    given = getattr(provider, "provider_class", provider)
+    if isinstance(given, type) and issubclass(given, Provider):
+        return given
+    name = str(provider).partition(":")[0]
+    if found := next((one for one in list_providers() if one.engine and one.engine == name), None):
+        return found
+    names = ", ".join([SPACE, *(one.engine for one in list_providers() if one.engine)])
+    raise InvalidRequest(f"there is no provider {show_value(provider)}: choose one of {names}")
+
+
+def choose_provider(model: str, space: Space | None, provider: object = None) -> type[Provider]:
     """Return the provider that makes the images of a model, by its name as given, at a Space; None is the model's own.
 
+    An engine that is named by `provider` makes those of every model.
+
     The default model's name stands for any: a Space that is another named model's has that model's provider, and any
-    other describes itself. Raises InvalidRequest for an unknown model.
+    other describes itself. Raises InvalidRequest for an unknown model or provider.
     """
+    if engine := find_engine(provider):
+        return engine
     named = get_provider(model)
     if space is None or space.url is None or model not in {"", DEFAULT_MODEL} or not named.takes_space():
         return named
@@ -50,20 +75,23 @@ def choose_provider(model: str, space: Space | None) -> type[Provider]:
     return next((one for one in (named, *list_providers()) if one.has_space(url)), AnySpace)
 
 
-def get_defaults(model: str, space: str | None) -> tuple[str, Mapping[str, int]]:
+def get_defaults(model: str, space: str | None, provider: object = None) -> tuple[str, Mapping[str, int]]:
     """Return the name to ask for a model by at a Space, and what a request gets that leaves it out.
 
     There is nothing of an unknown model or an invalid Space: the call that makes the image refuses these.
     """
     try:
-        provider = choose_provider(model, Space.parse(space) if space else None)
+        chosen = choose_provider(model, Space.parse(space) if space else None, provider)
     except InvalidRequest:
         return model, {}
-    names = provider.names()
-    return model if not model or model in names or not names else names[0], provider.defaults
+    names = chosen.names()
+    is_known = not model or model in names or not names or chosen.engine
+    return model if is_known else names[0], chosen.defaults
 
 
-def find_known_description(model: str = "", space: str | None = None) -> ModelDescription | None:
+def find_known_description(
+    model: str = "", space: str | None = None, provider: object = None
+) -> ModelDescription | None:
     """Return the description of a model at a Space if this process has fetched it; None, and nothing is asked, if not.
 
     Example: `find_known_description("", "someone/nocturne")`.
@@ -72,26 +100,29 @@ def find_known_description(model: str = "", space: str | None = None) -> ModelDe
 
     with suppress(InvalidRequest):
         place = Space.parse(space) if space else None
-        provider = choose_provider(model, place)
+        chosen = choose_provider(model, place, provider)
+        if chosen.engine:
+            return chosen.recall_description(None, model)
         if place is not None and place.url is None:
             place = replace(place, url=local.shared.address or None)
         if place is None or place.url is not None:
-            return provider.recall_description(place, model if model in provider.names() else "")
+            return chosen.recall_description(place, model if model in chosen.names() else "")
     return None
 
 
-def takes_parameter(name: str, model: str = "", space: str | None = None) -> bool | None:
+def takes_parameter(name: str, model: str = "", space: str | None = None, provider: object = None) -> bool | None:
     """Return True if a model at a Space takes a parameter of the table, False if not, None if that is not known yet.
 
     A description that was fetched counts more than the provider's file. The local Space has inputs of its own.
     """
-    known = find_known_description(model, space)
+    known = find_known_description(model, space, provider)
     if known is not None and known.parameters:
         return any(row.name == name for row in known.parameters)
     with suppress(InvalidRequest):
         place = Space.parse(space) if space else None
         is_local = place is not None and place.url is None
-        return None if is_local else choose_provider(model, place).takes(name)
+        chosen = choose_provider(model, place, provider)
+        return None if is_local and not chosen.engine else chosen.takes(name)
     return None
 
 
@@ -103,7 +134,7 @@ def list_providers() -> list[type[Provider]]:
 
 def list_model_names() -> list[str]:
     """Return every name that `get_provider` takes."""
-    return [name for provider in list_providers() for name in provider.names()]
+    return [name for provider in list_providers() if not provider.engine for name in provider.names()]
 
 
 def register_provider(provider: type[Provider]) -> type[Provider]:
@@ -121,8 +152,12 @@ def register_provider(provider: type[Provider]) -> type[Provider]:
         )
     if missing := sorted(getattr(provider, "__abstractmethods__", ())):
         raise InvalidArgument(f"{provider.__name__} is no whole provider: it lacks {', '.join(missing)}")
-    if not getattr(provider, "label", "") or not any(provider.names()):
+    if not getattr(provider, "label", "") or not (provider.engine or any(provider.names())):
         raise InvalidArgument(f"{provider.__name__} needs a label, and at least one name of a model (default_model)")
+    if provider.engine and (same := _find_other_engine(provider)):
+        raise InvalidArgument(
+            f"{provider.__name__} cannot have the engine name {provider.engine!r}: {same} has it already"
+        )
     for name in provider.names():
         other = _find(name)
         if other is not None and other is not provider:
@@ -140,9 +175,17 @@ def unregister_provider(provider: type[Provider]) -> None:
         _registered.remove(provider)
 
 
+def _find_other_engine(provider: type[Provider]) -> str:
+    """Return whose the engine name of a provider is already; "" if it is free."""
+    if provider.engine == SPACE:
+        return "every Space"
+    others = (one for one in (*PROVIDERS, *_registered) if one is not provider and one.engine == provider.engine)
+    return next((one.__name__ for one in others), "")
+
+
 def _find(model: str) -> type[Provider] | None:
     for provider in (*PROVIDERS, *_registered):
-        if not model or model in provider.names():
+        if not provider.engine and (not model or model in provider.names()):
             return provider
     return None
 

@@ -26,6 +26,7 @@ def get_options(record: Record) -> dict[str, Any]:
         "width": record.width if record.requested_width is None else record.requested_width,
         "height": record.height if record.requested_height is None else record.requested_height,
         "model": record.requested_model,
+        "provider": record.requested_provider or None,
         "space": record.requested_space,
         **{name: value for name, value in parameters.items() if name in EXTRA_NAMES},
         "parameters": {name: value for name, value in parameters.items() if name not in EXTRA_NAMES} or None,

@@ -134,6 +134,7 @@ def _read_version_1(value: Mapping[str, Any]) -> Record:
         requested_steps=_read_count(requested.get("steps", run["steps"])),
         images=tuple(InputRecord(**_pick_members(InputRecord, one)) for one in run.get("images", ())),
         rewrites=tuple(run.get("rewrites", ())),
+        requested_provider=requested.get("provider", ""),
     )
 
 

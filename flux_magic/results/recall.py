@@ -295,13 +295,13 @@ def _explain_left_out(name: str) -> str:
 
     If nothing is known of the model, the cell has it, except for the strength: the cell names no image to change.
     """
-    from ..providers.registry import get_provider, takes_parameter
+    from ..providers.registry import choose_provider, takes_parameter
 
     with contextlib.suppress(FluxError):
         settings = resolve()
-        taken = takes_parameter(name, settings.model, settings.space)
+        taken = takes_parameter(name, settings.model, settings.space, settings.provider)
         if taken is False:
-            provider = get_provider(settings.model)
+            provider = choose_provider(settings.model, None, settings.provider)
             own = provider.own_space().rpartition("/")[2] or provider.get_model(settings.model)
             return f"{settings.space or own} takes none"
         if taken is None and name == "strength":

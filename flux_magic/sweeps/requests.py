@@ -262,7 +262,7 @@ def _list_values(model: str, settings: Settings, *, has_images: bool = False) ->
     """
     from ..providers.registry import get_defaults  # here, since it loads aiohttp, and reading a cell does not
 
-    name, defaults = get_defaults(model, settings.space)
+    name, defaults = get_defaults(model, settings.space, settings.provider)
     given = {one: getattr(settings, one) for one in FIELDS if one != "seed"}
     left = {one: default for one, default in defaults.items() if not (has_images and one in SIDES)}
     values = {one: left.get(one) if value is None else ROWS[one].check(value) for one, value in given.items()}

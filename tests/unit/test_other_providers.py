@@ -260,3 +260,43 @@ def test_a_request_resolves_its_target_once(monkeypatch: pytest.MonkeyPatch, spa
         image = asyncio.run(AsyncClient().make(ImageRequest("a fox", seed=1), asked))
     assert image.record.provider == ("Scripted" if space is None else "Gradio Space")
     assert (parse.call_count, choose.call_count, len(provider.made)) == (parsed, 1, 1)
+
+
+def test_an_engine_makes_the_images_of_any_model_that_it_takes() -> None:
+    """`--provider` chooses it; the record and its cell name it, and no name of a model leads to it."""
+
+    class Nocturne(Engine):
+        label = "Nocturne"
+        engine = "nocturne"
+
+        @classmethod
+        def get_model(cls, model: str) -> str:
+            return model or "night-1"
+
+        async def environment(self) -> Mapping[str, Any]:
+            return {"hardware": "two cores", "details": {"device": "cpu"}}
+
+    with pytest.raises(InvalidRequest, match="there is no provider 'nocturne': choose one of space"):
+        made(provider="nocturne")
+    providers.register_provider(Nocturne)
+    try:
+        first = made(provider="nocturne:north", model="moon/light")
+        record = first.record
+        assert (record.requested_provider, record.requested_model) == ("nocturne:north", "moon/light")
+        assert (record.provider, record.space, record.circumstances.details) == (
+            "Nocturne",
+            "provider:Nocturne",
+            {"device": "cpu"},
+        )
+        assert parse_record(json.loads(json.dumps(record.as_dict()))) == record
+        said = "--model moon/light --provider nocturne:north"
+        assert first.command() == f"%%flux --steps 2 --seed 7 --size 128x96 {said}\na fox"
+        assert made(provider="nocturne:north", model="moon/light").replayed
+        assert cell.read(said, "a fox", {}).settings.provider == "nocturne:north"
+        assert not made(provider=Nocturne, model="moon/light", seed=8).record.requested_provider
+        with pytest.raises(InvalidRequest, match="there is no model 'moon/light'"):
+            made(model="moon/light")
+        with pytest.raises(InvalidArgument, match="cannot have the engine name 'nocturne': Nocturne has it already"):
+            providers.register_provider(type("Other", (Nocturne,), {}))
+    finally:
+        providers.unregister_provider(Nocturne)

@@ -91,9 +91,12 @@ RECORDS = st.builds(
     requested_width=PIXELS,
     requested_height=PIXELS,
     files=st.lists(FILES, min_size=1, max_size=3).map(tuple),
-    circumstances=st.builds(Circumstances, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TIMES, TIMES),
+    circumstances=st.builds(
+        Circumstances, *[TEXTS] * 6, st.dictionaries(TEXTS, TEXTS, max_size=2), TEXTS, TIMES, TIMES
+    ),
     sent=st.dictionaries(st.text(max_size=80), st.text() | st.floats() | st.booleans()).map(sanitize),
     rewrites=st.lists(TEXTS.map(lambda text: text[:80]), max_size=2).map(tuple),
+    requested_provider=st.sampled_from(["", "diffusers", "inference:together"]),
 )
 
 
