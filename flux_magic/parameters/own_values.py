@@ -14,7 +14,8 @@ _ASSIGNMENT = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]{0,79})\s*=(.*)", re.DOTALL)
 
 
 def parse_assignment(flag: str, text: str) -> tuple[str, tuple[Any, ...]]:
-    """Return the name and the values of `shift=4.0`, or of `shift=1,3`; a comma before a space does not separate.
+    """Return the name and the values of `shift=4.0`, or of `shift=1,3`; a comma before a space, and one within
+    the brackets of a JSON value, does not separate.
 
     Raises InvalidRequest for anything else, and for a parameter that has an option of its own.
     """
@@ -26,7 +27,8 @@ def parse_assignment(flag: str, text: str) -> tuple[str, tuple[Any, ...]]:
         raise InvalidRequest(f"{flag} {text[:70]}: this has an option of its own: {row.flags[0]} {row.example}")
     if name in RESERVED:
         raise InvalidRequest(f"{flag} {text[:70]}: {name} is no parameter of a model")
-    parts = [typed] if re.search(r"(?<!\S),|,(?=\s)|,$|^,", typed) else typed.split(",")
+    is_one = re.search(r"(?<!\S),|,(?=\s)|,$|^,", typed) or re.fullmatch(r"\[.*\]|\{.*\}", typed, re.DOTALL)
+    parts = [typed] if is_one else typed.split(",")
     return name, tuple(map(parse_own_value, parts))
 
 

@@ -43,6 +43,10 @@ def test_a_cell_sweeps_any_parameter_and_the_labels_name_it() -> None:
         "guidance 1, shift 1, a", "guidance 3.5, shift 3, a", "guidance 7, shift 3, b"
     ]  # fmt: skip
     assert dict(asked.requests[6].parameters) == {"guidance": 3.5, "on": True, "shift": 3, "mode": "a"}
+    json_value = read("--set 'loras=[1, 2]' --set shift=1,3 a fox").requests
+    assert [one.parameters["loras"] for one in json_value] == ["[1, 2]"] * 2
+    tight = read("--set loras=[1,2] --set shift=1,3 a fox").requests
+    assert [one.parameters["loras"] for one in tight] == ["[1,2]"] * 2
     alone = read('--negative "{a|b}, 1,2" --set shift=1,3 a fox').requests
     assert [dict(one.parameters) for one in alone] == [
         {"negative_prompt": "{a|b}, 1,2", "shift": 1}, {"negative_prompt": "{a|b}, 1,2", "shift": 3}

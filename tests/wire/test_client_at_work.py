@@ -67,6 +67,15 @@ def test_the_command_of_an_image_names_what_makes_it_again(space: str) -> None:
     assert "--space local" in run(make_image(space)).command()
 
 
+def test_an_edit_keeps_its_images_size_and_another_size_is_refused(space: str) -> None:
+    """The stand-in is sent a model's default steps, which its endpoint for edits may lack, but a size is somebody's."""
+    fox = run(make_image(space))
+    winter = run(AsyncClient(space=space).generate("make it winter", image=fox, seed=2))
+    assert (winter.width, winter.height) == (fox.width, fox.height)
+    with pytest.raises(InvalidRequest, match="this Space takes no width"):
+        run(AsyncClient(space=space).generate("make it winter", image=fox, seed=3, **SMALL))
+
+
 def test_without_a_seed_each_image_has_one_of_its_own(space: str) -> None:
     first, second = (run(make_image(space, seed=None)) for _ in range(2))
     assert first.seed != second.seed

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ...errors import InvalidRequest, clean, show_value
 from ...parameters.sizes import SIZE_STEP, format_size, round_down
-from ...parameters.table import EXTRA_NAMES, MAX_SEED, RESERVED, ROWS
+from ...parameters.table import EXTRA_NAMES, MAX_SEED, RESERVED, ROWS, SIDES
 from ...types import ImageRequest, InputImage
 from .choosing import count_images, has_mask, needs_image
 from .meanings import EDITORS, is_secret, read_size, read_steps, to_number
@@ -57,7 +57,8 @@ def place(
     """Return the values of a request by their meanings; what it leaves out gets the endpoint's default.
 
     `files` has what was uploaded, by sha256, and by PAINTED a mask as it is painted in an editor. If `is_lenient`,
-    steps and a size that the endpoint lacks are left out.
+    steps and a size that the endpoint lacks are left out: they are the defaults of the model that it stands in for. An
+    edit has no default size.
 
     Raises InvalidRequest for what the endpoint does not take, and for a value out of its range or choices. An image
     that it needs or does not take is refused as well.
@@ -87,6 +88,7 @@ class _Placing:
         if is_lenient:
             takes = {one.meaning for one in self.signature.asked}
             takes |= {"width", "height"} if "size" in takes else set()
+            takes |= set(SIDES) if request.images else set()
             asked = {name: one for name, one in asked.items() if name in request.parameters or name in takes}
         self._take_size(asked)
         for name, value in asked.items():
