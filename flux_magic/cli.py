@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import json
 import runpy
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .errors import FluxError, LocalSpaceError
 from .providers import local
@@ -17,6 +18,10 @@ from .results.notes import accept_any_text, escape_for, print_answer
 
 if TYPE_CHECKING:
     from .results.recall import Recalled
+
+
+_MODULES: Final = {"batch": ".client.batch_command", "verify": ".verify.command"}
+"""The commands whose module has a `main`, which takes the parsed arguments and returns the exit code."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,10 +45,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _run_info(options.image, as_json=options.json)
     if options.command == "export":
         return _run_export(options.notebook)
-    if options.command == "verify":
-        from .verify import main as verify
-
-        return verify(options)
+    if module := _MODULES.get(options.command):
+        return int(importlib.import_module(module, __package__).main(options))
     _build_parser().print_help()
     return 2
 
@@ -69,11 +72,18 @@ def _build_parser() -> argparse.ArgumentParser:
         help="put a notebook's images and records into flux_images/ beside it, so that it runs without a Space",
     )
     export.add_argument("notebook", nargs="+", help="a saved notebook")
+    _add_batch_arguments(commands.add_parser("batch", help="make an image for each row of a file of prompts"))
     verify = commands.add_parser(
         "verify", help="regenerate images from their records, and check that they are the same"
     )
     _add_verify_arguments(verify)
     return parser
+
+
+def _add_batch_arguments(parser: argparse.ArgumentParser) -> None:
+    from .client.batch_command import add_arguments
+
+    add_arguments(parser)
 
 
 def _add_verify_arguments(parser: argparse.ArgumentParser) -> None:

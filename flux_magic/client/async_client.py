@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Se
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 from weakref import WeakKeyDictionary
 
 from ..errors import EmptyResult, FluxError, InvalidArgument, InvalidRequest, Stopped, is_hopeless, show_value
@@ -24,7 +24,7 @@ from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations
 from ..sweeps.requests import build_requests, build_sweep_call, complete
 from ..types import ImageRequest
-from .given import NOTHING, add_inputs, load_given_async, take_given
+from .given import NOTHING, Requests, add_inputs, is_frame, load_given_async, take_given
 from .job import Job
 from .merge import merged
 from .options import (
@@ -206,25 +206,32 @@ class AsyncClient:
 
     @takes(AsyncCallOptions)
     def generate_many(
-        self, requests: Iterable[ImageRequest], **options: Unpack[AsyncCallOptions]
+        self, requests: Requests, **options: Unpack[AsyncCallOptions]
     ) -> AsyncGenerator[Generation, None]:
         """Yield an image of each request as it is finished, some made at once; as `Client.generate_many`."""
         on_event = options.pop("on_event", None)
         check_callback(on_event, can_await=True)
         own: Any = options
         given, settings = take_given(own), self.resolve(own)
-        return self.make_many(requests, settings, on_event, given=given)
+        if is_frame(requests):
+            from .rows import build_frame
+
+            return self.make_many(build_frame(requests, merge(self.options, own), given), settings, on_event)
+        return self.make_many(cast("Iterable[ImageRequest]", requests), settings, on_event, given=given)
 
     async def make_many(
         self,
-        requests: Iterable[ImageRequest],
+        requests: Iterable[Any],
         settings: Settings,
         on_event: AsyncOnEvent | None = None,
         *,
         every: bool = False,
+        placed: bool = False,
         given: Mapping[str, Any] = NOTHING,
     ) -> AsyncGenerator[Any, None]:
         """Yield the images of the requests as they are finished, and with `every` all their events.
+
+        If they are `placed`, each comes with the place of its request, from 0.
 
         What is `given` goes into those that have no images of their own.
 
@@ -242,7 +249,7 @@ class AsyncClient:
                     continue
                 await call(on_event, event)
                 if every or isinstance(event, Generation):
-                    yield event
+                    yield (place, event) if placed else event
         if failures:
             from .batch import make_incomplete
 
@@ -310,7 +317,7 @@ class AsyncClient:
         return History(list(self.made)[-number:], nothing="no images in this session yet")
 
     async def stream_many(
-        self, requests: Iterable[ImageRequest], settings: Settings | None = None
+        self, requests: Iterable[object], settings: Settings | None = None
     ) -> AsyncGenerator[tuple[int, ClientEvent | FluxError], None]:
         """Yield the events of several requests as they come, each with its request's place, from 0.
 
@@ -328,18 +335,30 @@ class AsyncClient:
             async for event in events:
                 yield event
 
-    async def _try(self, request: ImageRequest, settings: Settings) -> AsyncGenerator[ClientEvent | FluxError, None]:
+    async def _try(self, request: Any, settings: Settings) -> AsyncGenerator[ClientEvent | FluxError, None]:
         """Yield the events of `stream`; an error of this request alone is yielded as an event."""
+        has_place, images = False, NOTHING
+        if not isinstance(request, ImageRequest):
+            from .rows import RowRequest  # it reads tables, which other requests do not wait for
+
+            if isinstance(request, InvalidRequest):  # a row with a mistake
+                yield request
+                return
+            if isinstance(request, RowRequest):
+                has_place, images = request.has_place, request.images
+                request, settings = request.request, request.settings
         if not isinstance(request, ImageRequest):
             raise InvalidRequest(
                 f'a request is {show_value(request)}: give, for example, ImageRequest("a fox", seed=42)'
             )
         try:
+            if images:
+                request = replace(request, images=await load_given_async(images, settings))
             async with aclosing(self.stream(request, settings)) as events:
                 async for event in events:
                     yield event
         except FluxError as error:
-            if is_hopeless(error) or isinstance(error, Stopped):
+            if isinstance(error, Stopped) or (is_hopeless(error) and not has_place):
                 raise
             yield error
 

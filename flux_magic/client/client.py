@@ -15,11 +15,10 @@ from ..results.generation import Generation
 from ..results.generations import Generations
 from ..results.notes import print_note
 from ..sweeps.requests import build_requests, build_sweep_call
-from ..types import ImageRequest
 from . import blocking, many, runner
 from .async_client import HISTORY, AsyncClient
 from .batch import Tally
-from .given import add_inputs, load_given, take_given
+from .given import Requests, add_inputs, is_frame, load_given, take_given
 from .interact import make_interactable
 from .options import CallOptions, ClientOptions, OnEvent, Options, SweepOptions, check_callback, merge
 from .submission import Latest, Submission, follow
@@ -159,14 +158,16 @@ class Client:
         return Submission(runner.background.submit(job, keep=self._async), latest)
 
     @takes(CallOptions)
-    def generate_many(self, requests: Iterable[ImageRequest], **options: Unpack[CallOptions]) -> many.Images:
+    def generate_many(self, requests: Requests, **options: Unpack[CallOptions]) -> many.Images:
         """Make an image of each request, several at once, and yield each as it is finished, in any order.
 
         Only as many images are made ahead as are made at once, so a slow reader holds up the others and memory stays
         flat. An interrupt ends the jobs.
 
         Args:
-            requests: any number of them; each is taken when there is room for it.
+            requests: any number of them; each is taken when there is room for it. Or a data frame of pandas or polars,
+                whose rows are requests and whose columns are parameters: `prompt`, in which `{column}` is replaced,
+                `seed`, `steps`, `size`, `guidance`, `model`, `space`, `image`, `set.shift`.
             options: those of `generate`, for requests that leave them out; `concurrency` says how many are made at
                 once.
 
@@ -182,9 +183,15 @@ class Client:
         own: Any = options
         (on_event, _), given = _take_callback(own), take_given(own)
         settings = self._resolve(own)
+        if is_frame(requests):
+            from .rows import build_frame
+
+            coming = build_frame(requests, merge(self._async.options, {**self._runner, **own}), given)
+            return many.Images(many.generations(coming, settings, self._async, on_event), requests)
+        each: Any = requests
         if (images := load_given(given, settings)) and isinstance(requests, Iterable):
-            requests = add_inputs(requests, images)
-        return many.Images(many.generations(requests, settings, self._async, on_event))
+            each = add_inputs(each, images)
+        return many.Images(many.generations(each, settings, self._async, on_event))
 
     @overload
     def sweep(self, prompt: str, *, count: int = 1, **values: Unpack[SweepOptions]) -> Generations: ...

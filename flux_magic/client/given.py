@@ -1,4 +1,4 @@
-"""The images that a call is given to go in: taken from its options, and loaded before anything is sent.
+"""The images and tables that a call is given: taken from its options, and loaded before anything is sent.
 
 What loads them is imported only for a call that has some.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeAlias, TypeGuard
 
 from ..images.inputs import ROLES
 from ..parameters.settings import Settings
@@ -16,6 +16,23 @@ from ..types import ImageRequest, InputImage
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 """The images of a call that is given none."""
+
+
+class DataFrame(Protocol):
+    """A table of pandas, polars or their like, whose rows are requests and whose columns are parameters."""
+
+    @property
+    def columns(self) -> Any:
+        """The names of the columns."""
+
+
+Requests: TypeAlias = "Iterable[ImageRequest] | DataFrame"
+"""The requests of `generate_many`."""
+
+
+def is_frame(value: object) -> TypeGuard[DataFrame]:
+    """Return True for a data frame of pandas, polars or their like."""
+    return hasattr(value, "columns") and (hasattr(value, "to_dicts") or hasattr(value, "to_dict"))
 
 
 def take_given(options: dict[str, Any]) -> dict[str, Any]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..errors import FluxError, InvalidArgument, list_few
+from ..errors import FluxError, Incomplete, InvalidArgument, list_few
 from ..parameters.settings import Settings
 from ..providers.registry import choose_provider
 from ..results.generation import ClientEvent, Generation
+from ..results.generations import Generations
 from ..results.notes import MOST_NOTES, print_note
 from ..sweeps.layout import describe_undrawn
 from ..sweeps.requests import Sweep
@@ -19,6 +20,9 @@ from .async_client import AsyncClient
 from .batch import Tally
 from .options import OnEvent
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 PlacedEvent = tuple[int, ClientEvent | FluxError]
 """The place of a request, from 0, with one of its events or the error that it failed with."""
 
@@ -26,13 +30,38 @@ PlacedEvent = tuple[int, ClientEvent | FluxError]
 class Images(Iterator[Generation]):
     """The images of `generate_many`, as they are finished. A reader that stops, or `close()`, ends the jobs."""
 
-    __slots__ = ("_made",)
+    __slots__ = ("_frame", "_made")
 
-    def __init__(self, made: Generator[Generation, None, None]) -> None:
-        self._made = made
+    def __init__(self, made: Generator[tuple[int, Generation], None, None], frame: Any = None) -> None:
+        self._made, self._frame = made, frame
 
     def __next__(self) -> Generation:
-        return next(self._made)
+        return next(self._made)[1]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Make the images that are left, and return a table with a row for each, in the order of their requests.
+
+        Its columns are those of `Generations.to_pandas`, before them those of a data frame that the requests came from,
+        and last `error`, if one failed: then nothing is raised. Its index is the place of the request, from 0.
+
+        Raises MissingExtra, which is an ImportError, without pandas; and what would fail for the rest as well.
+        """
+        made: dict[int, Generation] = {}
+        failures: dict[int, FluxError] = {}
+        try:
+            made.update(self._made)
+        except Incomplete as error:
+            failures = error.failures
+        table = Generations([made[place] for place in sorted(made)]).to_pandas()
+        table.index = sorted(made)
+        table = table.reindex(sorted({*made, *failures}))
+        if failures:
+            table["error"] = [failures[place].message if place in failures else None for place in table.index]
+        if self._frame is not None:
+            others = [name for name in self._frame.columns if name not in table.columns]
+            for at, name in enumerate(others):
+                table.insert(at, name, [list(self._frame[name])[place] for place in table.index])
+        return table
 
     def close(self) -> None:
         """End the jobs that are under way."""
@@ -43,22 +72,25 @@ class Images(Iterator[Generation]):
 
 
 def generations(
-    requests: Iterable[ImageRequest], settings: Settings, client: AsyncClient, on_event: OnEvent | None
-) -> Generator[Generation, None, None]:
-    """Give the image of each request as it is finished; every event goes to the callback on the caller's thread."""
-    coming = client.make_many(requests, settings, every=on_event is not None)
+    requests: Iterable[object], settings: Settings, client: AsyncClient, on_event: OnEvent | None
+) -> Generator[tuple[int, Generation], None, None]:
+    """Give the place and image of each request as it is finished; the callback gets every event on this thread."""
+    coming = client.make_many(requests, settings, every=on_event is not None, placed=True)
     return _iterate_made(runner.get_runner(settings.runner).iterate(coming, ahead=1, keep=client), on_event)
 
 
 def _iterate_made(
-    coming: Generator[ClientEvent | None, None, None], on_event: OnEvent | None
-) -> Generator[Generation, None, None]:
+    coming: Generator[tuple[int, ClientEvent] | None, None, None], on_event: OnEvent | None
+) -> Generator[tuple[int, Generation], None, None]:
     with runner.hide_traceback(), closing(coming):
-        for event in coming:
-            if on_event is not None and event is not None:
+        for placed in coming:
+            if placed is None:
+                continue
+            place, event = placed
+            if on_event is not None:
                 on_event(event)
             if isinstance(event, Generation):
-                yield event
+                yield place, event
 
 
 def announce(asked: Sweep, settings: Settings) -> str:
