@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from ..errors import FluxError, Incomplete
+from ..errors import FluxError, Incomplete, describe_made, format_count
 from ..parameters.placeholders import expand
 from ..parameters.settings import Settings, get_store_folder
 from ..results.generation import ClientEvent, Generation
@@ -23,7 +23,9 @@ def make_incomplete(
     first = failures[min(failures)]
     same = "each" if len({error.message for error in failures.values()}) == 1 and len(failures) > 1 else "the first"
     said = first.message if len(failures) == 1 else f"{same}: {first.message}"
-    return Incomplete(f"{len(failures)} of {number} images failed; {said}", hint or first.hint, failures, made)
+    return Incomplete(
+        f"{len(failures)} of {format_count(number, 'image')} failed; {said}", hint or first.hint, failures, made
+    )
 
 
 _UNKNOWN_SIDE: Final = 1024
@@ -97,7 +99,7 @@ class Tally:
 
     def describe_progress(self) -> str:
         """Describe how far a sweep was when it ended, and how to continue it."""
-        return "; ".join(filter(None, [f"{self.made} of {len(self.sweep)} images were made", self._describe_rest()]))
+        return "; ".join(filter(None, [describe_made(self.made, len(self.sweep)), self._describe_rest()]))
 
     def _describe_rest(self) -> str:
         """Describe how to request what is missing; empty if a new run would also repeat the finished images."""

@@ -17,6 +17,7 @@ from ..errors import (
     MissingExtra,
     NotInSweep,
     OutOfRange,
+    format_count,
     list_few,
     replace_controls,
     show_value,
@@ -56,6 +57,7 @@ class Generations(Sequence[Generation]):
         troubles: the reason for each missing image, by its place. A place with neither an image nor a reason was not
             made.
         sheet: a sheet of these axes with the images of all items; without it one is drawn when it is first needed.
+        shown: True if the images are on view already: the first display shows nothing.
         caption: words under the sheet of a sweep; the {name} of an axis is replaced by its values.
         alt: alternative text of the sheet, likewise; by default its prompts and axes in words.
 
@@ -79,6 +81,7 @@ class Generations(Sequence[Generation]):
         *,
         troubles: Mapping[int, str] | None = None,
         sheet: Sheet | None = None,
+        shown: bool = False,
         caption: str | None = None,
         alt: str | None = None,
     ) -> None:
@@ -89,6 +92,7 @@ class Generations(Sequence[Generation]):
         self._places = tuple(range(len(self._items)) if places is None else places)
         self._troubles = dict(troubles or {})
         self._sheet = sheet and _keep_sheet(sheet)
+        self._shown = shown
         self._words = {"caption": caption or "", "alt": alt or ""}
         if len(self._places) != len(self._items) or (self.axes and not set(self._places) <= set(range(self._every))):
             raise InvalidRequest(
@@ -396,11 +400,15 @@ class Generations(Sequence[Generation]):
         if not missing:
             return []
         named = [f"{self._name_place(place)} {' '.join(why.split())}" for place, why in missing.items()]
-        return [f"{len(missing)} of {self._every} images are missing: {'; '.join(list_few(named, MOST_NAMED))}"]
+        head = f"{len(missing)} of {format_count(self._every, 'image')} {'is' if len(missing) == 1 else 'are'} missing"
+        return [f"{head}: {'; '.join(list_few(named, MOST_NAMED))}"]
 
     def _ipython_display_(self) -> None:
         from IPython.display import display as show
 
+        if self._shown:
+            self._shown = False
+            return
         for one in self.build_outputs():
             show(one.data, metadata=one.metadata, raw=True)
 
