@@ -24,7 +24,7 @@ from .table import WRAPPED, Markup, Table, as_html, as_markdown, as_text, escape
 
 TABLE = "border-collapse:collapse;text-align:left;margin:0"
 CELL = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"
-PROMPT = f"margin:0;padding:0;font:inherit;{WRAPPED};max-width:80ch"
+PROMPT = f"margin:0;padding:0;font:inherit;background:none;{WRAPPED};max-width:80ch"
 COMMAND = (
     "margin:4px 0 0;padding:8px;border:1px solid rgba(128,128,128,.45);border-radius:4px;font-family:monospace;"
     f"{WRAPPED};max-width:80ch;user-select:all"

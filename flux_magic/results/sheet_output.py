@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from ..sweeps.sheet_file import Contents
 
 _LEFT: Final = "text-align:left;vertical-align:top"
-_TEXT: Final = f"margin:0;padding:0;font:inherit;{WRAPPED}"
-_AGAIN: Final = f"margin:0;{WRAPPED};max-width:80ch;user-select:all"
+_TEXT: Final = f"margin:0;padding:0;font:inherit;background:none;{WRAPPED}"
+_AGAIN: Final = f"margin:0;background:none;{WRAPPED};max-width:80ch;user-select:all"
 _MOST_NAMED: Final = 8
 """Largest number of values of an axis that are named in words."""
 

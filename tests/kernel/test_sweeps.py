@@ -43,7 +43,7 @@ def test_several_values_give_one_sheet_and_a_table_that_is_folded(kernel: Kernel
     assert sheet_of(cell)["count"] == "6"
     image = codecs.decode(base64.b64decode(sheet["data"]["image/jpeg"]))
     assert image.width > image.height > 300
-    assert "<details class=\"flux-sheet-table\">" in table["data"]["text/html"]
+    assert '<details class="flux-sheet-table">' in table["data"]["text/html"]
     assert table["data"]["text/html"].count("%%flux") == 6
     assert len(sheet["metadata"]["flux_magic"]["sheet"]) == 6
     assert cell.updates == []
