@@ -299,6 +299,16 @@ def is_hopeless(error: BaseException) -> bool:
     return isinstance(error, HOPELESS) and not is_passing
 
 
+def format_count(number: int, noun: str) -> str:
+    """Return a number of things in words: `1 image`, `12 images`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def describe_made(made: int, every: int) -> str:
+    """Return how many of several images were made: `1 of 8 images was made`."""
+    return f"{made} of {format_count(every, 'image')} {'was' if 1 in {made, every} else 'were'} made"
+
+
 def list_few(texts: Sequence[str], most: int) -> list[str]:
     """Return the first of the strings, and how many more there are."""
     more = [f"and {len(texts) - most} more"] if len(texts) > most else []

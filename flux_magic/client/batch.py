@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
-from ..errors import FluxError, Incomplete
+from ..errors import FluxError, Incomplete, describe_made, format_count
+from ..parameters.placeholders import expand
 from ..parameters.settings import Settings, get_store_folder
 from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations, forget_sheet
+from ..sweeps.axes import get_values
 from ..sweeps.requests import Sweep
 from ..sweeps.sheet import Sheet
 
@@ -20,7 +23,9 @@ def make_incomplete(
     first = failures[min(failures)]
     same = "each" if len({error.message for error in failures.values()}) == 1 and len(failures) > 1 else "the first"
     said = first.message if len(failures) == 1 else f"{same}: {first.message}"
-    return Incomplete(f"{len(failures)} of {number} images failed; {said}", hint or first.hint, failures, made)
+    return Incomplete(
+        f"{len(failures)} of {format_count(number, 'image')} failed; {said}", hint or first.hint, failures, made
+    )
 
 
 _UNKNOWN_SIDE: Final = 1024
@@ -51,11 +56,18 @@ class Tally:
             self._failures[place] = event
             self._sheet.mark(place, f"failed: {event.message}")
         elif isinstance(event, Generation):
-            self._made[place] = event
+            self._made[place] = self._fill_words(place, event)
             try:
                 self._sheet.put(place, event.files[0].image)
             except FluxError as error:  # its file is no longer in the store
                 self._sheet.mark(place, error.message)
+
+    def _fill_words(self, place: int, made: Generation) -> Generation:
+        """Return an image with its own values in caption and alternative text, where there are {names} of axes."""
+        given = {"caption": self._settings.caption, "alt": self._settings.alt}
+        values = get_values(self.sweep.axes, place)
+        filled: dict[str, Any] = {name: expand(text, values)[0] for name, text in given.items() if text}
+        return replace(made, **filled) if filled else made
 
     @property
     def made(self) -> int:
@@ -75,11 +87,19 @@ class Tally:
         """Return the finished images, in the order of the requests."""
         made = dict(sorted(self._made.items()))
         troubles = {place: error.message for place, error in self._failures.items()}
-        return Generations(list(made.values()), self.sweep.axes, list(made), troubles=troubles, sheet=self._sheet)
+        return Generations(
+            list(made.values()),
+            self.sweep.axes,
+            list(made),
+            troubles=troubles,
+            sheet=self._sheet,
+            caption=self._settings.caption,
+            alt=self._settings.alt,
+        )
 
     def describe_progress(self) -> str:
         """Describe how far a sweep was when it ended, and how to continue it."""
-        return "; ".join(filter(None, [f"{self.made} of {len(self.sweep)} images were made", self._describe_rest()]))
+        return "; ".join(filter(None, [describe_made(self.made, len(self.sweep)), self._describe_rest()]))
 
     def _describe_rest(self) -> str:
         """Describe how to request what is missing; empty if a new run would also repeat the finished images."""

@@ -32,8 +32,12 @@ def iterate_generations(
     quiet: bool = False,
     client: AsyncClient | None = None,
     on_event: OnEvent | None = None,
+    shows: bool = False,
 ) -> Iterator[Generation]:
-    """Yield the requests' generations as they are made, one after the other, under one progress bar."""
+    """Yield the requests' generations as they are made, one after the other, under one progress bar.
+
+    The bar is below what the caller `shows` in between.
+    """
     replays = progress.Replays(told=quiet)
     with (
         runner.hide_traceback(),
@@ -48,6 +52,8 @@ def iterate_generations(
                 replays.see(event)
                 if event.note and not quiet:
                     print_note(event.note)
+                if shows:
+                    bar.move()
                 yield event
 
 

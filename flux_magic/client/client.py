@@ -101,6 +101,9 @@ class Client:
             fresh: True is `replay="off"`.
             metadata: False leaves the record out of the embedded and saved files.
             strip_credentials: True removes content credentials (C2PA) from them, so that the record can be embedded.
+            caption: words that a notebook shows under the image.
+            alt: alternative text of the image, for those who do not see it; by default the prompt.
+            only_image: True shows the image in a notebook without the parameters that made it.
             image: what goes in, for a model that edits: a Generation, a Pillow image, an array of NumPy, bytes, a path,
                 a URL, or `sha256:` and digits of an image in the store; a list for a model that takes several.
             mask: an image of the same size, white where the image may change.

@@ -48,6 +48,9 @@ class Options(TypedDict, total=False):
     fresh: bool | None
     metadata: bool | None
     strip_credentials: bool | None
+    caption: str | None
+    alt: str | None
+    only_image: bool | None
 
 
 class ClientOptions(Options, total=False):

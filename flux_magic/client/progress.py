@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import FluxError, replace_controls
 from ..results.generation import ClientEvent, Generation
-from ..results.notes import escape_for, is_watched
+from ..results.notes import escape_for, get_shell, is_in_notebook, is_watched
 from ..results.table import escape, escape_html
 from ..types import Log, Preview, Queued, Running, Waiting, fit_one_line
 
@@ -115,6 +115,11 @@ class _Pace:
             self._next = now + PAUSE
             self._screen.draw(status)
 
+    def move(self) -> None:
+        """Draw below what is shown next; a terminal's bar is always below."""
+        if isinstance(self._screen, NotebookSlot):
+            self._screen.move()
+
 
 class Bar:
     """Progress bar for the events of `count` images; it appears after half a second, or after `patience` seconds."""
@@ -135,6 +140,11 @@ class Bar:
             is_last = isinstance(event, Generation) and self._finished + 1 >= self._count
             self._screen.draw(self._add_label(), is_last=is_last)
         self._finished += isinstance(event, Generation)
+
+    def move(self) -> None:
+        """Draw below what is shown next: an image of several."""
+        if self._screen is not None:
+            self._screen.move()
 
     def _add_label(self) -> ProgressLine:
         if self._count == 1:
@@ -242,7 +252,7 @@ def print_above() -> Iterator[None]:
 
 def show_moment(text: str) -> None:
     """Show a message for a moment if a person is watching, then remove it."""
-    shell = _get_shell()
+    shell = get_shell()
     if getattr(shell, "kernel", None) is None:
         if is_watched():
             # The next output overwrites it.
@@ -268,15 +278,9 @@ class Replays:
 
 
 def _choose_screen() -> Screen | None:
-    if getattr(_get_shell(), "kernel", None) is not None:
+    if is_in_notebook():
         return NotebookSlot()
     return Terminal() if is_watched() else None
-
-
-def _get_shell() -> Any:
-    """Return IPython's shell, or None outside of IPython."""
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython is not None else None
 
 
 class NotebookSlot:
@@ -307,6 +311,10 @@ class NotebookSlot:
     def clear(self) -> None:
         if self._id is not None:
             self._put({}, update=True)
+
+    def move(self) -> None:
+        self.clear()
+        self._id = self._shown = None
 
     def _open(self) -> None:
         if self._id is None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..errors import FluxError, NotInStore
+from ..errors import FluxError, NotInStore, format_count
 from ..parameters.settings import get_shared_folders
 from ..providers.base import Provider
 from ..providers.log import get_logger
@@ -29,11 +29,11 @@ async def find_drawing(provider: Provider) -> str | None:
 
 def describe_request(request: ImageRequest) -> str:
     """Return a request in words: its prompt, seed, and what else was asked for."""
-    steps = f"{request.steps} steps" if request.steps is not None else ""
+    steps = format_count(request.steps, "step") if request.steps is not None else ""
     size = f"{request.width}x{request.height}" if request.width and request.height else ""
     others = [f"{name} {value}" for name, value in request.parameters.items()]
     number = len(request.images)
-    images = f"{number} image{'s' if number > 1 else ''}" if number else ""
+    images = format_count(number, "image") if number else ""
     return ", ".join(filter(None, (repr(request.prompt[:60]), f"seed {request.seed}", steps, size, *others, images)))
 
 

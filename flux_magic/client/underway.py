@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from weakref import WeakSet
 
-from ..errors import FluxError, Stopped, clean
+from ..errors import FluxError, Stopped, clean, format_count
 from ..parameters.calls import check_call
 from ..providers.http.hosts import shown_address
 from ..providers.log import get_logger, job_number
@@ -135,5 +135,5 @@ def _describe(request: ImageRequest) -> str:
     prompt = words if len(words) <= _PROMPT else f"{words[: _PROMPT - 1]}…"
     seed = "a random seed" if request.randomize_seed else f"seed {request.seed}"
     size = f"{request.width}x{request.height}" if request.width and request.height else ""
-    steps = "" if request.steps is None else f"{request.steps} steps"
+    steps = "" if request.steps is None else format_count(request.steps, "step")
     return clean(", ".join(filter(None, (repr(prompt), seed, size, steps))))

@@ -10,9 +10,13 @@ import dis
 import linecache
 import sys
 from collections.abc import Mapping
+from contextvars import ContextVar
 from enum import Enum
 from types import FrameType
 from typing import Any
+
+shows_result: ContextVar[bool] = ContextVar("shows_result", default=False)
+"""True while a magic runs whose result will be shown, by the magic or the display hook."""
 
 
 class Use(Enum):

@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import InvalidRequest, NotInStore
 from ..parameters import grammar, slips
 from ..parameters.own_values import merge_assignments
-from ..parameters.placeholders import expand
+from ..parameters.placeholders import escape, expand, expand_some
 from ..parameters.settings import MOST_IMAGES, MOST_SWEPT, NAMES, Settings, resolve
 from ..sweeps.axes import get_values
 from ..sweeps.requests import Sweep, build_requests, build_sweep, check_number
@@ -68,10 +68,32 @@ def read(line: str, body: str | None, names: Mapping[str, object]) -> Cell:
     made, notes = _read_template(typed, options, names)
     images = _build_images(made, options, settings)
     _check_save(options, settings, images)
+    settings, unfilled = _fill_words(settings, images, names, raw=bool(options.get("raw")))
+    notes += unfilled
     if {"image", "mask"} & options.keys():
         given, left = find_given(options, names)
         images, notes = _add_inputs(images, given, settings, line), [*notes, *left]
     return Cell(options, settings, images, [*quoted, *notes])
+
+
+def _fill_words(
+    settings: Settings, images: list[ImageRequest] | Sweep, names: Mapping[str, object], *, raw: bool
+) -> tuple[Settings, list[str]]:
+    """Put the names into caption and alternative text, and note those that are missing.
+
+    In a sweep's the names of its axes stay: each image has its own value.
+    """
+    filled: dict[str, Any] = {}
+    notes: list[str] = []
+    for option in ("caption", "alt"):
+        if typed := getattr(settings, option):
+            if isinstance(images, Sweep):
+                axes = {axis.name for axis in images.axes}
+                filled[option], missing = (escape(typed), []) if raw else expand_some(typed, names, axes)
+            else:
+                filled[option], missing = (typed, []) if raw else expand(typed, names)
+            notes += [f"{{{name}}} stays as typed in the {option}: no such name in this notebook" for name in missing]
+    return replace(settings, **filled), notes
 
 
 def _add_inputs(

@@ -68,6 +68,9 @@ class FluxMagics(Sized, Magics):
         config=True
     )
     inline = Enum(settings.INLINE, None, allow_none=True, help="How an image is embedded.").tag(config=True)
+    only_image = Bool(None, allow_none=True, help="Show images without table and cell.").tag(config=True)
+    caption = Unicode(None, allow_none=True, help="Words under each image.").tag(config=True)
+    alt = Unicode(None, allow_none=True, help="Alternative text of each image.").tag(config=True)
     token = SecretTrait(None, allow_none=True, help="A Hugging Face token for the Space.").tag(config=True)
     proxy = SecretTrait(None, allow_none=True, help="An http proxy's URL.").tag(config=True)
     timeout = Float(None, allow_none=True, help="Seconds for a whole image.").tag(config=True)

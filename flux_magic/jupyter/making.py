@@ -12,7 +12,7 @@ from ..client.batch import Tally
 from ..client.blocking import iterate_generations
 from ..client.many import announce, gather
 from ..client.progress import print_above
-from ..errors import FluxError, Incomplete, replace_controls
+from ..errors import FluxError, Incomplete, describe_made, format_count, replace_controls
 from ..results import file_names
 from ..results.generations import Generations
 from ..results.notes import limit_notes, print_note
@@ -51,9 +51,14 @@ def _make_images(
     shell: InteractiveShell, requests: list[ImageRequest], resolved: Settings, options: Mapping[str, Any]
 ) -> Generation | Generations:
     made: list[Generation] = []
+    shows, shown = len(requests) > 1 and caller.shows_result.get(), 0
     try:
-        for generation in iterate_generations(requests, resolved, quiet=bool(options.get("quiet"))):
+        for generation in iterate_generations(requests, resolved, quiet=bool(options.get("quiet")), shows=shows):
             made.append(generation)
+            if shows:
+                with print_above():
+                    display(generation)
+                shown += 1
             if path := options.get("save"):
                 path = file_names.fill_some(path, {"n": len(made)})
                 saved = generation.save(path, overwrite=bool(options.get("overwrite")))
@@ -61,13 +66,15 @@ def _make_images(
                     print(*(f"saved {file}" for file in saved), sep="\n")
     except BaseException:
         # The cell fails, but the finished images are not lost.
-        for finished in made:
+        for finished in made[shown:]:
             display(finished)
         if made and len(requests) > 1:
-            print_note(f"{len(made)} of {len(requests)} images were made")
+            print_note(describe_made(len(made), len(requests)))
         raise
     finally:
-        result = made[0] if made and len(requests) == 1 else Generations(made)
+        result = (
+            made[0] if made and len(requests) == 1 else Generations(made, shown=shows and len(made) == len(requests))
+        )
         if made and (name := options.get("output")):
             shell.push({name: result})
     return result
@@ -106,7 +113,7 @@ def _name_result(shell: InteractiveShell, made: Generations, options: Mapping[st
 def _save(made: Generations, options: Mapping[str, Any]) -> None:
     if made and (path := options.get("save")):
         saved = set(made.save(path, overwrite=bool(options.get("overwrite"))))
-        print(f"saved {len(saved)} image{'' if len(saved) == 1 else 's'} in {path}")
+        print(f"saved {format_count(len(saved), 'image')} in {path}")
 
 
 @contextmanager

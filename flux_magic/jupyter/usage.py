@@ -12,7 +12,7 @@ from IPython.display import display
 from traitlets import TraitError
 
 from ..errors import InvalidRequest
-from .caller import Use, find_use
+from .caller import Use, find_use, shows_result
 
 T = TypeVar("T")
 
@@ -40,13 +40,16 @@ def show_result(magic: Callable[..., T]) -> Callable[..., T | None]:
         typed = line.rstrip()
         is_silent = typed.endswith(";")
         arguments: tuple[Any, ...] = (typed[:-1].rstrip() if is_silent else line, *(() if cell is None else (cell,)))
+        use = find_use()
+        token = shows_result.set(not is_silent and use is not Use.TAKEN)
         try:
             result = magic(self, *arguments)
         except (InvalidRequest, TraitError) as error:
             raise UsageError(" ".join(str(error).split("\n"))) from error
+        finally:
+            shows_result.reset(token)
         if result is None:
             return None
-        use = find_use()
         if is_silent:
             return None if use is Use.PRINTED else result
         if use is Use.DROPPED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from .grammar import _NAMES, NAME
 
@@ -20,6 +20,22 @@ def expand(text: str, names: Mapping[str, object]) -> tuple[str, list[str]]:
             return str(names[name])
         missing.append(name)
         return match[0]
+
+    return _NAMES.sub(value, text), list(dict.fromkeys(missing))
+
+
+def expand_some(text: str, names: Mapping[str, object], kept: Collection[str]) -> tuple[str, list[str]]:
+    """Put in the values of `names`, except for those that are `kept` for a later `expand`; return as `expand` does."""
+    missing: list[str] = []
+
+    def value(match: re.Match[str]) -> str:
+        literal, name = match[1], match[2]
+        if literal is not None or name in kept:
+            return match[0]
+        if name in names:
+            return escape(str(names[name]))
+        missing.append(name)
+        return escape(match[0])
 
     return _NAMES.sub(value, text), list(dict.fromkeys(missing))
 

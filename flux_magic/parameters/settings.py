@@ -78,6 +78,9 @@ class Settings:
             Spaces of the Hub.
         metadata: whether an image that is embedded or saved carries what made it.
         strip_credentials: whether content credentials (C2PA) are taken out of it; else it stays as delivered.
+        caption: words that a notebook shows under an image; None for none.
+        alt: alternative text, for those who do not see an image; None is its prompt, of a sheet its axes in words.
+        only_image: whether a notebook shows images without the parameters that made them.
         parameters: what else shapes the image, by name; without an entry, the Space's own default counts.
 
     Example::
@@ -106,6 +109,9 @@ class Settings:
     replay: str = "auto"
     metadata: bool = True
     strip_credentials: bool = False
+    caption: str | None = None
+    alt: str | None = None
+    only_image: bool = False
     parameters: Mapping[str, Any] = Values()
 
     def __post_init__(self) -> None:
@@ -122,7 +128,7 @@ class Settings:
         shared: object = self.shared_store
         if not isinstance(shared, str | os.PathLike | None):
             raise InvalidRequest(f"shared_store is {show_value(shared)}: give a folder")
-        for name in ("proxy", "token"):
+        for name in ("proxy", "token", "caption", "alt"):
             if not isinstance(getattr(self, name), str | None):
                 raise InvalidArgument(f"{name} is not a string: give it in quotes")
         if self.token is not None:

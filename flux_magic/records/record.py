@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from ..errors import InvalidRequest, RecordError, show_value
+from ..errors import InvalidRequest, RecordError, format_count, show_value
 from ..images.bounded_json import parse_json
 from ..images.formats import MEDIA_TYPES, READ
 from ..parameters.addresses import Space
@@ -82,7 +82,9 @@ _UPGRADE = "Install a newer one: pip install --upgrade flux-magic"
 def parse_carried(value: object) -> Carried:
     """Return the record and the copy in a notebook's metadata or an image's text; raises RecordError."""
     if isinstance(value, Mapping) and isinstance(value.get("sheet"), list) and "record" not in value:
-        raise RecordError(f"this is a sheet of {len(value['sheet'])} images, each with a record of its own", _SHEET)
+        raise RecordError(
+            f"this is a sheet of {format_count(len(value['sheet']), 'image')}, each with a record of its own", _SHEET
+        )
     known = check_schema("carried-1", value)
     copy, record = known.get("copy"), parse_record(known["record"])
     if copy is None:

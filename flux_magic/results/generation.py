@@ -102,6 +102,9 @@ class Generation:
         inline: how a notebook embeds it: `png`, `jpeg`, `link`, or None for what keeps it best.
         metadata: whether embedded and saved files carry the record.
         strip_credentials: whether content credentials (C2PA) are removed from embedded and saved files.
+        caption: words that a notebook shows under the image, or None.
+        alt: alternative text, never empty: the user's, else the prompt.
+        only_image: whether a notebook shows it without the parameters and the cell that makes it again.
         replayed: whether it came from the store, and no Space was asked.
         note: a remark for the user, such as why it is not in the store; usually empty.
 
@@ -120,6 +123,12 @@ class Generation:
     replayed: bool = False
     note: str = ""
     strip_credentials: bool = False
+    caption: str | None = None
+    alt: str = ""
+    only_image: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alt", self.alt if self.alt.strip() else self.record.prompt)
 
     @property
     def data(self) -> bytes:
@@ -306,22 +315,28 @@ class Generation:
         return [target] * len(named)
 
     def build_outputs(self) -> list[display.Output]:
-        """Return what a notebook shows: an output for each image, then one with the parameters."""
+        """Return what a notebook shows: an output for each image, then one with the caption and the parameters.
+
+        With `only_image` the last has the caption alone, if there is one.
+        """
         shown = [self._build_output(place, file) for place, file in enumerate(self.files)]
+        images = [output for output, _ in shown]
+        if self.only_image:
+            return [*images, *([display.build_caption(self.caption)] if self.caption else [])]
         more = next((one for _, one in shown if one), {})
-        parameters = display.build_parameters(self.record, more, self.request.images)
-        return [*(output for output, _ in shown), parameters]
+        return [*images, display.build_parameters(self.record, more, self.request.images, caption=self.caption)]
 
     def _build_output(self, place: int, file: ImageFile) -> tuple[display.Output, dict[str, str]]:
         """Return an image's output, and more rows for its table by the row's name."""
         if self.inline == "link" and file.url:  # a replayed one no longer has an address
-            return display.build_link(self.record, place, file.url), {}
+            return display.build_link(self.record, place, file.url, alt=self.alt), {}
         data, inline = file.data, None if self.inline == "link" else self.inline
         output = display.build_image(
             self.record,
             place,
             data,
             inline,
+            alt=self.alt,
             metadata=self.metadata,
             replayed=self.replayed,
             strip_credentials=self.strip_credentials,
@@ -366,6 +381,9 @@ def build_generation(
         replayed=replayed,
         note=note,
         strip_credentials=settings.strip_credentials,
+        caption=settings.caption,
+        alt=settings.alt or "",
+        only_image=settings.only_image,
     )
 
 

@@ -17,15 +17,18 @@ from ..errors import (
     MissingExtra,
     NotInSweep,
     OutOfRange,
+    format_count,
     list_few,
     replace_controls,
     show_value,
 )
 from ..images import codecs
 from ..parameters.calls import check_class, check_path
+from ..parameters.placeholders import expand, expand_some
 from ..parameters.sizes import split_sides
+from ..parameters.table import format_value
 from ..sweeps.axes import COLUMNS, EXTRA_COLUMNS, MOST_NAMED, Axis, count_combinations, get_place, get_values
-from . import file_names
+from . import file_names, output
 from .generation import Generation, check_target, expand_path, is_folder, refuse_await
 from .notes import limit_notes
 from .output import Output
@@ -54,6 +57,9 @@ class Generations(Sequence[Generation]):
         troubles: the reason for each missing image, by its place. A place with neither an image nor a reason was not
             made.
         sheet: a sheet of these axes with the images of all items; without it one is drawn when it is first needed.
+        shown: True if the images are on view already: the first display shows nothing.
+        caption: words under the sheet of a sweep; the {name} of an axis is replaced by its values.
+        alt: alternative text of the sheet, likewise; by default its prompts and axes in words.
 
     Attributes:
         axes: as given.
@@ -75,6 +81,9 @@ class Generations(Sequence[Generation]):
         *,
         troubles: Mapping[int, str] | None = None,
         sheet: Sheet | None = None,
+        shown: bool = False,
+        caption: str | None = None,
+        alt: str | None = None,
     ) -> None:
         self.axes = tuple(axes)
         if not isinstance(items, Iterable):
@@ -83,6 +92,8 @@ class Generations(Sequence[Generation]):
         self._places = tuple(range(len(self._items)) if places is None else places)
         self._troubles = dict(troubles or {})
         self._sheet = sheet and _keep_sheet(sheet)
+        self._shown = shown
+        self._words = {"caption": caption or "", "alt": alt or ""}
         if len(self._places) != len(self._items) or (self.axes and not set(self._places) <= set(range(self._every))):
             raise InvalidRequest(
                 f"{len(self._items)} generations do not fit {len(self._places)} of {self._every} places"
@@ -156,7 +167,10 @@ class Generations(Sequence[Generation]):
         moved = {get_place(self.axes, at): new for new, at in enumerate(itertools.product(*spans))}
         kept = [(item, moved[place]) for item, place in zip(self._items, self._places, strict=True) if place in moved]
         troubles = {moved[place]: why for place, why in self._troubles.items() if place in moved}
-        return Generations([item for item, _ in kept], left, [place for _, place in kept], troubles=troubles)
+        given = {axis.name: format_value(axis.values[at]) for axis, at in chosen.items()}
+        rest = {axis.name for axis in left}
+        words: dict[str, Any] = {name: expand_some(text, given, rest)[0] for name, text in self._words.items()}
+        return Generations([item for item, _ in kept], left, [place for _, place in kept], troubles=troubles, **words)
 
     def _match_axes(self, values: Mapping[str, object]) -> Iterator[tuple[Axis, object]]:
         known = {axis.name: axis for axis in self.axes}
@@ -230,6 +244,33 @@ class Generations(Sequence[Generation]):
         """
         return [item.image for item in self]
 
+    @property
+    def caption(self) -> str | None:
+        """The words under the sheet of a sweep, or None. Without a sweep, those that all images have."""
+        if self.axes:
+            return self._fill("caption") or None
+        captions = {item.caption for item in self}
+        return captions.pop() if len(captions) == 1 else None
+
+    @property
+    def alt(self) -> str:
+        """The sheet's alternative text, never empty: the user's, else the prompts and the axes in words."""
+        from .sheet_output import describe_sheet
+
+        return self._fill("alt") or describe_sheet(self.axes or (self._make_seed_axis(),), self._list_places())
+
+    def _fill(self, word: str) -> str:
+        """Return caption or alternative text, with the values of the axes."""
+        from .sheet_output import list_values
+
+        values = {axis.name: list_values(axis.format_values()) for axis in self.axes}
+        return expand(self._words[word], values)[0].strip() if self.axes else ""
+
+    @property
+    def only_image(self) -> bool:
+        """True if a notebook shows the images without the parameters that made them."""
+        return bool(self._items) and all(item.only_image for item in self)
+
     def __await__(self) -> NoReturn:
         refuse_await()
 
@@ -283,13 +324,15 @@ class Generations(Sequence[Generation]):
     def build_outputs(self) -> list[Output]:
         """Return what a notebook shows: the sheet and table of a sweep, otherwise each image and its parameters."""
         if not self.axes:
-            return [output for item in self for output in _build_outputs(item)]
+            return [one for item in self for one in _build_outputs(item)]
         # The drawing code is loaded only for a sheet, so a single image does not wait for it.
         from . import sheet_output
 
-        places, encoded = self._list_places(), self._draw().encode()
-        sheet = sheet_output.build_sheet(self.axes, places, encoded, metadata=self._carries)
-        return [sheet, sheet_output.build_table(self.axes, places)]
+        places, encoded, caption = self._list_places(), self._draw().encode(), self.caption
+        sheet = sheet_output.build_sheet(self.axes, places, encoded, alt=self.alt, metadata=self._carries)
+        if self.only_image:
+            return [sheet, *([output.build_caption(caption)] if caption else [])]
+        return [sheet, sheet_output.build_table(self.axes, places, caption=caption)]
 
     def _list_places(self) -> list[Place]:
         """Return what a sheet shows in each place."""
@@ -357,13 +400,17 @@ class Generations(Sequence[Generation]):
         if not missing:
             return []
         named = [f"{self._name_place(place)} {' '.join(why.split())}" for place, why in missing.items()]
-        return [f"{len(missing)} of {self._every} images are missing: {'; '.join(list_few(named, MOST_NAMED))}"]
+        head = f"{len(missing)} of {format_count(self._every, 'image')} {'is' if len(missing) == 1 else 'are'} missing"
+        return [f"{head}: {'; '.join(list_few(named, MOST_NAMED))}"]
 
     def _ipython_display_(self) -> None:
         from IPython.display import display as show
 
-        for output in self.build_outputs():
-            show(output.data, metadata=output.metadata, raw=True)
+        if self._shown:
+            self._shown = False
+            return
+        for one in self.build_outputs():
+            show(one.data, metadata=one.metadata, raw=True)
 
 
 _latest: list[Sheet] = []

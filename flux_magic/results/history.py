@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final
 
-from ..errors import FluxError, InvalidRequest, list_few, replace_controls
+from ..errors import FluxError, InvalidRequest, format_count, list_few, replace_controls
 from ..images import codecs
 from ..parameters.settings import Settings, resolve
 from ..records.record import build_request
@@ -148,7 +148,7 @@ def _render_inputs(generation: Generation) -> str:
 def _render_item(generation: Generation) -> str:
     prompt, started = generation.prompt, generation.record.circumstances.started
     seed = UNKNOWN if generation.seed is None else generation.seed
-    steps = "" if generation.steps is None else f", {generation.steps} steps"
+    steps = "" if generation.steps is None else f", {format_count(generation.steps, 'step')}"
     facts = f"{generation.width}×{generation.height}, seed {seed}{steps}"
     shown = prompt if len(prompt) <= _LONGEST_PROMPT else f"{prompt[: _LONGEST_PROMPT - 1]}…"
     images = _render_inputs(generation) + _render_image(generation, escape(prompt))

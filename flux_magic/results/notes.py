@@ -1,4 +1,7 @@
-"""Output for the user: a command's answer on stdout and notes on stderr, in any encoding."""
+"""Output for the user: a command's answer on stdout and notes on stderr, in any encoding.
+
+A notebook shows stderr in the colour of errors, so there the notes go to stdout.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from ..errors import replace_controls
 
@@ -71,7 +74,19 @@ def print_note(text: str) -> None:
         if text in told:
             return
         told.add(text)
-    print(escape_for(f"note: {text}", sys.stderr), file=sys.stderr)
+    stream = sys.stdout if is_in_notebook() else sys.stderr
+    print(escape_for(f"note: {text}", stream), file=stream)
+
+
+def get_shell() -> Any:
+    """Return IPython's shell, or None outside of IPython."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None
+
+
+def is_in_notebook() -> bool:
+    """Return True in a kernel, whose output a front end shows."""
+    return getattr(get_shell(), "kernel", None) is not None
 
 
 def is_watched() -> bool:

@@ -18,17 +18,18 @@ from ..parameters.table import format_value
 from ..records import embedding
 from ..records.record import Carried
 from ..records.sent import format_values
-from ..types import UNKNOWN, FileRecord, InputImage, Record, make_printable
+from ..types import UNKNOWN, FileRecord, InputImage, Record, escape_markdown, make_printable
 from .origin import list_rows
-from .table import Markup, Table, as_html, as_markdown, as_text, escape, escape_html, fence, pre, render_lines
+from .table import WRAPPED, Markup, Table, as_html, as_markdown, as_text, escape, escape_html, fence, fold, is_long, pre
 
 TABLE = "border-collapse:collapse;text-align:left;margin:0"
 CELL = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"
-PROMPT = "margin:0;padding:0;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere;max-width:80ch"
+PROMPT = f"margin:0;padding:0;font:inherit;background:none;{WRAPPED};max-width:80ch"
 COMMAND = (
     "margin:4px 0 0;padding:8px;border:1px solid rgba(128,128,128,.45);border-radius:4px;font-family:monospace;"
-    "white-space:pre-wrap;overflow-wrap:anywhere;max-width:80ch;user-select:all"
+    f"{WRAPPED};max-width:80ch;user-select:all"
 )
+CAPTION = f"margin:4px 0 8px;{WRAPPED};max-width:80ch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ def build_image(
     data: bytes,
     inline: str | None,
     *,
+    alt: str = "",
     metadata: bool = True,
     replayed: bool = False,
     strip_credentials: bool = False,
@@ -64,6 +66,7 @@ def build_image(
         place: the image's place among the record's files, from 0.
         data: its bytes as delivered.
         inline: how it is embedded: `png`, `jpeg`, or None for what keeps it best.
+        alt: its alternative text; an empty one is the prompt.
         metadata: whether the embedded bytes carry the record; the output's own metadata always do.
         replayed: whether it came from a store.
         strip_credentials: whether content credentials are removed; otherwise a file that has some is embedded as it is.
@@ -80,13 +83,18 @@ def build_image(
     facts = Carried(record, copy).as_dict() | ({"replayed": True} if replayed else {})
     return Output(
         {media_type: base64.b64encode(embedded).decode(), "text/plain": format_line(record, record.files[place])},
-        {media_type: {"alt": replace_controls(record.prompt)}, "flux_magic": facts},
+        {media_type: {"alt": format_alt(alt or record.prompt)}, "flux_magic": facts},
     )
 
 
-def build_link(record: Record, place: int, url: str) -> Output:
+def format_alt(text: str) -> str:
+    """Return an alternative text on one line, as every format has it."""
+    return " ".join(replace_controls(text).split())
+
+
+def build_link(record: Record, place: int, url: str, *, alt: str = "") -> Output:
     """Return the output that shows an image from the Space's own address, for as long as that is valid."""
-    address, alt = escape(url), escape(record.prompt)
+    address, alt = escape(url), escape(format_alt(alt or record.prompt))
     return Output(
         {
             "text/html": f'<a href="{address}"><img src="{address}" alt="{alt}"></a>',
@@ -112,9 +120,13 @@ def list_remarks(data: bytes, *, as_delivered: bool, strip_credentials: bool = F
 
 
 def build_parameters(
-    record: Record, more: Mapping[str, str] = MappingProxyType({}), images: Sequence[InputImage] = ()
+    record: Record,
+    more: Mapping[str, str] = MappingProxyType({}),
+    images: Sequence[InputImage] = (),
+    *,
+    caption: str | None = None,
 ) -> Output:
-    """Return the output with an image's parameters, the rows in `more`, and the cell that makes it again.
+    """Return the output with an image's caption and parameters, the rows in `more`, and the cell that makes it again.
 
     What went in has a row, with a small copy if it is among the `images`.
     """
@@ -129,15 +141,43 @@ def build_parameters(
     from ..records.command import write_command  # it needs the whole grammar of a cell
 
     table, command = table_of(known), write_command(record)
-    again = f'<pre style="{COMMAND}" title="makes this image again">{render_lines(command)}</pre>'
-    return Output(
+    parameters = Output(
         {
-            "text/html": as_html(table, style=TABLE, cell=CELL) + again,
+            "text/html": as_html(table, style=TABLE, cell=CELL, name="flux-parameters") + _render_command(command),
             "text/markdown": f"{as_markdown(table)}\n\n{fence(command)}",
             "text/plain": f"{as_text(table)}\n\n{command}",
         },
         {},
     )
+    return add_caption(caption, parameters)
+
+
+def _render_command(command: str) -> str:
+    if not is_long(command):
+        return pre(command, COMMAND, name="flux-again", title="makes this image again")
+    summary = '<summary style="cursor:pointer">the cell that makes this image again</summary>'
+    return f'<details class="flux-again">{summary}{pre(command, COMMAND)}</details>'
+
+
+def build_caption(caption: str) -> Output:
+    """Return the output that has a caption alone."""
+    return Output(
+        {
+            "text/html": f'<p class="flux-caption" style="{CAPTION}">{escape_html(caption)}</p>',
+            "text/markdown": escape_markdown(caption),
+            "text/plain": replace_controls(caption),
+        },
+        {},
+    )
+
+
+def add_caption(caption: str | None, parameters: Output) -> Output:
+    """Return the output with a caption above all else, if there is one."""
+    if not caption:
+        return parameters
+    above = build_caption(caption).data
+    between = {"text/html": "", "text/markdown": "\n\n", "text/plain": "\n\n"}
+    return Output({kind: above[kind] + between[kind] + data for kind, data in parameters.data.items()}, {})
 
 
 def table_of(known: Mapping[str, str | Markup]) -> Table:
@@ -149,7 +189,8 @@ def _value(name: str, value: str | Markup) -> Markup:
     if isinstance(value, Markup):
         return value
     typed = name in {"prompt", "template", "sent"}
-    return Markup(pre(value, PROMPT) if typed else escape_html(value), make_printable(value))
+    shown = fold(value, PROMPT, name=f"flux-{name}") if typed else escape_html(value)
+    return Markup(shown, make_printable(value))
 
 
 def list_facts(record: Record) -> dict[str, str]:

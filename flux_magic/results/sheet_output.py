@@ -22,15 +22,15 @@ from ..sweeps.layout import number_value
 from ..types import InputImage, Record, make_printable
 from . import output
 from .origin import list_rows
-from .output import Output
-from .table import Markup, Table, as_html, as_markdown, as_text, fence, pre
+from .output import Output, add_caption, format_alt
+from .table import WRAPPED, Markup, Table, as_html, as_markdown, as_text, fence, pre
 
 if TYPE_CHECKING:
     from ..sweeps.sheet_file import Contents
 
 _LEFT: Final = "text-align:left;vertical-align:top"
-_TEXT: Final = "margin:0;padding:0;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere"
-_AGAIN: Final = "margin:0;white-space:pre-wrap;overflow-wrap:anywhere;max-width:80ch;user-select:all"
+_TEXT: Final = f"margin:0;padding:0;font:inherit;background:none;{WRAPPED}"
+_AGAIN: Final = f"margin:0;background:none;{WRAPPED};max-width:80ch;user-select:all"
 _MOST_NAMED: Final = 8
 """Largest number of values of an axis that are named in words."""
 
@@ -81,16 +81,19 @@ def collect_contents(axes: Sequence[Axis], places: Sequence[Place]) -> Contents:
         for place in places
         if place.record is not None
     ]
-    return Contents(axes, _list_records(places), carried, _describe_alt(axes, places))
+    return Contents(axes, _list_records(places), carried, describe_sheet(axes, places))
 
 
-def build_sheet(axes: Sequence[Axis], places: Sequence[Place], encoded: bytes, *, metadata: bool = True) -> Output:
+def build_sheet(
+    axes: Sequence[Axis], places: Sequence[Place], encoded: bytes, *, alt: str = "", metadata: bool = True
+) -> Output:
     """Return the output that embeds a sheet, with alternative text; its metadata hold every image's record.
 
     Args:
         axes: what was varied, one or more.
         places: one for each combination, the last axis varying the fastest.
         encoded: the sheet as a JPEG.
+        alt: its alternative text; an empty one is the prompts and the axes in words.
         metadata: whether the image carries the records as well.
     """
     from ..sweeps.sheet_file import add_records
@@ -102,21 +105,28 @@ def build_sheet(axes: Sequence[Axis], places: Sequence[Place], encoded: bytes, *
     return Output(
         {"image/jpeg": base64.b64encode(encoded).decode(), "text/plain": format_line(axes, places)},
         {
-            "image/jpeg": {"alt": _describe_alt(axes, places)},
+            "image/jpeg": {"alt": format_alt(alt or describe_sheet(axes, places))},
             "flux_magic": {"sheet": records, "sha256": hashlib.sha256(encoded).hexdigest()},
         },
     )
 
 
-def build_table(axes: Sequence[Axis], places: Sequence[Place]) -> Output:
-    """Return the output with the parameters of a sheet's images, and for each image the cell that makes it again.
+def build_table(axes: Sequence[Axis], places: Sequence[Place], *, caption: str | None = None) -> Output:
+    """Return the output with a sheet's caption and parameters, and for each image the cell that makes it again.
 
     `axes` and `places` are the sheet's.
     """
     whole = _Table.of(axes, places)
-    return Output(
-        {"text/html": _render_html(whole), "text/markdown": _render_markdown(whole), "text/plain": _render_text(whole)},
-        {},
+    return add_caption(
+        caption,
+        Output(
+            {
+                "text/html": _render_html(whole),
+                "text/markdown": _render_markdown(whole),
+                "text/plain": _render_text(whole),
+            },
+            {},
+        ),
     )
 
 
@@ -129,10 +139,11 @@ def _count_images(places: Sequence[Place]) -> str:
     return f"{'' if made == every else f'{made} of '}{every} image{'' if every == 1 else 's'}"
 
 
-def _describe_alt(axes: Sequence[Axis], places: Sequence[Place]) -> str:
+def describe_sheet(axes: Sequence[Axis], places: Sequence[Place]) -> str:
     """Return the prompts and the axes in words."""
     shared = _collect_shared(_list_records(places), axes)
-    prompts = shared.get("prompt") or shared.get("template") or _list_few([one.prompt for one in _list_records(places)])
+    each = [one.prompt for one in _list_records(places)]
+    prompts = shared.get("prompt") or shared.get("template") or list_values(each)
     if len(axes) < 2:
         shown = f"{_describe_axes(axes)}, one after the other"
     else:
@@ -143,10 +154,10 @@ def _describe_alt(axes: Sequence[Axis], places: Sequence[Place]) -> str:
 
 
 def _describe_axes(axes: Sequence[Axis]) -> str:
-    return " and ".join(f"{axis.name} {_list_few(axis.format_values())}" for axis in axes)
+    return " and ".join(f"{axis.name} {list_values(axis.format_values())}" for axis in axes)
 
 
-def _list_few(values: Sequence[str]) -> str:
+def list_values(values: Sequence[str]) -> str:
     """Return the values in a row; if there are many, only some of them."""
     distinct = list(dict.fromkeys(values))
     if len(distinct) <= _MOST_NAMED:
@@ -258,12 +269,12 @@ def _format_word(value: str) -> str:
 
 
 def _render_html(whole: _Table) -> str:
-    head = as_html(output.table_of(whole.shared), style=output.TABLE, cell=output.CELL) if whole.shared else ""
+    shared = output.table_of(whole.shared)
+    head = as_html(shared, style=output.TABLE, cell=output.CELL, name="flux-parameters") if whole.shared else ""
     rows = tuple((*map(_value, row.values), row.digest, _cell(row)) for row in whole.rows)
     images = Table((*whole.columns, "digest", "cell"), rows, has_names=False)
-    return (
-        f"{head}<details><summary>{whole.summary}</summary>{as_html(images, style=output.TABLE, cell=_LEFT)}</details>"
-    )
+    table = as_html(images, style=output.TABLE, cell=_LEFT)
+    return f'{head}<details class="flux-sheet-table"><summary>{whole.summary}</summary>{table}</details>'
 
 
 def _value(value: str) -> str | Markup:

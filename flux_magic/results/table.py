@@ -10,6 +10,18 @@ from dataclasses import dataclass
 from ..errors import replace_controls
 from ..types import escape_markdown
 
+WRAPPED = "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere"
+"""The CSS of lines that break between words; JupyterLab breaks those of an output anywhere."""
+
+LONGEST = 8
+"""Largest number of lines that are shown unfolded."""
+
+_FIRST = 2
+"""Lines that a folded string shows."""
+
+_WIDTH = 80
+"""Characters in a line of a string, roughly."""
+
 _PLAIN = "margin:0;padding:0;font:inherit;color:inherit;background:none;white-space:pre-wrap"
 
 
@@ -41,8 +53,11 @@ class Table:
     has_names: bool = True
 
 
-def as_html(table: Table, *, style: str = "", cell: str = "", between: str = "") -> str:
-    """Return a `table` element; `style` and `cell` are its CSS and that of each cell, `between` separates the rows."""
+def as_html(table: Table, *, style: str = "", cell: str = "", between: str = "", name: str = "") -> str:
+    """Return a `table` element.
+
+    `style` and `cell` are its CSS and that of each cell, `between` separates the rows, and `name` is its class.
+    """
     css = f' style="{cell}"' if cell else ""
     head = "".join(f'<th scope="col"{css}>{escape_html(name)}</th>' for name in table.columns)
     rows = []
@@ -51,8 +66,9 @@ def as_html(table: Table, *, style: str = "", cell: str = "", between: str = "")
         if table.has_names:
             cells[0] = f'<th scope="row"{css}>{_html(row[0])}</th>'
         rows.append(f"<tr>{''.join(cells)}</tr>")
+    named = f' class="{name}"' if name else ""
     parts = [
-        f'<table style="{style}">' if style else "<table>",
+        f'<table{named} style="{style}">' if style else f"<table{named}>",
         *([f"<thead><tr>{head}</tr></thead>"] if head else []),
         *("<tbody>", *rows, "</tbody>"),
         "</table>",
@@ -98,9 +114,35 @@ def _html(value: str | Markup) -> str:
     return value.html if isinstance(value, Markup) else escape_html(value)
 
 
-def pre(text: str, style: str) -> str:
-    """Return a `pre` element, which keeps lines, and keeps MathJax from reading what is between dollars."""
-    return f'<pre style="{style}">{render_lines(text)}</pre>'
+def pre(text: str, style: str, *, name: str = "", title: str = "") -> str:
+    """Return a `pre` element, which keeps lines, and keeps MathJax from reading what is between dollars.
+
+    It may have a class, its `name`, and a `title`.
+    """
+    known = {"class": name, "style": style, "title": title}
+    given = "".join(f' {key}="{value}"' for key, value in known.items() if value)
+    return f"<pre{given}>{render_lines(text)}</pre>"
+
+
+def is_long(text: str) -> bool:
+    """Return True for a string of more lines than are shown unfolded."""
+    return sum(1 + len(line) // _WIDTH for line in text.split("\n")) > LONGEST
+
+
+def fold(text: str, style: str, *, name: str = "") -> str:
+    """Return a `pre` element, or for a long string a `details` element that shows the first lines and unfolds the rest.
+
+    The lines are divided between two words, so that both parts read as one.
+    """
+    if not is_long(text):
+        return pre(text, style, name=name)
+    head = "\n".join(text.split("\n")[:_FIRST])[: _FIRST * _WIDTH]
+    at = len(head) if text[len(head)].isspace() else max(head.rfind(" "), head.rfind("\n"))
+    at = at if at > 0 else len(head)
+    rest = text[at + 1 :] if text[at].isspace() else text[at:]
+    # A summary is a list item, and a `pre` in it would begin below its mark.
+    summary = f'<summary style="{style};cursor:pointer">{escape_html(text[:at])}</summary>'
+    return f'<details class="{name}">{summary}{pre(rest, style)}</details>'
 
 
 def render_lines(text: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from ..errors import format_count
 from ..images import codecs
 from ..parameters.settings import resolve
 from ..records.store import open_store
@@ -161,7 +162,8 @@ def judge_live(subject: Subject, seen: Examined, made: Generation, *, keep: bool
     remade, still = None, False
     if seen.place >= len(files):
         compared = Comparison(
-            Grade.DIFFERENT, note=f"regenerated, it has {len(files)} images; the record has {len(record.files)}"
+            Grade.DIFFERENT,
+            note=f"regenerated, it has {format_count(len(files), 'image')}; the record has {len(record.files)}",
         )
     else:
         remade, still = files[seen.place].data, files[seen.place].digest == record.files[seen.place].digest

@@ -26,6 +26,10 @@ OUTPUTS = """() => [...document.querySelectorAll('.jp-CodeCell')].map(cell =>
         text: output.innerText,
     })))"""
 
+ALTS = "() => [...document.querySelectorAll('.jp-OutputArea img')].map(image => image.alt)"
+COLOURED = """() => [...document.querySelectorAll('.jp-CodeCell .jp-InputArea .cm-content')].map(
+    editor => editor.querySelectorAll('.cm-line span:not(.cm-matchingBracket)').length > 0)"""
+
 
 async def keep(page: Page, name: str) -> None:
     await page.screenshot(path=PICTURES / name)
@@ -50,6 +54,7 @@ async def test_the_quickstart_shows_each_image_with_its_table_below(lab: Lab) ->
         await page.evaluate(RUN_ALL)
         shown = await pictures(page)
         assert [image["image"] for image, _ in shown] == [768, 512, 512, 640, 320, 320, 320]
+        assert all(await page.evaluate(ALTS))
         for image, table in shown:
             assert table["table"]
             assert table["top"] >= image["top"] + image["height"]
@@ -72,6 +77,38 @@ async def test_a_saved_notebook_shows_its_images_without_a_kernel(lab: Lab) -> N
         await page.wait_for_selector("#jupyterlab-splash", state="detached")
         await page.evaluate("() => document.querySelectorAll('.jp-OutputArea table')[1].scrollIntoView()")
         await keep(page, "reopened.png")
+
+
+async def test_images_have_their_alternative_text_and_prompts_no_colours(lab: Lab, space: str) -> None:
+    """The extension follows a cell that becomes a prompt and one that no longer is, and Tab still completes options."""
+    flux = f"%%flux --seed 1 --size 256x256 --space {space}"
+    cells = [
+        "%load_ext flux_magic",
+        f"{flux} --alt 'A fox of mine'\nin and it's",
+        f"{flux} -n 2\na fox",
+        "x = 1 in [1]",
+    ]
+    lab.write("alt.ipynb", cells)
+    edit = "text => window.jupyterapp.shell.currentWidget.content.widgets[3].model.sharedModel.setSource(text)"
+    async with lab.open_notebook("alt.ipynb") as page:
+        await page.evaluate(RUN_ALL)
+        assert await page.evaluate(ALTS) == ["A fox of mine", "a fox", "a fox"]
+        assert await page.evaluate(COLOURED) == [False, False, False, True]
+        for source, is_coloured in (("%%flux\nx = 1 in [1]", False), ("%%flux_like\nx = 1 in [1]", True)):
+            await page.evaluate(edit, source)
+            await page.wait_for_function(f"() => ({COLOURED})()[3] === {str(is_coloured).lower()}")
+        await page.evaluate(edit, "")
+        await page.locator(".jp-CodeCell .cm-content").nth(3).click()
+        await page.keyboard.type("%%flux --see")
+        await page.keyboard.press("Tab")
+        await page.wait_for_function(
+            "() => window.jupyterapp.shell.currentWidget.content.widgets[3].model.sharedModel.getSource()"
+            ".startsWith('%%flux --seed')"
+        )
+        await page.evaluate(SAVE)
+    async with lab.open_page("notebooks/alt.ipynb") as page:
+        await page.wait_for_function(f"() => String(({ALTS})()) === 'A fox of mine,a fox,a fox'")
+        await page.wait_for_function(f"() => String(({COLOURED})()) === 'false,false,false,false'")
 
 
 @pytest.mark.thorough

@@ -83,7 +83,7 @@ def test_a_reload_keeps_the_configuration_and_leaves_one_instance(kernel: Kernel
 def test_a_profile_with_a_wrong_value_does_not_stop_the_loading(space: str) -> None:
     with run_kernel(FLUX_MAGIC_SPACE=space) as fresh:
         fresh.run_ok("get_ipython().config.FluxMagics.steps = 0\nget_ipython().config.FluxMagics.width = 256")
-        noted = fresh.run_ok("%load_ext flux_magic").stderr
+        noted = fresh.run_ok("%load_ext flux_magic").stdout
         assert noted.startswith("note: FluxMagics.steps is left out of the configuration")
         assert noted.count("\n") == 1
         assert fresh.run_ok("%config FluxMagics.width").get_shown("text/plain") == ["256"]

@@ -152,8 +152,7 @@ def test_saving_is_part_of_the_cell(kernel: Kernel) -> None:
 def test_names_are_filled_in_and_unknown_ones_are_noted(kernel: Kernel) -> None:
     kernel.run_ok("place = 'the snow'")
     cell = kernel.run_ok("%%flux --quiet --size 256x256 --output fox\na fox in {place}, {nowhere}, {{place}}, {1+1}")
-    assert "{nowhere}" in cell.stderr
-    assert cell.stderr.count("\n") == 1
+    assert ["{nowhere}" in note for note in cell.notes] == [True]
     assert kernel.run_ok("print(fox.prompt)").stdout == "a fox in the snow, {nowhere}, {place}, {1+1}\n"
 
 

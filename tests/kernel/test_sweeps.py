@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from flux_magic.errors import describe_made
 from flux_magic.images import codecs
 from tests.support.hostile import COMPLETED, answer_stream, format_finished, run_hostile_beside
 from tests.support.kernel import Cell, Kernel, run_kernel
@@ -42,7 +43,7 @@ def test_several_values_give_one_sheet_and_a_table_that_is_folded(kernel: Kernel
     assert sheet_of(cell)["count"] == "6"
     image = codecs.decode(base64.b64decode(sheet["data"]["image/jpeg"]))
     assert image.width > image.height > 300
-    assert "<details>" in table["data"]["text/html"]
+    assert '<details class="flux-sheet-table">' in table["data"]["text/html"]
     assert table["data"]["text/html"].count("%%flux") == 6
     assert len(sheet["metadata"]["flux_magic"]["sheet"]) == 6
     assert cell.updates == []
@@ -87,7 +88,7 @@ def test_alternatives_and_lists_are_axes_with_the_option_sweep(kernel: Kernel) -
 def test_without_the_option_they_are_text_and_a_note_tells_so(kernel: Kernel) -> None:
     kernel.run_ok("places = ['snow', 'sand']")
     cell = kernel.run_ok(f"%flux --seed 4 {SMALL} a {{red|blue}} fox in {{places}}")
-    assert cell.stderr.splitlines() == [
+    assert cell.notes == [
         "note: {red|blue} sent as a whole: --sweep makes an image of each",
         "note: {places} sent as a whole: --sweep makes an image of each",
     ]
@@ -150,7 +151,7 @@ def test_a_sheet_is_shown_whatever_becomes_of_saving_it(kernel: Kernel) -> None:
     assert told(kernel, "len(foxes)") == 3
     cell = kernel.run(line.replace("--seed 1..3", "--seed 1..3 --steps 2,60"))
     assert cell.error.startswith("Incomplete: ")
-    assert "note: kept/a-red-fox-2-" in cell.stderr
+    assert cell.notes[0].startswith("note: kept/a-red-fox-2-")
     assert sheet_of(cell)["count"] == "3 of 6"
 
 
@@ -174,13 +175,13 @@ def test_no_quota_stops_the_rest_at_once() -> None:
     assert cell.error.startswith("QuotaExceeded: ")
     assert server.seen.count("post") == 3
     assert sheet_of(cell)["count"] == "2 of 16"
-    assert cell.stderr == "note: 2 of 16 images were made\n"
+    assert cell.notes == ["note: 2 of 16 images were made"]
 
 
 def test_where_nothing_is_made_there_is_no_empty_sheet(kernel: Kernel) -> None:
     cell = kernel.run(f"%flux --seed 1,2 --space http://127.0.0.1:9 {SMALL} a fox")
     assert cell.error.startswith("ConnectionFailed: no connection to 127.0.0.1:9")
-    assert cell.stderr == "note: 0 of 2 images were made\n"
+    assert cell.notes == ["note: 0 of 2 images were made"]
     assert cell.outputs == []
 
 
@@ -196,7 +197,8 @@ def test_an_interrupt_keeps_what_is_finished_and_the_cell_run_again_makes_the_re
         assert cell.error.startswith("KeyboardInterrupt")
         made = told(fresh, "[one.seed for one in foxes]")
         assert 1 <= len(made) <= 5
-        assert f"note: {len(made)} of 6 images were made; run it again, to request only what is missing" in cell.stderr
+        told_so = f"note: {describe_made(len(made), 6)}; run it again, to request only what is missing"
+        assert cell.notes == [told_so]
         assert "not made" in cell.outputs[-1]["data"]["text/plain"]
         assert sheet_of(cell)["count"] == f"{len(made)} of 6"
         again = fresh.run_ok(line)

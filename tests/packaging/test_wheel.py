@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flux_magic import __version__
 from tests.support.limits import PROGRAM
 
 ROOT = Path(__file__).parents[2]
@@ -30,10 +32,16 @@ def done(*command: str) -> str:
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
-    names = zipfile.ZipFile(wheel).namelist()
+    archive = zipfile.ZipFile(wheel)
+    names = archive.namelist()
     beside = {path.name for path in (ROOT / "flux_magic/providers/stand_in").glob("*.py")}
     assert {f"flux_magic/providers/stand_in/{name}" for name in beside} <= set(names)
     assert {"flux_magic/jupyter/panel/extras.js", "flux_magic/py.typed"} <= set(names)
+    jupyter = f"flux_magic-{__version__}.data/data/share/jupyter"
+    described = json.loads(archive.read(f"{jupyter}/labextensions/flux-magic/package.json"))
+    assert described["version"] == __version__
+    assert f"{jupyter}/labextensions/flux-magic/{described['jupyterlab']['_build']['load']}" in names
+    assert {f"{jupyter}/nbconvert/templates/{name}" for name in ("conf.json", "lab/display_priority.j2")} <= set(names)
     assert all(name.startswith(("flux_magic/", "flux_magic-")) for name in names)
 
 

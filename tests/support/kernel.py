@@ -39,6 +39,12 @@ class Cell:
     def stderr(self) -> str:
         return self.streams["stderr"]
 
+    @property
+    def notes(self) -> list[str]:
+        """The notes of the cell, which are not in the colour of an error."""
+        assert "note: " not in self.stderr
+        return [line for line in self.stdout.splitlines() if line.startswith("note: ")]
+
     def get_shown(self, mime: str) -> list[str]:
         """Return the contents of this type among the outputs, in order."""
         return [output["data"][mime] for output in self.outputs if mime in output["data"]]

@@ -24,6 +24,8 @@ from tests.support.limits import PAGE, PATIENCE, PROGRAM
 expect.set_options(timeout=PAGE)
 
 TOKEN = "browser-tests"
+SHARE = Path(__file__).parents[2] / "flux_magic/jupyter/share"
+"""What a wheel puts beside the package; with this in JUPYTER_PATH, Jupyter finds it as it is here."""
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -131,7 +133,7 @@ def run_lab(folder: Path) -> Iterator[Lab]:
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**drop_coverage(), "JUPYTER_CONFIG_DIR": str(folder / ".config")},
+            env={**drop_coverage(), "JUPYTER_CONFIG_DIR": str(folder / ".config"), "JUPYTER_PATH": str(SHARE)},
         )
     with server:
         address = f"http://127.0.0.1:{port}"

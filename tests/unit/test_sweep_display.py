@@ -152,7 +152,7 @@ def test_the_html_is_folded_and_has_a_row_for_each_image_with_its_cell() -> None
     shown = sheet_output.build_table([STEPS, SEEDS], places).data["text/html"]
     read = Reader(shown)
     assert read.tags[read.tags.index("/table") + 1 :][:4] == ["details", "summary", "/summary", "table"]
-    assert "<details><summary>12 images: seeds and cells</summary>" in shown
+    assert '<details class="flux-sheet-table"><summary>12 images: seeds and cells</summary>' in shown
     rows = shown.partition("<details>")[2].partition("<tbody>")[2].split("<tr>")[1:]
     assert len(rows) == 12
     for row, place in zip(rows, places, strict=True):
@@ -213,7 +213,7 @@ def test_the_html_has_its_tags_alone_and_prompts_and_values_as_text(text: str) -
     }  # fmt: skip
     assert "\n" not in shown
     attributes = {name for tag in re.findall(r"<[^>]*>", shown) for name in re.findall(r' (\w[\w-]*)="', tag)}
-    assert attributes <= {"style", "scope"}
+    assert attributes <= {"class", "style", "scope"}
     pres = [part.removeprefix("\n") for tag, part in zip(read.tags, read.texts, strict=True) if tag == "pre"]
     command = write_command(places[0].record) if places[0].record else ""
     assert {html.unescape(html.escape(one)) for one in (replace_controls(text), command)} <= set(pres) | {

@@ -105,8 +105,8 @@ def _split_outputs(shown: Shown | None) -> tuple[Output, Output]:
     """Return the image and its parameters; of several images the first one."""
     if shown is None:
         return NOTHING, NOTHING
-    image, *_, parameters = shown.build_outputs()
-    return image, parameters
+    image, *rest = shown.build_outputs()
+    return image, next((one for one in reversed(rest) if "text/html" in one.data), NOTHING)
 
 
 def _render_image(image: Output) -> str:

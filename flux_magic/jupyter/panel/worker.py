@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from ...client.progress import Bar
+from ...errors import describe_made
 from ...results.generation import Generation
 from ...sweeps.requests import Sweep
 from .compare import ComparisonView
@@ -95,4 +96,4 @@ class Work:
 
     def _describe_some(self, count: int, before: str = "") -> str:
         """Return how many of several images were made; empty if none was."""
-        return f"{before}{self._made} of {count} images were made" if self._made else ""
+        return f"{before}{describe_made(self._made, count)}" if self._made else ""

@@ -1,0 +1,103 @@
+// The extension of flux_magic for JupyterLab 4 and Notebook 7, without which everything else works as well.
+// It gives images the alternative text of their outputs, and shows a prompt below %%flux as plain text.
+//
+// JupyterLab loads an extension as a container of webpack's module federation. This file is one, written by hand:
+// init() gets the modules that JupyterLab shares, and get() returns the plugin. So it is read as it is, without a build.
+
+(() => {
+  const NAME = "flux-magic";
+  const PLAIN = "text/plain";
+  const PROMPT = /^\s*%%flux(?!\w)/;
+
+  let shared;
+
+  // Return a module that JupyterLab shares; if there are several versions, the one that it takes itself.
+  async function load(name) {
+    const versions = Object.keys(shared[name]).sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
+    const factory = await shared[name][versions.at(-1)].get();
+    return factory();
+  }
+
+  // The renderer of images drops the alternative text that an output has in the metadata of its type.
+  function describeImages(rendermime) {
+    for (const original of new Set(["image/png", "image/jpeg"].map((type) => rendermime.getFactory(type)))) {
+      if (!original) continue;
+      const createRenderer = (options) => {
+        const renderer = original.createRenderer(options);
+        const renderModel = renderer.renderModel.bind(renderer);
+        renderer.renderModel = async (model) => {
+          await renderModel(model);
+          const alt = model.metadata[options.mimeType]?.alt;
+          const image = renderer.node.querySelector("img");
+          if (image && typeof alt === "string") image.alt = alt;
+        };
+        return renderer;
+      };
+      // With the rank and the types that it has, an output with several types is shown as it was.
+      rendermime.addFactory({ ...original, createRenderer }, rendermime.getRank(original.mimeTypes[0]));
+    }
+  }
+
+  // A cell that begins with %%flux is plain text for as long as it does; all others are the notebook's language.
+  function followCell(cell, notebook) {
+    let isPlain = false;
+    const update = () => {
+      const isPrompt = PROMPT.test(cell.sharedModel.getSource());
+      if (isPrompt && cell.mimeType !== PLAIN) {
+        isPlain = true;
+        cell.mimeType = PLAIN;
+      } else if (!isPrompt && isPlain) {
+        isPlain = false;
+        cell.mimeType = notebook.codeMimetype;
+      }
+    };
+    cell.contentChanged.connect(update);
+    cell.mimeTypeChanged.connect(update); // a notebook sets all its cells when the kernel has said its language
+    update();
+  }
+
+  function followNotebook(notebook) {
+    const followed = new WeakSet();
+    const followAll = () => {
+      for (const cell of notebook.model?.cells ?? []) {
+        if (cell.type !== "code" || followed.has(cell)) continue;
+        followed.add(cell);
+        followCell(cell, notebook);
+      }
+    };
+    const followModel = () => {
+      notebook.model?.cells.changed.connect(followAll);
+      followAll();
+    };
+    notebook.modelChanged.connect(followModel);
+    followModel();
+  }
+
+  async function makePlugin() {
+    const { IRenderMimeRegistry } = await load("@jupyterlab/rendermime");
+    const { INotebookTracker } = await load("@jupyterlab/notebook");
+    return {
+      id: `${NAME}:plugin`,
+      description: "Describes images, and shows prompts as plain text.",
+      autoStart: true,
+      requires: [IRenderMimeRegistry],
+      optional: [INotebookTracker],
+      activate: (_app, rendermime, notebooks) => {
+        describeImages(rendermime);
+        notebooks?.forEach((panel) => followNotebook(panel.content));
+        notebooks?.widgetAdded.connect((_, panel) => followNotebook(panel.content));
+      },
+    };
+  }
+
+  const container = {
+    init: (scope) => {
+      shared = scope;
+    },
+    get: async () => {
+      const plugin = await makePlugin();
+      return () => ({ __esModule: true, default: plugin });
+    },
+  };
+  (window._JUPYTERLAB ??= {})[NAME] = container;
+})();
