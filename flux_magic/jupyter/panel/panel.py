@@ -10,26 +10,30 @@ from typing import TYPE_CHECKING, Any, Final
 
 from IPython.display import display
 from ipywidgets import HTML, Box, Button, HBox, Layout, VBox
-from traitlets import Bool, Instance, TraitError, observe
+from traitlets import Bool, Instance, TraitError, Tuple, observe, validate
 from traitlets.utils.bunch import Bunch
 
 from ...client import blocking, runner
 from ...errors import FluxError, InvalidArgument, InvalidRequest, TimedOut, show_value
 from ...parameters.calls import check_class
 from ...parameters.dialects import explain
+from ...parameters.placeholders import escape
 from ...parameters.settings import check_one_size
 from ...results.generation import Generation
 from ...results.generations import Generations
 from ...results.recall import Recalled
-from .compare import CompareRow
+from ...sweeps.template import Template
+from .compare import COMPARE, CompareRow
 from .controls import Controls
 from .copy_and_save import Keeper
 from .fields import close_widgets
+from .folds import FOLDS, Folds, make_key_hint
 from .inquiry import Inquiry, find_unnamed
 from .output import Shown, View
-from .parameters import Parameters, list_options
+from .parameters import InvalidTrait, Parameters, list_options
 from .queue import PanelQueue, PanelTask, start_thread
-from .requests import build_comparison, build_press, get_configured, get_parameters, take_one
+from .refusals import Refusals
+from .requests import build_comparison, build_press, get_configured, get_parameters, read_prompt, take_one
 from .sheets import collect_parameters, find_seed
 from .status import StatusLine
 from .style import STYLE
@@ -45,6 +49,9 @@ GRACE: Final = 0.1
 While a kernel is busy, a browser holds back all but the first change of a widget, and sends the rest after a press. A
 page with Extras is asked for the rest; any other page has this long to send it.
 """
+
+_GENERATE: Final = "Make an image"
+_EMPTY: Final = "the prompt is empty: say in words what the image shows"
 
 
 @check_class
@@ -67,6 +74,8 @@ class Panel(Parameters, VBox):
             likewise, once the sheet is complete or was cancelled.
         busy: whether a job runs or waits; read only. It becomes True on the thread of the press, and False on the
             panel's own.
+        folds: the names of the parts that are open, of `parameters`, `model`, `compare` and `save`. All are closed at
+            first; a part that holds values which `options` give is as well.
 
     Raises InvalidTrait, which is a TraitError, for a value that is not allowed; InvalidArgument, which is a TypeError,
     for an unknown option.
@@ -75,10 +84,13 @@ class Panel(Parameters, VBox):
     generation = Instance(Generation, allow_none=True)
     generations = Instance(Generations, allow_none=True)
     busy = Bool(False)
+    folds = Tuple()
 
     def __init__(self, generation: Generation | Generations | Recalled | None = None, **options: Any) -> None:
         recalled = generation.usable if isinstance(generation, Recalled) else {}
         recalled = {name: value for name, value in recalled.items() if name in list_options()}
+        if "prompt" in recalled:
+            recalled["prompt"] = escape(recalled["prompt"])
         shown_first = take_one(generation)
         start = get_configured() | recalled | (get_parameters(shown_first) if shown_first else {})
         super().__init__(**start | self._check_options(options))
@@ -86,7 +98,8 @@ class Panel(Parameters, VBox):
         self._cancels = 0
         self._status = StatusLine(lambda: self._jobs.waiting)
         self._inquiry = Inquiry(self, self._status, lambda: self.busy, find_unnamed(self, shown_first, options))
-        self._controls = Controls(self, keep=self._keep_seed, failed=self._status.fail)
+        self._refusals = Refusals(self._update_generate)
+        self._controls = Controls(self, keep=self._keep_seed, failed=self._status.fail, refusals=self._refusals)
         self._keeper = Keeper(self._status, self._use)
         self._row = CompareRow(self, pressed=lambda: self._on_press(self.compare))
         self._view, self._strip = View(), Strip(self._bring_back, self._use)
@@ -97,8 +110,9 @@ class Panel(Parameters, VBox):
         self._extras = self._make_extras()
         self.children = self._lay_out()
         self.add_class("flux-magic-panel")
-        self._mark_edits()
-        self.on_model(self._mark_edits)
+        for update in (self._mark_edits, self._name_folds):
+            update()
+            self.on_model(update)
         self.observe(lambda _: self._mark_edits(), "images")
         self.observe(lambda _: self._update_generate(), "prompt")
         self.observe(lambda _: self._update_keep(), "seed")
@@ -111,7 +125,7 @@ class Panel(Parameters, VBox):
     def _check_options(cls, options: dict[str, Any]) -> dict[str, Any]:
         """Return the options after checking that they exist: parameters, and what a subclass adds."""
         added = [name for name in cls.class_traits() if name not in Panel.class_traits()]
-        allowed = [*list_options(), "layout", *added]
+        allowed = [*list_options(), "folds", "layout", *added]
         if unknown := sorted(options.keys() - set(allowed)):
             meant = explain(unknown[0], allowed) or f"there are {', '.join(allowed)}"
             raise InvalidArgument(f"a Panel has no option {unknown[0]}; {meant}")
@@ -119,7 +133,7 @@ class Panel(Parameters, VBox):
         return {name: value for name, value in options.items() if value is not None or name == "seed"}
 
     def _make_buttons(self) -> None:
-        self._generate = Button(description="Generate", button_style="primary", icon="play", tooltip="Make an image")
+        self._generate = Button(description="Generate", button_style="primary", icon="play", tooltip=_GENERATE)
         self._cancel = Button(description="Cancel", icon="stop", tooltip="End this panel's jobs", disabled=True)
         self._generate.on_click(lambda _: self._on_press(self.generate))
         self._cancel.on_click(lambda _: self.cancel())
@@ -132,8 +146,6 @@ class Panel(Parameters, VBox):
             from .browser import Extras
         except ImportError:
             return None
-        self._generate.tooltip += " (Ctrl+Enter)"
-        self._row.button.tooltip += " (Ctrl+Enter in these fields)"
         self._controls.inputs.offer_drop()
         return Extras(
             pressed=lambda: self._on_press(self.generate),
@@ -145,22 +157,31 @@ class Panel(Parameters, VBox):
 
     def _lay_out(self) -> tuple[Any, ...]:
         style, extras = (Box(inside, layout=Layout(display="none")) for inside in ([HTML(STYLE)], []))
+        controls, actions = self._controls, VBox([self._keeper.widget, self._keeper.cell])
+        parts = {"parameters": controls.own, "model": controls.place, "compare": self._row.widget, "save": actions}
+        self._folds = Folds(self, parts)
+        left = VBox(
+            [
+                controls.prompt,
+                HBox([self._generate, self._cancel, make_key_hint("")]).add_class("flux-magic-row"),
+                self._status.widget,
+                controls.inputs.widget,
+                controls.main,
+                self._folds.widget,
+                self._strip.widget,
+            ]
+        )
         if self._extras:
             # Sent in a message of its own: a page that cannot load it drops only that. Otherwise ipywidgets 7 would
             # # drop the panel.
             extras.children = (self._extras,)
-        return (
-            style,
-            extras,
-            self._controls.widget,
-            self._row.widget,
-            HBox([self._generate, self._cancel]).add_class("flux-magic-row"),
-            self._status.widget,
-            self._view.widget,
-            self._strip.widget,
-            self._keeper.widget,
-            self._keeper.cell,
-        )
+        columns = HBox([left.add_class("flux-magic-controls"), self._view.widget])
+        return style, extras, columns.add_class("flux-magic-columns")
+
+    def _name_folds(self) -> None:
+        """Show what is set in folds that may be closed."""
+        self._folds.name("model", self._controls.describe_place())
+        self._folds.offer("parameters", is_there=bool(self._controls.own.children))
 
     def generate(self) -> None:
         """Press Generate: queue a job for what is set, and return at once.
@@ -168,7 +189,7 @@ class Panel(Parameters, VBox):
         Raises InvalidRequest if it cannot be requested. Later errors are shown in the status line, and raised by
         `wait`.
         """
-        self._ask(lambda: PanelTask(*build_press(self)))
+        self._ask(lambda prompt: PanelTask(*build_press(self, prompt)))
 
     def compare(self) -> None:
         """Press Compare: queue a job for each combination of the values in `compared`, as `generate` does.
@@ -177,21 +198,25 @@ class Panel(Parameters, VBox):
         are on the sheet.
         """
 
-        def start_job() -> PanelTask:
-            sweep, settings = build_comparison(self)
+        def plan(prompt: Template) -> PanelTask:
+            sweep, settings = build_comparison(self, prompt)
             return PanelTask(sweep.requests, settings, sweep)
 
-        self._ask(start_job)
+        self._ask(plan)
 
-    def _ask(self, planned: Callable[[], PanelTask]) -> None:
+    def _ask(self, plan: Callable[[Template], PanelTask]) -> None:
         if self._closed:
             raise InvalidRequest("the panel is closed: open another")
         self._status.clear()
+        if why := self._find_hindrance():  # it is in the status line
+            raise InvalidRequest(why)
         try:
-            job = planned()
+            prompt, notes = read_prompt(self)
+            job = plan(prompt)
         except FluxError as error:
             self._status.fail(error)
             raise
+        self._status.remark("\n".join(notes))
         self._jobs.add(job)
 
     def cancel(self) -> int:
@@ -265,6 +290,12 @@ class Panel(Parameters, VBox):
     def _on_view(self) -> Generation | Generations | None:
         return self.generation if self.generations is None else self.generations
 
+    @validate("folds")
+    def _check_folds(self, proposal: Bunch) -> tuple[str, ...]:
+        if strange := [name for name in proposal["value"] if name not in FOLDS]:
+            raise InvalidTrait(f"there is no fold {show_value(strange[0])}: choose from {', '.join(FOLDS)}")
+        return tuple(name for name in FOLDS if name in proposal["value"])
+
     @observe("generation")
     def _show_image(self, _change: Bunch) -> None:
         if self.generations is None:
@@ -287,8 +318,16 @@ class Panel(Parameters, VBox):
             self._extras.cell = self._keeper.cell.value
         self._controls.show_used_seed(find_seed(shown))
 
+    def _find_hindrance(self) -> str:
+        """Return why nothing can be made of what is set; empty if it can."""
+        return str(self._refusals) or ("" if self.prompt.strip() else _EMPTY)
+
     def _update_generate(self) -> None:
-        self._generate.disabled = self._row.button.disabled = not self.prompt.strip()
+        """Show why nothing can be made, where Generate and Compare are, and on the status line."""
+        why = self._find_hindrance()
+        for button, does in ((self._generate, _GENERATE), (self._row.button, COMPARE)):
+            button.disabled, button.tooltip = bool(why), why or does
+        self._status.block(why, is_wrong=why != _EMPTY)
 
     def _update_keep(self) -> None:
         self._controls.keep.disabled = find_seed(self._on_view) in {None, self.seed}
@@ -302,6 +341,7 @@ class Panel(Parameters, VBox):
             self._set_observed("generations", None)
         if self._view.shown is not result:  # a sheet that fills in
             self._show()
+        self._controls.size.show_listed()
         try:
             self.take(**(collect_parameters(result) if isinstance(result, Generations) else get_parameters(result)))
         except (InvalidRequest, TraitError) as error:
