@@ -90,7 +90,7 @@ def _read_size(flag: str, text: str) -> tuple[int, int]:
 
 
 class Several(tuple[Any, ...]):
-    """The values of an option that was given more than one, in the order typed; no two are the same."""
+    """The values of an option that was given more than one, in the order typed; the same twice only for pairs."""
 
     __slots__ = ()
 
@@ -107,8 +107,6 @@ def _read_several(read: Callable[[str, str], object], example: str = "1,2,4 or 1
             if texts == [text] and ".." not in text:
                 raise
             raise InvalidRequest(f"{error.message}; write several without spaces: {flag} {example}") from None
-        if twice := [one for one, count in Counter(values).items() if count > 1]:
-            raise InvalidRequest(f"{flag} {text[:40]}: {_format_value(twice[0])} occurs twice")
         return values[0] if len(values) == 1 else Several(values)
 
     def read_all(flag: str, text: str) -> object:
@@ -179,7 +177,16 @@ def parse_values(row: Parameter, text: str, called: str) -> object:
     """Return the value that a text gives a parameter, or Several, as `parse_value`; the parameter may be a model's."""
     read = _make_option(row).read
     assert read is not None, f"{row.name} takes no value"  # noqa: S101 - a slip of ours
-    return read(called, re.sub(r"\s*(,|\.\.)\s*", r"\1", text.strip()))
+    typed = re.sub(r"\s*(,|\.\.)\s*", r"\1", text.strip())
+    value = read(called, typed)
+    _check_repeats(called, typed, value)
+    return value
+
+
+def _check_repeats(flag: str, typed: str, value: object) -> None:
+    """Raise InvalidRequest if one of several values occurs twice."""
+    if isinstance(value, Several) and (twice := [one for one, count in Counter(value).items() if count > 1]):
+        raise InvalidRequest(f"{flag} {typed[:40]}: {_format_value(twice[0])} occurs twice")
 
 
 def format_values(values: Sequence[object]) -> str:
@@ -259,6 +266,7 @@ OPTIONS = (
     Option(("--mask",), "an image of the same size, white where the other may change", _read_string, "mask.png"),
     Option(("--count", "-n"), "number of images, each with the next seed", _read_integer_from(1), "4"),
     Option(("--sweep",), "make an image for each of {red|blue}, and for each item of a list {names} in the prompt"),
+    Option(("--zip",), "walk all that has several values together, an image for each pair, not for each combination"),
     Option(
         ("--concurrency",),
         f"images of a sweep that are made at once (default 4, at most {MOST_AT_ONCE})",
@@ -353,6 +361,17 @@ def parse_line(
     Raises InvalidRequest for an option that is not one of those `offered`, and for a value that is missing or not
     allowed.
     """
+    options, rest = _split_line(line, offered, magic, names)
+    for option in () if options.get("zip") else offered:  # a list that is walked together with others may repeat itself
+        value = options.get(option.name)
+        if isinstance(value, Several):
+            _check_repeats(option.flags[0], ",".join(map(_format_value, value)), value)
+    return options, rest
+
+
+def _split_line(
+    line: str, offered: Sequence[Option], magic: str, names: Mapping[str, object] | None
+) -> tuple[dict[str, Any], str]:
     options: dict[str, Any] = {}
     position = 0
     while match := _WORD.match(line, position):

@@ -24,7 +24,16 @@ from ..errors import (
 from ..images import codecs
 from ..parameters.calls import check_class, check_path
 from ..parameters.sizes import split_sides
-from ..sweeps.axes import COLUMNS, EXTRA_COLUMNS, MOST_NAMED, Axis, count_combinations, get_place, get_values
+from ..sweeps.axes import (
+    COLUMNS,
+    EXTRA_COLUMNS,
+    MOST_NAMED,
+    Axis,
+    count_combinations,
+    flatten,
+    get_place,
+    get_values,
+)
 from . import file_names
 from .generation import Generation, check_target, expand_path, is_folder, refuse_await
 from .notes import limit_notes
@@ -148,18 +157,29 @@ class Generations(Sequence[Generation]):
         return self._select({**(chosen or {}), **values})
 
     def _select(self, values: Mapping[str, object]) -> Generation | Generations:
-        chosen = {axis: axis.find(value) for axis, value in self._match_axes(values)}
-        if self.axes and len(chosen) == len(self.axes):
-            return self._get_at(chosen)
-        left = tuple(axis for axis in self.axes if axis not in chosen)
-        spans = [[chosen[axis]] if axis in chosen else range(len(axis.values)) for axis in self.axes]
+        chosen: dict[Axis, Sequence[int]] = {}
+        for axis, part, value in self._match_axes(values):
+            found = set(part.find(value))
+            chosen[axis] = [at for at in chosen.get(axis, range(len(axis.values))) if at in found]
+            if not chosen[axis]:
+                named = " and ".join(f"{name} {show_value(one)}" for name, one in values.items())
+                raise NotInSweep(f"this sweep has no pair of {named}")
+        if self.axes and len(chosen) == len(self.axes) and all(len(places) == 1 for places in chosen.values()):
+            return self._get_at({axis: at for axis, (at,) in chosen.items()})
+        left = tuple(
+            axis.take(chosen[axis]) if axis in chosen else axis
+            for axis in self.axes
+            if axis not in chosen or len(chosen[axis]) > 1
+        )
+        spans = [chosen.get(axis, range(len(axis.values))) for axis in self.axes]
         moved = {get_place(self.axes, at): new for new, at in enumerate(itertools.product(*spans))}
         kept = [(item, moved[place]) for item, place in zip(self._items, self._places, strict=True) if place in moved]
         troubles = {moved[place]: why for place, why in self._troubles.items() if place in moved}
         return Generations([item for item, _ in kept], left, [place for _, place in kept], troubles=troubles)
 
-    def _match_axes(self, values: Mapping[str, object]) -> Iterator[tuple[Axis, object]]:
-        known = {axis.name: axis for axis in self.axes}
+    def _match_axes(self, values: Mapping[str, object]) -> Iterator[tuple[Axis, Axis, object]]:
+        """Yield each value with its axis, and the part of this that has the name."""
+        known = {part.name: (axis, part) for axis in self.axes for part in axis.parts or (axis,)}
         if not known:
             raise NotInSweep("this is not a sweep, so it has no axes: select images by position, from 0")
         for name, value in values.items():
@@ -167,7 +187,7 @@ class Generations(Sequence[Generation]):
                 close = difflib.get_close_matches(str(name), known, n=1)
                 meant = f"did you mean {close[0]}? " if close else ""
                 raise NotInSweep(f"this sweep has no axis {show_value(name)}: {meant}It has {', '.join(known)}")
-            yield known[name], value
+            yield *known[name], value
 
     def _get_at(self, chosen: Mapping[Axis, int]) -> Generation:
         place = get_place(self.axes, [chosen[axis] for axis in self.axes])
@@ -193,7 +213,7 @@ class Generations(Sequence[Generation]):
         If an image cannot be written, the others are still saved; the first error is raised at the end.
         """
         path = expand_path(check_path("path", path))
-        axes, others = [axis.name for axis in self.axes], _list_own(self)
+        axes, others = [axis.name for axis in flatten(self.axes)], _list_own(self)
         folder = check_target(
             path, len(self), [*axes, *others], sheet=True, delivered={one.files[0].media_type for one in self}
         )
@@ -268,7 +288,7 @@ class Generations(Sequence[Generation]):
             import pandas as pd
         except ImportError as exc:
             raise MissingExtra(f"a table needs pandas, which is not installed: {INSTALL}") from exc
-        varied = [axis.name for axis in self.axes]
+        varied = [axis.name for axis in flatten(self.axes)]
         rows = [
             _collect_facts(item) | get_values(self.axes, place)
             for item, place in zip(self._items, self._places, strict=True)

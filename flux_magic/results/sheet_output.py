@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import replace_controls
 from ..records.command import write_command
 from ..records.record import Carried
-from ..sweeps.axes import EXTRA_COLUMNS, Axis
+from ..sweeps.axes import EXTRA_COLUMNS, Axis, flatten
 from ..sweeps.layout import number_value
 from ..types import InputImage, Record, make_printable
 from . import output
@@ -143,7 +143,17 @@ def _describe_alt(axes: Sequence[Axis], places: Sequence[Place]) -> str:
 
 
 def _describe_axes(axes: Sequence[Axis]) -> str:
-    return " and ".join(f"{axis.name} {_list_few(axis.format_values())}" for axis in axes)
+    return " and ".join(_describe_pairs(axis) if axis.parts else _describe_values(axis) for axis in axes)
+
+
+def _describe_values(axis: Axis) -> str:
+    return f"{axis.name} {_list_few(axis.format_values())}"
+
+
+def _describe_pairs(axis: Axis) -> str:
+    """Return the pairs in words: `scene snow with seed 1, scene sea with seed 2`."""
+    each = zip(*([f"{part.name} {value}" for value in part.format_values()] for part in axis.parts), strict=True)
+    return _list_few([" with ".join(pair) for pair in each])
 
 
 def _list_few(values: Sequence[str]) -> str:
@@ -156,7 +166,7 @@ def _list_few(values: Sequence[str]) -> str:
 
 def _collect_shared(records: Sequence[Record], axes: Sequence[Axis]) -> dict[str, str]:
     """Return the values that all images share, by name, with the prompt or else its template."""
-    varied = {axis.name for axis in axes}
+    varied = {axis.name for axis in flatten(axes)}
     offered = [
         {
             "prompt": one.prompt,
@@ -203,7 +213,7 @@ class _Table:
         shared: dict[str, str | Markup] = {**_collect_shared(_list_records(places), axes)}
         inputs = next((list_rows(place.record, place.images) for place in places if place.record is not None), {})
         shared |= {name: row for name, row in inputs.items() if name in shared}
-        varied = [axis.name for axis in axes]
+        varied = [axis.name for axis in flatten(axes)]
         own = (name for record in _list_records(places) for name in record.parameters)
         offered = dict.fromkeys(("seed", "size", "steps", *EXTRA_COLUMNS, *own))
         others = [name for name in offered if name not in varied and name not in shared]
@@ -222,15 +232,25 @@ class _Table:
 
 def _combine(axes: Sequence[Axis]) -> Iterator[tuple[tuple[str, str], ...]]:
     """Return each combination: the values as strings, and the sheet's names for values that it cannot show."""
+    numbers = {part.name: number for number, part in enumerate(flatten(axes), start=1)}
     named = [
-        [(value, number_value(axis, number, at)) for at, value in enumerate(axis.format_values())]
-        for number, axis in enumerate(axes, start=1)
+        list(
+            zip(
+                *(
+                    [(value, number_value(part, numbers[part.name], at)) for at, value in enumerate(part.format_values())]
+                    for part in axis.parts or (axis,)
+                ),
+                strict=True,
+            )
+        )
+        for axis in axes
     ]
-    return itertools.product(*named)
+    return (tuple(itertools.chain(*combined)) for combined in itertools.product(*named))
 
 
 def _build_row(axes: Sequence[Axis], values: Sequence[tuple[str, str]], place: Place, others: Sequence[str]) -> _Row:
     facts = output.list_facts(place.record) if place.record is not None else {}
+    axes = flatten(axes)
     given = {axis.name: value for axis, (value, _) in zip(axes, values, strict=True)}
     shown = {
         axis.name: f"{value} ({called})" if called else value

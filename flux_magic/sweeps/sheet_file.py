@@ -73,7 +73,7 @@ def add_records(data: bytes, contents: Contents) -> bytes:
     copy = {"media_type": formats.detect_media_type(data) or "", "sha256": embedding.compute_bare_sha256(data)}
     with suppress(NotAnImage):  # a very large sheet is not decoded
         copy["digest"] = codecs.compute_digest(data)
-    axes = [{"name": axis.name, "values": list(axis.values)} for axis in contents.axes]
+    axes = [_write_axis(axis) for axis in contents.axes]
     text = json.dumps({"sheet": list(contents.carried), "axes": axes, "copy": copy}, separators=(",", ":"))
     if len(text) > MOST_TEXT:
         return data
@@ -83,6 +83,15 @@ def add_records(data: bytes, contents: Contents) -> bytes:
     with suppress(NotAnImage):
         return metadata.embed(data, written)
     return data
+
+
+def _write_axis(axis: Axis) -> dict[str, Any]:
+    parts = {"parts": [_write_axis(part) for part in axis.parts]} if axis.parts else {}
+    return {"name": axis.name, "values": list(axis.values), **parts}
+
+
+def _read_axis(told: Mapping[str, Any]) -> Axis:
+    return Axis(told["name"], tuple(told["values"]), tuple(map(_read_axis, told.get("parts", ()))))
 
 
 def read(data: bytes) -> SheetRecord | None:
@@ -95,8 +104,7 @@ def read(data: bytes) -> SheetRecord | None:
         return None
     known = check_schema("sheet-1", load_json(text))
     copy, axes = known["copy"], known.get("axes", [])
-    varied = [Axis(axis["name"], tuple(axis["values"])) for axis in axes]
-    return SheetRecord(known["sheet"], varied, copy.get("digest", ""), copy["sha256"])
+    return SheetRecord(known["sheet"], [_read_axis(axis) for axis in axes], copy.get("digest", ""), copy["sha256"])
 
 
 class SheetImage(Image.Image):
