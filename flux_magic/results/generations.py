@@ -6,8 +6,9 @@ import difflib
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, Final, NoReturn, SupportsIndex, TypedDict, overload
 from weakref import ref
 
 from ..errors import (
@@ -22,7 +23,7 @@ from ..errors import (
     show_value,
 )
 from ..images import codecs
-from ..parameters.calls import check_class, check_path
+from ..parameters.calls import check_class, check_path, takes
 from ..parameters.sizes import split_sides
 from ..sweeps.axes import (
     COLUMNS,
@@ -41,12 +42,30 @@ from .output import Output
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from PIL.Image import Image
+    from typing_extensions import Unpack
 
+    from ..sweeps.layout import Look
     from ..sweeps.sheet import Sheet
+    from ..sweeps.sheet_file import Contents
     from .sheet_output import Place
 
 INSTALL: Final = 'pip install "flux-magic[pandas]"'
+
+
+class SheetOptions(TypedDict, total=False):
+    """The options of `grid` and `figure`."""
+
+    labels: str | bool | Sequence[object] | None
+    row_labels: str | bool | Sequence[object] | None
+    column_labels: str | bool | Sequence[object] | None
+    title: str | None
+    tile: int | None
+    gap: int | None
+    columns: int | None
+    font: str | os.PathLike[str] | None
+    background: str | None
 
 
 @check_class
@@ -253,20 +272,83 @@ class Generations(Sequence[Generation]):
     def __await__(self) -> NoReturn:
         refuse_await()
 
-    def grid(self) -> Image:
-        """Return all images on one sheet with labels (Pillow, RGB, at most 60,000 pixels on a side).
+    @takes(SheetOptions)
+    def grid(self, *, dpi: int = 300, **options: Unpack[SheetOptions]) -> Image:
+        """Return all images on one sheet with labels, as a Pillow image whose `save` writes a figure for a paper.
 
-        Without a sweep the labels are the seeds. A note replaces an image whose file is gone. A file written by the
-        sheet's `save` carries the records of the images, and `flux-magic verify` checks it.
+        `save` writes PNG, JPEG, TIFF, PDF and SVG (the images embedded, the labels as text), and what else Pillow does.
+        A PNG, JPEG or WebP carries the records of the images, and `flux-magic verify` checks it. A note replaces an
+        image whose file is gone.
+
+        Args:
+            labels: one string for each image; or letters, `"(a)"`, `"A."` or `"1"`, which count; or a template such as
+                `"seed {seed}"` or `"(a) {prompt}"`, with an image's parameters, `{caption}` and the axes. False for
+                none. By default a sweep's values; without a sweep the images' captions, or what differs between them.
+            row_labels, column_labels: likewise for each row and column; a sweep of two axes or more has them.
+            title: above all.
+            tile: pixels of an image's width, 16 to 4096; labels, margins and gaps grow with it. By default the columns
+                share about 1,280 pixels. A smaller image is enlarged.
+            gap: pixels between the images, 0 to 1000.
+            columns: how many images stand side by side.
+            dpi: pixels an inch of the files, 10 to 4800: with `tile=512, dpi=300` an image is 1.7 inches wide, and its
+                label has 7 points.
+            font: the file of a font, or its family (`"DejaVu Serif"`); a character that it lacks is taken from others.
+            background: `"white"`, `"transparent"`, `"dark"` or `"grey"`.
+
+        Example::
+
+            >>> foxes = flux_magic.sweep("a {red|blue} fox", seed=42, quiet=True)
+            >>> foxes.grid(labels="(a)", tile=512, title="Foxes").save("foxes.pdf")
+
+        Raises InvalidRequest for another value, a number of labels that is not that of the images, and a sheet that
+        would be larger than image programs open.
         """
         from ..sweeps.sheet_file import SheetImage
+        from .sheet_look import check_dpi
+
+        return SheetImage.of(self._draw_as(options), self._collect_contents(), check_dpi(dpi))
+
+    @takes(SheetOptions)
+    def figure(self, *, dpi: int = 300, **options: Unpack[SheetOptions]) -> Figure:
+        """Return the sheet of `grid` as a figure of matplotlib, with an `Axes` for each image, and the labels as text.
+
+        The options are those of `grid`; `tile` is 512 by default.
+
+        Example::
+
+            >>> foxes = flux_magic.sweep("a {red|blue} fox", seed=42, quiet=True)
+            >>> figure = foxes.figure(labels="(a)")
+            >>> len(figure.axes)
+            2
+
+        Raises MissingExtra, which is an ImportError, without matplotlib; and the errors of `grid`.
+        """
+        from ..sweeps.sheet_figure import build_figure
+        from .sheet_look import check_dpi
+
+        if options.get("tile") is None:
+            options["tile"] = 512
+        return build_figure(self._draw_as(options), check_dpi(dpi), self._collect_contents().prompt)
+
+    def _draw_as(self, options: SheetOptions) -> Sheet:
+        """Return the sheet with these options; without any it is the one that is kept."""
+        from ..sweeps.layout import Look
+        from .sheet_look import check_plan, read_look
+
+        axes = self.axes or (self._make_axis(),)
+        items = dict(zip(self._places, self._items, strict=True))
+        look = read_look(axes, items, self._every, options)
+        if look == Look(background=look.background):
+            return self._draw().repaint(look.background)
+        check_plan(axes, self._list_sizes(), look)
+        return self._mark_missing(self._make_sheet(look))
+
+    def _collect_contents(self) -> Contents:
+        """Return what a file of the sheet carries: no records if one of the images shall have none."""
         from . import sheet_output
 
-        if not self._carries:
-            return self._draw().image
-        return SheetImage.of(
-            self._draw(), sheet_output.collect_contents(self.axes or (self._make_seed_axis(),), self._list_places())
-        )
+        contents = sheet_output.collect_contents(self.axes or (self._make_axis(),), self._list_places())
+        return contents if self._carries else replace(contents, records=(), carried=())
 
     @property
     def _carries(self) -> bool:
@@ -307,7 +389,8 @@ class Generations(Sequence[Generation]):
         # The drawing code is loaded only for a sheet, so a single image does not wait for it.
         from . import sheet_output
 
-        places, encoded = self._list_places(), self._draw().encode()
+        clear = bool(self._items) and all(item.inline == "png" for item in self)
+        places, encoded = self._list_places(), self._draw().repaint("transparent" if clear else "grey").encode()
         sheet = sheet_output.build_sheet(self.axes, places, encoded, metadata=self._carries)
         return [sheet, sheet_output.build_table(self.axes, places)]
 
@@ -324,22 +407,25 @@ class Generations(Sequence[Generation]):
 
     def _draw(self) -> Sheet:
         """Return the sheet, with a note if an image is missing; draw it again if another one was drawn since."""
-        sheet = (self._sheet and self._sheet()) or self._make_sheet()
+        sheet = self._mark_missing((self._sheet and self._sheet()) or self._make_sheet())
+        self._sheet = _keep_sheet(sheet)
+        return sheet
+
+    def _mark_missing(self, sheet: Sheet) -> Sheet:
         for place, why in self.missing.items():
             sheet.mark(place, why)
-        self._sheet = _keep_sheet(sheet)
         return sheet
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the sheet, which a copy draws again."""
         return {**vars(self), "_sheet": None}
 
-    def _make_sheet(self) -> Sheet:
+    def _make_sheet(self, look: Look | None = None) -> Sheet:
         from ..sweeps.sheet import Sheet
 
-        axes = self.axes or (self._make_seed_axis(),)
+        axes = self.axes or (self._make_axis(),)
         places = self._places if self.axes else range(len(self._items))
-        sheet = Sheet(axes, self._list_sizes())
+        sheet = Sheet(axes, self._list_sizes(), look)
         for place, item in zip(places, self._items, strict=True):
             try:
                 sheet.put(place, codecs.decode(item.data))
@@ -347,11 +433,11 @@ class Generations(Sequence[Generation]):
                 sheet.mark(place, error.message)
         return sheet
 
-    def _make_seed_axis(self) -> Axis:
-        """Return the labels of images without a sweep: their seeds, or their numbers if not all seeds are known."""
-        seeds = [item.seed for item in self]
-        known = tuple(seed for seed in seeds if seed is not None)
-        return Axis("seed", known) if len(known) == len(seeds) else Axis("image", tuple(range(1, len(seeds) + 1)))
+    def _make_axis(self) -> Axis:
+        """Return the labels of images without a sweep."""
+        from .differences import find_differences
+
+        return find_differences(self._items)
 
     def _list_sizes(self) -> list[tuple[int, int]]:
         """Return the width and height requested for each image, also for missing ones."""

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..errors import replace_controls
+from ..images import formats
 from ..records.command import write_command
 from ..records.record import Carried
 from ..sweeps.axes import EXTRA_COLUMNS, Axis, flatten
-from ..sweeps.layout import number_value
+from ..sweeps.labels import number_value
 from ..types import InputImage, Record, make_printable
 from . import output
 from .origin import list_rows
@@ -90,19 +91,19 @@ def build_sheet(axes: Sequence[Axis], places: Sequence[Place], encoded: bytes, *
     Args:
         axes: what was varied, one or more.
         places: one for each combination, the last axis varying the fastest.
-        encoded: the sheet as a JPEG.
+        encoded: the sheet as a JPEG or a PNG.
         metadata: whether the image carries the records as well.
     """
     from ..sweeps.sheet_file import add_records
 
-    inside = collect_contents(axes, places)
+    inside, media_type = collect_contents(axes, places), formats.detect_media_type(encoded) or "image/jpeg"
     records = [dict(one) for one in inside.carried]
     if metadata:
         encoded = add_records(encoded, inside)
     return Output(
-        {"image/jpeg": base64.b64encode(encoded).decode(), "text/plain": format_line(axes, places)},
+        {media_type: base64.b64encode(encoded).decode(), "text/plain": format_line(axes, places)},
         {
-            "image/jpeg": {"alt": _describe_alt(axes, places)},
+            media_type: {"alt": _describe_alt(axes, places)},
             "flux_magic": {"sheet": records, "sha256": hashlib.sha256(encoded).hexdigest()},
         },
     )
