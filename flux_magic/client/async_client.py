@@ -249,7 +249,9 @@ class AsyncClient:
             raise make_incomplete(number, failures)
 
     @overload
-    async def sweep(self, prompt: str, *, count: int = 1, pairs: bool = False, **values: Unpack[AsyncSweepOptions]) -> Generations: ...
+    async def sweep(
+        self, prompt: str, *, count: int = 1, pairs: bool = False, **values: Unpack[AsyncSweepOptions]
+    ) -> Generations: ...
     @overload
     async def sweep(self, prompt: str, *, count: int = 1, pairs: bool = False, **values: Any) -> Generations: ...
     @takes(AsyncSweepOptions)

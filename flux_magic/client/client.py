@@ -187,7 +187,9 @@ class Client:
         return many.Images(many.generations(requests, settings, self._async, on_event))
 
     @overload
-    def sweep(self, prompt: str, *, count: int = 1, pairs: bool = False, **values: Unpack[SweepOptions]) -> Generations: ...
+    def sweep(
+        self, prompt: str, *, count: int = 1, pairs: bool = False, **values: Unpack[SweepOptions]
+    ) -> Generations: ...
     @overload
     def sweep(self, prompt: str, *, count: int = 1, pairs: bool = False, **values: Any) -> Generations: ...
     @takes(SweepOptions)

@@ -182,11 +182,15 @@ def _read_own(options: Mapping[str, Any]) -> Mapping[str, tuple[Any, ...]]:
     return merge_assignments(options.get("set", ()), "--set")
 
 
-def _check(options: Mapping[str, Any]) -> None:
-    """Raise InvalidRequest for options that are known to fail before anything is sent."""
-    name = options.get("output", "")
+def check_name(name: str) -> None:
+    """Raise InvalidRequest for a name that Python reserves."""
     if keyword.iskeyword(name) or hasattr(builtins, name):
         raise InvalidRequest(f"--output {name}: this is a reserved word of Python, give another name")
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """Raise InvalidRequest for options that are known to fail before anything is sent."""
+    check_name(options.get("output", ""))
     if options.get("raw") and (varies := [name for name in ("sweep", "zip") if options.get(name)]):
         raise InvalidRequest(f"--raw takes what is in braces as typed, and --{varies[0]} varies it: give one of them")
 

@@ -204,6 +204,20 @@ def _format_value(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
+def _read_keep(flag: str, text: str) -> list[int | str]:
+    """Return numbers of images from 1, and digests, as `1,4,7`, `1..3` and `1a2b3c4d5e6f` name them."""
+    kept: list[int | str] = []
+    for part in _split_values(flag, text, "1,4,7 or 1..3"):
+        digest = part.removeprefix("sha256:")
+        if re.fullmatch(r"[0-9]{1,5}", part):
+            kept.append(int(part))
+        elif re.fullmatch(r"[0-9a-f]{6,64}", digest):
+            kept.append(digest)
+        else:
+            raise InvalidRequest(f"{flag} {text[:60]}: give numbers, {flag} 1,4,7, or at least 6 digits of digests")
+    return kept
+
+
 def _read_choice(*choices: str) -> Callable[[str, str], object]:
     def read(flag: str, text: str) -> str:
         if text not in choices:
@@ -213,7 +227,8 @@ def _read_choice(*choices: str) -> Callable[[str, str], object]:
     return read
 
 
-def _read_name(flag: str, text: str) -> str:
+def read_name(flag: str, text: str) -> str:
+    """Return a name for a result in the notebook. Raises InvalidRequest."""
     if re.search(r"[/\\]|\.\w+$", text):
         raise InvalidRequest(f"{flag} {text[:70]}: that names the result in the notebook; --save writes a file")
     if not text.isidentifier():
@@ -278,7 +293,7 @@ OPTIONS = (
     Option(("--space",), "a Hugging Face id or page, an app's URL, or local", _read_string, "local"),
     Option(("--proxy",), "an http proxy", _read_string, "http://proxy.example:3128"),
     Option(("--timeout",), "the most seconds that a whole image may take", _read_seconds, "90"),
-    Option(("--output",), "a name for the result in the notebook", _read_name, "fox"),
+    Option(("--output",), "a name for the result in the notebook", read_name, "fox"),
     Option(
         ("--save",),
         "a file, a folder, or a pattern of {prompt} {seed} {steps} {size} {model} {digest} {n}",
@@ -325,6 +340,12 @@ STATUS_OPTIONS = (
 
 RECALL_OPTIONS = (Option(("--panel",), "open the control panel with it, in place of a cell"),)
 """The options of `%flux_recall`."""
+
+PICK_OPTIONS = (
+    Option(("--keep",), "the images to keep, by their numbers or digests, in this order", _read_keep, "1,4,7"),
+    *(option for option in OPTIONS if option.name == "output"),
+)
+"""The options of `%flux_pick`."""
 
 _NUMBERS = frozenset({*(row.name for row in PARAMETERS if row.kind is not str), "count", "concurrency", "timeout"})
 """Options whose value may be a name: not where images go or come from, as a cell out of an image may say that."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -50,10 +50,15 @@ def _plain(value: object) -> float | str | None:
     return value if value is None or isinstance(value, int | float | str) else str(value)
 
 
+def _count_same(lists: Sequence[Sequence[str]]) -> int:
+    """Return how many words all begin with."""
+    return sum(1 for _ in itertools.takewhile(lambda words: len(set(words)) == 1, zip(*lists, strict=False)))
+
+
 def shorten(prompts: Sequence[str]) -> list[str]:
     """Return the words of prompts without those that all begin and end with; whole if one would be left with none."""
     split = [prompt.split() for prompt in prompts]
-    before = len(os.path.commonprefix(split))
-    after = len(os.path.commonprefix([words[before:][::-1] for words in split]))
+    before = _count_same(split)
+    after = _count_same([words[before:][::-1] for words in split])
     left = [" ".join(words[before : len(words) - after]).strip(" ,.;:") for words in split]
     return left if all(left) else [" ".join(words) for words in split]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import operator
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -24,6 +25,7 @@ from ..errors import (
 )
 from ..images import codecs
 from ..parameters.calls import check_class, check_path, takes
+from ..parameters.lists import list_items
 from ..parameters.sizes import split_sides
 from ..sweeps.axes import (
     COLUMNS,
@@ -32,8 +34,10 @@ from ..sweeps.axes import (
     Axis,
     count_combinations,
     flatten,
+    get_coordinates,
     get_place,
     get_values,
+    pair_axes,
 )
 from . import file_names
 from .generation import Generation, check_target, expand_path, is_folder, refuse_await
@@ -136,24 +140,93 @@ class Generations(Sequence[Generation]):
     def __getitem__(self, index: slice) -> Generations: ...
     @overload
     def __getitem__(self, index: Mapping[str, object]) -> Any: ...
-    def __getitem__(self, index: int | slice | Mapping[str, object]) -> Generation | Generations:
-        """Return an image by position, or images by what was varied: `foxes[0]`, `foxes[1:3]`, `foxes[{"seed": 3}]`.
+    @overload
+    def __getitem__(self, index: Sequence[int]) -> Generations: ...
+    def __getitem__(self, index: int | slice | Mapping[str, object] | Sequence[int]) -> Generation | Generations:
+        """Return an image by position, or several: `foxes[0]`, `foxes[1:3]`, `foxes[[0, 3, 6]]`, `foxes[{"seed": 3}]`.
 
-        A slice has no axes. For the values of axes see `sel`.
+        A slice has no axes. Images of a list keep their labels, see `pick`. For the values of axes see `sel`.
         """
         if isinstance(index, Mapping):
             return self._select(index)
+        if (several := list_items(index)) is not None:
+            return self._take([self._find_position(one) for one in several])
         if isinstance(index, slice):
             return Generations(self._items[index])
-        if not isinstance(index, SupportsIndex):
+        return self._items[self._find_position(index)]
+
+    def _find_position(self, index: object) -> int:
+        """Return the position of an image from 0; a negative one counts from the end."""
+        if not isinstance(index, SupportsIndex) or isinstance(index, bool):
             raise InvalidArgument(
                 f"{show_value(index)} is neither a position nor a slice; to select by a value, "
                 'write foxes[{"seed": 3}]'
             )
         try:
-            return self._items[index]
+            return range(len(self))[index]
         except IndexError:
             raise OutOfRange(f"there is no image {index}: there are {len(self)}, counted from 0") from None
+
+    def pick(self, *which: int | str) -> Generations:
+        """Return some of the images, in this order: by their numbers, from 1 as on the sheet, or by their digests.
+
+        Those of a sweep keep what was varied: the result is shown as a sheet with the labels that they had, and `sel`
+        and `to_pandas` know their values. `%flux_pick` chooses by click.
+
+        Args:
+            which: numbers, 1 or more; or the first digits of digests, 6 or more.
+
+        Example::
+
+            >>> foxes = flux_magic.sweep("a fox", seed=[1, 2, 3], quiet=True)
+            >>> [fox.seed for fox in foxes.pick(3, 1)]
+            [3, 1]
+
+        Raises OutOfRange for an image that does not exist or was not made, and InvalidArgument for one given twice.
+        """
+        return self._take([self._find_number(one) for one in which])
+
+    def _find_number(self, one: object) -> int:
+        """Return the position of the image with this number, or the beginning of this digest."""
+        if isinstance(one, str):
+            found = [at for at, item in enumerate(self) if any(file.digest.startswith(one) for file in item.files)]
+            if len(found) == 1 and len(one) >= 6:
+                return found[0]
+            why = "give more digits" if len(one) < 6 or found else "with random seeds, a new run makes other images"
+            raise OutOfRange(
+                f"{len(found) or 'no'} image{'' if len(found) == 1 else 's'} with digest {one[:64]}: {why}"
+            )
+        if not isinstance(one, SupportsIndex) or isinstance(one, bool):
+            raise InvalidArgument(f"{show_value(one)} is no image: give its number, from 1, or its digest")
+        places, number = list(self._places), operator.index(one)
+        if number - 1 in places:
+            return places.index(number - 1)
+        why = self.missing.get(number - 1, f"they are counted from 1 to {self._every}")
+        raise OutOfRange(f"there is no image {number}: {' '.join(why.split())}")
+
+    def number(self, position: int) -> int:
+        """Return the number of an image on the sheet, from 1, by its position, from 0."""
+        return self._places[self._find_position(position)] + 1
+
+    def describe(self) -> list[str]:
+        """Return the label of each image: what was varied, or what differs between them."""
+        axes = self.axes or (self._make_axis(),)
+        places = self._places if self.axes else range(len(self))
+        return [
+            ", ".join(axis.format_label(at) for axis, at in zip(axes, get_coordinates(axes, place), strict=True))
+            for place in places
+        ]
+
+    def _take(self, positions: Sequence[int]) -> Generations:
+        """Return the images at these positions, with what was varied as one axis."""
+        if twice := [at for at in positions if positions.count(at) > 1]:
+            raise InvalidArgument(f"image {self.number(twice[0])} is given twice")
+        items = [self._items[at] for at in positions]
+        if not self.axes or not items:
+            return Generations(items)
+        values = [get_values(self.axes, self._places[at]) for at in positions]
+        parts = [Axis(part.name, tuple(one[part.name] for one in values)) for part in flatten(self.axes)]
+        return Generations(items, [pair_axes(parts)])
 
     def __len__(self) -> int:
         return len(self._items)

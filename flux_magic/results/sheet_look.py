@@ -53,8 +53,14 @@ def read_look(axes: Sequence[Axis], items: Mapping[int, Generation], number: int
     words = [title, *(labels or ()), *(heads or ()), *(beside or ())]
     if missing := lettering.list_undrawn("".join(words), font):
         print_note(f"no font here draws {' '.join(missing[:12])}: font= takes the file or the family of one that does")
+    labels, heads, beside = (
+        None if one is None else tuple(lettering.make_readable(text, font) for text in one)
+        for one in (labels, heads, beside)
+    )
     return Look(
-        *(None if one is None else tuple(lettering.make_readable(text, font) for text in one) for one in (labels, heads, beside)),
+        labels,
+        heads,
+        beside,
         title=lettering.make_readable(title, font),
         tile=_check(_TILE, given.get("tile")),
         gap=_check(_GAP, given.get("gap")),
@@ -84,9 +90,7 @@ def _check(row: Parameter, value: object) -> Any:
     return None if value is None else row.check(value)
 
 
-def _read_labels(
-    name: str, value: object, facts: Sequence[Mapping[str, object]], noun: str
-) -> tuple[str, ...] | None:
+def _read_labels(name: str, value: object, facts: Sequence[Mapping[str, object]], noun: str) -> tuple[str, ...] | None:
     """Return a label for each of the facts, None for the usual ones, and () for none."""
     if value is None or value is True:
         return None
@@ -96,7 +100,9 @@ def _read_labels(
         templates = count_letters(value.strip(), len(facts))
         if templates is None and "{" not in value:
             raise InvalidRequest(f"{name} is {show_value(value)}, the same for all: {_WORDS}")
-        return tuple(fill_template(name, one, known) for one, known in zip(templates or [value] * len(facts), facts, strict=True))
+        return tuple(
+            fill_template(name, one, known) for one, known in zip(templates or [value] * len(facts), facts, strict=True)
+        )
     items = list_items(value)
     if items is None:
         raise InvalidRequest(f"{name} is {show_value(value)}: {_WORDS}")
@@ -128,6 +134,5 @@ def _find_font(font: object) -> str:
     if Path(typed).suffix or "/" in typed:
         raise InvalidRequest(f"font is {typed}: there is no such file")
     close = [one for one in lettering.list_families() if typed.casefold().split(" ")[0] in one][:3]
-    raise InvalidRequest(
-        f"font is {typed}: this system has no such family; there are {', '.join(close or lettering.list_families()[:5])}"
-    )
+    known = ", ".join(close or lettering.list_families()[:5])
+    raise InvalidRequest(f"font is {typed}: this system has no such family; there are {known}")

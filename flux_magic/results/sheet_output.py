@@ -238,7 +238,10 @@ def _combine(axes: Sequence[Axis]) -> Iterator[tuple[tuple[str, str], ...]]:
         list(
             zip(
                 *(
-                    [(value, number_value(part, numbers[part.name], at)) for at, value in enumerate(part.format_values())]
+                    [
+                        (value, number_value(part, numbers[part.name], at))
+                        for at, value in enumerate(part.format_values())
+                    ]
                     for part in axis.parts or (axis,)
                 ),
                 strict=True,

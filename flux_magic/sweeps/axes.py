@@ -71,9 +71,7 @@ class Axis:
             raise NotInSweep(f"{self.name} is {show_value(value)}: give one value; a list of them is for a loop")
         text = "x".join(map(str, value)) if isinstance(value, list | tuple) else format_value(value).strip()
         found = [
-            place
-            for place, one in enumerate(self.values)
-            if text in {str(one), str(one).strip(), format_value(one)}
+            place for place, one in enumerate(self.values) if text in {str(one), str(one).strip(), format_value(one)}
         ]
         if found:
             return found
@@ -87,7 +85,8 @@ class Axis:
 
     def __str__(self) -> str:
         if self.parts:
-            return f"{' with '.join(map(str, self.parts))} in pairs"
+            first, *others = map(str, self.parts)
+            return f"{first} with {' and '.join(others)} in pairs"
         name = WORD if is_word(self.name) else self.name
         if name not in {*_COUNTED, WORD}:
             is_list = name not in SWEPT and isinstance(self.values[0], str)  # the items of a list are strings

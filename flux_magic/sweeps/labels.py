@@ -14,6 +14,9 @@ from .axes import Axis, flatten
 _LETTERS: Final = re.compile(r"([(\[]?)(abc|ABC|123|[aA1])([)\].:]?)(?:\s+(?=\S)(.*))?", re.DOTALL)
 """Letters or numbers, and what follows each of them: `(a)`, `A.`, `(a) {scene}`."""
 
+_TOGETHER: Final = 16
+"""Characters of a value that is not broken into two lines where others are beside it."""
+
 _BRACES: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
 
@@ -25,10 +28,13 @@ def make_labels(axes: Sequence[Axis], font: str = "") -> list[list[str]]:
         number = numbers[part.name]
         return number_value(part, number, place, font) or lettering.simplify(part.format_label(place))
 
-    return [
-        [" · ".join(label(part, place) for part in axis.parts or (axis,)) for place in range(len(axis.values))]
-        for axis in axes
-    ]
+    def join(axis: Axis, place: int) -> str:
+        parts = [label(part, place) for part in axis.parts or (axis,)]
+        if len(parts) == 1:
+            return parts[0]
+        return " · ".join(part if len(part) > _TOGETHER else part.replace(" ", "\u00a0") for part in parts)
+
+    return [[join(axis, place) for place in range(len(axis.values))] for axis in axes]
 
 
 def number_value(axis: Axis, number: int, place: int, font: str = "") -> str:

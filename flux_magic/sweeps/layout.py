@@ -254,7 +254,11 @@ def _add_labels(plan: Plan, title: str) -> Plan:
     if title:
         room = max(1, plan.whole[0] - 2 * plan.margin)
         size = next(
-            (size for size in range(round(_TITLE * plan.zoom), round(14 * plan.zoom), -1) if _fits_title(plan, title, size, room)),
+            (
+                size
+                for size in range(round(_TITLE * plan.zoom), round(14 * plan.zoom), -1)
+                if _fits_title(plan, title, size, room)
+            ),
             round(14 * plan.zoom),
         )
         plan = replace(plan, title_size=size, title=tuple(lettering.wrap(title, size, room, font=plan.font)))

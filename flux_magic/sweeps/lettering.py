@@ -235,7 +235,7 @@ def count_lines(height: int, size: int) -> int:
 def _break_words(text: str, size: int, room: int, font: str) -> list[str]:
     """Break `text` at spaces; a word that is wider than the room has a line of its own."""
     lines: list[str] = []
-    for word in text.split():
+    for word in filter(None, text.split(" ")):  # a no-break space does not break
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and measure_width(longer, size, font) <= room:
             lines[-1] = longer

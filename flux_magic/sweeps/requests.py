@@ -113,7 +113,9 @@ def _get_values(axes: Sequence[Axis]) -> list[tuple[float | str, ...]]:
 def _check_pairs(lengths: Mapping[str, int]) -> None:
     """Raise InvalidRequest for lists that cannot be walked together."""
     if len(lengths) == 1 and (one := next(iter(lengths.items())))[1] > 1:
-        raise InvalidRequest(f"only {one[0]} has several values: pairs need two such lists, for example seed 1..{one[1]}")
+        raise InvalidRequest(
+            f"only {one[0]} has several values: pairs need two such lists, for example seed 1..{one[1]}"
+        )
     first, *others = lengths.items()
     for name, number in others:
         if number != first[1]:

@@ -95,7 +95,9 @@ class Sheet:
         from PIL import Image
 
         self.paint = BACKGROUNDS[self.look.background]
-        self._image = Image.new("RGB" if self.paint.paper else "RGBA", self.plan.size, self.paint.paper or f"{self.paint.ink}00")
+        self._image = Image.new(
+            "RGB" if self.paint.paper else "RGBA", self.plan.size, self.paint.paper or f"{self.paint.ink}00"
+        )
         for label in self._list_labels():
             self._write(label)
         for place in range(len(self._sizes)):
@@ -225,8 +227,8 @@ class Sheet:
             yield Lines(tuple(lines), plan.beside_size, at, "r")
         for place, label in enumerate(plan.labels if plan.label_size else ()):
             row, column = divmod(place, plan.columns)
-            at = (plan.get_left(column) + plan.wide / 2, plan.get_top(row) - plan.near)
-            yield _stand(plan, label, plan.label_size, at)
+            point = (plan.get_left(column) + plan.wide / 2, plan.get_top(row) - plan.near)
+            yield _stand(plan, label, plan.label_size, point)
 
     def _write(self, label: Lines) -> None:
         from PIL import Image, ImageDraw

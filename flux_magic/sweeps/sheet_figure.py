@@ -20,8 +20,8 @@ INSTALL = 'pip install "flux-magic[figure]"'
 def build_figure(sheet: Sheet, dpi: float, alt: str) -> Figure:
     """Return a sheet as a figure that looks the same. Raises MissingExtra, an ImportError, without matplotlib."""
     width, height = sheet.plan.size
-    figure = _load_class()(figsize=(width / dpi, height / dpi), dpi=dpi)
-    figure.alt = alt
+    figure: Figure = _load_class()(figsize=(width / dpi, height / dpi), dpi=dpi)
+    vars(figure)["alt"] = alt
     if sheet.paint.paper:
         figure.set_facecolor(sheet.paint.paper)
     else:

@@ -181,12 +181,15 @@ class SheetImage(Image.Image):
         return write_svg(self._sheet, self._dpi, self._alt)
 
     def _save_pdf(self, fp: Any) -> None:
+        import matplotlib as mpl
+
         from .sheet_figure import build_figure
 
         assert self._sheet is not None  # noqa: S101 - it is whole
         figure = build_figure(self._sheet, self._dpi, self._alt)
         out = io.BytesIO()
-        figure.savefig(out, format="pdf", metadata={"Title": self._alt, "CreationDate": None})
+        with mpl.rc_context({"pdf.fonttype": 42}):  # journals refuse fonts of type 3
+            figure.savefig(out, format="pdf", metadata={"Title": self._alt, "CreationDate": None})
         _put(fp, out.getvalue())
 
     @property

@@ -21,11 +21,14 @@ def write_svg(sheet: Sheet, dpi: float, alt: str) -> str:
     width, height = sheet.plan.size
     families = [*([lettering.get_family(sheet.plan.font)] if sheet.plan.font else []), "DejaVu Sans", "Verdana"]
     fonts = ", ".join([*(f"'{family}'" for family in families), "sans-serif"])
+    head = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'width="{width / dpi * _CSS_PIXELS:g}" height="{height / dpi * _CSS_PIXELS:g}" '
+        f'viewBox="0 0 {width} {height}" role="img" font-family={quoteattr(fonts)}>'
+    )
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-            f'width="{width / dpi * _CSS_PIXELS:g}" height="{height / dpi * _CSS_PIXELS:g}" '
-            f'viewBox="0 0 {width} {height}" role="img" font-family={quoteattr(fonts)}>',
+            head,
             f"<title>{escape(alt)}</title>",
             *([_draw_box((0, 0, width, height), sheet.paint.paper)] if sheet.paint.paper else []),
             *(_draw_box(box, sheet.paint.empty) for box in sheet.empty),
