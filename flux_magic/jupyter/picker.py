@@ -37,7 +37,7 @@ _STYLE: Final = """<style>
 }
 .flux-pick-item .widget-html, .flux-pick-item .widget-html-content { margin: 0; line-height: 0; height: auto; }
 .flux-pick-item img { width: 100%; height: 9rem; object-fit: contain; }
-.flux-pick-item .widget-checkbox { width: auto; height: auto; margin: 4px 0 0; }
+.flux-pick-item .widget-checkbox { position: static; width: auto; height: auto; margin: 4px 0 0; }
 .flux-pick-item label {
     display: flex; gap: 6px; align-items: baseline; white-space: normal; overflow-wrap: anywhere; height: auto;
     line-height: 1.35; text-align: left; color: var(--jp-ui-font-color1, inherit); cursor: pointer;
