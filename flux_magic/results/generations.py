@@ -373,8 +373,8 @@ class Generations(Sequence[Generation]):
             >>> foxes = flux_magic.sweep("a {red|blue} fox", seed=42, quiet=True)
             >>> foxes.grid(labels="(a)", tile=512, title="Foxes").save("foxes.pdf")
 
-        Raises InvalidRequest for another value, a number of labels that is not that of the images, and a sheet that
-        would be larger than image programs open.
+        Raises InvalidRequest for another value, for too few or too many labels, and for a sheet that would be larger
+        than image programs open.
         """
         from ..sweeps.sheet_file import SheetImage
         from .sheet_look import check_dpi

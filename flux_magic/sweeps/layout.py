@@ -276,7 +276,7 @@ def _add_heads(plan: Plan, room: int, most_high: int) -> Plan:
         turned = round(TURNED * plan.zoom)
         size = _find_size(plan, plan.heads, turned, plan.wide) or _choose_least(plan.wide, plan.zoom)
         if size:
-            over = max(_measure(plan, label, size, turned) for label in plan.heads)
+            over = max(_measure(plan, label, size, turned, plan.wide) for label in plan.heads)
             return replace(plan, head_size=size, head_over=over, turned=True)
         size = _choose_least(plan.wide // 2, plan.zoom)
     return replace(plan, head_size=size, head_over=_measure_height(plan, plan.heads, size, room))

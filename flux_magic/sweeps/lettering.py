@@ -30,7 +30,7 @@ CUT: Final = "…"
 _NO_CHARACTER: Final = "\U0010ffff"
 """A code point that no font has a glyph for."""
 
-_IGNORED: Final = dict.fromkeys("\u00ad\u200b\ufeff", "")
+_IGNORED: Final = dict.fromkeys("\u00ad\u200b\ufe0f\ufeff", "")
 _ALIKE: Final = str.maketrans({"×": "x", **dict.fromkeys("‐‑‒–—―−", "-"), **_IGNORED})
 """Characters that are read as another one, or not at all."""
 
@@ -41,7 +41,7 @@ _SYSTEM: Final = (
     "PingFang.ttc", "Hiragino Sans GB.ttc", "STHeiti Light.ttc", "AppleSDGothicNeo.ttc", "Arial Unicode.ttf",
     "msyh.ttc", "simsun.ttc", "YuGothM.ttc", "msgothic.ttc", "malgun.ttf", "Nirmala.ttf", "LeelawUI.ttf", "unifont.otf",
     "NotoSansDevanagari-Regular.ttf", "NotoSansBengali-Regular.ttf", "NotoSansTamil-Regular.ttf",
-    "NotoSansThai-Regular.ttf", "NotoSansEthiopic-Regular.ttf",
+    "NotoSansThai-Regular.ttf", "NotoSansEthiopic-Regular.ttf", "NotoEmoji-Regular.ttf", "Symbola.ttf", "seguiemj.ttf",
 )  # fmt: skip
 """Files of fonts that the systems bring or that people install, for scripts that the bundled font lacks."""
 
@@ -92,7 +92,7 @@ def _list_files(font: str) -> Iterator[str]:
 
 
 def find_file(font: str) -> str:
-    """Return the file of a font by its path, its file's name or its family's; "" if there is none.
+    """Return the file of a font by its path, its file's name or its family's, or "".
 
     Raises OSError for a file that is no font that scales.
     """
@@ -276,8 +276,9 @@ def measure_width(text: str, size: int, font: str = "") -> float:
 
 
 def find_largest(labels: Sequence[str], room: int, height: int, zoom: float = 1.0, font: str = "") -> int | None:
-    """Return the largest size at which all labels fit `room` × `height` pixels in at most 3 lines; None if there is
-    none. The sizes are those of a usual sheet times `zoom`.
+    """Return the largest size at which all labels fit `room` × `height` pixels in at most 3 lines, or None.
+
+    The sizes are those of a usual sheet times `zoom`.
     """
     longest_first = sorted(labels, key=len, reverse=True)
     for size in range(round(LARGEST * zoom), round(SMALLEST * zoom) - 1, -1):

@@ -238,7 +238,7 @@ class Sheet:
             draw = ImageDraw.Draw(self._image)
             lettering.write(draw, label.lines, label.size, label.at, colour, label.anchor, self.plan.font)
             return
-        high = lettering.get_line_height(label.size)
+        high = lettering.get_line_height(label.size) * len(label.lines)
         strip = Image.new("L", (self.plan.head_over, high), 0)
         lettering.write(ImageDraw.Draw(strip), label.lines, label.size, (0, high / 2), 255, "l", self.plan.font)
         turned = strip.transpose(Image.Transpose.ROTATE_90)
@@ -252,8 +252,9 @@ def _list_heads(plan: Plan) -> Iterator[Lines]:
     for column, label in enumerate(plan.heads):
         at = (plan.get_left(column) + plan.wide / 2, foot)
         if plan.turned:
-            line = lettering.wrap(label, plan.head_size, plan.head_over, 1, plan.font)
-            yield Lines(tuple(line), plan.head_size, at, "l", turned=True)
+            most = lettering.count_lines(plan.wide, plan.head_size)
+            lines = lettering.wrap(label, plan.head_size, plan.head_over, most, plan.font)
+            yield Lines(tuple(lines), plan.head_size, at, "l", turned=True)
         else:
             yield _stand(plan, label, plan.head_size, at)
 

@@ -65,12 +65,6 @@ def _write(sheet: Sheet, label: Lines) -> Iterator[str]:
 
 def place_lines(label: Lines) -> Iterator[tuple[str, float, float]]:
     """Yield each line of a label with the point on its baseline where its anchor is."""
-    x, y = label.at
-    if label.turned:
-        (side,) = lettering.list_baselines(1, label.size, x)
-        yield from ((line, side, y) for line in label.lines)
-        return
-    yield from (
-        (line, x, foot)
-        for line, foot in zip(label.lines, lettering.list_baselines(len(label.lines), label.size, y), strict=True)
-    )
+    across, along = label.at if label.turned else label.at[::-1]
+    for line, foot in zip(label.lines, lettering.list_baselines(len(label.lines), label.size, across), strict=True):
+        yield (line, foot, along) if label.turned else (line, along, foot)
