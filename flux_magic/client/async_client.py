@@ -256,16 +256,19 @@ class AsyncClient:
             raise make_incomplete(number, failures)
 
     @overload
-    async def sweep(self, prompt: str, *, count: int = 1, **values: Unpack[AsyncSweepOptions]) -> Generations: ...
+    async def sweep(
+        self, prompt: str, *, count: int = 1, pairs: bool = False, **values: Unpack[AsyncSweepOptions]
+    ) -> Generations: ...
     @overload
-    async def sweep(self, prompt: str, *, count: int = 1, **values: Any) -> Generations: ...
+    async def sweep(self, prompt: str, *, count: int = 1, pairs: bool = False, **values: Any) -> Generations: ...
     @takes(AsyncSweepOptions)
-    async def sweep(self, prompt: str, *, count: int = 1, **values: Any) -> Generations:
+    async def sweep(self, prompt: str, *, count: int = 1, pairs: bool = False, **values: Any) -> Generations:
         """Make an image for every combination of the options given as lists; as `Client.sweep`, without its notes."""
         on_event = values.pop("on_event", None)
         check_callback(on_event, can_await=True)
         given = take_given(values)
-        asked, settings, _ = build_sweep_call(prompt, merge(self.options, values), count, has_images=bool(given))
+        options = merge(self.options, values)
+        asked, settings, _ = build_sweep_call(prompt, options, count, has_images=bool(given), pairs=pairs)
         # An error that would affect every image is reported once.
         choose_provider(settings.model, None, settings.provider)
         images = await load_given_async(given, settings)

@@ -12,6 +12,7 @@ from ..parameters.settings import Settings, get_store_folder
 from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations, forget_sheet
 from ..sweeps.axes import get_values
+from ..sweeps.layout import Look
 from ..sweeps.requests import Sweep
 from ..sweeps.sheet import Sheet
 
@@ -48,7 +49,7 @@ class Tally:
         self._failures: dict[int, FluxError] = {}
         forget_sheet()
         sizes = [(one.sent_width or _UNKNOWN_SIDE, one.sent_height or _UNKNOWN_SIDE) for one in sweep.requests]
-        self._sheet = Sheet(sweep.axes, sizes)
+        self._sheet = Sheet(sweep.axes, sizes, Look(background="grey"))
 
     def take(self, place: int, event: ClientEvent | FluxError) -> None:
         """Record what happened to the image at `place`, from 0, of the sweep's requests."""

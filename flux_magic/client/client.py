@@ -197,11 +197,13 @@ class Client:
         return many.Images(many.generations(each, settings, self._async, on_event))
 
     @overload
-    def sweep(self, prompt: str, *, count: int = 1, **values: Unpack[SweepOptions]) -> Generations: ...
+    def sweep(
+        self, prompt: str, *, count: int = 1, pairs: bool = False, **values: Unpack[SweepOptions]
+    ) -> Generations: ...
     @overload
-    def sweep(self, prompt: str, *, count: int = 1, **values: Any) -> Generations: ...
+    def sweep(self, prompt: str, *, count: int = 1, pairs: bool = False, **values: Any) -> Generations: ...
     @takes(SweepOptions)
-    def sweep(self, prompt: str, *, count: int = 1, **values: Any) -> Generations:
+    def sweep(self, prompt: str, *, count: int = 1, pairs: bool = False, **values: Any) -> Generations:
         """Make an image for every combination of the options given as lists, and wait for all of them.
 
         Everything that is not a list is held constant, including the seed; without one a random seed is chosen.
@@ -210,6 +212,8 @@ class Client:
             prompt: what the images show; `{name}` in it takes each value of the list with this name, and `{red|blue}`
                 each of these words.
             count: above 1, adds an axis of that many successive seeds.
+            pairs: True walks all lists together, which then have one length: an image for each pair, not for each
+                combination.
             values: the options of `generate`, of which `seed`, `steps`, `width`, `height` and `size` (`"512x768"`) take
                 a list as well; and the lists for the prompt. `image` and `mask` are the same for all images.
 
@@ -220,13 +224,16 @@ class Client:
             >>> foxes = flux_magic.sweep("a {colour} fox", colour=["red", "blue"], steps=[1, 2, 4], seed=42, quiet=True)
             >>> len(foxes), foxes.sel(colour="blue", steps=4).prompt
             (6, 'a blue fox')
+            >>> story = flux_magic.sweep("a {colour} fox", colour=["red", "blue"], seed=[7, 8], pairs=True, quiet=True)
+            >>> len(story), story.sel(colour="blue").seed
+            (2, 8)
 
         Raises the errors of `generate`, and Incomplete at the end if some failed. Any exception, also an interrupt, has
         the finished images as `made`.
         """
         (on_event, quiet), given = _take_callback(values), take_given(values)
         options = merge(self._async.options, {**self._runner, **values})
-        asked, settings, typed = build_sweep_call(prompt, options, count, has_images=bool(given))
+        asked, settings, typed = build_sweep_call(prompt, options, count, has_images=bool(given), pairs=pairs)
         for line in (*typed.notes, *(f"{{{name}}} is sent as typed: it has no value" for name in typed.missing)):
             print_note(line)
         asked = replace(asked, requests=tuple(add_inputs(asked.requests, load_given(given, settings))))

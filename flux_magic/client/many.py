@@ -12,7 +12,7 @@ from ..providers.registry import choose_provider
 from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations
 from ..results.notes import MOST_NOTES, print_note
-from ..sweeps.layout import describe_undrawn
+from ..sweeps.labels import describe_undrawn
 from ..sweeps.requests import Sweep
 from ..types import ImageRequest
 from . import blocking, progress, runner

@@ -16,7 +16,7 @@ from ..parameters import grammar, slips
 from ..parameters.own_values import merge_assignments
 from ..parameters.placeholders import escape, expand, expand_some
 from ..parameters.settings import MOST_IMAGES, MOST_SWEPT, NAMES, Settings, resolve
-from ..sweeps.axes import get_values
+from ..sweeps.axes import flatten, get_values
 from ..sweeps.requests import Sweep, build_requests, build_sweep, check_number
 from ..sweeps.template import Template, describe_unread, find_varying, read_template
 from ..types import ImageRequest
@@ -88,7 +88,7 @@ def _fill_words(
     for option in ("caption", "alt"):
         if typed := getattr(settings, option):
             if isinstance(images, Sweep):
-                axes = {axis.name for axis in images.axes}
+                axes = {axis.name for axis in flatten(images.axes)}
                 filled[option], missing = (escape(typed), []) if raw else expand_some(typed, names, axes)
             else:
                 filled[option], missing = (typed, []) if raw else expand(typed, names)
@@ -142,10 +142,12 @@ def _build_images(made: Template, options: Mapping[str, Any], settings: Settings
     varied: dict[str, Any] = {name: value for name, value in options.items() if isinstance(value, grammar.Several)}
     varied |= {name: values for name, values in _read_own(options).items() if len(values) > 1}
     has_images = bool({"image", "mask"} & options.keys())
+    pairs = bool(options.get("zip"))
     if made.axes or varied:
-        return build_sweep(made, settings, varied, count, most=most, has_images=has_images)
-    if options.get("sweep"):
-        raise InvalidRequest(f"--sweep finds nothing to vary: {_explain_no_axis(made)}")
+        return build_sweep(made, settings, varied, count, most=most, has_images=has_images, pairs=pairs)
+    if pairs or options.get("sweep"):
+        name = "--zip" if pairs else "--sweep"
+        raise InvalidRequest(f"{name} finds nothing to vary: {_explain_no_axis(made)}")
     check_number(count, most)
     text = made.fill(())
     typed = None if text == made.typed else made.typed
@@ -166,8 +168,8 @@ def _read_template(typed: str, options: Mapping[str, Any], names: Mapping[str, o
     notes: list[str] = []
     if options.get("raw"):
         return Template(typed, (typed,)), notes
-    if options.get("sweep"):
-        made = read_template(typed, names)
+    if options.get("sweep") or options.get("zip"):
+        made = read_template(typed, names, repeats=bool(options.get("zip")))
     else:
         text, missing = expand(typed, names)
         made = Template(typed, (text,), missing=tuple(missing))
@@ -202,13 +204,17 @@ def _read_own(options: Mapping[str, Any]) -> Mapping[str, tuple[Any, ...]]:
     return merge_assignments(options.get("set", ()), "--set")
 
 
-def _check(options: Mapping[str, Any]) -> None:
-    """Raise InvalidRequest for options that are known to fail before anything is sent."""
-    name = options.get("output", "")
+def check_name(name: str) -> None:
+    """Raise InvalidRequest for a name that Python reserves."""
     if keyword.iskeyword(name) or hasattr(builtins, name):
         raise InvalidRequest(f"--output {name}: this is a reserved word of Python, give another name")
-    if options.get("raw") and options.get("sweep"):
-        raise InvalidRequest("--raw takes what is in braces as typed, and --sweep varies it: give one of them")
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """Raise InvalidRequest for options that are known to fail before anything is sent."""
+    check_name(options.get("output", ""))
+    if options.get("raw") and (varies := [name for name in ("sweep", "zip") if options.get(name)]):
+        raise InvalidRequest(f"--raw takes what is in braces as typed, and --{varies[0]} varies it: give one of them")
 
 
 def _check_save(options: Mapping[str, Any], settings: Settings, images: list[ImageRequest] | Sweep) -> None:
@@ -221,7 +227,7 @@ def _check_save(options: Mapping[str, Any], settings: Settings, images: list[Ima
     path = expand_path(options["save"])
     swept = isinstance(images, Sweep)
     axes, requests = (images.axes, images.requests) if isinstance(images, Sweep) else ((), images)
-    names = [axis.name for axis in axes]
+    names = [axis.name for axis in flatten(axes)]
     own = {name for request in requests for name in request.parameters}
     check_target(path, len(requests), [*names, *own], sheet=swept or len(requests) > 1)
     if file_names.is_pattern(path):

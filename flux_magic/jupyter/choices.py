@@ -69,6 +69,8 @@ def choose(magic: str, words: str, names: Mapping[str, object]) -> tuple[str, li
     values = _VALUES.get(flag) if flag in flags else None
     if values is None and magic == "flux_status" and not word.startswith("-"):
         values = _list_spaces
+    if values is None and magic == "flux_pick" and not word.startswith("-"):
+        values = _list_collections
     if values is None and magic in _LOOKING_BACK and not word.startswith("-"):
         return None
     offered = values(_Typed(before, value, names)) if values else flags if word.startswith("-") else []
@@ -87,6 +89,7 @@ _LOOKING_BACK: dict[str, list[str]] = {
 _FLAGS = {
     "flux": _list_flags(grammar.OPTIONS),
     "flux_panel": _list_flags(grammar.PANEL_OPTIONS),
+    "flux_pick": _list_flags(grammar.PICK_OPTIONS),
     "flux_status": _list_flags(grammar.STATUS_OPTIONS),
     **_LOOKING_BACK,
 }
@@ -150,6 +153,13 @@ def _assign(row: Parameter) -> Iterator[str]:
             alone = len(parse_assignment("--set", f"{row.name}={text}")[1]) == 1
             if alone and grammar.quote(text):
                 yield f"{row.name}={grammar.quote(text)}"
+
+
+def _list_collections(typed: _Typed) -> list[str]:
+    """Return the names of the notebook that have several images."""
+    from ..results.generations import Generations
+
+    return [name for name, value in typed.names.items() if isinstance(value, Generations)]
 
 
 def _list_images(typed: _Typed) -> list[str]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..results.history import History
     from ..verify import Report
     from .panel import Panel
+    from .picker import Picker
 
     _Text = Unicode[Any, Any]
 else:
@@ -213,6 +214,22 @@ class FluxMagics(Sized, Magics):
         from .lines import open_panel
 
         return open_panel(self._shell, line)
+
+    @no_var_expand
+    @line_magic
+    @show_result
+    def flux_pick(self, line: str) -> Generations | Picker | None:
+        """Choose which images of a sheet to keep, by click: `%flux_pick foxes --output best`.
+
+        *Keep* gives the ticked images that name (`best` by default), and shows the line that keeps the same ones again
+        without a click: `%flux_pick foxes --keep 1,4,7 --output best`. The numbers count as the sheet does, from 1, and
+        `1..3` is a range; the images come in the order of the line, with the labels that they had. If a seed was random
+        the line has digests, `--keep 1a2b3c4d5e6f`, as a new run would put other images in these places. Several names,
+        of images too, are chosen from at once: `%flux_pick foxes hare`. In Python: `foxes.pick(1, 4, 7)`.
+        """
+        from .picking import run_pick
+
+        return run_pick(self._shell, line)
 
     @no_var_expand
     @line_magic

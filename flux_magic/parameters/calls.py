@@ -70,7 +70,8 @@ def _named(signature: inspect.Signature, options: type) -> inspect.Signature:
     """Return a signature with these options in place of its `**options`, or before its `**values`."""
     *own, rest = signature.parameters.values()
     known = {one.name for one in own}
-    hints = {**options.__annotations__, **{row.name: f"{row.kind.__name__} | None" for row in EXTRA}}
+    extra = EXTRA if "steps" in options.__annotations__ else ()  # of an image
+    hints = {**options.__annotations__, **{row.name: f"{row.kind.__name__} | None" for row in extra}}
     named = [
         inspect.Parameter(
             name,

@@ -90,7 +90,7 @@ def _read_size(flag: str, text: str) -> tuple[int, int]:
 
 
 class Several(tuple[Any, ...]):
-    """The values of an option that was given more than one, in the order typed; no two are the same."""
+    """The values of an option that was given more than one, in the order typed; the same twice only for pairs."""
 
     __slots__ = ()
 
@@ -107,8 +107,6 @@ def _read_several(read: Callable[[str, str], object], example: str = "1,2,4 or 1
             if texts == [text] and ".." not in text:
                 raise
             raise InvalidRequest(f"{error.message}; write several without spaces: {flag} {example}") from None
-        if twice := [one for one, count in Counter(values).items() if count > 1]:
-            raise InvalidRequest(f"{flag} {text[:40]}: {_format_value(twice[0])} occurs twice")
         return values[0] if len(values) == 1 else Several(values)
 
     def read_all(flag: str, text: str) -> object:
@@ -179,7 +177,16 @@ def parse_values(row: Parameter, text: str, called: str) -> object:
     """Return the value that a text gives a parameter, or Several, as `parse_value`; the parameter may be a model's."""
     read = _make_option(row).read
     assert read is not None, f"{row.name} takes no value"  # noqa: S101 - a slip of ours
-    return read(called, re.sub(r"\s*(,|\.\.)\s*", r"\1", text.strip()))
+    typed = re.sub(r"\s*(,|\.\.)\s*", r"\1", text.strip())
+    value = read(called, typed)
+    _check_repeats(called, typed, value)
+    return value
+
+
+def _check_repeats(flag: str, typed: str, value: object) -> None:
+    """Raise InvalidRequest if one of several values occurs twice."""
+    if isinstance(value, Several) and (twice := [one for one, count in Counter(value).items() if count > 1]):
+        raise InvalidRequest(f"{flag} {typed[:40]}: {_format_value(twice[0])} occurs twice")
 
 
 def format_values(values: Sequence[object]) -> str:
@@ -197,6 +204,20 @@ def _format_value(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
+def _read_keep(flag: str, text: str) -> list[int | str]:
+    """Return numbers of images from 1, and digests, as `1,4,7`, `1..3` and `1a2b3c4d5e6f` name them."""
+    kept: list[int | str] = []
+    for part in _split_values(flag, text, "1,4,7 or 1..3"):
+        digest = part.removeprefix("sha256:")
+        if re.fullmatch(r"[0-9]{1,5}", part):
+            kept.append(int(part))
+        elif re.fullmatch(r"[0-9a-f]{6,64}", digest):
+            kept.append(digest)
+        else:
+            raise InvalidRequest(f"{flag} {text[:60]}: give numbers, {flag} 1,4,7, or at least 6 digits of digests")
+    return kept
+
+
 def _read_choice(*choices: str) -> Callable[[str, str], object]:
     def read(flag: str, text: str) -> str:
         if text not in choices:
@@ -206,7 +227,8 @@ def _read_choice(*choices: str) -> Callable[[str, str], object]:
     return read
 
 
-def _read_name(flag: str, text: str) -> str:
+def read_name(flag: str, text: str) -> str:
+    """Return a name for a result in the notebook. Raises InvalidRequest."""
     if re.search(r"[/\\]|\.\w+$", text):
         raise InvalidRequest(f"{flag} {text[:70]}: that names the result in the notebook; --save writes a file")
     if not text.isidentifier():
@@ -259,6 +281,7 @@ OPTIONS = (
     Option(("--mask",), "an image of the same size, white where the other may change", _read_string, "mask.png"),
     Option(("--count", "-n"), "number of images, each with the next seed", _read_integer_from(1), "4"),
     Option(("--sweep",), "make an image for each of {red|blue}, and for each item of a list {names} in the prompt"),
+    Option(("--zip",), "walk all that has several values together, an image for each pair, not for each combination"),
     Option(
         ("--concurrency",),
         f"images of a sweep that are made at once (default 4, at most {MOST_AT_ONCE})",
@@ -270,7 +293,7 @@ OPTIONS = (
     Option(("--space",), "a Hugging Face id or page, an app's URL, or local", _read_string, "local"),
     Option(("--proxy",), "an http proxy", _read_string, "http://proxy.example:3128"),
     Option(("--timeout",), "the most seconds that a whole image may take", _read_seconds, "90"),
-    Option(("--output",), "a name for the result in the notebook", _read_name, "fox"),
+    Option(("--output",), "a name for the result in the notebook", read_name, "fox"),
     Option(
         ("--save",),
         "a file, a folder, or a pattern of {prompt} {seed} {steps} {size} {model} {digest} {n}",
@@ -321,6 +344,12 @@ STATUS_OPTIONS = (
 RECALL_OPTIONS = (Option(("--panel",), "open the control panel with it, in place of a cell"),)
 """The options of `%flux_recall`."""
 
+PICK_OPTIONS = (
+    Option(("--keep",), "the images to keep, by their numbers or digests, in this order", _read_keep, "1,4,7"),
+    *(option for option in OPTIONS if option.name == "output"),
+)
+"""The options of `%flux_pick`."""
+
 _NUMBERS = frozenset({*(row.name for row in PARAMETERS if row.kind is not str), "count", "concurrency", "timeout"})
 """Options whose value may be a name: not where images go or come from, as a cell out of an image may say that."""
 
@@ -356,6 +385,17 @@ def parse_line(
     Raises InvalidRequest for an option that is not one of those `offered`, and for a value that is missing or not
     allowed.
     """
+    options, rest = _split_line(line, offered, magic, names)
+    for option in () if options.get("zip") else offered:  # a list that is walked together with others may repeat itself
+        value = options.get(option.name)
+        if isinstance(value, Several):
+            _check_repeats(option.flags[0], ",".join(map(_format_value, value)), value)
+    return options, rest
+
+
+def _split_line(
+    line: str, offered: Sequence[Option], magic: str, names: Mapping[str, object] | None
+) -> tuple[dict[str, Any], str]:
     options: dict[str, Any] = {}
     position = 0
     while match := _WORD.match(line, position):

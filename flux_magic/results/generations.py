@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import operator
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, Final, NoReturn, SupportsIndex, TypedDict, overload
 from weakref import ref
 
 from ..errors import (
@@ -23,11 +25,23 @@ from ..errors import (
     show_value,
 )
 from ..images import codecs
-from ..parameters.calls import check_class, check_path
+from ..parameters.calls import check_class, check_path, takes
+from ..parameters.lists import list_items
 from ..parameters.placeholders import expand, expand_some
 from ..parameters.sizes import split_sides
 from ..parameters.table import format_value
-from ..sweeps.axes import COLUMNS, EXTRA_COLUMNS, MOST_NAMED, Axis, count_combinations, get_place, get_values
+from ..sweeps.axes import (
+    COLUMNS,
+    EXTRA_COLUMNS,
+    MOST_NAMED,
+    Axis,
+    count_combinations,
+    flatten,
+    get_coordinates,
+    get_place,
+    get_values,
+    pair_axes,
+)
 from . import file_names, output
 from .generation import Generation, check_target, expand_path, is_folder, refuse_await
 from .notes import limit_notes
@@ -35,12 +49,30 @@ from .output import Output
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from PIL.Image import Image
+    from typing_extensions import Unpack
 
+    from ..sweeps.layout import Look
     from ..sweeps.sheet import Sheet
+    from ..sweeps.sheet_file import Contents
     from .sheet_output import Place
 
 INSTALL: Final = 'pip install "flux-magic[pandas]"'
+
+
+class SheetOptions(TypedDict, total=False):
+    """The options of `grid` and `figure`."""
+
+    labels: str | bool | Sequence[object] | None
+    row_labels: str | bool | Sequence[object] | None
+    column_labels: str | bool | Sequence[object] | None
+    title: str | None
+    tile: int | None
+    gap: int | None
+    columns: int | None
+    font: str | os.PathLike[str] | None
+    background: str | None
 
 
 @check_class
@@ -119,24 +151,93 @@ class Generations(Sequence[Generation]):
     def __getitem__(self, index: slice) -> Generations: ...
     @overload
     def __getitem__(self, index: Mapping[str, object]) -> Any: ...
-    def __getitem__(self, index: int | slice | Mapping[str, object]) -> Generation | Generations:
-        """Return an image by position, or images by what was varied: `foxes[0]`, `foxes[1:3]`, `foxes[{"seed": 3}]`.
+    @overload
+    def __getitem__(self, index: Sequence[int]) -> Generations: ...
+    def __getitem__(self, index: int | slice | Mapping[str, object] | Sequence[int]) -> Generation | Generations:
+        """Return an image by position, or several: `foxes[0]`, `foxes[1:3]`, `foxes[[0, 3, 6]]`, `foxes[{"seed": 3}]`.
 
-        A slice has no axes. For the values of axes see `sel`.
+        A slice has no axes. Images of a list keep their labels, see `pick`. For the values of axes see `sel`.
         """
         if isinstance(index, Mapping):
             return self._select(index)
+        if (several := list_items(index)) is not None:
+            return self._take([self._find_position(one) for one in several])
         if isinstance(index, slice):
             return Generations(self._items[index])
-        if not isinstance(index, SupportsIndex):
+        return self._items[self._find_position(index)]
+
+    def _find_position(self, index: object) -> int:
+        """Return the position of an image from 0; a negative one counts from the end."""
+        if not isinstance(index, SupportsIndex) or isinstance(index, bool):
             raise InvalidArgument(
                 f"{show_value(index)} is neither a position nor a slice; to select by a value, "
                 'write foxes[{"seed": 3}]'
             )
         try:
-            return self._items[index]
+            return range(len(self))[index]
         except IndexError:
             raise OutOfRange(f"there is no image {index}: there are {len(self)}, counted from 0") from None
+
+    def pick(self, *which: int | str) -> Generations:
+        """Return some of the images, in this order: by their numbers, from 1 as on the sheet, or by their digests.
+
+        Those of a sweep keep what was varied: the result is shown as a sheet with the labels that they had, and `sel`
+        and `to_pandas` know their values. `%flux_pick` chooses by click.
+
+        Args:
+            which: numbers, 1 or more; or the first digits of digests, 6 or more.
+
+        Example::
+
+            >>> foxes = flux_magic.sweep("a fox", seed=[1, 2, 3], quiet=True)
+            >>> [fox.seed for fox in foxes.pick(3, 1)]
+            [3, 1]
+
+        Raises OutOfRange for an image that does not exist or was not made, and InvalidArgument for one given twice.
+        """
+        return self._take([self._find_number(one) for one in which])
+
+    def _find_number(self, one: object) -> int:
+        """Return the position of the image with this number, or the beginning of this digest."""
+        if isinstance(one, str):
+            found = [at for at, item in enumerate(self) if any(file.digest.startswith(one) for file in item.files)]
+            if len(found) == 1 and len(one) >= 6:
+                return found[0]
+            why = "give more digits" if len(one) < 6 or found else "with random seeds, a new run makes other images"
+            raise OutOfRange(
+                f"{len(found) or 'no'} image{'' if len(found) == 1 else 's'} with digest {one[:64]}: {why}"
+            )
+        if not isinstance(one, SupportsIndex) or isinstance(one, bool):
+            raise InvalidArgument(f"{show_value(one)} is no image: give its number, from 1, or its digest")
+        places, number = list(self._places), operator.index(one)
+        if number - 1 in places:
+            return places.index(number - 1)
+        why = self.missing.get(number - 1, f"they are counted from 1 to {self._every}")
+        raise OutOfRange(f"there is no image {number}: {' '.join(why.split())}")
+
+    def number(self, position: int) -> int:
+        """Return the number of an image on the sheet, from 1, by its position, from 0."""
+        return self._places[self._find_position(position)] + 1
+
+    def describe(self) -> list[str]:
+        """Return the label of each image: what was varied, or what differs between them."""
+        axes = self.axes or (self._make_axis(),)
+        places = self._places if self.axes else range(len(self))
+        return [
+            ", ".join(axis.format_label(at) for axis, at in zip(axes, get_coordinates(axes, place), strict=True))
+            for place in places
+        ]
+
+    def _take(self, positions: Sequence[int]) -> Generations:
+        """Return the images at these positions, with what was varied as one axis."""
+        if twice := [at for at in positions if positions.count(at) > 1]:
+            raise InvalidArgument(f"image {self.number(twice[0])} is given twice")
+        items = [self._items[at] for at in positions]
+        if not self.axes or not items:
+            return Generations(items)
+        values = [get_values(self.axes, self._places[at]) for at in positions]
+        parts = [Axis(part.name, tuple(one[part.name] for one in values)) for part in flatten(self.axes)]
+        return Generations(items, [pair_axes(parts)])
 
     def __len__(self) -> int:
         return len(self._items)
@@ -159,21 +260,33 @@ class Generations(Sequence[Generation]):
         return self._select({**(chosen or {}), **values})
 
     def _select(self, values: Mapping[str, object]) -> Generation | Generations:
-        chosen = {axis: axis.find(value) for axis, value in self._match_axes(values)}
-        if self.axes and len(chosen) == len(self.axes):
-            return self._get_at(chosen)
-        left = tuple(axis for axis in self.axes if axis not in chosen)
-        spans = [[chosen[axis]] if axis in chosen else range(len(axis.values)) for axis in self.axes]
+        chosen: dict[Axis, Sequence[int]] = {}
+        for axis, part, value in self._match_axes(values):
+            found = set(part.find(value))
+            chosen[axis] = [at for at in chosen.get(axis, range(len(axis.values))) if at in found]
+            if not chosen[axis]:
+                named = " and ".join(f"{name} {show_value(one)}" for name, one in values.items())
+                raise NotInSweep(f"this sweep has no pair of {named}")
+        if self.axes and len(chosen) == len(self.axes) and all(len(places) == 1 for places in chosen.values()):
+            return self._get_at({axis: at for axis, (at,) in chosen.items()})
+        left = tuple(
+            axis.take(chosen[axis]) if axis in chosen else axis
+            for axis in self.axes
+            if axis not in chosen or len(chosen[axis]) > 1
+        )
+        spans = [chosen.get(axis, range(len(axis.values))) for axis in self.axes]
         moved = {get_place(self.axes, at): new for new, at in enumerate(itertools.product(*spans))}
         kept = [(item, moved[place]) for item, place in zip(self._items, self._places, strict=True) if place in moved]
         troubles = {moved[place]: why for place, why in self._troubles.items() if place in moved}
-        given = {axis.name: format_value(axis.values[at]) for axis, at in chosen.items()}
-        rest = {axis.name for axis in left}
+        alone = {axis: at[0] for axis, at in chosen.items() if len(at) == 1}
+        given = {part.name: format_value(part.values[at]) for axis, at in alone.items() for part in flatten([axis])}
+        rest = {part.name for part in flatten(left)}
         words: dict[str, Any] = {name: expand_some(text, given, rest)[0] for name, text in self._words.items()}
         return Generations([item for item, _ in kept], left, [place for _, place in kept], troubles=troubles, **words)
 
-    def _match_axes(self, values: Mapping[str, object]) -> Iterator[tuple[Axis, object]]:
-        known = {axis.name: axis for axis in self.axes}
+    def _match_axes(self, values: Mapping[str, object]) -> Iterator[tuple[Axis, Axis, object]]:
+        """Yield each value with its axis, and the part of this that has the name."""
+        known = {part.name: (axis, part) for axis in self.axes for part in axis.parts or (axis,)}
         if not known:
             raise NotInSweep("this is not a sweep, so it has no axes: select images by position, from 0")
         for name, value in values.items():
@@ -181,7 +294,7 @@ class Generations(Sequence[Generation]):
                 close = difflib.get_close_matches(str(name), known, n=1)
                 meant = f"did you mean {close[0]}? " if close else ""
                 raise NotInSweep(f"this sweep has no axis {show_value(name)}: {meant}It has {', '.join(known)}")
-            yield known[name], value
+            yield *known[name], value
 
     def _get_at(self, chosen: Mapping[Axis, int]) -> Generation:
         place = get_place(self.axes, [chosen[axis] for axis in self.axes])
@@ -207,7 +320,7 @@ class Generations(Sequence[Generation]):
         If an image cannot be written, the others are still saved; the first error is raised at the end.
         """
         path = expand_path(check_path("path", path))
-        axes, others = [axis.name for axis in self.axes], _list_own(self)
+        axes, others = [axis.name for axis in flatten(self.axes)], _list_own(self)
         folder = check_target(
             path, len(self), [*axes, *others], sheet=True, delivered={one.files[0].media_type for one in self}
         )
@@ -257,13 +370,13 @@ class Generations(Sequence[Generation]):
         """The sheet's alternative text, never empty: the user's, else the prompts and the axes in words."""
         from .sheet_output import describe_sheet
 
-        return self._fill("alt") or describe_sheet(self.axes or (self._make_seed_axis(),), self._list_places())
+        return self._fill("alt") or describe_sheet(self.axes or (self._make_axis(),), self._list_places())
 
     def _fill(self, word: str) -> str:
         """Return caption or alternative text, with the values of the axes."""
         from .sheet_output import list_values
 
-        values = {axis.name: list_values(axis.format_values()) for axis in self.axes}
+        values = {axis.name: list_values(axis.format_values()) for axis in flatten(self.axes)}
         return expand(self._words[word], values)[0].strip() if self.axes else ""
 
     @property
@@ -274,20 +387,83 @@ class Generations(Sequence[Generation]):
     def __await__(self) -> NoReturn:
         refuse_await()
 
-    def grid(self) -> Image:
-        """Return all images on one sheet with labels (Pillow, RGB, at most 60,000 pixels on a side).
+    @takes(SheetOptions)
+    def grid(self, *, dpi: int = 300, **options: Unpack[SheetOptions]) -> Image:
+        """Return all images on one sheet with labels, as a Pillow image whose `save` writes a figure for a paper.
 
-        Without a sweep the labels are the seeds. A note replaces an image whose file is gone. A file written by the
-        sheet's `save` carries the records of the images, and `flux-magic verify` checks it.
+        `save` writes PNG, JPEG, TIFF, PDF and SVG (the images embedded, the labels as text), and what else Pillow does.
+        A PNG, JPEG or WebP carries the records of the images, and `flux-magic verify` checks it. A note replaces an
+        image whose file is gone.
+
+        Args:
+            labels: one string for each image; or letters, `"(a)"`, `"A."` or `"1"`, which count; or a template such as
+                `"seed {seed}"` or `"(a) {prompt}"`, with an image's parameters, `{caption}` and the axes. False for
+                none. By default a sweep's values; without a sweep the images' captions, or what differs between them.
+            row_labels, column_labels: likewise for each row and column; a sweep of two axes or more has them.
+            title: above all.
+            tile: pixels of an image's width, 16 to 4096; labels, margins and gaps grow with it. By default the columns
+                share about 1,280 pixels. A smaller image is enlarged.
+            gap: pixels between the images, 0 to 1000.
+            columns: how many images stand side by side.
+            dpi: pixels an inch of the files, 10 to 4800: with `tile=512, dpi=300` an image is 1.7 inches wide, and its
+                label has 7 points.
+            font: the file of a font, or its family (`"DejaVu Serif"`); a character that it lacks is taken from others.
+            background: `"white"`, `"transparent"`, `"dark"` or `"grey"`.
+
+        Example::
+
+            >>> foxes = flux_magic.sweep("a {red|blue} fox", seed=42, quiet=True)
+            >>> foxes.grid(labels="(a)", tile=512, title="Foxes").save("foxes.pdf")
+
+        Raises InvalidRequest for another value, for too few or too many labels, and for a sheet that would be larger
+        than image programs open.
         """
         from ..sweeps.sheet_file import SheetImage
+        from .sheet_look import check_dpi
+
+        return SheetImage.of(self._draw_as(options), self._collect_contents(), check_dpi(dpi))
+
+    @takes(SheetOptions)
+    def figure(self, *, dpi: int = 300, **options: Unpack[SheetOptions]) -> Figure:
+        """Return the sheet of `grid` as a figure of matplotlib, with an `Axes` for each image, and the labels as text.
+
+        The options are those of `grid`; `tile` is 512 by default.
+
+        Example::
+
+            >>> foxes = flux_magic.sweep("a {red|blue} fox", seed=42, quiet=True)
+            >>> figure = foxes.figure(labels="(a)")
+            >>> len(figure.axes)
+            2
+
+        Raises MissingExtra, which is an ImportError, without matplotlib; and the errors of `grid`.
+        """
+        from ..sweeps.sheet_figure import build_figure
+        from .sheet_look import check_dpi
+
+        if options.get("tile") is None:
+            options["tile"] = 512
+        return build_figure(self._draw_as(options), check_dpi(dpi), self._collect_contents().prompt)
+
+    def _draw_as(self, options: SheetOptions) -> Sheet:
+        """Return the sheet with these options; without any it is the one that is kept."""
+        from ..sweeps.layout import Look
+        from .sheet_look import check_plan, read_look
+
+        axes = self.axes or (self._make_axis(),)
+        items = dict(zip(self._places, self._items, strict=True))
+        look = read_look(axes, items, self._every, options)
+        if look == Look(background=look.background):
+            return self._draw().repaint(look.background)
+        check_plan(axes, self._list_sizes(), look)
+        return self._mark_missing(self._make_sheet(look))
+
+    def _collect_contents(self) -> Contents:
+        """Return what a file of the sheet carries: no records if one of the images shall have none."""
         from . import sheet_output
 
-        if not self._carries:
-            return self._draw().image
-        return SheetImage.of(
-            self._draw(), sheet_output.collect_contents(self.axes or (self._make_seed_axis(),), self._list_places())
-        )
+        contents = sheet_output.collect_contents(self.axes or (self._make_axis(),), self._list_places())
+        return contents if self._carries else replace(contents, records=(), carried=())
 
     @property
     def _carries(self) -> bool:
@@ -309,7 +485,7 @@ class Generations(Sequence[Generation]):
             import pandas as pd
         except ImportError as exc:
             raise MissingExtra(f"a table needs pandas, which is not installed: {INSTALL}") from exc
-        varied = [axis.name for axis in self.axes]
+        varied = [axis.name for axis in flatten(self.axes)]
         rows = [
             _collect_facts(item) | get_values(self.axes, place)
             for item, place in zip(self._items, self._places, strict=True)
@@ -328,7 +504,9 @@ class Generations(Sequence[Generation]):
         # The drawing code is loaded only for a sheet, so a single image does not wait for it.
         from . import sheet_output
 
-        places, encoded, caption = self._list_places(), self._draw().encode(), self.caption
+        clear = bool(self._items) and all(item.inline == "png" for item in self)
+        encoded = self._draw().repaint("transparent" if clear else "grey").encode()
+        places, caption = self._list_places(), self.caption
         sheet = sheet_output.build_sheet(self.axes, places, encoded, alt=self.alt, metadata=self._carries)
         if self.only_image:
             return [sheet, *([output.build_caption(caption)] if caption else [])]
@@ -347,22 +525,25 @@ class Generations(Sequence[Generation]):
 
     def _draw(self) -> Sheet:
         """Return the sheet, with a note if an image is missing; draw it again if another one was drawn since."""
-        sheet = (self._sheet and self._sheet()) or self._make_sheet()
+        sheet = self._mark_missing((self._sheet and self._sheet()) or self._make_sheet())
+        self._sheet = _keep_sheet(sheet)
+        return sheet
+
+    def _mark_missing(self, sheet: Sheet) -> Sheet:
         for place, why in self.missing.items():
             sheet.mark(place, why)
-        self._sheet = _keep_sheet(sheet)
         return sheet
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the sheet, which a copy draws again."""
         return {**vars(self), "_sheet": None}
 
-    def _make_sheet(self) -> Sheet:
+    def _make_sheet(self, look: Look | None = None) -> Sheet:
         from ..sweeps.sheet import Sheet
 
-        axes = self.axes or (self._make_seed_axis(),)
+        axes = self.axes or (self._make_axis(),)
         places = self._places if self.axes else range(len(self._items))
-        sheet = Sheet(axes, self._list_sizes())
+        sheet = Sheet(axes, self._list_sizes(), look)
         for place, item in zip(places, self._items, strict=True):
             try:
                 sheet.put(place, codecs.decode(item.data))
@@ -370,11 +551,11 @@ class Generations(Sequence[Generation]):
                 sheet.mark(place, error.message)
         return sheet
 
-    def _make_seed_axis(self) -> Axis:
-        """Return the labels of images without a sweep: their seeds, or their numbers if not all seeds are known."""
-        seeds = [item.seed for item in self]
-        known = tuple(seed for seed in seeds if seed is not None)
-        return Axis("seed", known) if len(known) == len(seeds) else Axis("image", tuple(range(1, len(seeds) + 1)))
+    def _make_axis(self) -> Axis:
+        """Return the labels of images without a sweep."""
+        from .differences import find_differences
+
+        return find_differences(self._items)
 
     def _list_sizes(self) -> list[tuple[int, int]]:
         """Return the width and height requested for each image, also for missing ones."""

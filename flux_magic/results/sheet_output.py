@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..errors import replace_controls
+from ..images import formats
 from ..records.command import write_command
 from ..records.record import Carried
-from ..sweeps.axes import EXTRA_COLUMNS, Axis
-from ..sweeps.layout import number_value
+from ..sweeps.axes import EXTRA_COLUMNS, Axis, flatten
+from ..sweeps.labels import number_value
 from ..types import InputImage, Record, make_printable
 from . import output
 from .origin import list_rows
@@ -92,20 +93,20 @@ def build_sheet(
     Args:
         axes: what was varied, one or more.
         places: one for each combination, the last axis varying the fastest.
-        encoded: the sheet as a JPEG.
+        encoded: the sheet as a JPEG or a PNG.
         alt: its alternative text; an empty one is the prompts and the axes in words.
         metadata: whether the image carries the records as well.
     """
     from ..sweeps.sheet_file import add_records
 
-    inside = collect_contents(axes, places)
+    inside, media_type = collect_contents(axes, places), formats.detect_media_type(encoded) or "image/jpeg"
     records = [dict(one) for one in inside.carried]
     if metadata:
         encoded = add_records(encoded, inside)
     return Output(
-        {"image/jpeg": base64.b64encode(encoded).decode(), "text/plain": format_line(axes, places)},
+        {media_type: base64.b64encode(encoded).decode(), "text/plain": format_line(axes, places)},
         {
-            "image/jpeg": {"alt": format_alt(alt or describe_sheet(axes, places))},
+            media_type: {"alt": format_alt(alt or describe_sheet(axes, places))},
             "flux_magic": {"sheet": records, "sha256": hashlib.sha256(encoded).hexdigest()},
         },
     )
@@ -154,7 +155,17 @@ def describe_sheet(axes: Sequence[Axis], places: Sequence[Place]) -> str:
 
 
 def _describe_axes(axes: Sequence[Axis]) -> str:
-    return " and ".join(f"{axis.name} {list_values(axis.format_values())}" for axis in axes)
+    return " and ".join(_describe_pairs(axis) if axis.parts else _describe_values(axis) for axis in axes)
+
+
+def _describe_values(axis: Axis) -> str:
+    return f"{axis.name} {list_values(axis.format_values())}"
+
+
+def _describe_pairs(axis: Axis) -> str:
+    """Return the pairs in words: `scene snow with seed 1, scene sea with seed 2`."""
+    each = zip(*([f"{part.name} {value}" for value in part.format_values()] for part in axis.parts), strict=True)
+    return list_values([" with ".join(pair) for pair in each])
 
 
 def list_values(values: Sequence[str]) -> str:
@@ -167,7 +178,7 @@ def list_values(values: Sequence[str]) -> str:
 
 def _collect_shared(records: Sequence[Record], axes: Sequence[Axis]) -> dict[str, str]:
     """Return the values that all images share, by name, with the prompt or else its template."""
-    varied = {axis.name for axis in axes}
+    varied = {axis.name for axis in flatten(axes)}
     offered = [
         {
             "prompt": one.prompt,
@@ -214,7 +225,7 @@ class _Table:
         shared: dict[str, str | Markup] = {**_collect_shared(_list_records(places), axes)}
         inputs = next((list_rows(place.record, place.images) for place in places if place.record is not None), {})
         shared |= {name: row for name, row in inputs.items() if name in shared}
-        varied = [axis.name for axis in axes]
+        varied = [axis.name for axis in flatten(axes)]
         own = (name for record in _list_records(places) for name in record.parameters)
         offered = dict.fromkeys(("seed", "size", "steps", *EXTRA_COLUMNS, *own))
         others = [name for name in offered if name not in varied and name not in shared]
@@ -233,15 +244,28 @@ class _Table:
 
 def _combine(axes: Sequence[Axis]) -> Iterator[tuple[tuple[str, str], ...]]:
     """Return each combination: the values as strings, and the sheet's names for values that it cannot show."""
+    numbers = {part.name: number for number, part in enumerate(flatten(axes), start=1)}
     named = [
-        [(value, number_value(axis, number, at)) for at, value in enumerate(axis.format_values())]
-        for number, axis in enumerate(axes, start=1)
+        list(
+            zip(
+                *(
+                    [
+                        (value, number_value(part, numbers[part.name], at))
+                        for at, value in enumerate(part.format_values())
+                    ]
+                    for part in axis.parts or (axis,)
+                ),
+                strict=True,
+            )
+        )
+        for axis in axes
     ]
-    return itertools.product(*named)
+    return (tuple(itertools.chain(*combined)) for combined in itertools.product(*named))
 
 
 def _build_row(axes: Sequence[Axis], values: Sequence[tuple[str, str]], place: Place, others: Sequence[str]) -> _Row:
     facts = output.list_facts(place.record) if place.record is not None else {}
+    axes = flatten(axes)
     given = {axis.name: value for axis, (value, _) in zip(axes, values, strict=True)}
     shown = {
         axis.name: f"{value} ({called})" if called else value

@@ -1,13 +1,14 @@
 """The axes of a sweep: they multiply, and each combination of values has a place.
 
-The place of a combination is its number among all of them, from 0, the last axis varying the fastest.
+The place of a combination is its number among all of them, from 0, the last axis varying the fastest. Axes that are
+walked together, in pairs, are the parts of one axis.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -41,14 +42,18 @@ class Axis:
             for alternatives in the prompt; a parameter of the model's own by its own name.
         values: in the order typed, no two the same: numbers for the numeric options, strings for all else
             (a size is `512x768`).
+        parts: the axes that are walked together, for an axis of pairs; values may occur twice in these.
     """
 
     name: str
     values: tuple[float | str, ...]
+    parts: tuple[Axis, ...] = ()
 
     def format_label(self, place: int) -> str:
         """Return one of the values as a label beside a row or column: `seed 42`, `512×768`, `red`."""
         value = self.values[place]
+        if self.parts:
+            return " · ".join(part.format_label(place) for part in self.parts)
         if self.name == "size":
             return str(value).replace("x", "×")
         if self.name in ROWS or not isinstance(value, str):
@@ -60,18 +65,28 @@ class Axis:
         """Return all values as they are shown: `["1", "3.5"]`."""
         return [format_value(value) for value in self.values]
 
-    def find(self, value: object) -> int:
-        """Return the position of a value on the axis; values are compared as strings. Raises NotInSweep."""
+    def find(self, value: object) -> list[int]:
+        """Return the positions of a value on the axis; values are compared as strings. Raises NotInSweep."""
         if isinstance(value, slice) or (isinstance(value, list | tuple) and self.name != "size"):
             raise NotInSweep(f"{self.name} is {show_value(value)}: give one value; a list of them is for a loop")
         text = "x".join(map(str, value)) if isinstance(value, list | tuple) else format_value(value).strip()
-        for place, one in enumerate(self.values):
-            if text in {str(one), str(one).strip(), format_value(one)}:
-                return place
+        found = [
+            place for place, one in enumerate(self.values) if text in {str(one), str(one).strip(), format_value(one)}
+        ]
+        if found:
+            return found
         known = ", ".join(list_few(self.format_values(), MOST_NAMED))
         raise NotInSweep(f"this sweep has no {self.name} {show_value(value)}: it has {known}")
 
+    def take(self, places: Sequence[int]) -> Axis:
+        """Return the axis with the values at these positions alone."""
+        values = tuple(self.values[place] for place in places)
+        return Axis(self.name, values, tuple(part.take(places) for part in self.parts))
+
     def __str__(self) -> str:
+        if self.parts:
+            first, *others = map(str, self.parts)
+            return f"{first} with {' and '.join(others)} in pairs"
         name = WORD if is_word(self.name) else self.name
         if name not in {*_COUNTED, WORD}:
             is_list = name not in SWEPT and isinstance(self.values[0], str)  # the items of a list are strings
@@ -88,10 +103,25 @@ def is_word(name: str) -> bool:
     return re.fullmatch(rf"{WORD}(_\d+)?", name) is not None
 
 
-def check_distinct(typed: str, values: Sequence[Any], more: str = "") -> tuple[Any, ...]:
+def pair_axes(axes: Sequence[Axis]) -> Axis:
+    """Return one axis on which these, which have as many values each, are walked together: one alone as it is."""
+    if len(axes) == 1:
+        return axes[0]
+    places = range(len(axes[0].values))
+    labels = tuple(" · ".join(axis.format_label(place) for axis in axes) for place in places)
+    return Axis("+".join(axis.name for axis in axes), labels, tuple(axes))
+
+
+def flatten(axes: Iterable[Axis]) -> list[Axis]:
+    """Return the axes with those of pairs one by one."""
+    return [part for axis in axes for part in axis.parts or (axis,)]
+
+
+def check_distinct(typed: str, values: Sequence[Any], more: str = "", *, repeats: bool = False) -> tuple[Any, ...]:
     """Return the axis values.
 
-    Raises InvalidRequest if there are none, or if one occurs twice; the message quotes `typed` and ends with `more`.
+    Raises InvalidRequest if there are none, or if one occurs twice without `repeats`; the message quotes `typed` and
+    ends with `more`.
     """
     if not values:
         raise InvalidRequest(f"{typed} is empty: give one value or more")
@@ -99,7 +129,7 @@ def check_distinct(typed: str, values: Sequence[Any], more: str = "") -> tuple[A
         raise InvalidRequest(f"{typed}: {len(values)} values are more than {MOST_SWEPT}")
     seen: set[Any] = set()
     for value in values:
-        if value in seen:
+        if value in seen and not repeats:
             raise InvalidRequest(f"{typed[:60]}: {show_value(value)} occurs twice{more}")
         seen.add(value)
     return tuple(values)
@@ -129,4 +159,5 @@ def get_place(axes: Sequence[Axis], at: Sequence[int]) -> int:
 
 def get_values(axes: Sequence[Axis], place: int) -> dict[str, float | str]:
     """Return the values of one combination, by the axes' names."""
-    return {axis.name: axis.values[at] for axis, at in zip(axes, get_coordinates(axes, place), strict=True)}
+    coordinates = zip(axes, get_coordinates(axes, place), strict=True)
+    return {part.name: part.values[at] for axis, at in coordinates for part in axis.parts or (axis,)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, SupportsFloat
 
@@ -22,7 +22,7 @@ from ..parameters.settings import MOST_SWEPT, NAMES, Settings, check_one_size, r
 from ..parameters.sizes import format_size, read_size, split_sides
 from ..parameters.table import FIELDS, MAX_SEED, ROWS, SIDES, SWEPT, Parameter, check_values
 from ..types import ImageRequest
-from .axes import TAKEN, Axis, check_distinct, get_coordinates, is_word
+from .axes import TAKEN, Axis, check_distinct, get_coordinates, is_word, pair_axes
 
 if TYPE_CHECKING:
     from .template import Template
@@ -63,6 +63,7 @@ def build_sweep(
     *,
     most: int = MOST_SWEPT,
     has_images: bool = False,
+    pairs: bool = False,
 ) -> Sweep:
     """Return the requests for every combination of what the prompt and the options vary.
 
@@ -73,12 +74,17 @@ def build_sweep(
         count: above 1, adds an axis of that many successive seeds.
         most: images that it may have.
         has_images: True if images go into the requests, which then have no default size.
+        pairs: True to walk all that varies together, in place of every combination.
 
-    Raises InvalidRequest for too many of them, two axes that say the same, and values that are not allowed.
+    Raises InvalidRequest for too many of them, two axes that say the same, pairs of unequal length, and values that are
+    not allowed.
     """
     _check_own_names(template, varied)
-    lengths = [len(axis.values) for axis in template.axes] + [len(values) for values in varied.values()]
-    check_number(math.prod(lengths) * count, most)
+    lengths = {axis.name: len(axis.values) for axis in template.axes}
+    lengths |= {name: len(values) for name, values in varied.items()}
+    if pairs:
+        _check_pairs({**lengths, **({"count": count} if count > 1 else {})})
+    check_number(max([*lengths.values(), count]) if pairs else math.prod(lengths.values()) * count, most)
     if count > 1 and "seed" in varied:
         raise InvalidRequest("a count (-n) and several seeds set the same thing twice: give one of them")
     if settings.space:
@@ -89,9 +95,34 @@ def build_sweep(
     base = replace(bases[0], chosen=settings.seed is None and "seed" not in varied)
     if count > 1:
         varied = {**varied, "seed": [one.seed for one in bases]}
-    options = [_make_option_axis(name, values) for name, values in varied.items()]
+    options = [_make_option_axis(name, values, repeats=pairs) for name, values in varied.items()]
     axes = (*template.axes, *options)
-    return Sweep(axes, tuple(_build_requests(template, base, axes)))
+    if not pairs:
+        return Sweep(axes, tuple(_build_requests(template, base, axes, itertools.product(*_get_values(axes)))))
+    together = list(zip(*_get_values(axes), strict=True))
+    if twice := [one for one in together if together.count(one) > 1]:
+        shown = " with ".join(f"{axis.name} {show_value(value)}" for axis, value in zip(axes, twice[0], strict=True))
+        raise InvalidRequest(f"the pair {shown} occurs twice")
+    return Sweep((pair_axes(axes),), tuple(_build_requests(template, base, axes, together)))
+
+
+def _get_values(axes: Sequence[Axis]) -> list[tuple[float | str, ...]]:
+    return [axis.values for axis in axes]
+
+
+def _check_pairs(lengths: Mapping[str, int]) -> None:
+    """Raise InvalidRequest for lists that cannot be walked together."""
+    if len(lengths) == 1 and (one := next(iter(lengths.items())))[1] > 1:
+        raise InvalidRequest(
+            f"only {one[0]} has several values: pairs need two such lists, for example seed 1..{one[1]}"
+        )
+    first, *others = lengths.items()
+    for name, number in others:
+        if number != first[1]:
+            raise InvalidRequest(
+                f"{first[0]} has {first[1]} value{'' if first[1] == 1 else 's'} and {name} has {number}: "
+                "in pairs, all need the same number"
+            )
 
 
 def _check_own_names(template: Template, varied: Mapping[str, Sequence[Any]]) -> None:
@@ -105,20 +136,22 @@ def _check_own_names(template: Template, varied: Mapping[str, Sequence[Any]]) ->
 
 
 def build_sweep_call(
-    typed: str, options: Mapping[str, Any], count: int = 1, *, has_images: bool = False
+    typed: str, options: Mapping[str, Any], count: int = 1, *, has_images: bool = False, pairs: bool = False
 ) -> tuple[Sweep, Settings, Template]:
     """Return a sweep, its settings, and its prompt, from options by name and values for the prompt.
 
-    `has_images` is as for `build_sweep`.
+    `has_images` and `pairs` are as for `build_sweep`.
 
     Raises InvalidRequest if nothing is varied, or as `build_sweep` does; InvalidArgument for an unknown option.
     """
+    if not isinstance(pairs, bool):
+        raise InvalidArgument(f"pairs is {show_value(pairs)}: give True or False")
     given = {name: _list_items(value) for name, value in options.items() if value is not None}
     check_one_size(given)
     names = {name: given.pop(name) for name in given.keys() - NAMES - {"size"}}
     from .template import read_template
 
-    made = read_template(_check_prompt(typed), names)
+    made = read_template(_check_prompt(typed), names, repeats=pairs)
     if unused := sorted(name for name in names if not re.search(rf"\{{{name}\}}", typed)):
         why = explain(unused[0], [*NAMES, "size", "count"]) or (made.notes[0] if made.notes else "")
         why = why or f"what the model has of its own goes into parameters={{{unused[0]!r}: [...]}}"
@@ -148,7 +181,7 @@ def build_sweep_call(
         raise InvalidRequest(
             f"nothing is varied: give a list, as in steps=[1, 2, 4], or {{red|blue}} in the prompt{why}"
         )
-    return build_sweep(made, settings, varied, count, has_images=has_images), settings, made
+    return build_sweep(made, settings, varied, count, has_images=has_images, pairs=pairs), settings, made
 
 
 def _list_items(value: object) -> object:
@@ -178,15 +211,17 @@ def check_number(number: int, most: int) -> None:
         raise InvalidRequest(f"{number} images are more than {most} in one cell: add --yes if you mean it")
 
 
-def _make_option_axis(name: str, values: Sequence[Any]) -> Axis:
+def _make_option_axis(name: str, values: Sequence[Any], *, repeats: bool = False) -> Axis:
     if name == "size":
-        return Axis(name, check_distinct("size", [format_size(*size) for size in values]))
+        return Axis(name, check_distinct("size", [format_size(*size) for size in values], repeats=repeats))
     check = ROWS[name].check if name in ROWS else lambda value: check_values({name: value})[name]
-    return Axis(name, check_distinct(name, [check(value) for value in values]))
+    return Axis(name, check_distinct(name, [check(value) for value in values], repeats=repeats))
 
 
-def _build_requests(template: Template, base: ImageRequest, axes: Sequence[Axis]) -> Iterator[ImageRequest]:
-    for values in itertools.product(*(axis.values for axis in axes)):
+def _build_requests(
+    template: Template, base: ImageRequest, axes: Sequence[Axis], combined: Iterable[tuple[float | str, ...]]
+) -> Iterator[ImageRequest]:
+    for values in combined:
         text = template.fill(values)
         own = dict(base.parameters)
         changes: dict[str, Any] = {"prompt": text, "typed": None if text == template.typed else template.typed}

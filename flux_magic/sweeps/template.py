@@ -50,10 +50,10 @@ class Template:
         return "".join(part if isinstance(part, str) else str(values[part]) for part in self.parts)
 
 
-def read_template(typed: str, names: Mapping[str, object]) -> Template:
+def read_template(typed: str, names: Mapping[str, object], *, repeats: bool = False) -> Template:
     """Read a prompt in which alternatives `{a|b}`, and `{names}` that are lists, are axes.
 
-    `{{a|b}}` is a literal `{a|b}`, as `{{name}}` is a literal `{name}`.
+    `{{a|b}}` is a literal `{a|b}`, as `{{name}}` is a literal `{name}`. In pairs a value `repeats`.
 
     Raises InvalidRequest for an axis without values, or with the same one twice, and for one within another.
     """
@@ -61,7 +61,7 @@ def read_template(typed: str, names: Mapping[str, object]) -> Template:
         raise InvalidRequest(
             f"{nested[0][:40]}: alternatives within others: put all in one row, {{a|b|c}}; {{{{a|b}}}} is literal"
         )
-    made = _Making(names)
+    made = _Making(names, repeats=repeats)
     position = 0
     for match in _SLOT.finditer(typed):
         made.expand(typed[position : match.start()])
@@ -145,8 +145,8 @@ def _is_expression(root: str, rest: str, names: Mapping[str, object]) -> bool:
 class _Making:
     """A template that is being read, from its beginning to its end."""
 
-    def __init__(self, names: Mapping[str, object]) -> None:
-        self.names = names
+    def __init__(self, names: Mapping[str, object], *, repeats: bool) -> None:
+        self.names, self.repeats = names, repeats
         self.parts: list[str | int] = []
         self.axes: list[Axis] = []
         self.missing: list[str] = []
@@ -188,6 +188,6 @@ class _Making:
             if name in TAKEN or (is_word(name) and "|" not in typed):
                 raise InvalidRequest(f"{typed}: a sweep has a {name} of its own: give the list another name")
             literal = f"; {{{typed}}} is taken as typed" if "|" in typed else ""
-            self.axes.append(Axis(name, check_distinct(typed, values, literal)))
+            self.axes.append(Axis(name, check_distinct(typed, values, literal, repeats=self.repeats)))
             known = len(self.axes) - 1
         self.parts.append(known)

@@ -16,7 +16,8 @@ from PIL import Image, ImageChops, ImageDraw
 
 from flux_magic.sweeps import lettering
 from flux_magic.sweeps.axes import Axis
-from flux_magic.sweeps.layout import MOST, MOST_CELL, describe_undrawn, make_labels
+from flux_magic.sweeps.labels import describe_undrawn, make_labels
+from flux_magic.sweeps.layout import MOST, MOST_CELL
 from flux_magic.sweeps.sheet import Sheet
 from tests.unit.samples import opened
 
