@@ -43,7 +43,9 @@ _ANSWERS: Final = {
     "prompt prompts p text positive positive-prompt description caption-prompt": (
         "the prompt needs no option; write it after the options, or in the lines below %%flux"
     ),
-    "alt alt-text caption title label": "an image's alternative text is its prompt, and cannot be set",
+    "alt-text alternative alternative-text": '--alt "a fox in mist" sets the alternative text; else it is the prompt',
+    "title label": '--caption "The first scene" puts words under the image',
+    "image-only no-table hide-table no-parameters": "--only-image shows the image alone",
     "name var variable result assign as": "--output fox gives the result a name in the notebook",
     "out outfile out-file output-file output-path filename file-name file outdir out-dir output-dir output-folder "
     "dir folder directory path dest destination o": "--save fox.png writes a file, --save pictures/ into a folder",

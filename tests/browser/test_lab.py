@@ -101,10 +101,7 @@ async def test_images_have_their_alternative_text_and_prompts_no_colours(lab: La
         await page.locator(".jp-CodeCell .cm-content").nth(3).click()
         await page.keyboard.type("%%flux --see")
         await page.keyboard.press("Tab")
-        await page.wait_for_function(
-            "() => window.jupyterapp.shell.currentWidget.content.widgets[3].model.sharedModel.getSource()"
-            ".startsWith('%%flux --seed')"
-        )
+        await page.wait_for_selector(".jp-Completer-item:has-text('--seed')")
         await page.evaluate(SAVE)
     async with lab.open_page("notebooks/alt.ipynb") as page:
         await page.wait_for_function(f"() => String(({ALTS})()) === 'A fox of mine,a fox,a fox'")

@@ -5,7 +5,9 @@ import hashlib
 import html
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,8 +19,9 @@ from flux_magic.records import embedding
 from flux_magic.records import record as records
 from flux_magic.records.command import write_command
 from flux_magic.results import output as display
+from flux_magic.results.table import fold, is_long
 from flux_magic.types import Record, escape_markdown, make_printable
-from tests.unit.samples import FILE, encoded, record
+from tests.unit.samples import FILE, encoded, generation, record
 
 ROWS = ["prompt", "model", "seed", "size", "steps"]
 PROMPTS = st.one_of(
@@ -118,6 +121,56 @@ def test_the_html_has_its_tags_alone_and_the_prompt_as_text(text: str) -> None:
     shown = [part.removeprefix("\n") for part in shown]  # as a browser does
     assert shown == [html.unescape(html.escape(part)) for part in (replace_controls(text), write_command(made))]
     assert [there for tag, there in zip(read.tags, read.texts, strict=True) if tag == "th"] == ROWS
+
+
+WORDS = "a <b>fox</b>, $x$ and it's\nat *night*"
+BOTH = ["image/png", "text/html"]
+
+
+@pytest.mark.parametrize(
+    ("options", "kinds"),
+    [
+        pytest.param({}, BOTH, id="as ever"),
+        pytest.param({"caption": WORDS}, BOTH, id="a caption"),
+        pytest.param({"only_image": True}, BOTH[:1], id="the image alone"),
+        pytest.param({"only_image": True, "caption": WORDS}, BOTH, id="both"),
+        pytest.param({"inline": "link", "alt": "<a\nfox>"}, ["text/html", "text/html"], id="a link"),
+        pytest.param({"alt": " <a\n fox> "}, BOTH, id="a text of the user's"),
+        pytest.param({"alt": " "}, BOTH, id="none"),
+    ],
+)
+def test_a_caption_is_below_the_image_and_its_alternative_text_in_it(options: dict[str, Any], kinds: list[str]) -> None:
+    made = replace(generation(), **options)
+    image, *below = made.build_outputs()
+    assert [next(iter(one.data)) for one in (image, *below)] == kinds
+    alt = "<a fox>" if "fox" in options.get("alt", "") else made.prompt
+    html_alt = f'alt="{html.escape(alt)}"'
+    assert (
+        image.metadata["image/png"]["alt"] == alt if "image/png" in image.data else html_alt in image.data["text/html"]
+    )
+    for one in below:
+        caption = Reader(one.data["text/html"]).texts[:2] if "caption" in options else []
+        assert caption == ([] if not caption else ["", WORDS])
+        assert one.data["text/html"].startswith('<p class="flux-caption"') is bool(caption)
+        assert one.data["text/markdown"].startswith(escape_markdown(WORDS)) is bool(caption)
+        assert one.data["text/plain"].startswith(WORDS) is bool(caption)
+        assert ("%%flux" in one.data["text/plain"]) is not made.only_image
+
+
+@given(words=st.lists(st.text("ab$<&\t", min_size=1), min_size=1, max_size=300), ends=st.sampled_from(" \n"))
+def test_a_long_prompt_is_folded_between_two_words_and_whole(words: list[str], ends: str) -> None:
+    text = ends.join(words)
+    folded = fold(text, "", name="flux-prompt")
+    read = Reader(folded)
+    inside = [there for tag, there in zip(read.tags, read.texts, strict=True) if tag in {"summary", "pre", "code"}]
+    first, rest = "".join(inside[:-1]), inside[-1].removeprefix("\n")
+    assert is_long(text) is folded.startswith('<details class="flux-prompt">')
+    if not is_long(text):
+        assert (first, rest) == ("", text)
+        return
+    cut = text[len(first) : len(text) - len(rest)]
+    assert first + cut + rest == text
+    assert cut.isspace() or (not cut and not re.search(r"\s", first[1:]))
 
 
 @given(text=PROMPTS)

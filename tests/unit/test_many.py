@@ -124,6 +124,21 @@ def test_a_sweep_gives_every_combination_by_its_axes() -> None:
 
 
 @pytest.mark.usefixtures("painter")
+def test_a_caption_and_an_alternative_text_name_the_values_of_their_image() -> None:
+    words: dict[str, Any] = {"caption": "{colour}, seed {seed}", "alt": "{{x}} {colour} {y}"}
+    made = client.sweep("a {colour} fox", colour=["red", "blue"], seed=[1, 2], quiet=True, only_image=True, **words)
+    assert (made.caption, made.alt) == ("red, blue, seed 1, 2", "{x} red, blue {y}")
+    assert (made[1].caption, made[1].alt) == ("red, seed 2", "{x} red {y}")
+    blue = made.sel(colour="blue")
+    assert (blue.caption, blue.alt) == ("blue, seed 1, 2", "{x} blue {y}")
+    assert [one.data["text/plain"] for one in blue.build_outputs()][1:] == ["blue, seed 1, 2"]
+    bare = client.sweep("a fox", seed=[1, 2], quiet=True)
+    assert (bare.caption, bare[0].caption, bare[0].alt) == (None, None, "a fox")
+    assert bare.alt == "a fox: 2 images, seed 1, 2, one after the other"
+    assert (bare[:1].caption, bare[:1].alt) == (None, "a fox: 1 image, seed 1, one after the other")
+
+
+@pytest.mark.usefixtures("painter")
 def test_what_a_sweep_has_in_the_store_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FLUX_MAGIC_REPLAY", raising=False)
     first = client.sweep("a hare", seed=[1, 2], quiet=True)
@@ -255,15 +270,13 @@ def test_an_image_whose_file_is_gone_is_told_on_the_sheet() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        pytest.param({"seed": 5}, "1 of 2 images was made; run it again, to request only what is missing", id="a seed"),
         pytest.param(
-            {"seed": 5}, "1 of 2 images were made; run it again, to request only what is missing", id="a seed"
+            {}, "1 of 2 images was made; run it again, with --seed 5, to request only what is missing", id="chosen"
         ),
-        pytest.param(
-            {}, "1 of 2 images were made; run it again, with --seed 5, to request only what is missing", id="chosen"
-        ),
-        pytest.param({"seed": 5, "store": False}, "1 of 2 images were made", id="nothing is kept"),
-        pytest.param({"seed": 5, "replay": "off"}, "1 of 2 images were made", id="always fresh"),
-        pytest.param({"seed": 5, "replay": "only"}, "1 of 2 images were made", id="nothing is asked"),
+        pytest.param({"seed": 5, "store": False}, "1 of 2 images was made", id="nothing is kept"),
+        pytest.param({"seed": 5, "replay": "off"}, "1 of 2 images was made", id="always fresh"),
+        pytest.param({"seed": 5, "replay": "only"}, "1 of 2 images was made", id="nothing is asked"),
     ],
 )
 def test_how_to_go_on_with_an_ended_sweep_is_told(

@@ -43,6 +43,23 @@ def refused(line: str, body: str | None = None, names: dict[str, Any] | None = N
 
 
 @pytest.mark.parametrize(
+    ("options", "caption", "notes"),
+    [
+        pytest.param("--caption '{name}: {{x}}'", "Bo: {x}", [], id="a name"),
+        pytest.param("--caption {who}", "{who}", ["{who} stays as typed in the caption: no such name"], id="none"),
+        pytest.param("--caption '{name} {{x}}' --raw", "{name} {{x}}", [], id="raw"),
+        pytest.param("--caption '{name} {seed} {{x}}' --seed 1,2", "Bo {seed} {{x}}", [], id="an axis"),
+        pytest.param("--caption '{name} {seed}' --seed 1,2 --raw", "{{name}} {{seed}}", [], id="an axis, raw"),
+        pytest.param("", None, [], id="no caption"),
+    ],
+)
+def test_a_caption_has_the_values_of_names(options: str, caption: str | None, notes: list[str]) -> None:
+    read = cell.read(f"{options} a fox", None, NAMES)
+    assert read.settings.caption == caption
+    assert [note[: len(start)] for note, start in zip(read.notes, notes, strict=True)] == notes
+
+
+@pytest.mark.parametrize(
     ("line", "body", "words"),
     [
         pytest.param("a fox --steps 4 --seed 3", None, "%flux --steps 4 --seed 3 a fox;", id="behind"),
@@ -209,7 +226,9 @@ ANSWERS = {
     "sets a parameter of the model's own": "--sampler --scheduler --lora --loras",
     "did you mean --image?": "--init-image --images-in",
     "--size says width x height": "--ar --aspect-ratio --ratio --resolution",
-    "alternative text is its prompt": "--alt --caption",
+    "--alt": "--alt-text",
+    "--caption": "--title --label",
+    "--only-image": "--image-only --no-table",
     "the prompt needs no option": "--prompt -p",
     "--save fox.png": "--out --outdir --filename -o",
     "--steps 4 sets the inference steps": "--num_inference_steps --ddim_steps -s",
