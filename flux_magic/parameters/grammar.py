@@ -298,6 +298,7 @@ HISTORY_OPTIONS = (
 VERIFY_OPTIONS = (
     Option(("--static",), "only compare with the records: no Space is contacted"),
     Option(("--space",), "regenerate all of them on this Space: an id, a URL, or local", _read_string, "local"),
+    Option(("--provider",), "ask this engine for the images that it made", _read_string, "inference"),
     Option(("--concurrency",), "how many at once (default 2)", _read_integer_from(1, MOST_AT_ONCE), "4"),
     Option(("--html",), "write a page with the pairs side by side", _read_string, "report.html"),
     Option(("--json",), "write the results as JSON", _read_string, "report.json"),
@@ -310,7 +311,7 @@ PANEL_OPTIONS = tuple(option for option in OPTIONS if option.name in _OF_PANEL)
 """The options of `%flux_panel`."""
 
 STATUS_OPTIONS = (
-    *(option for option in OPTIONS if option.name == "space"),
+    *(option for option in OPTIONS if option.name in {"space", "model", "provider"}),
     Option(("--debug",), "show each job under way and what it waits for; no Space is contacted"),
 )
 """The options of `%flux_status`."""

@@ -1,4 +1,4 @@
-"""A server that speaks the wire of Hugging Face's router, of the Hub's list of who serves a model, and of companies' files.
+"""A server that speaks the wire of Hugging Face's router, of the Hub's list of who serves a model, and of their files.
 
 The real `huggingface_hub` asks it, by the real names of hosts: only the transport under its client leads here.
 """
@@ -50,7 +50,7 @@ class Call:
 
 
 Script = Mapping[str, Reply | list[Reply]]
-"""The replies by method, host and path without its query; of a list one after the other, the last for all that follow."""
+"""The replies by method, host and path without its query; of a list one after the other, the last for all others."""
 
 
 @dataclass

@@ -85,7 +85,7 @@ def _prepare_image(image: InputImage, service: Service) -> Any:
     if service.takes_bytes:
         return image.data
     file = io.BytesIO(image.data)
-    file.name = f"image.{image.record.media_type.rpartition('/')[2]}"  # type: ignore[attr-defined]
+    file.name = f"image.{image.record.media_type.rpartition('/')[2]}"
     return file
 
 
