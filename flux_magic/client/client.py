@@ -281,9 +281,7 @@ class Client:
         from ..verify.live import verify
 
         own = {**self._async.options, **self._runner}
-        return verify(
-            paths, space=space, provider=provider, concurrency=concurrency, static=static, options=own
-        )
+        return verify(paths, space=space, provider=provider, concurrency=concurrency, static=static, options=own)
 
     def history(self, last: int = HISTORY) -> History:
         """Return the recent images of this process, the newest last: the shared client's, by any magic, panel or call.

@@ -87,7 +87,8 @@ async def examine(settings: Settings) -> Diagnosis:
         found, description = await _describe_target(settings)
         rows |= found
     except FluxError as error:
-        rows["provider" if settings.provider else "Space"] = f"{settings.space or settings.model}: {type(error).__name__}: {error}"
+        what = "provider" if settings.provider else "Space"
+        rows[what] = f"{settings.space or settings.model}: {type(error).__name__}: {error}"
     is_told = description is not None and description.is_told
     return Diagnosis(rows, is_told, description.parameters if description else ())
 

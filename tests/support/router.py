@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -55,12 +55,17 @@ Script = Mapping[str, Reply | list[Reply]]
 
 @dataclass
 class Router:
-    """What the server answers and what it got; `gate` is waited for before a POST is answered, if it is set to wait."""
+    """What the server answers and what it got.
+
+    A POST is answered once `gate` is open. Connections to the hosts in `refusing` are refused; `tried` has all.
+    """
 
     script: dict[str, Reply | list[Reply]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
     arrived: threading.Event = field(default_factory=threading.Event)
+    refusing: set[str] = field(default_factory=set)
+    tried: list[str] = field(default_factory=list)
     port: int = 0
 
     def answer(self, call: Call) -> Reply:
@@ -92,17 +97,20 @@ class Router:
 class _Rerouted(httpx2.HTTPTransport):
     """A transport that leads each request to the server of a test, whatever its host."""
 
-    def __init__(self, port: int) -> None:
-        super().__init__()
-        self._port = port
+    def __init__(self, router: Router) -> None:
+        super().__init__(verify=False)
+        self._router = router
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        request.url = request.url.copy_with(scheme="http", host="127.0.0.1", port=self._port)
+        router, host = self._router, request.url.host
+        port = 1 if host in router.refusing else router.port
+        router.tried.append(host)
+        request.url = request.url.copy_with(scheme="http", host="127.0.0.1", port=port)
         return super().handle_request(request)
 
 
 @contextmanager
-def run_router(monkeypatch: pytest.MonkeyPatch, make: Callable[[], httpx2.Client] | None = None) -> Iterator[Router]:
+def run_router(monkeypatch: pytest.MonkeyPatch) -> Iterator[Router]:
     """Provide a server that the real `huggingface_hub` asks in place of every host."""
     import huggingface_hub
     from huggingface_hub import constants
@@ -114,7 +122,7 @@ def run_router(monkeypatch: pytest.MonkeyPatch, make: Callable[[], httpx2.Client
     server = ThreadingHTTPServer(("127.0.0.1", 0), _make_handler(router))
     server.daemon_threads = True
     router.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
 
     def make_client() -> httpx2.Client:
@@ -122,14 +130,15 @@ def run_router(monkeypatch: pytest.MonkeyPatch, make: Callable[[], httpx2.Client
             event_hooks={"request": [_http.hf_request_event_hook]},
             follow_redirects=True,
             timeout=None,
-            transport=_Rerouted(router.port),
+            trust_env=False,
+            transport=_Rerouted(router),
         )
 
     monkeypatch.setattr(engine, "_known", {})
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)  # it asks the Hub for a list of other programs
     for cache in (_common._fetch_inference_provider_mapping, hf_inference._check_supported_task):
         cache.cache_clear()
-    huggingface_hub.set_client_factory(make or make_client)
+    huggingface_hub.set_client_factory(make_client)
     try:
         yield router
     finally:
