@@ -21,6 +21,7 @@ from flux_magic.client.progress import (
     SheetBar,
     Terminal,
     describe_event,
+    note_interrupt,
     print_above,
     show_bar,
 )
@@ -376,3 +377,18 @@ def test_a_quiet_sheet_is_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         with progress.show_sheet(2, lambda: b"", quiet=True) as following:
             following.show("seed 1", generation())
     assert shown == []
+
+
+def test_a_providers_note_is_printed_once_and_an_interrupt_says_what_is_not_called_back(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    events = [Log("no steps", "note"), Log("no steps", "note"), Log("busy"), Running(if_stopped="x is not called back")]
+    with note_interrupt() as on_event:
+        for event in events:
+            on_event(event)
+    assert capsys.readouterr().err == "note: no steps\n"
+    with pytest.raises(KeyboardInterrupt), note_interrupt() as on_event:
+        on_event(events[-1])
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err == "note: x is not called back\n"
+    assert describe_event(events[0]).text == "no steps"

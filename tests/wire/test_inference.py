@@ -346,7 +346,7 @@ def test_the_hub_says_who_serves_a_model(router: Router, offers: Any, company: s
     ("options", "message"),
     [
         pytest.param({"token": None}, "Inference Providers need a token of Hugging Face", id="no token"),
-        pytest.param({"token": "sk-1"}, "the token (given) is none of Hugging Face's, which begin", id="another's key"),
+        pytest.param({"token": "sk-1"}, "the token (given) is not one of Hugging Face's, which", id="another's key"),
         pytest.param({"mask": ONE, "image": ONE}, f"{MODEL} takes no mask by Inference Providers", id="a mask"),
         pytest.param({"image": [ONE, ONE]}, "Inference Providers take one image, not 2", id="two images"),
         pytest.param({"image": ONE}, f"{MODEL} takes no images", id="an image"),

@@ -42,14 +42,14 @@ def require_token(settings: Settings, model: str, wanted: str) -> str:
         )
     if not found.value.startswith("hf_") and (found.source != "given" or not wanted):
         raise TokenRefused(
-            f"the token ({found.source}) is none of Hugging Face's, which begin with hf_",
+            f"the token ({found.source}) is not one of Hugging Face's, which begin with hf_",
             f"A company's own key goes to that company: name it, as in --provider {ENGINE}:together.",
         )
     return found.value
 
 
 def describe_token(settings: Settings, model: str) -> str:
-    """Return where the token for a model is from, or why there is none."""
+    """Return where the token for a model is from, or why none is there."""
     try:
         found = find_token(settings, model)
     except FluxError as error:

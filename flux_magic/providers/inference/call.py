@@ -1,7 +1,7 @@
 """A call of `huggingface_hub` on a thread of its own, and the gate that each of its requests passes.
 
-Its client blocks and polls without an end, sends the user's token wherever it pleases, and fetches a finished image
-without a look at the status. The gate is a hook of its HTTP session, which does nothing for calls of others.
+Its client blocks, and polls without an end. It takes the user's token if none is given, and does not look at the status
+of a finished image. The gate is a hook of its HTTP session, which does nothing for calls of others.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Gate:
 
     @property
     def asked(self) -> Asked:
-        """What was asked for, for the error that ended it."""
+        """The request, for the error that it ended with."""
         return Asked(self.model, self.who, self.url, self.token, self.is_accepted, bool(self.home))
 
     @property

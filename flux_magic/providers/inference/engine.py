@@ -41,7 +41,7 @@ _REMEMBERED: Final = 300
 """Seconds for which it is remembered who serves a model."""
 
 _known: dict[tuple[str, str, int], tuple[float, tuple[Offer, ...]]] = {}
-"""Who serves a model, by the Hub's address, the model and the token, and when that was asked."""
+"""The companies that serve a model, by the Hub's address, the model and the token, and when that was asked."""
 
 
 class InferenceProviders(Provider):

@@ -38,7 +38,7 @@ _BILLED: Final = "The image may have been made, and billed, all the same."
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked for when something failed.
+    """The request that something failed for.
 
     Attributes:
         model: the model's name.
