@@ -178,7 +178,7 @@ def _describe_contract(description: ModelDescription) -> dict[str, str]:
     kinds = [images, "at least one" if description.needs_image else "", "a mask" if description.takes_mask else ""]
     sizes = ", ".join(format_size(*size) for size in description.sizes)
     known = {
-        "title": description.title or "none",
+        "title": description.title or ("none" if description.engine else ""),
         "takes": "" if description.parameters else _UNTOLD,
         "endpoint": ", ".join(description.endpoints),
         "images in": ", ".join(filter(None, kinds)) if description.endpoints else "",

@@ -266,7 +266,7 @@ OPTIONS = (
         "4",
     ),
     Option(("--model",), "the model's name", _read_string, "flux"),
-    Option(("--provider",), "the engine: space (the default), or another's name", _read_string, "space"),
+    Option(("--provider",), "the engine: space (the default), inference, or another's name", _read_string, "space"),
     Option(("--space",), "a Hugging Face id or page, an app's URL, or local", _read_string, "local"),
     Option(("--proxy",), "an http proxy", _read_string, "http://proxy.example:3128"),
     Option(("--timeout",), "the most seconds that a whole image may take", _read_seconds, "90"),

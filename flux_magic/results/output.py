@@ -205,7 +205,8 @@ def describe_rewrites(rewrites: Sequence[str]) -> str:
 
 def describe_steps(record: Record) -> str:
     """Return the steps that were sent; "unknown" if they were left to the model, and it did not tell."""
-    return UNKNOWN if record.steps is None else str(record.steps)
+    asked = "" if record.requested_steps is None else f" (asked for {record.requested_steps})"
+    return f"{UNKNOWN}{asked}" if record.steps is None else str(record.steps)
 
 
 def describe_size(record: Record) -> str:

@@ -382,13 +382,18 @@ def test_a_quiet_sheet_is_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_providers_note_is_printed_once_and_an_interrupt_says_what_is_not_called_back(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    events = [Log("no steps", "note"), Log("no steps", "note"), Log("busy"), Running(if_stopped="x is not called back")]
-    with note_interrupt() as on_event:
-        for event in events:
-            on_event(event)
+    note, job = Log("no steps", "note"), Running(if_stopped="x is not called back")
+
+    def see(*events: ClientEvent) -> None:
+        with note_interrupt() as on_event:
+            for event in events:
+                on_event(event)
+            if job in events:
+                raise KeyboardInterrupt
+
+    see(note, note, Log("busy"))
     assert capsys.readouterr().err == "note: no steps\n"
-    with pytest.raises(KeyboardInterrupt), note_interrupt() as on_event:
-        on_event(events[-1])
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        see(job)
     assert capsys.readouterr().err == "note: x is not called back\n"
-    assert describe_event(events[0]).text == "no steps"
+    assert describe_event(note).text == "no steps"

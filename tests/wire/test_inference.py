@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import InferenceTimeoutError
 from PIL import Image
 
 from flux_magic import errors
@@ -26,6 +27,7 @@ from flux_magic.jupyter import cell
 from flux_magic.parameters import settings
 from flux_magic.providers.base import Limits
 from flux_magic.providers.inference import call, services
+from flux_magic.providers.inference.errors import Asked, translate
 from flux_magic.providers.registry import find_known_description
 from flux_magic.records.record import find_contradiction, parse_record
 from flux_magic.results.generation import Generation
@@ -315,8 +317,12 @@ def test_replicate_that_has_no_image_within_a_minute_is_a_time_out(router: Route
         pytest.param(["replicate", "together"], ":auto", "replicate", id="auto"),
         pytest.param(["replicate=error", "together"], "", "together", id="the first that is live"),
         pytest.param(["novita", "together"], "", "together", id="the first that makes images"),
-        pytest.param(["replicate"], ":together", "is not served by together: replicate does", id="not by this one"),
-        pytest.param(["replicate", "fal-ai=error"], ":together", "replicate, fal-ai (error) do", id="but by two"),
+        pytest.param(
+            ["replicate"], ":together", "is not served by together, but by replicate: choose", id="not by this one"
+        ),
+        pytest.param(
+            ["replicate", "fal-ai=error"], ":together", "but by replicate, fal-ai (error): choose", id="but by two"
+        ),
         pytest.param(
             ["novita"], "", "; novita does, which is not asked for images here", id="by none that makes images"
         ),
@@ -469,6 +475,15 @@ def test_an_answer_that_is_too_large_is_not_read(router: Router, monkeypatch: py
     router.script[f"GET {FILES}/image"] = Reply(bytes(2000))
     with pytest.raises(errors.ProtocolError, match="the answer is larger than"):
         made()
+
+
+def test_a_slow_answer_is_a_time_out(router: Router) -> None:
+    put(router, "together")
+    router.gate.clear()
+    with pytest.raises(errors.TimedOut, match=r"no image within 0.2 s, the limit that was set"):
+        made(timeout=0.2)
+    late = translate(InferenceTimeoutError("x"), Asked(MODEL, "together", is_sent=True))
+    assert str(late) == f"together sent no image in time\n{BILLED} Try again later."
 
 
 @pytest.mark.parametrize("name", ["HF_HUB_OFFLINE", "FLUX_MAGIC_REPLAY"])

@@ -118,8 +118,7 @@ def choose_offer(model: str, offers: Sequence[Offer], wanted: str, task: str) ->
     if not of_company:
         served = ", ".join(map(str, usable))
         raise InvalidRequest(
-            f"{model} is not served by {wanted}: {served} {'does' if len(usable) == 1 else 'do'}",
-            f"Add --provider {ENGINE}:{usable[0].name}",
+            f"{model} is not served by {wanted}, but by {served}: choose --provider {ENGINE}:{usable[0].name}"
         )
     fitting = [one for one in of_company if one.task == task]
     if not fitting and task == TEXT_TO_IMAGE:
