@@ -84,7 +84,9 @@ class Router:
             {"provider": name, "providerId": f"{name}/its-name", "status": status or "live", "task": task}
             for name, _, status in (one.partition("=") for one in offers)
         ]
-        self.script[f"GET {HUB}/api/models/{model}"] = Reply({"id": model, "inferenceProviderMapping": mapping})
+        self.script[f"GET {HUB}/api/models/{model}"] = Reply(
+            {"id": model, "pipeline_tag": task, "inferenceProviderMapping": mapping}
+        )
 
     @property
     def posted(self) -> list[Call]:

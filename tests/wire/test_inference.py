@@ -130,10 +130,6 @@ def test_each_company_gets_what_was_asked_and_its_image_comes_as_it_was_delivere
 ) -> None:
     path = put(router, name)
     chosen = f"inference:{name}"
-    if name == "hf-inference":  # the library asks for the task as well
-        offers = router.script[f"GET {HUB}/api/models/{MODEL}"]
-        assert isinstance(offers, Reply)
-        router.script[f"GET {HUB}/api/models/{MODEL}"] = Reply({**offers.body, "pipeline_tag": "text-to-image"})
     image = made(provider=chosen, **ALL, parameters=OTHERS)
     assert [(one.host, one.path, one.body) for one in router.posted] == [(ROUTER, path, body)]
     assert {one.token for one in router.calls if one.host in {ROUTER, HUB}} == {TOKEN}
@@ -157,35 +153,43 @@ def test_each_company_gets_what_was_asked_and_its_image_comes_as_it_was_delivere
 
 
 @pytest.mark.parametrize(
-    ("name", "read", "note"),
+    ("name", "read", "head"),
     [
-        pytest.param("fal-ai", lambda body: body["image_url"], "", id="fal-ai, by its queue"),
-        pytest.param(
-            "replicate", lambda body: body["input"]["image"], "replicate is not known to read the size", id="replicate"
-        ),
-        pytest.param(
-            "together",
-            lambda body: body["reference_images"][0],
-            "together is not known to read the size",
-            id="together",
-        ),
-        pytest.param(
-            "wavespeed", lambda body: body["image"], "wavespeed is not known to read the size", id="wavespeed"
-        ),
+        pytest.param("fal-ai", lambda body: body["image_url"], "data:image/png;base64,", id="fal-ai, by its queue"),
+        pytest.param("hf-inference", lambda body: body["inputs"], "", id="hf-inference"),
+        pytest.param("replicate", lambda body: body["input"]["image"], "data:image/png;base64,", id="replicate"),
+        pytest.param("together", lambda body: body["reference_images"][0], "data:image/png;base64,", id="together"),
+        pytest.param("wavespeed", lambda body: body["image"], "data:image/jpeg;base64,", id="wavespeed, as it says"),
     ],
 )
-def test_an_image_goes_in(router: Router, capsys: pytest.CaptureFixture[str], name: str, read: Any, note: str) -> None:
+def test_an_image_goes_in(router: Router, capsys: pytest.CaptureFixture[str], name: str, read: Any, head: str) -> None:
     put(router, name, edits=True)
     image = made(prompt="make it blue", image=ONE, width=64, height=64)
     body = router.posted[0].body
-    head, _, sent = read(body).partition(",")
-    assert head == f"data:image/{'jpeg' if name == 'wavespeed' else 'png'};base64"  # the library says so itself
-    assert decode(base64.b64decode(sent)).tobytes() == ONE.tobytes()
-    inner = body.get("input", body)
+    assert read(body).startswith(head)
+    assert decode(base64.b64decode(read(body).removeprefix(head))).tobytes() == ONE.tobytes()
+    inner = body.get("input", body.get("parameters", body))
     assert (inner["prompt"], inner["seed"]) == ("make it blue", 42)
     assert inner.get("image_size", inner.get("target_size")) == {"width": 64, "height": 64}
-    assert (note in capsys.readouterr().err, bool(note)) in {(True, True), (True, False)}
+    note = "" if name in {"fal-ai", "hf-inference"} else f"note: {name} is not known to read the size\n"
+    assert capsys.readouterr().err == note
     assert (image.data, len(image.record.images)) == (JPEG, 1)
+
+
+@pytest.mark.parametrize("options", [{}, {"image": ONE}], ids=["zai-org", "an edit"])
+def test_a_side_alone_that_is_left_out_is_not_recorded_as_sent(
+    router: Router, capsys: pytest.CaptureFixture[str], options: Any
+) -> None:
+    name = "fal-ai" if options else "zai-org"
+    put(router, name, edits=bool(options))
+    image = made(width=512, **options)
+    assert "512" not in str(router.posted[0].body)
+    assert capsys.readouterr().err == f"note: {name} gets no width: huggingface_hub leaves that out\n"
+    record = image.record
+    assert (record.requested_width, record.width, record.circumstances.details["ignored"]) == (512, None, "width")
+    assert find_contradiction(record) == ""
+    assert made(width=512, **options).replayed
+    assert len(router.posted) == 1
 
 
 JOB = f"POST {ROUTER}/together/v1/images/generations"

@@ -144,7 +144,8 @@ class InferenceProviders(Provider):
                 if (note := service.describe_ignored(request, gate.who)) and not told:
                     told = True
                     yield Log(note, "note")
-                left = f"{gate.who} is not called back: the image may still be made, and billed"
+                billed = ", and billed" if offer else ""
+                left = f"{gate.who} is not called back: the image may still be made{billed}"
                 yield Running(description=f"{gate.who} is at work", if_stopped=left)
                 self._data = await run_call(partial(ask, request, offer, service, gate), gate)
                 break
@@ -155,7 +156,7 @@ class InferenceProviders(Provider):
                 yield Waiting(f"trying again in {delay:.0f} s: {error.message}")
                 await asyncio.sleep(delay)
         ignored = service.list_ignored(request)
-        self._details = _list_details(offer, ignored)
+        self._details = _list_details(offer, ignored, has_seed=not request.randomize_seed)
         left_out: dict[str, Any] = {name: None for name in ignored if name in {"steps", "width", "height"}}
         yield ImageResponse([""], request.prompt, options={"model": model}, parameters=left_out)
 
@@ -236,14 +237,15 @@ def _describe(model: str, offers: tuple[Offer, ...]) -> ModelDescription:
     )
 
 
-def _list_details(offer: Offer | None, ignored: list[str]) -> dict[str, str]:
-    by = {"served_by": offer.name, "provider_model": offer.model} if offer else {}
-    return {
-        **by,
-        "seed": "sent, not confirmed",
-        **({"ignored": ", ".join(ignored)} if ignored else {}),
+def _list_details(offer: Offer | None, ignored: list[str], *, has_seed: bool) -> dict[str, str]:
+    details = {
+        "served_by": offer.name if offer else "",
+        "provider_model": offer.model if offer else "",
+        "seed": "sent, not confirmed" if has_seed else "",
+        "ignored": ", ".join(ignored),
         "huggingface_hub": find_version(),
     }
+    return {name: value for name, value in details.items() if value}
 
 
 def _may_retry(error: FluxError, gate: Gate) -> bool:
