@@ -40,7 +40,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     if options.command == "space":
         return _run_space(options.host, options.port)
     if options.command == "doctor":
-        return _run_doctor(options.space or options.named, options.model)
+        return _run_doctor(space=options.space or options.named, model=options.model, provider=options.provider)
     if options.command == "info":
         return _run_info(options.image, as_json=options.json)
     if options.command == "export":
@@ -64,6 +64,7 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     doctor.add_argument("--space", dest="named", metavar="SPACE", help="the same, as an option, as in the magics")
     doctor.add_argument("--model", help="the model whose endpoint is checked (default: flux)")
+    doctor.add_argument("--provider", help="the engine that is checked, as in inference (default: the Space)")
     info = commands.add_parser("info", help="show what made an image, and the cell that makes it again")
     info.add_argument("image", help="a file or an http(s) URL: from flux_magic, A1111's web UI, ComfyUI or other tools")
     info.add_argument("--json", action="store_true", help="as JSON")
@@ -129,11 +130,11 @@ def _fail(error: FluxError) -> int:
     return 1
 
 
-def _run_doctor(space: str | None, model: str | None) -> int:
+def _run_doctor(**options: str | None) -> int:
     from .client.doctor import examine
     from .parameters.settings import resolve
 
-    report = asyncio.run(examine(resolve(space=space, model=model)))
+    report = asyncio.run(examine(resolve(**options)))
     print_answer(str(report))
     return 0 if report.healthy else 1
 

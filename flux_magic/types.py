@@ -191,18 +191,22 @@ class Queued:
 @dataclass(frozen=True, slots=True)
 class Running:
     """The job is running: `step` of `total`, both None if the Space does not report them; `description` is the
-    Space's own.
+    Space's own. `if_stopped` says what an interrupt does not call back; usually empty.
     """
 
     step: int | None = None
     total: int | None = None
     unit: str = "steps"
     description: str = ""
+    if_stopped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A message of the Space during the job, without markup: `level` is "info", "warning" or "error"."""
+    """A message during the job, without markup: `level` is "info", "warning" or "error" for the Space's own words.
+
+    "note" is for the provider's, which the user reads before the image is made.
+    """
 
     message: str
     level: str = "info"

@@ -301,6 +301,7 @@ class AsyncClient:
         paths: Paths,
         *,
         space: str | None = None,
+        provider: str | None = None,
         concurrency: int = 2,
         static: bool = False,
     ) -> Report:
@@ -310,7 +311,7 @@ class AsyncClient:
 
         if static:
             return await asyncio.to_thread(check_static, paths)
-        return await check(paths, space=space, concurrency=concurrency, options=self.options)
+        return await check(paths, space=space, provider=provider, concurrency=concurrency, options=self.options)
 
     def history(self, last: int = HISTORY) -> History:
         """Return the last images that this client made, the newest last; as `Client.history`."""

@@ -41,11 +41,13 @@ def iterate_generations(
     replays = progress.Replays(told=quiet)
     with (
         runner.hide_traceback(),
+        progress.note_interrupt() as note_event,
         progress.show_bar(len(requests), quiet=quiet) as bar,
         closing(iterate_events(requests, settings, client)) as coming,
     ):
         for event in coming:
             bar.show(event)
+            note_event(event)
             if on_event is not None and event is not None:
                 on_event(event)
             if isinstance(event, Generation):

@@ -267,13 +267,23 @@ class Client:
         found = recall_here(image)
         return blocking.run(recall_url(found, self._resolve({}))) if isinstance(found, str) else found
 
-    def verify(self, paths: Paths, *, space: str | None = None, concurrency: int = 2, static: bool = False) -> Report:
+    def verify(
+        self,
+        paths: Paths,
+        *,
+        space: str | None = None,
+        provider: str | None = None,
+        concurrency: int = 2,
+        static: bool = False,
+    ) -> Report:
         """Regenerate images from their records, and check that they are the same; an interrupt ends the jobs.
 
         Args:
             paths: images, folders and saved notebooks: one, or several.
             space: the Space to ask for all of them. By default each record's own Space is asked, if that is the model's
                 public one, `local`, or the configured one.
+            provider: an engine that is asked for the images that it made, as in `inference`; one that costs money is
+                asked only if it is named.
             concurrency: how many are made at once, 1 to 16.
             static: True asks no Space: are these still the images of their records?
 
@@ -288,7 +298,7 @@ class Client:
         from ..verify.live import verify
 
         own = {**self._async.options, **self._runner}
-        return verify(paths, space=space, concurrency=concurrency, static=static, options=own)
+        return verify(paths, space=space, provider=provider, concurrency=concurrency, static=static, options=own)
 
     def history(self, last: int = HISTORY) -> History:
         """Return the recent images of this process, the newest last: the shared client's, by any magic, panel or call.

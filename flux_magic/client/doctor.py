@@ -87,7 +87,8 @@ async def examine(settings: Settings) -> Diagnosis:
         found, description = await _describe_target(settings)
         rows |= found
     except FluxError as error:
-        rows["Space"] = f"{settings.space or settings.model}: {type(error).__name__}: {error}"
+        what = "provider" if settings.provider else "Space"
+        rows[what] = f"{settings.space or settings.model}: {type(error).__name__}: {error}"
     is_told = description is not None and description.is_told
     return Diagnosis(rows, is_told, description.parameters if description else ())
 
@@ -138,7 +139,7 @@ async def _describe_target(settings: Settings) -> tuple[dict[str, str], ModelDes
     """Return what is known of the provider and its Space, and how it describes its model."""
     target = resolve_target(settings, settings.model)
     if target.unasked:
-        return {"Space": f"not asked: {target.unasked}"}, None
+        return {"Space" if target.space else "provider": f"not asked: {target.unasked}"}, None
     space, description = await target.locate(), None
     rows = {"provider": target.provider.label}
     if target.space is not None and space is not None:
@@ -177,7 +178,7 @@ def _describe_contract(description: ModelDescription) -> dict[str, str]:
     kinds = [images, "at least one" if description.needs_image else "", "a mask" if description.takes_mask else ""]
     sizes = ", ".join(format_size(*size) for size in description.sizes)
     known = {
-        "title": description.title or "none",
+        "title": description.title or ("none" if description.engine else ""),
         "takes": "" if description.parameters else _UNTOLD,
         "endpoint": ", ".join(description.endpoints),
         "images in": ", ".join(filter(None, kinds)) if description.endpoints else "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -117,10 +117,11 @@ def gather(
     try:
         with (
             runner.hide_traceback(),
+            progress.note_interrupt() as note_event,
             progress.show_sheet(len(asked), tally.encode_sheet, quiet=quiet) as bar,
             closing(iterate_events(asked.requests, settings, client)) as coming,
         ):
-            for _, image in follow(coming, tally, bar, on_event):
+            for _, image in follow(coming, tally, bar, on_event, note_event):
                 replays.see(image)
     finally:
         for line in list_few([*filter(None, [describe_undrawn(asked.axes)]), *tally.notes], MOST_NOTES):
@@ -134,6 +135,7 @@ def follow(
     tally: Tally,
     bar: progress.SheetBar,
     on_event: OnEvent | None = None,
+    note_event: Callable[[ClientEvent], None] | None = None,
 ) -> Iterator[tuple[int, Generation]]:
     """Yield each image as it is made, with its place; update the tally and the bar with every event."""
     for placed in coming:
@@ -143,6 +145,8 @@ def follow(
         place, event = placed
         tally.take(place, event)
         bar.show(tally.sweep.format_label(place), event)
+        if note_event is not None and not isinstance(event, FluxError):
+            note_event(event)
         if on_event is not None and not isinstance(event, FluxError):
             on_event(event)
         if isinstance(event, Generation):

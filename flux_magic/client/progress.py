@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import FluxError, replace_controls
 from ..results.generation import ClientEvent, Generation
-from ..results.notes import escape_for, get_shell, is_in_notebook, is_watched
+from ..results.notes import escape_for, get_shell, is_in_notebook, is_watched, print_note
 from ..results.table import escape, escape_html
 from ..types import Log, Preview, Queued, Running, Waiting, fit_one_line
 
@@ -56,8 +56,8 @@ def describe_event(event: ClientEvent) -> ProgressLine:
             return ProgressLine(_describe_queued(event))
         case Running():
             return _describe_running(event)
-        case Log(message):
-            return ProgressLine(f"the Space says: {message}")
+        case Log(message, level):
+            return ProgressLine(message if level == "note" else f"the Space says: {message}")
         case Preview():
             return ProgressLine("the first preview has arrived")
     return ProgressLine("done")
@@ -225,6 +225,31 @@ def show_sheet(count: int, encoded: Callable[[], bytes], *, quiet: bool = False)
     slot = NotebookSlot() if isinstance(screen, NotebookSlot) else None
     with _clear_after(screen, slot):
         yield SheetBar(screen, slot, count, encoded)
+
+
+@contextmanager
+def note_interrupt() -> Iterator[Callable[[ClientEvent | None], None]]:
+    """Provide a callback for the events of a block that prints a provider's notes, each once.
+
+    If the block is interrupted, a note says what is not called back.
+    """
+    said: dict[str, None] = {}
+    left: dict[str, None] = {}
+
+    def on_event(event: ClientEvent | None) -> None:
+        if isinstance(event, Log) and event.level == "note" and event.message not in said:
+            said[event.message] = None
+            with print_above():
+                print_note(event.message)
+        if isinstance(event, Running) and event.if_stopped:
+            left[event.if_stopped] = None
+
+    try:
+        yield on_event
+    except KeyboardInterrupt:
+        for line in left:
+            print_note(line)
+        raise
 
 
 @contextmanager

@@ -137,6 +137,8 @@ class Replay:
         what = describe_request(request)
         of_the_hub = why.startswith("HF_")
         unasked = f"with {why} no Space{' of the Hub' if of_the_hub else ''} is asked"
+        if self.target.space is None:
+            unasked = f"with {why} nothing is asked of {self.target.name}"
         give = f"Unset {why.partition('=')[0]} to ask it, or give" if of_the_hub else "Give"
         if not self._may_replay:
             return NotInStore(

@@ -151,7 +151,7 @@ def resolve_target(settings: Settings, model: str) -> Target:
         is_loopback=known is not None and is_loopback(known.host),
         identity=known.identity if known else provider.identify(settings),
         requested=None if is_own or space is None else space.name,
-        unasked=_why_unasked(settings, space),
+        unasked=_why_unasked(settings, space, provider),
         settings=settings,
     )
 
@@ -163,7 +163,9 @@ def _own_space(provider: type[Provider]) -> Space | None:
     return replace(space, url=provider.url.rstrip("/")) if space and space.hub_id else space
 
 
-def _why_unasked(settings: Settings, space: Space | None) -> str:
+def _why_unasked(settings: Settings, space: Space | None, provider: type[Provider]) -> str:
     if settings.replay == "only":
         return 'replay = "only"'
+    if provider.needs_hub:
+        return find_hub_offline()
     return why_url_unasked(space.url) if space and find_hub_offline() else ""

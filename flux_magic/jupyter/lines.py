@@ -28,7 +28,7 @@ def show_status(line: str) -> None:
     from ..client.blocking import run
     from ..client.doctor import examine
 
-    print(run(examine(settings.resolve(space=_parse_status_line(line)))))
+    print(run(examine(settings.resolve(**_parse_status_line(line)))))
 
 
 def open_panel(shell: InteractiveShell, line: str) -> Panel:
@@ -54,20 +54,21 @@ def _wants_debug(line: str) -> bool:
     return bool(options.get("debug"))
 
 
-def _parse_status_line(line: str) -> str | None:
-    """Return the Space on the line of `%flux_status`, or that of the model on it.
+def _parse_status_line(line: str) -> dict[str, Any]:
+    """Return what the line of `%flux_status` names: a Space, or that of the model on it; or an engine and a model.
 
-    Raises InvalidRequest for several, or for an invalid one.
+    Raises InvalidRequest for several Spaces, or for an invalid one.
     """
     options, words = grammar.parse_around(line, grammar.STATUS_OPTIONS, "%flux_status")
-    named = [*words.split(), *options.values()]
+    named = [*words.split(), *filter(None, [options.get("space")])]
     if len(named) > 1:
         raise InvalidRequest(f"%flux_status checks one Space, not {len(named)}: {' or '.join(named[:2])}?")
+    others: dict[str, Any] = {name: options[name] for name in ("model", "provider") if name in options}
     for space in named:
         if own := _find_own_space(space):
-            return own
+            return {**others, "space": own}
         Space.parse(space)
-    return named[0] if named else None
+    return {**others, "space": named[0] if named else None}
 
 
 def _find_own_space(model: str) -> str:

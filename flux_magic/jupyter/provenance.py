@@ -118,6 +118,7 @@ def run_verify(shell: InteractiveShell, line: str) -> Report:
         paths=paths,
         static=given.get("static", False),
         space=given.get("space"),
+        provider=given.get("provider"),
         concurrency=given.get("concurrency", 2),
         html=Path(given["html"]) if "html" in given else None,
         json=given.get("json"),
@@ -126,7 +127,8 @@ def run_verify(shell: InteractiveShell, line: str) -> Report:
     if options.static:
         report = check_static(options.paths)
     else:
-        report = verify(options.paths, space=options.space, concurrency=options.concurrency)
+        named = {"space": options.space, "provider": options.provider}
+        report = verify(options.paths, **named, concurrency=options.concurrency)
     write_files(report, options)
     return report
 

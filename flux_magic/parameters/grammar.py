@@ -289,7 +289,7 @@ OPTIONS = (
         "4",
     ),
     Option(("--model",), "the model's name", _read_string, "flux"),
-    Option(("--provider",), "the engine: space (the default), or another's name", _read_string, "space"),
+    Option(("--provider",), "the engine: space (the default), inference, or another's name", _read_string, "space"),
     Option(("--space",), "a Hugging Face id or page, an app's URL, or local", _read_string, "local"),
     Option(("--proxy",), "an http proxy", _read_string, "http://proxy.example:3128"),
     Option(("--timeout",), "the most seconds that a whole image may take", _read_seconds, "90"),
@@ -324,6 +324,7 @@ HISTORY_OPTIONS = (
 VERIFY_OPTIONS = (
     Option(("--static",), "only compare with the records: no Space is contacted"),
     Option(("--space",), "regenerate all of them on this Space: an id, a URL, or local", _read_string, "local"),
+    Option(("--provider",), "ask this engine for the images that it made", _read_string, "inference"),
     Option(("--concurrency",), "how many at once (default 2)", _read_integer_from(1, MOST_AT_ONCE), "4"),
     Option(("--html",), "write a page with the pairs side by side", _read_string, "report.html"),
     Option(("--json",), "write the results as JSON", _read_string, "report.json"),
@@ -336,7 +337,7 @@ PANEL_OPTIONS = tuple(option for option in OPTIONS if option.name in _OF_PANEL)
 """The options of `%flux_panel`."""
 
 STATUS_OPTIONS = (
-    *(option for option in OPTIONS if option.name == "space"),
+    *(option for option in OPTIONS if option.name in {"space", "model", "provider"}),
     Option(("--debug",), "show each job under way and what it waits for; no Space is contacted"),
 )
 """The options of `%flux_status`."""

@@ -65,8 +65,8 @@ class Settings:
             what keeps it best (PNG and JPEG as delivered, lossy WebP as JPEG, the rest as PNG).
         proxy: an http(s) proxy's URL; None takes the environment's, except for this machine.
         token: a Hugging Face token for the Space that is asked, and no other host; None takes `HF_TOKEN` of the
-            environment, or the token of `hf auth login`, for the model's own Space. A configured one is for the
-            configured Space alone.
+            environment, or the token of `hf auth login`, for the model's own Space and Inference Providers. A
+            configured one is for the configured Space and Inference Providers alone.
         timeout: seconds for a whole image; None sets no limit beyond 10 minutes without progress.
         concurrency: how many images of a sweep are made at once, 1 to 16.
         runner: `thread` (a background loop) or `nest` (the kernel's own loop, by nest-asyncio).

@@ -154,6 +154,8 @@ class Provider(ABC):
             model's own.
         engine: the name by which `--provider` chooses it for any model that it takes; empty for one that the names of
             its models find.
+        needs_hub: True if nothing can be made while the Hub may not be asked.
+        is_paid: True if each image costs money: `verify` then asks only if the user names it.
     """
 
     label: ClassVar[str]
@@ -163,6 +165,8 @@ class Provider(ABC):
     key_label: ClassVar[str] = ""
     key_model: ClassVar[str] = ""
     engine: ClassVar[str] = ""
+    needs_hub: ClassVar[bool] = False
+    is_paid: ClassVar[bool] = False
 
     def __init__(self, connection: Connection, space: Space | None = None) -> None:  # noqa: ARG002 - for a subclass
         """Use `connection`, which has the token that is meant for `space`; None is the model's own Space, if any."""
@@ -250,7 +254,7 @@ class Provider(ABC):
         return {}
 
     async def quota(self) -> str:
-        """Return the GPU time that is left for the token, in words; "" if nothing says it within some seconds."""
+        """Return the GPU time that is left for the token, or the price, in words; "" if nothing says it soon."""
         return ""
 
 

@@ -13,9 +13,10 @@ from . import plugins
 from .base import ModelDescription, Provider, make_unknown_error
 from .flux1_schnell import BlackForestLabs_Flux1Schnell
 from .gradio.any_space import AnySpace
+from .inference.engine import InferenceProviders
 from .named import find_providers
 
-PROVIDERS: tuple[type[Provider], ...] = (BlackForestLabs_Flux1Schnell, *find_providers())
+PROVIDERS: tuple[type[Provider], ...] = (BlackForestLabs_Flux1Schnell, *find_providers(), InferenceProviders)
 """The providers of this package. The first is the one for an empty model."""
 
 SPACE = "space"

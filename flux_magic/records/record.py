@@ -20,7 +20,7 @@ from ..errors import InvalidRequest, RecordError, format_count, show_value
 from ..images.bounded_json import parse_json
 from ..images.formats import MEDIA_TYPES, READ
 from ..parameters.addresses import Space
-from ..parameters.table import ROWS, Values, round_values
+from ..parameters.table import ROWS, SIDES, Values, round_values
 from ..types import (
     RECORD_VERSION,
     STAND_IN,
@@ -283,7 +283,8 @@ def find_contradiction(record: Record) -> str:
     """Return how the requested and used values of a record contradict each other, in words; empty if they do not."""
     asked = (record.requested_width, record.requested_height)
     sent = (ROWS["width"].round_down(one) for one in asked)
-    if any(one not in {None, ran} for one, ran in zip(sent, (record.width, record.height), strict=True)):
+    ran = (record.width, record.height)
+    if any(None not in {one, other} and one != other for one, other in zip(sent, ran, strict=True)):
         return f"it asked for {asked[0]}×{asked[1]}, and ran {record.width}×{record.height}"
     if None not in {record.requested_seed, record.seed} and record.requested_seed != record.seed:
         return f"it asked for seed {record.requested_seed}, and ran {record.seed}"
@@ -334,7 +335,14 @@ def compute_keys(record: Record) -> tuple[str, ...]:
             images=record.images,
         )
 
-    left = (record.requested_steps, record.requested_width, record.requested_height)
+    def find_asked(name: str) -> int | None:
+        asked_for: int | None = getattr(record, f"requested_{name}")
+        ran: int | None = getattr(record, name)
+        if asked_for is None:
+            return None
+        # The provider may have left it out of the request.
+        return int(ROWS[name].round_down(asked_for)) if ran is None else ran
+
     sent = (record.steps, record.width, record.height)
-    steps, width, height = (ran if one is not None else None for one, ran in zip(left, sent, strict=True))
+    steps, width, height = (find_asked(name) for name in ("steps", *SIDES))
     return tuple(dict.fromkeys([compute(steps, width, height, asked), compute(*sent, record.parameters)]))

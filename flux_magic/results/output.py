@@ -224,8 +224,10 @@ _LONGEST = 300
 
 
 def describe_model(record: Record) -> str:
-    """Return the model's name, with a note that it is not FLUX if the local Space drew the image."""
+    """Return the model's name, with who served it, or a note that it is not FLUX if the local Space drew the image."""
     name = make_printable(record.model)
+    if served := record.circumstances.details.get("served_by"):
+        return f"{name} (served by {make_printable(served)})"
     return f"{name} (the local Space's drawing, not FLUX)" if record.stand_in else name
 
 
@@ -233,7 +235,8 @@ def describe_seed(record: Record) -> str:
     """Return the seed that was used, and the requested one if it differs; such an image cannot be requested again."""
     shown = UNKNOWN if record.seed is None else str(record.seed)
     other = record.requested_seed is not None and record.requested_seed != record.seed
-    return f"{shown} (asked for {record.requested_seed})" if other else shown
+    how = make_printable(record.circumstances.details.get("seed", ""))  # what an engine knows of it
+    return f"{shown} (asked for {record.requested_seed})" if other else f"{shown} ({how})" if how else shown
 
 
 def describe_rewrites(rewrites: Sequence[str]) -> str:
@@ -243,7 +246,8 @@ def describe_rewrites(rewrites: Sequence[str]) -> str:
 
 def describe_steps(record: Record) -> str:
     """Return the steps that were sent; "unknown" if they were left to the model, and it did not tell."""
-    return UNKNOWN if record.steps is None else str(record.steps)
+    asked = "" if record.requested_steps is None else f" (asked for {record.requested_steps})"
+    return f"{UNKNOWN}{asked}" if record.steps is None else str(record.steps)
 
 
 def describe_size(record: Record) -> str:

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="a notebook, an image, or a folder of both")
     parser.add_argument("--static", action="store_true", help="only compare with the records: no Space is contacted")
     parser.add_argument("--space", metavar="SPACE", help="regenerate all of them on this Space: an id, a URL, or local")
+    parser.add_argument("--provider", metavar="NAME", help="ask this engine for the images that it made: inference")
     parser.add_argument(
         "--concurrency",
         type=int,
@@ -60,6 +61,8 @@ def check_options(options: argparse.Namespace) -> None:
     """Raise InvalidRequest for options that cannot work, before any Space is asked."""
     if options.static and options.space:
         raise InvalidRequest("--static asks no Space: leave out --space, or --static")
+    if options.static and options.provider:
+        raise InvalidRequest("--static asks no provider: leave out --provider, or --static")
     if options.space:
         Space.parse(options.space)
     for path in _list_files(options):
@@ -86,9 +89,8 @@ def _check(options: argparse.Namespace) -> Report:
     from .live import check
 
     with show_count("regenerated") as told:
-        return asyncio.run(
-            check(options.paths, space=options.space, concurrency=options.concurrency, told=told, keep=keep)
-        )
+        named = {"space": options.space, "provider": options.provider}
+        return asyncio.run(check(options.paths, **named, concurrency=options.concurrency, told=told, keep=keep))
 
 
 def _report(report: Report, options: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from ..errors import FluxError, InvalidRequest, NotInStore, Stopped, is_hopeless
 from ..parameters.addresses import Space
 from ..parameters.calls import check_call
 from ..parameters.settings import Settings, check_concurrency, is_offline, resolve
+from ..providers.registry import SPACE, find_engine
 from ..records.record import build_request
 from ..records.store import Store, open_store
 from ..results.generation import Generation
@@ -41,6 +42,7 @@ async def check(
     paths: Paths,
     *,
     space: str | None = None,
+    provider: str | None = None,
     concurrency: int = 2,
     told: Told | None = None,
     keep: bool = True,
@@ -54,6 +56,8 @@ async def check(
         paths: a notebook, image or folder of both, or several.
         space: the Space to ask for all of them. By default each record's own Space is asked, if that is the model's
             public one, `local`, or the configured one.
+        provider: an engine that may be asked for the images that it made, as in `inference`. One that costs money is
+            asked only if it is named here.
         concurrency: how many are made at once, 1 to 16.
         told: called on this loop, first with 0 done, then after each image.
         keep: whether the verdicts keep the images, which only `report_html` shows.
@@ -63,7 +67,7 @@ async def check(
     if `cancel_all` ended it. An error of a Space becomes part of the report. Cancelling ends the running jobs.
     """
     async with aclosing(
-        iterate_check(paths, space=space, concurrency=concurrency, keep=keep, options=options)
+        iterate_check(paths, space=space, provider=provider, concurrency=concurrency, keep=keep, options=options)
     ) as steps:
         async for step in steps:
             if isinstance(step, Report):
@@ -77,6 +81,7 @@ async def iterate_check(
     paths: Paths,
     *,
     space: str | None = None,
+    provider: str | None = None,
     concurrency: int = 2,
     keep: bool = True,
     options: Mapping[str, Any] = NO_OPTIONS,
@@ -86,11 +91,13 @@ async def iterate_check(
     refuse_offline()
     if space:
         Space.parse(space)
+    if provider:
+        find_engine(provider)
     found = await asyncio.to_thread(find_subjects, paths)
     problems = list(found.problems)
     examined = await asyncio.to_thread(examine_all, found.subjects, problems)
     async with AsyncClient() as client:
-        items = [_prepare(subject, seen, space, options, keep=keep) for subject, seen in examined]
+        items = [_prepare(subject, seen, (space, provider), options, keep=keep) for subject, seen in examined]
         run = _Run(items, client, keep=keep, options=options)
         async with aclosing(run.finish(concurrency)) as steps:
             async for step in steps:
@@ -108,12 +115,19 @@ class _Item:
     verdict: Verdict | None = None
 
 
-def _prepare(subject: Subject, seen: Examined, space: str | None, options: Mapping[str, Any], *, keep: bool) -> _Item:
-    """Return an item, with its verdict if that is known without asking a Space."""
+def _prepare(
+    subject: Subject,
+    seen: Examined,
+    named: tuple[str | None, str | None],
+    options: Mapping[str, Any],
+    *,
+    keep: bool,
+) -> _Item:
+    """Return an item, with its verdict if that is known without asking; `named` are the Space and the provider."""
     why = ""
     if seen.checkable and seen.record is not None:
         try:
-            settings = choose_settings(seen.record, space, options)
+            settings = choose_settings(seen.record, named[0], options, named[1])
         except InvalidRequest as error:
             why = describe_error(error)
         else:
@@ -125,13 +139,13 @@ def _prepare(subject: Subject, seen: Examined, space: str | None, options: Mappi
 
 @dataclass(slots=True)
 class _Run:
-    """A check in progress: `options` are the client's, `hopeless` has the Spaces no longer asked, and why."""
+    """A check in progress: `options` are the client's, `hopeless` has the places no longer asked, and why."""
 
     items: list[_Item]
     client: AsyncClient
     keep: bool
     options: Mapping[str, Any] = field(default_factory=dict)
-    hopeless: dict[str | None, str] = field(default_factory=dict)
+    hopeless: dict[tuple[str | None, str], str] = field(default_factory=dict)
 
     async def finish(self, concurrency: int) -> AsyncGenerator[Step, None]:
         """Yield the progress while every item gets its verdict, several at once."""
@@ -149,7 +163,8 @@ class _Run:
         yield item
 
     async def _reach_verdict(self, subject: Subject, seen: Examined, settings: Settings) -> Verdict:
-        why = self.hopeless.get(settings.space, "")
+        place = settings.space, str(settings.provider)
+        why = self.hopeless.get(place, "")
         try:
             if not why:
                 known = open_store(resolve(**self.options), subject.beside)
@@ -161,7 +176,7 @@ class _Run:
         except (FluxError, OSError) as error:
             why = describe_error(error)
             if is_hopeless(error):
-                self.hopeless[settings.space] = why
+                self.hopeless[place] = why
         return judge_static(subject, seen, why, passes=False, keep=self.keep)
 
 
@@ -183,6 +198,7 @@ def verify(
     paths: Paths,
     *,
     space: str | None = None,
+    provider: str | None = None,
     concurrency: int = 2,
     static: bool = False,
     options: Mapping[str, Any] = NO_OPTIONS,
@@ -194,7 +210,9 @@ def verify(
     with (
         runner.hide_traceback(),
         progress.show_count("regenerated") as told,
-        closing(how.iterate(iterate_check(paths, space=space, concurrency=concurrency, options=options))) as coming,
+        closing(
+            how.iterate(iterate_check(paths, space=space, provider=provider, concurrency=concurrency, options=options))
+        ) as coming,
     ):
         for step in coming:
             if isinstance(step, Report):
@@ -210,15 +228,41 @@ def refuse_offline() -> None:
         raise InvalidRequest("no Space is asked with FLUX_MAGIC_REPLAY=only: add --static to compare with the records")
 
 
-def choose_settings(record: Record, other: str | None, options: Mapping[str, Any] = NO_OPTIONS) -> Settings | str:
-    """Return the settings that regenerate a record's image, or why its Space is not asked.
+def choose_settings(
+    record: Record, other: str | None, options: Mapping[str, Any] = NO_OPTIONS, provider: str | None = None
+) -> Settings | str:
+    """Return the settings that regenerate a record's image, or why what made it is not asked.
 
-    Raises InvalidRequest as `_choose_settings` does.
+    Raises InvalidRequest as `_choose_settings` and `_choose_engine` do.
     """
-    settings = _choose_settings(record, other, options)
+    if record.requested_provider:
+        settings = _choose_engine(record, provider, options)
+    else:
+        settings = _choose_settings(record, other, options)
     if isinstance(settings, Settings) and (why := resolve_target(settings, record.requested_model).unasked):
         return f"not asked: {why}"
     return settings
+
+
+def _choose_engine(record: Record, named: str | None, options: Mapping[str, Any]) -> Settings | str:
+    """Return the settings that regenerate an image of an engine, or why it is not asked.
+
+    It is asked if the user names it, or has configured it and it costs nothing: a record may be a stranger's.
+
+    Raises InvalidRequest for an unknown engine.
+    """
+    asked = record.requested_provider
+    engine = find_engine(asked)
+    configured = _make_settings(None, options)
+    if engine is None:
+        return _explain_not_asked(record.space.removeprefix("hf:"))
+    is_configured = find_engine(configured.provider) is engine and not engine.is_paid
+    if named not in {asked, engine.engine} and not is_configured:
+        cost = ", which costs money" if engine.is_paid else ""
+        return f"not asked: it was made by {fit_one_line(asked, 200)}; to ask it{cost}, add --provider {engine.engine}"
+    # A token of the client's own may be for another place: that of an address is configured together with it.
+    token = None if "://" in record.requested_model else configured.token
+    return replace(configured, space=None, provider=asked, token=token)
 
 
 def _choose_settings(record: Record, other: str | None, options: Mapping[str, Any]) -> Settings | str:
@@ -230,6 +274,8 @@ def _choose_settings(record: Record, other: str | None, options: Mapping[str, An
 
     Raises InvalidRequest for an unknown model or an invalid Space.
     """
+    if isinstance(options.get("provider", resolve().provider), str):
+        options = {**options, "provider": SPACE}  # the engine that is configured did not make it
     if other:
         return _make_settings(other, options)
     configured = _make_settings(None, options)

@@ -16,7 +16,7 @@ import pytest
 from flux_magic import providers
 from flux_magic.client import target
 from flux_magic.client.async_client import AsyncClient
-from flux_magic.client.client import generate
+from flux_magic.client.client import generate, sweep
 from flux_magic.client.doctor import examine
 from flux_magic.errors import FluxError, InvalidArgument, InvalidRequest
 from flux_magic.jupyter import cell
@@ -300,3 +300,85 @@ def test_an_engine_makes_the_images_of_any_model_that_it_takes() -> None:
             providers.register_provider(type("Other", (Nocturne,), {}))
     finally:
         providers.unregister_provider(Nocturne)
+
+
+DUSK = """
+import io
+
+from PIL import Image
+
+from flux_magic.parameters.table import Parameter
+from flux_magic.providers.base import ModelDescription, Provider
+from flux_magic.types import ImageResponse, Running
+
+
+class Dusk(Provider):
+    label = "Dusk"
+    engine = "dusk"
+
+    @classmethod
+    def names(cls):
+        return []
+
+    @classmethod
+    def get_model(cls, model):
+        return model or "dusk-1"
+
+    async def describe(self, model=""):
+        rows = (Parameter(name="steps", help="", least=1, most=8), Parameter(name="warmth", help="", kind=float))
+        return ModelDescription(self.get_model(model), self.label, rows)
+
+    async def stream(self, request):
+        for step in range(1, 3):
+            yield Running(step, 2)
+        image = Image.new("RGB", (64, 48), (request.seed % 256, int(request.parameters.get("warmth", 0)), 0))
+        out = io.BytesIO()
+        image.save(out, "PNG")
+        self.data = out.getvalue()
+        yield ImageResponse([""], request.prompt, request.seed)
+
+    async def fetch(self, file):
+        return self.data
+
+    async def environment(self):
+        return {"details": {"device": "easel"}}
+"""
+
+
+def test_an_engine_of_another_package_is_short_and_does_all_that_ours_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record, replay, sweep, panel, verify and dry run need nothing but the contract."""
+    assert len(DUSK.strip().splitlines()) < 60
+    monkeypatch.setattr(sys.modules[__name__], "NIGHT", DUSK)
+    install(tmp_path, {"dusk": "night_sky:Dusk"})
+    monkeypatch.syspath_prepend(tmp_path)
+    dusk: dict[str, Any] = {"provider": "dusk", "model": "any/model", "quiet": True}
+    monkeypatch.setattr(settings, "_configured", lambda: {"provider": "dusk"})
+    try:
+        image = made(**dusk, parameters={"warmth": 7.0})
+        record = image.record
+        assert (record.provider, record.model, record.space) == ("Dusk", "any/model", "provider:Dusk")
+        assert (record.seed, record.circumstances.details) == (7, {"device": "easel"})
+        assert "--model any/model --provider dusk --set warmth=7" in image.command()
+        assert made(**dusk, parameters={"warmth": 7.0}).replayed
+        swept = sweep("a fox", seed=[1, 2], parameters={"warmth": [0.0, 90.0]}, **dusk)
+        assert len({one.digest for one in swept}) == 4
+        panel = Panel(model="flux-dev", prompt="a fox", steps=8, seed=9)
+        try:
+            settle()
+            panel.generate()
+            shown = panel.wait(PATIENCE)
+            assert isinstance(shown, Generation)
+            assert (panel.get_range("steps"), shown.record.requested_provider) == ((1, 8), "dusk")
+        finally:
+            close(panel)
+        path = image.save(tmp_path / "fox.png")[0]
+        assert asyncio.run(check([path])).passed, "it costs nothing, and it is the configured one"
+        monkeypatch.setattr(settings, "_configured", dict)
+        [verdict] = asyncio.run(check([path])).verdicts
+        assert verdict.why == "not asked: it was made by dusk; to ask it, add --provider dusk"
+        assert asyncio.run(check([path], provider="dusk")).passed
+        assert "it would go to Dusk" in cell.read("--provider dusk", "a fox", {}).describe()
+    finally:
+        sys.modules.pop("night_sky", None)

@@ -11,7 +11,19 @@ import pytest
 import flux_magic
 from tests.unit.samples import python
 
-HEAVY = ["aiohttp", "yarl", "IPython", "PIL", "ipywidgets", "traitlets", "tqdm", "nest_asyncio", "gradio"]
+HEAVY = [
+    "aiohttp",
+    "yarl",
+    "IPython",
+    "PIL",
+    "ipywidgets",
+    "traitlets",
+    "tqdm",
+    "nest_asyncio",
+    "gradio",
+    "huggingface_hub",
+    "httpx2",
+]
 
 LATER = [
     f"flux_magic.{name}" for name in ("types", "parameters.grammar", "results.generation", "jupyter.cell", "verify")

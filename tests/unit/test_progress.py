@@ -21,6 +21,7 @@ from flux_magic.client.progress import (
     SheetBar,
     Terminal,
     describe_event,
+    note_interrupt,
     print_above,
     show_bar,
 )
@@ -376,3 +377,23 @@ def test_a_quiet_sheet_is_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         with progress.show_sheet(2, lambda: b"", quiet=True) as following:
             following.show("seed 1", generation())
     assert shown == []
+
+
+def test_a_providers_note_is_printed_once_and_an_interrupt_says_what_is_not_called_back(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    note, job = Log("no steps", "note"), Running(if_stopped="x is not called back")
+
+    def see(*events: ClientEvent) -> None:
+        with note_interrupt() as on_event:
+            for event in events:
+                on_event(event)
+            if job in events:
+                raise KeyboardInterrupt
+
+    see(note, note, Log("busy"))
+    assert capsys.readouterr().err == "note: no steps\n"
+    with pytest.raises(KeyboardInterrupt):
+        see(job)
+    assert capsys.readouterr().err == "note: x is not called back\n"
+    assert describe_event(note).text == "no steps"

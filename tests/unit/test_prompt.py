@@ -357,7 +357,7 @@ def test_tab_offers_what_a_space_takes_once_it_was_asked_and_the_images_of_the_n
 
 
 def test_a_models_name_stands_for_its_space() -> None:
-    assert [_parse_status_line(one) for one in ("kontext", "a/b", "")] == [
+    assert [_parse_status_line(one)["space"] for one in ("kontext", "a/b", "")] == [
         "black-forest-labs/FLUX.1-Kontext-Dev",
         "a/b",
         None,
