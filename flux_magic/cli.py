@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import json
 import runpy
 import sys
@@ -12,6 +13,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from .errors import FluxError, LocalSpaceError
+from .pages.command import add_arguments as add_page_arguments
 from .providers import local
 from .results.notes import accept_any_text, escape_for, print_answer
 
@@ -40,10 +42,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _run_info(options.image, as_json=options.json)
     if options.command == "export":
         return _run_export(options.notebook)
-    if options.command == "verify":
-        from .verify import main as verify
-
-        return verify(options)
+    if options.command in {"page", "verify"}:
+        room = "pages" if options.command == "page" else options.command
+        return int(importlib.import_module(f".{room}.command", __package__).main(options))
     _build_parser().print_help()
     return 2
 
@@ -69,6 +70,8 @@ def _build_parser() -> argparse.ArgumentParser:
         help="put a notebook's images and records into flux_images/ beside it, so that it runs without a Space",
     )
     export.add_argument("notebook", nargs="+", help="a saved notebook")
+    page = commands.add_parser("page", help="write a notebook as one HTML file, or as a PDF")
+    add_page_arguments(page)
     verify = commands.add_parser(
         "verify", help="regenerate images from their records, and check that they are the same"
     )
