@@ -73,7 +73,7 @@ def choose_targets(notebooks: Sequence[Path], output: str | None) -> list[tuple[
 
 def _write(notebook: Path, target: Path, known: dict[Path, Path], options: argparse.Namespace) -> Iterator[str]:
     content = pages.read_notebook(notebook)
-    page = pages.render(content, notebook, target, unfold=options.unfold, pages=known)
+    page = pages.render(content, notebook, target, unfold=options.unfold, place=lambda one: known.get(one, one))
     _print_notes(notebook, page)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

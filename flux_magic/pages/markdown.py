@@ -30,9 +30,10 @@ def render_formula(tex: str, around: Surroundings, *, block: bool) -> str:
             around.notes.append(WITHOUT)
         return typed
     try:
-        return str(convert(tex, display="block" if block else "inline"))
+        math = str(convert(tex, display="block" if block else "inline"))
     except Exception:  # noqa: BLE001 - a formula with a mistake is shown as it was typed
         return typed
+    return math.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "", 1)  # HTML needs none
 
 
 def _escape(tex: str) -> str:

@@ -17,7 +17,7 @@ from ..types import fit_one_line
 
 NO_ALT: Final = "an image without a description"
 
-_ACTIVE: Final = "script, iframe, frame, frameset, object, embed, applet, base, meta, link, template, portal, title"
+_ACTIVE: Final = "script, iframe, frame, frameset, object, embed, applet, base, meta, link, template, portal"
 """Elements that run or load something, or change the page around them."""
 
 _ATTRIBUTES: Final = frozenset(
@@ -57,6 +57,8 @@ def clean(html: str, around: Surroundings) -> BeautifulSoup:
     tree = parse(html)
     for element in tree.select(_ACTIVE):
         element.decompose()
+    for form in tree.find_all("form"):
+        form.unwrap()
     for element in tree.find_all(True):
         for name in [name for name in element.attrs if name.lower().startswith("on") or name.lower() in _ATTRIBUTES]:
             del element[name]
@@ -98,9 +100,15 @@ def _embed(element: Tag, tree: BeautifulSoup, around: Surroundings) -> None:
         return
     called = fit_one_line(str(element.get("alt") or address), 80)
     scheme = _get_scheme(address)
+    if scheme == "missing":
+        around.notes.append(f"{called} is left out: the notebook has no such attachment")
+        element.decompose()
+        return
     if scheme or address.startswith(("//", "\\")):
-        around.notes.append(f"{fit_one_line(address, 120)} is not on this machine, so the page only links to it")
-        if scheme in _LINKS and element.name == "img":
+        linked = scheme in _LINKS and element.name == "img"
+        left = "the page only links to it" if linked else "it is left out"
+        around.notes.append(f"{fit_one_line(address, 120)} is not on this machine, so {left}")
+        if linked:
             link = tree.new_tag("a", href=address)
             link.string = called
             element.replace_with(link)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -73,7 +73,7 @@ def read_notebook(path: Path) -> Any:
 
 
 def render(
-    notebook: Any, path: Path, target: Path, *, unfold: bool = False, pages: Mapping[Path, Path] | None = None
+    notebook: Any, path: Path, target: Path, *, unfold: bool = False, place: Callable[[Path], Path] = Path
 ) -> Page:
     """Return the page of a notebook.
 
@@ -82,7 +82,7 @@ def render(
         path: its file, beside which are the images and files that it names.
         target: the file that the page will be written to.
         unfold: True shows code and records, which are otherwise folded.
-        pages: the pages of notebooks, by the real paths of both: a link to the notebook leads to its page.
+        place: returns the file that a link to a file shall lead to, such as the page of a notebook.
     """
     from nbconvert import HTMLExporter
     from traitlets.config import Config
@@ -91,14 +91,17 @@ def render(
 
     folder = path.parent.resolve()
     here = Path.cwd()
-    around = Surroundings(folder, here if folder.is_relative_to(here) else folder)
     exporter = HTMLExporter(
         template_name="flux_magic",
         extra_template_basedirs=[str(TEMPLATES)],
         config=Config({"FluxMagicPage": {"unfold": unfold}}),
     )
-    resources = {"metadata": {"path": str(folder), "name": path.stem}, "surroundings": around}
-    tree = parse(exporter.from_notebook_node(notebook, resources)[0])
+    resources: Any = {
+        "metadata": {"path": str(folder), "name": path.stem},
+        "surroundings": Surroundings(folder, here if folder.is_relative_to(here) else folder),
+    }
+    html, resources = exporter.from_notebook_node(notebook, resources)
+    tree, notes = parse(html), resources["surroundings"].notes  # nbconvert makes a copy of them
     ids = {str(element["id"]) for element in tree.find_all(id=True)}
 
     def lead(address: str) -> str:
@@ -108,14 +111,14 @@ def render(
         found = Path(os.path.normpath(folder / unquote(parts.path))) if parts.path else None
         if found is None:
             if parts.fragment and unquote(parts.fragment) not in ids:
-                around.notes.append(f"the link to {address} leads nowhere: the page has no such heading")
+                notes.append(f"the link to {address} leads nowhere: the page has no such heading")
             return address
-        goal = (pages or {}).get(found, found)
+        goal = place(found)
         if goal == found and not found.exists():
-            around.notes.append(f"the link to {address} leads nowhere: there is no such file")
+            notes.append(f"the link to {address} leads nowhere: there is no such file")
             return address
         there = quote(Path(os.path.relpath(goal, target.parent.resolve())).as_posix())
         return parts._replace(path=there).geturl()
 
     map_links(tree, lead)
-    return Page(str(tree), len(tree.find_all("img")), tuple(dict.fromkeys(around.notes)))
+    return Page(str(tree), len(tree.find_all("img")), tuple(dict.fromkeys(notes)))
