@@ -8,7 +8,7 @@ import importlib
 import json
 import runpy
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -34,17 +34,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     options = _build_parser().parse_args(arguments)
-    if options.command == "space":
-        return _run_space(options.host, options.port)
-    if options.command == "doctor":
-        return _run_doctor(options.space or options.named, options.model)
-    if options.command == "info":
-        return _run_info(options.image, as_json=options.json)
-    if options.command == "export":
-        return _run_export(options.notebook)
-    if options.command in {"page", "verify"}:
-        room = "pages" if options.command == "page" else options.command
-        return int(importlib.import_module(f".{room}.command", __package__).main(options))
+    runs: dict[str | None, Callable[[], int]] = {
+        "space": lambda: _run_space(options.host, options.port),
+        "doctor": lambda: _run_doctor(options.space or options.named, options.model),
+        "info": lambda: _run_info(options.image, as_json=options.json),
+        "export": lambda: _run_export(options.notebook),
+        "history": lambda: _run_history(options),
+        "page": lambda: int(importlib.import_module(".pages.command", __package__).main(options)),
+        "verify": lambda: int(importlib.import_module(".verify.command", __package__).main(options)),
+        None: _show_help,
+    }
+    return runs[options.command]()
+
+
+def _show_help() -> int:
     _build_parser().print_help()
     return 2
 
@@ -70,6 +73,13 @@ def _build_parser() -> argparse.ArgumentParser:
         help="put a notebook's images and records into flux_images/ beside it, so that it runs without a Space",
     )
     export.add_argument("notebook", nargs="+", help="a saved notebook")
+    history = commands.add_parser("history", help="list the images of the store, the newest first, or clean it")
+    history.add_argument("words", nargs="*", help="only images whose prompt has all these words")
+    history.add_argument("--last", "-n", type=int, default=20, metavar="N", help="how many (default %(default)s)")
+    history.add_argument(
+        "--clean", action="store_true", help="list what could go: partial files, images without a record"
+    )
+    history.add_argument("--yes", action="store_true", help="with --clean: delete it")
     page = commands.add_parser("page", help="write a notebook as one HTML file, or as a PDF")
     add_page_arguments(page)
     verify = commands.add_parser(
@@ -115,6 +125,23 @@ def _run_export(notebooks: Sequence[str]) -> int:
             print_answer(str(report))
             code = code or (0 if report.whole else 1)
     return code
+
+
+def _run_history(options: argparse.Namespace) -> int:
+    from .parameters.settings import resolve
+    from .results import history
+
+    if (options.yes and not options.clean) or (options.clean and options.words) or options.last < 1:
+        print("flux-magic: --yes goes with --clean, which takes no words, and --last is 1 or more", file=sys.stderr)
+        return 2
+    try:
+        if options.clean:
+            print_answer(history.clean(resolve(), yes=options.yes, command="flux-magic history"))
+        else:
+            print_answer(repr(history.read_history(resolve(), last=options.last, search=" ".join(options.words))))
+    except FluxError as error:
+        return _fail(error)
+    return 0
 
 
 def _fail(error: FluxError) -> int:

@@ -25,7 +25,7 @@ _OURS: Final = ".flux-parameters, .flux-prompt, .flux-again, .flux-sheet-table, 
 _ONE: Final = re.compile(r"<flux (\S+) seed=(\S+) steps=(\S+) sha256:\w+>")
 _SHEET: Final = re.compile(r"<flux sheet .*, ((?:\d+ of )?(\d+) images?) sha256:\w+>")
 _BAR: Final = re.compile(r"\d+%\||Progress\(|^Output\(")
-"""What text has if it is a bar that was at work while the cell ran."""
+"""The text of a widget that is a bar, which was at work while the cell ran."""
 
 _ANSI: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from ..errors import replace_controls
 from ..types import escape_markdown
 
+_LONG = 30
+"""Characters from which a part may be broken: it would not fit beside others."""
+
 _PLAIN = "margin:0;padding:0;font:inherit;color:inherit;background:none;white-space:pre-wrap"
 
 
@@ -101,6 +104,17 @@ def _html(value: str | Markup) -> str:
 def pre(text: str, style: str) -> str:
     """Return a `pre` element, which keeps lines, and keeps MathJax from reading what is between dollars."""
     return f'<pre style="{style}">{render_lines(text)}</pre>'
+
+
+def keep_together(parts: Sequence[str], between: str = ",") -> str:
+    """Return parts in a row as HTML, none of which is broken; what is between two stays with the first."""
+    ends = [between] * (len(parts) - 1) + [""]
+    return " ".join(
+        f'<span style="white-space:nowrap">{escape_html(part)}{end}</span>'
+        if len(part) < _LONG
+        else f"{escape_html(part)}{end}"
+        for part, end in zip(parts, ends, strict=True)
+    )
 
 
 def render_lines(text: str) -> str:

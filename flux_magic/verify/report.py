@@ -14,7 +14,7 @@ from ..errors import NotAnImage
 from ..images import codecs
 from ..images.formats import detect_media_type
 from ..results import output
-from ..results.table import Markup, Table, as_html, as_text, escape_html
+from ..results.table import Markup, Table, as_html, as_text, escape_html, keep_together
 from ..types import fit_one_line
 from .similarity import Grade
 from .verdict import Outcome, Status, Verdict
@@ -197,8 +197,9 @@ def _describe_origin(one: Verdict) -> str:
     if record is None:
         return "no record"
     known = output.list_facts(record)
-    facts = f"seed {record.seed}, {known['steps']} steps, {known['size']}, {record.model}, {record.space}"
-    return f"{one.inputs}{escape_html(fit_one_line(record.prompt, 400))}<br>{escape_html(fit_one_line(facts))}"
+    facts = [f"seed {record.seed}", f"{known['steps']} steps", known["size"], record.model, record.space]
+    shown = keep_together([fit_one_line(fact, 100) for fact in facts])
+    return f"{one.inputs}{escape_html(fit_one_line(record.prompt, 400))}<br>{shown}"
 
 
 def _image(one: Verdict, data: bytes | None, which: str, *, small: bool) -> str:
