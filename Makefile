@@ -62,7 +62,6 @@ demo: $(READY)
 	@cp -r notebooks/*.ipynb notebooks/images $(DEMO)/
 	@FLUX_MAGIC_STORE=$(abspath $(DEMO)/store) $(EXECUTE) $(DEMO)/01_quickstart.ipynb
 	@$(BIN)/flux-magic page --unfold $(DEMO)/*.ipynb >/dev/null
-	@$(BIN)/flux-magic page --pdf -o $(DEMO)/01_quickstart.pdf $(DEMO)/01_quickstart.ipynb >/dev/null || true
 	@echo "the notebook, run:  $(DEMO)/01_quickstart.ipynb"
 	@echo "as a page:          $(DEMO)/01_quickstart.html"
 	@echo "its images:         $(DEMO)/pictures/; with their records in $(DEMO)/store/"

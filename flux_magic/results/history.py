@@ -28,7 +28,7 @@ LONGEST: Final = 160
 _LONGEST_PROMPT: Final = 300
 
 _LIST = "display:flex;flex-wrap:wrap;gap:16px;padding:0;margin:0;list-style:none;word-break:normal"
-_ITEM = "width:200px;overflow-wrap:anywhere"
+_ITEM = "width:168px;overflow-wrap:anywhere"
 _PROMPT = "margin:0;padding:0;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere;word-break:normal"
 _CELL = "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;user-select:all;margin:4px 0 0;font-size:smaller"
 
@@ -57,7 +57,9 @@ class History(Generations):
         self._nothing = f"no image in the store with {searched!r}" if searched else nothing or "no images in the store"
 
     def __repr__(self) -> str:
-        listed = [f"{_format_date(one)}  {one!r} {make_printable(one.prompt)[:60]}{_name_inputs(one)}" for one in self]
+        listed = [
+            f"{_format_date(one):<16}  {one!r} {make_printable(one.prompt)[:60]}{_name_inputs(one)}" for one in self
+        ]
         return "\n".join([*(listed or [self._nothing]), *self._list_remarks()])
 
     def _list_remarks(self) -> list[str]:
@@ -204,13 +206,13 @@ def _render_inputs(generation: Generation) -> str:
 def _render_item(generation: Generation) -> str:
     prompt = generation.prompt
     seed = UNKNOWN if generation.seed is None else generation.seed
-    steps = [] if generation.steps is None else [f"{generation.steps} steps"]
+    steps = [] if generation.steps is None else [f"{generation.steps} step{'' if generation.steps == 1 else 's'}"]
     facts = keep_together([f"{generation.width}×{generation.height}", f"seed {seed}", *steps])
     shown = prompt if len(prompt) <= _LONGEST_PROMPT else f"{prompt[: _LONGEST_PROMPT - 1]}…"
     images = _render_inputs(generation) + _render_image(generation, escape(prompt))
     return (
         f'<li style="{_ITEM}">{images}{pre(shown, _PROMPT)}'
-        f"<small>{facts}<br>{keep_together([_format_date(generation), generation.digest[:12]], ' ·')}</small>"
+        f"<small>{facts}<br>{escape(_format_date(generation))}<br>{generation.digest[:12]}</small>"
         f"<details><summary>cell</summary>{pre(generation.command(), _CELL)}</details></li>"
     )
 

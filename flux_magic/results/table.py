@@ -106,9 +106,9 @@ def pre(text: str, style: str) -> str:
     return f'<pre style="{style}">{render_lines(text)}</pre>'
 
 
-def keep_together(parts: Sequence[str], between: str = ",") -> str:
-    """Return parts in a row as HTML, none of which is broken; what is between two stays with the first."""
-    ends = [between] * (len(parts) - 1) + [""]
+def keep_together(parts: Sequence[str]) -> str:
+    """Return parts in a row as HTML, none of which is broken; the comma between two stays with the first."""
+    ends = [","] * (len(parts) - 1) + [""]
     return " ".join(
         f'<span style="white-space:nowrap">{escape_html(part)}{end}</span>'
         if len(part) < _LONG
