@@ -4,6 +4,8 @@
 export PYTHONDONTWRITEBYTECODE :=
 
 PYTHON ?= python3
+# What Jupyter finds beside an installed package is taken from here, as it is now.
+export JUPYTER_PATH := $(CURDIR)/flux_magic/jupyter/share
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready

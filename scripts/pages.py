@@ -116,7 +116,7 @@ def build_index(contents: dict[Path, Any]) -> Any:
             link = path.as_posix()
             lines += [
                 "<div>",
-                f"[![]({GALLERY}/{path.stem}.jpg)]({link})",
+                f"[![{title}]({GALLERY}/{path.stem}.jpg)]({link})",
                 f"**[{title}]({link})**",
                 sentence,
                 "</div>",

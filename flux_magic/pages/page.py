@@ -15,7 +15,7 @@ from ..images.bounded_json import parse_json
 from ..records.files import read_file
 from ..types import fit_one_line
 
-TEMPLATES: Final = Path(__file__).with_name("templates")
+TEMPLATES: Final = Path(__file__).parents[1] / "jupyter" / "share" / "nbconvert" / "templates"
 """The folder of our template, which nbconvert finds here in any install."""
 
 NOTEBOOK: Final = ".ipynb"

@@ -35,10 +35,10 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert {f"flux_magic/providers/stand_in/{name}" for name in beside} <= set(names)
     assert {"flux_magic/jupyter/panel/extras.js", "flux_magic/py.typed"} <= set(names)
     assert all(name.startswith(("flux_magic/", "flux_magic-")) for name in names)
-    template = ROOT / "flux_magic/pages/templates/flux_magic"
-    shared = "flux_magic-0.1.0.data/data/share/jupyter/nbconvert/templates/flux_magic"
-    for path in template.iterdir():
-        assert {f"{shared}/{path.name}", f"flux_magic/pages/templates/flux_magic/{path.name}"} <= set(names)
+    template = "nbconvert/templates/flux_magic/index.html.j2"
+    assert {f"flux_magic/jupyter/share/{template}", f"flux_magic-0.1.0.data/data/share/jupyter/{template}"} <= set(
+        names
+    )
 
 
 @pytest.mark.thorough
