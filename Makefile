@@ -10,9 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := build/demo
-# An empty slot, where a bar was while the cell ran, is worth no warning.
-NO_SLOT := ignore:Your element with mimetype:UserWarning
-CONVERT := $(BIN)/python -W "$(NO_SLOT)" -m nbconvert --log-level=ERROR
+CONVERT := $(BIN)/python -m nbconvert --log-level=ERROR
 # Without it, ipykernel warns of a connection that anybody on this machine could listen to.
 ENCRYPTED := transport_encryption=auto
 EXECUTE := $(CONVERT) --to notebook --execute --inplace --KernelManager.$(ENCRYPTED) --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.coalesce_streams=True
@@ -65,11 +63,10 @@ demo: $(READY)
 	@mkdir -p $(DEMO)
 	@cp -r notebooks/*.ipynb notebooks/images $(DEMO)/
 	@FLUX_MAGIC_STORE=$(abspath $(DEMO)/store) $(EXECUTE) $(DEMO)/01_quickstart.ipynb
-	@$(BIN)/python -W "$(NO_SLOT)" -m scripts.pages --beside $(DEMO)
-	@$(CONVERT) --to markdown $(DEMO)/01_quickstart.ipynb
+	@$(BIN)/flux-magic page --unfold $(DEMO)/*.ipynb >/dev/null
 	@echo "the notebook, run:  $(DEMO)/01_quickstart.ipynb"
 	@echo "as a page:          $(DEMO)/01_quickstart.html"
-	@echo "its images:         $(DEMO)/01_quickstart_files/ and $(DEMO)/pictures/; with their records in $(DEMO)/store/"
+	@echo "its images:         $(DEMO)/pictures/; with their records in $(DEMO)/store/"
 	@echo "the other tutorials are beside it, as they were saved"
 
 lab: $(READY)

@@ -8,11 +8,12 @@ import importlib
 import json
 import runpy
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from .errors import FluxError, LocalSpaceError
+from .pages.command import add_arguments as add_page_arguments
 from .providers import local
 from .results.notes import accept_any_text, escape_for, print_answer
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from .results.recall import Recalled
 
 
-_MODULES: Final = {"batch": ".client.batch_command", "verify": ".verify.command"}
+_MODULES: Final = {"batch": ".client.batch_command", "page": ".pages.command", "verify": ".verify.command"}
 """The commands whose module has a `main`, which takes the parsed arguments and returns the exit code."""
 
 
@@ -37,16 +38,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     options = _build_parser().parse_args(arguments)
-    if options.command == "space":
-        return _run_space(options.host, options.port)
-    if options.command == "doctor":
-        return _run_doctor(space=options.space or options.named, model=options.model, provider=options.provider)
-    if options.command == "info":
-        return _run_info(options.image, as_json=options.json)
-    if options.command == "export":
-        return _run_export(options.notebook)
+    runs: dict[str | None, Callable[[], int]] = {
+        "space": lambda: _run_space(options.host, options.port),
+        "doctor": lambda: _run_doctor(
+            space=options.space or options.named, model=options.model, provider=options.provider
+        ),
+        "info": lambda: _run_info(options.image, as_json=options.json),
+        "export": lambda: _run_export(options.notebook),
+        "history": lambda: _run_history(options),
+        None: _show_help,
+    }
     if module := _MODULES.get(options.command):
         return int(importlib.import_module(module, __package__).main(options))
+    return runs[options.command]()
+
+
+def _show_help() -> int:
     _build_parser().print_help()
     return 2
 
@@ -74,6 +81,15 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     export.add_argument("notebook", nargs="+", help="a saved notebook")
     _add_batch_arguments(commands.add_parser("batch", help="make an image for each row of a file of prompts"))
+    history = commands.add_parser("history", help="list the images of the store, the newest first, or clean it")
+    history.add_argument("words", nargs="*", help="only images whose prompt has all these words")
+    history.add_argument("--last", "-n", type=int, default=20, metavar="N", help="how many (default %(default)s)")
+    history.add_argument(
+        "--clean", action="store_true", help="list what could go: partial files, images without a record"
+    )
+    history.add_argument("--yes", action="store_true", help="with --clean: delete it")
+    page = commands.add_parser("page", help="write a notebook as one HTML file, or as a PDF")
+    add_page_arguments(page)
     verify = commands.add_parser(
         "verify", help="regenerate images from their records, and check that they are the same"
     )
@@ -123,6 +139,23 @@ def _run_export(notebooks: Sequence[str]) -> int:
             print_answer(str(report))
             code = code or (0 if report.whole else 1)
     return code
+
+
+def _run_history(options: argparse.Namespace) -> int:
+    from .parameters.settings import resolve
+    from .results import history
+
+    if (options.yes and not options.clean) or (options.clean and options.words) or options.last < 1:
+        print("flux-magic: --yes goes with --clean, which takes no words, and --last is 1 or more", file=sys.stderr)
+        return 2
+    try:
+        if options.clean:
+            print_answer(history.clean(resolve(), yes=options.yes, command="flux-magic history"))
+        else:
+            print_answer(repr(history.read_history(resolve(), last=options.last, search=" ".join(options.words))))
+    except FluxError as error:
+        return _fail(error)
+    return 0
 
 
 def _fail(error: FluxError) -> int:

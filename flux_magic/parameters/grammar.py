@@ -318,6 +318,8 @@ HISTORY_OPTIONS = (
     Option(("--last", "-n"), "how many, the newest first (default 20)", _read_integer_from(1), "50"),
     Option(("--search",), "those whose prompt has all these words", _read_string, "fox"),
     Option(("--delete",), "delete the image of this digest from the store", _read_string, "1a2b3c4d5e6f"),
+    Option(("--clean",), "list what could go from the store: partial files, images without a record"),
+    Option(("--yes",), "with --clean: delete it"),
 )
 """The options of `%flux_history`."""
 

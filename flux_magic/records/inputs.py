@@ -58,9 +58,13 @@ def keep_input(folder: Path, image: InputImage) -> None:
     record = image.record
     name = f"{record.digest}-{record.sha256[:12]}{get_suffix(record.media_type)}"
     path = folder / FOLDER / record.digest[:2] / name
-    if not any(find_inputs(folder, record.digest)):
+    there = next(find_inputs(folder, record.digest), None)
+    if there is None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, image.data, lasting=True)
+        return
+    with suppress(OSError):  # it is in use from now on: what cleans the store leaves young files alone
+        os.utime(there.path)
 
 
 def find_inputs(folder: Path, start: str) -> Iterator[KeptInput]:

@@ -23,6 +23,11 @@ _SETTLED: Final = 2.0
 """Seconds that a folder's time of change must have been seen to stay before a listing is kept: none is coarser."""
 
 
+def is_record_name(name: str) -> bool:
+    """Return True for a name that a store gives to a record."""
+    return _NAME.fullmatch(name) is not None
+
+
 def list_months(folder: Path) -> list[str]:
     """Return the folders of a store, the newest first."""
     try:

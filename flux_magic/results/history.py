@@ -6,11 +6,13 @@ import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import Final
 
-from ..errors import FluxError, InvalidRequest, format_count, list_few, replace_controls
+from ..errors import FluxError, InvalidRequest, StoreError, format_count, list_few, replace_controls
 from ..images import codecs
 from ..parameters.settings import Settings, resolve
+from ..records.inventory import Leftover, find_leftovers, format_size, measure, remove
 from ..records.record import build_request
 from ..records.store import Store, Stored, find_root, open_store, strip_prefix
 from ..types import UNKNOWN, make_printable
@@ -18,15 +20,15 @@ from .generation import Generation, replay
 from .generations import Generations
 from .notes import MOST_NOTES
 from .origin import SMALL, find_images, find_maker, render_small
-from .table import escape, escape_html, pre
+from .table import escape, escape_html, keep_together, pre
 
 LONGEST: Final = 160
 """Pixels of a thumbnail's longer side."""
 
 _LONGEST_PROMPT: Final = 300
 
-_LIST = "display:flex;flex-wrap:wrap;gap:16px;padding:0;margin:0;list-style:none"
-_ITEM = "width:200px;overflow-wrap:anywhere"
+_LIST = "display:flex;flex-wrap:wrap;gap:16px;padding:0;margin:0;list-style:none;word-break:normal"
+_ITEM = "width:168px;overflow-wrap:anywhere"
 _PROMPT = "margin:0;padding:0;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere;word-break:normal"
 _CELL = "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;user-select:all;margin:4px 0 0;font-size:smaller"
 
@@ -36,25 +38,38 @@ class History(Generations):
 
     Attributes:
         notes: what was skipped, a line each.
+        store: the size of the store, in words; empty for a client's images.
     """
 
     def __init__(
-        self, items: Sequence[Generation], notes: Sequence[str] = (), searched: str = "", *, nothing: str = ""
+        self,
+        items: Sequence[Generation],
+        notes: Sequence[str] = (),
+        searched: str = "",
+        *,
+        nothing: str = "",
+        store: str = "",
     ) -> None:
         super().__init__(items)
         self.notes = tuple(map(replace_controls, notes))
+        self.store = store
         searched = replace_controls(searched)
         self._nothing = f"no image in the store with {searched!r}" if searched else nothing or "no images in the store"
 
     def __repr__(self) -> str:
-        listed = [f"{one!r} {make_printable(one.prompt)[:60]}{_name_inputs(one)}" for one in self]
-        return "\n".join([*(listed or [self._nothing]), *list_few(self.notes, MOST_NOTES)])
+        listed = [
+            f"{_format_date(one):<16}  {one!r} {make_printable(one.prompt)[:60]}{_name_inputs(one)}" for one in self
+        ]
+        return "\n".join([*(listed or [self._nothing]), *self._list_remarks()])
+
+    def _list_remarks(self) -> list[str]:
+        return [*list_few(self.notes, MOST_NOTES), *([self.store] if self.store else [])]
 
     def _repr_html_(self) -> str:
         if not self:
             return "".join(f"<p>{escape_html(line)}</p>" for line in repr(self).split("\n"))
         items = "".join(_render_item(one) for one in self)
-        notes = "".join(f"<p>{escape_html(note)}</p>" for note in list_few(self.notes, MOST_NOTES))
+        notes = "".join(f"<p>{escape_html(note)}</p>" for note in self._list_remarks())
         return f'<ul style="{_LIST}">{items}</ul>{notes}'
 
     def _ipython_display_(self) -> None:
@@ -67,7 +82,44 @@ def read_history(settings: Settings, *, last: int = 20, search: str = "") -> His
     """Return the store's most recent jobs, or the most recent whose prompt has all the words of `search`."""
     store = open_store(settings)
     found = store.search(search) if search.strip() else iter(store)
-    return History(list(islice(_stream_generations(found, store, settings), last)), store.skipped, search.strip())
+    listed = list(islice(_stream_generations(found, store, settings), last))
+    return History(listed, store.skipped, search.strip(), store=_describe_size(store.folder))
+
+
+def _describe_size(folder: Path | None) -> str:
+    held = measure(folder) if folder is not None else None
+    return f"the store: {held}" if held and held.files else ""
+
+
+def clean(settings: Settings, *, yes: bool = False, command: str = "%flux_history") -> str:
+    """Return in words what could go from the store, or with `yes` remove it and say what is gone.
+
+    Raises StoreError if there is no store, or if a file cannot be removed.
+    """
+    folder = open_store(settings).folder
+    if folder is None:
+        raise StoreError("there is no store: it is turned off")
+    found = find_leftovers(folder)
+    try:
+        found = remove(found) if yes else found
+    except OSError as error:
+        raise StoreError(f"the store cannot be cleaned: {error.strerror or error}") from error
+    if not found:
+        return f"nothing to clean in the store: {measure(folder)}"
+    size = format_size(sum(one.size for one in found))
+    lines = [f"{_count(found, 'file')}, {size}, {'deleted' if yes else 'could go'}:"]
+    for kind in dict.fromkeys(one.kind for one in found):
+        these = [one for one in found if one.kind == kind]
+        lines.append(f"  {_count(these, kind)}, {format_size(sum(one.size for one in these))}")
+        lines += [
+            f"    {name}" for name in list_few([one.path.relative_to(folder).as_posix() for one in these], MOST_NOTES)
+        ]
+    return "\n".join(lines if yes else [*lines, f"nothing was deleted: {command} --clean --yes deletes them"])
+
+
+def _count(found: Sequence[Leftover], kind: str) -> str:
+    words = kind.split(" ", 1)
+    return f"{len(found)} {kind}" if len(found) == 1 else f"{len(found)} {' '.join([f'{words[0]}s', *words[1:]])}"
 
 
 def find(settings: Settings, digest: str) -> Generation:
@@ -131,6 +183,12 @@ def trace(generation: Generation) -> History:
     return History(made)
 
 
+def _format_date(generation: Generation) -> str:
+    """Return the day and the minute in which an image was requested, in UTC."""
+    started = generation.record.circumstances.started
+    return "date unknown" if started == UNKNOWN else make_printable(started[:16].replace("T", " "))
+
+
 def _name_inputs(generation: Generation) -> str:
     """Return what went into an image, in words; empty if nothing did."""
     origins = {one.record.digest: one.origin for one in generation.request.images}
@@ -146,15 +204,15 @@ def _render_inputs(generation: Generation) -> str:
 
 
 def _render_item(generation: Generation) -> str:
-    prompt, started = generation.prompt, generation.record.circumstances.started
+    prompt = generation.prompt
     seed = UNKNOWN if generation.seed is None else generation.seed
-    steps = "" if generation.steps is None else f", {format_count(generation.steps, 'step')}"
-    facts = f"{generation.width}×{generation.height}, seed {seed}{steps}"
+    steps = [] if generation.steps is None else [format_count(generation.steps, "step")]
+    facts = keep_together([f"{generation.width}×{generation.height}", f"seed {seed}", *steps])
     shown = prompt if len(prompt) <= _LONGEST_PROMPT else f"{prompt[: _LONGEST_PROMPT - 1]}…"
     images = _render_inputs(generation) + _render_image(generation, escape(prompt))
     return (
         f'<li style="{_ITEM}">{images}{pre(shown, _PROMPT)}'
-        f"<small>{facts}<br>{escape(started[:16].replace('T', ' '))} · {generation.digest[:12]}</small>"
+        f"<small>{facts}<br>{escape(_format_date(generation))}<br>{generation.digest[:12]}</small>"
         f"<details><summary>cell</summary>{pre(generation.command(), _CELL)}</details></li>"
     )
 

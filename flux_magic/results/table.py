@@ -22,6 +22,9 @@ _FIRST = 2
 _WIDTH = 80
 """Characters in a line of a string, roughly."""
 
+_LONG = 30
+"""Characters from which a part may be broken: it would not fit beside others."""
+
 _PLAIN = "margin:0;padding:0;font:inherit;color:inherit;background:none;white-space:pre-wrap"
 
 
@@ -143,6 +146,17 @@ def fold(text: str, style: str, *, name: str = "") -> str:
     # A summary is a list item, and a `pre` in it would begin below its mark.
     summary = f'<summary style="{style};cursor:pointer">{escape_html(text[:at])}</summary>'
     return f'<details class="{name}">{summary}{pre(rest, style)}</details>'
+
+
+def keep_together(parts: Sequence[str]) -> str:
+    """Return parts in a row as HTML, none of which is broken; the comma between two stays with the first."""
+    ends = [","] * (len(parts) - 1) + [""]
+    return " ".join(
+        f'<span style="white-space:nowrap">{escape_html(part)}{end}</span>'
+        if len(part) < _LONG
+        else f"{escape_html(part)}{end}"
+        for part, end in zip(parts, ends, strict=True)
+    )
 
 
 def render_lines(text: str) -> str:

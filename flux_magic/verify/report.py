@@ -14,7 +14,7 @@ from ..errors import NotAnImage
 from ..images import codecs
 from ..images.formats import detect_media_type
 from ..results import output
-from ..results.table import Markup, Table, as_html, as_text, escape_html
+from ..results.table import Markup, Table, as_html, as_text, escape_html, keep_together
 from ..types import fit_one_line
 from .similarity import Grade
 from .verdict import Outcome, Status, Verdict
@@ -152,8 +152,21 @@ _STYLE: Final = """
 body { margin: 1.5rem; }
 table { border-collapse: collapse; }
 th, td { text-align: left; vertical-align: top; padding: .5rem; border-top: 1px solid #8888; overflow-wrap: anywhere; }
-td { min-width: 9ch; max-width: 40ch; }
+th, td { min-width: 9ch; max-width: 40ch; }
 img { max-width: min(320px, 24vw); height: auto; display: block; }
+@media (max-width: 700px) {
+  thead { display: none; }
+  tr { display: block; border-top: 1px solid #8888; padding: .5rem 0; }
+  tbody th, td { display: block; max-width: none; border: 0; padding: .1rem 0; }
+  td:empty { display: none; }
+  td:nth-child(3)::before { content: "as it is here"; }
+  .live td:nth-child(4)::before { content: "regenerated"; }
+  img { max-width: 100%; }
+}
+@media print {
+  :root { color-scheme: light; }
+  tr { break-inside: avoid; }
+}
 """
 
 
@@ -166,7 +179,8 @@ def report_html(report: Report) -> str:
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n"
         f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n"
-        f"<body>\n<main>\n<h1>Do the records still make these images?</h1>\n"
+        f"<body>\n{'<main class=live>' if report.live else '<main>'}\n"
+        f"<h1>Do the records still make these images?</h1>\n"
         f"{render_fragment(report)}\n</main>\n</body>\n</html>\n"
     )
 
@@ -197,8 +211,10 @@ def _describe_origin(one: Verdict) -> str:
     if record is None:
         return "no record"
     known = output.list_facts(record)
-    facts = f"seed {record.seed}, {known['steps']} steps, {known['size']}, {record.model}, {record.space}"
-    return f"{one.inputs}{escape_html(fit_one_line(record.prompt, 400))}<br>{escape_html(fit_one_line(facts))}"
+    steps = f"{known['steps']} step{'' if known['steps'] == '1' else 's'}"
+    facts = [f"seed {record.seed}", steps, known["size"], record.model, record.space]
+    shown = keep_together([fit_one_line(fact, 100) for fact in facts])
+    return f"{one.inputs}{escape_html(fit_one_line(record.prompt, 400))}<br>{shown}"
 
 
 def _image(one: Verdict, data: bytes | None, which: str, *, small: bool) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import nbformat
@@ -21,7 +20,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def site(folder: Path) -> pages.Site:
+def built(folder: Path) -> tuple[pages.Site, list[str]]:
     return pages.build(ROOT, folder)
 
 
@@ -29,37 +28,19 @@ def text_of(path: Path) -> str:
     return "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
 
 
-def test_every_link_of_the_notebooks_and_the_texts_leads_somewhere(site: pages.Site, folder: Path) -> None:
-    assert pages.find_broken(site, folder) == []
+def test_every_link_of_the_notebooks_and_the_texts_leads_somewhere(
+    built: tuple[pages.Site, list[str]], folder: Path
+) -> None:
+    site, broken = built
+    assert broken == []
     assert all(address.startswith("https://") for address in pages.list_others(site))
-
-
-def test_a_page_leads_to_pages_and_has_what_it_shows_beside_it(site: pages.Site, folder: Path) -> None:
     addresses = {(page.as_posix(), address) for page, address in pages.list_links(site)}
     assert ("README.html", "notebooks/01_quickstart.html") in addresses
     assert ("notebooks/01_quickstart.html", "06_what_if.html") in addresses
+    assert ("index.html", "notebooks/06_what_if.html") in addresses
     assert not [address for _, address in addresses if address.endswith((".ipynb", ".md"))]
-    assert (folder / "docs" / "quickstart.png").read_bytes() == (ROOT / "docs" / "quickstart.png").read_bytes()
-
-
-@pytest.mark.usefixtures("site")
-def test_a_page_needs_no_other_host_and_shows_a_widget_as_text(folder: Path) -> None:
-    panel = (folder / "notebooks" / "02_panel.html").read_text(encoding="utf-8")
-    assert "<script" not in panel
-    assert "Panel(prompt=" in panel
-    assert "widget-view" not in panel
-
-
-def test_the_demos_pages_lead_to_each_other_and_nowhere_else(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "notebooks", tmp_path, dirs_exist_ok=True)
-    assert pages.publish_beside(tmp_path) == []
-    first = pages.parse_html((tmp_path / "01_quickstart.html").read_text(encoding="utf-8"))
-    near = {str(tag[name]) for tag, name in pages.find_addresses(first) if pages.is_near(str(tag[name]))}
-    assert near >= {f"{path.stem}.html" for path in NOTEBOOKS[1:]}
-    assert not [address for address in near if address.endswith(".ipynb")]
-    (tmp_path / "06_what_if.ipynb").unlink()
-    (tmp_path / "06_what_if.html").unlink()
-    assert "01_quickstart.html: 06_what_if.ipynb: there is no such file" in pages.publish_beside(tmp_path)
+    schema = "flux_magic/records/schemas/record-1.json"
+    assert (folder / schema).read_bytes() == (ROOT / schema).read_bytes()
 
 
 def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
@@ -73,13 +54,13 @@ def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
     nowhere = "[o](../../outside.md) [a](b.ipynb) ![c](images/d.png) [e](../README.md#f) [g](#h)"
     somewhere = "[good](../README.md#a-heading) [good](#Fox)"
     nbformat.write(pages.parse_markdown(f"# Fox\n\nA fox.\n\n{nowhere} {somewhere}"), root / "notebooks" / "fox.ipynb")
-    assert pages.find_broken(pages.build(root, folder), folder) == [
+    assert pages.build(root, folder)[1] == [
+        "notebooks/fox.html: images/d.png is left out: No such file or directory",
+        "index.html: docs/gallery/fox.jpg is left out: No such file or directory",
         "notebooks/fox.html: ../../outside.md: there is no such file",
         "notebooks/fox.html: b.ipynb: there is no such file",
-        "notebooks/fox.html: images/d.png: there is no such file",
         "notebooks/fox.html: ../README.html#f: there is no such place in it",
         "notebooks/fox.html: #h: there is no such place in it",
-        "index.html: docs/gallery/fox.jpg: there is no such file",
     ]
 
 

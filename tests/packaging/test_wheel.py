@@ -43,6 +43,10 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert f"{jupyter}/labextensions/flux-magic/{described['jupyterlab']['_build']['load']}" in names
     assert {f"{jupyter}/nbconvert/templates/{name}" for name in ("conf.json", "lab/display_priority.j2")} <= set(names)
     assert all(name.startswith(("flux_magic/", "flux_magic-")) for name in names)
+    template = "nbconvert/templates/flux_magic/index.html.j2"
+    assert {f"flux_magic/jupyter/share/{template}", f"flux_magic-0.1.0.data/data/share/jupyter/{template}"} <= set(
+        names
+    )
 
 
 @pytest.mark.thorough

@@ -98,8 +98,9 @@ def test_a_gallery_has_the_picture_the_prompt_the_facts_and_the_cell_of_each(fol
     head, _, data = seen.images[1]["src"].partition(",")
     assert head == "data:image/jpeg;base64"
     assert opened(base64.b64decode(data)).size == (LONGEST, LONGEST // 2), "they are small"
-    facts = [f"400×200, seed 1, 4 steps2026-01-01 00:00 · {shown[1].digest[:12]}"]
-    assert seen.texts["small"][1:] == facts
+    assert seen.texts["span"][3:] == ["400×200,", "seed 1,", "4 steps"], "no line begins with a comma"
+    assert f"<br>2026-01-01 00:00<br>{shown[1].digest[:12]}</small>" in shown._repr_html_()
+    assert seen.texts["p"] == ["the store: 4 files, under 0.1 MB"]
     assert str(folder) not in shown._repr_html_()
 
 
@@ -119,7 +120,7 @@ HOSTILE = [
 def test_a_hostile_prompt_is_shown_as_text(folder: Path, settings: Settings, prompt: str) -> None:
     put(folder, prompt=prompt)
     seen = page(history.read_history(settings))
-    assert set(seen.tags) == {"ul", "li", "img", "pre", "small", "br", "details", "summary"}
+    assert set(seen.tags) == {"ul", "li", "img", "pre", "small", "br", "span", "details", "summary", "p"}
     readable = replace_controls(prompt)
     assert [seen.images[0]["alt"]] == [readable]
     assert seen.texts["pre"][0] == f"\n{readable}"
@@ -139,7 +140,8 @@ def test_what_is_not_known_is_called_so(folder: Path, settings: Settings) -> Non
     shown = history.read_history(settings)
     assert shown[0].seed is None
     assert shown[0].request.randomize_seed
-    assert "seed unknown, 4 stepsunknown · " in page(shown).texts["small"][0]
+    assert page(shown).texts["span"][1:] == ["seed unknown,", "4 steps"]
+    assert "<br>date unknown<br>" in shown._repr_html_()
     assert "--seed" not in page(shown).texts["pre"][1]
 
 
@@ -202,7 +204,8 @@ def test_it_is_a_sequence_of_generations(folder: Path, settings: Settings) -> No
         shown[3]
     digest = codecs.describe(encoded()).digest[:12]
     assert repr(shown).split("\n") == [
-        f"<flux 8×6 seed={seed} steps=4 sha256:{digest}> fox {seed}" for seed in (3, 2, 1)
+        *(f"2026-01-01 00:00  <flux 8×6 seed={seed} steps=4 sha256:{digest}> fox {seed}" for seed in (3, 2, 1)),
+        "the store: 6 files, under 0.1 MB",
     ]
 
 
@@ -233,14 +236,14 @@ def test_what_is_skipped_is_noted_the_first_five_of_it(folder: Path, settings: S
     assert len(shown.notes) == 7
     assert all(re.fullmatch(r"\S+\.json is skipped: the record is not whole: .+", note) for note in shown.notes)
     told = page(shown).texts["p"]
-    assert [*told] == [*shown.notes[:5], "and 2 more"]
+    assert [*told] == [*shown.notes[:5], "and 2 more", "the store: 16 files, under 0.1 MB"]
     assert repr(shown).split("\n")[1:] == told
 
 
 def test_notes_are_told_although_there_is_no_image(folder: Path, settings: Settings) -> None:
     spoil(put(folder), b"<b>")
     shown = history.read_history(settings)
-    first, second = page(shown).texts["p"]
+    first, second, _ = page(shown).texts["p"]
     assert first == "no images in the store"
     assert "is skipped: the record is no JSON" in second
 
