@@ -135,6 +135,42 @@ function render({ model, el }) {
   return () => ending.abort();
 }
 
+/** The outputs below each view of the panel in this page's notebook: [the cell's outputs, the place of the first].
+ *  Only JupyterLab and Notebook give a widget its notebook. */
+function outputsBelow(model) {
+  const found = [];
+  for (const cell of model.widget_manager?.context?.model?.cells ?? []) {
+    for (let place = 0; place + 2 < (cell.outputs?.length ?? 0); place++) {
+      const view = cell.outputs.get(place).data["application/vnd.jupyter.widget-view+json"];
+      const isBelow = [1, 2].every((step) => cell.outputs.get(place + step).type === "display_data");
+      if (view?.model_id === model.get("panel") && isBelow) found.push([cell.outputs, place + 1]);
+    }
+  }
+  return found;
+}
+
+const hasText = (output, text) => [output.data["text/plain"] ?? ""].flat().join("") === text;
+
+/** Bring the notebook up to date: after a reload, JupyterLab drops what the kernel updates there by display ids. */
+function followOutputs(model) {
+  const isBehind = () =>
+    outputsBelow(model).some(([outputs, first]) =>
+      model.get("below").some((text, step) => !hasText(outputs.get(first + step), text)),
+    );
+  const check = () => isBehind() && model.send("outputs");
+  model.on("change:below", check);
+  model.on("msg:custom", (message) => {
+    if (!message.outputs || !isBehind()) return;
+    for (const [outputs, first] of outputsBelow(model)) {
+      message.outputs.forEach((output, step) => outputs.set(first + step, output));
+    }
+  });
+  model.widget_manager?.context?.ready.then(() => {
+    if (outputsBelow(model).length) model.send("below");
+    check();
+  });
+}
+
 /** The kernel asks before it reads what is set: a busy one gets what was typed last only after it was idle,
  *  and the page sends that before it answers. */
 function initialize({ model }) {
@@ -142,6 +178,7 @@ function initialize({ model }) {
     if (message === "settle") model.send("settled");
   });
   model.send("there");
+  followOutputs(model);
 }
 
 export default { initialize, render };

@@ -140,7 +140,8 @@ class Panel(Parameters, VBox):
             compared=lambda: self._on_press(self.compare),
             copied=self._keeper.on_copied,
             given=self._controls.inputs.add,
-            nested=self._view.open_inside,
+            view=self._view,
+            panel=self.model_id,
         )
 
     def _lay_out(self) -> tuple[Any, ...]:
