@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Final
@@ -78,6 +78,14 @@ def find(settings: Settings, digest: str) -> Generation:
     raise InvalidRequest(
         f"there is no file {digest}, and no image in the store with that digest: %flux_history lists the images"
     )
+
+
+def find_made(settings: Settings, digests: Iterable[str]) -> Iterator[Generation]:
+    """Yield the newest stored image of each digest, as far as they are there."""
+    store = open_store(settings)
+    for digest in digests:
+        there = (one for one in store.find_makers(digest) if one.has_image)
+        yield from islice(_stream_generations(there, store, settings), 1)
 
 
 def delete(settings: Settings, digest: str) -> int:

@@ -26,6 +26,7 @@ from .controls import Controls
 from .copy_and_save import Keeper
 from .fields import close_widgets
 from .inquiry import Inquiry, find_unnamed
+from .memory import Memory, find_path
 from .output import Shown, View
 from .parameters import Parameters, list_options
 from .queue import PanelQueue, PanelTask, start_thread
@@ -53,9 +54,11 @@ class Panel(Parameters, VBox):
 
     Args:
         generation: the first image on view, with what made it; or what `flux_magic.recall` found.
+        new: whether to start over, in place of what was set when this cell last opened a panel.
         options: the panel's first values: the attributes of `Parameters`, such as `prompt`, `model`, `space`, `size`,
             `steps`, `seed`, `guidance`, `parameters`, `images`, `count` and `compared`. Those left out come from
-            `generation`, else from `%config FluxMagics`, the environment, the defaults. `layout` is that of ipywidgets.
+            `generation`, else from what was set when the same cell of the notebook last opened a panel, else from
+            `%config FluxMagics`, the environment, the defaults. `layout` is that of ipywidgets.
 
     Each of the options is a trait, to `observe` and `link`, and so are:
 
@@ -76,16 +79,21 @@ class Panel(Parameters, VBox):
     generations = Instance(Generations, allow_none=True)
     busy = Bool(False)
 
-    def __init__(self, generation: Generation | Generations | Recalled | None = None, **options: Any) -> None:
+    def __init__(
+        self, generation: Generation | Generations | Recalled | None = None, *, new: bool = False, **options: Any
+    ) -> None:
         recalled = generation.usable if isinstance(generation, Recalled) else {}
         recalled = {name: value for name, value in recalled.items() if name in list_options()}
         shown_first = take_one(generation)
         start = get_configured() | recalled | (get_parameters(shown_first) if shown_first else {})
         super().__init__(**start | self._check_options(options))
+        self._memory = Memory(self, options, find_path() if generation is None else None, new=new)
+        unnamed = "" if shown_first is None else find_unnamed(self, shown_first, options)
+        shown_first = shown_first or self._memory.find_shown()
         self._closed = False
         self._cancels = 0
         self._status = StatusLine(lambda: self._jobs.waiting)
-        self._inquiry = Inquiry(self, self._status, lambda: self.busy, find_unnamed(self, shown_first, options))
+        self._inquiry = Inquiry(self, self._status, lambda: self.busy, unnamed)
         self._controls = Controls(self, keep=self._keep_seed, failed=self._status.fail)
         self._keeper = Keeper(self._status, self._use)
         self._row = CompareRow(self, pressed=lambda: self._on_press(self.compare))
@@ -104,7 +112,8 @@ class Panel(Parameters, VBox):
         self.observe(lambda _: self._update_keep(), "seed")
         self.generation = shown_first
         self._report_missing(shown_first)
-        start_thread(lambda: self._strip.fill(earlier))
+        self._memory.add(earlier)
+        start_thread(lambda: self._strip.fill([*self._memory.find_others(earlier), *earlier]))
         self._inquiry.begin()
 
     @classmethod
@@ -225,6 +234,7 @@ class Panel(Parameters, VBox):
         """End the panel's jobs and take its widgets off the page; the outputs below it stay."""
         if not getattr(self, "_closed", True):
             self._closed = True
+            self._memory.close()
             self.cancel()
             self._inquiry.close()
             self._strip.close()
