@@ -86,7 +86,8 @@ class Panel(Parameters, VBox):
         recalled = {name: value for name, value in recalled.items() if name in list_options()}
         shown_first = take_one(generation)
         start = get_configured() | recalled | (get_parameters(shown_first) if shown_first else {})
-        super().__init__(**start | self._check_options(options))
+        options = self._check_options(options)
+        super().__init__(**start | options)
         self._memory = Memory(self, options, find_path() if generation is None else None, new=new)
         unnamed = "" if shown_first is None else find_unnamed(self, shown_first, options)
         shown_first = shown_first or self._memory.find_shown()
