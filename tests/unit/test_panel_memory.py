@@ -10,13 +10,13 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from flux_magic.client import blocking
-from flux_magic.jupyter.panel import memory
+from flux_magic.jupyter.panel import Panel, memory
 from flux_magic.jupyter.panel import panel as panel_module
 from flux_magic.parameters import settings
 from tests.unit import test_panel
 from tests.unit.samples import encoded, notebook
 from tests.unit.scripted import Scripted, installed
-from tests.unit.test_panel import Panel, image, make, until
+from tests.unit.test_panel import image, make, until
 
 fresh = test_panel.fresh
 

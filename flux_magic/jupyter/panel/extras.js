@@ -10,6 +10,35 @@ async function panelAround(el, signal) {
   return null;
 }
 
+const thumbnailsOf = (panel) => [...panel.querySelectorAll(".flux-magic-strip .flux-magic-item button:not(.flux-magic-use)")];
+
+/** Tab reaches one thumbnail of the strip, the one on view or the last one that had the focus; arrows reach the others. */
+function keepOneTabStop(panel) {
+  const thumbnails = thumbnailsOf(panel);
+  const itemOf = (one) => one?.closest(".flux-magic-item");
+  const current =
+    itemOf(thumbnails.find((one) => itemOf(one).contains(document.activeElement))) ??
+    itemOf(thumbnails.find((one) => itemOf(one).classList.contains("flux-magic-shown")) ?? thumbnails[0]);
+  for (const one of thumbnails) {
+    for (const button of itemOf(one).querySelectorAll("button")) button.tabIndex = itemOf(one) === current ? 0 : -1;
+  }
+}
+
+/** Arrow keys, Home and End go from one thumbnail to another, up and down by rows. */
+function moveAmongThumbnails(event, panel) {
+  const thumbnails = thumbnailsOf(panel);
+  const at = thumbnails.indexOf(event.target);
+  if (at < 0 || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+  const top = (one) => one.closest(".flux-magic-item").offsetTop;
+  const width = Math.max(1, thumbnails.filter((one) => top(one) === top(thumbnails[0])).length);
+  const end = thumbnails.length - 1;
+  const keys = { ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + width, ArrowUp: at - width, Home: 0, End: end };
+  if (!(event.key in keys)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  thumbnails[keys[event.key]]?.focus();
+}
+
 /** Sliders have no name of their own, an icon is read as a letter, a live region must be there before it speaks. */
 function name(panel) {
   for (const slider of panel.querySelectorAll(".widget-slider")) {
@@ -39,6 +68,7 @@ function name(panel) {
     const shown = item.classList.contains("flux-magic-shown");
     if (item.closest(".flux-magic-strip")) item.querySelector("button")?.setAttribute("aria-pressed", String(shown));
   }
+  keepOneTabStop(panel);
 }
 
 const isShortcut = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey);
@@ -119,6 +149,8 @@ function render({ model, el }) {
     signal.addEventListener("abort", () => watch.disconnect());
     window.addEventListener("keydown", (event) => keepKeys(event, panel), { signal, capture: true });
     panel.addEventListener("keydown", (event) => onKey(event, model), { signal, capture: true });
+    panel.addEventListener("keydown", (event) => moveAmongThumbnails(event, panel), { signal });
+    panel.addEventListener("focusin", () => keepOneTabStop(panel), { signal });
     panel.addEventListener("dragover", (event) => event.dataTransfer?.types.includes("Files") && event.preventDefault(), { signal });
     panel.addEventListener("drop", (event) => takeFiles(event, panel, model, event.dataTransfer?.files), { signal });
     panel.addEventListener("paste", (event) => takeFiles(event, panel, model, event.clipboardData?.files), { signal });

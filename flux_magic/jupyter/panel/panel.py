@@ -26,6 +26,7 @@ from .controls import Controls
 from .copy_and_save import Keeper
 from .fields import close_widgets
 from .inquiry import Inquiry, find_unnamed
+from .labels import Result
 from .memory import Memory, find_path
 from .output import Shown, View
 from .parameters import Parameters, list_options
@@ -33,8 +34,9 @@ from .queue import PanelQueue, PanelTask, start_thread
 from .requests import build_comparison, build_press, get_configured, get_parameters, take_one
 from .sheets import collect_parameters, find_seed
 from .status import StatusLine
+from .strip_style import STRIP_STYLE
 from .style import STYLE
-from .thumbnails import Result, Strip
+from .thumbnails import Strip
 from .worker import Work
 
 if TYPE_CHECKING:
@@ -105,7 +107,7 @@ class Panel(Parameters, VBox):
         self._make_buttons()
         self._extras = self._make_extras()
         self.children = self._lay_out()
-        self.add_class("flux-magic-panel")
+        self.add_class("flux-magic-panel").add_class("flux-panel")
         self._mark_edits()
         self.on_model(self._mark_edits)
         self.observe(lambda _: self._mark_edits(), "images")
@@ -155,7 +157,7 @@ class Panel(Parameters, VBox):
         )
 
     def _lay_out(self) -> tuple[Any, ...]:
-        style, extras = (Box(inside, layout=Layout(display="none")) for inside in ([HTML(STYLE)], []))
+        style, extras = (Box(inside, layout=Layout(display="none")) for inside in ([HTML(STYLE + STRIP_STYLE)], []))
         if self._extras:
             # Sent in a message of its own: a page that cannot load it drops only that. Otherwise ipywidgets 7 would
             # # drop the panel.
