@@ -26,6 +26,7 @@ STRIP_STYLE: Final = (
     white-space: pre-line; overflow-wrap: anywhere; max-height: 5.2em; overflow: hidden; background: transparent;
     box-shadow: none; outline: none; color: var(--jp-ui-font-color1, inherit);
 }
+.flux-magic-panel .flux-magic-item button:focus:enabled { box-shadow: none; }
 .flux-magic-item button::after { content: ""; position: absolute; inset: 0; cursor: pointer; }
 .flux-magic-item:focus-within, .flux-magic-item:hover { outline: 2px solid var(--jp-brand-color1, #1976d2); }
 .flux-magic-panel .flux-magic-item button.flux-magic-use {
