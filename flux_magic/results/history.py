@@ -11,7 +11,7 @@ from typing import Final
 from ..errors import FluxError, InvalidRequest, list_few, replace_controls
 from ..images import codecs
 from ..parameters.settings import Settings, resolve
-from ..records.record import build_request
+from ..records.record import build_request, compute_key, compute_keys
 from ..records.store import Store, Stored, find_root, open_store, strip_prefix
 from ..types import UNKNOWN, make_printable
 from .generation import Generation, replay
@@ -80,12 +80,18 @@ def find(settings: Settings, digest: str) -> Generation:
     )
 
 
-def find_made(settings: Settings, digests: Iterable[str]) -> Iterator[Generation]:
-    """Yield the newest stored image of each digest, as far as they are there."""
+def name_made(generation: Generation) -> str:
+    """Return the name of an image for `find_made`: its digest and its replay key, as images may look the same."""
+    return f"{generation.digest}:{compute_key(generation.record) or ''}"
+
+
+def find_made(settings: Settings, names: Iterable[str]) -> Iterator[Generation]:
+    """Yield the newest stored image of each name, as far as they are there."""
     store = open_store(settings)
-    for digest in digests:
-        there = (one for one in store.find_makers(digest) if one.has_image)
-        yield from islice(_stream_generations(there, store, settings), 1)
+    for name in names:
+        digest, _, key = name.partition(":")
+        makers = (one for one in store.find_makers(digest) if not key or key in compute_keys(one.record))
+        yield from islice(_stream_generations((one for one in makers if one.has_image), store, settings), 1)
 
 
 def delete(settings: Settings, digest: str) -> int:

@@ -13,6 +13,8 @@ from flux_magic.client import blocking
 from flux_magic.jupyter.panel import Panel, memory
 from flux_magic.jupyter.panel import panel as panel_module
 from flux_magic.parameters import settings
+from flux_magic.results.generations import Generations
+from tests.support.limits import PATIENCE
 from tests.unit import test_panel
 from tests.unit.samples import encoded, notebook
 from tests.unit.scripted import Scripted, installed
@@ -54,7 +56,26 @@ def test_all_that_was_set_and_made_comes_back() -> None:
     assert [one.record.digest for one in again.images] == [one.record.digest for one in panel.images]
     assert again.generation is not None
     assert (again.generation.digest, again.generation.seed) == (made.digest, 4)
-    until(lambda: len(again._strip) == 1)  # the scripted provider makes the same image of every seed
+    until(lambda: len(again._strip) == 2)
+
+
+def test_a_sheet_comes_back_with_its_images(path: Path) -> None:
+    panel = make(compare_seeds="1,2", compare_steps="1..3")
+    panel.compare()
+    made = panel.wait(PATIENCE)
+    again = run_again(panel, prompt="a fox", compare_seeds="1,2", compare_steps="1..3")
+    assert isinstance(again.generations, Generations)
+    assert isinstance(made, Generations)
+    assert repr(again.generations) == repr(made)
+    assert (again.generations.axes, again._strip.widget.children[0].children[1].description) == (
+        made.axes,
+        "sheet of 6\nseed × steps",
+    )
+    again.close()
+    kept = json.loads(path.read_text())
+    path.write_text(json.dumps({**kept, "shown": ["0" * 64, *kept["shown"][1:]]}))
+    assert make(prompt="a fox", compare_seeds="1,2", compare_steps="1..3").generations is None
+    assert make(prompt="a hen").generations is None  # it was opened with other options
 
 
 @pytest.mark.parametrize(
@@ -86,7 +107,15 @@ def test_what_is_configured_later_holds_where_nothing_was_set() -> None:
     assert (again.prompt, again.steps) == ("a hen", 7)
 
 
-WHOLE: dict[str, Any] = {"place": ["flux", ""], "values": {}, "opened_with": "", "made": [], "shown": ""}
+WHOLE: dict[str, Any] = {
+    "place": ["flux", ""],
+    "values": {},
+    "opened_with": "",
+    "made": [],
+    "shown": [],
+    "axes": [],
+    "positions": [],
+}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +132,8 @@ WHOLE: dict[str, Any] = {"place": ["flux", ""], "values": {}, "opened_with": "",
             json.dumps({**WHOLE, "values": {"images": [5, ["image", "/etc/hosts"], ["", "sha256:0"]]}}).encode(),
             id="no images",
         ),
-        pytest.param(json.dumps({**WHOLE, "made": ["../x", "0" * 64], "shown": "*"}).encode(), id="no digests"),
+        pytest.param(json.dumps({**WHOLE, "made": ["../x", "0" * 64], "shown": ["*"]}).encode(), id="no digests"),
+        pytest.param(json.dumps({**WHOLE, "axes": [5], "positions": ["x"]}).encode(), id="no sheet"),
         pytest.param(json.dumps({**WHOLE, "made": "x" * memory.MOST_BYTES}).encode(), id="too large"),
     ],
 )

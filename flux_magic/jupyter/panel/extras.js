@@ -36,7 +36,7 @@ function moveAmongThumbnails(event, panel) {
   if (!(event.key in keys)) return;
   event.preventDefault();
   event.stopPropagation();
-  thumbnails[keys[event.key]]?.focus();
+  thumbnails[Math.max(0, Math.min(end, keys[event.key]))].focus();
 }
 
 /** Sliders have no name of their own, an icon is read as a letter, a live region must be there before it speaks. */

@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +28,9 @@ from ...parameters.settings import get_store_folder, resolve
 from ...records.command import name_input
 from ...records.files import read_file, write_whole
 from ...results.generation import Generation
-from ...results.history import find_made
+from ...results.generations import Generations
+from ...results.history import find_made, name_made
+from ...sweeps.axes import Axis
 from ...types import InputImage
 from ..next_cell import NextCell
 from .parameters import COMPARED, Parameters, list_options
@@ -61,15 +63,19 @@ class Remembered:
         place: the model and the Space that were set.
         values: the values of traits, as far as they were not the panel's first ones.
         opened_with: a digest of the options that the panel was opened with.
-        made: the digests of its images, the newest last.
-        shown: the digest of the image on view; empty for none.
+        made: its images, the newest last: their names for `find_made`.
+        shown: the image on view, or all those of the sheet on view.
+        axes: of that sheet, each a name and its values.
+        positions: of its images among all combinations.
     """
 
     place: tuple[str, ...] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
     opened_with: str = ""
     made: tuple[str, ...] = ()
-    shown: str = ""
+    shown: tuple[str, ...] = ()
+    axes: tuple[tuple[str, tuple[float | str, ...]], ...] = ()
+    positions: tuple[int, ...] = ()
 
 
 class Memory:
@@ -108,18 +114,25 @@ class Memory:
             with suppress(FluxError, TraitError, TypeError, ValueError):
                 setattr(self._panel, name, values[name])
 
-    def find_shown(self) -> Generation | None:
-        """Return the image that was on view, if the panel was opened with the same options, and it is in the store."""
-        shown = self._remembered.shown if self._opened_with == self._remembered.opened_with else ""
-        return next(iter(_find_made([shown])), None) if shown else None
+    def find_shown(self) -> Generation | Generations | None:
+        """Return what was on view, if the panel was opened with the same options, and all of it is in the store."""
+        before = self._remembered
+        found = _find_made(before.shown) if self._opened_with == before.opened_with else []
+        if not found or len(found) < len(before.shown):
+            return None
+        try:
+            axes = [Axis(name, values) for name, values in before.axes]
+            return Generations(found, axes, before.positions) if before.positions else found[0]
+        except FluxError:
+            return None
 
     def find_others(self, known: Iterable[Generation]) -> list[Generation]:
         """Return the remembered images that are in the store and not `known`, the newest last."""
-        return _find_made([digest for digest in self._remembered.made if digest not in {one.digest for one in known}])
+        return _find_made([name for name in self._remembered.made if name not in {name_made(one) for one in known}])
 
     def add(self, made: Iterable[Generation]) -> None:
         """Add images to those that are remembered, the newest last."""
-        self._made = list(dict.fromkeys([*self._made, *(one.digest for one in made)]))[-MOST_MADE:]
+        self._made = list(dict.fromkeys([*self._made, *map(name_made, made)]))[-MOST_MADE:]
 
     def _on_change(self, change: Bunch) -> None:
         if change["name"] == "generation" and change["new"] is not None:
@@ -153,9 +166,12 @@ class Memory:
                 with suppress(TypeError, ValueError):  # of a kind that JSON does not have
                     if mask_secrets(written := json.dumps(named, allow_nan=False)) == written:
                         values[name] = named
-        shown = panel.generation if panel.generations is None else None
         place = tuple(mask_secrets(one) for one in (panel.model, panel.space))
-        return Remembered(place, values, self._opened_with, tuple(self._made), shown.digest if shown else "")
+        before = Remembered(place, values, self._opened_with, tuple(self._made))
+        if (sheet := panel.generations) is None:
+            return replace(before, shown=(name_made(panel.generation),) if panel.generation else ())
+        axes = tuple((axis.name, axis.values) for axis in sheet.axes)
+        return replace(before, shown=tuple(map(name_made, sheet)), axes=axes, positions=sheet._places)  # noqa: SLF001
 
     def close(self) -> None:
         """Write what is not written yet, and remember nothing from now on."""
@@ -196,16 +212,18 @@ def _read(path: Path) -> Remembered:
     """Return the content of a file; nothing, if it is missing or damaged."""
     try:
         found = parse_json(read_file(path, MOST_BYTES, within=path.parent))
-        values, opened_with, shown = dict(found["values"]), str(found["opened_with"]), str(found["shown"])
-        place, made = (tuple(map(str, found[name])) for name in ("place", "made"))
-        return Remembered(place, values, opened_with, made[-MOST_MADE:], shown)
+        values, opened_with = dict(found["values"]), str(found["opened_with"])
+        place, made, shown = (tuple(map(str, found[name])) for name in ("place", "made", "shown"))
+        axes = tuple((str(name), tuple(listed)) for name, listed in found["axes"])
+        positions = tuple(map(int, found["positions"]))
+        return Remembered(place, values, opened_with, made[-MOST_MADE:], shown[:MOST_MADE], axes, positions)
     except (OSError, ValueError, TypeError, LookupError):
         return Remembered()
 
 
-def _find_made(digests: Sequence[str]) -> list[Generation]:
+def _find_made(names: Sequence[str]) -> list[Generation]:
     try:
-        return list(find_made(resolve(), digests))
+        return list(find_made(resolve(), names))
     except (FluxError, OSError):
         return []
 

@@ -92,7 +92,7 @@ class Panel(Parameters, VBox):
         super().__init__(**start | options)
         self._memory = Memory(self, options, find_path() if generation is None else None, new=new)
         unnamed = "" if shown_first is None else find_unnamed(self, shown_first, options)
-        shown_first = shown_first or self._memory.find_shown()
+        remembered = self._memory.find_shown()
         self._closed = False
         self._cancels = 0
         self._status = StatusLine(lambda: self._jobs.waiting)
@@ -113,7 +113,11 @@ class Panel(Parameters, VBox):
         self.observe(lambda _: self._mark_edits(), "images")
         self.observe(lambda _: self._update_generate(), "prompt")
         self.observe(lambda _: self._update_keep(), "seed")
-        self.generation = shown_first
+        if isinstance(remembered, Generations):
+            self._strip.add(remembered)
+            self.generations = remembered
+        else:
+            self.generation = shown_first or remembered
         self._report_missing(shown_first)
         self._memory.add(earlier)
         start_thread(lambda: self._strip.fill([*self._memory.find_others(earlier), *earlier]))
