@@ -96,6 +96,16 @@ def test_an_option_wins_over_what_was_set(options: dict[str, Any], prompt: str, 
     assert again.width == {"size": 256, "new": 768, "space": 768}.get(next(iter(options), ""), 512)
 
 
+def test_the_panel_that_is_opened_last_has_the_file() -> None:
+    panel = make(prompt=None)
+    panel.prompt = "a hen"
+    again = make(prompt=None)
+    assert again.prompt == "a hen"
+    again.prompt, panel.prompt = "a lighthouse", "a fox"
+    panel.close()
+    assert run_again(again).prompt == "a lighthouse"
+
+
 def test_what_is_configured_later_holds_where_nothing_was_set() -> None:
     panel = make(prompt=None)
     panel.prompt = "a hen"

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from IPython import get_ipython
 from traitlets import TraitError
@@ -79,7 +80,7 @@ class Remembered:
 
 
 class Memory:
-    """What one panel remembers.
+    """The memory of one panel. Another panel in its place, as when its cell runs again, takes over its file.
 
     Args:
         panel: the panel, with its first values. What is remembered is set in it, but for what `options` set.
@@ -90,13 +91,16 @@ class Memory:
 
     def __init__(self, panel: Parameters, options: Mapping[str, Any], path: Path | None, *, new: bool) -> None:
         self._panel, self._path = panel, path
+        self._is_due = False
+        if path is not None and (before := _open.get(path)) is not None:
+            before.close()
         self._names = [name for name in (*list_options(), "folds") if name not in _AS_ONE and panel.has_trait(name)]
         self._first = {name: getattr(panel, name) for name in self._names}
         self._opened_with = hashlib.sha256(repr(sorted(options.items())).encode("utf-8", "replace")).hexdigest()
         self._remembered = Remembered() if path is None or new else _read(path)
         self._made: list[str] = list(self._remembered.made)
-        self._is_due = False
         if path is not None:
+            _open[path] = self
             self._set_values(options)
             panel.observe(self._on_change, [*self._names, "generation", "generations"])
             atexit.register(self.write)
@@ -145,13 +149,13 @@ class Memory:
 
     def write(self) -> None:
         """Write the file, if anything has changed; what cannot be written is forgotten."""
-        self._is_due = False
-        if self._path is None:
+        if self._path is None or not self._is_due:
             return
+        self._is_due = False
         data = json.dumps(asdict(self._collect())).encode()
-        is_new = not self._path.exists()
         if len(data) <= MOST_BYTES:
             with suppress(OSError):
+                is_new = not self._path.exists()
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 write_whole(self._path, data)
                 if is_new:
@@ -177,24 +181,28 @@ class Memory:
         """Write what is not written yet, and remember nothing from now on."""
         if self._path is not None:
             atexit.unregister(self.write)
-            if self._is_due:
-                self.write()
+            self.write()
             self._path = None
+
+
+_open: Final[WeakValueDictionary[Path, Memory]] = WeakValueDictionary()
+"""The memories of this kernel that write a file."""
 
 
 def find_path() -> Path | None:
     """Return the file of the panel that is being opened; None if it has none."""
     shell = get_ipython()
-    cell = NextCell.of(shell) if shell is not None else None
+    if shell is None or (cell := NextCell.of(shell)) is None:
+        return None
     try:
-        folder = get_store_folder(resolve())
-    except FluxError:
+        if (folder := get_store_folder(resolve())) is None:
+            return None
+        notebook = cell.notebook or str(shell.user_ns.get("__vsc_ipynb_file__") or Path.cwd())
+        place = folder.absolute() / FOLDER
+    except (FluxError, OSError):  # the folder at work was deleted
         return None
-    if cell is None or folder is None:
-        return None
-    notebook = cell.notebook or str(shell.user_ns.get("__vsc_ipynb_file__") or Path.cwd())
     key = "\n".join([notebook, cell.cell, str(_count_opened(shell.parent_header["header"]["msg_id"]))])
-    return folder.absolute() / FOLDER / f"{hashlib.sha256(os.fsencode(key)).hexdigest()[:32]}.json"
+    return place / f"{hashlib.sha256(os.fsencode(key)).hexdigest()[:32]}.json"
 
 
 _opened: dict[str, int] = {}
