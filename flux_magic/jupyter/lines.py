@@ -98,4 +98,6 @@ def _parse_panel_line(line: str) -> dict[str, Any]:
         given["parameters"] = {name: values[0] for name, values in own.items()}
     compared = {name: grammar.format_values(values) for name, values in several.items()}
     given |= {name: options[name] for name in ROLES if name in options}
-    return {**given, "compared": compared, "count": options.get("count", 1), "prompt": typed}
+    new = {"new": True} if "new" in options else {}
+    told = {"compared": compared, "count": options.get("count"), "prompt": typed}
+    return {**given, **new, **{name: value for name, value in told.items() if value}}

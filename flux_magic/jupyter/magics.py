@@ -210,6 +210,9 @@ class FluxMagics(Sized, Magics):
         Options and a prompt set its first values: `%flux_panel --steps 4 --size 1024x768 a red fox`. It takes --count,
         --model, --space, and the options of parameters, such as --seed, --guidance and --set. Several values, of two at
         most, `--seed 1..4`, go into the fields of Compare. `panel = %flux_panel` keeps the panel and does not show it.
+
+        Run in another kernel, the same cell brings back what was set and made; options on its line win. `--new` starts
+        over.
         """
         from .lines import open_panel
 

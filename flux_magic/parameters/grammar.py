@@ -335,7 +335,10 @@ VERIFY_OPTIONS = (
 
 _OF_PANEL = {*(row.name for row in PARAMETERS), "set", "image", "mask", "count", "model", "space"}
 
-PANEL_OPTIONS = tuple(option for option in OPTIONS if option.name in _OF_PANEL)
+PANEL_OPTIONS = (
+    *(option for option in OPTIONS if option.name in _OF_PANEL),
+    Option(("--new",), "start over, in place of what was set when this cell last ran"),
+)
 """The options of `%flux_panel`."""
 
 STATUS_OPTIONS = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ from ..errors import FluxError, InvalidRequest, StoreError, format_count, list_f
 from ..images import codecs
 from ..parameters.settings import Settings, resolve
 from ..records.inventory import Leftover, find_leftovers, format_size, measure, remove
-from ..records.record import build_request
+from ..records.record import build_request, compute_key, compute_keys
 from ..records.store import Store, Stored, find_root, open_store, strip_prefix
 from ..types import UNKNOWN, make_printable
 from .generation import Generation, replay
@@ -130,6 +130,20 @@ def find(settings: Settings, digest: str) -> Generation:
     raise InvalidRequest(
         f"there is no file {digest}, and no image in the store with that digest: %flux_history lists the images"
     )
+
+
+def name_made(generation: Generation) -> str:
+    """Return the name of an image for `find_made`: its digest and its replay key, as images may look the same."""
+    return f"{generation.digest}:{compute_key(generation.record) or ''}"
+
+
+def find_made(settings: Settings, names: Iterable[str]) -> Iterator[Generation]:
+    """Yield the newest stored image of each name, as far as they are there."""
+    store = open_store(settings)
+    for name in names:
+        digest, _, key = name.partition(":")
+        makers = (one for one in store.find_makers(digest) if not key or key in compute_keys(one.record))
+        yield from islice(_stream_generations((one for one in makers if one.has_image), store, settings), 1)
 
 
 def delete(settings: Settings, digest: str) -> int:

@@ -19,7 +19,7 @@ from flux_magic.images import metadata
 from tests.browser.test_lab import PICTURES, keep
 from tests.support.axe import find_faults
 from tests.support.hostile import answer_stream, format_finished, run_hostile
-from tests.support.lab import DARK, RUN_ALL, SAVE, Lab
+from tests.support.lab import DARK, KERNEL_READY, RUN_ALL, SAVE, Lab
 from tests.support.panel import PanelPage
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -125,7 +125,7 @@ async def test_seeds_and_steps_are_compared_on_one_sheet(lab: Lab, slow_space: s
         await panel.get_button("seed 2, steps 4").click()
         await expect(panel.picture).to_have_js_property("naturalWidth", 512)
         await expect(panel.get_handle("Steps")).to_have_attribute("aria-valuenow", "4.0")
-        await panel.get_button("sheet of 4").click()
+        await panel.get_button("sheet of 4 seed × steps").click()
         await expect(panel.picture).to_have_attribute("src", source)
         await panel.get_button("Copy as cell").click()
         await panel.wait_for_text("on the clipboard")
@@ -208,18 +208,20 @@ async def test_a_saved_notebook_shows_the_result_without_a_kernel_and_a_reloaded
 ) -> None:
     async with opened(lab, "reload", f"%flux_panel {SMALL} --space {slow_space} a fox") as page:
         panel = await PanelPage(page).wait_until_shown()
+        await page.evaluate(SAVE)
         await panel.get_button("Generate").click()
         await panel.wait_until_done(1)
-        source = await panel.picture.get_attribute("src")
-        await page.evaluate(SAVE)
+        first = await panel.picture.get_attribute("src")
+        page.on("dialog", lambda dialog: asyncio.ensure_future(dialog.accept()))  # it was not saved since
         await page.reload()
         panel = await PanelPage(page).wait_until_shown()
-        within = panel.root.locator(".flux-magic-result")
-        await expect(within.locator("img")).to_be_visible()
+        await expect(panel.picture).to_have_attribute("src", first or "")
         await panel.get_button("Generate").click()
         await panel.wait_until_done(2)
-        assert "Run the panel's cell again" in " ".join((await within.inner_text()).split())
-        await expect(within.locator("img")).not_to_have_attribute("src", source or "")
+        await expect(panel.picture).not_to_have_attribute("src", first or "")
+        await expect(panel.root.locator(".flux-magic-result img")).to_have_count(0)
+        source = await panel.picture.get_attribute("src")
+        await page.evaluate(SAVE)
         await keep(page, "panel-reloaded.png")
     saved = nbformat.read(lab.folder / "reload.ipynb", as_version=4)
     saved.metadata["kernelspec"] = {"name": "gone", "display_name": "No such kernel", "language": "python"}
@@ -231,6 +233,44 @@ async def test_a_saved_notebook_shows_the_result_without_a_kernel_and_a_reloaded
         assert "%%flux --steps 4" in await page.locator(".jp-OutputArea").nth(1).inner_text()
         await page.wait_for_selector("#jupyterlab-splash", state="detached")
         await keep(page, "panel-without-kernel.png")
+
+
+RESTART = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+
+
+@pytest.mark.thorough
+async def test_after_a_restart_the_panel_says_so_and_its_cell_brings_back_what_was_set(lab: Lab, space: str) -> None:
+    async with opened(lab, "restart", f"%flux_panel --size 256x256 --space {space}") as page:
+        panel = await PanelPage(page).wait_until_shown()
+        for number, prompt in enumerate(("a red fox", "a hen")):
+            await panel.type_prompt(prompt)
+            await panel.get_handle("Steps").focus()
+            await page.keyboard.press("ArrowRight")
+            await panel.get_button("Generate").click()
+            await panel.wait_until_done(1 + number)
+        shown, labels = await panel.picture.get_attribute("src"), await panel.results.all_inner_texts()
+        await panel.type_prompt("a lighthouse")
+        await page.keyboard.press("Tab")
+        await page.evaluate(RESTART)
+        words = "element => getComputedStyle(element, '::before').content"
+        await expect(panel.root).to_have_class(re.compile("jupyter-widgets-disconnected"))
+        assert "run its cell again" in await panel.root.evaluate(words)
+        assert await panel.get_button("Generate").evaluate(words) == "none"
+        await keep(page, "panel-ended.png")
+        await page.wait_for_function(KERNEL_READY)
+        await page.evaluate(RUN_ALL)
+        await expect(panel.root).not_to_have_class(re.compile("jupyter-widgets-disconnected"))
+        await panel.wait_until_shown()
+        await expect(panel.get_field("Prompt")).to_have_value("a lighthouse")
+        assert await panel.read_number("Steps") == 4
+        await expect(panel.picture).to_have_attribute("src", shown or "")
+        await expect(panel.results).to_have_count(2)
+        assert await panel.results.all_inner_texts() == labels
+        await panel.results.first.focus()
+        await page.keyboard.press("ArrowRight")
+        await page.keyboard.press("Enter")
+        await expect(panel.get_field("Prompt")).to_have_value("a red fox")
+        await keep(page, "panel-back.png")
 
 
 async def test_a_narrow_window_the_dark_theme_and_axe(lab: Lab, space: str) -> None:

@@ -315,6 +315,17 @@ def test_a_page_that_is_opened_later_has_the_result_within_the_panel(panel: Kern
     assert said(panel, "repr(panel._view.widget.value)") == "''"
 
 
+def test_a_page_that_finds_the_outputs_in_its_notebook_keeps_them_up_to_date(panel: Kernel) -> None:
+    panel.run_ok("panel\npanel.generate(); panel.wait()")
+    panel.collect_messages(panel.tell(model(panel, "panel"), {"method": "request_state"}))
+    extras = model(panel, "panel._extras")
+    panel.collect_messages(panel.tell(extras, {"method": "custom", "content": "below"}))
+    assert said(panel, "repr(panel._view.widget.value)") == "''"
+    told = panel.collect_messages(panel.tell(extras, {"method": "custom", "content": "outputs"}))
+    (sent,) = [one["content"]["data"]["content"] for one in told if one["msg_type"] == "comm_msg"]
+    assert [output["data"]["text/plain"] for output in sent["outputs"]] == eval(said(panel, "panel._extras.below"))
+
+
 def test_within_a_box_of_the_users_the_result_is_in_the_panel(kernel: Kernel) -> None:
     kernel.run_ok("from ipywidgets import HBox, Label\npanel = flux_magic.Panel(prompt='a fox', width=256, height=256)")
     cell = kernel.run_ok("HBox([panel, Label('mine')])")

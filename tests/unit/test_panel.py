@@ -22,6 +22,7 @@ import flux_magic
 from flux_magic.client import blocking
 from flux_magic.errors import InvalidRequest, QuotaExceeded, SpaceError, TimedOut
 from flux_magic.jupyter.panel import Panel, thumbnails
+from flux_magic.jupyter.panel.labels import format_labels
 from flux_magic.parameters import settings
 from flux_magic.parameters.settings import Settings
 from flux_magic.parameters.table import MAX_SEED, Parameter
@@ -592,13 +593,40 @@ def test_an_earlier_result_comes_back_with_what_made_it() -> None:
     panel.generate()
     panel.wait(PATIENCE)
     newest, oldest = panel._strip.widget.children
-    assert newest.children[1].description == "seed 2"
+    assert [one.children[1].description for one in (newest, oldest)] == ["a hen\nseed 2", "a fox\nseed 1"]
     assert ("flux-magic-shown" in newest._dom_classes, "flux-magic-shown" in oldest._dom_classes) == (True, False)
     oldest.children[1].click()
     assert panel.generation is first
     assert (panel.prompt, panel.seed, panel.width) == ("a fox", 1, 768)
     assert ("flux-magic-shown" in newest._dom_classes, "flux-magic-shown" in oldest._dom_classes) == (False, True)
     assert 'alt="a fox"' in oldest.children[0].value
+
+
+BEFORE = "a watercolour of a red fox"
+
+
+@pytest.mark.parametrize(
+    ("several", "labels"),
+    [
+        pytest.param([{"seed": 4}], ["seed 4"], id="one"),
+        pytest.param([{"seed": 4}, {"seed": 4}], ["seed 4", "seed 4"], id="no difference"),
+        pytest.param([{"seed": None}, {"seed": 4}], ["seed unknown", "seed 4"], id="an unknown seed"),
+        pytest.param([{"steps": 2}, {"steps": 4}], ["steps 2", "steps 4"], id="not the seed"),
+        pytest.param(
+            [{"requested_parameters": {"guidance": 3.0, "style": "x" * 40}}, {}],
+            [f"guidance 3, style {'x' * 22}…", "seed 42"],
+            id="left to the model",
+        ),
+        pytest.param([{"prompt": "a hen"}, {"prompt": "a\nfox"}], ["a hen\nseed 42", "a fox\nseed 42"], id="prompts"),
+        pytest.param(
+            [{"prompt": f"{BEFORE} in the snow"}, {"prompt": f"{BEFORE} in the mist, {'x' * 60}", "seed": 3}],
+            ["…snow\nseed 42", f"…mist, {'x' * 32}…\nseed 3"],
+            id="the ends of long prompts",
+        ),
+    ],
+)
+def test_a_label_says_in_what_an_image_differs(several: list[dict[str, Any]], labels: list[str]) -> None:
+    assert format_labels([generation(encoded(), **one) for one in several]) == labels
 
 
 def test_a_result_whose_model_is_gone_is_shown_all_the_same() -> None:
@@ -620,7 +648,7 @@ def test_a_strip_starts_with_the_sessions_images_and_holds_fifty() -> None:
     models = len(Widget.get_manager_state()["state"])
     panel.generate()
     panel.wait(PATIENCE)
-    assert panel._strip.widget.children[0].children[1].description == "seed 7"
+    assert panel._strip.widget.children[0].children[1].description == "a fox\nseed 7"
     assert len(Widget.get_manager_state()["state"]) == models  # as many went as came
 
 

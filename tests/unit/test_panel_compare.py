@@ -238,7 +238,7 @@ def test_traits_are_set_on_the_panels_own_thread_where_an_observer_may_fail() ->
         panel.wait(PATIENCE)
     assert threads == ["flux_magic panel"]
     assert panel.generations is not None
-    assert "sheet of 2" in strip(panel)
+    assert "sheet of 2\nseed" in strip(panel)
 
 
 def test_what_failed_is_told_and_the_others_are_on_the_sheet(scripted: Callable[[Script], None]) -> None:
@@ -356,18 +356,18 @@ def test_each_image_and_the_sheet_are_in_the_strip_and_come_back() -> None:
     panel.generate()
     panel.compare()
     made = sheet(panel)
-    assert strip(panel)[0] == "sheet of 4"
+    assert strip(panel)[0] == "sheet of 4\nseed × steps"
     assert sorted(strip(panel)[1:5]) == ["seed 1, steps 1", "seed 1, steps 2", "seed 2, steps 1", "seed 2, steps 2"]
-    assert strip(panel)[5] == "seed 8"
+    assert strip(panel)[5] == "seed 8, steps 3"
     assert panel._controls.keep.disabled  # there is no one seed
-    press(panel, "seed 8")
+    press(panel, "seed 8, steps 3")
     assert (panel.generation is not None, panel.generations, panel.seed, panel.steps) == (True, None, 8, 3)
     assert panel.wait() is panel.generation
     assert (panel.compare_seeds, panel.compare_steps) == ("1,2", "1,2")
     press(panel, "seed 2, steps 1")
     assert (panel.seed, panel.steps) == (2, 1)
     panel.compare_seeds, panel.compare_steps, panel.prompt = "", "9", "a hen"
-    press(panel, "sheet of 4")
+    press(panel, "sheet of 4\nseed × steps")
     assert panel.generations is made
     assert (panel.compare_seeds, panel.compare_steps, panel.prompt) == ("1,2", "1,2", "a fox")
     assert (panel.seed, panel.steps) == (2, 1)
@@ -518,7 +518,7 @@ def test_a_sheet_of_prompts_is_shown_but_has_no_cell() -> None:
 )
 def test_the_magics_line_fills_the_fields(line: str, given: dict[str, Any], compared: dict[str, str]) -> None:
     options = _parse_panel_line(f"{line} a fox")
-    assert options == {**given, "compared": compared, "count": 1, "prompt": "a fox"}
+    assert options == {**given, **({"compared": compared} if compared else {}), "prompt": "a fox"}
     panel = make(**options)
     filled = {name.value: field.value for name, field in zip(panel._row.names, panel._row.values, strict=True)}
     assert {name: text for name, text in filled.items() if text} == panel.compared == compared

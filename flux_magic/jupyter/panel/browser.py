@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Final
 
 import anywidget
-from traitlets import Unicode
+from traitlets import List, Unicode
 
 from ...images.inputs import MOST
+from .output import View
 
 ANSWER: Final = 5.0
 """Seconds that a page has to send what was typed before a press."""
@@ -27,15 +28,21 @@ class Extras(anywidget.AnyWidget):
         compared: called when it is pressed in the fields of a comparison, where it means Compare.
         copied: called when `cell` was put on the clipboard.
         given: called with the bytes of an image that was dropped or pasted.
-        nested: called when a view of the panel is within another widget.
+        view: the place of the result: it is told if a view of the panel is within another widget, and if a page that
+            was opened late has the outputs below.
+        panel: the id of the panel's model.
 
     Attributes:
         cell: the text that the button "Copy as cell" copies.
+        panel: the id, by which a page finds the outputs below it in its notebook.
+        below: the plain text of each of them: a page whose outputs have another one asks for them.
     """
 
     # The code and not its path: anywidget watches a path, and so keeps every instance alive for good.
     _esm = Path(__file__).with_name("extras.js").read_text(encoding="utf-8")
     cell = Unicode().tag(sync=True)
+    panel = Unicode().tag(sync=True)
+    below = List(Unicode()).tag(sync=True)
 
     def __init__(
         self,
@@ -43,11 +50,14 @@ class Extras(anywidget.AnyWidget):
         compared: Callable[[], None],
         copied: Callable[[], None],
         given: Callable[[bytes], None],
-        nested: Callable[[], None],
+        view: View,
+        panel: str,
     ) -> None:
-        super().__init__()
+        super().__init__(panel=panel, below=view.texts)
+        view.on_filled = lambda: self.set_trait("below", view.texts)
         self._has_page, self._settled = threading.Event(), threading.Event()
-        does = {"pressed": pressed, "compared": compared, "copied": copied, "nested": nested}
+        does = {"pressed": pressed, "compared": compared, "copied": copied, "nested": view.open_inside}
+        does |= {"below": view.close_inside, "outputs": lambda: self.send({"outputs": view.outputs})}
         does |= {"there": self._has_page.set, "settled": self._settled.set}
         self._given, self._pieces = given, bytearray()
         self.on_msg(lambda _, message, pieces: self._take(*pieces, **message) if pieces else does[message]())

@@ -123,14 +123,14 @@ class ComparisonView:
         self._bar = SheetBar(status, _FillingSheet(view, show), len(asked), self._tally.encode_sheet)
         status.draw(ProgressLine(f"0 of {len(asked)} images; connecting", 0, len(asked)))
 
-    def iterate_images(self) -> Generator[tuple[Generation, str], None, None]:
-        """Yield each image as it is made, with what tells it from the others: `seed 2, steps 4`.
+    def iterate_images(self) -> Generator[Generation, None, None]:
+        """Yield each image as it is made.
 
         Raises Cancelled if the job was cancelled, and Incomplete at the end if some images failed.
         """
         with closing(self._job.iterate_placed()) as events:
-            for place, image in follow(events, self._tally, self._bar):
-                yield image, self._asked.format_label(place)
+            for _, image in follow(events, self._tally, self._bar):
+                yield image
         if error := self._tally.build_failure():
             hint = "The others are on the sheet: to request only the missing ones, copy its cell and run it."
             raise make_incomplete(len(self._asked), error.failures, hint if self._tally.made else "", error.made)

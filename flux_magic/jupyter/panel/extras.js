@@ -10,6 +10,35 @@ async function panelAround(el, signal) {
   return null;
 }
 
+const thumbnailsOf = (panel) => [...panel.querySelectorAll(".flux-magic-strip .flux-magic-item button:not(.flux-magic-use)")];
+
+/** Tab reaches one thumbnail of the strip, the one on view or the last one that had the focus; arrows reach the others. */
+function keepOneTabStop(panel) {
+  const thumbnails = thumbnailsOf(panel);
+  const itemOf = (one) => one?.closest(".flux-magic-item");
+  const current =
+    itemOf(thumbnails.find((one) => itemOf(one).contains(document.activeElement))) ??
+    itemOf(thumbnails.find((one) => itemOf(one).classList.contains("flux-magic-shown")) ?? thumbnails[0]);
+  for (const one of thumbnails) {
+    for (const button of itemOf(one).querySelectorAll("button")) button.tabIndex = itemOf(one) === current ? 0 : -1;
+  }
+}
+
+/** Arrow keys, Home and End go from one thumbnail to another, up and down by rows. */
+function moveAmongThumbnails(event, panel) {
+  const thumbnails = thumbnailsOf(panel);
+  const at = thumbnails.indexOf(event.target);
+  if (at < 0 || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+  const top = (one) => one.closest(".flux-magic-item").offsetTop;
+  const width = Math.max(1, thumbnails.filter((one) => top(one) === top(thumbnails[0])).length);
+  const end = thumbnails.length - 1;
+  const keys = { ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + width, ArrowUp: at - width, Home: 0, End: end };
+  if (!(event.key in keys)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  thumbnails[Math.max(0, Math.min(end, keys[event.key]))].focus();
+}
+
 /** Sliders have no name of their own, an icon is read as a letter, a live region must be there before it speaks. */
 function name(panel) {
   for (const slider of panel.querySelectorAll(".widget-slider")) {
@@ -39,6 +68,7 @@ function name(panel) {
     const shown = item.classList.contains("flux-magic-shown");
     if (item.closest(".flux-magic-strip")) item.querySelector("button")?.setAttribute("aria-pressed", String(shown));
   }
+  keepOneTabStop(panel);
 }
 
 const isShortcut = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey);
@@ -119,6 +149,8 @@ function render({ model, el }) {
     signal.addEventListener("abort", () => watch.disconnect());
     window.addEventListener("keydown", (event) => keepKeys(event, panel), { signal, capture: true });
     panel.addEventListener("keydown", (event) => onKey(event, model), { signal, capture: true });
+    panel.addEventListener("keydown", (event) => moveAmongThumbnails(event, panel), { signal });
+    panel.addEventListener("focusin", () => keepOneTabStop(panel), { signal });
     panel.addEventListener("dragover", (event) => event.dataTransfer?.types.includes("Files") && event.preventDefault(), { signal });
     panel.addEventListener("drop", (event) => takeFiles(event, panel, model, event.dataTransfer?.files), { signal });
     panel.addEventListener("paste", (event) => takeFiles(event, panel, model, event.clipboardData?.files), { signal });
@@ -135,6 +167,42 @@ function render({ model, el }) {
   return () => ending.abort();
 }
 
+/** The outputs below each view of the panel in this page's notebook: [the cell's outputs, the place of the first].
+ *  Only JupyterLab and Notebook give a widget its notebook. */
+function outputsBelow(model) {
+  const found = [];
+  for (const cell of model.widget_manager?.context?.model?.cells ?? []) {
+    for (let place = 0; place + 2 < (cell.outputs?.length ?? 0); place++) {
+      const view = cell.outputs.get(place).data["application/vnd.jupyter.widget-view+json"];
+      const isBelow = [1, 2].every((step) => cell.outputs.get(place + step).type === "display_data");
+      if (view?.model_id === model.get("panel") && isBelow) found.push([cell.outputs, place + 1]);
+    }
+  }
+  return found;
+}
+
+const hasText = (output, text) => [output.data["text/plain"] ?? ""].flat().join("") === text;
+
+/** Bring the notebook up to date: after a reload, JupyterLab drops what the kernel updates there by display ids. */
+function followOutputs(model) {
+  const isBehind = () =>
+    outputsBelow(model).some(([outputs, first]) =>
+      model.get("below").some((text, step) => !hasText(outputs.get(first + step), text)),
+    );
+  const check = () => isBehind() && model.send("outputs");
+  model.on("change:below", check);
+  model.on("msg:custom", (message) => {
+    if (!message.outputs || !isBehind()) return;
+    for (const [outputs, first] of outputsBelow(model)) {
+      message.outputs.forEach((output, step) => outputs.set(first + step, output));
+    }
+  });
+  model.widget_manager?.context?.ready.then(() => {
+    if (outputsBelow(model).length) model.send("below");
+    check();
+  });
+}
+
 /** The kernel asks before it reads what is set: a busy one gets what was typed last only after it was idle,
  *  and the page sends that before it answers. */
 function initialize({ model }) {
@@ -142,6 +210,7 @@ function initialize({ model }) {
     if (message === "settle") model.send("settled");
   });
   model.send("there");
+  followOutputs(model);
 }
 
 export default { initialize, render };

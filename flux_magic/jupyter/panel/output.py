@@ -1,8 +1,9 @@
 """The place where a panel's result is on view: two outputs below the panel, or a widget of the panel.
 
 The outputs are ordinary ones: an image and its parameters, or a sheet and its table. So a saved notebook shows them
-without a kernel. They are updated in place, by their display ids. The widget takes their place under Voilà, within
-another widget, and on a page that was opened after the panel (JupyterLab forgets the ids).
+without a kernel. They are updated in place, by their display ids. JupyterLab forgets the ids when its page is reloaded:
+then the panel's script writes into the notebook what they show (`extras.js`). The widget takes the outputs' place under
+Voilà, within another widget, and on a reloaded page without that script.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -34,9 +35,14 @@ class Shown(Protocol):
 
 
 class View:
-    """One result on view, or none."""
+    """One result on view, or none.
+
+    Attributes:
+        on_filled: called when the outputs below have changed, on the thread that changed them. Must not raise.
+    """
 
     def __init__(self) -> None:
+        self.on_filled: Callable[[], None] = lambda: None
         self._ids = (uuid.uuid4().hex, uuid.uuid4().hex)
         self._shown: Shown | None = None
         self._outputs = (NOTHING, NOTHING)
@@ -62,6 +68,25 @@ class View:
         """
         self._inside, self._late = True, late
         self._fill_widget()
+
+    def close_inside(self) -> None:
+        """Show the result in the outputs alone: a page that was opened late has found them in its notebook."""
+        if self._below:
+            self._inside = self._late = False
+            self._fill_widget()
+
+    @property
+    def texts(self) -> list[str]:
+        """The plain text of each output below, by which a page finds those that are not up to date; empty for none."""
+        return [output.data.get("text/plain", "") for output in self._outputs] if self._below else []
+
+    @property
+    def outputs(self) -> list[dict[str, Any]]:
+        """The outputs below, as a notebook has them."""
+        return [
+            {"output_type": "display_data", "data": dict(output.data), "metadata": dict(output.metadata)}
+            for output in self._outputs
+        ]
 
     @property
     def shown(self) -> Shown | None:
@@ -90,6 +115,7 @@ class View:
     def _fill(self, *, update: bool) -> None:
         for output, name in zip(self._outputs, self._ids, strict=True):
             self._publisher.publish(output.data, output.metadata, transient={"display_id": name}, update=update)
+        self.on_filled()
 
     def _fill_widget(self) -> None:
         if self._shown is None or not self._inside:

@@ -29,6 +29,8 @@ from .copy_and_save import Keeper
 from .fields import close_widgets
 from .folds import FOLDS, Folds, make_key_hint
 from .inquiry import Inquiry, find_unnamed
+from .labels import Result
+from .memory import Memory, find_path
 from .output import Shown, View
 from .parameters import InvalidTrait, Parameters, list_options
 from .queue import PanelQueue, PanelTask, start_thread
@@ -36,8 +38,9 @@ from .refusals import Refusals
 from .requests import build_comparison, build_press, get_configured, get_parameters, read_prompt, take_one
 from .sheets import collect_parameters, find_seed
 from .status import StatusLine
+from .strip_style import STRIP_STYLE
 from .style import STYLE
-from .thumbnails import Result, Strip
+from .thumbnails import Strip
 from .worker import Work
 
 if TYPE_CHECKING:
@@ -60,9 +63,11 @@ class Panel(Parameters, VBox):
 
     Args:
         generation: the first image on view, with what made it; or what `flux_magic.recall` found.
+        new: whether to start over, in place of what was set when this cell last opened a panel.
         options: the panel's first values: the attributes of `Parameters`, such as `prompt`, `model`, `space`, `size`,
             `steps`, `seed`, `guidance`, `parameters`, `images`, `count` and `compared`. Those left out come from
-            `generation`, else from `%config FluxMagics`, the environment, the defaults. `layout` is that of ipywidgets.
+            `generation`, else from what was set when the same cell of the notebook last opened a panel, else from
+            `%config FluxMagics`, the environment, the defaults. `layout` is that of ipywidgets.
 
     Each of the options is a trait, to `observe` and `link`, and so are:
 
@@ -86,18 +91,24 @@ class Panel(Parameters, VBox):
     busy = Bool(False)
     folds = Tuple()
 
-    def __init__(self, generation: Generation | Generations | Recalled | None = None, **options: Any) -> None:
+    def __init__(
+        self, generation: Generation | Generations | Recalled | None = None, *, new: bool = False, **options: Any
+    ) -> None:
         recalled = generation.usable if isinstance(generation, Recalled) else {}
         recalled = {name: value for name, value in recalled.items() if name in list_options()}
         if "prompt" in recalled:
             recalled["prompt"] = escape(recalled["prompt"])
         shown_first = take_one(generation)
         start = get_configured() | recalled | (get_parameters(shown_first) if shown_first else {})
-        super().__init__(**start | self._check_options(options))
+        options = self._check_options(options)
+        super().__init__(**start | options)
+        self._memory = Memory(self, options, find_path() if generation is None else None, new=new)
+        unnamed = "" if shown_first is None else find_unnamed(self, shown_first, options)
+        remembered = self._memory.find_shown()
         self._closed = False
         self._cancels = 0
         self._status = StatusLine(lambda: self._jobs.waiting)
-        self._inquiry = Inquiry(self, self._status, lambda: self.busy, find_unnamed(self, shown_first, options))
+        self._inquiry = Inquiry(self, self._status, lambda: self.busy, unnamed)
         self._refusals = Refusals(self._update_generate)
         self._controls = Controls(self, keep=self._keep_seed, failed=self._status.fail, refusals=self._refusals)
         self._keeper = Keeper(self._status, self._use)
@@ -109,16 +120,21 @@ class Panel(Parameters, VBox):
         self._make_buttons()
         self._extras = self._make_extras()
         self.children = self._lay_out()
-        self.add_class("flux-magic-panel")
+        self.add_class("flux-magic-panel").add_class("flux-panel")
         for update in (self._mark_edits, self._name_folds):
             update()
             self.on_model(update)
         self.observe(lambda _: self._mark_edits(), "images")
         self.observe(lambda _: self._update_generate(), "prompt")
         self.observe(lambda _: self._update_keep(), "seed")
-        self.generation = shown_first
+        if isinstance(remembered, Generations):
+            self._strip.add(remembered)
+            self.generations = remembered
+        else:
+            self.generation = shown_first or remembered
         self._report_missing(shown_first)
-        start_thread(lambda: self._strip.fill(earlier))
+        self._memory.add(earlier)
+        start_thread(lambda: self._strip.fill([*self._memory.find_others(earlier), *earlier]))
         self._inquiry.begin()
 
     @classmethod
@@ -152,11 +168,12 @@ class Panel(Parameters, VBox):
             compared=lambda: self._on_press(self.compare),
             copied=self._keeper.on_copied,
             given=self._controls.inputs.add,
-            nested=self._view.open_inside,
+            view=self._view,
+            panel=self.model_id,
         )
 
     def _lay_out(self) -> tuple[Any, ...]:
-        style, extras = (Box(inside, layout=Layout(display="none")) for inside in ([HTML(STYLE)], []))
+        style, extras = (Box(inside, layout=Layout(display="none")) for inside in ([HTML(STYLE + STRIP_STYLE)], []))
         controls, actions = self._controls, VBox([self._keeper.widget, self._keeper.cell])
         parts = {"parameters": controls.own, "model": controls.place, "compare": self._row.widget, "save": actions}
         self._folds = Folds(self, parts)
@@ -249,6 +266,7 @@ class Panel(Parameters, VBox):
         """End the panel's jobs and take its widgets off the page; the outputs below it stay."""
         if not getattr(self, "_closed", True):
             self._closed = True
+            self._memory.close()
             self.cancel()
             self._inquiry.close()
             self._strip.close()

@@ -64,30 +64,11 @@ STYLE: Final = """<style>
     white-space: pre-wrap; overflow-wrap: anywhere; padding-left: 8px;
     border-left: 4px solid var(--jp-error-color1, #d32f2f);
 }
-.flux-magic-strip { flex-flow: row nowrap; gap: 6px; overflow-x: auto; padding: 4px 3px 8px; }
-.flux-magic-item {
-    position: relative; flex: 0 0 auto; width: 118px; padding: 3px; border-radius: 4px; align-items: center;
-    overflow: visible; border: 1px solid var(--jp-border-color2, rgba(128, 128, 128, .4));
-}
-.flux-magic-item .widget-html-content, .flux-magic-item .widget-html {
-    height: 96px; line-height: 0; display: flex; align-items: center; justify-content: center; margin: 0;
-}
-.flux-magic-item img { max-width: 96px; max-height: 96px; }
-.flux-magic-item button { width: 110px; margin: 3px 0 0; padding: 0; position: static; font-size: 11px; }
-.flux-magic-item button::after { content: ""; position: absolute; inset: 0; cursor: pointer; }
-.flux-magic-item:focus-within, .flux-magic-item:hover { outline: 2px solid var(--jp-brand-color1, #1976d2); }
-.flux-magic-item button.flux-magic-use { position: relative; z-index: 1; text-decoration: underline; }
-.flux-magic-item button.flux-magic-use::after { content: none; }
-.flux-magic-panel:not(.flux-magic-edits) .flux-magic-use { display: none; }
-.flux-magic-inputs { flex-flow: row wrap; gap: 6px; padding: 3px; }
-.flux-magic-inputs:empty { display: none; }
-.flux-magic-inputs .flux-magic-item button::after { content: none; }
 .flux-magic-hint { color: var(--jp-ui-font-color2, inherit); }
 .flux-magic-compare .widget-dropdown, .flux-magic-compare .widget-text { width: auto; margin: 2px 0; }
 .flux-magic-compare .widget-dropdown select { width: 9em; flex: 0 0 auto; }
 .flux-magic-compare .widget-text > label {
     position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
 }
-.flux-magic-shown { border-color: var(--jp-brand-color1, #1976d2); background: var(--jp-layout-color2, transparent); }
 .flux-magic-cell textarea { font-family: var(--jp-code-font-family, monospace); font-size: 12px; }
 </style>"""

@@ -13,8 +13,8 @@ from ipywidgets import HTML, Box, Button, Layout, VBox
 from ...errors import FluxError, replace_controls
 from ...images import codecs
 from ...results.generation import Generation
-from ...results.generations import Generations
 from ...results.table import escape
+from .labels import Result, format_labels
 
 MOST = 50
 """The number of results that a strip holds; the oldest are removed."""
@@ -24,15 +24,12 @@ LONGEST = 96
 
 _AT_A_TIME = 5
 _SHOWN = "flux-magic-shown"
-Result = Generation | Generations
-"""An image, or a sheet of several."""
-
 Item = tuple[Result, VBox]
 """A result, and the widget that shows it in the strip."""
 
 
 class Strip:
-    """The recent results, the newest first.
+    """The recent results, the newest first, in a grid that scrolls; a label says in what each differs from the others.
 
     Args:
         chosen: called with the result whose button was pressed.
@@ -52,11 +49,11 @@ class Strip:
     def __len__(self) -> int:
         return len(self._items)
 
-    def add(self, result: Result, called: str = "") -> None:
-        """Add a result at the front: an image under its seed, or any result under the name `called`."""
+    def add(self, result: Result) -> None:
+        """Add a result at the front."""
         with self._lock:
             if not self._closed:
-                self._hold([(result, self._make_item(result, called)), *self._items])
+                self._hold([(result, self._make_item(result)), *self._items])
 
     def fill(self, generations: Sequence[Generation]) -> None:
         """Add earlier results at the end, the most recent first, a few at a time, as each has to be decoded."""
@@ -72,6 +69,8 @@ class Strip:
     def _hold(self, items: list[Item]) -> None:
         """Show these results, as many as there is room for."""
         self._items, gone = items[:MOST], items[MOST:]
+        for (_, item), label in zip(self._items, format_labels([one for one, _ in self._items]), strict=True):
+            item.children[1].description = label
         self.widget.children = tuple(item for _, item in self._items)
         self.widget.layout.display = None
         for _, item in gone:
@@ -93,7 +92,7 @@ class Strip:
             for widget in (lender.style, lender.layout, lender):
                 widget.close()
 
-    def _make_item(self, result: Result, called: str = "") -> VBox:
+    def _make_item(self, result: Result) -> VBox:
         first = result if isinstance(result, Generation) else result[0]
         said = escape(first.prompt)
         small = base64.b64encode(_make_small(result)).decode()
@@ -103,7 +102,6 @@ class Strip:
             style=self._image.style,
         )
         button = Button(
-            description=called or f"seed {first.seed}",
             tooltip=replace_controls(first.prompt),
             layout=self._button.layout,
             style=self._button.style,

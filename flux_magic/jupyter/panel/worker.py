@@ -84,14 +84,14 @@ class Work:
         comparison = ComparisonView(job, sweep, self._status, self._view, self._show)
         try:
             with closing(comparison.iterate_images()) as images:
-                for image, label in images:
+                for image in images:
                     self._made += 1
-                    self._strip.add(image, label)
+                    self._strip.add(image)
         finally:
             if (sheet := comparison.build_sheet()) is None:
                 self._show(None)
             else:
-                self._strip.add(sheet, f"sheet of {len(sheet)}")
+                self._strip.add(sheet)
                 self._put("generations", sheet)
 
     def _describe_some(self, count: int, before: str = "") -> str:
