@@ -386,7 +386,7 @@ def test_the_sheet_and_its_folded_table_are_on_view() -> None:
     view = panel._view.widget.value
     assert view.startswith(f'<img src="data:image/jpeg;base64,{picture.data["image/jpeg"]}" alt="a fox: 6 images, seed')
     assert view.endswith(table.data["text/html"])
-    assert "<details>" in view
+    assert '<details class="flux-sheet-table">' in view
     panel.generations = None
     assert panel._view.widget.value == ""
 
