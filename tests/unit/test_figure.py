@@ -201,6 +201,9 @@ def test_a_pdf_without_matplotlib_is_one_page_and_a_transparent_one_white(
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
     assert opened((tmp_path / "a.jpg").read_bytes()).getpixel((2, 2)) == (255, 255, 255)
     assert opened((tmp_path / "a.png").read_bytes()).mode == "RGBA"
+    shown: Any = grid
+    assert [shown._repr_jpeg_(), shown._repr_png_()[1]] == [None, {"alt": shown._alt}]
+    assert story().grid()._repr_png_() is None, "a notebook keeps one of the two"
     drawn = story().grid()
     drawn.paste("red", (0, 0, 5, 5))
     with pytest.raises(InvalidRequest, match="drawn on, so it has no SVG any more"):
