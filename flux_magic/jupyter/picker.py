@@ -28,7 +28,7 @@ _LONGEST: Final = 192
 _STYLE: Final = """<style>
 .flux-pick { max-width: 64rem; gap: 6px; overflow: visible; }
 .flux-pick-grid {
-    display: grid; grid-template-columns: repeat(auto-fill, minmax(min(10rem, 45%), 1fr)); gap: 8px;
+    display: grid; grid-template-columns: repeat(auto-fill, minmax(min(10rem, 100%), 1fr)); gap: 8px;
     max-height: 32rem; overflow-y: auto; padding: 3px;
 }
 .flux-pick-item {
@@ -36,12 +36,14 @@ _STYLE: Final = """<style>
     border: 1px solid var(--jp-border-color2, rgba(128, 128, 128, .4));
 }
 .flux-pick-item .widget-html, .flux-pick-item .widget-html-content { margin: 0; line-height: 0; height: auto; }
-.flux-pick-item img { width: 100%; height: 9rem; object-fit: contain; }
+.flux-pick-item .widget-html-content { text-align: center; }
+.flux-pick-item img { max-width: 100%; max-height: 10rem; }
 .flux-pick-item .widget-checkbox { position: static; width: auto; height: auto; margin: 4px 0 0; }
 .flux-pick-item label {
-    display: flex; gap: 6px; align-items: baseline; white-space: normal; overflow-wrap: anywhere; height: auto;
+    display: flex; gap: 6px; white-space: normal; overflow-wrap: break-word; height: auto;
     line-height: 1.35; text-align: left; color: var(--jp-ui-font-color1, inherit); cursor: pointer;
 }
+.flux-pick-item label input { align-self: flex-start; flex: none; margin-top: 3px; }
 .flux-pick-item label::after { content: ""; position: absolute; inset: 0; }
 .flux-pick-item:has(input:checked) {
     border-color: var(--jp-brand-color1, #1976d2); background: var(--jp-layout-color2, transparent);

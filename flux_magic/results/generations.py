@@ -224,7 +224,7 @@ class Generations(Sequence[Generation]):
         axes = self.axes or (self._make_axis(),)
         places = self._places if self.axes else range(len(self))
         return [
-            ", ".join(axis.format_label(at) for axis, at in zip(axes, get_coordinates(axes, place), strict=True))
+            " · ".join(axis.format_label(at) for axis, at in zip(axes, get_coordinates(axes, place), strict=True))
             for place in places
         ]
 

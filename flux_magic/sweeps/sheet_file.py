@@ -192,6 +192,18 @@ class SheetImage(Image.Image):
             figure.savefig(out, format="pdf", metadata={"Title": self._alt, "CreationDate": None})
         _put(fp, out.getvalue())
 
+    def _repr_jpeg_(self) -> Any:
+        """Return what a notebook shows: a JPEG, or of a transparent sheet a PNG, with the alternative text."""
+        return self._represent("JPEG") if self.mode == "RGB" else None
+
+    def _repr_png_(self) -> Any:
+        return self._represent("PNG") if self.mode != "RGB" else None
+
+    def _represent(self, kind: str) -> tuple[bytes, dict[str, str]]:
+        out = io.BytesIO()
+        self.save(out, kind)
+        return out.getvalue(), {"alt": self._alt}
+
     @property
     def _alt(self) -> str:
         return self._contents.prompt if self._contents is not None else ""

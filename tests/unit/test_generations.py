@@ -144,7 +144,8 @@ def test_a_value_may_be_a_float_of_a_table_or_have_blanks_around_it(value: objec
         pytest.param(
             "seed", TypeError, """'seed' is neither a position nor a slice; to select by a value""", id="a text"
         ),
-        pytest.param([0, 1], TypeError, "[0, 1] is neither a position nor a slice", id="a list"),
+        pytest.param([0, 99], IndexError, "there is no image 99: there are 12, counted from 0", id="a list"),
+        pytest.param([0.5], TypeError, "0.5 is neither a position nor a slice", id="a list of others"),
     ],
 )
 def test_what_is_no_place_is_told(index: Any, kind: type[Exception], words: str) -> None:
