@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from ..errors import replace_controls
 from ..types import escape_markdown
 
-_LONG = 30
-"""Characters from which a part may be broken: it would not fit beside others."""
-
 _PLAIN = "margin:0;padding:0;font:inherit;color:inherit;background:none;white-space:pre-wrap"
 
 
@@ -106,17 +103,6 @@ def pre(text: str, style: str) -> str:
     return f'<pre style="{style}">{render_lines(text)}</pre>'
 
 
-def keep_together(parts: Sequence[str]) -> str:
-    """Return parts in a row as HTML, none of which is broken; the comma between two stays with the first."""
-    ends = [","] * (len(parts) - 1) + [""]
-    return " ".join(
-        f'<span style="white-space:nowrap">{escape_html(part)}{end}</span>'
-        if len(part) < _LONG
-        else f"{escape_html(part)}{end}"
-        for part, end in zip(parts, ends, strict=True)
-    )
-
-
 def render_lines(text: str) -> str:
     """Return the content of a `pre`, whose first line end a browser drops."""
     return "&#10;" + escape(text)
@@ -137,3 +123,18 @@ def fence(text: str) -> str:
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}"
+
+
+_LONG = 30
+"""Characters from which a part may be broken: it would not fit beside others."""
+
+
+def keep_together(parts: Sequence[str]) -> str:
+    """Return parts in a row as HTML, none of which is broken; the comma between two stays with the first."""
+    ends = [","] * (len(parts) - 1) + [""]
+    return " ".join(
+        f'<span style="white-space:nowrap">{escape_html(part)}{end}</span>'
+        if len(part) < _LONG
+        else f"{escape_html(part)}{end}"
+        for part, end in zip(parts, ends, strict=True)
+    )

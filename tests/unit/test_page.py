@@ -115,7 +115,13 @@ def page(*arguments: object) -> int:
         pytest.param(
             [shown(text__html="<script>draw()</script>", image__png=EMBEDDED)], [("figure", NO_ALT, "")], id="a chart"
         ),
-        pytest.param([shown(text__html="<div><script>draw()</script></div>")], [("words", SCRIPT, "")], id="a script"),
+        pytest.param(
+            [shown(text__html="<div><script>draw()</script></div>", text__plain="<HTML object>")],
+            [("words", SCRIPT, "")],
+            id="a script",
+        ),
+        pytest.param([shown(application__javascript="draw()")], [("words", SCRIPT, "")], id="Javascript"),
+        pytest.param([shown(text__html="<style>p {}</style>")], [("html", "", "<style>p {}</style>")], id="a style"),
         pytest.param([shown(text__markdown="*so*")], [("html", "", "<em>so</em>")], id="Markdown"),
         pytest.param([shown(text__latex="$x^2$", text__plain="x²")], [("html", "", "<math")], id="a formula"),
     ],
