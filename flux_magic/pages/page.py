@@ -117,7 +117,10 @@ def render(
         if goal == found and not found.exists():
             notes.append(f"the link to {address} leads nowhere: there is no such file")
             return address
-        there = quote(Path(os.path.relpath(goal, target.parent.resolve())).as_posix())
+        try:
+            there = quote(Path(os.path.relpath(goal, target.parent.resolve())).as_posix())
+        except ValueError:  # it is on another drive
+            return goal.as_uri()
         return parts._replace(path=there).geturl()
 
     map_links(tree, lead)

@@ -113,10 +113,12 @@ def _build_data(output: Mapping[str, Any], data: Mapping[str, Any], around: Surr
         yield Part("record" if ours or _is_old_sheet(tree) else "html", html=str(tree))
     elif image is not None or data.get("image/svg+xml"):
         yield _build_figure(output.get("metadata", {}), data, image or "image/svg+xml")
+    elif "application/javascript" in data or "<script" in data.get("text/html", ""):
+        yield Part("words", text=SCRIPT)
+    elif tree is not None:  # nothing but a style
+        yield Part("html", html=str(tree))
     elif plain.strip():
         yield Part("text", text=plain)
-    elif tree is not None or "application/javascript" in data:
-        yield Part("words", text=SCRIPT)
 
 
 def _render(data: Mapping[str, Any], around: Surroundings) -> BeautifulSoup | None:

@@ -22,9 +22,6 @@ _FIRST = 2
 _WIDTH = 80
 """Characters in a line of a string, roughly."""
 
-_LONG = 30
-"""Characters from which a part may be broken: it would not fit beside others."""
-
 _PLAIN = "margin:0;padding:0;font:inherit;color:inherit;background:none;white-space:pre-wrap"
 
 
@@ -148,17 +145,6 @@ def fold(text: str, style: str, *, name: str = "") -> str:
     return f'<details class="{name}">{summary}{pre(rest, style)}</details>'
 
 
-def keep_together(parts: Sequence[str]) -> str:
-    """Return parts in a row as HTML, none of which is broken; the comma between two stays with the first."""
-    ends = [","] * (len(parts) - 1) + [""]
-    return " ".join(
-        f'<span style="white-space:nowrap">{escape_html(part)}{end}</span>'
-        if len(part) < _LONG
-        else f"{escape_html(part)}{end}"
-        for part, end in zip(parts, ends, strict=True)
-    )
-
-
 def render_lines(text: str) -> str:
     """Return the content of a `pre`, whose first line end a browser drops."""
     return "&#10;" + escape(text)
@@ -179,3 +165,15 @@ def fence(text: str) -> str:
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}"
+
+
+
+def keep_together(parts: Sequence[str]) -> str:
+    """Return parts in a row as HTML, none of which is broken; the comma between two stays with the first."""
+    ends = [","] * (len(parts) - 1) + [""]
+    return " ".join(
+        f'<span style="white-space:nowrap">{escape_html(part)}{end}</span>'
+        if len(part) < _LONG
+        else f"{escape_html(part)}{end}"
+        for part, end in zip(parts, ends, strict=True)
+    )

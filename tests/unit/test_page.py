@@ -115,7 +115,13 @@ def page(*arguments: object) -> int:
         pytest.param(
             [shown(text__html="<script>draw()</script>", image__png=EMBEDDED)], [("figure", NO_ALT, "")], id="a chart"
         ),
-        pytest.param([shown(text__html="<div><script>draw()</script></div>")], [("words", SCRIPT, "")], id="a script"),
+        pytest.param(
+            [shown(text__html="<div><script>draw()</script></div>", text__plain="<HTML object>")],
+            [("words", SCRIPT, "")],
+            id="a script",
+        ),
+        pytest.param([shown(application__javascript="draw()")], [("words", SCRIPT, "")], id="Javascript"),
+        pytest.param([shown(text__html="<style>p {}</style>")], [("html", "", "<style>p {}</style>")], id="a style"),
         pytest.param([shown(text__markdown="*so*")], [("html", "", "<em>so</em>")], id="Markdown"),
         pytest.param([shown(text__latex="$x^2$", text__plain="x²")], [("html", "", "<math")], id="a formula"),
     ],
@@ -199,7 +205,7 @@ def test_a_page_is_one_file_with_its_images_its_formulas_and_links_that_lead_som
     assert "hf_secret" not in made
     assert tree.select_one("details.code:not([open])") is not None
     assert page(first, "-o", "whole.html", "--unfold") == 0
-    assert '<details class="code" open' in Path("whole.html").read_text(encoding="utf-8")
+    assert '<div class="code">' in Path("whole.html").read_text(encoding="utf-8")
 
 
 def test_without_latex2mathml_formulas_are_as_they_were_typed(
