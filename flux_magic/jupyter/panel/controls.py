@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from ipywidgets import (
     BoundedIntText,
-    Box,
     Button,
     Checkbox,
     Combobox,
@@ -42,13 +41,15 @@ class Controls:
 
     Attributes:
         fields: the controls of the model's parameters, by name.
+        main, own, place: the widgets of what every model has, of what this one has besides, and of the model's name.
     """
 
     def __init__(
         self, parameters: Parameters, keep: Callable[[], None], failed: Callable[[BaseException], None]
     ) -> None:
         self._parameters, self._failed = parameters, failed
-        self.prompt = Textarea(description="Prompt", rows=3, placeholder="what the image shows", style=LABEL)
+        self.prompt = Textarea(description="Prompt", rows=3, placeholder="what the image shows")
+        self.prompt.add_class("flux-magic-prompt")
         self.model = Dropdown(description="Model", style=LABEL)
         self.space = Combobox(description="Space", continuous_update=False, style=LABEL)
         self.seed = BoundedIntText(description="Seed", max=MAX_SEED, style=LABEL, layout=Layout(width="14em"))
@@ -61,8 +62,8 @@ class Controls:
         self.fields: dict[str, Field] = {}
         self._lock, self._closed = threading.RLock(), False
         self.size, self.inputs = SizeControl(parameters), Inputs(parameters, failed)
-        self._grid = Box().add_class("flux-magic-grid")
-        self.widget = VBox([self.prompt, self.inputs.widget, self._grid])
+        self.main, self.own = (VBox().add_class("flux-magic-fields") for _ in range(2))
+        self.place = VBox([self.model, self.space]).add_class("flux-magic-fields")
         bind(parameters, "prompt", self.prompt)
         bind(parameters, "count", self.count)
         self._link_place()
@@ -100,11 +101,9 @@ class Controls:
         self.fields = {
             name: kept.get(name) or kinds[name](self._parameters, row, self._failed) for name, row in rows.items()
         }
-        first = [self.fields[name].widget for name in ("steps", *SIDES) if name in self.fields]
-        others = [one.widget for name, one in self.fields.items() if name not in {"steps", *SIDES}]
-        self._grid.children = (
-            self.size.widget, *first, self._seeds, *others, self.count, self.model, self.space,
-        )  # fmt: skip
+        first = [self.fields[name].widget for name in (*SIDES, "steps") if name in self.fields]
+        self.main.children = (self.size.widget, *first, self._seeds, self.count)
+        self.own.children = tuple(one.widget for name, one in self.fields.items() if name not in {"steps", *SIDES})
         for one in gone:
             one.close()
 
@@ -137,6 +136,10 @@ class Controls:
             self.space.placeholder = resolve().space or own
             self.space.options = tuple(dict.fromkeys(filter(None, [own, "local", parameters.space])))
             self.space.value = parameters.space
+
+    def describe_place(self) -> str:
+        """Return the model and the Space in a few words: `flux, local`."""
+        return ", ".join(filter(None, [self._parameters.model, self._parameters.space]))
 
     def _name_default(self) -> str:
         """Return the name of the default model; at a Space of another model it means what that is."""

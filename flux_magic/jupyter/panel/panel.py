@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from IPython.display import display
 from ipywidgets import HTML, Box, Button, HBox, Layout, VBox
-from traitlets import Bool, Instance, TraitError, observe
+from traitlets import Bool, Instance, TraitError, Tuple, observe, validate
 from traitlets.utils.bunch import Bunch
 
 from ...client import blocking, runner
@@ -25,9 +25,10 @@ from .compare import CompareRow
 from .controls import Controls
 from .copy_and_save import Keeper
 from .fields import close_widgets
+from .folds import FOLDS, Folds
 from .inquiry import Inquiry, find_unnamed
 from .output import Shown, View
-from .parameters import Parameters, list_options
+from .parameters import InvalidTrait, Parameters, list_options
 from .queue import PanelQueue, PanelTask, start_thread
 from .requests import build_comparison, build_press, get_configured, get_parameters, take_one
 from .sheets import collect_parameters, find_seed
@@ -67,6 +68,8 @@ class Panel(Parameters, VBox):
             likewise, once the sheet is complete or was cancelled.
         busy: whether a job runs or waits; read only. It becomes True on the thread of the press, and False on the
             panel's own.
+        folds: the names of the parts that are open, of `parameters`, `model`, `compare` and `save`. All are closed at
+            first; a part that holds values which `options` give is as well.
 
     Raises InvalidTrait, which is a TraitError, for a value that is not allowed; InvalidArgument, which is a TypeError,
     for an unknown option.
@@ -75,6 +78,7 @@ class Panel(Parameters, VBox):
     generation = Instance(Generation, allow_none=True)
     generations = Instance(Generations, allow_none=True)
     busy = Bool(False)
+    folds = Tuple()
 
     def __init__(self, generation: Generation | Generations | Recalled | None = None, **options: Any) -> None:
         recalled = generation.usable if isinstance(generation, Recalled) else {}
@@ -97,8 +101,9 @@ class Panel(Parameters, VBox):
         self._extras = self._make_extras()
         self.children = self._lay_out()
         self.add_class("flux-magic-panel")
-        self._mark_edits()
-        self.on_model(self._mark_edits)
+        for update in (self._mark_edits, self._name_folds):
+            update()
+            self.on_model(update)
         self.observe(lambda _: self._mark_edits(), "images")
         self.observe(lambda _: self._update_generate(), "prompt")
         self.observe(lambda _: self._update_keep(), "seed")
@@ -111,7 +116,7 @@ class Panel(Parameters, VBox):
     def _check_options(cls, options: dict[str, Any]) -> dict[str, Any]:
         """Return the options after checking that they exist: parameters, and what a subclass adds."""
         added = [name for name in cls.class_traits() if name not in Panel.class_traits()]
-        allowed = [*list_options(), "layout", *added]
+        allowed = [*list_options(), "folds", "layout", *added]
         if unknown := sorted(options.keys() - set(allowed)):
             meant = explain(unknown[0], allowed) or f"there are {', '.join(allowed)}"
             raise InvalidArgument(f"a Panel has no option {unknown[0]}; {meant}")
@@ -145,22 +150,31 @@ class Panel(Parameters, VBox):
 
     def _lay_out(self) -> tuple[Any, ...]:
         style, extras = (Box(inside, layout=Layout(display="none")) for inside in ([HTML(STYLE)], []))
+        controls, actions = self._controls, VBox([self._keeper.widget, self._keeper.cell])
+        parts = {"parameters": controls.own, "model": controls.place, "compare": self._row.widget, "save": actions}
+        self._folds = Folds(self, parts)
+        left = VBox(
+            [
+                controls.prompt,
+                HBox([self._generate, self._cancel]).add_class("flux-magic-row"),
+                self._status.widget,
+                controls.inputs.widget,
+                controls.main,
+                self._folds.widget,
+                self._strip.widget,
+            ]
+        )
         if self._extras:
             # Sent in a message of its own: a page that cannot load it drops only that. Otherwise ipywidgets 7 would
             # # drop the panel.
             extras.children = (self._extras,)
-        return (
-            style,
-            extras,
-            self._controls.widget,
-            self._row.widget,
-            HBox([self._generate, self._cancel]).add_class("flux-magic-row"),
-            self._status.widget,
-            self._view.widget,
-            self._strip.widget,
-            self._keeper.widget,
-            self._keeper.cell,
-        )
+        columns = HBox([left.add_class("flux-magic-controls"), self._view.widget])
+        return style, extras, columns.add_class("flux-magic-columns")
+
+    def _name_folds(self) -> None:
+        """Show what is set in folds that may be closed."""
+        self._folds.name("model", self._controls.describe_place())
+        self._folds.offer("parameters", is_there=bool(self._controls.own.children))
 
     def generate(self) -> None:
         """Press Generate: queue a job for what is set, and return at once.
@@ -264,6 +278,12 @@ class Panel(Parameters, VBox):
     @property
     def _on_view(self) -> Generation | Generations | None:
         return self.generation if self.generations is None else self.generations
+
+    @validate("folds")
+    def _check_folds(self, proposal: Bunch) -> tuple[str, ...]:
+        if strange := [name for name in proposal["value"] if name not in FOLDS]:
+            raise InvalidTrait(f"there is no fold {show_value(strange[0])}: choose from {', '.join(FOLDS)}")
+        return tuple(name for name in FOLDS if name in proposal["value"])
 
     @observe("generation")
     def _show_image(self, _change: Bunch) -> None:
