@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Generator
 from contextlib import closing
+from typing import Final
 
 from ipywidgets import Button, Dropdown, HBox, Layout, Text
 from traitlets.utils.bunch import Bunch
@@ -17,12 +18,15 @@ from ...results.generation import Generation
 from ...results.generations import Generations
 from ...results.output import Output
 from ...sweeps.requests import Sweep
-from .fields import is_quiet, keep_quiet
+from .folds import make_key_hint
 from .output import NOTHING, Shown, View
 from .parameters import MOST_COMPARED, Parameters
 from .queue import PanelTask
+from .quiet import is_quiet, keep_quiet
 
-_EXAMPLES = {"seed": "1..4", "steps": "1,2,4,8", "size": "768x768,1024x768"}
+COMPARE: Final = "Make an image of each combination, and show them as one sheet"
+
+_EXAMPLES: Final = {"seed": "1..4", "steps": "1,2,4,8", "size": "768x768,1024x768"}
 
 
 class CompareRow:
@@ -42,12 +46,11 @@ class CompareRow:
         labels = ("Vary", "and")
         self.names = [Dropdown(description=label, style={"description_width": "auto"}) for label in labels]
         self.values = [Text(layout=Layout(width="10em")) for _ in labels]
-        self.button = Button(
-            description="Compare", icon="th", tooltip="Make an image of each combination, and show them as one sheet"
-        )
+        self.button = Button(description="Compare", icon="th", tooltip=COMPARE)
         self.button.on_click(lambda _: pressed())
         pairs = [HBox(pair) for pair in zip(self.names, self.values, strict=True)]
-        self.widget = HBox([*pairs, self.button]).add_class("flux-magic-row").add_class("flux-magic-compare")
+        self.widget = HBox([*pairs, self.button, make_key_hint("in these fields")])
+        self.widget.add_class("flux-magic-row").add_class("flux-magic-compare")
         self._show()
         for place in range(MOST_COMPARED):
             self.names[place].observe(self._on_name, "value")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Final
 
 from ipywidgets import (
-    BoundedIntText,
     Button,
     Checkbox,
     Combobox,
@@ -21,14 +21,19 @@ from traitlets.utils.bunch import Bunch
 
 from ...errors import InvalidRequest
 from ...parameters.addresses import Space
+from ...parameters.grammar import parse_values
 from ...parameters.settings import DEFAULT_MODEL, MOST_IMAGES, resolve
-from ...parameters.table import MAX_SEED, ROWS, SIDES
+from ...parameters.table import ROWS, SIDES, Parameter
 from ...providers import get_provider
 from ...providers.models import list_models
-from .fields import LABEL, Field, choose_field, is_quiet, keep_quiet
+from .fields import LABEL, Field, choose_field
 from .inputs import Inputs
 from .parameters import Parameters
+from .quiet import is_quiet, keep_quiet
+from .refusals import Refusals, Typed
 from .sizes import SizeControl
+
+_COUNT: Final = Parameter(name="images", help="", least=1, sweepable=False)
 
 
 class Controls:
@@ -38,6 +43,7 @@ class Controls:
         parameters: what they set.
         keep: called when "keep this seed" is pressed.
         failed: called with the error of a value that is not allowed, or of an image that cannot go in.
+        refusals: what was typed and is not allowed.
 
     Attributes:
         fields: the controls of the model's parameters, by name.
@@ -45,27 +51,32 @@ class Controls:
     """
 
     def __init__(
-        self, parameters: Parameters, keep: Callable[[], None], failed: Callable[[BaseException], None]
+        self,
+        parameters: Parameters,
+        keep: Callable[[], None],
+        failed: Callable[[BaseException], None],
+        refusals: Refusals,
     ) -> None:
-        self._parameters, self._failed = parameters, failed
+        self._parameters, self._failed, self._refusals = parameters, failed, refusals
         self.prompt = Textarea(description="Prompt", rows=3, placeholder="what the image shows")
         self.prompt.add_class("flux-magic-prompt")
         self.model = Dropdown(description="Model", style=LABEL)
         self.space = Combobox(description="Space", continuous_update=False, style=LABEL)
-        self.seed = BoundedIntText(description="Seed", max=MAX_SEED, style=LABEL, layout=Layout(width="14em"))
+        self._seed = Typed(self._take_seed, refusals, description="Seed", style=LABEL, layout=Layout(width="13em"))
         self.random = Checkbox(description="random", indent=False, layout=Layout(width="auto"))
         self.keep = Button(description="Keep this seed", tooltip="Use the seed of the image on view", disabled=True)
-        self.count = BoundedIntText(
-            description="Images", min=1, max=MOST_IMAGES, style=LABEL, layout=Layout(width="9em")
-        )
+        self._count = Typed(self._take_count, refusals, description="Images", style=LABEL, layout=Layout(width="9em"))
+        self.seed, self.count = self._seed.widget, self._count.widget
         self._seeds = HBox([self.seed, self.random, self.keep]).add_class("flux-magic-row")
         self.fields: dict[str, Field] = {}
         self._lock, self._closed = threading.RLock(), False
+        self._used_seed = 0
         self.size, self.inputs = SizeControl(parameters), Inputs(parameters, failed)
         self.main, self.own = (VBox().add_class("flux-magic-fields") for _ in range(2))
         self.place = VBox([self.model, self.space]).add_class("flux-magic-fields")
         bind(parameters, "prompt", self.prompt)
-        bind(parameters, "count", self.count)
+        parameters.observe(lambda _: self._count.show(str(parameters.count)), "count")
+        self._count.show(str(parameters.count))
         self._link_place()
         self._link_seed()
         self.keep.on_click(lambda _: keep())
@@ -99,10 +110,12 @@ class Controls:
         for name, one in kept.items():
             one.adapt(rows[name])
         self.fields = {
-            name: kept.get(name) or kinds[name](self._parameters, row, self._failed) for name, row in rows.items()
+            name: kept.get(name) or kinds[name](self._parameters, row, self._failed, self._refusals)
+            for name, row in rows.items()
         }
-        first = [self.fields[name].widget for name in (*SIDES, "steps") if name in self.fields]
-        self.main.children = (self.size.widget, *first, self._seeds, self.count)
+        self.size.sides = [self.fields[name].widget for name in SIDES if name in self.fields]
+        steps = [self.fields["steps"].widget] if "steps" in self.fields else []
+        self.main.children = (self.size.widget, *self.size.sides, *steps, self._seeds, self.count)
         self.own.children = tuple(one.widget for name, one in self.fields.items() if name not in {"steps", *SIDES})
         for one in gone:
             one.close()
@@ -165,27 +178,39 @@ class Controls:
 
     def _link_seed(self) -> None:
         self._parameters.observe(lambda _: self._show_seed(), "seed")
-        self.random.observe(lambda _: self._on_seed(), "value")
-        self.seed.observe(lambda _: self._on_seed(), "value")
+        self.random.observe(lambda _: self._on_random(), "value")
 
     def _show_seed(self) -> None:
-        seed, row = self._parameters.seed, self._parameters.rows.get("seed")
-        self._seeds.layout.display = "none" if row is None else None
+        seed = self._parameters.seed
+        self._seeds.layout.display = None if "seed" in self._parameters.rows else "none"
         with keep_quiet():
-            self.seed.max = MAX_SEED if row is None or row.most is None else int(row.most)
             self.random.value = self.seed.disabled = seed is None
-            if seed is not None:
-                self.seed.value = seed
+        self._seed.show(str(self._used_seed if seed is None else seed))
 
-    def _on_seed(self) -> None:
+    def _on_random(self) -> None:
+        """Choose seeds at random, or the one that is shown from now on."""
         if not is_quiet():
-            self._parameters.seed = None if self.random.value else self.seed.value
+            self._seed.try_text("" if self.random.value else str(self._used_seed))
+
+    def _take_seed(self, text: str) -> None:
+        """Take a seed that was typed; none is a random one."""
+        try:
+            self._parameters.set_typed("seed", text)
+        except InvalidRequest as error:
+            error.message += "; tick “random” for a random one"
+            raise
+
+    def _take_count(self, text: str) -> None:
+        number = parse_values(_COUNT, text, _COUNT.label)
+        if number > MOST_IMAGES:  # type: ignore[operator]
+            raise InvalidRequest(f"{number} images are more than {MOST_IMAGES} in one go: give 1 to {MOST_IMAGES}")
+        self._parameters.set_trait("count", number)
 
     def show_used_seed(self, seed: int | None) -> None:
         """Show the seed of the image on view if seeds are random."""
-        if self._parameters.seed is None and seed is not None:
-            with keep_quiet():
-                self.seed.value = min(max(seed, 0), self.seed.max)
+        if seed is not None:
+            self._used_seed = seed
+            self._show_seed()
 
 
 def _is_at(model: str, space: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ipywidgets import Button, Checkbox, HBox, Layout, Text, Textarea
 
-from ...errors import FluxError, SaveError
+from ...errors import FluxError
 from ...results.generation import Generation
 from ...results.generations import Generations
 from .fields import LABEL
@@ -72,9 +72,6 @@ class Keeper:
         path = self.path.value.strip() or FOLDER
         try:
             saved = shown.save(path, overwrite=self.replace.value)
-        except SaveError as error:
-            error.hint = "Give another name, or tick “replace”." if "overwrite" in error.hint else error.hint
-            self._status.fail(error)
         except FluxError as error:
             self._status.fail(error)
         else:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from ipywidgets import Checkbox, Dropdown, FloatSlider, HBox, IntSlider, Layout, Text
+from ipywidgets import Checkbox, Dropdown, FloatSlider, HBox, IntSlider, Layout
 from traitlets import TraitError
 from traitlets.utils.bunch import Bunch
 
 from ...errors import InvalidRequest
-from ...parameters.table import SIDES, Parameter
+from ...parameters.table import SIDES, Parameter, format_value
 from .parameters import Parameters, get_label
+from .quiet import is_quiet, keep_quiet
+from .refusals import Refusals, Typed
 
 LABEL: Final = {"description_width": "5.2em"}
 """Style that gives the labels of most fields the same width, so that they form columns."""
@@ -21,26 +21,6 @@ LABEL: Final = {"description_width": "5.2em"}
 _LONG_LABEL: Final = {"description_width": "8.5em"}
 _SHORT: Final = 8
 """The number of characters that fit into a label of the usual width."""
-
-_here = threading.local()
-
-
-@contextmanager
-def keep_quiet() -> Iterator[None]:
-    """Mark the block's changes of widgets as ours, so that they set no parameter.
-
-    It counts for this thread alone: a user's change may come on another at the same time.
-    """
-    before, _here.quiet = is_quiet(), True
-    try:
-        yield
-    finally:
-        _here.quiet = before
-
-
-def is_quiet() -> bool:
-    """Return True while this thread changes widgets."""
-    return getattr(_here, "quiet", False)
 
 
 def close_widgets(widgets: Iterable[Any]) -> None:
@@ -58,15 +38,22 @@ class Field:
     Args:
         parameters: what it sets.
         row: of the parameter.
-        failed: called with the error of a value that is not allowed.
+        failed: called with the error of a value that is not allowed, and that was not typed.
+        refusals: what was typed and is not allowed.
 
     Attributes:
         control: the widget with the value.
         widget: all of it.
     """
 
-    def __init__(self, parameters: Parameters, row: Parameter, failed: Callable[[BaseException], None]) -> None:
-        self.row, self._parameters, self._failed = row, parameters, failed
+    def __init__(
+        self,
+        parameters: Parameters,
+        row: Parameter,
+        failed: Callable[[BaseException], None],
+        refusals: Refusals,
+    ) -> None:
+        self.row, self._parameters, self._failed, self._refusals = row, parameters, failed, refusals
         self.control = self._make_control()
         self.widget: Any = self._lay_out()
         self.control.observe(self._on_change, "value")
@@ -88,7 +75,9 @@ class Field:
         self.show()
 
     def show(self) -> None:
-        """Show the parameter's value."""
+        """Show the parameter's value, unless the model at hand has no such parameter: then this is about to go."""
+        if self.row.name not in self._parameters.rows:
+            return
         with keep_quiet():
             self._show(self._parameters.get_value(self.row.name))
 
@@ -111,18 +100,34 @@ class Field:
         """Close all widgets."""
         close_widgets([self.widget])
 
+    def _make_typed(self, **field: Any) -> Typed:
+        return Typed(lambda text: self._parameters.set_typed(self.row.name, text), self._refusals, **field)
+
 
 class Slider(Field):
-    """A slider for a number with a range, and a box that leaves the parameter to the model."""
+    """A slider for a number with a range, a field to type it, and a box that leaves the parameter to the model.
+
+    The slider has no number of its own: stock widgets move one that is out of the range, and do not say so.
+    """
 
     def _make_control(self) -> Any:
         self.left = Checkbox(description="default", indent=False, layout=Layout(width="auto"))
         self.left.tooltip = "Leave this to the model"
         self.left.add_class("flux-magic-left").observe(self._on_left, "value")
-        return IntSlider() if self.row.kind is int else FloatSlider()
+        self.typed = self._make_typed(layout=Layout(width="4.5em"))
+        self.typed.widget.add_class("flux-magic-number")
+        return (IntSlider if self.row.kind is int else FloatSlider)(readout=False)
 
     def _lay_out(self) -> Any:
-        return HBox([self.control, self.left]).add_class("flux-magic-row")
+        return HBox([self.control, self.typed.widget, self.left]).add_class("flux-magic-row")
+
+    def adapt(self, row: Parameter) -> None:
+        super().adapt(row)
+        self.typed.widget.description = f"{get_label(row)}, as a number"
+
+    def close(self) -> None:
+        self.typed.drop()
+        super().close()
 
     def _show(self, value: Any) -> None:
         row, slider = self.row, self.control
@@ -134,6 +139,8 @@ class Slider(Field):
         if isinstance(known, int | float):
             slider.value = min(max(known, least), most)
         slider.max = most
+        self.typed.show("" if known is None else format_value(known))
+        self.typed.widget.placeholder = "default"
         self.left.value = value is None
         self.left.layout.display = None if self._parameters.is_left(row.name) and row.name not in SIDES else "none"
         slider.disabled = not isinstance(known, int | float)
@@ -187,15 +194,20 @@ class Words(Field):
     """A field for words, or for a number without a range; an empty one leaves the parameter to the model."""
 
     def _make_control(self) -> Any:
-        return Text(continuous_update=False)
+        self.typed = self._make_typed()
+        return self.typed.widget
+
+    def _on_change(self, change: Bunch) -> None:
+        """Do nothing: `typed` does it."""
 
     def _show(self, value: Any) -> None:
         default = self.row.default
         self.control.placeholder = f"the Space's default{'' if default in (None, '') else f': {default}'}"
-        self.control.value = "" if value is None else str(value)
+        self.typed.show("" if value is None else format_value(value))
 
-    def _take(self, value: Any) -> None:
-        self._parameters.set_typed(self.row.name, value)
+    def close(self) -> None:
+        self.typed.drop()
+        super().close()
 
 
 def choose_field(row: Parameter) -> type[Field]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ipywidgets import Button, HBox, Layout, VBox
+from ipywidgets import HTML, Button, HBox, Layout, VBox
 
 FOLDS: Final = {"parameters": "More parameters", "model": "Model and Space", "compare": "Compare", "save": "Copy, save"}
 """The names of the folds as `Panel.folds` has them, in their order, and their titles."""
@@ -54,3 +54,9 @@ class Folds:
     def offer(self, name: str, *, is_there: bool) -> None:
         """Show a fold, or nothing of it if it is empty."""
         self._boxes[name].layout.display = None if is_there else "none"
+
+
+def make_key_hint(where: str) -> HTML:
+    """Return a hint at the shortcut beside the button that it presses; the style shows it where the shortcut works."""
+    hint = HTML(f'<span class="flux-magic-hint">or Ctrl+Enter {where}</span>')
+    return hint.add_class("flux-magic-key")

@@ -17,20 +17,23 @@ from ...client import blocking, runner
 from ...errors import FluxError, InvalidArgument, InvalidRequest, TimedOut, show_value
 from ...parameters.calls import check_class
 from ...parameters.dialects import explain
+from ...parameters.placeholders import escape
 from ...parameters.settings import check_one_size
 from ...results.generation import Generation
 from ...results.generations import Generations
 from ...results.recall import Recalled
-from .compare import CompareRow
+from ...sweeps.template import Template
+from .compare import COMPARE, CompareRow
 from .controls import Controls
 from .copy_and_save import Keeper
 from .fields import close_widgets
-from .folds import FOLDS, Folds
+from .folds import FOLDS, Folds, make_key_hint
 from .inquiry import Inquiry, find_unnamed
 from .output import Shown, View
 from .parameters import InvalidTrait, Parameters, list_options
 from .queue import PanelQueue, PanelTask, start_thread
-from .requests import build_comparison, build_press, get_configured, get_parameters, take_one
+from .refusals import Refusals
+from .requests import build_comparison, build_press, get_configured, get_parameters, read_prompt, take_one
 from .sheets import collect_parameters, find_seed
 from .status import StatusLine
 from .style import STYLE
@@ -46,6 +49,9 @@ GRACE: Final = 0.1
 While a kernel is busy, a browser holds back all but the first change of a widget, and sends the rest after a press. A
 page with Extras is asked for the rest; any other page has this long to send it.
 """
+
+_GENERATE: Final = "Make an image"
+_EMPTY: Final = "the prompt is empty: say in words what the image shows"
 
 
 @check_class
@@ -83,6 +89,8 @@ class Panel(Parameters, VBox):
     def __init__(self, generation: Generation | Generations | Recalled | None = None, **options: Any) -> None:
         recalled = generation.usable if isinstance(generation, Recalled) else {}
         recalled = {name: value for name, value in recalled.items() if name in list_options()}
+        if "prompt" in recalled:
+            recalled["prompt"] = escape(recalled["prompt"])
         shown_first = take_one(generation)
         start = get_configured() | recalled | (get_parameters(shown_first) if shown_first else {})
         super().__init__(**start | self._check_options(options))
@@ -90,7 +98,8 @@ class Panel(Parameters, VBox):
         self._cancels = 0
         self._status = StatusLine(lambda: self._jobs.waiting)
         self._inquiry = Inquiry(self, self._status, lambda: self.busy, find_unnamed(self, shown_first, options))
-        self._controls = Controls(self, keep=self._keep_seed, failed=self._status.fail)
+        self._refusals = Refusals(self._update_generate)
+        self._controls = Controls(self, keep=self._keep_seed, failed=self._status.fail, refusals=self._refusals)
         self._keeper = Keeper(self._status, self._use)
         self._row = CompareRow(self, pressed=lambda: self._on_press(self.compare))
         self._view, self._strip = View(), Strip(self._bring_back, self._use)
@@ -124,7 +133,7 @@ class Panel(Parameters, VBox):
         return {name: value for name, value in options.items() if value is not None or name == "seed"}
 
     def _make_buttons(self) -> None:
-        self._generate = Button(description="Generate", button_style="primary", icon="play", tooltip="Make an image")
+        self._generate = Button(description="Generate", button_style="primary", icon="play", tooltip=_GENERATE)
         self._cancel = Button(description="Cancel", icon="stop", tooltip="End this panel's jobs", disabled=True)
         self._generate.on_click(lambda _: self._on_press(self.generate))
         self._cancel.on_click(lambda _: self.cancel())
@@ -137,8 +146,6 @@ class Panel(Parameters, VBox):
             from .browser import Extras
         except ImportError:
             return None
-        self._generate.tooltip += " (Ctrl+Enter)"
-        self._row.button.tooltip += " (Ctrl+Enter in these fields)"
         self._controls.inputs.offer_drop()
         return Extras(
             pressed=lambda: self._on_press(self.generate),
@@ -156,7 +163,7 @@ class Panel(Parameters, VBox):
         left = VBox(
             [
                 controls.prompt,
-                HBox([self._generate, self._cancel]).add_class("flux-magic-row"),
+                HBox([self._generate, self._cancel, make_key_hint("")]).add_class("flux-magic-row"),
                 self._status.widget,
                 controls.inputs.widget,
                 controls.main,
@@ -182,7 +189,7 @@ class Panel(Parameters, VBox):
         Raises InvalidRequest if it cannot be requested. Later errors are shown in the status line, and raised by
         `wait`.
         """
-        self._ask(lambda: PanelTask(*build_press(self)))
+        self._ask(lambda prompt: PanelTask(*build_press(self, prompt)))
 
     def compare(self) -> None:
         """Press Compare: queue a job for each combination of the values in `compared`, as `generate` does.
@@ -191,21 +198,25 @@ class Panel(Parameters, VBox):
         are on the sheet.
         """
 
-        def start_job() -> PanelTask:
-            sweep, settings = build_comparison(self)
+        def plan(prompt: Template) -> PanelTask:
+            sweep, settings = build_comparison(self, prompt)
             return PanelTask(sweep.requests, settings, sweep)
 
-        self._ask(start_job)
+        self._ask(plan)
 
-    def _ask(self, planned: Callable[[], PanelTask]) -> None:
+    def _ask(self, plan: Callable[[Template], PanelTask]) -> None:
         if self._closed:
             raise InvalidRequest("the panel is closed: open another")
         self._status.clear()
+        if why := self._find_hindrance():  # it is in the status line
+            raise InvalidRequest(why)
         try:
-            job = planned()
+            prompt, notes = read_prompt(self)
+            job = plan(prompt)
         except FluxError as error:
             self._status.fail(error)
             raise
+        self._status.remark("\n".join(notes))
         self._jobs.add(job)
 
     def cancel(self) -> int:
@@ -307,8 +318,16 @@ class Panel(Parameters, VBox):
             self._extras.cell = self._keeper.cell.value
         self._controls.show_used_seed(find_seed(shown))
 
+    def _find_hindrance(self) -> str:
+        """Return why nothing can be made of what is set; empty if it can."""
+        return str(self._refusals) or ("" if self.prompt.strip() else _EMPTY)
+
     def _update_generate(self) -> None:
-        self._generate.disabled = self._row.button.disabled = not self.prompt.strip()
+        """Show why nothing can be made, where Generate and Compare are, and on the status line."""
+        why = self._find_hindrance()
+        for button, does in ((self._generate, _GENERATE), (self._row.button, COMPARE)):
+            button.disabled, button.tooltip = bool(why), why or does
+        self._status.block(why, is_wrong=why != _EMPTY)
 
     def _update_keep(self) -> None:
         self._controls.keep.disabled = find_seed(self._on_view) in {None, self.seed}
@@ -322,6 +341,7 @@ class Panel(Parameters, VBox):
             self._set_observed("generations", None)
         if self._view.shown is not result:  # a sheet that fills in
             self._show()
+        self._controls.size.show_listed()
         try:
             self.take(**(collect_parameters(result) if isinstance(result, Generations) else get_parameters(result)))
         except (InvalidRequest, TraitError) as error:

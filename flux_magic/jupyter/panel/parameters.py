@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 from traitlets import Dict, TraitError, Unicode, observe, validate
@@ -12,7 +13,7 @@ from traitlets.utils.bunch import Bunch
 from ...errors import FluxError, InvalidRequest, UnknownAttribute, show_value
 from ...parameters.calls import check_class
 from ...parameters.dialects import explain
-from ...parameters.grammar import parse_value
+from ...parameters.grammar import parse_values
 from ...parameters.own_values import parse_own_value
 from ...parameters.settings import DEFAULT_MODEL, MOST_IMAGES, resolve
 from ...parameters.table import EXTRA_NAMES, ROWS, SIDES, Parameter, check_values
@@ -144,11 +145,14 @@ class Parameters(Sized):
             self.parameters = others if value is None else {**others, name: value}
 
     def set_typed(self, name: str, text: str) -> None:
-        """Set a parameter to what was typed for it, such as a number; an empty string is the model's default."""
+        """Set a parameter to what was typed for it, such as a number; an empty string is the model's default.
+
+        Raises InvalidRequest, in the words of the magic, and InvalidTrait.
+        """
         if not text or (kind := self.rows[name].kind) is str:
             self.set_value(name, text or None)
         elif name in ROWS:
-            self.set_value(name, parse_value(name, text, ROWS[name].label))
+            self.set_value(name, parse_values(replace(ROWS[name], sweepable=False), text, ROWS[name].label))
         else:
             number = parse_own_value(text.strip())
             self.set_value(name, float(number) if kind is float and type(number) is int else number)

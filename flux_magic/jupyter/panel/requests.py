@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from IPython.core.interactiveshell import InteractiveShell
+
 from ...client.target import resolve_target
 from ...errors import InvalidArgument, InvalidRequest, show_value
 from ...parameters.grammar import Several, parse_value, parse_values
+from ...parameters.placeholders import escape, expand
 from ...parameters.settings import DEFAULT_MODEL, MOST_IMAGES, Settings, resolve
 from ...parameters.table import EXTRA, EXTRA_NAMES, FIELDS, ROWS, SIDES, Parameter
 from ...providers import get_provider
@@ -18,21 +21,36 @@ from ...results.generation import Generation
 from ...results.generations import Generations
 from ...results.recall import Recalled
 from ...sweeps.requests import Sweep, build_requests, build_sweep
-from ...sweeps.template import Template
+from ...sweeps.template import Template, describe_unread, find_varying
 from ...types import ImageRequest, Record
 from .loading import find_images
 from .parameters import Parameters
 
 
-def build_press(parameters: Parameters) -> tuple[list[ImageRequest], Settings]:
+def read_prompt(parameters: Parameters) -> tuple[Template, list[str]]:
+    """Return the prompt with the names of the notebook filled in, as a cell has it, and notes about them."""
+    typed = parameters.prompt
+    shell = InteractiveShell.instance() if InteractiveShell.initialized() else None
+    names = {} if shell is None else {**shell.user_ns}
+    text, missing = expand(typed, names)
+    notes = [f"{slot[:40]} is sent as a whole" for slot in find_varying(typed, names)] + describe_unread(typed, names)
+    if missing:
+        listed = ", ".join(f"{{{name}}}" for name in missing)
+        notes.append(f"{listed} sent as typed: no such name in this notebook")
+    return Template(typed, (text,), missing=tuple(missing)), notes
+
+
+def build_press(parameters: Parameters, prompt: Template) -> tuple[list[ImageRequest], Settings]:
     """Return the requests of one press, and their settings. Raises InvalidRequest."""
     settings = _build_settings(parameters)
     _check_size(parameters, settings.width, settings.height)
-    requests = build_requests(parameters.prompt, settings, parameters.count)
+    text = prompt.fill(())
+    typed = None if text == prompt.typed else prompt.typed
+    requests = build_requests(text, settings, parameters.count, typed=typed)
     return _put_in(parameters, requests), _choose_replay(settings)
 
 
-def build_comparison(parameters: Parameters) -> tuple[Sweep, Settings]:
+def build_comparison(parameters: Parameters, prompt: Template) -> tuple[Sweep, Settings]:
     """Return every combination of the values to compare, and their settings.
 
     All images share what does not vary, also a random seed. Raises InvalidRequest.
@@ -52,7 +70,7 @@ def build_comparison(parameters: Parameters) -> tuple[Sweep, Settings]:
             settings = _change(settings, name, several[0])
     if "size" not in varied:
         _check_size(parameters, settings.width, settings.height)
-    sweep = build_sweep(Template(parameters.prompt, (parameters.prompt,)), settings, varied)
+    sweep = build_sweep(prompt, settings, varied)
     return replace(sweep, requests=tuple(_put_in(parameters, sweep.requests))), _choose_replay(settings)
 
 
@@ -141,12 +159,15 @@ def _choose_replay(settings: Settings) -> Settings:
 
 
 def get_parameters(result: Generation | Record) -> dict[str, Any]:
-    """Return the parameters that make an image again, with the images that went in as far as they are here."""
+    """Return the parameters that make an image again, with the images that went in as far as they are here.
+
+    In the prompt `{{name}}` is a literal `{name}`, as the panel reads it.
+    """
     record = result.record if isinstance(result, Generation) else result
     model = record.requested_model or DEFAULT_MODEL
     asked = record.requested_parameters
     return {
-        "prompt": record.prompt,
+        "prompt": escape(record.prompt),
         # Give the model's own Space by its name, since an empty one means the configured one.
         "model": model,
         "space": record.requested_space or get_provider(model).own_space(),

@@ -11,12 +11,14 @@ from traitlets import TraitError
 from ...client.progress import ProgressLine, render_html
 from ...errors import FluxError, InvalidRequest, clean
 from ...results.table import escape_html
+from .words import use_panel_words
 
 
 class StatusLine:
     """One line of text, with a bar before it while a job runs; a `progress.Screen`.
 
-    An error stays below it until the next request, whatever later jobs report.
+    An error stays below it until the next request, whatever later jobs report. So does what keeps Generate from a
+    press, until it is mended.
 
     Args:
         behind: returns how many jobs wait behind the one shown.
@@ -24,13 +26,14 @@ class StatusLine:
 
     def __init__(self, behind: Callable[[], int]) -> None:
         self._behind = behind
-        self._text, self._trouble = "", ""
+        self._text, self._trouble, self._markup = "", "", ""
+        self._blocked, self._is_wrong, self._remark = "", False, ""
         self.widget = HTML().add_class("flux-magic-status")
 
     @property
     def text(self) -> str:
         """All of it as a string."""
-        return "\n".join(filter(None, [self._text, self._trouble]))
+        return "\n".join(filter(None, [self._text, self._trouble, self._blocked, self._remark]))
 
     def draw(self, status: ProgressLine) -> None:
         """Show how far a job is."""
@@ -39,8 +42,8 @@ class StatusLine:
         self._put(told.text, render_html(told))
 
     def clear(self) -> None:
-        """Show nothing."""
-        self._trouble = ""
+        """Show nothing but what keeps Generate from a press."""
+        self._trouble = self._remark = ""
         self._put("", "")
 
     def note(self, text: str) -> None:
@@ -48,12 +51,23 @@ class StatusLine:
         self._put(text, f'<span role="status">{escape_html(text)}</span>')
 
     def say(self, text: str) -> None:
-        """Show the result of a press, and no error."""
-        self._trouble = ""
+        """Show the result of a press, and nothing of an earlier one."""
+        self._trouble = self._remark = ""
         self.note(text)
 
+    def remark(self, text: str) -> None:
+        """Show a note on a press until the next one."""
+        self._remark = text
+        self._put(self._text, self._markup)
+
+    def block(self, why: str, *, is_wrong: bool) -> None:
+        """Show why nothing can be made now; `is_wrong` is True for a value that is not allowed. Empty shows nothing."""
+        if (why, is_wrong) != (self._blocked, self._is_wrong):
+            self._blocked, self._is_wrong = why, is_wrong
+            self._put(self._text, self._markup)
+
     def fail(self, error: BaseException, more: str = "") -> None:
-        """Show an error, in the words of the magic."""
+        """Show an error."""
         self._trouble = describe_error(error)
         self.note(more)
 
@@ -63,14 +77,19 @@ class StatusLine:
             self.say("")
 
     def _put(self, text: str, markup: str) -> None:
-        self._text = text
-        if self._trouble:
-            markup += f'<div class="flux-magic-error" role="alert">{escape_html(self._trouble)}</div>'
+        self._text, self._markup = text, markup
+        blocked = [self._blocked] if self._blocked else []
+        wrong, hints = ([self._trouble, *blocked], []) if self._is_wrong else ([self._trouble], blocked)
+        for one in filter(None, wrong):
+            markup += f'<div class="flux-magic-error" role="alert">{escape_html(one)}</div>'
+        for one in filter(None, [*hints, self._remark]):
+            markup += f'<div class="flux-magic-hint">{escape_html(one)}</div>'
         self.widget.value = markup
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error as a cell shows it."""
+    """Return an error as a cell shows it, in the words of the panel."""
     if isinstance(error, InvalidRequest | TraitError):
-        return clean(str(error))
-    return f"{type(error).__name__}: {error if isinstance(error, FluxError) else clean(str(error))}"
+        return use_panel_words(clean(str(error)))
+    words = use_panel_words(str(error)) if isinstance(error, FluxError) else clean(str(error))
+    return f"{type(error).__name__}: {words}"
