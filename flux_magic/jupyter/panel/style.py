@@ -35,6 +35,12 @@ STYLE: Final = """<style>
 .jp-OutputArea > .jp-OutputArea-child:has(> .jp-OutputArea-output > .flux-magic-panel) + .jp-OutputArea-child img {
     max-width: 100%; max-height: max(16rem, calc(100vh - 15rem)); width: auto; height: auto;
 }
+.flux-magic-keys .flux-magic-result img,
+.jp-OutputArea-child:has(> .jp-OutputArea-output > .flux-magic-keys) + .jp-OutputArea-child img { cursor: zoom-in; }
+.jp-OutputArea > .jp-OutputArea-child.flux-magic-true.flux-magic-true, .flux-magic-panel .flux-magic-true {
+    flex-basis: 100%; position: static; overflow: auto;
+}
+.flux-magic-true.flux-magic-true.flux-magic-true img.flux-magic-true, .flux-magic-true img { cursor: zoom-out; }
 .flux-magic-panel .widget-label { color: var(--jp-ui-font-color1, inherit); text-align: left; }
 .flux-magic-panel .flux-magic-row { flex-flow: row wrap; gap: 4px 8px; align-items: center; }
 .flux-magic-panel .flux-magic-row > * { margin: 0; }
@@ -47,6 +53,20 @@ STYLE: Final = """<style>
 .flux-magic-fields .flux-magic-row > .widget-hslider, .flux-magic-fields .flux-magic-row > .widget-dropdown {
     flex: 1 1 14rem; width: auto;
 }
+.flux-magic-panel .flux-magic-number { flex: 0 0 auto; }
+.flux-magic-number > label, .flux-magic-compare .widget-text > label {
+    position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+}
+.flux-magic-panel .flux-magic-refused { width: auto !important; }
+.flux-magic-refused input {
+    flex: 0 0 8em; border-color: var(--jp-error-color1, #d32f2f); outline: 1px solid var(--jp-error-color1, #d32f2f);
+}
+.flux-magic-number.flux-magic-refused input { flex-basis: 4.5em; }
+.flux-magic-refused::after {
+    content: "not allowed"; white-space: nowrap; padding-left: 6px; line-height: var(--jp-widgets-inline-height, 28px);
+    color: var(--jp-error-color1, #d32f2f);
+}
+.flux-magic-panel:not(.flux-magic-keys) .flux-magic-key { display: none; }
 .flux-magic-folds { border-top: 1px solid var(--jp-border-color2, rgba(128, 128, 128, .4)); padding-top: 4px; }
 .flux-magic-panel button.flux-magic-fold {
     align-self: flex-start; margin: 0; padding: 0 6px 0 0; background: transparent; box-shadow: none; text-align: left;
@@ -82,12 +102,13 @@ STYLE: Final = """<style>
 .flux-magic-inputs { flex-flow: row wrap; gap: 6px; padding: 3px; }
 .flux-magic-inputs:empty { display: none; }
 .flux-magic-inputs .flux-magic-item button::after { content: none; }
+.flux-magic-row .widget-html-content { line-height: 1.4; }
+.flux-magic-panel .widget-checkbox .widget-label-basic { display: flex; align-items: center; }
+.flux-magic-panel .widget-checkbox input { align-self: center; margin: 0 6px 0 0; }
+.flux-magic-body .flux-magic-row > .widget-text { flex: 1 1 12rem; }
 .flux-magic-hint { color: var(--jp-ui-font-color2, inherit); }
-.flux-magic-compare .widget-dropdown, .flux-magic-compare .widget-text { width: auto; margin: 2px 0; }
-.flux-magic-compare .widget-dropdown select { width: 9em; flex: 0 0 auto; }
-.flux-magic-compare .widget-text > label {
-    position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
-}
+.flux-magic-compare > .widget-hbox { flex: 1 1 100%; }
+.flux-magic-compare .widget-dropdown, .flux-magic-compare .widget-text { margin: 0; flex: 1 1 8rem; width: auto; }
 .flux-magic-shown { border-color: var(--jp-brand-color1, #1976d2); background: var(--jp-layout-color2, transparent); }
 .flux-magic-cell textarea { font-family: var(--jp-code-font-family, monospace); font-size: 12px; }
 </style>"""
