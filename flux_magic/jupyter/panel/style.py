@@ -51,17 +51,18 @@ STYLE: Final = """<style>
 .flux-magic-fields > *, .flux-magic-fields .widget-inline-hbox { margin: 0; }
 .flux-magic-fields > .widget-inline-hbox { width: auto; }
 .flux-magic-fields .flux-magic-row > .widget-hslider, .flux-magic-fields .flux-magic-row > .widget-dropdown {
-    flex: 1 1 14rem; width: auto;
+    flex: 1 1 13rem; width: auto;
 }
 .flux-magic-panel .flux-magic-number { flex: 0 0 auto; }
 .flux-magic-number > label, .flux-magic-compare .widget-text > label {
     position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
 }
 .flux-magic-panel .flux-magic-refused { width: auto !important; }
-.flux-magic-refused input {
-    flex: 0 0 8em; border-color: var(--jp-error-color1, #d32f2f); outline: 1px solid var(--jp-error-color1, #d32f2f);
+.flux-magic-panel .flux-magic-refused input {
+    flex: 0 0 auto; width: 8em; min-width: 0;
+    border-color: var(--jp-error-color1, #d32f2f); outline: 1px solid var(--jp-error-color1, #d32f2f);
 }
-.flux-magic-number.flux-magic-refused input { flex-basis: 4.5em; }
+.flux-magic-panel .flux-magic-number.flux-magic-refused input { width: 4.5em; }
 .flux-magic-refused::after {
     content: "not allowed"; white-space: nowrap; padding-left: 6px; line-height: var(--jp-widgets-inline-height, 28px);
     color: var(--jp-error-color1, #d32f2f);
@@ -105,7 +106,7 @@ STYLE: Final = """<style>
 .flux-magic-row .widget-html-content { line-height: 1.4; }
 .flux-magic-panel .widget-checkbox .widget-label-basic { display: flex; align-items: center; }
 .flux-magic-panel .widget-checkbox input { align-self: center; margin: 0 6px 0 0; }
-.flux-magic-body .flux-magic-row > .widget-text { flex: 1 1 12rem; }
+.flux-magic-body .flux-magic-row > .widget-text:not(.flux-magic-number) { flex: 1 1 12rem; }
 .flux-magic-hint { color: var(--jp-ui-font-color2, inherit); }
 .flux-magic-compare > .widget-hbox { flex: 1 1 100%; }
 .flux-magic-compare .widget-dropdown, .flux-magic-compare .widget-text { margin: 0; flex: 1 1 8rem; width: auto; }
