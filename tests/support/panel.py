@@ -62,6 +62,11 @@ class PanelPage:
         await expect(self.get_handle("Steps")).to_be_visible(timeout=PAGE)
         return self
 
+    async def unfold(self, *names: str) -> None:
+        """Open folds by their titles."""
+        for name in names:
+            await self.root.locator("button.flux-magic-fold").filter(has_text=name).click()
+
     async def type_prompt(self, text: str) -> None:
         await self.get_field("Prompt").click()
         await self.page.keyboard.press("Control+A")

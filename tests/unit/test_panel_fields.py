@@ -170,7 +170,8 @@ def test_folds_are_closed_and_remember_that_one_was_opened() -> None:
     assert buttons["model"].description == "Model and Space: flux, a/b"
     assert panel.folds == ("model", "save")
     buttons["save"].click()
-    assert (panel.folds, bodies["save"].layout.display, buttons["save"].icon) == (("model",), "none", "caret-right")
+    assert [*panel.folds] == ["model"]
+    assert (bodies["save"].layout.display, buttons["save"].icon) == ("none", "caret-right")
     assert make(folds=("save", "compare")).folds == ("compare", "save")
     with pytest.raises(TraitError, match=f"there is no fold 'compre': choose from {', '.join(FOLDS)}"):
         panel.folds = ("compre",)
