@@ -37,10 +37,10 @@ STYLE: Final = """<style>
 }
 .flux-magic-keys .flux-magic-result img,
 .jp-OutputArea-child:has(> .jp-OutputArea-output > .flux-magic-keys) + .jp-OutputArea-child img { cursor: zoom-in; }
-.jp-OutputArea > .jp-OutputArea-child.flux-magic-true.flux-magic-true, .flux-magic-panel .flux-magic-true {
-    flex-basis: 100%; position: static; overflow: auto;
+.jp-OutputArea > .flux-magic-true.flux-magic-true, .flux-magic-panel .flux-magic-true {
+    flex: 0 0 100% !important; position: static !important; overflow: auto;
 }
-.flux-magic-true.flux-magic-true.flux-magic-true img.flux-magic-true, .flux-magic-true img { cursor: zoom-out; }
+.flux-magic-true img { max-width: none !important; max-height: none !important; cursor: zoom-out !important; }
 .flux-magic-panel .widget-label { color: var(--jp-ui-font-color1, inherit); text-align: left; }
 .flux-magic-panel .flux-magic-row { flex-flow: row wrap; gap: 4px 8px; align-items: center; }
 .flux-magic-panel .flux-magic-row > * { margin: 0; }
