@@ -167,6 +167,9 @@ def fence(text: str) -> str:
     return f"{fence}text\n{text}\n{fence}"
 
 
+_LONG = 30
+"""Characters from which a part may be broken: it would not fit beside others."""
+
 
 def keep_together(parts: Sequence[str]) -> str:
     """Return parts in a row as HTML, none of which is broken; the comma between two stays with the first."""

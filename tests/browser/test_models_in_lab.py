@@ -55,6 +55,7 @@ async def choose_space(panel: PanelPage, space: str) -> None:
 async def test_a_panel_is_made_from_each_model_and_edits_an_edit(lab: Lab, spaces: str) -> None:
     async with opened(lab, "models", f"%flux_panel --seed 5 --space {spaces}/dev a red fox") as page:
         panel = await PanelPage(page).wait_until_shown()
+        await panel.unfold("More parameters", "Model and Space")
         await expect(panel.get_handle("Guidance")).to_have_attribute("aria-valuenow", "3.5")
         await expect(panel.get_handle("Steps")).to_have_attribute("aria-valuenow", "28.0")
         await panel.get_handle("Guidance").focus()
@@ -70,7 +71,7 @@ async def test_a_panel_is_made_from_each_model_and_edits_an_edit(lab: Lab, space
         await choose_space(panel, f"{spaces}/z-image")
         await expect(panel.get_handle("Shift")).to_be_visible()
         await expect(panel.get_handle("Width")).to_have_count(0)
-        await panel.get_field("Size").select_option("▭ 1152 × 896 landscape 9:7")
+        await panel.get_field("Size").select_option("1152 × 896, landscape 9:7")
         await panel.get_field("Prompt").click()
         await page.keyboard.press("Control+Enter")
         await panel.wait_until_done(2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import re
 import shutil
@@ -48,6 +47,8 @@ async def test_clicks_and_keys_make_an_image(lab: Lab, slow_space: str) -> None:
         await panel.get_handle("Steps").focus()
         for _ in range(2):
             await page.keyboard.press("ArrowRight")
+        await expect(panel.get_handle("Width")).to_be_hidden()
+        await panel.get_field("Size").select_option("another size")
         await panel.drag("Width", 60)
         width = await panel.read_number("Width")
         assert width > 768
@@ -83,6 +84,7 @@ async def test_an_earlier_result_and_a_copied_cell(lab: Lab, slow_space: str) ->
         await expect(panel.picture).to_have_attribute("src", first or "")
         await expect(panel.get_field("Prompt")).to_have_value("a red fox")
         await expect(panel.get_field("random")).not_to_be_checked()
+        await panel.unfold("Copy and save")
         await panel.get_button("Copy as cell").click()
         await panel.wait_for_text("on the clipboard")
         await keep(page, "panel-earlier.png")
@@ -106,6 +108,7 @@ async def test_seeds_and_steps_are_compared_on_one_sheet(lab: Lab, slow_space: s
     async with opened(lab, "compare", f"%flux_panel --size 512x384 --space {slow_space} a red fox") as page:
         await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         panel = await PanelPage(page).wait_until_shown()
+        await panel.unfold("Compare", "Copy and save")
         compare = panel.root.get_by_role("group", name="Compare", exact=True)
         await compare.get_by_role("button", name="Compare").click()
         await panel.wait_for_text("^nothing to compare: ")
@@ -273,43 +276,95 @@ async def test_after_a_restart_the_panel_says_so_and_its_cell_brings_back_what_w
         await keep(page, "panel-back.png")
 
 
-async def test_a_narrow_window_the_dark_theme_and_axe(lab: Lab, space: str) -> None:
+FOLDS = ("More parameters", "Model and Space", "Compare", "Copy and save")
+BOXES = """panel => [...panel.querySelectorAll('button, input, select, textarea, .noUi-base')]
+    .filter(one => one.checkVisibility() && !one.closest('.flux-magic-strip') && one.type !== 'file')
+    .map(one => [one.getBoundingClientRect(), one.innerText || one.className])
+    .map(([box, name]) => ({left: box.left, right: box.right, top: box.top, bottom: box.bottom, name}))"""
+"""The places of a panel's controls, of a slider that of its track."""
+
+
+async def test_prompt_generate_and_the_whole_image_are_on_the_screen(lab: Lab, space: str) -> None:
+    async with opened(lab, "wide", f"%flux_panel --space {space} --size 768x768 --steps 1") as page:
+        await page.set_viewport_size({"width": 1400, "height": 1000})
+        panel = await PanelPage(page).wait_until_shown()
+        await panel.wait_for_text("^the prompt is empty")
+        await panel.type_prompt("a red fox")
+        await page.keyboard.press("Control+Enter")
+        await panel.wait_until_done(1)
+        await expect(panel.picture).to_have_js_property("naturalWidth", 768)
+        for files in ("closed", "open"):
+            for one in (panel.get_field("Prompt"), panel.get_button("Generate"), panel.picture):
+                await expect(one).to_be_in_viewport(ratio=0.99)
+            prompt, button, picture = [
+                await one.bounding_box()
+                for one in (panel.get_field("Prompt"), panel.get_button("Generate"), panel.picture)
+            ]
+            assert prompt is not None
+            assert button is not None
+            assert picture is not None
+            assert 0 <= button["y"] - (prompt["y"] + prompt["height"]) < 20
+            assert picture["width"] == pytest.approx(picture["height"])
+            assert picture["x"] > prompt["x"] + prompt["width"]
+            await keep(page, f"panel-wide-{files}.png")
+            await page.evaluate(BROWSER)
+        await panel.picture.click()
+        await expect(panel.picture).to_have_js_property("width", 768)
+
+
+async def test_a_narrow_window_both_themes_and_axe(lab: Lab, space: str) -> None:
     async with opened(lab, "narrow", f"%flux_panel {SMALL} --space {space} a red fox", dark=True) as page:
         panel = await PanelPage(page).wait_until_shown()
         for results in (1, 2):
             await panel.get_button("Generate").click()
             await panel.wait_until_done(results)
+        await panel.unfold(*FOLDS)
+        await panel.get_field("Steps, as a number").fill("3.7")
+        await page.keyboard.press("Tab")
+        await panel.wait_for_text("Steps 3.7: give a whole number from 1 up$")
+        await expect(panel.get_button("Generate")).to_be_disabled()
+        await expect(panel.get_field("Steps, as a number")).to_have_attribute("aria-invalid", "true")
         assert await find_faults(page, ".flux-magic-panel") == []
         await keep(page, "panel-dark.png")
         await page.evaluate(DARK.replace("Dark", "Light"))
-        await page.set_viewport_size({"width": 600, "height": 1400})
-        await asyncio.sleep(0.5)
+        await page.set_viewport_size({"width": 500, "height": 1400})
+        await expect(panel.root).not_to_have_css("color", "rgb(255, 255, 255)")
         assert await find_faults(page, ".flux-magic-panel") == []
-        box = await panel.root.bounding_box()
-        assert box is not None
-        for widget in await panel.root.locator("button, input:not([type=checkbox]), select, textarea").all():
-            inside = await widget.bounding_box()
-            if inside is not None and not await widget.evaluate("one => one.closest('.flux-magic-strip') !== null"):
-                assert inside["x"] + inside["width"] <= box["x"] + box["width"] + 1
+        outside = await panel.root.bounding_box()
+        assert outside is not None
+        boxes = await panel.root.evaluate(BOXES)
+        assert len(boxes) > 20
+        for number, one in enumerate(boxes):
+            assert outside["x"] - 1 <= one["left"], one
+            assert one["right"] <= outside["x"] + outside["width"] + 1, one
+            assert "noUi" not in one["name"] or one["right"] - one["left"] >= 120, one
+            for other in boxes[:number]:
+                is_beside = one["left"] >= other["right"] - 1 or other["left"] >= one["right"] - 1
+                assert is_beside or one["top"] >= other["bottom"] - 1 or other["top"] >= one["bottom"] - 1, (one, other)
         await keep(page, "panel-narrow.png")
 
 
 @pytest.mark.thorough
 async def test_every_control_is_reached_by_tab_in_the_order_of_reading(lab: Lab, space: str) -> None:
-    async with opened(lab, "tab", f"%flux_panel {SMALL} --space {space} a red fox") as page:
+    shown = (
+        f"panel = %flux_panel {SMALL} --space {space} a red fox\npanel.folds = 'parameters', 'model', 'compare', 'save'"
+    )
+    async with opened(lab, "tab", f"{shown}\npanel") as page:
         panel = await PanelPage(page).wait_until_shown()
         await panel.get_button("Generate").click()
         await panel.wait_until_done(1)
         await panel.get_field("Prompt").focus()
         reached = []
-        for _ in range(30):
+        for _ in range(37):
             reached.append(await page.evaluate(NAME_OF_FOCUS))
             await page.keyboard.press("Tab")
         assert [re.sub(r"\d+", "N", name) for name in reached] == [
-            "Prompt", "Image (N)", "Mask (N)", "Size", "Steps", "Steps, as a number", "Width", "Width, as a number",
-            "Height", "Height, as a number", "random", "Keep this seed", "Negative prompt", "Guidance",
-            "Guidance, as a number", "Guidance: the model's default", "Endpoint", "Images", "Model", "Space", "Vary",
-            "Seeds", "and", "Steps", "Compare", "Generate", "seed N", "Use as input", "Use as input", "Copy as cell",
+            "Prompt", "Generate", "Image (N)", "Mask (N)", "Size", "Width", "Width, as a number", "Height",
+            "Height, as a number", "Steps", "Steps, as a number", "random", "Keep this seed", "Images",
+            "More parameters", "Negative prompt", "Guidance", "Guidance, as a number", "Guidance: the model's default",
+            "Endpoint", "Model and Space: flux, http://N.N.N.N:N", "Model", "Space", "Compare", "Vary", "Seeds", "and",
+            "Steps", "Compare", "Copy and save", "Use as input", "Copy as cell", "Save to", "Save", "replace",
+            "seed N", "Use as input",
         ]  # fmt: skip
 
 

@@ -59,8 +59,13 @@ class PanelPage:
     async def wait_until_shown(self) -> PanelPage:
         """Return the same, once it is there with all that works on it."""
         await expect(self.get_field("Prompt")).to_be_visible(timeout=PAGE)
-        await expect(self.get_handle("Width")).to_be_visible(timeout=PAGE)
+        await expect(self.get_handle("Steps")).to_be_visible(timeout=PAGE)
         return self
+
+    async def unfold(self, *names: str) -> None:
+        """Open folds by their titles."""
+        for name in names:
+            await self.root.locator("button.flux-magic-fold").filter(has_text=name).click()
 
     async def type_prompt(self, text: str) -> None:
         await self.get_field("Prompt").click()

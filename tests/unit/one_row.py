@@ -20,7 +20,7 @@ from flux_magic.images import metadata
 from flux_magic.jupyter import cell, completion
 from flux_magic.jupyter.magics import FluxMagics
 from flux_magic.jupyter.panel.panel import Panel
-from flux_magic.jupyter.panel.requests import build_press
+from flux_magic.jupyter.panel.requests import build_press, read_prompt
 from flux_magic.parameters import grammar
 from flux_magic.parameters.settings import resolve
 from flux_magic.parameters.table import Parameter
@@ -112,9 +112,13 @@ def in_a_panel() -> dict[str, object]:
     panel = Panel(prompt="a fox", warmth=3.5)
     field: Any = panel._controls.fields["warmth"]
     slider, box = field.control, field.left
+
+    def get_sent() -> dict[str, object]:
+        return dict(build_press(panel, read_prompt(panel)[0])[0][0].parameters)
+
     opened = [slider.min, slider.max, slider.value, box.value]
     slider.value = 7
-    moved = build_press(panel)[0][0].parameters["warmth"]
+    moved = get_sent()["warmth"]
     settle()
     row = Parameter(name="warmth", help="", kind=float, least=1, most=5)
     style = Parameter(name="style", help="", kind=str, choices=("oil", "ink"))
@@ -122,10 +126,10 @@ def in_a_panel() -> dict[str, object]:
     bounded = [slider.min, slider.max, panel.warmth]
     refusal = refused(lambda: setattr(panel, "warmth", 6))
     box.value = True
-    left = [panel.warmth, dict(build_press(panel)[0][0].parameters), slider.disabled]
+    left = [panel.warmth, get_sent(), slider.disabled]
     controls = {name: field.control for name, field in panel._controls.fields.items()}
     controls["style"].value, controls["terms"].value = "oil", "no text"
-    fields = [dict(build_press(panel)[0][0].parameters), [label for label, _ in controls["style"].options]]
+    fields = [get_sent(), [label for label, _ in controls["style"].options]]
     close(panel)
     return {
         "slider": opened,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Final
 
-from ipywidgets import Button, Dropdown, HBox, Layout, Text
+from ipywidgets import Button, Dropdown, HBox, Text
 from traitlets.utils.bunch import Bunch
 
 from ...client.batch import Tally, make_incomplete
@@ -44,12 +44,12 @@ class CompareRow:
     def __init__(self, parameters: Parameters, pressed: Callable[[], None]) -> None:
         self._parameters = parameters
         labels = ("Vary", "and")
-        self.names = [Dropdown(description=label, style={"description_width": "auto"}) for label in labels]
-        self.values = [Text(layout=Layout(width="10em")) for _ in labels]
+        self.names = [Dropdown(description=label, style={"description_width": "2.5em"}) for label in labels]
+        self.values = [Text() for _ in labels]
         self.button = Button(description="Compare", icon="th", tooltip=COMPARE)
         self.button.on_click(lambda _: pressed())
         pairs = [HBox(pair) for pair in zip(self.names, self.values, strict=True)]
-        self.widget = HBox([*pairs, self.button, make_key_hint("in these fields")])
+        self.widget = HBox([*pairs, self.button, make_key_hint("in these fields compares")])
         self.widget.add_class("flux-magic-row").add_class("flux-magic-compare")
         self._show()
         for place in range(MOST_COMPARED):

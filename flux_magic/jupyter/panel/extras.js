@@ -44,9 +44,12 @@ function name(panel) {
   for (const slider of panel.querySelectorAll(".widget-slider")) {
     const label = slider.querySelector(".widget-label")?.textContent ?? "";
     slider.querySelector(".noUi-handle")?.setAttribute("aria-label", label);
-    const readout = slider.querySelector(".widget-readout");
-    readout?.setAttribute("role", "textbox");
-    readout?.setAttribute("aria-label", `${label}, as a number`);
+  }
+  for (const field of panel.querySelectorAll(".widget-text")) {
+    field.querySelector("input")?.setAttribute("aria-invalid", String(field.classList.contains("flux-magic-refused")));
+  }
+  for (const fold of panel.querySelectorAll("button.flux-magic-fold")) {
+    fold.setAttribute("aria-expanded", String(fold.classList.contains("flux-magic-open")));
   }
   for (const box of panel.querySelectorAll(".flux-magic-left input")) {
     const label = box.closest(".flux-magic-row")?.querySelector(".widget-slider .widget-label")?.textContent ?? "";
@@ -80,7 +83,6 @@ function onKey(event, model) {
   event.preventDefault();
   event.stopPropagation();
   event.target.dispatchEvent(new Event("change", { bubbles: true }));
-  commit(event.target);
   model.send(event.target.closest(".flux-magic-compare") ? "compared" : "pressed");
 }
 
@@ -91,9 +93,12 @@ function keepKeys(event, panel) {
   event.target.toggleAttribute("data-lm-suppress-shortcuts", plain || isShortcut(event));
 }
 
-/** A number typed beside a slider counts when it is left: ipywidgets waits for a blur that bubbles, and none does. */
-function commit(target) {
-  if (target.matches(".widget-readout")) target.dispatchEvent(new Event("blur", { bubbles: true }));
+/** A click shows an image in its true size, and another one in that of the page: it is in the panel, or the output
+ *  behind the panel's. */
+function resize(event, panel) {
+  const place = event.target.closest("img")?.closest(".flux-magic-result, .jp-OutputArea-child");
+  const own = place?.classList.contains("flux-magic-result") ? place : place?.previousElementSibling;
+  if (own && (own === place ? panel.contains(own) : own.contains(panel))) place.classList.toggle("flux-magic-true");
 }
 
 const PIECE = 2 * 2 ** 20; // a server closes a connection that brings a message of 10 MB
@@ -142,6 +147,7 @@ function render({ model, el }) {
   const { signal } = ending;
   panelAround(el, signal).then((panel) => {
     if (!panel) return;
+    panel.classList.add("flux-magic-keys"); // the style shows the shortcuts, which work from now on
     name(panel);
     if (panel.parentElement?.closest(".jupyter-widgets")) model.send("nested");
     const watch = new MutationObserver(() => name(panel));
@@ -154,7 +160,7 @@ function render({ model, el }) {
     panel.addEventListener("dragover", (event) => event.dataTransfer?.types.includes("Files") && event.preventDefault(), { signal });
     panel.addEventListener("drop", (event) => takeFiles(event, panel, model, event.dataTransfer?.files), { signal });
     panel.addEventListener("paste", (event) => takeFiles(event, panel, model, event.clipboardData?.files), { signal });
-    panel.addEventListener("focusout", (event) => commit(event.target), { signal });
+    (panel.closest(".jp-OutputArea") ?? panel).addEventListener("click", (event) => resize(event, panel), { signal });
     panel.addEventListener(
       "click",
       async (event) => {

@@ -7,7 +7,12 @@ from typing import Any, Final
 
 from ipywidgets import HTML, Button, HBox, Layout, VBox
 
-FOLDS: Final = {"parameters": "More parameters", "model": "Model and Space", "compare": "Compare", "save": "Copy, save"}
+FOLDS: Final = {
+    "parameters": "More parameters",
+    "model": "Model and Space",
+    "compare": "Compare",
+    "save": "Copy and save",
+}
 """The names of the folds as `Panel.folds` has them, in their order, and their titles."""
 
 
@@ -56,7 +61,7 @@ class Folds:
         self._boxes[name].layout.display = None if is_there else "none"
 
 
-def make_key_hint(where: str) -> HTML:
+def make_key_hint(does: str) -> HTML:
     """Return a hint at the shortcut beside the button that it presses; the style shows it where the shortcut works."""
-    hint = HTML(f'<span class="flux-magic-hint">or Ctrl+Enter {where}</span>')
+    hint = HTML(f'<span class="flux-magic-hint">Ctrl+Enter {does}</span>')
     return hint.add_class("flux-magic-key")

@@ -18,7 +18,7 @@ from .parameters import Parameters
 _LONGEST: Final = 96
 """Pixels of a thumbnail's longer side."""
 
-_HINT: Final = "or press “Use as input” below a result"
+_HINT: Final = "or “Use as input” below a result"
 
 
 class Inputs:
@@ -44,7 +44,7 @@ class Inputs:
 
     def offer_drop(self) -> None:
         """Say that an image can be dropped or pasted: not every page can do that."""
-        self._hint.value = _format_hint(f"or drop or paste an image here, {_HINT}")
+        self._hint.value = _format_hint(f"or drop or paste one, {_HINT}")
 
     @property
     def are_taken(self) -> bool:

@@ -180,7 +180,7 @@ class Panel(Parameters, VBox):
         left = VBox(
             [
                 controls.prompt,
-                HBox([self._generate, self._cancel, make_key_hint("")]).add_class("flux-magic-row"),
+                HBox([self._generate, self._cancel, make_key_hint("generates")]).add_class("flux-magic-row"),
                 self._status.widget,
                 controls.inputs.widget,
                 controls.main,

@@ -41,7 +41,7 @@ class SizeControl:
 
     def offer(self) -> None:
         """Offer the sizes that the model takes."""
-        model = self._parameters.at_hand
+        model, self.is_other = self._parameters.at_hand, False
         self.widget.layout.display = None if model.has_size else "none"
         if not model.has_size:
             self._show_sides()

@@ -35,6 +35,12 @@ STYLE: Final = """<style>
 .jp-OutputArea > .jp-OutputArea-child:has(> .jp-OutputArea-output > .flux-magic-panel) + .jp-OutputArea-child img {
     max-width: 100%; max-height: max(16rem, calc(100vh - 15rem)); width: auto; height: auto;
 }
+.flux-magic-keys .flux-magic-result img,
+.jp-OutputArea-child:has(> .jp-OutputArea-output > .flux-magic-keys) + .jp-OutputArea-child img { cursor: zoom-in; }
+.jp-OutputArea > .flux-magic-true.flux-magic-true, .flux-magic-panel .flux-magic-true {
+    flex: 0 0 100% !important; position: static !important; overflow: auto;
+}
+.flux-magic-true img { max-width: none !important; max-height: none !important; cursor: zoom-out !important; }
 .flux-magic-panel .widget-label { color: var(--jp-ui-font-color1, inherit); text-align: left; }
 .flux-magic-panel .flux-magic-row { flex-flow: row wrap; gap: 4px 8px; align-items: center; }
 .flux-magic-panel .flux-magic-row > * { margin: 0; }
@@ -45,8 +51,23 @@ STYLE: Final = """<style>
 .flux-magic-fields > *, .flux-magic-fields .widget-inline-hbox { margin: 0; }
 .flux-magic-fields > .widget-inline-hbox { width: auto; }
 .flux-magic-fields .flux-magic-row > .widget-hslider, .flux-magic-fields .flux-magic-row > .widget-dropdown {
-    flex: 1 1 14rem; width: auto;
+    flex: 1 1 13rem; width: auto;
 }
+.flux-magic-panel .flux-magic-number { flex: 0 0 auto; }
+.flux-magic-number > label, .flux-magic-compare .widget-text > label {
+    position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+}
+.flux-magic-panel .flux-magic-refused { width: auto !important; }
+.flux-magic-panel .flux-magic-refused input {
+    flex: 0 0 auto; width: 8em; min-width: 0;
+    border-color: var(--jp-error-color1, #d32f2f); outline: 1px solid var(--jp-error-color1, #d32f2f);
+}
+.flux-magic-panel .flux-magic-number.flux-magic-refused input { width: 4.5em; }
+.flux-magic-refused::after {
+    content: "not allowed"; white-space: nowrap; padding-left: 6px; line-height: var(--jp-widgets-inline-height, 28px);
+    color: var(--jp-error-color1, #d32f2f);
+}
+.flux-magic-panel:not(.flux-magic-keys) .flux-magic-key { display: none; }
 .flux-magic-folds { border-top: 1px solid var(--jp-border-color2, rgba(128, 128, 128, .4)); padding-top: 4px; }
 .flux-magic-panel button.flux-magic-fold {
     align-self: flex-start; margin: 0; padding: 0 6px 0 0; background: transparent; box-shadow: none; text-align: left;
@@ -64,11 +85,12 @@ STYLE: Final = """<style>
     white-space: pre-wrap; overflow-wrap: anywhere; padding-left: 8px;
     border-left: 4px solid var(--jp-error-color1, #d32f2f);
 }
+.flux-magic-row .widget-html-content { line-height: 1.4; }
+.flux-magic-panel .widget-checkbox .widget-label-basic { display: flex; align-items: center; }
+.flux-magic-panel .widget-checkbox input { align-self: center; margin: 0 6px 0 0; }
+.flux-magic-body .flux-magic-row > .widget-text:not(.flux-magic-number) { flex: 1 1 12rem; }
 .flux-magic-hint { color: var(--jp-ui-font-color2, inherit); }
-.flux-magic-compare .widget-dropdown, .flux-magic-compare .widget-text { width: auto; margin: 2px 0; }
-.flux-magic-compare .widget-dropdown select { width: 9em; flex: 0 0 auto; }
-.flux-magic-compare .widget-text > label {
-    position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
-}
+.flux-magic-compare > .widget-hbox { flex: 1 1 100%; }
+.flux-magic-compare .widget-dropdown, .flux-magic-compare .widget-text { margin: 0; flex: 1 1 8rem; width: auto; }
 .flux-magic-cell textarea { font-family: var(--jp-code-font-family, monospace); font-size: 12px; }
 </style>"""
