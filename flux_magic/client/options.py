@@ -48,6 +48,10 @@ class Options(TypedDict, total=False):
     fresh: bool | None
     metadata: bool | None
     strip_credentials: bool | None
+    device: str | None
+    dtype: str | None
+    offload: str | None
+    batch: int | str | None
 
 
 class ClientOptions(Options, total=False):

@@ -32,6 +32,8 @@ ENVIRONMENT: Final = {
 INLINE: Final = ("png", "jpeg", "link")
 RUNNERS: Final = ("thread", "nest")
 REPLAY: Final = ("auto", "only", "off")
+DTYPES: Final = ("auto", "float32", "bfloat16", "float16")
+OFFLOAD: Final = ("none", "model", "group")
 _OFF: Final = ("off", "false", "no", "0")
 MOST_IMAGES: Final = 16
 """More images than this at once need `--yes` in the magics."""
@@ -78,6 +80,10 @@ class Settings:
             Spaces of the Hub.
         metadata: whether an image that is embedded or saved carries what made it.
         strip_credentials: whether content credentials (C2PA) are taken out of it; else it stays as delivered.
+        device: where the provider `diffusers` runs: `auto` (CUDA, else MPS, else CPU), or `cuda:1`, `mps`, `cpu`.
+        dtype: its numbers: `auto` (bfloat16 on a GPU, float32 on a CPU), `float32`, `bfloat16` or `float16`.
+        offload: what it keeps off the GPU: `none`, `model` (parts that do not run) or `group` (also their layers).
+        batch: how many images of one shape it makes at once, 1 to 16, or `auto` (by the free memory of a GPU).
         parameters: what else shapes the image, by name; without an entry, the Space's own default counts.
 
     Example::
@@ -106,6 +112,10 @@ class Settings:
     replay: str = "auto"
     metadata: bool = True
     strip_credentials: bool = False
+    device: str = "auto"
+    dtype: str = "auto"
+    offload: str = "none"
+    batch: int | str = "auto"
     parameters: Mapping[str, Any] = Values()
 
     def __post_init__(self) -> None:
@@ -115,6 +125,12 @@ class Settings:
         _check_choice("inline", self.inline, (None, *INLINE))
         _check_choice("runner", self.runner, RUNNERS)
         _check_choice("replay", self.replay, REPLAY)
+        _check_choice("dtype", self.dtype, DTYPES)
+        _check_choice("offload", self.offload, OFFLOAD)
+        if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d{1,3})?", str(self.device)):
+            raise InvalidRequest(f"device is {show_value(self.device)}: choose one of auto, cuda, cuda:1, mps, cpu")
+        if self.batch != "auto":
+            check_concurrency(self.batch, "batch")
         check_concurrency(self.concurrency)
         store: object = self.store
         if not isinstance(store, str | os.PathLike | bool | None):
@@ -238,11 +254,11 @@ def find_hub_offline() -> str:
     return f"HF_HUB_OFFLINE={value}" if value.upper() in tokens.TRUE else ""
 
 
-def check_concurrency(value: object) -> None:
+def check_concurrency(value: object, name: str = "concurrency") -> None:
     """Raise InvalidRequest if the value is not a valid number of parallel images."""
     number = operator.index(value) if isinstance(value, SupportsIndex) and not isinstance(value, bool) else 0
     if not 1 <= number <= MOST_AT_ONCE:
-        raise InvalidRequest(f"concurrency is {show_value(value)}: give a whole number from 1 to {MOST_AT_ONCE}")
+        raise InvalidRequest(f"{name} is {show_value(value)}: give a whole number from 1 to {MOST_AT_ONCE}")
 
 
 def is_time(value: object) -> bool:

@@ -11,11 +11,12 @@ from ..parameters.addresses import Space
 from ..parameters.settings import DEFAULT_MODEL
 from . import plugins
 from .base import ModelDescription, Provider, make_unknown_error
+from .diffusers.provider import Diffusers
 from .flux1_schnell import BlackForestLabs_Flux1Schnell
 from .gradio.any_space import AnySpace
 from .named import find_providers
 
-PROVIDERS: tuple[type[Provider], ...] = (BlackForestLabs_Flux1Schnell, *find_providers())
+PROVIDERS: tuple[type[Provider], ...] = (BlackForestLabs_Flux1Schnell, *find_providers(), Diffusers)
 """The providers of this package. The first is the one for an empty model."""
 
 SPACE = "space"
