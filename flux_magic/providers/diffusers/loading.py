@@ -51,7 +51,7 @@ class Loaded:
     def choose(self, *, images: int, masks: int) -> tuple[Any, Taken]:
         """Return the pipeline for a request with so many images and masks, and what it takes.
 
-        The parts are shared, and take no more memory. Raises InvalidRequest if there is none.
+        The parts are shared, and take no more memory. Raises InvalidRequest if it has no such pipeline.
         """
         kind = "mask" if masks else "image" if images else "text"
         if kind not in self.tasks:

@@ -1,4 +1,4 @@
-"""Previews: the estimated final image of a step as a small picture, by a linear map from latents to colours.
+"""Previews: the estimated final image of a step, small, by a linear map from latents to colours.
 
 The factors of the map are no table of anybody's: they are fitted when a model is loaded, by `fit_factors`, to what the
 model's own VAE makes of random smooth images. `scripts/fit_previews.py` prints them, and how well they fit.
@@ -122,7 +122,7 @@ def watch_estimates(pipe: Any, on_estimate: Callable[[Any], None]) -> Iterator[N
     """Hand on the estimated final latents of each step within the block.
 
     A pipeline's callback has the noisy latents alone, so the scheduler's own step is watched. Of a flow it is x - sigma
-    v; other schedulers say it themselves, or there is none.
+    v; of other schedulers it is what they say, if they do.
     """
     scheduler = getattr(pipe, "scheduler", None)
     if scheduler is None or "step" in vars(scheduler):

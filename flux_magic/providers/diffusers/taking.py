@@ -55,7 +55,7 @@ class Taken:
     ignores_guidance: bool = False
 
     def find(self, name: str) -> Parameter | None:
-        """Return the parameter of this name in our table, else of the pipeline's own; None if there is none."""
+        """Return the parameter of this name in our table, else of the pipeline's own; None without one."""
         return next((row for row in self.rows if row.name == name), None)
 
 

@@ -42,6 +42,11 @@ class Worker:
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
+    @property
+    def has_started(self) -> bool:
+        """True if the thread runs."""
+        return self._thread is not None
+
     def submit(self, task: Callable[[], T]) -> concurrent.futures.Future[T]:
         """Let the thread run a task after those that came before."""
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
@@ -102,9 +107,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=worker._restart)  # noqa: SLF001 - the thread is the parent's
 
 
-def unload_soon() -> concurrent.futures.Future[bool]:
-    """Free the memory of the pipeline that is loaded when what runs has ended; nothing is waited for."""
-    return worker.submit(worker.release)
+def unload_soon() -> concurrent.futures.Future[bool] | None:
+    """Free the memory of the pipeline that is loaded when what runs has ended; None if there never was one."""
+    return worker.submit(worker.release) if worker.has_started else None
 
 
 @check_call
@@ -118,9 +123,8 @@ def unload() -> bool:
         >>> flux_magic.unload()
         False
     """
-    if worker._thread is None:  # noqa: SLF001 - of this module
+    if (freed := unload_soon()) is None:
         return False
-    freed = unload_soon()
     while not freed.done():  # in slices: on Windows nothing else lets an interrupt in
         concurrent.futures.wait([freed], timeout=_SLICE)
     return freed.result()
