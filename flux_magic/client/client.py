@@ -101,6 +101,7 @@ class Client:
             replay: `auto` takes an image of a given seed from the store, `only` asks no Space, `off` always asks.
             fresh: True is `replay="off"`.
             metadata: False leaves the record out of the embedded and saved files.
+            device, dtype, offload, batch: for the provider `diffusers`; `Settings` has their values.
             strip_credentials: True removes content credentials (C2PA) from them, so that the record can be embedded.
             image: what goes in, for a model that edits: a Generation, a Pillow image, an array of NumPy, bytes, a path,
                 a URL, or `sha256:` and digits of an image in the store; a list for a model that takes several.
