@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+os.environ["OMP_NUM_THREADS"] = "1"  # threads that wait for each other take most of the time of a tiny model
 
 if importlib.util.find_spec("torch") is None or importlib.util.find_spec("diffusers") is None:
     collect_ignore_glob = ["*"]

@@ -15,7 +15,7 @@ from typing import Any
 import diffusers
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageChops
 
 import flux_magic
 from flux_magic.client.progress import find_preview
@@ -118,7 +118,7 @@ def test_images_go_in(folders: Folders) -> None:
     assert changed.record.circumstances.details["pipeline"] == "FluxImg2ImgPipeline"
     painted = make(folders["flux"], image=fox, mask=mask, size=None)
     assert painted.record.circumstances.details["pipeline"] == "FluxInpaintPipeline"
-    both = make(folders["klein"], image=[fox, fox.rotate(180)], size=None)
+    both = make(folders["klein"], image=[fox.resize((64, 64)), fox.resize((80, 64))], size=None)
     assert len(both.record.images) == 2
     with pytest.raises(InvalidRequest, match="kontext takes 1 image: give fewer"):
         make(folders["kontext"], image=[fox, fox, fox], prompt="both")
@@ -336,23 +336,17 @@ def test_without_a_network_a_model_that_is_not_here_is_one_line(
 
 
 def test_images_of_one_shape_are_made_at_once_each_with_its_own_seed(folders: Folders) -> None:
-    alone = [make(folders["flux"], seed=seed).digest for seed in (1, 2, 3, 4)]
-    swept = flux_magic.sweep(
-        "a red fox",
-        seed=[1, 2, 3, 4],
-        size="64x64",
-        steps=2,
-        provider="diffusers",
-        model=str(folders["flux"]),
-        batch=4,
-        fresh=True,
-        quiet=True,
-    )
-    sizes = {one.record.circumstances.details.get("batch", "1") for one in swept}
-    assert len(sizes - {"1"}) > 0, "at least two were made at once"
+    """A sum in another order rounds another way, so the pixels of a batch may differ from those alone by a little."""
+    alone = [make(folders["flux"], seed=seed) for seed in (1, 2, 3, 4)]
+    options: dict[str, Any] = {"size": "64x64", "steps": 2, "provider": "diffusers", "model": str(folders["flux"])}
+    swept = flux_magic.sweep("a red fox", seed=[1, 2, 3, 4], batch=4, fresh=True, quiet=True, **options)
+    batches = {one.record.circumstances.details["batch"] for one in swept}
+    assert batches != {"1"}, "at least two were made at once"
     assert [one.seed for one in swept] == [1, 2, 3, 4]
     assert len({one.digest for one in swept}) == 4
-    assert [one.digest for one in swept] == alone
+    for one, other in zip(swept, alone, strict=True):
+        most = max(high for _, high in ImageChops.difference(one.image, other.image).getextrema())
+        assert most <= 2, "of 255"
 
 
 def test_a_pipeline_of_the_users_is_a_provider(folders: Folders) -> None:
@@ -367,7 +361,7 @@ def test_a_pipeline_of_the_users_is_a_provider(folders: Folders) -> None:
     )
     assert record.circumstances.weights == "unknown"
     assert make("", provider="ink").replayed, "the name leads to it"
-    pipe.scheduler = diffusers.FlowMatchHeunDiscreteScheduler()
+    pipe.scheduler = diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0)
     assert not make("", provider="ink").replayed, "another scheduler is another image"
     other = flux_magic.Pipeline(pipe, name="wash")
     assert not make("", provider=other).replayed, "the name is a part of the key"

@@ -114,7 +114,7 @@ def choose_dtype(asked: str, device: str) -> Any:
     return torch.bfloat16
 
 
-def load(model: Model, folder: Path, settings: Settings, on_note: Callable[[str], None]) -> Loaded:
+def load(model: Model, folder: Path, settings: Settings, on_wait: Callable[[str], None]) -> Loaded:
     """Load a pipeline from a folder: safetensors alone, and no code of the model's.
 
     Raises InvalidRequest, ModelUnavailable or NotEnoughMemory.
@@ -127,7 +127,7 @@ def load(model: Model, folder: Path, settings: Settings, on_note: Callable[[str]
         raise InvalidRequest(f"offload is {settings.offload!r}, which needs a GPU: this runs on the CPU")
     _check_files(model, folder)
     check_memory(folder, dtype, device, settings.offload)
-    on_note(f"loading {model.name}")
+    on_wait(f"loading {model.name}")
     try:
         with quiet_libraries(), translate_memory("the model", settings):
             pipe = diffusers.DiffusionPipeline.from_pretrained(

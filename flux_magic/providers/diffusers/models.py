@@ -65,19 +65,25 @@ def read_model(model: str) -> Model:
         return Model(DEFAULT)
     if match := _DIGEST.fullmatch(model):
         return Model(folder=_find_folder(match["name"], match["digest"]))
-    with suppress(OSError, ValueError, RuntimeError):
-        folder = Path(expand(model))
-        if (folder / INDEX).is_file():
-            return Model(folder=folder.resolve())
-        if folder.is_dir():
-            raise InvalidRequest(
-                f"{model[:100]} is no saved pipeline: it has no {INDEX}; give a folder of save_pretrained, or a Hub id"
-            )
+    folder = _open_folder(model)
+    if folder is not None and (folder / INDEX).is_file():
+        return Model(folder=folder)
+    if folder is not None:
+        raise InvalidRequest(
+            f"{folder.name} is no saved pipeline: it has no {INDEX}; give a folder of save_pretrained, or a Hub id"
+        )
     if (match := _REPO.fullmatch(model)) and ".." not in model:
         return Model(match["repo"], match["revision"] or "")
     raise InvalidRequest(
         f"model is {show_value(model)}: give a Hub id such as {DEFAULT}, id@revision, or the folder of a pipeline"
     )
+
+
+def _open_folder(model: str) -> Path | None:
+    with suppress(OSError, ValueError, RuntimeError):
+        folder = Path(expand(model))
+        return folder.resolve() if folder.is_dir() else None
+    return None
 
 
 def name_model(model: str) -> tuple[str, str]:

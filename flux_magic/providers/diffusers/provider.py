@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ...errors import EmptyResult, InvalidRequest, MissingExtra
 from ...parameters.settings import Settings
-from ...types import Event, ImageRequest, ImageResponse, Waiting
+from ...types import Event, ImageRequest, ImageResponse, Log, Waiting
 from ..base import ModelDescription, Prepared, Provider
 from ..log import get_logger
 from .hub import fetch_snapshot, find_snapshot
@@ -186,12 +186,15 @@ class Diffusers(Provider):
             return worker.loaded
         worker.release()
 
-        def on_note(text: str) -> None:
+        def on_wait(text: str) -> None:
             job.tell(Waiting(text))
+
+        def on_note(text: str) -> None:
+            job.tell(Log(text, "note"))
 
         model: Model = job.key[0]  # type: ignore[assignment]  # as _make_key says
         folder: Path = model.folder or fetch_snapshot(model, settings.token, on_note)
-        loaded = load(model, folder, settings, on_note)
+        loaded = load(model, folder, settings, on_wait)
         loaded.key = key
         loaded.memo["hardware"] = name_hardware(loaded.details["device"])
         worker.loaded = fit(loaded)

@@ -117,8 +117,7 @@ def make_images(loaded: Loaded, jobs: Sequence[Job]) -> list[Made]:
         values["negative_prompt"] = values["negative_prompt"][0]
     parameters = describe_values(taken, values)
     details = dict(loaded.details) | ({"pipeline": type(pipe).__name__} if pipe is not loaded.pipe else {})
-    if several:
-        details["batch"] = str(len(jobs))
+    details["batch"] = str(len(jobs))
     about = (taken, loaded.title, loaded.weights, loaded.memo.get("hardware", ""), details)
     return [
         Made(image, _name_size(parameters, job.request, image), *about)

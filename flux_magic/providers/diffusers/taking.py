@@ -28,6 +28,11 @@ _OURS: Final = {
 }
 """Arguments that are filled here, or that no request can fill."""
 
+_SEVERAL: Final = ("Flux2", "QwenImageEditPlus", "ZImageOmni", "OmniGen")
+"""The beginnings of the classes that combine several images; to the others a list is a batch."""
+
+_MOST_IMAGES: Final = 10
+
 _KINDS: Final = {"bool": bool, "int": int, "float": float, "str": str}
 
 FEW_STEPS: Final = 4
@@ -66,11 +71,11 @@ def read_taken(pipe: Any, kind: type | None = None) -> Taken:
     processor = getattr(pipe, "image_processor", None)
     step = int(getattr(processor, "config", {}).get("vae_scale_factor", 8)) if processor is not None else 8
     image = arguments.get("image")
-    many = image is not None and ("list" in str(image.annotation).lower() or "Flux2" in kind.__name__)
+    most = _MOST_IMAGES if kind.__name__.startswith(_SEVERAL) else 1
     return Taken(
         rows=tuple(_list_rows(arguments, few=is_few_step(pipe, kind))),
         size_step=step,
-        images=0 if image is None else 10 if many and "Input" not in str(image.annotation) else 1,
+        images=0 if image is None else most,
         needs_image=_needs_image(kind),
         takes_mask="mask_image" in arguments,
         ignores_guidance=is_few_step(pipe, kind) and "guidance_scale" in arguments,
