@@ -53,8 +53,9 @@ def find_engine(provider: object) -> type[Provider] | None:
     if isinstance(given, type) and issubclass(given, Provider):
         return given
     name = str(provider).partition(":")[0]
-    if found := next((one for one in list_providers() if one.engine and one.engine == name), None):
-        return found
+    for providers in (lambda: (*PROVIDERS, *_registered), list_providers):  # other packages are looked for last
+        if found := next((one for one in providers() if one.engine and one.engine == name), None):
+            return found
     names = ", ".join([SPACE, *(one.engine for one in list_providers() if one.engine)])
     raise InvalidRequest(f"there is no provider {show_value(provider)}: choose one of {names}")
 

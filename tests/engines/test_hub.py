@@ -82,7 +82,9 @@ def test_a_model_of_the_hub_is_downloaded_once_and_its_commit_is_recorded(
         made = first["someone/fox"]
         assert "error" not in made, made
         assert made["notes"][0] == "waiting for the pipeline"
-        assert made["notes"][1].startswith("someone/fox is not on this disk: downloading 0.")
+        said = [note for note in made["notes"] if "is not on this disk" in note]
+        assert len(said) == 1
+        assert said[0].startswith("someone/fox is not on this disk: downloading 0.")
         assert made["record"]["circumstances"]["weights"] == f"commit {COMMIT}"
         assert (made["record"]["run"]["model"], made["record"]["requested"]["model"]) == ("someone/fox", "someone/fox")
         assert "--model someone/fox --provider diffusers" in made["cell"]
@@ -104,9 +106,6 @@ def test_a_model_of_the_hub_is_downloaded_once_and_its_commit_is_recorded(
         assert asked == [], "what is on the disk is not asked for"
     off = run("someone/fox,someone/other", tmp_path, address, HF_HUB_OFFLINE="1")
     assert off["someone/fox"]["record"]["files"] == made["record"]["files"]
-    assert (off["someone/other"]["error"], off["someone/other"]["notes"]) == (
-        "NotInStore",
-        ["waiting for the pipeline"],
-    )
+    assert off["someone/other"]["error"] == "NotInStore"
     gone = run("someone/other", tmp_path, address)["someone/other"]
     assert (gone["error"], gone["hint"]) == ("ConnectionFailed", "Run the cell again to go on.")

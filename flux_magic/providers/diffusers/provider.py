@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ...errors import EmptyResult, InvalidRequest, MissingExtra
 from ...parameters.settings import Settings
-from ...types import Event, ImageRequest, ImageResponse, Log, Waiting
+from ...types import Event, ImageRequest, ImageResponse, Log, Running, Waiting
 from ..base import ModelDescription, Prepared, Provider
 from ..log import get_logger
 from .hub import fetch_snapshot, find_snapshot
@@ -126,19 +126,21 @@ class Diffusers(Provider):
         with _lock:
             _jobs.append(job)
         worker.submit(lambda: self._serve(job))
-        last: Event = Waiting("waiting for the pipeline")
+        last: Waiting | Running = Waiting("waiting for the pipeline")
         coming = asyncio.ensure_future(inbox.get())
         try:
             yield last
             while True:
                 await asyncio.wait({coming}, timeout=_HEARTBEAT)
-                if coming.done():
-                    event = coming.result()
-                    if event is None:
-                        break
-                    last = event
-                    coming = asyncio.ensure_future(inbox.get())
-                yield last
+                if not coming.done():
+                    yield last
+                    continue
+                event = coming.result()
+                if event is None:
+                    break
+                coming = asyncio.ensure_future(inbox.get())
+                last = event if isinstance(event, Waiting | Running) else last
+                yield event
             self._made = made = job.result.result()
         except Ended:
             raise EmptyResult("Python is exiting: the pipeline was ended") from None
@@ -191,6 +193,7 @@ class Diffusers(Provider):
 
         def on_note(text: str) -> None:
             job.tell(Log(text, "note"))
+            job.tell(Waiting("downloading"))
 
         model: Model = job.key[0]  # type: ignore[assignment]  # as _make_key says
         folder: Path = model.folder or fetch_snapshot(model, settings.token, on_note)
