@@ -26,15 +26,22 @@ PYTEST := pytest -p no:nbval --numprocesses=$(WORKERS) --dist=loadfile
 SHUFFLED := --thorough --hypothesis-profile=thorough --random-order
 QUIET_PIP := --quiet --disable-pip-version-check
 EVERYTHING := --constraint constraints.txt --editable '.[test]'
+ENGINES := .venv-engines
+ENGINES_READY := $(ENGINES)/.ready
+# The tests of engines need no browser, no Space and no front end.
+OF_ENGINES := --constraint constraints.txt --constraint constraints-engines.txt --editable '.[diffusers]' \
+	pytest pytest-xdist jupyter-client ipykernel axe-playwright-python
+MODEL ?= black-forest-labs/FLUX.1-schnell
 
 .PHONY: help demo lab test test-thorough ends in-another-order check style types nbval nbval-offline pytest shuffled needs \
-	unit notebooks pages screenshot frontends bench soak live test-matrix clean
+	unit notebooks pages screenshot frontends bench soak live test-matrix clean test-engines engines live-gpu
 
 help:
 	@echo "make demo         make images in a notebook, on the local Space; the results are files"
 	@echo "make lab          JupyterLab on the tutorial notebooks, with the local Space"
 	@echo "make test         every check, and the tests; five minutes"
 	@echo "make test-thorough  all of them in another order, many examples, other libraries, front ends; half an hour"
+	@echo "make test-engines tiny pipelines of diffusers in an environment of their own, with torch; four minutes"
 	@echo "make check        style, types and layers"
 	@echo "make notebooks    the tutorials' outputs anew"
 	@echo "make pages        the tutorials and these texts as pages in build/pages, with their links checked"
@@ -43,6 +50,7 @@ help:
 	@echo "make bench        what a person waits for, and how quick it is beside other clients; 20 minutes"
 	@echo "make soak         2,000 images in one call over a line that breaks, and 60 sweeps in one kernel; 6 minutes"
 	@echo "make test-matrix  the stacks of Colab and Binder, other Pythons, the oldest and the newest of everything"
+	@echo "make live-gpu     six checks of --provider diffusers on your own GPU; MODEL=FOLDER for another model"
 	@echo "make live         five requests to the public Space, and one to each other model; needs the internet"
 
 # uv takes seconds where pip takes a minute; pip does it where uv is not to be had, or cannot reach what pip reaches by a
@@ -107,6 +115,26 @@ in-another-order: $(READY)
 shuffled: $(READY)
 	@$(BIN)/python -m $(PYTEST) $(SHUFFLED) $(FOLDERS) || { echo "what failed, once more and alone:"; \
 		$(BIN)/python -m pytest -p no:nbval --thorough --last-failed --last-failed-no-failures=none $(FOLDERS); }
+
+# pip, as uv does not look into a folder of wheels before an index: torch's build for a CPU may be in one. diffusers needs
+# Python 3.11.
+$(ENGINES_READY): pyproject.toml constraints.txt constraints-engines.txt
+	@sh scripts/need.sh python3-venv '$(PYTHON) -c "import ensurepip, venv"'
+	@echo "setting up $(ENGINES); the first time takes some minutes"
+	@$(PYTHON) -m venv $(ENGINES)
+	@$(ENGINES)/bin/python -m pip install $(QUIET_PIP) --no-compile $(OF_ENGINES)
+	@touch $@
+
+test-engines:
+	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+		$(MAKE) --no-print-directory engines; \
+	else echo "left out: diffusers needs Python 3.11 or later"; fi
+
+engines: $(ENGINES_READY)
+	@$(ENGINES)/bin/python -m pytest -q tests/engines
+
+live-gpu: $(ENGINES_READY)
+	@$(ENGINES)/bin/python -m scripts.live_gpu --model $(MODEL)
 
 needs:
 	@sh scripts/need.sh chromium 'command -v chromium'

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
         LocalSpaceError,
         LoginRequired,
         MissingExtra,
+        ModelUnavailable,
         NotAnImage,
+        NotEnoughMemory,
         NotInStore,
         NotInSweep,
         OutOfRange,
@@ -60,6 +62,8 @@ if TYPE_CHECKING:
     from .jupyter.panel import InvalidTrait, Panel
     from .jupyter.usage import UsageError
     from .parameters.settings import Settings
+    from .providers.diffusers.pipeline import Pipeline
+    from .providers.diffusers.worker import unload
     from .providers.models import Model, list_models
     from .results.generation import Generation
     from .results.generations import Generations
@@ -92,11 +96,14 @@ __all__ = [
     "LoginRequired",
     "MissingExtra",
     "Model",
+    "ModelUnavailable",
     "NotAnImage",
+    "NotEnoughMemory",
     "NotInStore",
     "NotInSweep",
     "OutOfRange",
     "Panel",
+    "Pipeline",
     "Preview",
     "ProtocolError",
     "QueueFull",
@@ -139,6 +146,7 @@ __all__ = [
     "run",
     "submit",
     "sweep",
+    "unload",
     "verify",
 ]
 
@@ -155,6 +163,7 @@ _HOMES = dict.fromkeys(__all__, "errors") | {
     "Log": "types",
     "Model": "providers.models",
     "Panel": "jupyter.panel",
+    "Pipeline": "providers.diffusers.pipeline",
     "Preview": "types",
     "Queued": "types",
     "Recalled": "results.recall",
@@ -176,6 +185,7 @@ _HOMES = dict.fromkeys(__all__, "errors") | {
     "run": "client.blocking",
     "submit": "client.client",
     "sweep": "client.client",
+    "unload": "providers.diffusers.worker",
     "verify": "",  # the package, which can be called
 }
 """The module that each public name lives in."""

@@ -13,6 +13,8 @@
     ├── NotInSweep (also LookupError)          a sweep has no such axis, value or image
     │   └── OutOfRange (also IndexError)       a sequence has no image at this position
     ├── MissingExtra (also ImportError)        this needs a package that is not installed
+    ├── ModelUnavailable                       the files of a model for your own GPU cannot be had or loaded
+    ├── NotEnoughMemory (also MemoryError)     a model, or an image of this size, does not fit into the memory
     ├── LocalSpaceError                        the bundled Space is not installed, or does not start
     ├── ConnectionFailed (also ConnectionError)  no connection to the Space
     │   └── ConnectionLost                     a connection that was there broke before the answer was whole
@@ -132,6 +134,14 @@ class OutOfRange(NotInSweep, IndexError):
 
 class MissingExtra(FluxError, ImportError):
     """This needs a package that is not installed; the message says how to install it."""
+
+
+class ModelUnavailable(FluxError):
+    """The files of a model for your own GPU cannot be had, or are not such as are loaded here."""
+
+
+class NotEnoughMemory(FluxError, MemoryError):
+    """A model, or an image of this size, does not fit into the memory; the message says what would help."""
 
 
 class LocalSpaceError(FluxError):
@@ -277,6 +287,8 @@ class StreamLost(ProtocolError):
 HOPELESS: Final = (
     ConnectionFailed,
     LocalSpaceError,
+    MissingExtra,
+    ModelUnavailable,
     QuotaExceeded,
     RateLimited,
     SpaceAsleep,

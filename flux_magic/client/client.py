@@ -100,6 +100,7 @@ class Client:
             replay: `auto` takes an image of a given seed from the store, `only` asks no Space, `off` always asks.
             fresh: True is `replay="off"`.
             metadata: False leaves the record out of the embedded and saved files.
+            device, dtype, offload, batch: for the provider `diffusers`; `Settings` has their values.
             strip_credentials: True removes content credentials (C2PA) from them, so that the record can be embedded.
             caption: words that a notebook shows under the image.
             alt: alternative text of the image, for those who do not see it; by default the prompt.

@@ -52,13 +52,14 @@ class _Clock:
     queued_at: float | None = None
     queued: float | None = None
     warnings: list[str] = field(default_factory=list)
+    who: str = "the Space"
 
     def see(self, event: ClientEvent | ImageResponse) -> None:
         """Take in an event as it comes; load what the image needs while the Space is at work."""
         if isinstance(event, Queued | Running) and not _load.cache_info().currsize:
             asyncio.get_running_loop().run_in_executor(None, _load)
         if isinstance(event, Log) and event.level == "warning":
-            self.warnings.append(f"the Space warned: {event.message}")
+            self.warnings.append(f"{self.who} warned: {event.message}")
         if isinstance(event, Queued) and self.queued_at is None:
             self.queued_at = time.monotonic()
         elif isinstance(event, Running) and self.queued is None and self.queued_at is not None:
@@ -81,6 +82,12 @@ class Job:
 
     async def stream(self) -> AsyncGenerator[ClientEvent, None]:
         """Yield what happens on the way; the last is the Generation. Raises as `AsyncClient.generate` does."""
+        settled = replace(self, target=await self.target.settle(self.request))
+        async with aclosing(settled._stream()) as events:  # noqa: SLF001 - of this class
+            async for event in events:
+                yield event
+
+    async def _stream(self) -> AsyncGenerator[ClientEvent, None]:
         target, replay = self.target, Replay(self.request, self.target)
         if found := await replay.find_or_raise():
             yield found
@@ -94,7 +101,7 @@ class Job:
                     yield found
                     return
                 request = await self._fill(provider)
-                clock, response = _Clock(), None
+                clock, response = _Clock(who="the provider" if target.provider.engine else "the Space"), None
                 async with aclosing(provider.stream(request)) as events:
                     async for event in events:
                         clock.see(event)
@@ -135,7 +142,9 @@ class Job:
         circumstances, description = replace(clock.read(), **known), await provider.describe(request.model)
 
         def record() -> Generation:
-            files = tuple(ImageFile(codecs.describe(data), data, address) for data, address in fetched)
+            files = tuple(
+                ImageFile(codecs.describe(data), data, address if "//" in address else "") for data, address in fetched
+            )
             decoder = codecs.describe_decoder(*(file.media_type for file in files))
             around = replace(circumstances, version=get_version(), decoder=decoder)
             record = self._build_record(request, response, files, description, around, environment.get("model", ""))
@@ -169,6 +178,8 @@ class Job:
             asked = {"key_model": model, "key_provider": label}
             named = hub_model or f"{UNKNOWN} (Space {requested_space})"
             names = {"model": named, "provider": ANY_SPACE, **asked}
+        elif self.target.provider.engine and description.model != self.target.model:
+            names = {**names, "key_provider": self.target.key_names[0], "key_model": self.target.model}
         seed = None if request.randomize_seed or not description.seeded else request.seed
         return Record(
             prompt=request.prompt,
@@ -179,7 +190,7 @@ class Job:
             width=response.parameters.get("width", request.sent_width),
             height=response.parameters.get("height", request.sent_height),
             requested_prompt=request.as_typed,
-            requested_model=request.model,
+            requested_model=self.target.asked or request.model,
             requested_space=requested_space,
             requested_seed=None if request.chosen or request.randomize_seed else request.seed,
             requested_width=request.width,

@@ -51,6 +51,10 @@ class Options(TypedDict, total=False):
     caption: str | None
     alt: str | None
     only_image: bool | None
+    device: str | None
+    dtype: str | None
+    offload: str | None
+    batch: int | str | None
 
 
 class ClientOptions(Options, total=False):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import contextvars
+import re
 import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import FluxError, replace_controls
@@ -37,11 +38,15 @@ MOMENT = 1.5
 
 @dataclass(frozen=True, slots=True)
 class ProgressLine:
-    """A status for the user: its words, and how far the job is (None if that is not known)."""
+    """A status for the user: its words, how far the job is (None if that is not known), and an unfinished image.
+
+    `preview` is a data URL, or empty.
+    """
 
     text: str
     done: int | None = None
     total: int | None = None
+    preview: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", replace_controls(self.text))
@@ -80,6 +85,12 @@ def _describe_running(event: Running) -> ProgressLine:
     total = f" of {event.total}" if event.total is not None else ""
     text = f"{event.unit.removesuffix('s')} {event.step}{total}"
     return ProgressLine(f"{event.description}: {text}" if event.description else text, event.step, event.total)
+
+
+def find_preview(event: object) -> str:
+    """Return an unfinished image that an event brings along, as a data URL; "" if it brings none."""
+    given = event.images[0] if isinstance(event, Preview) and event.images else ""
+    return given if re.fullmatch(r"data:image/jpeg;base64,[A-Za-z0-9+/=]{1,1000000}", given) else ""
 
 
 class Screen(Protocol):
@@ -134,8 +145,12 @@ class Bar:
 
     def show(self, event: ClientEvent | None) -> None:
         """Update the bar with an event, or with None if only time has passed."""
-        if event is not None:
-            self._status = describe_event(event)
+        if preview := find_preview(event):
+            self._status = replace(self._status, preview=preview)
+        elif event is not None:
+            self._status = replace(describe_event(event), preview=self._status.preview)
+        if isinstance(event, Generation):
+            self._status = replace(self._status, preview="")
         if self._screen is not None and time.monotonic() - self._begin >= self._patience:
             is_last = isinstance(event, Generation) and self._finished + 1 >= self._count
             self._screen.draw(self._add_label(), is_last=is_last)
@@ -150,9 +165,7 @@ class Bar:
         if self._count == 1:
             return self._status
         number = min(self._finished + 1, self._count)
-        return ProgressLine(
-            f"image {number} of {self._count}: {self._status.text}", self._status.done, self._status.total
-        )
+        return replace(self._status, text=f"image {number} of {self._count}: {self._status.text}")
 
 
 @contextmanager
@@ -197,6 +210,8 @@ class SheetBar:
 
     def show(self, label: str, event: ClientEvent | FluxError) -> None:
         """Update the bar with an event of the image that is called `label`, or with the error that it failed with."""
+        if find_preview(event):
+            return  # the sheet fills in with whole images
         if isinstance(event, Generation | FluxError):
             self._done += 1
             self._sheet_is_new = True
@@ -353,10 +368,11 @@ class NotebookSlot:
 
 
 def render_html(status: ProgressLine) -> str:
-    """Return a status as HTML: a bar with the words beside it."""
+    """Return a status as HTML: a bar with the words beside it, below an unfinished image."""
     value = f' value="{status.done}" max="{status.total}"' if status.total else ""
     text = escape_html(status.text)
-    return f'<progress{value} aria-label="{escape(status.text)}"></progress> <span role="status">{text}</span>'
+    seen = f'<img src="{status.preview}" alt="unfinished image" style="display:block">' if status.preview else ""
+    return f'{seen}<progress{value} aria-label="{escape(status.text)}"></progress> <span role="status">{text}</span>'
 
 
 class Terminal:

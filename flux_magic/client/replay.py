@@ -124,7 +124,7 @@ class Replay:
             stored.record,
             requested_steps=request.steps,
             requested_prompt=request.as_typed,
-            requested_model=request.model,
+            requested_model=self.target.asked or request.model,
             requested_seed=request.seed,
             requested_width=request.width,
             requested_height=request.height,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 
 from ..errors import InvalidRequest
@@ -35,6 +36,7 @@ class Target:
         requested: the name that a cell needs to reach the Space; None for the model's own.
         unasked: why nothing is asked, as in `HF_HUB_OFFLINE=1`; "" if it may be.
         settings: of the call.
+        asked: the model's name for a record and its cell; empty if that is the request's.
     """
 
     provider: type[Provider]
@@ -47,6 +49,14 @@ class Target:
     requested: str | None
     unasked: str
     settings: Settings
+    asked: str = ""
+
+    async def settle(self, request: ImageRequest) -> Target:
+        """Return the target with an engine's own names for the model of a request. Raises InvalidRequest."""
+        if not self.provider.engine:
+            return self
+        asked, model = await asyncio.to_thread(self.provider.name_model, request.model)
+        return replace(self, asked=asked, model=model)
 
     def fill_stand_in(self, request: ImageRequest) -> ImageRequest:
         """Return a request as the stand-in gets it: with the defaults of the default model, which it stands in for.
@@ -59,9 +69,11 @@ class Target:
 
     @property
     def engine(self) -> str:
-        """The name of the engine as asked for, which a cell needs; "" for a Space, and for a provider's own object."""
+        """The name of the engine as asked for, which a cell needs; "" for a Space, and for a provider's own class."""
         asked = self.settings.provider
-        return asked if self.provider.engine and isinstance(asked, str) else ""
+        if isinstance(asked, type) or not self.provider.engine:
+            return ""
+        return asked if isinstance(asked, str) else self.provider.engine
 
     @property
     def key_names(self) -> tuple[str, str]:

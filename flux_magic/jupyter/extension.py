@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from typing import TYPE_CHECKING, Any
 
 from traitlets import TraitError
@@ -102,6 +103,8 @@ def unload(shell: InteractiveShell) -> None:
         _restore(shell, section)
     settings.configure_by(dict)
     FluxError.verbose = False
+    if engine := sys.modules.get("flux_magic.providers.diffusers.worker"):
+        engine.unload_soon()
 
 
 def _restore(shell: InteractiveShell, section: Config | None) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
-from traitlets import Bool, CaselessStrEnum, Dict, Enum, Float, TraitError, Unicode, Union, observe, validate
+from traitlets import Bool, CaselessStrEnum, Dict, Enum, Float, Int, TraitError, Unicode, Union, observe, validate
 
 from ..client.log_output import LEVELS, output
 from ..errors import FluxError, InvalidRequest
@@ -85,6 +85,14 @@ class FluxMagics(Sized, Magics):
         allow_none=True,
         help="Images of a sweep at once (4 if unset).",
     ).tag(config=True)
+    device = Unicode(None, allow_none=True, help="Where diffusers runs: auto, cuda, mps or cpu.").tag(config=True)
+    dtype = Enum(settings.DTYPES, None, allow_none=True, help="The numbers that diffusers computes with.").tag(
+        config=True
+    )
+    offload = Enum(settings.OFFLOAD, None, allow_none=True, help="What diffusers keeps off the GPU.").tag(config=True)
+    batch = Union(
+        (Int(), Unicode()), default_value=None, allow_none=True, help="Images that diffusers makes at once, or auto."
+    ).tag(config=True)
     runner = Enum(
         settings.RUNNERS, "thread", help="Where coroutines run: a thread's loop, or the kernel's own (nest)."
     ).tag(config=True)
@@ -122,7 +130,10 @@ class FluxMagics(Sized, Magics):
                 raise InvalidRequest(f"FluxMagics.{name} stays {getattr(self, name)!r}: {why}") from None
         super().update_config(config)
 
-    @validate("space", "model", "provider", "store", "shared_store", "proxy", "token", "timeout", "parameters")
+    @validate(
+        *("space", "model", "provider", "store", "shared_store", "proxy", "token", "timeout", "parameters"),
+        *("device", "batch"),
+    )
     def _check_setting(self, proposal: Bunch) -> Any:
         name, value = proposal["trait"].name, proposal["value"]
         try:

@@ -251,6 +251,10 @@ def _make_option(row: Parameter) -> Option:
     return Option(row.flags, row.help, read, row.example, may_be_empty=row.may_be_empty)
 
 
+def _read_batch(flag: str, text: str) -> object:
+    return text if text == "auto" else _read_integer_from(1, MOST_AT_ONCE)(flag, text)
+
+
 def _read_string(flag: str, text: str) -> str:
     if not text:
         raise InvalidRequest(f"{flag} is empty: give a value, or leave the option out")
@@ -290,6 +294,7 @@ OPTIONS = (
     ),
     Option(("--model",), "the model's name", _read_string, "flux"),
     Option(("--provider",), "the engine: space (the default), inference, or another's name", _read_string, "space"),
+    Option(("--batch",), "images of one shape that diffusers makes at once, or auto", _read_batch, "4"),
     Option(("--space",), "a Hugging Face id or page, an app's URL, or local", _read_string, "local"),
     Option(("--proxy",), "an http proxy", _read_string, "http://proxy.example:3128"),
     Option(("--timeout",), "the most seconds that a whole image may take", _read_seconds, "90"),

@@ -32,6 +32,8 @@ ENVIRONMENT: Final = {
 INLINE: Final = ("png", "jpeg", "link")
 RUNNERS: Final = ("thread", "nest")
 REPLAY: Final = ("auto", "only", "off")
+DTYPES: Final = ("auto", "float32", "bfloat16", "float16")
+OFFLOAD: Final = ("none", "model", "group")
 _OFF: Final = ("off", "false", "no", "0")
 MOST_IMAGES: Final = 16
 """More images than this at once need `--yes` in the magics."""
@@ -81,6 +83,10 @@ class Settings:
         caption: words that a notebook shows under an image; None for none.
         alt: alternative text, for those who do not see an image; None is its prompt, of a sheet its axes in words.
         only_image: whether a notebook shows images without the parameters that made them.
+        device: where the provider `diffusers` runs: `auto` (CUDA, else MPS, else CPU), or `cuda:1`, `mps`, `cpu`.
+        dtype: its numbers: `auto` (bfloat16 on a GPU, float32 on a CPU), `float32`, `bfloat16` or `float16`.
+        offload: what it keeps off the GPU: `none`, `model` (parts that do not run) or `group` (also their layers).
+        batch: how many images of one shape it makes at once, 1 to 16, or `auto` (by the free memory of a GPU).
         parameters: what else shapes the image, by name; without an entry, the Space's own default counts.
 
     Example::
@@ -112,6 +118,10 @@ class Settings:
     caption: str | None = None
     alt: str | None = None
     only_image: bool = False
+    device: str = "auto"
+    dtype: str = "auto"
+    offload: str = "none"
+    batch: int | str = "auto"
     parameters: Mapping[str, Any] = Values()
 
     def __post_init__(self) -> None:
@@ -121,6 +131,12 @@ class Settings:
         _check_choice("inline", self.inline, (None, *INLINE))
         _check_choice("runner", self.runner, RUNNERS)
         _check_choice("replay", self.replay, REPLAY)
+        _check_choice("dtype", self.dtype, DTYPES)
+        _check_choice("offload", self.offload, OFFLOAD)
+        if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d{1,3})?", str(self.device)):
+            raise InvalidRequest(f"device is {show_value(self.device)}: choose one of auto, cuda, cuda:1, mps, cpu")
+        if self.batch != "auto":
+            check_concurrency(self.batch, "batch")
         check_concurrency(self.concurrency)
         store: object = self.store
         if not isinstance(store, str | os.PathLike | bool | None):
@@ -244,11 +260,11 @@ def find_hub_offline() -> str:
     return f"HF_HUB_OFFLINE={value}" if value.upper() in tokens.TRUE else ""
 
 
-def check_concurrency(value: object) -> None:
+def check_concurrency(value: object, name: str = "concurrency") -> None:
     """Raise InvalidRequest if the value is not a valid number of parallel images."""
     number = operator.index(value) if isinstance(value, SupportsIndex) and not isinstance(value, bool) else 0
     if not 1 <= number <= MOST_AT_ONCE:
-        raise InvalidRequest(f"concurrency is {show_value(value)}: give a whole number from 1 to {MOST_AT_ONCE}")
+        raise InvalidRequest(f"{name} is {show_value(value)}: give a whole number from 1 to {MOST_AT_ONCE}")
 
 
 def is_time(value: object) -> bool:

@@ -208,6 +208,20 @@ class Provider(ABC):
         return f"provider:{cls.label}"
 
     @classmethod
+    def name_model(cls, model: str) -> tuple[str, str]:
+        """Return the names of a model in a record: as asked for, for its cell, and in the replay key.
+
+        Neither is a path of this machine. An engine may read files for it, so it is called on a thread. Raises
+        InvalidRequest for a model that there is not.
+        """
+        return model, cls.get_model(model)
+
+    @classmethod
+    def is_at_hand(cls, model: str) -> bool:  # noqa: ARG003 - for a subclass
+        """Return True if a model out of somebody's record may be used: that downloads nothing."""
+        return True
+
+    @classmethod
     def has_space(cls, url: str) -> bool:
         """Return True if a Space's base URL is that of the model's own, whatever the case of its host."""
         own = cls.url.rstrip("/")

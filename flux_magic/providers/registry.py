@@ -11,12 +11,18 @@ from ..parameters.addresses import Space
 from ..parameters.settings import DEFAULT_MODEL
 from . import plugins
 from .base import ModelDescription, Provider, make_unknown_error
+from .diffusers.provider import Diffusers
 from .flux1_schnell import BlackForestLabs_Flux1Schnell
 from .gradio.any_space import AnySpace
 from .inference.engine import InferenceProviders
 from .named import find_providers
 
-PROVIDERS: tuple[type[Provider], ...] = (BlackForestLabs_Flux1Schnell, *find_providers(), InferenceProviders)
+PROVIDERS: tuple[type[Provider], ...] = (
+    BlackForestLabs_Flux1Schnell,
+    *find_providers(),
+    InferenceProviders,
+    Diffusers,
+)
 """The providers of this package. The first is the one for an empty model."""
 
 SPACE = "space"
@@ -53,8 +59,9 @@ def find_engine(provider: object) -> type[Provider] | None:
     if isinstance(given, type) and issubclass(given, Provider):
         return given
     name = str(provider).partition(":")[0]
-    if found := next((one for one in list_providers() if one.engine and one.engine == name), None):
-        return found
+    for providers in (lambda: (*PROVIDERS, *_registered), list_providers):  # other packages are looked for last
+        if found := next((one for one in providers() if one.engine and one.engine == name), None):
+            return found
     names = ", ".join([SPACE, *(one.engine for one in list_providers() if one.engine)])
     raise InvalidRequest(f"there is no provider {show_value(provider)}: choose one of {names}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
@@ -242,6 +243,7 @@ def list_differences(old: Record, new: Record) -> list[str]:
     found += _list_sent(old, new)
     before, after = old.circumstances, new.circumstances
     found += [_describe_change(name, before, after) for name in _NAMES]
+    found += _list_details(before.details, after.details)
     return [line for line in [*found, _describe_decoder(before.decoder, after.decoder)] if line]
 
 
@@ -284,6 +286,15 @@ def _describe_change(name: str, before: Circumstances, after: Circumstances) -> 
     was, now = (str(getattr(around, name)) for around in (before, after))
     known = UNKNOWN not in {was, now}
     return f"{_NAMES[name]}: {fit_one_line(was, 40)} -> {fit_one_line(now, 40)}" if known and was != now else ""
+
+
+def _list_details(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Return how the facts of a provider differ that both records have: `device: cuda -> cpu`."""
+    names = [name for name in before if name in after and before[name] != after[name]]
+    return [
+        f"{fit_one_line(name, 40)}: {fit_one_line(before[name], 40)} -> {fit_one_line(after[name], 40)}"
+        for name in names
+    ]
 
 
 def _describe_decoder(was: str, now: str) -> str:

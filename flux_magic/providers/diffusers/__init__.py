@@ -1,0 +1,1 @@
+"""Pipelines of the library diffusers on this machine's own GPU: `--provider diffusers`."""
