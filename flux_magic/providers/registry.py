@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 
 from ..errors import InvalidArgument, InvalidRequest, show_value
 from ..parameters.addresses import Space
@@ -13,11 +14,13 @@ from . import plugins
 from .base import ModelDescription, Provider, make_unknown_error
 from .flux1_schnell import BlackForestLabs_Flux1Schnell
 from .gradio.any_space import AnySpace
-from .inference.engine import InferenceProviders
 from .named import find_providers
 
-PROVIDERS: tuple[type[Provider], ...] = (BlackForestLabs_Flux1Schnell, *find_providers(), InferenceProviders)
+PROVIDERS: tuple[type[Provider], ...] = (BlackForestLabs_Flux1Schnell, *find_providers())
 """The providers of this package. The first is the one for an empty model."""
+
+ENGINES: Mapping[str, tuple[str, str]] = {"inference": (".inference.engine", "InferenceProviders")}
+"""The engines of this package by the names that choose them: the module, loaded when it is asked for, and the class."""
 
 SPACE = "space"
 """The name of what makes images by default: the Space of a model, or any other."""
@@ -53,9 +56,14 @@ def find_engine(provider: object) -> type[Provider] | None:
     if isinstance(given, type) and issubclass(given, Provider):
         return given
     name = str(provider).partition(":")[0]
-    if found := next((one for one in list_providers() if one.engine and one.engine == name), None):
-        return found
-    names = ", ".join([SPACE, *(one.engine for one in list_providers() if one.engine)])
+    if name in ENGINES:
+        module, kind = ENGINES[name]
+        own: type[Provider] = getattr(import_module(module, __package__), kind)
+        return own
+    others = {one.engine: one for one in list_providers() if one.engine}
+    if name in others:
+        return others[name]
+    names = ", ".join([SPACE, *ENGINES, *others])
     raise InvalidRequest(f"there is no provider {show_value(provider)}: choose one of {names}")
 
 
@@ -178,8 +186,8 @@ def unregister_provider(provider: type[Provider]) -> None:
 
 def _find_other_engine(provider: type[Provider]) -> str:
     """Return whose the engine name of a provider is already; "" if it is free."""
-    if provider.engine == SPACE:
-        return "every Space"
+    if provider.engine == SPACE or provider.engine in ENGINES:
+        return "every Space" if provider.engine == SPACE else ENGINES[provider.engine][1]
     others = (one for one in (*PROVIDERS, *_registered) if one is not provider and one.engine == provider.engine)
     return next((one.__name__ for one in others), "")
 
