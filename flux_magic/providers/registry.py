@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 
 from ..errors import InvalidArgument, InvalidRequest, show_value
 from ..parameters.addresses import Space
 from ..parameters.settings import DEFAULT_MODEL
 from . import plugins
 from .base import ModelDescription, Provider, make_unknown_error
-from .diffusers.provider import Diffusers
 from .flux1_schnell import BlackForestLabs_Flux1Schnell
 from .gradio.any_space import AnySpace
-from .inference.engine import InferenceProviders
 from .named import find_providers
 
-PROVIDERS: tuple[type[Provider], ...] = (
-    BlackForestLabs_Flux1Schnell,
-    *find_providers(),
-    InferenceProviders,
-    Diffusers,
-)
+PROVIDERS: tuple[type[Provider], ...] = (BlackForestLabs_Flux1Schnell, *find_providers())
 """The providers of this package. The first is the one for an empty model."""
+
+ENGINES: Mapping[str, tuple[str, str]] = {
+    "inference": (".inference.engine", "InferenceProviders"),
+    "diffusers": (".diffusers.provider", "Diffusers"),
+}
+"""The engines of this package by the names that choose them: the module, loaded when it is asked for, and the class."""
 
 SPACE = "space"
 """The name of what makes images by default: the Space of a model, or any other."""
@@ -59,10 +59,14 @@ def find_engine(provider: object) -> type[Provider] | None:
     if isinstance(given, type) and issubclass(given, Provider):
         return given
     name = str(provider).partition(":")[0]
-    for providers in (lambda: (*PROVIDERS, *_registered), list_providers):  # other packages are looked for last
+    if name in ENGINES:
+        module, kind = ENGINES[name]
+        own: type[Provider] = getattr(import_module(module, __package__), kind)
+        return own
+    for providers in (lambda: _registered, list_providers):  # other packages are looked for last
         if found := next((one for one in providers() if one.engine and one.engine == name), None):
             return found
-    names = ", ".join([SPACE, *(one.engine for one in list_providers() if one.engine)])
+    names = ", ".join([SPACE, *ENGINES, *(one.engine for one in list_providers() if one.engine)])
     raise InvalidRequest(f"there is no provider {show_value(provider)}: choose one of {names}")
 
 
@@ -185,8 +189,8 @@ def unregister_provider(provider: type[Provider]) -> None:
 
 def _find_other_engine(provider: type[Provider]) -> str:
     """Return whose the engine name of a provider is already; "" if it is free."""
-    if provider.engine == SPACE:
-        return "every Space"
+    if provider.engine == SPACE or provider.engine in ENGINES:
+        return "every Space" if provider.engine == SPACE else ENGINES[provider.engine][1]
     others = (one for one in (*PROVIDERS, *_registered) if one is not provider and one.engine == provider.engine)
     return next((one.__name__ for one in others), "")
 

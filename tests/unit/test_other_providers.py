@@ -215,6 +215,11 @@ def test_an_installed_package_brings_a_provider_and_a_broken_one_is_one_note(
         pytest.param(type("Bare", (Provider,), {}), "Bare is no whole provider: it lacks ", id="what it lacks"),
         pytest.param(type("Mute", (Engine,), {"label": ""}), "Mute needs a label, and", id="no label"),
         pytest.param(
+            type("Rival", (Engine,), {"engine": "inference"}),
+            "Rival cannot have the engine name 'inference': InferenceProviders has it already",
+            id="an engine's name that is taken",
+        ),
+        pytest.param(
             type("Thief", (Engine,), {"default_model": "flux"}),
             "Thief cannot have the model name 'flux': BlackForestLabs_Flux1Schnell has it already",
             id="a name that is taken",
