@@ -63,10 +63,12 @@ def find_engine(provider: object) -> type[Provider] | None:
         module, kind = ENGINES[name]
         own: type[Provider] = getattr(import_module(module, __package__), kind)
         return own
-    for providers in (lambda: _registered, list_providers):  # other packages are looked for last
-        if found := next((one for one in providers() if one.engine and one.engine == name), None):
-            return found
-    names = ", ".join([SPACE, *ENGINES, *(one.engine for one in list_providers() if one.engine)])
+    if name not in {one.engine for one in _registered}:
+        _load_plugins()  # other packages are looked for last
+    others = {one.engine: one for one in (*PROVIDERS, *_registered) if one.engine}
+    if name in others:
+        return others[name]
+    names = ", ".join([SPACE, *ENGINES, *others])
     raise InvalidRequest(f"there is no provider {show_value(provider)}: choose one of {names}")
 
 

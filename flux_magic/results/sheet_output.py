@@ -143,7 +143,8 @@ def _count_images(places: Sequence[Place]) -> str:
 def describe_sheet(axes: Sequence[Axis], places: Sequence[Place]) -> str:
     """Return the prompts and the axes in words."""
     shared = _collect_shared(_list_records(places), axes)
-    each = [one.prompt for one in _list_records(places)]
+    told = any(axis.name == "prompt" for axis in flatten(axes))
+    each = [] if told else [one.prompt for one in _list_records(places)]
     prompts = shared.get("prompt") or shared.get("template") or list_values(each)
     if len(axes) < 2:
         shown = f"{_describe_axes(axes)}, one after the other"

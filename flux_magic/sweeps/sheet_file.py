@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -136,8 +137,10 @@ class SheetImage(Image.Image):
         An SVG embeds the images as PNG and has the labels as text. So has a PDF if matplotlib is installed; without it
         the page is one image. A JPEG or PDF of a transparent sheet is white.
 
-        Raises InvalidRequest for an SVG of a sheet that was drawn on.
+        A missing folder is made, as for images. Raises InvalidRequest for an SVG of a sheet that was drawn on.
         """
+        if isinstance(fp, str | os.PathLike):
+            Path(fp).parent.mkdir(parents=True, exist_ok=True)
         kind = (format or _choose_format(fp)).upper()
         params = self._add_dpi(kind, params)
         whole = self._is_whole()
