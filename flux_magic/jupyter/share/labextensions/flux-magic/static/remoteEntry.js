@@ -11,9 +11,10 @@
 
   let shared;
 
-  // Return a module that JupyterLab shares; if there are several versions, the one that it takes itself.
+  // Return a module that JupyterLab shares; if there are several versions, the one that it takes itself. Voilà has fewer.
   async function load(name) {
-    const versions = Object.keys(shared[name]).sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
+    const versions = Object.keys(shared[name] ?? {}).sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
+    if (versions.length === 0) return {};
     const factory = await shared[name][versions.at(-1)].get();
     return factory();
   }
@@ -81,7 +82,7 @@
       description: "Describes images, and shows prompts as plain text.",
       autoStart: true,
       requires: [IRenderMimeRegistry],
-      optional: [INotebookTracker],
+      optional: INotebookTracker ? [INotebookTracker] : [],
       activate: (_app, rendermime, notebooks) => {
         describeImages(rendermime);
         notebooks?.forEach((panel) => followNotebook(panel.content));
