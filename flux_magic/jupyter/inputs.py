@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, format_count
 from ..images.inputs import ROLES
 
 _PLACE: Final = re.compile(r"([^\W\d]\w*)(?:\[\s*(-?\d{1,9})\s*\])?")
@@ -62,5 +62,6 @@ def _find(role: str, word: str, names: Mapping[str, object]) -> object:
 
 def _take(several: Any, place: int, flag: str) -> object:
     if not -len(several) <= place < len(several):
-        raise InvalidRequest(f"{flag}: there are {len(several)} images, counted from 0")
+        are = "is" if len(several) == 1 else "are"
+        raise InvalidRequest(f"{flag}: there {are} {format_count(len(several), 'image')}, counted from 0")
     return several[place]

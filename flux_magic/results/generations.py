@@ -176,7 +176,8 @@ class Generations(Sequence[Generation]):
         try:
             return range(len(self))[index]
         except IndexError:
-            raise OutOfRange(f"there is no image {index}: there are {len(self)}, counted from 0") from None
+            are = "is" if len(self) == 1 else "are"
+            raise OutOfRange(f"there is no image {index}: there {are} {len(self)}, counted from 0") from None
 
     def pick(self, *which: int | str) -> Generations:
         """Return some of the images, in this order: by their numbers, from 1 as on the sheet, or by their digests.

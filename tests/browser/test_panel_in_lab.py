@@ -139,7 +139,7 @@ async def test_seeds_and_steps_are_compared_on_one_sheet(lab: Lab, slow_space: s
     saved = nbformat.read(lab.folder / "compare.ipynb", as_version=4)
     _, sheet, table = saved.cells[1].outputs
     assert base64.b64decode(sheet.data["image/jpeg"])[:2] == b"\xff\xd8"
-    assert "<details>" in table.data["text/html"]
+    assert "<details class=" in table.data["text/html"]
 
 
 @pytest.mark.thorough

@@ -302,7 +302,7 @@ def test_a_saved_notebook_has_the_sheet_once_below_the_panel(space: str, tmp_pat
     _, sheet, table = notebook.cells[0].outputs
     assert set(sheet.data) == {"image/jpeg", "text/plain"}
     assert [one["record"]["run"]["seed"] for one in sheet.metadata["flux_magic"]["sheet"]] == [1, 2, 3]
-    assert "<details>" in table.data["text/html"]
+    assert "<details class=" in table.data["text/html"]
     assert notebook.cells[1].outputs == []
 
 

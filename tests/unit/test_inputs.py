@@ -180,7 +180,7 @@ def test_a_url_is_asked_without_a_token_and_does_not_lead_into_ones_own_network(
         pytest.param(
             "--image a", {"a": [MINE, MINE]}, "a has 2 images: give one of them, as in --image a[0]", id="two"
         ),
-        pytest.param("--image a[2]", {"a": [MINE]}, "--image a[2]: there are 1 images, counted from 0", id="beyond"),
+        pytest.param("--image a[2]", {"a": [MINE]}, "--image a[2]: there is 1 image, counted from 0", id="beyond"),
         pytest.param("--image a[0]", {"a": drawing()}, "a is one Image: leave [0] out", id="no list"),
         pytest.param("--image a", {"a": b"hello"}, "the image is plain text, not PNG", id="bytes"),
         pytest.param("--image sha256:12", {}, "no digest of an image: give 12 to 64 digits", id="few digits"),

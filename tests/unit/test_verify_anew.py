@@ -306,7 +306,7 @@ def test_of_several_pictures_each_is_compared_with_its_own(provider: type[Script
     first, other = checked().verdicts
     assert first.grade is Grade.SAME_BYTES
     assert (other.grade, other.remade) == (Grade.DIFFERENT, None)
-    assert other.why.startswith("regenerated, it has 1 images; the record has 2")
+    assert other.why.startswith("regenerated, it has 1 image; the record has 2")
 
 
 UNASKED = [
