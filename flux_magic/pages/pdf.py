@@ -41,7 +41,8 @@ def write_pdf(html: str, target: Path, set_by_latex: Callable[[], bytes]) -> Non
 
 
 def _print(browser: str, html: str, target: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="flux_magic-", ignore_cleanup_errors=True) as folder:
+    # A Chromium that is a snap sees no /tmp, so the page is beside the PDF for a moment.
+    with tempfile.TemporaryDirectory(prefix="page-", dir=target.parent.resolve(), ignore_cleanup_errors=True) as folder:
         page, made = Path(folder, "page.html"), Path(folder, "page.pdf")
         page.write_text(html, encoding="utf-8")
         command = [
