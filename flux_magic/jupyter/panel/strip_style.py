@@ -11,7 +11,8 @@ STRIP_STYLE: Final = (
     """<style>
 .flux-magic-strip {
     flex-flow: row wrap; align-content: flex-start; align-items: stretch; gap: 6px; padding: 4px 3px 8px;
-    max-height: 21rem; margin-bottom: 8px; overflow: hidden auto; overscroll-behavior: contain; scrollbar-gutter: stable;
+    max-height: 21rem; margin-bottom: 8px;
+    overflow: hidden auto; overscroll-behavior: contain; scrollbar-gutter: stable;
 }
 .flux-magic-item {
     position: relative; flex: 0 0 auto; width: 118px; padding: 3px; border-radius: 4px; align-items: center;
