@@ -239,7 +239,7 @@ async def test_a_saved_notebook_shows_the_result_without_a_kernel_and_a_reloaded
         await keep(page, "panel-without-kernel.png")
 
 
-RESTART = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+KERNEL = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
 
 
 @pytest.mark.thorough
@@ -253,9 +253,11 @@ async def test_after_a_restart_the_panel_says_so_and_its_cell_brings_back_what_w
             await panel.get_button("Generate").click()
             await panel.wait_until_done(1 + number)
         shown, labels = await panel.picture.get_attribute("src"), await panel.results.all_inner_texts()
-        await panel.type_prompt("a lighthouse")
-        await page.keyboard.press("Tab")
-        await page.evaluate(RESTART)
+        await panel.get_field("Prompt").fill("a lighthouse")
+        await page.evaluate(
+            f"async () => {{ const kernel = {KERNEL}; await kernel.requestExecute({{code: ''}}).done; }}"
+        )
+        await page.evaluate(f"() => {KERNEL}.restart()")
         words = "element => getComputedStyle(element, '::before').content"
         await expect(panel.root).to_have_class(re.compile("jupyter-widgets-disconnected"))
         assert "run its cell again" in await panel.root.evaluate(words)
@@ -270,10 +272,17 @@ async def test_after_a_restart_the_panel_says_so_and_its_cell_brings_back_what_w
         await expect(panel.picture).to_have_attribute("src", shown or "")
         await expect(panel.results).to_have_count(2)
         assert await panel.results.all_inner_texts() == labels
+        await expect(panel.root.locator(".flux-magic-strip .flux-magic-use").last).to_be_visible()
         await panel.results.first.focus()
         await page.keyboard.press("ArrowRight")
+        await page.keyboard.press("Tab")
+        assert await page.evaluate(NAME_OF_FOCUS) == "Use as input"
+        await page.keyboard.press("Enter")
+        await expect(panel.root.locator(".flux-magic-inputs img")).to_have_count(1)
+        await page.keyboard.press("Shift+Tab")
         await page.keyboard.press("Enter")
         await expect(panel.get_field("Prompt")).to_have_value("a red fox")
+        assert await find_faults(page, ".flux-magic-strip") == []
         await keep(page, "panel-back.png")
 
 

@@ -11,7 +11,8 @@ STRIP_STYLE: Final = (
     """<style>
 .flux-magic-strip {
     flex-flow: row wrap; align-content: flex-start; align-items: stretch; gap: 6px; padding: 4px 3px 8px;
-    max-height: 21rem; overflow: hidden auto; overscroll-behavior: contain; scrollbar-gutter: stable;
+    max-height: 21rem; margin-bottom: 8px;
+    overflow: hidden auto; overscroll-behavior: contain; scrollbar-gutter: stable;
 }
 .flux-magic-item {
     position: relative; flex: 0 0 auto; width: 118px; padding: 3px; border-radius: 4px; align-items: center;
@@ -26,7 +27,7 @@ STRIP_STYLE: Final = (
     white-space: pre-line; overflow-wrap: anywhere; max-height: 5.2em; overflow: hidden; background: transparent;
     box-shadow: none; outline: none; color: var(--jp-ui-font-color1, inherit);
 }
-.flux-magic-panel .flux-magic-item button:focus:enabled { box-shadow: none; }
+.flux-magic-panel .flux-magic-item button:focus:enabled { box-shadow: none; outline: none; }
 .flux-magic-item button::after { content: ""; position: absolute; inset: 0; cursor: pointer; }
 .flux-magic-item:focus-within, .flux-magic-item:hover { outline: 2px solid var(--jp-brand-color1, #1976d2); }
 .flux-magic-panel .flux-magic-item button.flux-magic-use {
