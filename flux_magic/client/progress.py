@@ -60,7 +60,7 @@ def describe_event(event: ClientEvent) -> ProgressLine:
             return ProgressLine(f"the Space says: {message}")
         case Preview():
             return ProgressLine("the first preview has arrived")
-    return ProgressLine("done")
+    return ProgressLine("made", 1, 1)
 
 
 def _describe_queued(event: Queued) -> str:
