@@ -65,7 +65,7 @@ def describe_event(event: ClientEvent) -> ProgressLine:
             return ProgressLine(message if level == "note" else f"the Space says: {message}")
         case Preview():
             return ProgressLine("the first preview has arrived")
-    return ProgressLine("done")
+    return ProgressLine("made", 1, 1)
 
 
 def _describe_queued(event: Queued) -> str:

@@ -359,3 +359,12 @@ def test_a_widget_that_a_page_may_not_know_is_named_by_none_that_opens(kernel: K
     assert [
         message for message in messages if message["msg_type"] == "comm_msg" and stranger in str(message["content"])
     ]
+
+
+def test_a_prompt_takes_names_of_the_notebook_as_a_cell_does(panel: Kernel) -> None:
+    panel.run_ok("place = 'a quiet lake'\npanel.prompt = 'a fox by {place}, {nowhere} and {{place}}'\npanel.generate()")
+    assert said(panel, "panel.wait().prompt") == "a fox by a quiet lake, {nowhere} and {place}"
+    assert said(panel, "panel._status.text").endswith("{nowhere} sent as typed: no such name in this notebook")
+    assert said(panel, "panel.generation.record.requested_prompt").endswith("{{place}}")
+    panel.run_ok("panel._bring_back(panel.generation)")
+    assert said(panel, "panel.prompt") == "a fox by a quiet lake, {{nowhere}} and {{place}}"

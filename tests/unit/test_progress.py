@@ -80,7 +80,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param(Preview(["http://h/a.png"]), ProgressLine("the first preview has arrived"), id="preview"),
         pytest.param(Running(1, 4), ProgressLine("step 1 of 4", 1, 4), id="a step"),
         pytest.param(Running(0, 4), ProgressLine("step 0 of 4", 0, 4), id="the first step"),
-        pytest.param(generation(), ProgressLine("done"), id="done"),
+        pytest.param(generation(), ProgressLine("made", 1, 1), id="made"),
     ],
 )
 def test_an_event_is_told_as_a_person_would(event: ClientEvent, status: ProgressLine) -> None:
@@ -99,7 +99,7 @@ def test_a_bar_follows_the_events_and_stays_while_there_is_none() -> None:
     following = Bar(paper, 1)
     for event in (None, Queued(2), None, Running(1, 4), generation()):
         following.show(event)
-    assert paper.texts == ["connecting", "2nd in the queue", "2nd in the queue", "step 1 of 4", "done"]
+    assert paper.texts == ["connecting", "2nd in the queue", "2nd in the queue", "step 1 of 4", "made"]
     assert paper.drawn[3] == ProgressLine("step 1 of 4", 1, 4)
 
 
@@ -111,7 +111,7 @@ def test_a_bar_for_several_images_counts_them() -> None:
         following.show(event)
     assert paper.drawn[0] == ProgressLine("image 1 of 2: step 1 of 4", 1, 4)
     assert paper.drawn[2] == ProgressLine("image 2 of 2: step 2 of 4", 2, 4)
-    assert paper.texts[-1] == "image 2 of 2: done"
+    assert paper.texts[-1] == "image 2 of 2: made"
 
 
 @pytest.mark.usefixtures("impatient")
@@ -258,7 +258,7 @@ def test_the_first_of_two_that_is_done_is_still_the_first() -> None:
     bar = progress.Bar(Screen(), 2)
     bar.show(generation())
     bar.show(Running(1, 4))
-    assert texts == ["image 1 of 2: done", "image 2 of 2: step 1 of 4"]
+    assert texts == ["image 1 of 2: made", "image 2 of 2: step 1 of 4"]
 
 
 def test_a_moment_in_a_terminal_is_a_line_that_the_next_one_covers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,7 +333,7 @@ def test_the_bar_counts_what_is_done_and_names_what_is_at_work() -> None:
     assert paper.drawn == [
         ProgressLine("0 of 3 images; connecting", 0, 3),
         ProgressLine("0 of 3 images; seed 1: step 1 of 4", 0, 3),
-        ProgressLine("1 of 3 images; seed 1: done", 1, 3),
+        ProgressLine("1 of 3 images; seed 1: made", 1, 3),
         ProgressLine("2 of 3 images; seed 2: failed: no", 2, 3),
     ]
 

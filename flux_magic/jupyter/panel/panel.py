@@ -79,8 +79,8 @@ class Panel(Parameters, VBox):
             likewise, once the sheet is complete or was cancelled.
         busy: whether a job runs or waits; read only. It becomes True on the thread of the press, and False on the
             panel's own.
-        folds: the names of the parts that are open, of `parameters`, `model`, `compare` and `save`. All are closed at
-            first; a part that holds values which `options` give is as well.
+        folds: the names of the parts that are open, of `parameters`, `model`, `compare` and `save`; none at first.
+            It is an option as well.
 
     Raises InvalidTrait, which is a TraitError, for a value that is not allowed; InvalidArgument, which is a TypeError,
     for an unknown option.

@@ -42,7 +42,8 @@ class Parameters(Sized):
     """The parameters of one press.
 
     Attributes:
-        prompt: what the image shows; sent as it is.
+        prompt: what the image shows. `{name}` is the value of that name of the notebook at the press, and `{{name}}` a
+            literal `{name}`.
         model: its name or alias.
         space: a Hugging Face id, a URL, or `local`; empty means the configured one, else the model's own.
         width, height: pixels, within the model's range if it is known, else 8 or more. None is the model's own.

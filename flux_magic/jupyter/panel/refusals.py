@@ -17,7 +17,7 @@ REFUSED: Final = "flux-magic-refused"
 
 
 class Refusals:
-    """What the fields of a panel refuse, and why.
+    """The values that the fields of a panel refuse, and why.
 
     Args:
         changed: called when one is added or removed.
