@@ -23,12 +23,12 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 def find_snapshot(model: Model) -> Path | None:
     """Return the folder of a model that is whole on this disk; its name is the commit. Nothing is asked."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub import try_to_load_from_cache
 
-    with suppress(OSError, ValueError, HfHubHTTPError):
-        folder = Path(snapshot_download(model.repo, revision=model.revision or None, local_files_only=True))
-        return folder if _is_whole(folder) else None
+    with suppress(OSError, ValueError):
+        index = try_to_load_from_cache(model.repo, INDEX, revision=model.revision or None)
+        if isinstance(index, str) and _is_whole(Path(index).parent):
+            return Path(index).parent
     return None
 
 
