@@ -1,5 +1,6 @@
 // The extension of flux_magic for JupyterLab 4 and Notebook 7, without which everything else works as well.
-// It gives images the alternative text of their outputs, and shows a prompt below %%flux as plain text.
+// It gives images the alternative text of their outputs, shows a prompt below %%flux as plain text, and says in words
+// that a panel's kernel has ended.
 //
 // JupyterLab loads an extension as a container of webpack's module federation. This file is one, written by hand:
 // init() gets the modules that JupyterLab shares, and get() returns the plugin. So it is read as it is, without a build.
@@ -7,6 +8,7 @@
 (() => {
   const NAME = "flux-magic";
   const PLAIN = "text/plain";
+  const ENDED = "This panel's kernel has ended: run its cell again, and what was set comes back.";
   const PROMPT = /^\s*%%flux(?!\w)/;
 
   let shared;
@@ -74,19 +76,48 @@
     followModel();
   }
 
+  // A panel of a kernel that has ended leaves an error of ipywidgets in a page that is loaded again: say what to do.
+  function explainEndedPanels(notebook) {
+    const explain = () => {
+      for (const node of notebook.node.querySelectorAll(".jp-OutputArea-output.jupyter-widgets")) {
+        if (!node.textContent.startsWith("Error displaying widget")) continue;
+        const cell = notebook.widgets.find((one) => one.node.contains(node));
+        const place = [...node.parentElement.parentElement.children].indexOf(node.parentElement);
+        const words = cell?.outputArea?.model.get(place)?.data[PLAIN] ?? "";
+        if (/^Panel\(/.test(words)) node.textContent = ENDED;
+      }
+    };
+    let isWaiting = false;
+    const explainSoon = () => {
+      if (isWaiting) return;
+      isWaiting = true;
+      setTimeout(() => {
+        isWaiting = false;
+        explain();
+      }, 300);
+    };
+    new MutationObserver(explainSoon).observe(notebook.node, { childList: true, subtree: true });
+    explain();
+  }
+
+  function follow(notebook) {
+    followNotebook(notebook);
+    explainEndedPanels(notebook);
+  }
+
   async function makePlugin() {
     const { IRenderMimeRegistry } = await load("@jupyterlab/rendermime");
     const { INotebookTracker } = await load("@jupyterlab/notebook");
     return {
       id: `${NAME}:plugin`,
-      description: "Describes images, and shows prompts as plain text.",
+      description: "Describes images, shows prompts as plain text, and says that a panel has ended.",
       autoStart: true,
       requires: [IRenderMimeRegistry],
       optional: INotebookTracker ? [INotebookTracker] : [],
       activate: (_app, rendermime, notebooks) => {
         describeImages(rendermime);
-        notebooks?.forEach((panel) => followNotebook(panel.content));
-        notebooks?.widgetAdded.connect((_, panel) => followNotebook(panel.content));
+        notebooks?.forEach((panel) => follow(panel.content));
+        notebooks?.widgetAdded.connect((_, panel) => follow(panel.content));
       },
     };
   }
