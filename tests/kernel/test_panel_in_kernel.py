@@ -87,6 +87,7 @@ def test_its_result_is_an_ordinary_image_and_its_parameters(panel: Kernel) -> No
     below = slots(panel.run_ok("panel"))
     cell = panel.run_ok("panel.generate()\npanel.wait()")
     made = panel.run_ok("%flux --size 256x256 --seed 42 a red fox").outputs
+    made = [output for output in made if output["data"]]  # without the bar's place, on a slow machine
     updates = {update["transient"]["display_id"]: update for update in cell.updates}
     assert list(updates) == below
     assert [shown(update) for update in updates.values()] == [shown(output) for output in made]
