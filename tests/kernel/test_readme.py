@@ -42,8 +42,8 @@ def pointed_at(space: str) -> str:
 
 
 def test_every_block_of_the_readme_is_run_by_a_test() -> None:
-    assert [len(blocks) for blocks in (EXAMPLES, OTHERS, MAGIC, HUB, CELLS)] == [2, 5, 2, 1, 2]
-    assert len(FENCED) == 12 + 3, "there are three for the shell"
+    assert [len(blocks) for blocks in (EXAMPLES, OTHERS, MAGIC, HUB, CELLS)] == [2, 6, 2, 1, 2]
+    assert len(FENCED) == 13 + 3, "there are three for the shell"
     assert all(example.endswith(LAST) for example in EXAMPLES)
     assert {language for language, _ in FENCED} == {"python", "sh", ""}
 
@@ -119,7 +119,7 @@ def test_the_python_examples_run_in_a_script(tmp_path: Path) -> None:
     said = script("\nprint('--')\n".join(OTHERS), tmp_path)
     for part in said.split("--\n"):
         assert re.fullmatch(
-            r"[0-9a-f]{64}\n([0-5]\n){0,6}|\[42, 43\]\n|7 done\n|made with seed 7\ncompared \[1, 2, 4\]\n", part
+            r"[0-9a-f]{64}\n([0-5]\n){0,6}|\[42, 43\]\n|7 done\n|8\n|made with seed 7\ncompared \[1, 2, 4\]\n", part
         )
 
 
