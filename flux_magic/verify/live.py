@@ -239,8 +239,13 @@ def choose_settings(
         settings = _choose_engine(record, provider, options)
     else:
         settings = _choose_settings(record, other, options)
-    if isinstance(settings, Settings) and (why := resolve_target(settings, record.requested_model).unasked):
-        return f"not asked: {why}"
+    if isinstance(settings, Settings):
+        target = resolve_target(settings, record.requested_model)
+        if target.unasked:
+            return f"not asked: {target.unasked}"
+        if record.requested_model != settings.model and not target.provider.is_at_hand(record.requested_model):
+            name = fit_one_line(record.requested_model, 100)
+            return f"not asked: its model {name} is not on this disk, and nothing is downloaded for a record"
     return settings
 
 

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"
 ROUNDS = 25
@@ -20,7 +21,7 @@ STEPS = 4
 
 
 def measure(work: Callable[[int], object], seed: int) -> float:
-    """Return the milliseconds of the processor that a piece of work takes, on all threads: others' work is not in it."""
+    """Return the milliseconds of the processor that a piece of work takes, on all threads."""
     begin = time.process_time()
     work(seed)
     return 1000 * (time.process_time() - begin)
@@ -44,7 +45,7 @@ def main() -> None:
             return pipe("a fox", width=64, height=64, num_inference_steps=STEPS, generator=generator)
 
         def make_ours(seed: int) -> object:
-            options = {"size": "64x64", "steps": STEPS, "store": False, "fresh": True, "quiet": True}
+            options: dict[str, Any] = {"size": "64x64", "steps": STEPS, "store": False, "fresh": True, "quiet": True}
             return flux_magic.generate("a fox", provider="diffusers", model=str(model), seed=seed, **options)
 
         first = measure(make_bare, 0), measure(make_ours, 0)

@@ -9,6 +9,7 @@ import shutil
 import threading
 import weakref
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ from flux_magic.providers.diffusers.worker import worker
 from flux_magic.records.record import find_contradiction, parse_record
 from flux_magic.results.generation import Generation
 from flux_magic.types import Log, Preview, Running
+from flux_magic.verify.live import choose_settings
+from flux_magic.verify.similarity import Grade
+from flux_magic.verify.verdict import list_differences
 from tests.engines import tiny
 
 pytestmark = pytest.mark.filterwarnings("default")  # the libraries warn of each other
@@ -368,3 +372,24 @@ def test_a_pipeline_of_the_users_is_a_provider(folders: Folders) -> None:
     for name, given in (("diffusers", pipe), ("Ink!", pipe), ("ink", "no pipeline")):
         with pytest.raises(InvalidArgument):
             flux_magic.Pipeline(given, name=name)
+
+
+def test_verify_makes_the_image_again_and_downloads_nothing_for_a_record(folders: Folders, tmp_path: Path) -> None:
+    made = make(folders["flux"])
+    made.save(tmp_path / "fox.png")
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 1)
+    try:
+        found = flux_magic.Client(provider="diffusers").verify(tmp_path / "fox.png")
+    finally:
+        torch.set_num_threads(before)
+    (verdict,) = found.verdicts
+    assert verdict.grade in {Grade.SAME_BYTES, Grade.SAME_PIXELS, Grade.SAME_TO_THE_EYE}, found
+    record = replace(made.record, requested_model="someone/else")
+    said = choose_settings(record, None, {"provider": "diffusers"})
+    assert said == "not asked: its model someone/else is not on this disk, and nothing is downloaded for a record"
+    assert "not on this disk" in str(
+        choose_settings(replace(record, requested_model=str(folders["flux"])), None, {"provider": "diffusers"})
+    )
+    with_gpu = replace(made.record.circumstances, details={**made.record.circumstances.details, "device": "cuda"})
+    assert "device: cuda -> cpu" in list_differences(replace(made.record, circumstances=with_gpu), made.record)

@@ -73,7 +73,8 @@ class Diffusers(Provider):
     def is_at_hand(cls, model: str) -> bool:
         try:
             found = read_model(model)
-            return found.folder is not None or find_snapshot(found) is not None
+            # A path is the user's alone: a record names a folder by its digest.
+            return "@sha256:" in model if found.folder else find_snapshot(found) is not None
         except (InvalidRequest, ImportError):
             return False
 
