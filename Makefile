@@ -6,6 +6,9 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTHON ?= python3
 # What Jupyter finds beside an installed package is taken from here, as it is now.
 export JUPYTER_PATH := $(CURDIR)/flux_magic/jupyter/share
+
+# A cell of a tutorial runs the command, as in an environment that is activated.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
