@@ -486,7 +486,7 @@ def test_the_history_shows_what_came_of_what() -> None:
     fox.edit("make it winter", seed=1, quiet=True)
     made("mine", 2, image=MINE)
     for shown in (history.read_history(settings.resolve()), flux_magic.history()):
-        lines = sorted(repr(shown).split("\n"), key=lambda line: line.split(">")[1])
+        lines = sorted(repr(shown).split("\n")[:3], key=lambda line: line.split(">")[1])
         assert [line.partition(" <- ")[2] for line in lines] == [
             "",
             f'sha256:{fox.digest[:12]} "a red fox", seed 42',
