@@ -225,15 +225,15 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Load the extension: `%load_ext flux_magic` calls this."""
-    from .jupyter.extension import load
+    from .jupyter import extension
 
-    load(shell, keep_config=not _unloaded)
+    extension.load(shell, keep_config=not _unloaded)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Unload the extension: `%unload_ext flux_magic` calls this."""
     global _unloaded  # noqa: PLW0603 - tells a reload from an unload
-    from .jupyter.extension import unload
+    from .jupyter import extension
 
-    unload(shell)
+    extension.unload(shell)
     _unloaded = True

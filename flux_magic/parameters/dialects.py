@@ -33,7 +33,7 @@ _ANSWERS: Final = {
     "resolution res dimensions dims image-size img-size": "--size says width x height in pixels: --size 1024x768",
     "w W": "--width 1024 sets the width, --size 1024x768 both sides",
     "H": "--height 768 sets the height, --size 1024x768 both sides",
-    "num-images num-images-per-prompt num-outputs num-samples number num images n-images batch batch-size batch-count "
+    "num-images num-images-per-prompt num-outputs num-samples number num images n-images batch-size batch-count "
     "n-iter n-samples niter repeat repeats iterations samples quantity amount many b N": "-n makes several: -n 4",
     "num-inference-steps inference-steps num-steps n-steps sampling-steps sample-steps ddim-steps step-count s": (
         "--steps 4 sets the inference steps"

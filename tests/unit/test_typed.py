@@ -217,7 +217,7 @@ def test_a_generator_is_read_once_and_what_has_no_order_is_told() -> None:
 
 
 ANSWERS = {
-    "-n makes several": "--num-images --num_images --batch --batch-size --n_iter --repeat",
+    "-n makes several": "--num-images --num_images --batch-size --n_iter --repeat",
     "did you mean --guidance?": "--guidance-scale --guidance_scale --cfg --scale --true_cfg_scale --guidence",
     "did you mean --negative?": "--neg --neg_prompt --no --uc",
     "did you mean --negative-prompt?": "--negative_prompt",

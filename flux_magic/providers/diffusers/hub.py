@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from ...errors import ConnectionFailed, ModelUnavailable, NotInStore, TokenRefused
+from ...errors import ConnectionFailed, FluxError, ModelUnavailable, NotInStore, TokenRefused
 from ...parameters.settings import find_hub_offline, is_offline
 from .models import INDEX, Model, read_index
 
@@ -161,7 +161,9 @@ def _translate(model: Model) -> Iterator[None]:
     except errors.RepositoryNotFoundError as exc:
         hint = "Check its spelling; a private one needs a token: hf auth login"
         raise ModelUnavailable(f"the Hub has no model {model.repo}", hint) from exc
-    except (errors.HfHubHTTPError, OSError) as exc:
+    except FluxError:
+        raise
+    except Exception as exc:  # httpx's errors are of no common class
         if getattr(exc, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
             hint = "Delete models with hf cache rm, or set HF_HOME to a folder on a larger disk."
             raise ModelUnavailable("no room on the disk is left for the download", hint) from exc

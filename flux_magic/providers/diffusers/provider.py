@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
@@ -29,6 +30,9 @@ _log = get_logger(__name__)
 
 _HEARTBEAT: Final = 10.0
 """Seconds of silence after which the last event comes again: loading, or a step, may take minutes."""
+
+_GATHER: Final = 0.02
+"""Seconds that a batch waits for the requests that came with its first one."""
 
 _jobs: deque[Job] = deque()
 """The jobs that wait for the thread, the oldest first."""
@@ -170,7 +174,9 @@ class Diffusers(Provider):
         jobs = [job]
         try:
             loaded = self._require_loaded(job)
-            jobs += _take_mates(job, choose_batch(loaded, job) - 1)
+            if (most := choose_batch(loaded, job)) > 1:
+                time.sleep(_GATHER)
+                jobs += _take_mates(job, most - 1)
             for one, made in zip(jobs, make_images(loaded, jobs), strict=True):
                 one.result.set_result(made)
         except BaseException as error:  # noqa: BLE001 - it is the callers'
