@@ -33,7 +33,7 @@ ENGINES := .venv-engines
 ENGINES_READY := $(ENGINES)/.ready
 # The tests of engines need no browser, no Space and no front end.
 OF_ENGINES := --constraint constraints.txt --constraint constraints-engines.txt --editable '.[diffusers]' \
-	pytest pytest-xdist jupyter-client ipykernel axe-playwright-python
+	coverage pytest pytest-xdist jupyter-client ipykernel
 MODEL ?= black-forest-labs/FLUX.1-schnell
 
 .PHONY: help demo lab test test-thorough ends in-another-order check style types nbval nbval-offline pytest shuffled needs \
@@ -133,8 +133,11 @@ test-engines:
 		$(MAKE) --no-print-directory engines; \
 	else echo "left out: diffusers needs Python 3.11 or later"; fi
 
+# `make test` measures the rest of the package.
 engines: $(ENGINES_READY)
-	@$(ENGINES)/bin/python -m pytest -q tests/engines
+	@$(ENGINES)/bin/python -m coverage run --rcfile=.coveragerc-engines --data-file=build/engines.coverage -m pytest -q tests/engines
+	@$(ENGINES)/bin/python -m coverage combine --rcfile=.coveragerc-engines --data-file=build/engines.coverage --quiet
+	@$(ENGINES)/bin/python -m coverage report --rcfile=.coveragerc-engines --data-file=build/engines.coverage
 
 live-gpu: $(ENGINES_READY)
 	@$(ENGINES)/bin/python -m scripts.live_gpu --model $(MODEL)

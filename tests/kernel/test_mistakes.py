@@ -120,7 +120,7 @@ def at_work(kernel: Kernel) -> Kernel:
         ("flux_magic.genrate('x')", "UnknownAttribute: module 'flux_magic' has no attribute 'genrate': did you"),
         ("panel.wait('x')", "InvalidArgument: timeout is 'x': give seconds"),
         ("panel.generate(3)", "InvalidArgument: generate() takes nothing by position"),
-        ("panel.compare()", "nothing to compare"),
+        ("panel.compare()", "the prompt is empty"),
         ("flux_magic.Panel(prompts='x')", "InvalidArgument: a Panel has no option prompts"),
         ("flux_magic.Panel('a fox')", "a prompt is given as Panel(prompt=…)"),
         ("flux_magic.Panel(width=3)", "InvalidTrait: width is 3: give a whole number from 8 up"),

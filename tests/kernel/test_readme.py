@@ -43,7 +43,7 @@ def pointed_at(space: str) -> str:
 
 def test_every_block_of_the_readme_is_run_by_a_test() -> None:
     assert [len(blocks) for blocks in (EXAMPLES, OTHERS, MAGIC, HUB, CELLS)] == [2, 6, 2, 1, 2]
-    assert len(FENCED) == 13 + 3, "there are three for the shell"
+    assert len(FENCED) == 13 + 4, "there are four for the shell"
     assert all(example.endswith(LAST) for example in EXAMPLES)
     assert {language for language, _ in FENCED} == {"python", "sh", ""}
 
@@ -67,12 +67,13 @@ def test_the_commands_of_the_package_run(
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     NotebookClient(made, resources={"metadata": {"path": str(tmp_path)}}, kernel_name="python3").execute()
     nbformat.write(made, "my_notebook.ipynb")
-    commands = [shlex.split(line)[1:] for line in SHELL if line.startswith("flux-magic ")]
+    typed = [line.replace("*.ipynb", "my_notebook.ipynb") for line in SHELL if line.startswith("flux-magic ")]
+    commands = [shlex.split(line)[1:] for line in typed]
     try:
-        assert [main(command) for command in commands] == [0, 0, 0, 0], capsys.readouterr()
+        assert [main(command) for command in commands] == [0] * 7, capsys.readouterr()
     finally:
         local.shared.close()
-    assert {path.name for path in tmp_path.iterdir()} >= {"report.html", "flux_images"}
+    assert {path.name for path in tmp_path.iterdir()} >= {"report.html", "flux_images", "my_notebook.html", "talk"}
 
 
 def test_what_the_shell_is_told_is_there() -> None:
@@ -83,7 +84,8 @@ def test_what_the_shell_is_told_is_there() -> None:
     [install] = [line for line in others if line.startswith("pip install ")]
     assert install == 'pip install -e ".[local,panel]" jupyterlab'
     assert "jupyter lab" in others
-    assert len(others) == 4
+    assert "jupyter nbconvert --to html --template flux_magic my_notebook.ipynb" in others  # tests/unit/test_page.py
+    assert len(others) == 5
 
 
 def test_the_python_passes_a_strict_type_checker(tmp_path: Path) -> None:

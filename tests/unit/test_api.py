@@ -110,7 +110,7 @@ def test_the_bar_sees_every_event_unless_it_is_to_be_quiet(monkeypatch: pytest.M
     client.generate("a fox", quiet=True)
     assert drawn == []
     client.generate("a fox")
-    assert drawn[-2:] == ["done", ""]
+    assert drawn[-2:] == ["made", ""]
 
 
 def test_run_gives_a_coroutines_result_from_a_cell() -> None:

@@ -301,8 +301,8 @@ def test_a_grid_that_was_changed_is_saved_as_pillow_saves_it(tmp_path: Path) -> 
     made.grid().save(tmp_path / "sheet.bmp")
     with pytest.raises(ValueError, match="unknown file extension"):
         made.grid().save(tmp_path / "sheet.xyz")
-    with pytest.raises(FileNotFoundError):
-        made.grid().save(tmp_path / "no" / "sheet.png")
+    made.grid().save(tmp_path / "new" / "sheet.png")
+    assert sheet_file.read((tmp_path / "new" / "sheet.png").read_bytes()) is not None
 
 
 def test_a_sweep_shows_its_sheet_and_its_table() -> None:
