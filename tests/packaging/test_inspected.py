@@ -21,8 +21,8 @@ SHOWN = {"image/png", "image/jpeg", "text/html", "text/markdown", "text/plain", 
 TAGS = "a br code details img li p pre small span strong summary table tbody td th thead tr ul"
 ATTRIBUTES = {"*": ["style", "class", "title"], "th": ["scope"], "img": ["src", "alt"]}
 STYLES = (
-    "background border border-collapse border-radius display flex-wrap font font-family font-size gap list-style margin max-width"
-    " overflow-wrap padding text-align user-select vertical-align white-space width word-break"
+    "background border border-collapse border-radius display flex-wrap font font-family font-size gap list-style margin"
+    " max-width overflow-wrap padding text-align user-select vertical-align white-space width word-break"
 )
 """HTML that JupyterLab, nbviewer and VS Code leave alone. GitHub takes the styles out: nothing may depend on them."""
 
