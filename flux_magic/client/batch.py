@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from ..errors import FluxError, Incomplete, describe_made, format_count
-from ..parameters.placeholders import expand
 from ..parameters.settings import Settings, get_store_folder
 from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations, forget_sheet
+from ..results.words import fill_words
 from ..sweeps.axes import get_values
 from ..sweeps.layout import Look
 from ..sweeps.requests import Sweep
@@ -57,18 +56,11 @@ class Tally:
             self._failures[place] = event
             self._sheet.mark(place, f"failed: {event.message}")
         elif isinstance(event, Generation):
-            self._made[place] = self._fill_words(place, event)
+            self._made[place] = fill_words(event, self._settings, get_values(self.sweep.axes, place))
             try:
                 self._sheet.put(place, event.files[0].image)
             except FluxError as error:  # its file is no longer in the store
                 self._sheet.mark(place, error.message)
-
-    def _fill_words(self, place: int, made: Generation) -> Generation:
-        """Return an image with its own values in caption and alternative text, where there are {names} of axes."""
-        given = {"caption": self._settings.caption, "alt": self._settings.alt}
-        values = get_values(self.sweep.axes, place)
-        filled: dict[str, Any] = {name: expand(text, values)[0] for name, text in given.items() if text}
-        return replace(made, **filled) if filled else made
 
     @property
     def made(self) -> int:

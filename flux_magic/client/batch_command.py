@@ -21,7 +21,7 @@ from ..parameters import grammar
 from ..parameters.own_values import merge_assignments
 from ..parameters.seeds import choose_seed
 from ..parameters.settings import NAMES, resolve
-from ..parameters.table import PARAMETERS
+from ..parameters.table import EXTRA_NAMES, PARAMETERS
 from ..records.files import write_whole
 from ..results.generation import Generation
 from ..results.notes import limit_notes, print_answer, print_note
@@ -36,6 +36,10 @@ RESULTS: Final = "results.csv"
 """The name of the table of results, in the folder of the images."""
 
 _MOST_ERRORS: Final = 20
+_MADE: Final = ("prompt", "seed", "steps", "width", "height", "model", "digest", "file", "seconds", "replayed", "note")
+_LISTED: Final = {"at", "model", "digest", "file", "seconds", "replayed", "note", "error", "row"}
+"""Columns of the table of results; one of the file that has such a name is called `note (given)`."""
+
 _PAUSE: Final = 2.0
 """Least seconds between two writings of the table of results."""
 
@@ -235,7 +239,7 @@ class Results:
             known = earlier.get(self._compute_key(place), [])
             if known and known[0].get("seed", "").isdigit():
                 before = known.pop(0)
-                self.cells[place] = {name: value for name, value in before.items() if value and name != "error"}
+                self.cells[place] = {name: before[name] for name in (*_MADE, *EXTRA_NAMES) if before.get(name)}
             elif "seed" not in row.values and "seed" not in self.table.options:
                 self.cells[place] = {"seed": choose_seed()}
 
@@ -357,7 +361,9 @@ class Results:
     def _list_rows(self) -> Iterator[Mapping[str, Any]]:
         for place, (row, cells) in enumerate(zip(self.table.rows, self.cells, strict=True)):
             error = self.errors.get(place)
-            known = {"at": row.name, **dict.fromkeys(self.table.columns, ""), **row.values, **cells}
+            given = {**dict.fromkeys(self.table.columns, ""), **row.values}
+            own = {f"{name} (given)" if name in _LISTED else name: value for name, value in given.items()}
+            known = {"at": row.name, **own, **cells}
             yield known | {"error": error.message if error else "", "row": self._compute_key(place)}
 
     def __str__(self) -> str:

@@ -41,8 +41,9 @@ class Images(Iterator[Generation]):
     def to_pandas(self) -> pd.DataFrame:
         """Make the images that are left, and return a table with a row for each, in the order of their requests.
 
-        Its columns are those of `Generations.to_pandas`, before them those of a data frame that the requests came from,
-        and last `error`, if one failed: then nothing is raised. Its index is the place of the request, from 0.
+        Its columns are those of `Generations.to_pandas`, and last `error`, if one failed: then nothing is raised. The
+        columns of a data frame that the requests came from are the first, and its index is kept; otherwise the index
+        is the place of the request, from 0.
 
         Raises MissingExtra, which is an ImportError, without pandas; and what would fail for the rest as well.
         """
@@ -54,13 +55,21 @@ class Images(Iterator[Generation]):
             failures = error.failures
         table = Generations([made[place] for place in sorted(made)]).to_pandas()
         table.index = sorted(made)
-        table = table.reindex(sorted({*made, *failures}))
+        whole = dict.fromkeys(("seed", "steps", "width", "height"), "Int64")
+        table = table.reindex(sorted({*made, *failures})).astype(whole)
         if failures:
             table["error"] = [failures[place].message if place in failures else None for place in table.index]
-        if self._frame is not None:
-            others = [name for name in self._frame.columns if name not in table.columns]
-            for at, name in enumerate(others):
-                table.insert(at, name, [list(self._frame[name])[place] for place in table.index])
+        return table if self._frame is None else self._join(table)
+
+    def _join(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return a table with the data frame's columns and index; a name that is taken becomes `name (given)`."""
+        places = list(table.index)
+        for at, name in enumerate(self._frame.columns):
+            values = list(self._frame[name])
+            called = f"{name} (given)" if name in table.columns else name
+            table.insert(at, called, [values[place] for place in places])
+        if (index := getattr(self._frame, "index", None)) is not None:
+            table.index = [index[place] for place in places]
         return table
 
     def close(self) -> None:

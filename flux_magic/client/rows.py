@@ -121,7 +121,7 @@ class RowTable:
 
     def list_unfilled(self) -> list[str]:
         """Return the `{names}` of prompts that their rows have no value for: they are sent as typed."""
-        missing = (name for row in self.rows for name in self._list_names(row) if name not in row.values)
+        missing = (name for row in self.rows for name in self._list_names(row) if name not in self.columns)
         return list(dict.fromkeys(missing))
 
     def _list_names(self, row: Row) -> list[str]:
@@ -144,7 +144,11 @@ class RowTable:
 
     def _build(self, values: Mapping[str, Any]) -> RowRequest:
         typed = _format(values.get("prompt", self.prompt))
-        prompt, _ = expand(typed, {name: _format(value) for name, value in values.items()})
+        prompt, missing = expand(typed, {name: _format(value) for name, value in values.items()})
+        if empty := [name for name in missing if name in self.columns]:
+            raise InvalidRequest(
+                f"{{{empty[0]}}} of the prompt is an empty cell: fill it in, or write {{{{{empty[0]}}}}}"
+            )
         given = {name: _read(name, value) for name, value in values.items() if name in {*ROWS, "size", *_PLACES}}
         own = {match[1]: _read_own(value) for name, value in values.items() if (match := _OWN.fullmatch(name))}
         if own or "parameters" in values:
@@ -290,6 +294,8 @@ def _read(name: str, value: Any) -> Any:
         return int(value)
     if not isinstance(value, str) or name in _PLACES:
         return value
+    if name in ROWS and ROWS[name].kind is int and re.fullmatch(r"\d{1,18}\.0+", value):
+        value = value.partition(".")[0]  # a table writes an integer so where another cell of the column is empty
     read = next(one.read for one in grammar.OPTIONS if one.name == name)
     found = read(name, value) if read else value
     if isinstance(found, grammar.Several):

@@ -16,6 +16,7 @@ from ..parameters import grammar, slips
 from ..parameters.own_values import merge_assignments
 from ..parameters.placeholders import escape, expand, expand_some
 from ..parameters.settings import MOST_IMAGES, MOST_SWEPT, NAMES, Settings, resolve
+from ..results.words import OWN
 from ..sweeps.axes import flatten, get_values
 from ..sweeps.requests import Sweep, build_requests, build_sweep, check_number
 from ..sweeps.template import Template, describe_unread, find_varying, read_template
@@ -81,17 +82,14 @@ def _fill_words(
 ) -> tuple[Settings, list[str]]:
     """Put the names into caption and alternative text, and note those that are missing.
 
-    In a sweep's the names of its axes stay: each image has its own value.
+    The names of an image's own values, such as `{seed}`, and of a sweep's axes stay: each image has its own.
     """
     filled: dict[str, Any] = {}
     notes: list[str] = []
     for option in ("caption", "alt"):
         if typed := getattr(settings, option):
-            if isinstance(images, Sweep):
-                axes = {axis.name for axis in flatten(images.axes)}
-                filled[option], missing = (escape(typed), []) if raw else expand_some(typed, names, axes)
-            else:
-                filled[option], missing = (typed, []) if raw else expand(typed, names)
+            axes = {axis.name for axis in flatten(images.axes)} if isinstance(images, Sweep) else set()
+            filled[option], missing = (escape(typed), []) if raw else expand_some(typed, names, {*axes, *OWN})
             notes += [f"{{{name}}} stays as typed in the {option}: no such name in this notebook" for name in missing]
     return replace(settings, **filled), notes
 

@@ -16,6 +16,7 @@ from ..errors import FluxError, Incomplete, describe_made, format_count, replace
 from ..results import file_names
 from ..results.generations import Generations
 from ..results.notes import limit_notes, print_note
+from ..results.words import fill_words
 from . import caller, cell
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def _make_images(
     made: list[Generation] = []
     shows, shown = len(requests) > 1 and caller.shows_result.get(), 0
     try:
-        for generation in iterate_generations(requests, resolved, quiet=bool(options.get("quiet")), shows=shows):
+        for one in iterate_generations(requests, resolved, quiet=bool(options.get("quiet")), shows=shows):
+            generation = fill_words(one, resolved)
             made.append(generation)
             if shows:
                 with print_above():

@@ -17,7 +17,7 @@ from ..results.generation import Generation
 from ..results.generations import Generations
 from ..results.table import escape
 from .cell import check_name
-from .picking import write_line
+from .picking import check_other_name, write_line
 
 MOST: Final = 200
 """The most images that are shown to choose from."""
@@ -120,6 +120,7 @@ class Picker(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         try:
             read_name("Name", name)
             check_name(name)
+            check_other_name(name, self._words)
         except InvalidRequest as error:
             self._say(error.message)
             return

@@ -26,6 +26,7 @@ def run_pick(shell: InteractiveShell, line: str) -> Generations | Picker:
     options, words = grammar.parse_around(line, grammar.PICK_OPTIONS, "%flux_pick")
     name = options.get("output", "")
     check_name(name)
+    check_other_name(name, words)
     offered = find_offered(words, caller.find_names(shell.user_ns))
     if "keep" in options:
         kept = offered.pick(*options["keep"])
@@ -39,6 +40,14 @@ def run_pick(shell: InteractiveShell, line: str) -> Generations | Picker:
     except ImportError as error:
         raise MissingExtra(f"to choose by click needs ipywidgets: {INSTALL}; or name the images: {EXAMPLE}") from error
     return Picker(offered, words, name or "best", lambda named, kept: shell.push({named: kept}))
+
+
+def check_other_name(name: str, words: str) -> None:
+    """Raise InvalidRequest if a choice would take the place of what it is chosen from: its line would choose less."""
+    if name and name in words.split():
+        raise InvalidRequest(
+            f"the choice from {name} cannot be called {name}, as its line would then choose from itself"
+        )
 
 
 def find_offered(words: str, names: Mapping[str, Any]) -> Generations:

@@ -138,6 +138,7 @@ class Settings:
         if self.batch != "auto":
             check_concurrency(self.batch, "batch")
         check_concurrency(self.concurrency)
+        _check_switch("only_image", self.only_image)
         store: object = self.store
         if not isinstance(store, str | os.PathLike | bool | None):
             raise InvalidRequest(f"store is {show_value(store)}: give a folder, or False to keep nothing")
@@ -234,6 +235,11 @@ def _check_proxy(value: str) -> None:
         usable = False
     if not usable:
         raise InvalidRequest("the proxy is not an http URL: give one such as http://proxy.example:3128")
+
+
+def _check_switch(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise InvalidRequest(f"{name} is {show_value(value)}: give True or False")
 
 
 def _check_provider(value: object) -> None:

@@ -95,8 +95,8 @@ def measure(folder: Path) -> Holding:
 def find_leftovers(folder: Path) -> list[Leftover]:
     """Return what could go from a store's folder, and has not changed for a while.
 
-    An input goes if no record names it, and none does if a record cannot be read. A record without an image stays if
-    that image went into another one.
+    An input goes if no record names it, and none does if a record cannot be read. A record without an image, and an
+    image without a record, stay if that image went into another one.
     """
     found = [
         one
@@ -104,7 +104,7 @@ def find_leftovers(folder: Path) -> list[Leftover]:
         for name, kind in _find_in(_list_names(part))
         if (one := _check(part / name, kind)) is not None
     ]
-    if all(one.kind in {PARTIAL, NO_RECORD} for one in found):
+    if all(one.kind == PARTIAL for one in found):
         return found
     store = Store(folder, None)
     needed = tuple({image.digest for stored in store for image in stored.record.images})
@@ -154,11 +154,13 @@ def _get_stem(name: str) -> str:
 
 
 def _is_needed(one: Leftover, needed: tuple[str, ...], *, known: bool) -> bool:
-    """Return True for what went, or may have gone, into an image of the store, and for the record of such an image."""
+    """Return True for what went, or may have gone, into an image of the store: an input, an image, or its record."""
     if one.kind == NO_JOB:
         return not known or one.path.name.startswith(needed)
     parts = one.path.stem.rsplit("-", 3)[1:]  # the image's digest is one of them
-    return one.kind == NO_IMAGE and (not known or any(digest.startswith(part) for digest in needed for part in parts))
+    return one.kind in {NO_IMAGE, NO_RECORD} and (
+        not known or any(digest.startswith(part) for digest in needed for part in parts)
+    )
 
 
 def _check(path: Path, kind: str) -> Leftover | None:

@@ -46,6 +46,7 @@ from . import file_names, output
 from .generation import Generation, check_target, expand_path, is_folder, refuse_await
 from .notes import limit_notes
 from .output import Output
+from .words import OWN, list_own
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -281,7 +282,7 @@ class Generations(Sequence[Generation]):
         troubles = {moved[place]: why for place, why in self._troubles.items() if place in moved}
         alone = {axis: at[0] for axis, at in chosen.items() if len(at) == 1}
         given = {part.name: format_value(part.values[at]) for axis, at in alone.items() for part in flatten([axis])}
-        rest = {part.name for part in flatten(left)}
+        rest = {*(part.name for part in flatten(left)), *OWN}
         words: dict[str, Any] = {name: expand_some(text, given, rest)[0] for name, text in self._words.items()}
         return Generations([item for item, _ in kept], left, [place for _, place in kept], troubles=troubles, **words)
 
@@ -377,7 +378,9 @@ class Generations(Sequence[Generation]):
         """Return caption or alternative text, with the values of the axes."""
         from .sheet_output import list_values
 
-        values = {axis.name: list_values(axis.format_values()) for axis in flatten(self.axes)}
+        each = [list_own(item) for item in self]
+        shared = {name: list_values([format_value(one[name]) for one in each]) for name in OWN}
+        values = shared | {axis.name: list_values(axis.format_values()) for axis in flatten(self.axes)}
         return expand(self._words[word], values)[0].strip() if self.axes else ""
 
     @property

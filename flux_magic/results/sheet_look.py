@@ -37,8 +37,9 @@ def read_look(axes: Sequence[Axis], items: Mapping[int, Generation], number: int
     columns = _check(_COLUMNS, given.get("columns"))
     across, font = count_columns(axes, number, columns), _find_font(given.get("font"))
     facts = [_list_facts(axes, place, items.get(place)) for place in range(number)]
-    heads = _read_labels("column_labels", given.get("column_labels"), facts[:across], "columns")
-    beside = _read_labels("row_labels", given.get("row_labels"), facts[::across], "rows")
+    columns_of, rows_of = [facts[at::across] for at in range(min(across, number))], _divide(facts, across)
+    heads = _read_labels("column_labels", given.get("column_labels"), [*map(_share, columns_of)], "columns")
+    beside = _read_labels("row_labels", given.get("row_labels"), [*map(_share, rows_of)], "rows")
     labels = _read_labels("labels", given.get("labels"), facts, "images")
     if given.get("labels") in (False, ""):
         heads, beside = heads or (), beside or ()
@@ -68,6 +69,26 @@ def read_look(axes: Sequence[Axis], items: Mapping[int, Generation], number: int
         font=font,
         background=background,
     )
+
+
+class _Various:
+    """Values that differ within a row or a column, so that no label of it can name one."""
+
+    __slots__ = ()
+
+
+_VARIOUS: Final = _Various()
+
+
+def _divide(facts: Sequence[Mapping[str, object]], across: int) -> list[Sequence[Mapping[str, object]]]:
+    return [facts[first : first + across] for first in range(0, len(facts), across)]
+
+
+def _share(facts: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    """Return the values that the images of a row or a column have in common; the others are various."""
+    each = [known for known in facts if known["prompt"] != ""] or facts[:1]
+    first = each[0] if each else {}
+    return {name: one if all(known[name] == one for known in each) else _VARIOUS for name, one in first.items()}
 
 
 def check_plan(axes: Sequence[Axis], sizes: Sequence[tuple[int, int]], look: Look) -> None:
@@ -100,9 +121,11 @@ def _read_labels(name: str, value: object, facts: Sequence[Mapping[str, object]]
         templates = count_letters(value.strip(), len(facts))
         if templates is None and "{" not in value:
             raise InvalidRequest(f"{name} is {show_value(value)}, the same for all: {_WORDS}")
-        return tuple(
-            fill_template(name, one, known) for one, known in zip(templates or [value] * len(facts), facts, strict=True)
-        )
+        each = list(zip(templates or [value] * len(facts), facts, strict=True))
+        for one, known in each:
+            if various := [field for field, value in known.items() if value is _VARIOUS and f"{{{field}}}" in one]:
+                raise InvalidRequest(f"{name} names {{{various[0]}}}, which differs within {noun}: {_WORDS}")
+        return tuple(fill_template(name, one, known) for one, known in each)
     items = list_items(value)
     if items is None:
         raise InvalidRequest(f"{name} is {show_value(value)}: {_WORDS}")

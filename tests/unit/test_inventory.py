@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -85,11 +86,12 @@ def link_a_record(folder: Path) -> None:
     stored.path.symlink_to(moved)
 
 
-def lose_the_image_that_went_in(folder: Path) -> None:
+def edit_what_is_lost(folder: Path, *, record: bool) -> None:
+    """Make an image of another one, of which the record or the image is lost."""
     made = put(folder, 1)
     data = made.read()
     image = read_input(data)
-    made.files[0].unlink()
+    (made.path if record else made.files[0]).unlink()
     other = generation(encoded(size=(4, 4)), seed=2, images=[image.record])
     Store(folder, None).put(other.record, [other.data], [image])
 
@@ -107,7 +109,8 @@ def lose_the_image_that_went_in(folder: Path) -> None:
         pytest.param(damage_a_record, [], id="a record that cannot be read may name the input"),
         pytest.param(link_a_month, [], id="links"),
         pytest.param(link_a_record, [], id="a linked record"),
-        pytest.param(lose_the_image_that_went_in, [], id="the record of what went into another image"),
+        pytest.param(partial(edit_what_is_lost, record=False), [], id="the record of what went into another image"),
+        pytest.param(partial(edit_what_is_lost, record=True), [], id="the image that went into another one"),
         pytest.param(lambda folder: put(folder, with_input=True), [], id="all whole"),
         pytest.param(Path.absolute, [], id="no folder"),
     ],

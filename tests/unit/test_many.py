@@ -125,12 +125,12 @@ def test_a_sweep_gives_every_combination_by_its_axes() -> None:
 
 @pytest.mark.usefixtures("painter")
 def test_a_caption_and_an_alternative_text_name_the_values_of_their_image() -> None:
-    words: dict[str, Any] = {"caption": "{colour}, seed {seed}", "alt": "{{x}} {colour} {y}"}
+    words: dict[str, Any] = {"caption": "{colour}, seed {seed}", "alt": "{{x}} {colour} {y} {steps}"}
     made = client.sweep("a {colour} fox", colour=["red", "blue"], seed=[1, 2], quiet=True, only_image=True, **words)
-    assert (made.caption, made.alt) == ("red, blue, seed 1, 2", "{x} red, blue {y}")
-    assert (made[1].caption, made[1].alt) == ("red, seed 2", "{x} red {y}")
+    assert (made.caption, made.alt) == ("red, blue, seed 1, 2", "{x} red, blue {y} 2")
+    assert (made[1].caption, made[1].alt) == ("red, seed 2", "{x} red {y} 2")
     blue = made.sel(colour="blue")
-    assert (blue.caption, blue.alt) == ("blue, seed 1, 2", "{x} blue {y}")
+    assert (blue.caption, blue.alt) == ("blue, seed 1, 2", "{x} blue {y} 2")
     assert [one.data["text/plain"] for one in blue.build_outputs()][1:] == ["blue, seed 1, 2"]
     bare = client.sweep("a fox", seed=[1, 2], quiet=True)
     assert (bare.caption, bare[0].caption, bare[0].alt) == (None, None, "a fox")

@@ -98,6 +98,7 @@ def test_a_line_keeps_images_without_a_click(shell: InteractiveShell) -> None:
         ("foxes --keep red", "--keep red: give numbers, --keep 1,4,7, or at least 6 digits of digests"),
         ("foxes --keep 9", "there is no image 9: they are counted from 1 to 6"),
         ("foxes --keep 1 --output class", "--output class: this is a reserved word of Python"),
+        ("foxes --keep 1 --output foxes", "the choice from foxes cannot be called foxes"),
         ("foxes --seed 4", "%flux_pick takes no --seed: that is an option of %flux"),
     ],
 )

@@ -47,7 +47,7 @@ def test_each_form_is_rows(name: str, text: str, rows: list[tuple[str, str]], tm
 
 
 def test_columns_are_parameters_and_what_is_left_out_is_inherited(tmp_path: Path) -> None:
-    text = CSV + 'a {animal},"blurry, text",4,512x256,3.5,fox\n{{a}} {animal} {place},,,,,hen\n'
+    text = CSV + 'a {animal},"blurry, text",4.0,512x256,3.5,fox\n{{a}} {animal} {place},,,,,hen\n'
     table, (fox, hen) = read(tmp_path, "p.csv", text, steps=9, seed=7, parameters={"shift": 1, "mode": "x"})
     assert (fox.prompt, fox.typed, fox.steps, fox.width, fox.height) == ("a fox", "a {animal}", 4, 512, 256)
     assert dict(fox.parameters) == {"negative_prompt": "blurry, text", "shift": 3.5, "mode": "x"}
@@ -64,6 +64,7 @@ def test_columns_are_parameters_and_what_is_left_out_is_inherited(tmp_path: Path
         pytest.param("p.csv", "prompt,steps\na,x\n", "line 2: steps x: give a whole number from 1 up", id="a value"),
         pytest.param("p.csv", "prompt,seed\na,1..3\n", "line 2: seed 1..3: give one value in a cell", id="several"),
         pytest.param("p.csv", "prompt,size\n,8x8\n", "line 2: the prompt is empty", id="no prompt"),
+        pytest.param("p.csv", "prompt,a\nno {a},\n", "line 2: {a} of the prompt is an empty cell", id="an empty cell"),
         pytest.param("p.csv", "prompt,model\na,fluxx\n", "line 2: there is no model 'fluxx'", id="a model"),
         pytest.param("p.csv", "prompt,space\na,a b\n", "line 2: ", id="a Space"),
         pytest.param("p.csv", "prompt\na,b\n", "line 2 has 2 cells, and there are 1 columns", id="too many cells"),
@@ -102,18 +103,25 @@ def test_a_data_frame_is_made_and_given_back(monkeypatch: pytest.MonkeyPatch) ->
         {
             "prompt": ["a {animal} no. {steps}"] * 4,
             "animal": ["fox", "hen", None, "owl"],
-            "Steps": [2, None, 3, 0],
-            "seed": [5, 6, 7, 8],
-            "id": list("abcd"),
-        }
+            "Steps": [2, 4, 3, 0],
+            "seed": [5, 6, 7, None],
+            "digest": list("abcd"),
+        },
+        index=list("wxyz"),
     )
     table = flux_magic.generate_many(frame, size="64x64").to_pandas()
-    assert list(table.columns[:4]) == ["animal", "Steps", "id", "prompt"]
-    assert list(table["id"]) == list("abcd")
-    assert list(table["prompt"][:3]) == ["a fox no. 2", "a hen no. {steps}", "a {animal} no. 3"]
-    assert list(table["seed"][:3]) == [5, 6, 7]
-    assert list(table["error"].fillna("")) == ["", "", "", "row 3: steps is 0: give a whole number from 1 up"]
-    with pytest.raises(Incomplete, match="1 of 4 images failed; row 3: steps is 0"):
+    assert list(table.index) == list("wxyz")
+    assert list(table.columns[:7]) == [
+        "prompt (given)", "animal", "Steps", "seed (given)", "digest (given)", "prompt", "seed"
+    ]  # fmt: skip
+    assert list(table["digest (given)"]) == list("abcd")
+    assert list(table["prompt"][:2]) == ["a fox no. 2", "a hen no. 4"]
+    assert (list(table["seed"][:2]), str(table["seed"].dtype)) == ([5, 6], "Int64")
+    assert list(table["error"].fillna("")) == [
+        "", "", "row 2: {animal} of the prompt is an empty cell: fill it in, or write {{animal}}",
+        "row 3: steps is 0: give a whole number from 1 up",
+    ]  # fmt: skip
+    with pytest.raises(Incomplete, match=r"2 of 4 images failed; the first: row 2: \{animal\} of the prompt"):
         list(flux_magic.generate_many(frame, size="64x64"))
 
     async def make() -> list[int | None]:
@@ -121,7 +129,7 @@ def test_a_data_frame_is_made_and_given_back(monkeypatch: pytest.MonkeyPatch) ->
 
     assert sorted(asyncio.run(make())) == [5, 6]  # type: ignore[type-var]  # each was given one
     plain = flux_magic.generate_many([ImageRequest("a", seed=3), ImageRequest("b", seed=2)]).to_pandas()
-    assert list(plain["seed"]) == [3, 2]
+    assert (list(plain["seed"]), list(plain.index)) == ([3, 2], [0, 1])
 
 
 class Polars:
