@@ -62,7 +62,7 @@ class Controls:
         self.prompt.add_class("flux-magic-prompt")
         self.model = Dropdown(description="Model", style=LABEL)
         self.space = Combobox(description="Space", continuous_update=False, style=LABEL)
-        self._seed = Typed(self._take_seed, refusals, description="Seed", style=LABEL, layout=Layout(width="13em"))
+        self._seed = Typed(self._take_seed, refusals, description="Seed", style=LABEL, layout=Layout(width="14em"))
         self.random = Checkbox(description="random", indent=False, layout=Layout(width="auto"))
         self.keep = Button(description="Keep this seed", tooltip="Use the seed of the image on view", disabled=True)
         self._count = Typed(self._take_count, refusals, description="Images", style=LABEL, layout=Layout(width="9em"))
