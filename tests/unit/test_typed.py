@@ -19,6 +19,7 @@ from flux_magic.jupyter import cell
 from flux_magic.jupyter.panel import Panel
 from flux_magic.jupyter.panel.parameters import Parameters
 from flux_magic.parameters.grammar import PANEL_OPTIONS, parse_line
+from flux_magic.parameters.placeholders import expand
 from flux_magic.parameters.settings import resolve
 from flux_magic.results.generation import check_target
 from flux_magic.results.generations import Generations
@@ -48,14 +49,16 @@ def refused(line: str, body: str | None = None, names: dict[str, Any] | None = N
         pytest.param("--caption '{name}: {{x}}'", "Bo: {x}", [], id="a name"),
         pytest.param("--caption {who}", "{who}", ["{who} stays as typed in the caption: no such name"], id="none"),
         pytest.param("--caption '{name} {{x}}' --raw", "{name} {{x}}", [], id="raw"),
-        pytest.param("--caption '{name} {seed} {{x}}' --seed 1,2", "Bo {seed} {{x}}", [], id="an axis"),
-        pytest.param("--caption '{name} {seed}' --seed 1,2 --raw", "{{name}} {{seed}}", [], id="an axis, raw"),
+        pytest.param("--caption '{name} {seed} {{x}}' --seed 1,2", "Bo 5 {x}", [], id="an axis"),
+        pytest.param("--caption '{name} {seed}' --seed 1,2 --raw", "{name} {seed}", [], id="an axis, raw"),
+        pytest.param("--caption '{name} {seed}'", "Bo 5", [], id="a value of its own"),
         pytest.param("", None, [], id="no caption"),
     ],
 )
 def test_a_caption_has_the_values_of_names(options: str, caption: str | None, notes: list[str]) -> None:
     read = cell.read(f"{options} a fox", None, NAMES)
-    assert read.settings.caption == caption
+    shown = None if read.settings.caption is None else expand(read.settings.caption, {"seed": 5})[0]
+    assert shown == caption
     assert [note[: len(start)] for note, start in zip(read.notes, notes, strict=True)] == notes
 
 
