@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -14,8 +15,9 @@ from nbconvert import HTMLExporter, LatexExporter, MarkdownExporter, SlidesExpor
 
 from flux_magic.results.generations import Generations
 from flux_magic.sweeps.axes import Axis
-from tests.support.lab import SHARE
 from tests.unit.samples import encoded, generation
+
+SHARE = Path(__file__).parents[2] / "flux_magic" / "jupyter" / "share"
 
 OWN = 'A fox & "its" shadow, 50 % [of] {it}'
 ALTS = [
