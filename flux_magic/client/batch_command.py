@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import FluxError, InvalidRequest, SaveError, list_few
+from ..errors import FluxError, InvalidRequest, SaveError, format_count, list_few
 from ..images.inputs import ROLES
 from ..parameters import grammar
 from ..parameters.own_values import merge_assignments
@@ -87,12 +87,9 @@ def main(options: argparse.Namespace) -> int:
                 f"{', '.join(f'{{{name}}}' for name in list_few(missing, 5))} sent as typed: there is no such cell"
             )
         return _show(table) if options.dry_run else _make(table, options.out)
-    except InvalidRequest as error:
-        print(f"flux-magic: {error}", file=sys.stderr)
-        return 2
     except FluxError as error:
         print(f"flux-magic: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, InvalidRequest) else 1
 
 
 def _read_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -130,18 +127,17 @@ def _show(table: RowTable) -> int:
     """Print the request of each row, and the rows that have a mistake."""
     mistakes = 0
     for row in table.rows:
-        try:
-            built = table.build(row)
-        except InvalidRequest as error:
-            print(f"flux-magic: {fit_one_line(error.message)}", file=sys.stderr)
+        built = table.try_build(row)
+        if isinstance(built, InvalidRequest):
+            print(f"flux-magic: {fit_one_line(built.message)}", file=sys.stderr)
             mistakes += 1
             continue
         said = describe_request(built.request)
         if built.request.chosen:
             said = said.replace(f"seed {built.request.seed}", "a random seed")
         print_answer(f"{row.name}: {said}{''.join(f', {role} {one}' for role, one in built.images.items())}")
-    count = len(table.rows) - mistakes
-    print_answer(f"nothing was sent; {count} image{'s' if count != 1 else ''} would be made")
+    count = format_count(len(table.rows) - mistakes, "image")
+    print_answer(f"nothing was sent; {count} would be made")
     return 1 if mistakes else 0
 
 
@@ -269,12 +265,10 @@ class Results:
 
     def build(self, place: int) -> RowRequest | InvalidRequest:
         """Return the row's request, with the seed that was chosen for it; or its mistake."""
-        try:
-            built = self.table.build(self.table.rows[place])
-        except InvalidRequest as error:
-            return error
-        seed = self.cells[place].get("seed")
-        return built.with_seed(int(seed)) if built.request.chosen and seed is not None else built
+        built, seed = self.table.try_build(self.table.rows[place]), self.cells[place].get("seed")
+        if isinstance(built, InvalidRequest) or not built.request.chosen or seed is None:
+            return built
+        return built.with_seed(int(seed))
 
     def save(self, place: int, made: Generation) -> None:
         """Save an image, and list it; a file that cannot be written is the row's failure."""

@@ -128,12 +128,15 @@ class RowTable:
         return expand(str(row.values.get("prompt", self.prompt)), {})[1]
 
     def build_all(self) -> Iterator[RowRequest | InvalidRequest]:
-        """Yield the request of each row when its turn comes, or what is wrong with the row."""
-        for row in self.rows:
-            try:
-                yield self.build(row)
-            except InvalidRequest as error:
-                yield error
+        """Return an iterator of the rows' requests, each built when its turn comes; or what is wrong with a row."""
+        return map(self.try_build, self.rows)
+
+    def try_build(self, row: Row) -> RowRequest | InvalidRequest:
+        """Return a row's request, or what is wrong with the row."""
+        try:
+            return self.build(row)
+        except InvalidRequest as error:
+            return error
 
     def build(self, row: Row) -> RowRequest:
         """Return a row's request. Raises InvalidRequest, which begins with the row's name."""
