@@ -189,6 +189,7 @@ class Results:
         out: where the images go: a folder or a pattern.
         path: of the table of results.
         cells: what is known of each row's image, by column.
+        keys: the names of the rows in the table of results: digests of all that shapes their images, 16 digits each.
         errors: by the place of the row.
         finished: the places of the rows that have an image or an error.
         written: when the file was written, on the monotonic clock.
@@ -198,6 +199,7 @@ class Results:
     out: str
     path: Path
     cells: list[dict[str, Any]]
+    keys: list[str] = field(default_factory=list)
     errors: dict[int, FluxError] = field(default_factory=dict)
     finished: set[int] = field(default_factory=set)
     written: float = 0.0
@@ -218,6 +220,7 @@ class Results:
         check_target(pattern, len(table.rows), axes)
         folder = Path(pattern.partition("{")[0] + "x").parent
         results = cls(table, pattern, folder / RESULTS, [{} for _ in table.rows])
+        results.keys = [results._compute_key(place) for place in range(len(table.rows))]
         results.read_earlier()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -232,7 +235,7 @@ class Results:
         for cells in self._read_file():
             earlier.setdefault(cells.get("row", ""), []).append(cells)
         for place, row in enumerate(self.table.rows):
-            known = earlier.get(self._compute_key(place), [])
+            known = earlier.get(self.keys[place], [])
             if known and known[0].get("seed", "").isdigit():
                 before = known.pop(0)
                 self.cells[place] = {name: before[name] for name in (*_MADE, *EXTRA_NAMES) if before.get(name)}
@@ -247,7 +250,7 @@ class Results:
             return []
 
     def _compute_key(self, place: int) -> str:
-        """Return the name of a row in the table of results: a digest of all that shapes its image, 16 digits."""
+        """Return a row's key, which a second run finds again."""
         import hashlib
 
         shaping = {name: value for name, value in self.table.options.items() if name not in _NOT_SHAPING}
@@ -358,7 +361,7 @@ class Results:
             given = {**dict.fromkeys(self.table.columns, ""), **row.values}
             own = {f"{name} (given)" if name in _LISTED else name: value for name, value in given.items()}
             known = {"at": row.name, **own, **cells}
-            yield known | {"error": error.message if error else "", "row": self._compute_key(place)}
+            yield known | {"error": error.message if error else "", "row": self.keys[place]}
 
     def __str__(self) -> str:
         replayed = sum(cells.get("replayed") in {True, "True"} for cells in self.cells)

@@ -10,7 +10,7 @@ from typing import Final
 from IPython.display import display
 from ipywidgets import HTML, Box, Button, Checkbox, HBox, Layout, Text, VBox
 
-from ..errors import FluxError, InvalidRequest
+from ..errors import FluxError, InvalidRequest, format_count
 from ..images import codecs
 from ..parameters.grammar import read_name
 from ..results.generation import Generation
@@ -127,7 +127,7 @@ class Picker(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self.kept = self._offered[chosen]
         self.line = write_line(self._words, self._offered, chosen, name)
         self._on_kept(name, self.kept)
-        number = f"{len(chosen)} image{'' if len(chosen) == 1 else 's'}"
+        number = format_count(len(chosen), "image")
         self._say(f"{name} has {number}; the line below keeps the same ones again, without a click")
         self._put(self.line)
 
