@@ -47,7 +47,8 @@ class Strip:
         self.widget = Box(layout=Layout(display="none")).add_class("flux-magic-strip")
 
     def __len__(self) -> int:
-        return len(self._items)
+        """Return the number of results that are shown: of those on their way, none."""
+        return len(self.widget.children)
 
     def add(self, result: Result) -> None:
         """Add a result at the front."""
@@ -71,8 +72,8 @@ class Strip:
         self._items, gone = items[:MOST], items[MOST:]
         for (_, item), label in zip(self._items, format_labels([one for one, _ in self._items]), strict=True):
             item.children[1].description = label
-        self.widget.children = tuple(item for _, item in self._items)
         self.widget.layout.display = None
+        self.widget.children = tuple(item for _, item in self._items)
         for _, item in gone:
             for widget in (*item.children, item):
                 widget.close()
