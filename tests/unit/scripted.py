@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Mapping
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import replace
 from typing import ClassVar
 
@@ -30,7 +31,7 @@ class Scripted(ProviderModelMixin, Provider):
     """Each test makes a subclass with a script of its own.
 
     Attributes:
-        script: what `stream` yields, waits for (a number of seconds) or raises.
+        script: what `stream` yields, waits for (a number of seconds, or until an event is set) or raises.
         images: what `fetch` finds, by address.
         drawing: of the stand-in that it describes itself as.
         sent: what went along with each request.
@@ -45,7 +46,7 @@ class Scripted(ProviderModelMixin, Provider):
     )
     url = "https://scripted.example"
     space: ClassVar[str] = ""
-    script: ClassVar[list[Event | Exception | float]] = []
+    script: ClassVar[list[Event | Exception | float | threading.Event]] = []
     pictures: ClassVar[dict[str, bytes]] = {}
     drawing: ClassVar[str | None] = None
     sent: ClassVar[Mapping[str, object]] = {}
@@ -80,7 +81,10 @@ class Scripted(ProviderModelMixin, Provider):
             for item in self.script:
                 if isinstance(item, Exception):
                     raise item
-                if isinstance(item, int | float):
+                if isinstance(item, threading.Event):
+                    while not item.is_set():  # noqa: ASYNC110 - another thread sets it
+                        await asyncio.sleep(0.01)
+                elif isinstance(item, int | float):
                     await asyncio.sleep(item)
                 else:
                     yield replace(item, sent=self.sent) if isinstance(item, ImageResponse) else item
@@ -118,6 +122,14 @@ class Painter(Scripted):
         return encoded(colour=int(file.rpartition("?")[2]))
 
 
+def until(condition: Callable[[], object]) -> None:
+    """Wait until another thread has brought something about; a test names the last of its effects."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def close(*panels: Panel) -> None:
     """Close these, and wait for their threads."""
     for panel in panels:
@@ -136,7 +148,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
     """Return a provider of a test's own, for every model: it answers at once with one image."""
 
     class Mine(Scripted):
-        script: ClassVar[list[Event | Exception | float]] = [answer()]
+        script: ClassVar[list[Event | Exception | float | threading.Event]] = [answer()]
         pictures: ClassVar[dict[str, bytes]] = {ADDRESS: encoded()}
         made: ClassVar[list[Scripted]] = []
 

@@ -7,9 +7,9 @@ import gc
 import re
 import sys
 import threading
-import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,7 +33,7 @@ from flux_magic.results.generations import Generations
 from flux_magic.types import ImageRequest, Queued, Running, Waiting
 from tests.support.limits import PATIENCE
 from tests.unit.samples import encoded, generation
-from tests.unit.scripted import Scripted, answer, close, installed
+from tests.unit.scripted import Scripted, answer, close, installed, settle, until
 
 
 @pytest.fixture(autouse=True)
@@ -98,11 +98,18 @@ def image(panel: Panel) -> Generation:
     return made
 
 
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+@contextmanager
+def holding(panel: Panel) -> Iterator[None]:
+    """Hold presses up until the block ends, however busy the machine is."""
+    assert panel._extras is not None
+    go = threading.Event()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(panel._extras, "settle", lambda: go.wait(PATIENCE))
+        try:
+            yield
+        finally:
+            go.set()
+            settle()
 
 
 def test_it_starts_with_the_defaults_and_what_is_given() -> None:
@@ -170,7 +177,8 @@ def test_a_value_that_is_not_allowed_changes_nothing(name: str, value: Any, says
 
 
 def test_a_press_makes_an_image_and_tells_how_it_went(provider: type[Scripted]) -> None:
-    provider.script = [Queued(2, 3), 0.3, Running(1, 4), 0.3, answer()]
+    queued, running = threading.Event(), threading.Event()
+    provider.script = [Queued(2, 3), queued, Running(1, 4), running, answer()]
     panel = make(seed=5)
     seen: list[str] = []
     panel._status.widget.observe(lambda change: seen.append(change["new"]), "value")
@@ -179,14 +187,16 @@ def test_a_press_makes_an_image_and_tells_how_it_went(provider: type[Scripted]) 
     cancel = [panel._cancel.disabled]
     panel._cancel.observe(lambda change: cancel.append(change["new"]), "disabled")
     panel.generate()
+    until(lambda: any("2nd of 3 in the queue" in said for said in seen))
+    queued.set()
+    until(lambda: any('<progress value="1" max="4"' in said for said in seen))
+    running.set()
     made = image(panel)
     assert requests(provider)[0].seed == made.seed == 5
     assert list(blocking.history) == [made]
     assert busy == [False, True, False]
     assert cancel == [True, False, True]
-    assert any("2nd of 3 in the queue" in said for said in seen)
-    assert any('<progress value="1" max="4"' in said for said in seen)
-    assert re.fullmatch(r"done in 0\.\d s", text(panel))
+    assert re.fullmatch(r"done in \d+\.\d s", text(panel))
 
 
 def test_several_images_have_seeds_that_follow_each_other() -> None:
@@ -233,13 +243,15 @@ def test_the_kept_seed_makes_a_new_image_each_time(provider: type[Scripted]) -> 
 
 
 def test_pressing_again_queues_behind(provider: type[Scripted]) -> None:
-    provider.script = [Waiting("sending the request"), 0.5, answer()]
+    go = threading.Event()
+    provider.script = [Waiting("sending the request"), go, answer()]
     panel = make(seed=1)
     panel.generate()
     panel.seed = 2
     panel.generate()
     panel.seed = 3
     until(lambda: "sending the request; 1 more behind it" in told[panel])
+    go.set()
     panel.wait(PATIENCE)
     assert [one.seed for one in requests(provider)] == [1, 2]
 
@@ -261,9 +273,10 @@ def test_cancel_ends_the_job_and_those_behind_it(provider: type[Scripted]) -> No
 
 def test_a_press_that_was_cancelled_at_once_is_not_made(provider: type[Scripted]) -> None:
     panel = make()
-    panel._on_press(panel.generate)
-    panel.cancel()
-    time.sleep(0.4)
+    with holding(panel):
+        panel._on_press(panel.generate)
+        panel.cancel()
+    settle()
     assert requests(provider) == []
     panel._on_press(panel.generate)
     until(lambda: len(requests(provider)) == 1)
@@ -316,9 +329,11 @@ def test_another_panel_is_not_disturbed(provider: type[Scripted]) -> None:
     panel, other = make(), make()
     panel.generate()
     until(lambda: text(panel).startswith("step"))
-    provider.script = [Running(1, 50), 0.1, answer()]
+    go = threading.Event()
+    provider.script = [Running(1, 50), go, answer()]
     other.generate()
     panel.cancel()
+    go.set()
     assert panel.wait(PATIENCE) is None
     assert other.wait(PATIENCE) is not None
 
@@ -341,18 +356,21 @@ def test_an_error_is_on_the_status_line_and_raised_by_wait(provider: type[Script
 def test_what_went_wrong_stays_to_be_read_until_the_next_press(
     provider: type[Scripted], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scripts: list[list[Any]] = [[SpaceError("it broke")], [Running(1, 4), 0.5, answer()], [answer()]]
+    fails, ends = threading.Event(), threading.Event()
+    scripts: list[list[Any]] = [[fails, SpaceError("it broke")], [Running(1, 4), ends, answer()], [answer()]]
     monkeypatch.setattr(provider, "script", property(lambda _one: scripts[len(requests(provider)) - 1]))
     panel = make()
     panel.generate()
     panel.generate()
+    fails.set()
+    until(lambda: any(said.startswith("step 1 of 4\nSpaceError: it broke") for said in told[panel]))
+    ends.set()
     panel.wait(PATIENCE)
-    assert any(said.startswith("step 1 of 4\nSpaceError: it broke") for said in told[panel])
-    assert re.fullmatch(r"done in \d\.\d s\nSpaceError: it broke", text(panel))
+    assert re.fullmatch(r"done in \d+\.\d s\nSpaceError: it broke", text(panel))
     panel.generate()
     assert "SpaceError" not in text(panel)
     panel.wait(PATIENCE)
-    assert re.fullmatch(r"done in \d\.\d s", text(panel))
+    assert re.fullmatch(r"done in \d+\.\d s", text(panel))
 
 
 def test_what_was_made_before_the_end_is_said(provider: type[Scripted], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -371,15 +389,17 @@ def test_what_was_made_before_the_end_is_said(provider: type[Scripted], monkeypa
 def test_what_cannot_be_asked_for_is_told_at_once() -> None:
     panel = make(prompt="  ", space="nope")
     assert panel._generate.disabled
-    until(lambda: "'nope' is no Space" in text(panel))
+    settle()
+    assert "'nope' is no Space" in text(panel)
     panel.space = ""
     with pytest.raises(InvalidRequest, match="the prompt is empty"):
         panel.generate()
     assert text(panel).startswith("the prompt is empty")
     panel._on_press(panel.generate)
+    settle()
+    assert not panel.busy
     panel.prompt = "a fox"
     assert not panel._generate.disabled
-    assert not panel.busy
 
 
 def test_no_secret_is_on_the_status_line(provider: type[Scripted]) -> None:
@@ -397,7 +417,7 @@ def test_observers_may_fail_and_no_image_is_lost() -> None:
     panel.generate()
     with pytest.raises(ZeroDivisionError):
         panel.wait(PATIENCE)
-    assert re.fullmatch(r"done in 0\.\d s\nZeroDivisionError: division by zero", text(panel))
+    assert re.fullmatch(r"done in \d+\.\d s\nZeroDivisionError: division by zero", text(panel))
     assert len(panel._strip) == 2
     panel.unobserve_all("generation")
     panel.observe(lambda _: 1 / 0, "busy")
@@ -535,17 +555,18 @@ def test_a_spaces_bounds_are_the_sliders(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(blocking, "fetch_description", bounds)
     panel = make(width=2048, steps=20, space="c/d")
-    until(lambda: control(panel, "steps").max == 8)
+    settle()
     assert (control(panel, "width").min, control(panel, "width").max) == (256, 1024)
     assert (panel.width, panel.steps) == (1024, 8)
-    until(lambda: "steps is now 8: this Space takes 1 to 8; width is now 1024: this Space" in text(panel))
+    assert "steps is now 8: this Space takes 1 to 8; width is now 1024: this Space" in text(panel)
     assert not [label for label, _ in panel._controls.size.size.options if "2048" in label]
     with pytest.raises(TraitError, match=r"^width is 2048: this Space takes 256 to 1024$"):
         panel.width = 2048
     control(panel, "width").value = 512
     assert asked == ["c/d"]  # a slider's move asks no one
     panel.space = "a/b"
-    until(lambda: asked == ["c/d", "a/b"])
+    settle()
+    assert asked == ["c/d", "a/b"]
 
 
 def test_what_was_wrong_with_a_space_is_gone_with_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -556,12 +577,13 @@ def test_what_was_wrong_with_a_space_is_gone_with_another_one(monkeypatch: pytes
 
     monkeypatch.setattr(blocking, "fetch_description", bounds)
     panel = make(space="gone/one")
-    until(lambda: text(panel) == "SpaceError: it is not there")
+    settle()
+    assert text(panel) == "SpaceError: it is not there"
     panel.space = "a/b"
-    until(lambda: text(panel) == "")
-    until(lambda: control(panel, "height").max == 1024)
+    settle()
+    assert text(panel) == ""
     assert control(panel, "width").max == 2048  # no size is between 300 and 301
-    assert control(panel, "steps").max == 50
+    assert (control(panel, "height").max, control(panel, "steps").max) == (1024, 50)
 
 
 def test_an_observer_that_fails_keeps_no_slider_from_its_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -575,7 +597,8 @@ def test_an_observer_that_fails_keeps_no_slider_from_its_bounds(monkeypatch: pyt
     panel = make(steps=20)
     panel.observe(lambda _: 1 / 0, "steps")
     go.set()
-    until(lambda: text(panel) == "ZeroDivisionError: division by zero")
+    settle()
+    assert text(panel) == "ZeroDivisionError: division by zero"
     assert (panel.steps, control(panel, "steps").max) == (8, 8)
 
 
@@ -642,7 +665,8 @@ def test_a_strip_starts_with_the_sessions_images_and_holds_fifty() -> None:
     for number in range(thumbnails.MOST + 5):
         flux_magic.generate("a hen", seed=number, quiet=True)
     panel = make(seed=7)
-    until(lambda: len(panel._strip) == thumbnails.MOST == 50)
+    settle()
+    assert len(panel._strip) == thumbnails.MOST == 50
     seeds = [item.children[1].description for item in panel._strip.widget.children]
     assert (seeds[0], seeds[-1]) == ("seed 54", "seed 5")
     models = len(Widget.get_manager_state()["state"])
@@ -756,7 +780,7 @@ def test_an_error_of_a_space_that_is_no_more_asked_is_not_told(monkeypatch: pyte
     assert asked.wait(PATIENCE)
     panel.space = "other/one"
     go.set()
-    time.sleep(0.2)
+    settle()
     assert text(panel) == ""
 
 
@@ -768,7 +792,6 @@ def test_a_strip_leaves_out_what_the_store_has_no_more(tmp_path: Path, monkeypat
     assert gone.path is not None
     gone.path.unlink()
     in_hand.drop(gone.path)
-    panel, end = make(), time.monotonic() + PATIENCE
-    while not len(panel._strip) and time.monotonic() < end:
-        time.sleep(0.01)
+    panel = make()
+    settle()
     assert [one for one, _ in panel._strip._items] == [there]

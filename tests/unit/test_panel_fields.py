@@ -20,8 +20,8 @@ from flux_magic.jupyter.panel.words import use_panel_words
 from flux_magic.parameters.grammar import OPTIONS, parse_line
 from flux_magic.parameters.table import ROWS
 from tests.unit import test_panel
-from tests.unit.scripted import Scripted
-from tests.unit.test_panel import control, describe, image, make, requests, text, until
+from tests.unit.scripted import Scripted, settle
+from tests.unit.test_panel import control, describe, image, make, requests, text
 
 fresh, provider = test_panel.fresh, test_panel.provider
 pytestmark = pytest.mark.usefixtures("provider")
@@ -95,7 +95,8 @@ def test_several_fields_refuse_until_each_is_mended(monkeypatch: pytest.MonkeyPa
     bounds = describe(width=(256, 1024), height=(256, 1024), steps=(1, 8), seed=(0, 9))
     monkeypatch.setattr(blocking, "fetch_description", lambda _settings: bounds)
     panel = make(seed=3)
-    until(lambda: control(panel, "steps").max == 8)
+    settle()
+    assert control(panel, "steps").max == 8
     field(panel, "width").value = "100000"
     field(panel, "seed").value = "12"
     assert text(panel).splitlines() == [
@@ -112,13 +113,14 @@ def test_a_value_that_was_refused_is_tried_again_with_another_model(monkeypatch:
     most = [8]
     monkeypatch.setattr(blocking, "fetch_description", lambda _settings: describe(steps=(1, most[0])))
     panel = make(steps=4)
-    until(lambda: control(panel, "steps").max == 8)
+    settle()
+    assert control(panel, "steps").max == 8
     field(panel, "steps").value = "20"
     assert panel._generate.disabled
     most[0] = 50
     panel.space = "a/b"
-    until(lambda: control(panel, "steps").max == 50)
-    until(lambda: (text(panel), panel.steps, panel._generate.disabled) == ("", 20, False))
+    settle()
+    assert (control(panel, "steps").max, text(panel), panel.steps, panel._generate.disabled) == (50, "", 20, False)
 
 
 def test_an_empty_prompt_keeps_generate_from_a_press_and_says_so() -> None:

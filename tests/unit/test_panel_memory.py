@@ -17,8 +17,8 @@ from flux_magic.results.generations import Generations
 from tests.support.limits import PATIENCE
 from tests.unit import test_panel
 from tests.unit.samples import encoded, notebook
-from tests.unit.scripted import Scripted, installed
-from tests.unit.test_panel import image, make, until
+from tests.unit.scripted import Scripted, installed, settle
+from tests.unit.test_panel import image, make
 
 fresh = test_panel.fresh
 
@@ -56,7 +56,8 @@ def test_all_that_was_set_and_made_comes_back() -> None:
     assert [one.record.digest for one in again.images] == [one.record.digest for one in panel.images]
     assert again.generation is not None
     assert (again.generation.digest, again.generation.seed) == (made.digest, 4)
-    until(lambda: len(again._strip) == 2)
+    settle()
+    assert len(again._strip) == 2
 
 
 def test_a_sheet_comes_back_with_its_images(path: Path) -> None:

@@ -11,6 +11,7 @@ import atexit
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -91,7 +92,7 @@ class Memory:
 
     def __init__(self, panel: Parameters, options: Mapping[str, Any], path: Path | None, *, new: bool) -> None:
         self._panel, self._path = panel, path
-        self._is_due = False
+        self._is_due, self._lock = False, threading.Lock()
         if path is not None and (before := _open.get(path)) is not None:
             before.close()
         self._names = [name for name in (*list_options(), "folds") if name not in _AS_ONE and panel.has_trait(name)]
@@ -149,17 +150,18 @@ class Memory:
 
     def write(self) -> None:
         """Write the file, if anything has changed; what cannot be written is forgotten."""
-        if self._path is None or not self._is_due:
-            return
-        self._is_due = False
-        data = json.dumps(asdict(self._collect())).encode()
-        if len(data) <= MOST_BYTES:
-            with suppress(OSError):
-                is_new = not self._path.exists()
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(self._path, data)
-                if is_new:
-                    _delete_oldest(self._path.parent)
+        with self._lock:  # a change and the end of the panel may come at the same time
+            if self._path is None or not self._is_due:
+                return
+            self._is_due = False
+            data = json.dumps(asdict(self._collect())).encode()
+            if len(data) <= MOST_BYTES:
+                with suppress(OSError):
+                    is_new = not self._path.exists()
+                    self._path.parent.mkdir(parents=True, exist_ok=True)
+                    write_whole(self._path, data)
+                    if is_new:
+                        _delete_oldest(self._path.parent)
 
     def _collect(self) -> Remembered:
         panel: Any = self._panel
@@ -182,7 +184,8 @@ class Memory:
         if self._path is not None:
             atexit.unregister(self.write)
             self.write()
-            self._path = None
+            with self._lock:
+                self._path = None
 
 
 _open: Final[WeakValueDictionary[Path, Memory]] = WeakValueDictionary()

@@ -328,13 +328,13 @@ class Panel(Parameters, VBox):
     def _show(self, filling: Shown | None = None) -> None:
         """Show what the traits say, or an incomplete sheet."""
         shown = self._on_view if filling is None else None
-        self._view.show(shown if filling is None else filling)
         self._strip.mark(shown)
         self._keeper.show(shown)
         self._update_keep()
         if self._extras is not None:
             self._extras.cell = self._keeper.cell.value
         self._controls.show_used_seed(find_seed(shown))
+        self._view.show(shown if filling is None else filling)  # the last: once it is seen, all the rest is there
 
     def _find_hindrance(self) -> str:
         """Return why nothing can be made of what is set; empty if it can."""

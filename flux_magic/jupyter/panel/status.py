@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -26,6 +27,7 @@ class StatusLine:
 
     def __init__(self, behind: Callable[[], int]) -> None:
         self._behind = behind
+        self._lock = threading.RLock()  # a job, an answer of the Space and a press may come at the same time
         self._text, self._trouble, self._markup = "", "", ""
         self._blocked, self._is_wrong, self._remark = "", False, ""
         self.widget = HTML().add_class("flux-magic-status")
@@ -58,13 +60,13 @@ class StatusLine:
     def remark(self, text: str) -> None:
         """Show a note on a press until the next one."""
         self._remark = text
-        self._put(self._text, self._markup)
+        self._put()
 
     def block(self, why: str, *, is_wrong: bool) -> None:
         """Show why nothing can be made now; `is_wrong` is True for a value that is not allowed. Empty shows nothing."""
         if (why, is_wrong) != (self._blocked, self._is_wrong):
             self._blocked, self._is_wrong = why, is_wrong
-            self._put(self._text, self._markup)
+            self._put()
 
     def fail(self, error: BaseException, more: str = "") -> None:
         """Show an error."""
@@ -76,15 +78,18 @@ class StatusLine:
         if self._trouble == describe_error(error):
             self.say("")
 
-    def _put(self, text: str, markup: str) -> None:
-        self._text, self._markup = text, markup
-        blocked = [self._blocked] if self._blocked else []
-        wrong, hints = ([self._trouble, *blocked], []) if self._is_wrong else ([self._trouble], blocked)
-        for one in filter(None, wrong):
-            markup += f'<div class="flux-magic-error" role="alert">{escape_html(one)}</div>'
-        for one in filter(None, [*hints, self._remark]):
-            markup += f'<div class="flux-magic-hint">{escape_html(one)}</div>'
-        self.widget.value = markup
+    def _put(self, *line: str) -> None:
+        """Show a line, its text and its markup, in place of the last one; without one show the last one again."""
+        with self._lock:
+            self._text, self._markup = line or (self._text, self._markup)
+            blocked = [self._blocked] if self._blocked else []
+            wrong, hints = ([self._trouble, *blocked], []) if self._is_wrong else ([self._trouble], blocked)
+            markup = self._markup
+            for one in filter(None, wrong):
+                markup += f'<div class="flux-magic-error" role="alert">{escape_html(one)}</div>'
+            for one in filter(None, [*hints, self._remark]):
+                markup += f'<div class="flux-magic-hint">{escape_html(one)}</div>'
+            self.widget.value = markup
 
 
 def describe_error(error: BaseException) -> str:
