@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -169,10 +170,11 @@ def test_a_mistake_in_a_call_is_one_to_three_lines_and_no_traceback(at_work: Ker
     assert said in lines[0]
 
 
-def test_run_all_stops_at_a_mistake(kernel: Kernel) -> None:
-    kernel.run_ok("reached = False")
-    kernel.send("import time; time.sleep(1)")  # until both that follow are there
+def test_run_all_stops_at_a_mistake(kernel: Kernel, tmp_path: Path) -> None:
+    kernel.run_ok(f"from pathlib import Path; import time; reached, go = False, Path({str(tmp_path / 'go')!r})")
+    kernel.send("while not go.exists():\n    time.sleep(0.1)\ntime.sleep(1)")  # until both that follow are there
     first, second = kernel.send("%%flux --steps 0\nx"), kernel.send("reached = True")
+    (tmp_path / "go").touch()
     assert kernel.wait(first).status == "error"
     assert kernel.wait(second).status == "aborted"
     assert kernel.run_ok("print(reached)").stdout == "False\n"

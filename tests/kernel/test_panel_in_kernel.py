@@ -154,6 +154,8 @@ def test_a_press_makes_an_image_wherever_its_message_is_handled(panel: Kernel, w
 
 def test_a_press_takes_what_the_page_kept_back_while_the_kernel_was_busy(panel: Kernel) -> None:
     prompt, button = model(panel, "panel._controls.prompt"), model(panel, "panel._generate")
+    module = "import sys; waits = sys.modules['flux_magic.jupyter.panel.panel']"
+    panel.run_ok(f"{module}; usual, waits.GRACE = waits.GRACE, 4")  # however long a message takes on this machine
     busy = panel.send("import time; time.sleep(1)")
     panel.tell(prompt, {"method": "update", "state": {"value": "a"}, "buffer_paths": []})
     pressed = panel.tell(button, {"method": "custom", "content": {"event": "click"}})
@@ -161,6 +163,7 @@ def test_a_press_takes_what_the_page_kept_back_while_the_kernel_was_busy(panel: 
     panel.collect_messages(pressed)
     panel.tell(prompt, {"method": "update", "state": {"value": "a lighthouse"}, "buffer_paths": []})
     until(panel, "panel.generation is not None")
+    panel.run_ok("waits.GRACE = usual")
     assert said(panel, "panel.generation.prompt") == "a lighthouse"
 
 
@@ -264,7 +267,8 @@ def test_an_error_is_on_the_status_line_and_raised_by_wait(panel: Kernel) -> Non
 
 def test_an_interrupt_ends_the_wait_and_not_the_job(panel: Kernel, slow_space: str) -> None:
     panel.run_ok(f"panel.space, panel.steps = '{slow_space}', 50; panel.generate()")
-    cell = panel.run_interrupted("print('waiting'); panel.wait()", when=lambda cell: cell.stdout)
+    waiting = "import threading; threading.Timer(0.5, print, ['waiting']).start(); panel.wait()"
+    cell = panel.run_interrupted(waiting, when=lambda cell: cell.stdout)
     assert cell.traceback == "KeyboardInterrupt: stopped"
     assert said(panel, "panel.busy, panel.cancel()") == "(True, 1)"
 

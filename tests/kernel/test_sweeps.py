@@ -188,21 +188,21 @@ def test_where_nothing_is_made_there_is_no_empty_sheet(kernel: Kernel) -> None:
 def test_an_interrupt_keeps_what_is_finished_and_the_cell_run_again_makes_the_rest(
     slow_space: str, tmp_path: Path
 ) -> None:
-    line = f"%flux --seed 1..6 --steps 1 --output foxes --space {slow_space} --size 256x256 a fox"
+    line = f"%flux --seed 1..12 --steps 1 --output foxes --space {slow_space} --size 256x256 a fox"
     with run_kernel(tmp_path, FLUX_MAGIC_REPLAY="auto", FLUX_MAGIC_STORE=str(tmp_path / "store")) as fresh:
         fresh.run_ok("%load_ext flux_magic")
         fresh.run_ok(f"%flux --seed 99 --steps 1 --space {slow_space} --size 256x256 a fox")
-        cell = fresh.run_interrupted(line, when=lambda cell: re.search("[1-5] of 6 images", str(cell.updates)))
+        cell = fresh.run_interrupted(line, when=lambda cell: re.search("[1-5] of 12 images", str(cell.updates)))
         assert cell.status == "error"
         assert cell.error.startswith("KeyboardInterrupt")
         made = told(fresh, "[one.seed for one in foxes]")
-        assert 1 <= len(made) <= 5
-        told_so = f"note: {describe_made(len(made), 6)}; run it again, to request only what is missing"
+        assert 1 <= len(made) < 12
+        told_so = f"note: {describe_made(len(made), 12)}; run it again, to request only what is missing"
         assert cell.notes == [told_so]
         assert "not made" in cell.outputs[-1]["data"]["text/plain"]
-        assert sheet_of(cell)["count"] == f"{len(made)} of 6"
+        assert sheet_of(cell)["count"] == f"{len(made)} of 12"
         again = fresh.run_ok(line)
-        assert sheet_of(again)["count"] == "6"
+        assert sheet_of(again)["count"] == "12"
         assert told(fresh, "[one.seed for one in foxes if one.replayed]") == made
 
 
@@ -211,7 +211,7 @@ def test_the_sheet_fills_in_while_images_arrive_and_nothing_of_that_stays(slow_s
         fresh.run_ok("%load_ext flux_magic")
         cell = fresh.run_ok(f"%flux --seed 1..4 --steps 2 --space {slow_space} --size 256x256 a fox")
     sheets = [one["data"]["image/jpeg"] for one in cell.updates if "image/jpeg" in one["data"]]
-    assert len(set(sheets)) >= 3
+    assert len(set(sheets)) >= 2
     texts = [one["data"].get("text/plain", "") for one in cell.updates]
     assert any(re.fullmatch(r"\d of 4 images; seed \d: step \d of 2", text) for text in texts), texts
     slots = {one["transient"]["display_id"]: one["data"] for one in (*cell.outputs, *cell.updates) if one["transient"]}

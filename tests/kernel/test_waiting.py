@@ -22,9 +22,9 @@ ipykernel = tuple(int(part) for part in version("ipykernel").split(".")[:2])
 
 
 def test_the_wait_is_visible_and_leaves_nothing(kernel: Kernel, slow_space: str) -> None:
-    cell = kernel.run_ok(f"%flux --steps 4 --size 256x256 --space {slow_space} a fox")
+    cell = kernel.run_ok(f"%flux --steps 9 --size 256x256 --space {slow_space} a fox")
     said = [update["data"].get("text/plain", "") for update in cell.updates]
-    assert any(re.fullmatch("step [1-4] of 4", text) for text in said)
+    assert any(re.fullmatch("step [1-9] of 9", text) for text in said)
     assert cell.outputs[0]["data"] == cell.updates[-1]["data"] == {}
     assert (cell.stdout, cell.stderr) == ("", "")
 
@@ -44,10 +44,13 @@ def test_quiet_shows_no_bar(kernel: Kernel, slow_space: str) -> None:
 
 
 def assert_interrupted_at_once(kernel: Kernel, code: str, after: float) -> None:
-    """Interrupt a cell, and then one that only sleeps: it is as busy a machine for both."""
-    seconds = interrupted(kernel, code, after)
-    usual = interrupted(kernel, "import time; time.sleep(600)", 0.1)
-    assert seconds < 5 * usual + UNWIND + 1
+    """Interrupt a cell, and then one that only sleeps: in one of three tries the machine is as busy for both."""
+    tries = []
+    for _ in range(3):
+        tries.append((interrupted(kernel, code, after), interrupted(kernel, "import time; time.sleep(600)", 0.1)))
+        if tries[-1][0] < 5 * tries[-1][1] + UNWIND + 1:
+            return
+    raise AssertionError(f"seconds to the end, and of a cell that sleeps: {tries}")
 
 
 def interrupted(kernel: Kernel, code: str, after: float) -> float:
@@ -165,7 +168,8 @@ def occupied(space: str) -> None:
 
 
 def test_cancel_all_ends_a_cell_from_elsewhere(kernel: Kernel, slow_space: str) -> None:
-    kernel.run_ok("import threading, flux_magic\nthreading.Timer(1, flux_magic.cancel_all).start()")
+    stop = "def stop():\n    while not flux_magic.cancel_all():\n        time.sleep(0.1)"
+    kernel.run_ok(f"import threading, time, flux_magic\n{stop}\nthreading.Timer(1, stop).start()")
     cell = kernel.run(f"%flux --steps 50 --size 256x256 --space {slow_space} a fox")
     assert cell.traceback == "Stopped: stopped by cancel_all()"
     assert kernel.run_ok("print(flux_magic.cancel_all())").stdout == "0\n"

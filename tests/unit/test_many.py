@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import threading
@@ -18,14 +17,14 @@ from flux_magic.client.batch import Tally
 from flux_magic.errors import Incomplete, InvalidRequest, QuotaExceeded, SpaceError, StoreError
 from flux_magic.parameters import settings
 from flux_magic.parameters.settings import Settings
-from flux_magic.results.generation import ImageFile
+from flux_magic.results.generation import Generation, ImageFile
 from flux_magic.results.generations import Generations
 from flux_magic.sweeps.requests import build_sweep
 from flux_magic.sweeps.template import read_template
 from flux_magic.types import ImageRequest, Running
 from tests.support.limits import PATIENCE
 from tests.unit.samples import generation, opened
-from tests.unit.scripted import Painter, painting
+from tests.unit.scripted import Painter, painting, until
 from tests.unit.test_progress import Paper
 
 
@@ -63,10 +62,7 @@ def test_a_slow_caller_holds_the_others_up(painter: type[Painter]) -> None:
     time.sleep(0.5)
     assert len(painter.painted) <= 1 + 2 * 2 + 2
     made.close()
-    end = time.monotonic() + PATIENCE
-    while painter.at_work and time.monotonic() < end:
-        time.sleep(0.05)
-    assert painter.at_work == 0
+    until(lambda: painter.at_work == 0)
 
 
 def test_some_that_fail_are_told_after_the_others(painter: type[Painter]) -> None:
@@ -103,11 +99,17 @@ def test_what_are_no_requests_is_told_in_one_line(
 
 def test_an_interrupt_ends_all_of_them(painter: type[Painter]) -> None:
     painter.pause = 600
-    timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
+
+    def interrupt() -> None:
+        until(lambda: painter.at_work)
+        signal.raise_signal(signal.SIGINT)
+
+    interrupting = threading.Thread(target=interrupt)
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - it may come at any moment from the thread's start
+        interrupting.start()
         list(client.generate_many(requests(8)))
-    assert painter.at_work == 0
+    interrupting.join(PATIENCE)
+    until(lambda: painter.at_work == 0)
 
 
 # sweep
@@ -184,11 +186,12 @@ def test_the_bar_sees_every_event_and_the_sheet(monkeypatch: pytest.MonkeyPatch)
             super().__init__()
             papers.append(self)
 
-    monkeypatch.setattr(progress, "BAR_DELAY", 0)
+    for pause in ("BAR_DELAY", "PAUSE"):
+        monkeypatch.setattr(progress, pause, 0)
     monkeypatch.setattr(progress, "_choose_screen", Kept)
     client.sweep("a fox", seed=[1, 2], steps=[3])
     (paper,) = papers
-    assert paper.texts[0] == "0 of 2 images; seed 1: step 1 of 4"
+    assert "0 of 2 images; seed 1: step 1 of 4" in paper.texts
     assert paper.texts[-1].startswith("2 of 2 images; seed ")
     assert paper.cleared == 1
 
@@ -204,20 +207,19 @@ def test_what_ends_a_sweep_has_what_is_finished_and_tells_how_to_go_on(
 ) -> None:
     monkeypatch.setattr("random.randrange", lambda _most: 77)
     painter.pause = 0.05
+    seen: list[object] = []
 
-    class Painted(list[int]):
-        def append(self, seed: int) -> None:
-            super().append(seed)
-            if len(self) == 3:
-                os.kill(os.getpid(), signal.SIGINT)
+    def interrupt(event: object) -> None:
+        seen.extend([event] * isinstance(event, Generation))
+        if len(seen) == 2:
+            signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(painter, "painted", Painted())
+    several: dict[str, Any] = {"steps": range(1, 100), "quiet": True, "replay": "auto", "concurrency": 1}
     with pytest.raises(KeyboardInterrupt) as told:
-        client.sweep("a fox", steps=range(1, 100), quiet=True, replay="auto", concurrency=1)
-    made = vars(told.value)["made"]
-    assert 2 <= len(made) < 99
+        client.sweep("a fox", **several, on_event=interrupt)
+    assert list(vars(told.value)["made"]) == seen
     assert capsys.readouterr().err == (
-        f"note: {len(made)} of 99 images were made; run it again, with seed=77, to request only what is missing\n"
+        "note: 2 of 99 images were made; run it again, with seed=77, to request only what is missing\n"
     )
 
 

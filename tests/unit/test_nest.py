@@ -16,9 +16,11 @@ async def twice(number):
 async def fail():
     await asyncio.sleep(0)
     return 1 / 0
-async def count(items, pause=0, fail=False):
+async def count(items, pause=0, fail=False, stops=False):
     try:
         for number in range(items):
+            if stops:
+                interrupt_soon()
             yield number
             await asyncio.sleep(pause)
         if fail:
@@ -28,7 +30,7 @@ async def count(items, pause=0, fail=False):
 def interrupt_soon():
     # To this very thread: a loop that waits for its sockets does not see a signal that another one took.
     me = threading.get_ident()
-    threading.Timer(0.1, signal.pthread_kill, [me, signal.SIGINT]).start()
+    threading.Timer(0.5, signal.pthread_kill, [me, signal.SIGINT]).start()
 """
 
 CLIENT = """
@@ -43,17 +45,18 @@ for name in ("nest", "thread"):
 MADE_ANEW = "runner.get_runner('nest').run(twice(5))"
 
 INTERRUPT = """
-interrupt_soon()
+async def wait():
+    interrupt_soon()
+    await asyncio.sleep(900)
 try:
-    nest.run(asyncio.sleep(9))
+    nest.run(wait())
 except KeyboardInterrupt:
     print("interrupted", nest.run(twice(1)))
 """
 
 INTERRUPTED_EVENTS = """
-interrupt_soon()
 try:
-    list(nest.iterate(count(9, 9)))
+    list(nest.iterate(count(9, 900, stops=True)))
 except KeyboardInterrupt:
     print("interrupted", nest.run(twice(1)))
 """
@@ -61,8 +64,13 @@ except KeyboardInterrupt:
 LATE = """
 import flux_magic.client.nest
 flux_magic.client.nest.SLICE = 0.02
-events = list(nest.iterate(count(1, 0.1)))
-print(events[0], events.count(None) > 1)
+events = []
+async def late():
+    yield 0
+    while events.count(None) < 2:
+        await asyncio.sleep(0.01)
+events.extend(nest.iterate(late()))
+print(events[0], "late")
 """
 
 
@@ -78,7 +86,7 @@ print(events[0], events.count(None) > 1)
         pytest.param(
             "async def cell(): print(asyncio.run(twice(4)))\nasyncio.run(cell())", "8", id="a script's own asyncio.run"
         ),
-        pytest.param(LATE, "closed 0 True", id="time that passes"),
+        pytest.param(LATE, "0 late", id="time that passes"),
         pytest.param("try: nest.run(fail())\nexcept ZeroDivisionError: print('failed')", "failed", id="an error"),
         pytest.param(
             "try: list(nest.iterate(count(2, fail=True)))\nexcept ZeroDivisionError: print('failed')",

@@ -17,6 +17,7 @@ from flux_magic.client.progress import ProgressLine, Terminal
 from flux_magic.jupyter.extension import load, unload
 from flux_magic.records.command import write_command
 from flux_magic.results.notes import print_note
+from tests.support.limits import PROGRAM
 from tests.unit.samples import encoded, generation, notebook, python, record
 
 PROMPT = "画 of a café, 🦊"
@@ -78,7 +79,7 @@ def test_every_encoding_takes_what_made_an_image(monkeypatch: pytest.MonkeyPatch
 def test_the_environments_encoding_is_taken_as_it_is(folder: Path) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
     command = [sys.executable, "-c", AWAY, "verify", "--static", str(folder)]
-    done = subprocess.run(command, capture_output=True, env=environment, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, env=environment, timeout=PROGRAM, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert rb"\u753b" in done.stdout
 
@@ -102,7 +103,7 @@ def test_the_exit_code_is_right_where_the_report_is_not_read(
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder, env=environment
         ) as process:
-            _, errors = process.communicate("\n", timeout=60)
+            _, errors = process.communicate("\n", timeout=PROGRAM)
         assert Path(page).exists()
         Path(page).unlink()
         return int((folder / "code").read_text()), errors
@@ -115,7 +116,7 @@ def test_the_exit_code_is_right_where_the_report_is_not_read(
 
 def test_help_for_a_pipe_that_nothing_reads_ends_quietly() -> None:
     line = f"( \"{sys.executable}\" -c '{AWAY}' --help; echo $? >&2 ) | true"
-    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=PROGRAM, check=False)
     assert done.stderr == "0\n"
 
 

@@ -316,7 +316,8 @@ def sheet_bar(count: int, slot: Slot, paper: Paper | None = None) -> SheetBar:
     return SheetBar(paper or Paper(), slot, count, lambda: b"%d" % next(made))
 
 
-def test_no_sheet_is_drawn_in_the_first_half_second() -> None:
+def test_no_sheet_is_drawn_in_the_first_half_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
     slot, paper = Slot(), Paper()
     sheet_bar(2, slot, paper).show("seed 1", generation())
     assert (slot.sheets, paper.drawn) == ([], [])
@@ -340,15 +341,15 @@ def test_the_bar_counts_what_is_done_and_names_what_is_at_work() -> None:
 
 @pytest.mark.usefixtures("impatient")
 def test_a_sheet_is_drawn_where_an_image_has_come_and_not_too_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     slot = Slot()
     bar = sheet_bar(9, slot)
     bar.wait()
     for _ in range(3):
         bar.show("seed 1", generation())
     assert slot.sheets == [b"0"]
-    monkeypatch.setattr(progress, "SHEET_PAUSE", 0)
-    later = time.monotonic() + 10
-    monkeypatch.setattr(time, "monotonic", lambda: later)
+    now[0] += progress.SHEET_PAUSE
     bar.wait()
     bar.wait()
     assert slot.sheets == [b"0", b"1"]

@@ -30,7 +30,7 @@ from flux_magic.errors import (
 from flux_magic.parameters import settings
 from tests.support.limits import PATIENCE
 from tests.support.space import run
-from tests.unit.scripted import Painter, painting
+from tests.unit.scripted import Painter, painting, until
 
 if TYPE_CHECKING:
     from typing_extensions import assert_type
@@ -88,8 +88,8 @@ def test_an_exception_in_a_callback_ends_the_job_and_is_raised_as_it_is(call: st
     with pytest.raises(ZeroDivisionError) as told:
         CALLS[call](on_event=fail)
     assert told.value is error
-    runner.background.run(asyncio.sleep(0))
-    assert (painter.at_work, painter.painted) == (0, [])
+    until(lambda: painter.at_work == 0)
+    assert painter.painted == []
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -226,8 +226,7 @@ def test_a_client_keeps_its_connection_until_it_is_closed_or_dropped(painter: ty
     assert (kept is not sessions()[0], kept.closed) == (True, False)
     del client
     gc.collect()
-    runner.background.run(asyncio.sleep(0.01))
-    assert kept.closed
+    until(lambda: kept.closed)
     client = Client()
     client.close()
 
@@ -258,8 +257,7 @@ def test_a_handle_tells_how_far_its_job_is_and_gives_what_it_made(painter: type[
     job = flux_magic.submit("a fox", seed=1, on_event=hold)
     with pytest.raises(TimedOut, match=r"^no image within 0\.05 s: the job is still under way"):
         job.result(timeout=0.05)
-    while not seen:
-        assert job.status == flux_magic.Waiting("connecting")
+    until(lambda: seen)
     assert (job.status, job.done) == (Running(1, 4), False)
     going.set()
     made = job.result(timeout=PATIENCE)
@@ -286,8 +284,7 @@ def test_a_cancelled_handle_ends_its_job(by: str, painter: type[Painter]) -> Non
     with pytest.raises(Stopped):
         job.result(timeout=PATIENCE)
     assert (job.status, job.done) == ("cancelled", True)
-    runner.background.run(asyncio.sleep(0.01))
-    assert painter.at_work == 0
+    until(lambda: painter.at_work == 0)
 
 
 def test_a_handle_cannot_be_waited_for_where_its_job_runs(painter: type[Painter]) -> None:

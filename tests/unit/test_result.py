@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import selectors
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from typing import Any
 
 import pytest
@@ -81,6 +82,23 @@ def test_closing_a_result_closes_its_generator() -> None:
     assert closed == ["GeneratorExit"]
 
 
+class _Hasty(asyncio.SelectorEventLoop):
+    """A loop on which a pause takes no time, and however busy the machine is, no longer than was said."""
+
+    def __init__(self) -> None:
+        super().__init__(selector := selectors.SelectSelector())
+        self.now, select = 0.0, selector.select
+
+        def skip(timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+            self.now += timeout or 0
+            return select(0 if timeout is not None else None)
+
+        selector.select = skip  # type: ignore[method-assign]
+
+    def time(self) -> float:
+        return self.now
+
+
 def limited_events(limits: Limits, *pauses: float, error: Exception | None = None) -> list[int]:
     """Return what comes within the limits of a generator with these pauses before its items."""
 
@@ -94,7 +112,8 @@ def limited_events(limits: Limits, *pauses: float, error: Exception | None = Non
     async def collected() -> list[int]:
         return [event async for event in limit_events(events(), limits)]
 
-    return asyncio.run(collected())
+    with closing(_Hasty()) as loop:
+        return loop.run_until_complete(collected())
 
 
 def test_within_its_limits_a_stream_is_as_it_is() -> None:

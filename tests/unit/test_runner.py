@@ -50,9 +50,9 @@ async def failing() -> int:
     raise ZeroDivisionError("by design")
 
 
-def interrupt_after(seconds: float) -> threading.Timer:
-    """Return what Ctrl-C does, from another thread."""
-    timer = threading.Timer(seconds, signal.raise_signal, [signal.SIGINT])
+def interrupt_soon() -> threading.Timer:
+    """Do what Ctrl-C does, from another thread: half a second later, so that the caller is at its wait by then."""
+    timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
     timer.start()
     return timer
 
@@ -114,9 +114,16 @@ def test_events_come_in_order_and_the_generator_is_closed(thread: ThreadRunner) 
 
 def test_time_that_passes_is_told_by_none(thread: ThreadRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "SLICE", 0.02)
-    events = list(thread.iterate(Counter(items=2, pause=0.1).events()))
-    assert events.count(None) >= 2
-    assert [event for event in events if event is not None] == [0, 1]
+    seen: list[int | None] = []
+
+    async def waits() -> AsyncGenerator[int, None]:
+        yield 0
+        while seen.count(None) < 2:  # noqa: ASYNC110 - the caller fills it
+            await asyncio.sleep(0.01)
+        yield 1
+
+    seen.extend(thread.iterate(waits()))
+    assert [event for event in seen if event is not None] == [0, 1]
 
 
 def test_a_generators_error_comes_after_its_events(thread: ThreadRunner) -> None:
@@ -137,31 +144,34 @@ def test_a_caller_that_stops_closes_the_generator(thread: ThreadRunner, error: t
     assert next(events) == 0
     with pytest.raises(error):
         events.throw(error())
-    assert counter.closed.is_set()
+    assert counter.closed.wait(PATIENCE)
 
 
 def test_an_interrupt_ends_the_wait_for_events_and_closes_the_generator(thread: ThreadRunner) -> None:
     counter = Counter(items=9, pause=900)
-    timer = interrupt_after(0.1)
-    with pytest.raises(KeyboardInterrupt):
-        list(thread.iterate(counter.events()))
+    events = thread.iterate(counter.events())
+    assert next(events) == 0
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - it may come at any moment from the timer's start
+        timer = interrupt_soon()
+        list(events)
     timer.join()
-    assert counter.closed.is_set()
+    assert counter.closed.wait(PATIENCE)
 
 
 def test_an_interrupt_cancels_a_coroutine_and_the_runner_goes_on(thread: ThreadRunner) -> None:
     ended = threading.Event()
+    timers: list[threading.Timer] = []
 
     async def endless() -> None:
+        timers.append(interrupt_soon())
         try:
             await asyncio.Event().wait()
         finally:
             ended.set()
 
-    timer = interrupt_after(0.1)
     with pytest.raises(KeyboardInterrupt):
         thread.run(endless())
-    timer.join()
+    timers[0].join()
     assert ended.wait(PATIENCE)
     assert thread.run(doubled(3)) == 6
 
@@ -170,20 +180,22 @@ def test_an_interrupted_caller_does_not_wait_for_a_slow_end(
     thread: ThreadRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "UNWIND", 0.05)
-    ended = threading.Event()
+    may_end, ended = threading.Event(), threading.Event()
 
     async def stubborn() -> AsyncGenerator[int, None]:
         try:
             yield 1
             await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0.3)
+            while not may_end.is_set():  # noqa: ASYNC110 - another thread sets it
+                await asyncio.sleep(0.01)
             ended.set()
 
     events = thread.iterate(stubborn())
     next(events)
     events.close()
     assert not ended.is_set()
+    may_end.set()
     assert ended.wait(PATIENCE)
 
 
