@@ -10,18 +10,22 @@ from ...client import blocking
 from ...errors import FluxError
 from ...parameters.settings import resolve
 from ...providers import get_provider
+from ...providers.registry import find_engine
 from ...results.generation import Generation
-from .parameters import Parameters
+from .parameters import PLACE, Parameters
 from .queue import start_thread
 from .requests import get_configured
 from .status import StatusLine
 
 
 def find_unnamed(parameters: Parameters, opened_with: Generation | None, options: Mapping[str, Any]) -> str:
-    """Return the Space that only the image names; empty if the user, `%config` or the model has it too."""
+    """Return the Space or the engine that only the image names; "" if the user, `%config` or the model has it too."""
+    made_here, known = any(one is opened_with for one in blocking.history), get_configured()
+    if engine := find_engine(parameters.provider):
+        named = {known["provider"], options.get("provider")}
+        return "" if made_here or not engine.is_paid or parameters.provider in named else parameters.provider
     space, own = parameters.space, get_provider(parameters.model).own_space()
-    made_here = any(one is opened_with for one in blocking.history)
-    named = {get_configured()["space"], own, "local", options.get("space") or ""}
+    named = {known["space"], own, "local", options.get("space") or ""}
     return "" if made_here or space in named else space
 
 
@@ -32,7 +36,8 @@ class Inquiry:
         parameters: the parameters that name the model and the Space.
         status: where it reports that the Space does not answer, or that it accepts less than what was set.
         busy: returns True while a job uses the status line.
-        unnamed: a Space that an image names and the user has not: it is not asked before the first job; empty for none.
+        unnamed: a Space, or an engine that is paid, that an image names and the user has not: it is not asked before
+            the first job; empty for none.
     """
 
     def __init__(self, parameters: Parameters, status: StatusLine, busy: Callable[[], bool], unnamed: str = "") -> None:
@@ -41,11 +46,11 @@ class Inquiry:
         self._unreachable: FluxError | None = None
         self._closed = self._answered = False
         self._begun: tuple[str | None, ...] = ()
-        parameters.observe(lambda _: self.begin(), ["space", "model", "endpoint"])
+        parameters.observe(lambda _: self.begin(), [*PLACE, "endpoint"])
 
     def begin(self) -> None:
         """Ask in the background, unless the user has not named this Space."""
-        is_named = not self._unnamed or self._parameters.space != self._unnamed
+        is_named = not self._unnamed or self._unnamed not in {self._parameters.space, self._parameters.provider}
         if is_named and self._begun != self._of_whom:
             self._begun = self._of_whom
             start_thread(self._ask)
@@ -62,9 +67,8 @@ class Inquiry:
 
     def _ask(self) -> None:
         asked, found, trouble = self._of_whom, None, None
-        space, model, endpoint = asked
         try:
-            found = blocking.fetch_description(resolve(space=space, model=model, endpoint=endpoint))
+            found = blocking.fetch_description(resolve(**self._parameters.place, endpoint=self._parameters.endpoint))
         except FluxError as error:
             trouble = error
         except concurrent.futures.CancelledError:  # the process ends
@@ -85,4 +89,4 @@ class Inquiry:
 
     @property
     def _of_whom(self) -> tuple[str | None, ...]:
-        return self._parameters.space, self._parameters.model, self._parameters.endpoint
+        return *self._parameters.place.values(), self._parameters.endpoint
