@@ -194,7 +194,8 @@ class Controls:
         """Choose an engine, and of its models the one at hand, if it has that."""
         if not is_quiet() and (provider := change["new"]):
             model = self._parameters.find_model(provider)
-            self._parameters.take(provider=provider, **self._place_model(model) if provider == SPACE else {})
+            is_bound = provider == SPACE and model != DEFAULT_MODEL  # the default is whatever the Space is
+            self._parameters.take(provider=provider, **self._place_model(model) if is_bound else {})
 
     def _on_model(self, change: Bunch) -> None:
         if not is_quiet() and change["new"] is not None:

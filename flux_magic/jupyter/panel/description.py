@@ -95,6 +95,8 @@ def read_description(description: ModelDescription | None) -> PanelModel:
     told.pop(choice, None)
     if not description.seeded:
         told.pop("seed", None)
+    elif told:
+        told.setdefault("seed", ROWS["seed"])  # an engine has one without saying so
     return PanelModel(
         rows=told or dict(_USUAL),
         is_described=bool(told),

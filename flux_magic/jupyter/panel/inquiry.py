@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ...client import blocking
@@ -52,30 +53,30 @@ class Inquiry:
         """Ask in the background, unless the user has not named this Space."""
         is_named = not self._unnamed or self._unnamed not in {self._parameters.space, self._parameters.provider}
         if is_named and self._begun != self._of_whom:
-            self._begun = self._of_whom
-            start_thread(self._ask)
+            self._begun, self._answered = self._of_whom, False
+            start_thread(partial(self._ask, self._begun))
 
     def ask_again(self) -> None:
         """Ask once more, after a job, if there was no answer: the local Space gives one once it runs."""
         self._unnamed = ""
         if not self._answered:
-            self._ask()
+            self._ask(self._of_whom)
 
     def close(self) -> None:
         """Ignore all answers from now on."""
         self._closed = True
 
-    def _ask(self) -> None:
-        asked, found, trouble = self._of_whom, None, None
+    def _ask(self, asked: tuple[str | None, ...]) -> None:
+        found, trouble = None, None
         try:
-            found = blocking.fetch_description(resolve(**self._parameters.place, endpoint=self._parameters.endpoint))
+            found = blocking.fetch_description(resolve(**dict(zip((*PLACE, "endpoint"), asked, strict=True))))
         except FluxError as error:
             trouble = error
         except concurrent.futures.CancelledError:  # the process ends
             return
         if self._closed or asked != self._of_whom:
             return
-        self._answered = found is not None
+        self._answered = found is not None and bool(found.parameters)  # a model that is not on the disk yet has none
         if self._unreachable is not None:
             self._status.clear_error(self._unreachable)
         self._unreachable = trouble
