@@ -101,6 +101,12 @@ def _list_models(_typed: _Typed) -> list[str]:
     return list_model_names()
 
 
+def _list_engines(_typed: _Typed) -> list[str]:
+    from ..providers.registry import list_engines
+
+    return list_engines()
+
+
 def _list_spaces(_typed: _Typed) -> list[str]:
     """Return the Spaces that are known by name: the models' own, the configured one, and those of earlier images."""
     from ..providers.registry import list_providers
@@ -201,6 +207,7 @@ _VALUES: dict[str, Callable[[_Typed], list[str]]] = {
     "--inline": lambda _: list(settings.INLINE),
     "--mask": _list_images,
     "--model": _list_models,
+    "--provider": _list_engines,
     "--set": _list_own,
     "--size": _list_sizes,
     "--space": _list_spaces,

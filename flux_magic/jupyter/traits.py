@@ -65,6 +65,18 @@ class Size(_Text):
             raise TraitError(str(error)) from None
 
 
+class Engine(_Text):
+    """The name of an engine; it may be set to a provider itself, such as a `flux_magic.Pipeline`."""
+
+    def validate(self, obj: Any, value: Any) -> Any:  # noqa: ARG002 - as traitlets calls it
+        from ..providers.registry import name_engine  # the magics have no such trait
+
+        try:
+            return name_engine(value)
+        except InvalidRequest as error:
+            raise TraitError(str(error)) from None
+
+
 def check_sides(owner: HasTraits, size: str) -> None:
     """Raise TraitError if the `width` or `height` trait of the owner cannot take its side of a size."""
     for name, side in zip(("width", "height"), split_sides(size), strict=True):

@@ -338,7 +338,7 @@ VERIFY_OPTIONS = (
 )
 """The options of `%flux_verify`."""
 
-_OF_PANEL = {*(row.name for row in PARAMETERS), "set", "image", "mask", "count", "model", "space"}
+_OF_PANEL = {*(row.name for row in PARAMETERS), "set", "image", "mask", "count", "model", "provider", "space"}
 
 PANEL_OPTIONS = (
     *(option for option in OPTIONS if option.name in _OF_PANEL),

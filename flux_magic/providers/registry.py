@@ -63,13 +63,29 @@ def find_engine(provider: object) -> type[Provider] | None:
         module, kind = ENGINES[name]
         own: type[Provider] = getattr(import_module(module, __package__), kind)
         return own
-    if name not in {one.engine for one in _registered}:
-        _load_plugins()  # other packages are looked for last
-    others = {one.engine: one for one in (*PROVIDERS, *_registered) if one.engine}
-    if name in others:
-        return others[name]
-    names = ", ".join([SPACE, *ENGINES, *others])
-    raise InvalidRequest(f"there is no provider {show_value(provider)}: choose one of {names}")
+    for one in (*_registered, *PROVIDERS):
+        if one.engine == name:
+            return one
+    names = list_engines()  # other packages are looked for last
+    for one in _registered:
+        if one.engine == name:
+            return one
+    raise InvalidRequest(f"there is no provider {show_value(provider)}: choose one of {', '.join(names)}")
+
+
+def list_engines() -> list[str]:
+    """Return the names by which `find_engine` finds providers, those of other packages too; the first is `space`."""
+    return [SPACE, *ENGINES, *(one.engine for one in list_providers() if one.engine)]
+
+
+def name_engine(provider: object) -> str:
+    """Return the name by which `find_engine` finds this provider. Raises InvalidRequest if it has none."""
+    engine = find_engine(provider)
+    if engine is None or isinstance(provider, str):
+        return str(provider or SPACE)
+    if not engine.engine or find_engine(engine.engine) is not engine:
+        raise InvalidRequest(f"{engine.__name__} has no name to choose it by: give it an engine, and register it")
+    return engine.engine
 
 
 def choose_provider(model: str, space: Space | None, provider: object = None) -> type[Provider]:

@@ -20,7 +20,10 @@ from flux_magic.client.client import generate, sweep
 from flux_magic.client.doctor import examine
 from flux_magic.errors import FluxError, InvalidArgument, InvalidRequest
 from flux_magic.jupyter import cell
+from flux_magic.jupyter.lines import _parse_panel_line
 from flux_magic.jupyter.panel import Panel
+from flux_magic.jupyter.panel import panel as panel_module
+from flux_magic.jupyter.panel.parameters import InvalidTrait
 from flux_magic.parameters import settings
 from flux_magic.parameters.addresses import Space
 from flux_magic.parameters.table import Parameter
@@ -305,6 +308,79 @@ def test_an_engine_makes_the_images_of_any_model_that_it_takes() -> None:
             providers.register_provider(type("Other", (Nocturne,), {}))
     finally:
         providers.unregister_provider(Nocturne)
+
+
+class Ink(Engine):
+    """An engine that takes models of the Hub alone, and of them what Engine takes."""
+
+    label = engine = "ink"
+    defaults: ClassVar[dict[str, int]] = {}
+
+    @classmethod
+    def names(cls) -> list[str]:
+        return []
+
+    @classmethod
+    def get_model(cls, model: str) -> str:
+        if model not in {"", settings.DEFAULT_MODEL} and "/" not in model:
+            raise InvalidRequest(f"ink has no {model}")
+        return model if "/" in model else "pen/black"
+
+
+def test_a_panel_chooses_the_provider_as_it_chooses_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(panel_module, "find_path", lambda: tmp_path / "panels" / "one.json")
+    providers.register_provider(Ink)
+    panel = Panel(prompt="a fox", steps=20, seed=5, size="128x96")
+    try:
+        panel.take(model="flux-dev", space="a/b")
+        shown = [panel._controls.model, panel._controls.space]
+        named = panel._controls._named.widget
+        assert [one.layout.display for one in (*shown, named)] == [None, None, "none"]
+        assert panel._controls.provider.options == ("space", "inference", "diffusers", "ink")
+        panel._controls.provider.value = "ink"
+        settle()
+        dev = "black-forest-labs/FLUX.1-dev"
+        assert (panel.provider, panel.model, panel.get_range("steps"), panel.steps) == ("ink", dev, (2, 9), 9)
+        assert [one.layout.display for one in (*shown, named)] == ["none", "none", None]
+        assert panel._folds._buttons["model"].description == f"Model and Space: ink, {dev}"
+        with pytest.raises(InvalidRequest, match="steps is 10: this model takes 2 to 9"):
+            panel.steps = 10
+        named.value = "pencil"
+        assert (str(panel._refusals), panel.model, panel._generate.disabled) == ("ink has no pencil", dev, True)
+        assert panel._status.text.startswith("steps is now 9: this model takes 2 to 9; height 96 is left out")
+        named.value = "pen/red"
+        panel.parameters = {"shift": 2.0}
+        panel.generate()
+        image = panel.wait(PATIENCE)
+        assert isinstance(image, Generation)
+        assert (image.record.requested_provider, image.record.requested_model) == ("ink", "pen/red")
+        assert (image.record.space, image.record.requested_space) == ("provider:ink", None)
+        assert "--model pen/red --provider ink" in panel._keeper.cell.value
+        assert made(provider="ink", model="pen/red", steps=9, seed=5, height=None, parameters={"shift": 2.0}).replayed
+        named.value = ""
+        assert (panel.model, named.placeholder) == ("flux", "pen/black")
+        panel.close()
+        again = Panel(prompt="a fox", steps=20, seed=5, size="128x96")
+        assert (again.provider, again.model, again.space, again.parameters) == ("ink", "flux", "a/b", {"shift": 2.0})
+        again._controls.provider.value = "space"
+        assert (again.provider, again.model, again.space) == ("space", "flux", "a/b")
+        again._bring_back(image)
+        assert (again.provider, again.model, again.parameters) == ("ink", "pen/red", {"shift": 2.0})
+        again.provider = "space"
+        assert again.model == "flux", "no Space has pen/red"
+        again.close()
+        with pytest.raises(InvalidTrait, match="there is no provider 'pencil': choose one of space, inference"):
+            Panel(provider="pencil")
+        with pytest.raises(InvalidRequest, match="ink makes its images without a Space: leave out --space a/b"):
+            Panel(provider=Ink, space="a/b")
+        assert _parse_panel_line("--provider ink --model pen/red a fox") == {
+            "provider": "ink",
+            "model": "pen/red",
+            "prompt": "a fox",
+        }
+    finally:
+        close(panel)
+        providers.unregister_provider(Ink)
 
 
 DUSK = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from ipywidgets import (
@@ -25,10 +26,12 @@ from ...parameters.grammar import parse_values
 from ...parameters.settings import DEFAULT_MODEL, MOST_IMAGES, resolve
 from ...parameters.table import ROWS, SIDES, Parameter
 from ...providers import get_provider
+from ...providers.base import Provider
 from ...providers.models import list_models
+from ...providers.registry import SPACE, find_engine, list_engines
 from .fields import LABEL, Field, choose_field
 from .inputs import Inputs
-from .parameters import Parameters
+from .parameters import PLACE, Parameters
 from .quiet import is_quiet, keep_quiet
 from .refusals import Refusals, Typed
 from .sizes import SizeControl
@@ -47,7 +50,7 @@ class Controls:
 
     Attributes:
         fields: the controls of the model's parameters, by name.
-        main, own, place: the widgets of what every model has, of what this one has besides, and of the model's name.
+        main, own, place: the widgets of what every model has, of what this one has besides, and of where it is.
     """
 
     def __init__(
@@ -60,7 +63,9 @@ class Controls:
         self._parameters, self._failed, self._refusals = parameters, failed, refusals
         self.prompt = Textarea(description="Prompt", rows=3, placeholder="what the image shows")
         self.prompt.add_class("flux-magic-prompt")
+        self.provider = Dropdown(description="Provider", style=LABEL)
         self.model = Dropdown(description="Model", style=LABEL)
+        self._named = Typed(self._take_model, refusals, Combobox, description="Model", style=LABEL)
         self.space = Combobox(description="Space", continuous_update=False, style=LABEL)
         self._seed = Typed(self._take_seed, refusals, description="Seed", style=LABEL, layout=Layout(width="14em"))
         self.random = Checkbox(description="random", indent=False, layout=Layout(width="auto"))
@@ -73,7 +78,7 @@ class Controls:
         self._used_seed = 0
         self.size, self.inputs = SizeControl(parameters), Inputs(parameters, failed)
         self.main, self.own = (VBox().add_class("flux-magic-fields") for _ in range(2))
-        self.place = VBox([self.model, self.space]).add_class("flux-magic-fields")
+        self.place = VBox([self.provider, self.model, self._named.widget, self.space]).add_class("flux-magic-fields")
         bind(parameters, "prompt", self.prompt)
         parameters.observe(lambda _: self._count.show(str(parameters.count)), "count")
         self._count.show(str(parameters.count))
@@ -130,29 +135,53 @@ class Controls:
 
     def _link_place(self) -> None:
         self._offer_places()
+        self.provider.observe(self._on_provider, "value")
         self.model.observe(self._on_model, "value")
         self.space.observe(self._on_space, "value")
-        self._parameters.observe(lambda _: self._offer_places(), ["model", "space"])
+        self._parameters.observe(lambda _: self._offer_places(), PLACE)
 
     def _offer_places(self) -> None:
-        """Offer each model by one of its names, and the likely Spaces."""
-        parameters = self._parameters
-        chosen, own = parameters.model, get_provider(parameters.model).own_space()
-        names: list[tuple[str, str]] = []
-        for model in list_models():
-            known = (*model.aliases, model.name)
-            name = next((one for one in (chosen, DEFAULT_MODEL) if one in known), min(known, key=len))
-            names.append((self._name_default() if name == DEFAULT_MODEL else name, name))
+        """Offer the engines, the models, and the likely Spaces if a Space makes the images."""
+        parameters, engine = self._parameters, find_engine(self._parameters.provider)
+        has_space = parameters.has_space
+        own = (engine or get_provider(parameters.model)).own_space() if has_space else ""
         with keep_quiet():
-            self.model.options = names
-            self.model.value = chosen
+            self.provider.options = tuple(dict.fromkeys([*list_engines(), parameters.provider]))
+            self.provider.value = parameters.provider
+            self._offer_models(engine)
             self.space.placeholder = resolve().space or own
             self.space.options = tuple(dict.fromkeys(filter(None, [own, "local", parameters.space])))
             self.space.value = parameters.space
+        shown = {self.model: engine is None, self._named.widget: engine is not None, self.space: has_space}
+        for widget, is_shown in shown.items():
+            widget.layout.display = None if is_shown else "none"
+
+    def _offer_models(self, engine: type[Provider] | None) -> None:
+        """Offer each model of a Space by one of its names; an engine's models are typed."""
+        chosen, models = self._parameters.model, list_models()
+        if engine is not None:
+            self._named.widget.placeholder = engine.get_model("")
+            self._named.widget.options = tuple(engine.names() or (one.name for one in models if "/" in one.name))
+            self._named.show("" if chosen == DEFAULT_MODEL else chosen)
+            return
+        names: list[tuple[str, str]] = []
+        for model in models:
+            known = (*model.aliases, model.name)
+            name = next((one for one in (chosen, DEFAULT_MODEL) if one in known), min(known, key=len))
+            names.append((self._name_default() if name == DEFAULT_MODEL else name, name))
+        self.model.options = names
+        self.model.value = chosen
+        self._named.drop()
 
     def describe_place(self) -> str:
-        """Return the model and the Space in a few words: `flux, local`."""
-        return ", ".join(filter(None, [self._parameters.model, self._parameters.space]))
+        """Return where the images are made, in a few words: `flux, local`, or `diffusers, flux`."""
+        parameters, engine = self._parameters, find_engine(self._parameters.provider)
+        if engine is None:
+            return ", ".join(filter(None, [parameters.model, parameters.space]))
+        model = "" if parameters.model == DEFAULT_MODEL else parameters.model
+        with suppress(InvalidRequest):  # its folder was deleted
+            model = model and engine.get_model(model)
+        return ", ".join(filter(None, [parameters.provider, model, parameters.place["space"]]))
 
     def _name_default(self) -> str:
         """Return the name of the default model; at a Space of another model it means what that is."""
@@ -161,13 +190,25 @@ class Controls:
             return DEFAULT_MODEL
         return f"what the Space is{f': {at_hand.name}' if at_hand.name else ''}"
 
+    def _on_provider(self, change: Bunch) -> None:
+        """Choose an engine, and of its models the one at hand, if it has that."""
+        if not is_quiet() and (provider := change["new"]):
+            model = self._parameters.find_model(provider)
+            is_bound = provider == SPACE and model != DEFAULT_MODEL  # the default is whatever the Space is
+            self._parameters.take(provider=provider, **self._place_model(model) if is_bound else {})
+
     def _on_model(self, change: Bunch) -> None:
-        """Choose a model, at its own Space unless a Space was chosen that can be any model's."""
-        if is_quiet() or change["new"] is None:
-            return
+        if not is_quiet() and change["new"] is not None:
+            self._parameters.take(**self._place_model(change["new"]))
+
+    def _place_model(self, model: str) -> dict[str, str]:
+        """Return a model, at its own Space unless a Space was chosen that can be any model's."""
         space = self._parameters.space
-        home = space if _is_at(change["new"], space) else get_provider(change["new"]).own_space()
-        self._parameters.take(model=change["new"], space=home)
+        return {"model": model, "space": space if _is_at(model, space) else get_provider(model).own_space()}
+
+    def _take_model(self, text: str) -> None:
+        """Take the name of an engine's model that was typed; none is its default."""
+        self._parameters.model = text
 
     def _on_space(self, change: Bunch) -> None:
         """Choose a Space; its model is then what the Space says, unless it is the chosen model's own."""

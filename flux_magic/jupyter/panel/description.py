@@ -38,6 +38,7 @@ class PanelModel:
         takes_mask: True if a mask may go in.
         name: its canonical name; empty if it is not known.
         stand_in: True for a local stand-in.
+        called: the words for what refuses a value.
     """
 
     rows: Mapping[str, Parameter] = field(default_factory=lambda: dict(_USUAL))
@@ -49,6 +50,7 @@ class PanelModel:
     takes_mask: bool = False
     name: str = ""
     stand_in: bool = False
+    called: str = "this Space"
 
     @property
     def has_size(self) -> bool:
@@ -66,13 +68,13 @@ class PanelModel:
             return ""
         if name in SIDES and self.sizes:
             sides = sorted({size[SIDES.index(name)] for size in self.sizes})
-            return "" if value in sides else f"{name} is {value}: this Space takes {', '.join(map(str, sides))}"
+            return "" if value in sides else f"{name} is {value}: {self.called} takes {', '.join(map(str, sides))}"
         if row is None:
             meant = explain(name, list(self.rows)) or f"there are {', '.join(self.rows)}"
             return f"{name} is {show_value(value)}: this model does not take it; {meant}"
         is_number = row.kind in {int, float} and not row.choices and not isinstance(value, bool | str)
         if is_number and row.least is not None and row.most is not None and not row.is_allowed(value):
-            return f"{name} is {value}: this Space takes {row.least} to {row.most}"
+            return f"{name} is {value}: {self.called} takes {row.least} to {row.most}"
         try:
             row.check(value)
         except InvalidRequest as error:
@@ -93,6 +95,8 @@ def read_description(description: ModelDescription | None) -> PanelModel:
     told.pop(choice, None)
     if not description.seeded:
         told.pop("seed", None)
+    elif told:
+        told.setdefault("seed", ROWS["seed"])  # an engine has one without saying so
     return PanelModel(
         rows=told or dict(_USUAL),
         is_described=bool(told),

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import concurrent.futures
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ...client import blocking
 from ...errors import FluxError
 from ...parameters.settings import resolve
 from ...providers import get_provider
+from ...providers.registry import find_engine
 from ...results.generation import Generation
-from .parameters import Parameters
+from .parameters import PLACE, Parameters
 from .queue import start_thread
 from .requests import get_configured
 from .status import StatusLine
 
 
 def find_unnamed(parameters: Parameters, opened_with: Generation | None, options: Mapping[str, Any]) -> str:
-    """Return the Space that only the image names; empty if the user, `%config` or the model has it too."""
+    """Return the Space or the engine that only the image names; "" if the user, `%config` or the model has it too."""
+    made_here, known = any(one is opened_with for one in blocking.history), get_configured()
+    if engine := find_engine(parameters.provider):
+        named = {known["provider"], options.get("provider")}
+        return "" if made_here or not engine.is_paid or parameters.provider in named else parameters.provider
     space, own = parameters.space, get_provider(parameters.model).own_space()
-    made_here = any(one is opened_with for one in blocking.history)
-    named = {get_configured()["space"], own, "local", options.get("space") or ""}
+    named = {known["space"], own, "local", options.get("space") or ""}
     return "" if made_here or space in named else space
 
 
@@ -32,7 +37,8 @@ class Inquiry:
         parameters: the parameters that name the model and the Space.
         status: where it reports that the Space does not answer, or that it accepts less than what was set.
         busy: returns True while a job uses the status line.
-        unnamed: a Space that an image names and the user has not: it is not asked before the first job; empty for none.
+        unnamed: a Space, or an engine that is paid, that an image names and the user has not: it is not asked before
+            the first job; empty for none.
     """
 
     def __init__(self, parameters: Parameters, status: StatusLine, busy: Callable[[], bool], unnamed: str = "") -> None:
@@ -41,37 +47,36 @@ class Inquiry:
         self._unreachable: FluxError | None = None
         self._closed = self._answered = False
         self._begun: tuple[str | None, ...] = ()
-        parameters.observe(lambda _: self.begin(), ["space", "model", "endpoint"])
+        parameters.observe(lambda _: self.begin(), [*PLACE, "endpoint"])
 
     def begin(self) -> None:
         """Ask in the background, unless the user has not named this Space."""
-        is_named = not self._unnamed or self._parameters.space != self._unnamed
+        is_named = not self._unnamed or self._unnamed not in {self._parameters.space, self._parameters.provider}
         if is_named and self._begun != self._of_whom:
-            self._begun = self._of_whom
-            start_thread(self._ask)
+            self._begun, self._answered = self._of_whom, False
+            start_thread(partial(self._ask, self._begun))
 
     def ask_again(self) -> None:
         """Ask once more, after a job, if there was no answer: the local Space gives one once it runs."""
         self._unnamed = ""
         if not self._answered:
-            self._ask()
+            self._ask(self._of_whom)
 
     def close(self) -> None:
         """Ignore all answers from now on."""
         self._closed = True
 
-    def _ask(self) -> None:
-        asked, found, trouble = self._of_whom, None, None
-        space, model, endpoint = asked
+    def _ask(self, asked: tuple[str | None, ...]) -> None:
+        found, trouble = None, None
         try:
-            found = blocking.fetch_description(resolve(space=space, model=model, endpoint=endpoint))
+            found = blocking.fetch_description(resolve(**dict(zip((*PLACE, "endpoint"), asked, strict=True))))
         except FluxError as error:
             trouble = error
         except concurrent.futures.CancelledError:  # the process ends
             return
         if self._closed or asked != self._of_whom:
             return
-        self._answered = found is not None
+        self._answered = found is not None and bool(found.parameters)  # a model that is not on the disk yet has none
         if self._unreachable is not None:
             self._status.clear_error(self._unreachable)
         self._unreachable = trouble
@@ -85,4 +90,4 @@ class Inquiry:
 
     @property
     def _of_whom(self) -> tuple[str | None, ...]:
-        return self._parameters.space, self._parameters.model, self._parameters.endpoint
+        return *self._parameters.place.values(), self._parameters.endpoint

@@ -9,6 +9,7 @@ from typing import Final
 from ...errors import replace_controls
 from ...parameters.settings import DEFAULT_MODEL
 from ...parameters.table import format_value
+from ...providers.registry import SPACE
 from ...results.generation import Generation
 from ...results.generations import Generations
 
@@ -50,6 +51,7 @@ def _list_facts(image: Generation) -> dict[str, str]:
     }
     seed = f"seed {'unknown' if image.seed is None else image.seed}"
     facts = {"seed": seed, **named, "size": f"{image.width}×{image.height}", "model": model}
+    facts["provider"] = record.requested_provider or SPACE
     return {name: _shorten(fact, len(name) + _LONGEST_VALUE) for name, fact in facts.items()}
 
 

@@ -27,6 +27,7 @@ from ...client.inputs import load_image
 from ...errors import FluxError, mask_secrets
 from ...images.bounded_json import parse_json
 from ...parameters.settings import get_store_folder, resolve
+from ...providers.registry import SPACE
 from ...records.command import name_input
 from ...records.files import read_file, write_whole
 from ...results.generation import Generation
@@ -35,7 +36,7 @@ from ...results.history import find_made, name_made
 from ...sweeps.axes import Axis
 from ...types import InputImage
 from ..next_cell import NextCell
-from .parameters import COMPARED, Parameters, list_options
+from .parameters import COMPARED, PLACE, Parameters, list_options
 from .queue import start_thread
 
 FOLDER: Final = "panels"
@@ -62,7 +63,7 @@ class Remembered:
     """The content of a file.
 
     Attributes:
-        place: the model and the Space that were set.
+        place: the provider, the model and the Space that were set.
         values: the values of traits, as far as they were not the panel's first ones.
         opened_with: a digest of the options that the panel was opened with.
         made: its images, the newest last: their names for `find_made`.
@@ -110,12 +111,13 @@ class Memory:
         """Set what is remembered and still allowed; of another model only what every model has."""
         given = {one for name in options for one in _AS_ONE.get(name, (name,))}
         values = {name: value for name, value in self._remembered.values.items() if name in {*self._names} - given}
-        where = [values.get(name, getattr(self._panel, name)) for name in ("model", "space")]
-        if where != [*self._remembered.place]:
+        where = [values.get(name, getattr(self._panel, name)) for name in PLACE]
+        remembered = self._remembered.place
+        if where != [*(SPACE, *remembered)[-3:]]:  # earlier versions had no provider
             values = {name: value for name, value in values.items() if name in _OF_ANY_MODEL}
         if "images" in values:
             values["images"] = tuple(_load_inputs(values["images"]))
-        for name in sorted(values, key=lambda name: (name != "model", name != "space")):
+        for name in [*(one for one in PLACE if one in values), *(one for one in values if one not in PLACE)]:
             with suppress(FluxError, TraitError, TypeError, ValueError):
                 setattr(self._panel, name, values[name])
 
@@ -172,7 +174,7 @@ class Memory:
                 with suppress(TypeError, ValueError):  # of a kind that JSON does not have
                     if mask_secrets(written := json.dumps(named, allow_nan=False)) == written:
                         values[name] = named
-        place = tuple(mask_secrets(one) for one in (panel.model, panel.space))
+        place = tuple(mask_secrets(getattr(panel, name)) for name in PLACE)
         before = Remembered(place, values, self._opened_with, tuple(self._made))
         if (sheet := panel.generations) is None:
             return replace(before, shown=(name_made(panel.generation),) if panel.generation else ())

@@ -14,11 +14,12 @@ from traitlets import Bool, Instance, TraitError, Tuple, observe, validate
 from traitlets.utils.bunch import Bunch
 
 from ...client import blocking, runner
+from ...client.target import resolve_target
 from ...errors import FluxError, InvalidArgument, InvalidRequest, TimedOut, show_value
 from ...parameters.calls import check_class
 from ...parameters.dialects import explain
 from ...parameters.placeholders import escape
-from ...parameters.settings import check_one_size
+from ...parameters.settings import check_one_size, resolve
 from ...results.generation import Generation
 from ...results.generations import Generations
 from ...results.recall import Recalled
@@ -64,10 +65,10 @@ class Panel(Parameters, VBox):
     Args:
         generation: the first image on view, with what made it; or what `flux_magic.recall` found.
         new: whether to start over, in place of what was set when this cell last opened a panel.
-        options: the panel's first values: the attributes of `Parameters`, such as `prompt`, `model`, `space`, `size`,
-            `steps`, `seed`, `guidance`, `parameters`, `images`, `count` and `compared`. Those left out come from
-            `generation`, else from what was set when the same cell of the notebook last opened a panel, else from
-            `%config FluxMagics`, the environment, the defaults. `layout` is that of ipywidgets.
+        options: the panel's first values: the attributes of `Parameters`, such as `prompt`, `model`, `provider`,
+            `space`, `size`, `steps`, `seed`, `guidance`, `parameters`, `images`, `count` and `compared`. Those
+            left out come from `generation`, else from what was set when the same cell of the notebook last opened a
+            panel, else from `%config FluxMagics`, the environment, the defaults. `layout` is that of ipywidgets.
 
     Each of the options is a trait, to `observe` and `link`, and so are:
 
@@ -102,6 +103,8 @@ class Panel(Parameters, VBox):
         start = get_configured() | recalled | (get_parameters(shown_first) if shown_first else {})
         options = self._check_options(options)
         super().__init__(**start | options)
+        if options.get("space") and not self.has_space:
+            resolve_target(resolve(**self.place | {"space": options["space"]}), self.model)  # it refuses that
         self._memory = Memory(self, options, find_path() if generation is None else None, new=new)
         unnamed = "" if shown_first is None else find_unnamed(self, shown_first, options)
         remembered = self._memory.find_shown()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -19,13 +19,16 @@ from ...parameters.settings import DEFAULT_MODEL, MOST_IMAGES, resolve
 from ...parameters.table import EXTRA_NAMES, ROWS, SIDES, Parameter, check_values
 from ...providers import get_provider
 from ...providers.base import ModelDescription
-from ...providers.registry import get_defaults
-from ..traits import Checked, Sized
+from ...providers.registry import SPACE, find_engine, get_defaults
+from ..traits import Checked, Engine, Sized
 from .description import PanelModel, read_description
 from .loading import Images
 
 COMPARED: Final = {"compare_seeds": "seed", "compare_steps": "steps"}
 """The traits that say which values of one parameter are compared."""
+
+PLACE: Final = ("provider", "model", "space")
+"""The traits that say where the images are made; the others are allowed or not by these."""
 
 FIRST_COMPARED: Final = tuple(COMPARED.values())
 
@@ -44,8 +47,10 @@ class Parameters(Sized):
     Attributes:
         prompt: what the image shows. `{name}` is the value of that name of the notebook at the press, and `{{name}}` a
             literal `{name}`.
-        model: its name or alias.
-        space: a Hugging Face id, a URL, or `local`; empty means the configured one, else the model's own.
+        model: its name or alias; with another `provider` than `space` also the id or folder that this one takes.
+        provider: the engine that makes the images, by its name: `space`, `inference`, `diffusers`, or another's.
+        space: a Hugging Face id, a URL, or `local`; empty means the configured one, else the model's own. It does not
+            count while the provider makes its images without a Space.
         width, height: pixels, within the model's range if it is known, else 8 or more. None is the model's own.
         size: width and height at once, as `"1024x768"` or `(1024, 768)`; it follows them, and they follow it.
         steps: inference steps, likewise; 1 or more.
@@ -64,6 +69,7 @@ class Parameters(Sized):
 
     prompt = Unicode()
     model = Unicode(DEFAULT_MODEL)
+    provider = Engine(SPACE)
     space = Unicode()
     seed: int | None
     endpoint: str | None
@@ -110,11 +116,29 @@ class Parameters(Sized):
 
     def take(self, **options: Any) -> None:
         """Set several parameters at once; if the Space changes, the old bounds do not hold them up."""
-        where = {name: options.pop(name) for name in ("model", "space") if name in options}
+        where = {name: options.pop(name) for name in PLACE if name in options}
         for together in (where, options):
             with self.hold_trait_notifications():
                 for name, value in together.items():
                     setattr(self, name, value)
+
+    @property
+    def place(self) -> dict[str, str]:
+        """The values of `PLACE` as settings: the Space is left out if the provider makes its images without one."""
+        return {"provider": self.provider, "model": self.model, "space": self.space if self.has_space else ""}
+
+    @property
+    def has_space(self) -> bool:
+        """True if the images are made by a Space, which can be chosen."""
+        engine = find_engine(self.provider)
+        return engine is None or engine.takes_space()
+
+    def find_model(self, provider: str) -> str:
+        """Return the model by which an engine knows the one at hand, or its default if it does not have it."""
+        names = [self.model]
+        with suppress(InvalidRequest):  # no Space has it
+            names.append(get_provider(self.model).get_model(self.model))
+        return next((name for name in names if _has_model(provider, name)), DEFAULT_MODEL)
 
     @property
     def at_hand(self) -> PanelModel:
@@ -185,7 +209,7 @@ class Parameters(Sized):
     def _check_model(self, proposal: Bunch) -> str:
         model = str(proposal["value"] or DEFAULT_MODEL)
         try:
-            get_provider(model)
+            check_model(self.provider, model)
         except InvalidRequest as error:
             raise InvalidTrait(error.message, error.hint) from None
         return model
@@ -241,9 +265,12 @@ class Parameters(Sized):
         if self.compared.get(name, "") != text:
             self.compared = {**self.compared, name: text}
 
-    @observe("space", "model")
-    def _change_model(self, _change: Bunch) -> None:
+    @observe(*PLACE)
+    def _change_model(self, change: Bunch) -> None:
         """Forget what another model takes; what had its default gets the new one's."""
+        if change["name"] == "provider" and (model := self.find_model(self.provider)) != self.model:
+            self.model = model  # this is called for it
+            return
         before, self._at_hand = self._own_defaults, PanelModel()
         self._once_set = {name: row for name, row in self._once_set.items() if self.get_value(name) is not None}
         self._own_defaults = self._find_defaults()
@@ -254,7 +281,7 @@ class Parameters(Sized):
 
     def _find_defaults(self) -> Mapping[str, Any]:
         try:
-            return get_defaults(self.model, resolve(model=self.model, space=self.space).space)[1]
+            return get_defaults(self.model, resolve(**self.place).space, self.provider)[1]
         except InvalidRequest:  # it is reported when the Space is asked
             return {}
 
@@ -278,6 +305,8 @@ class Parameters(Sized):
         A parameter that it does not have is set aside until another model has it. Returns what was moved, in words.
         """
         self._at_hand = read_description(description)
+        if not self.has_space:
+            self._at_hand = replace(self._at_hand, called="this model")
         if self._at_hand.stand_in:
             self._own_defaults = get_provider().defaults
             self._fill_defaults()
@@ -306,7 +335,7 @@ class Parameters(Sized):
         size = (self.width, self.height)
         if self._at_hand.sizes and size not in {(None, None), *self._at_hand.sizes}:
             self.take(width=None, height=None)
-            yield f"the size is now this Space's own: it does not take {size[0]}x{size[1]}"
+            yield f"the size is now {self._at_hand.called}'s own: it does not take {size[0]}x{size[1]}"
 
     def _fit(self, name: str, value: Any) -> str:
         row, is_fixed = self._at_hand.rows.get(name), name in SIDES and self._at_hand.sizes
@@ -314,9 +343,22 @@ class Parameters(Sized):
             return ""
         if row.choices or row.least is None or row.most is None or isinstance(value, str | bool):
             self.set_value(name, None)
-            return f"{name} is now this Space's default: it does not take {show_value(value)}"
+            return f"{name} is now {self._at_hand.called}'s default: it does not take {show_value(value)}"
         self.set_value(name, row.kind(min(max(value, row.least), row.most)))
-        return f"{name} is now {self.get_value(name)}: this Space takes {row.least} to {row.most}"
+        return f"{name} is now {self.get_value(name)}: {self._at_hand.called} takes {row.least} to {row.most}"
+
+
+def check_model(provider: str, model: str) -> None:
+    """Raise InvalidRequest for a model that an engine does not have."""
+    (find_engine(provider) or get_provider(model)).get_model(model)
+
+
+def _has_model(provider: str, model: str) -> bool:
+    try:
+        check_model(provider, model)
+    except InvalidRequest:
+        return False
+    return True
 
 
 def get_label(row: Parameter) -> str:

@@ -51,13 +51,14 @@ class Typed:
     Args:
         take: sets a parameter to what was typed. Raises InvalidRequest or TraitError for what is not allowed.
         refusals: where that is kept.
-        field: the widget.
+        kind: the class of the widget.
+        field: its options.
     """
 
-    def __init__(self, take: Callable[[str], None], refusals: Refusals, **field: Any) -> None:
+    def __init__(self, take: Callable[[str], None], refusals: Refusals, kind: type[Text] = Text, **field: Any) -> None:
         self._take, self._refusals = take, refusals
         self._shown = ""
-        self.widget = Text(continuous_update=False, **field)
+        self.widget = kind(continuous_update=False, **field)
         self.widget.observe(self._on_change, "value")
 
     def show(self, text: str) -> None:

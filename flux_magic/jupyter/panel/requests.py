@@ -17,6 +17,7 @@ from ...parameters.placeholders import escape, expand
 from ...parameters.settings import DEFAULT_MODEL, MOST_IMAGES, Settings, resolve
 from ...parameters.table import EXTRA, EXTRA_NAMES, FIELDS, ROWS, SIDES, Parameter
 from ...providers import get_provider
+from ...providers.registry import SPACE, find_engine
 from ...results.generation import Generation
 from ...results.generations import Generations
 from ...results.recall import Recalled
@@ -76,7 +77,7 @@ def build_comparison(parameters: Parameters, prompt: Template) -> tuple[Sweep, S
 
 def _build_settings(parameters: Parameters) -> Settings:
     """Return the settings that all images of one press share: None is the model's own, whatever %config has."""
-    resolved = resolve(model=parameters.model, space=parameters.space)
+    resolved = resolve(**parameters.place)
     extra = {row.name: getattr(parameters, row.name) for row in EXTRA}
     fields = {name: getattr(parameters, name) for name in FIELDS}
     # The kernel's loop does not run on a panel's thread.
@@ -113,7 +114,7 @@ def _check_size(parameters: Parameters, width: int | None, height: int | None) -
     sizes = parameters.at_hand.sizes
     if sizes and (width, height) not in {(None, None), *sizes}:
         listed = ", ".join(f"{wide}x{high}" for wide, high in sizes)
-        raise InvalidRequest(f"size is {width}x{height}: this Space takes {listed}")
+        raise InvalidRequest(f"size is {width}x{height}: {parameters.at_hand.called} takes {listed}")
 
 
 def _read_values(parameters: Parameters, name: str, called: str, text: str) -> Sequence[Any]:
@@ -130,7 +131,7 @@ def _read_values(parameters: Parameters, name: str, called: str, text: str) -> S
         if name == "size":
             _check_size(parameters, *value)
         elif row is not None and None not in (row.least, row.most) and not row.is_allowed(value):
-            raise InvalidRequest(f"{called} {value}: this Space takes {row.least} to {row.most}")
+            raise InvalidRequest(f"{called} {value}: {parameters.at_hand.called} takes {row.least} to {row.most}")
     return values
 
 
@@ -164,13 +165,14 @@ def get_parameters(result: Generation | Record) -> dict[str, Any]:
     In the prompt `{{name}}` is a literal `{name}`, as the panel reads it.
     """
     record = result.record if isinstance(result, Generation) else result
-    model = record.requested_model or DEFAULT_MODEL
+    model, provider = record.requested_model or DEFAULT_MODEL, record.requested_provider or SPACE
     asked = record.requested_parameters
     return {
         "prompt": escape(record.prompt),
         # Give the model's own Space by its name, since an empty one means the configured one.
+        "provider": provider,
         "model": model,
-        "space": record.requested_space or get_provider(model).own_space(),
+        "space": record.requested_space or (find_engine(provider) or get_provider(model)).own_space(),
         "steps": record.requested_steps,
         "seed": record.seed,
         **dict(zip(SIDES, (record.requested_width, record.requested_height), strict=True)),
@@ -185,7 +187,8 @@ def get_configured() -> dict[str, Any]:
     settings = resolve()
     extra = {name: value for name, value in settings.parameters.items() if name in EXTRA_NAMES}
     fields = {name: value for name in FIELDS if (value := getattr(settings, name)) is not None}
-    return {"model": settings.model, "space": settings.space or "", **fields, **extra}
+    place = {"provider": settings.provider or SPACE, "model": settings.model, "space": settings.space or ""}
+    return {**place, **fields, **extra}
 
 
 def take_one(given: object) -> Generation | None:

@@ -32,6 +32,7 @@ _OTHERS: Final = {
     "image": "Image",
     "mask": "Mask",
     "model": "Model",
+    "provider": "Provider",
     "space": "Space",
     "save": "Save to",
     "overwrite": "replace",
