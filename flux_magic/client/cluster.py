@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import (
     ClusterError,
-    ClusterUnavailable,
     FluxError,
     InvalidRequest,
     MissingExtra,
@@ -33,7 +32,7 @@ from ..providers.registry import is_registered
 from ..records.store import Stored
 from ..results.generation import ClientEvent, Generation, ImageFile, build_generation
 from ..types import Log, Queued, Running, Waiting, fit_one_line
-from .cluster_link import TOPIC, Killed, Link, make_died, pick_secrets
+from .cluster_link import TOPIC, Killed, Link, make_died
 from .cluster_local import require_distributed
 from .job import add_note, keep
 from .replay import Replay
@@ -293,7 +292,7 @@ class Cluster:
                 f"the pipeline {kind.engine} is in this process's memory, and no worker has it: save it by "
                 "save_pretrained in a folder that they see, and give --provider diffusers --model FOLDER"
             )
-        left: dict[str, Any] = dict.fromkeys(["cluster", *_hide_secrets(given, link, is_paid=kind.is_paid)])
+        left: dict[str, Any] = dict.fromkeys(["cluster", *link.hide_secrets(given, is_paid=kind.is_paid)])
         if not kind.takes_space():
             left["space"] = None  # one that is configured is for other models
         return Order(
@@ -341,22 +340,6 @@ def _describe_workers(link: Link) -> Waiting:
 
 def _is_end(event: object) -> bool:
     return not isinstance(event, Waiting | Queued | Running | Log)
-
-
-def _hide_secrets(settings: Settings, link: Link, *, is_paid: bool) -> list[str]:
-    """Return the settings that do not travel with a task. Raises ClusterUnavailable if one cannot travel at all.
-
-    A token may be left out, since a worker may have one of its own; not if it says whose account is billed.
-    """
-    secrets = pick_secrets(settings)
-    others = [name for name in secrets if name != "token" or is_paid]
-    if others and not link.is_private:
-        what = "token" if others[0] == "token" else f"password in the address of the {others[0]}"
-        raise ClusterUnavailable(
-            f"the {what} is not sent to {link.place.address}, which is not encrypted",
-            "Use a scheduler with tls://, or leave it out and set it on the workers.",
-        )
-    return [*secrets]
 
 
 def _choose_batch(job: Job, link: Link) -> int:

@@ -69,7 +69,7 @@ class Link:
         try:
             link.client.subscribe_topic(TOPIC, lambda event: on_message(event[1]))
             link.is_private = is_private(place, [await link.look(), *link.workers])
-            if link.is_private and (secrets := pick_secrets(settings)):
+            if link.is_private and (secrets := _pick_secrets(settings)):
                 await link.client.scheduler.variable_set(data=secrets, name=f"flux_magic-{run}", timeout=30)
                 link.secrets = secrets
         except BaseException as exc:
@@ -117,6 +117,21 @@ class Link:
         finally:
             future.release()
         return answer
+
+    def hide_secrets(self, settings: Settings, *, is_paid: bool) -> list[str]:
+        """Return the settings that do not travel with a task. Raises ClusterUnavailable if one cannot travel at all.
+
+        A token may be left out, since a worker may have one of its own; not if it says whose account is billed.
+        """
+        secrets = _pick_secrets(settings)
+        others = [name for name in secrets if name != "token" or is_paid]
+        if others and not self.is_private:
+            what = "token" if others[0] == "token" else f"password in the address of the {others[0]}"
+            raise ClusterUnavailable(
+                f"the {what} is not sent to {self.place.address}, which is not encrypted",
+                "Use a scheduler with tls://, or leave it out and set it on the workers.",
+            )
+        return [*secrets]
 
     def make_lost(self) -> ClusterUnavailable:
         """Return the error for a connection that broke."""
@@ -177,7 +192,7 @@ def _explain_missing(name: str) -> ClusterUnavailable:
     )
 
 
-def pick_secrets(settings: Settings) -> dict[str, str]:
+def _pick_secrets(settings: Settings) -> dict[str, str]:
     """Return the settings that are secret, by name: the token, and addresses with a password in them."""
     found = {name: getattr(settings, name) for name in ("token", "proxy", "space")}
     return {name: value for name, value in found.items() if value and (name == "token" or "@" in value)}

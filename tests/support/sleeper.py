@@ -6,12 +6,15 @@ import asyncio
 import io
 import os
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from PIL import Image
 
 from flux_magic.errors import NotEnoughMemory
+from flux_magic.parameters.addresses import Space
+from flux_magic.parameters.settings import Settings
 from flux_magic.providers.base import ModelDescription, Provider, ProviderModelMixin
+from flux_magic.providers.http.connection import Connection
 from flux_magic.types import Event, ImageRequest, ImageResponse, Running
 
 
@@ -21,7 +24,7 @@ class Sleeper(ProviderModelMixin, Provider):
     label = "Sleeper"
     engine = "sleeper"
     default_model = "sleeper-1"
-    opened: ClassVar[int] = 0
+    _token: str | None = None
 
     @classmethod
     def names(cls) -> list[str]:
@@ -49,5 +52,11 @@ class Sleeper(ProviderModelMixin, Provider):
         image.save(out, "PNG")
         return out.getvalue()
 
+    @classmethod
+    def open(cls, connection: Connection, space: Space | None, settings: Settings) -> Provider:
+        opened = cls(connection, space)
+        opened._token = settings.token
+        return opened
+
     async def environment(self) -> Mapping[str, Any]:
-        return {"details": {"process": str(os.getpid())}}
+        return {"details": {"process": str(os.getpid()), "token": "given" if self._token else "none"}}
