@@ -21,7 +21,7 @@ NBVAL := pytest --nbval-cell-timeout=300 --override-ini=filterwarnings=default -
 LAX := notebooks/03_when_things_go_wrong.ipynb notebooks/04_the_same_image_next_year.ipynb
 OFFLINE := FLUX_MAGIC_STORE=off FLUX_MAGIC_REPLAY=only $(BIN)/python scripts/offline.py $(BIN)/python -m $(NBVAL)
 # The files that take long come first, so that no worker is left alone with one at the end.
-FOLDERS := $(addprefix tests/,browser wire kernel packaging unit)
+FOLDERS := $(addprefix tests/,browser wire kernel cluster packaging unit)
 # One more than there are processors: the tests of notebooks and pages wait a quarter of the time.
 WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 UNTRACED := PYTHONPATH=$(abspath tests/support/measuring)

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from .client.inputs import load_image
     from .client.submission import AsyncSubmission, Submission
     from .client.underway import cancel_all
+    from .client.unloading import unload
     from .errors import (
         CancelledByServer,
+        ClusterError,
+        ClusterUnavailable,
         ConnectionFailed,
         ConnectionLost,
         EmptyResult,
@@ -63,7 +66,6 @@ if TYPE_CHECKING:
     from .jupyter.usage import UsageError
     from .parameters.settings import Settings
     from .providers.diffusers.pipeline import Pipeline
-    from .providers.diffusers.worker import unload
     from .providers.models import Model, list_models
     from .results.generation import Generation
     from .results.generations import Generations
@@ -77,6 +79,8 @@ __all__ = [
     "AsyncSubmission",
     "CancelledByServer",
     "Client",
+    "ClusterError",
+    "ClusterUnavailable",
     "ConnectionFailed",
     "ConnectionLost",
     "EmptyResult",
@@ -185,7 +189,7 @@ _HOMES = dict.fromkeys(__all__, "errors") | {
     "run": "client.blocking",
     "submit": "client.client",
     "sweep": "client.client",
-    "unload": "providers.diffusers.worker",
+    "unload": "client.unloading",
     "verify": "",  # the package, which can be called
 }
 """The module that each public name lives in."""

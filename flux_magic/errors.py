@@ -18,6 +18,8 @@
     ├── LocalSpaceError                        the bundled Space is not installed, or does not start
     ├── ConnectionFailed (also ConnectionError)  no connection to the Space
     │   └── ConnectionLost                     a connection that was there broke before the answer was whole
+    ├── ClusterError                           a worker of a Dask cluster could not make an image, or died
+    │   └── ClusterUnavailable                 no scheduler, another version on a worker, or the connection was lost
     ├── TimedOut (also TimeoutError)           a limit was reached; the message says which
     ├── Stopped                                `cancel_all()` ended the job
     ├── WouldDeadlock (also RuntimeError)      a blocking call on a thread that it would wait for
@@ -156,6 +158,14 @@ class ConnectionLost(ConnectionFailed):
     """A connection broke before the answer was whole; the next one may hold."""
 
 
+class ClusterError(FluxError):
+    """A worker of a Dask cluster could not make an image, or died while it did."""
+
+
+class ClusterUnavailable(ClusterError):
+    """A Dask cluster that cannot be used: no scheduler, another version on a worker, a connection that was lost."""
+
+
 class TimedOut(FluxError, TimeoutError):
     """A limit was reached; the message says which."""
 
@@ -285,6 +295,7 @@ class StreamLost(ProtocolError):
 
 
 HOPELESS: Final = (
+    ClusterUnavailable,
     ConnectionFailed,
     LocalSpaceError,
     MissingExtra,

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ..results.recall import Recalled
     from ..verify.discover import Paths
     from ..verify.report import Report
+    from .cluster import Cluster
 
 HISTORY = 50
 """The number of recent generations that a client remembers."""
@@ -59,6 +60,18 @@ class _Kept:
     opened: AbstractAsyncContextManager[Session]
     session: Session
     users: int = 0
+
+
+@asynccontextmanager
+async def open_cluster(settings: Settings) -> AsyncIterator[Cluster | None]:
+    """Provide the cluster that makes the images of a call; None if this process does."""
+    if settings.cluster is None:
+        yield None
+        return
+    from .cluster import Cluster  # what makes images here does not wait for it to load
+
+    async with Cluster(settings) as cluster:
+        yield cluster
 
 
 @check_class
@@ -165,9 +178,16 @@ class AsyncClient:
     async def make_all(
         self, requests: Sequence[ImageRequest], settings: Settings, on_event: AsyncOnEvent | None = None
     ) -> Generation | Generations:
-        """Make the images of the requests, one after the other: a Generation of one, else Generations."""
-        made = [await self.make(request, settings, on_event) for request in requests]
-        return made[0] if len(made) == 1 else Generations(made)
+        """Make the images of the requests, one after the other: a Generation of one, else Generations.
+
+        The workers of a cluster make them at once.
+        """
+        if settings.cluster is None or len(requests) == 1:
+            made = [await self.make(request, settings, on_event) for request in requests]
+            return made[0] if len(made) == 1 else Generations(made)
+        async with aclosing(self.make_many(requests, settings, on_event, placed=True)) as coming:
+            placed = {place: image async for place, image in coming}
+        return Generations([placed[place] for place in sorted(placed)])
 
     async def make(self, request: ImageRequest, settings: Settings, on_event: AsyncOnEvent | None = None) -> Generation:
         """Make the image of one request. Raises the errors of `generate`."""
@@ -186,6 +206,13 @@ class AsyncClient:
         Options that the request leaves out come from the settings, or without these from the client's options.
         """
         settings = settings or self.resolve({})
+        async with open_cluster(settings) as cluster, aclosing(self._stream(request, settings, cluster)) as events:
+            async for event in events:
+                yield event
+
+    async def _stream(
+        self, request: ImageRequest, settings: Settings, cluster: Cluster | None
+    ) -> AsyncGenerator[ClientEvent, None]:
         request = complete(request, settings)
         check_folders(settings)
         limits, target = Limits(total=settings.timeout), resolve_target(settings, request.model)
@@ -195,8 +222,10 @@ class AsyncClient:
             limits = replace(limits, retries=0, resubmissions=0, reconnections=0)  # a dead local Space is restarted
         with underway(request, target.name) as job:
             async with self._open_session() as session:
-                coming = Job(request, target, session, limits).stream()
-                async with aclosing(limit_events(coming, limits, job.context)) as events:
+                made = Job(request, target, session, limits)
+                # A task that waits on a cluster has no limit; the worker that makes the image keeps to them.
+                coming = cluster.stream(made) if cluster else limit_events(made.stream(), limits, job.context)
+                async with aclosing(coming) as events:
                     async for event in events:
                         job.see(event)
                         if isinstance(event, Generation):
@@ -326,7 +355,9 @@ class AsyncClient:
         """Yield the events of several requests as they come, each with its request's place, from 0.
 
         The last event of each request is its Generation, or the error that it failed with. At most
-        `settings.concurrency` requests run at once. An error that would affect every image is raised at once and ends
+        `settings.concurrency` requests run at once; on a cluster, as many as its workers can make.
+
+        An error that would affect every image is raised at once and ends
         the others.
         """
         settings = settings or self.resolve({})
@@ -334,12 +365,16 @@ class AsyncClient:
             raise InvalidRequest(
                 f"the requests are {show_value(requests)}: give a list of ImageRequest, or another iterable"
             )
-        each = (self._try(request, settings) for request in requests)
-        async with self, aclosing(merged(each, settings.concurrency)) as events:
-            async for event in events:
-                yield event
+        async with self, open_cluster(settings) as cluster:
+            at_once = cluster.count_at_once if cluster else settings.concurrency
+            each = (self._try(request, settings, cluster) for request in requests)
+            async with aclosing(merged(each, at_once)) as events:
+                async for event in events:
+                    yield event
 
-    async def _try(self, request: Any, settings: Settings) -> AsyncGenerator[ClientEvent | FluxError, None]:
+    async def _try(
+        self, request: Any, settings: Settings, cluster: Cluster | None
+    ) -> AsyncGenerator[ClientEvent | FluxError, None]:
         """Yield the events of `stream`; an error of this request alone is yielded as an event."""
         has_place, images = False, NOTHING
         if not isinstance(request, ImageRequest):
@@ -358,7 +393,7 @@ class AsyncClient:
         try:
             if images:
                 request = replace(request, images=await load_given_async(images, settings))
-            async with aclosing(self.stream(request, settings)) as events:
+            async with aclosing(self._stream(request, settings, cluster)) as events:
                 async for event in events:
                     yield event
         except FluxError as error:

@@ -43,13 +43,23 @@ _LISTED: Final = {"at", "model", "digest", "file", "seconds", "replayed", "note"
 _PAUSE: Final = 2.0
 """Least seconds between two writings of the table of results."""
 
-_OTHERS: Final = {"model", "provider", "space", "proxy", "timeout", "concurrency", "fresh", "no_metadata"}
+_OTHERS: Final = {"model", "provider", "space", "proxy", "timeout", "concurrency", "cluster", "fresh", "no_metadata"}
 _OFFERED: Final = tuple(
     option
     for option in grammar.OPTIONS
     if option.name in {*(row.name for row in PARAMETERS), "set", "image", "mask", "strip_credentials", *_OTHERS}
 )
-_NOT_SHAPING: Final = {"proxy", "token", "timeout", "concurrency", "replay", "store", "metadata", "strip_credentials"}
+_NOT_SHAPING: Final = {
+    "proxy",
+    "token",
+    "timeout",
+    "concurrency",
+    "cluster",
+    "replay",
+    "store",
+    "metadata",
+    "strip_credentials",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

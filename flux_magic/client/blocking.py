@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Any, TypeVar
 
+from ..errors import FluxError
 from ..parameters.calls import check_call
 from ..parameters.settings import Settings, resolve
 from ..providers.base import ModelDescription
@@ -64,12 +65,34 @@ def iterate_events(
 ) -> Generator[ClientEvent | None, None, None]:
     """Yield the events of the requests, one request after the other; None about every 0.2 s while there are no events.
 
-    Closing the generator cancels the running job.
+    The workers of a cluster make the images at once. Closing the generator cancels the running jobs.
     """
     how, client = runner.get_runner(settings.runner), client or shared
+    if settings.cluster is not None:
+        with closing(how.iterate(client.stream_many(requests, settings), keep=client)) as placed:
+            yield from _order(placed)
+        return
     for request in requests:
         with closing(how.iterate(client.stream(request, settings), keep=client)) as coming:
             yield from coming
+
+
+def _order(
+    placed: Generator[tuple[int, ClientEvent | FluxError] | None, None, None],
+) -> Generator[ClientEvent | None, None, None]:
+    """Yield events as they come, and the images in the order of their requests; raise an error when its turn comes."""
+    ended: dict[int, Generation | FluxError] = {}
+    following = 0
+    for one in placed:
+        if one is None or not isinstance(one[1], Generation | FluxError):
+            yield one and one[1]  # type: ignore[misc]  # the last of a request is kept below
+            continue
+        ended[one[0]] = one[1]
+        while (event := ended.pop(following, None)) is not None:
+            if isinstance(event, FluxError):
+                raise event
+            following += 1
+            yield event
 
 
 def fetch_description(settings: Settings, client: AsyncClient | None = None) -> ModelDescription | None:

@@ -90,6 +90,8 @@ class Client:
             size: both at once, as `"1024x768"` or `(1024, 768)`.
             model: its name or alias (default "flux"); `list_models()` has them.
             space: a Hugging Face id, a URL, or `local`; by default the model's own.
+            cluster: a Dask cluster that makes the images: `local`, a scheduler's address (`tcp://…`, `tls://…`), or a
+                `Client` of `dask.distributed`.
             token: a Hugging Face token, sent to that Space and to no other host.
             proxy: an http(s) proxy's URL.
             timeout: seconds for each image.

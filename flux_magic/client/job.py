@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import ConnectionFailed, EmptyResult, ProtocolError, StoreError
 from ..images import codecs
+from ..parameters.settings import Settings
 from ..parameters.table import EXTRA_NAMES, FIELDS, Values
 from ..providers import local
 from ..providers.base import Limits, ModelDescription, Provider
@@ -112,7 +113,7 @@ class Job:
                 if response is None:
                     raise EmptyResult("the Space finished, but sent no image")
                 made = await self._receive(request, provider, response, clock, [*replay.skipped, *clock.warnings])
-                yield await self._keep(made)
+                yield await keep(made, self.target.settings, self.limits)
                 return
             except (ConnectionFailed, ProtocolError):
                 # The seed is ours: if the local Space died, the same job on a new one makes the same image.
@@ -153,7 +154,7 @@ class Job:
             if len(files) == number:
                 return made
             most = f"the limit is {self.limits.files} files and {self.limits.sum // 2**20} MiB per response"
-            return _add_note(made, f"the Space sent {number:,} files, of which the first {len(files)} are kept; {most}")
+            return add_note(made, f"the Space sent {number:,} files, of which the first {len(files)} are kept; {most}")
 
         # Decoding keeps the processor busy and writing the disk, so both run on a thread.
         return await asyncio.to_thread(record)
@@ -206,20 +207,21 @@ class Job:
             sent={} if description.stand_in is not None else sanitize(_pick_others(response, request)),
         )
 
-    async def _keep(self, made: Generation) -> Generation:
-        """Put the files into the store, if any, and return the generation; a failure is a note.
 
-        If the disk takes long, it goes on while the image is shown.
-        """
-        store = open_store(self.target.settings)
-        if store.folder is None:
-            return made if self.target.settings.store is False else _add_note(made, UNKEPT)
-        putting = asyncio.ensure_future(asyncio.to_thread(_put, store, made))
-        await asyncio.wait({putting}, timeout=self.limits.disk)
-        if putting.done():
-            return putting.result()
-        _log.info("%s", SLOW)
-        return _add_note(made, SLOW)
+async def keep(made: Generation, settings: Settings, limits: Limits) -> Generation:
+    """Put the files into the store, if any, and return the generation; a failure is a note.
+
+    If the disk takes long, it goes on while the image is shown.
+    """
+    store = open_store(settings)
+    if store.folder is None:
+        return made if settings.store is False else add_note(made, UNKEPT)
+    putting = asyncio.ensure_future(asyncio.to_thread(_put, store, made))
+    await asyncio.wait({putting}, timeout=limits.disk)
+    if putting.done():
+        return putting.result()
+    _log.info("%s", SLOW)
+    return add_note(made, SLOW)
 
 
 def _pick_parameters(response: ImageResponse, request: ImageRequest) -> Values:
@@ -260,7 +262,7 @@ def _put(store: Store, made: Generation) -> Generation:
         stored = store.put(made.record, [file.data for file in made.files], made.request.images)
     except StoreError as error:
         _log.info("%s", error.message)
-        return _add_note(made, error.message)
+        return add_note(made, error.message)
     in_hand.hold(stored, [file.data for file in made.files])
     _log.info("kept as %s in %.2f s", stored.path.name, time.monotonic() - begin)
     return replace(made, files=tuple(file.move_to(path) for file, path in zip(made.files, stored.files, strict=True)))
@@ -275,6 +277,6 @@ def _load() -> None:
     get_version()
 
 
-def _add_note(made: Generation, note: str) -> Generation:
+def add_note(made: Generation, note: str) -> Generation:
     """Return the generation with this note as well."""
     return replace(made, note="; ".join(filter(None, (made.note, note))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -13,40 +13,55 @@ _AGAIN = 0.5
 """Seconds that a task has to end before it is cancelled once more."""
 
 
-async def merged(sources: Iterable[AsyncGenerator[T, None]], at_once: int) -> AsyncGenerator[tuple[int, T], None]:
+async def merged(
+    sources: Iterable[AsyncGenerator[T, None]], at_once: int | Callable[[], int]
+) -> AsyncGenerator[tuple[int, T], None]:
     """Yield the items of the sources as they come, each with its source's place, from 0.
 
     At most `at_once` sources are open, and the next one is opened when one ends. At most that many items wait to be
     read. Raises what a source raises. All open sources are closed then, and also if the reader stops early.
+
+    A function is called for the number after each item, so that it may grow and shrink on the way.
     """
+    count: Callable[[], int] = at_once if callable(at_once) else lambda: at_once
     waiting: Iterator[tuple[int, AsyncGenerator[T, None]]] = enumerate(sources)
-    room = asyncio.Semaphore(at_once)
+    room = asyncio.Semaphore(count())
     inbox: asyncio.Queue[tuple[int, T] | asyncio.Task[None]] = asyncio.Queue()
+    workers: set[asyncio.Task[None]] = set()
+    is_over = False
 
     async def work() -> None:
-        while (following := next(waiting, None)) is not None:
+        nonlocal is_over
+        while len(workers) <= count():
+            if (following := next(waiting, None)) is None:
+                is_over = True
+                return
             place, source = following
             async with aclosing(source) as items:
                 async for item in items:
                     await room.acquire()
                     inbox.put_nowait((place, item))
 
-    workers: list[asyncio.Task[Any]] = [asyncio.create_task(work()) for _ in range(at_once)]
-    for worker in workers:
-        worker.add_done_callback(inbox.put_nowait)
-    working = len(workers)
+    def fill() -> None:
+        while not is_over and len(workers) < count():
+            worker = asyncio.create_task(work())
+            worker.add_done_callback(inbox.put_nowait)
+            workers.add(worker)
+
     try:
-        while working:
+        fill()
+        while workers:
             item = await inbox.get()
             if isinstance(item, asyncio.Task):
-                working -= 1
+                workers.remove(item)
                 item.result()
             else:
                 room.release()
                 yield item
+            fill()
     finally:
         waiting = enumerate(())
-        await _end_tasks(workers)
+        await _end_tasks([*workers])
 
 
 async def _end_tasks(tasks: Sequence[asyncio.Task[Any]]) -> None:

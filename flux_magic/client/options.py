@@ -36,6 +36,7 @@ class Options(TypedDict, total=False):
     endpoint: str | None
     model: str | None
     provider: object
+    cluster: object
     space: str | None
     token: str | None
     proxy: str | None

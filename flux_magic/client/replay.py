@@ -80,22 +80,9 @@ class Replay:
 
     async def _find(self, *identities: str) -> Generation | None:
         """Return the stored generation of the first of these places that has one."""
-        target, store = self.target, open_store(self.target.settings)
-        label, model = target.key_names
+        store = open_store(self.target.settings)
         for identity, request in self._list_asked(identities):
-            is_stand_in = identity.startswith("local:")
-            key = compute_replay_key(
-                provider=label,
-                model=STAND_IN if is_stand_in else model,
-                space=identity,
-                prompt=request.prompt,
-                seed=request.seed,
-                steps=request.steps,
-                width=request.sent_width,
-                height=request.sent_height,
-                parameters=request.sent_parameters,
-                images=[one.record for one in request.images],
-            )
+            key = self.compute_key(identity, request)
             stored = await asyncio.to_thread(store.find, key)
             what = f"the image is in the store: {stored.path.name}" if stored else "no image in the store"
             _log.info("%s: Space %s, key %s", what, identity, key[:12])
@@ -105,6 +92,22 @@ class Replay:
             if stored is not None:
                 return self._again(stored, request)
         return None
+
+    def compute_key(self, identity: str, request: ImageRequest) -> str:
+        """Return the replay key of a request as the place with this identity is asked."""
+        label, model = self.target.key_names
+        return compute_replay_key(
+            provider=label,
+            model=STAND_IN if identity.startswith("local:") else model,
+            space=identity,
+            prompt=request.prompt,
+            seed=request.seed,
+            steps=request.steps,
+            width=request.sent_width,
+            height=request.sent_height,
+            parameters=request.sent_parameters,
+            images=[one.record for one in request.images],
+        )
 
     def _list_asked(self, identities: Sequence[str]) -> Iterator[tuple[str, ImageRequest]]:
         """Yield the places with the request as each of them is asked.

@@ -202,6 +202,7 @@ _VALUES: dict[str, Callable[[_Typed], list[str]]] = {
         for flag in row.flags
         if not row.sets
     },
+    "--cluster": lambda _: ["local"],
     "--endpoint": _list_endpoints,
     "--image": _list_images,
     "--inline": lambda _: list(settings.INLINE),

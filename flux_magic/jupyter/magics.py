@@ -64,6 +64,7 @@ class FluxMagics(Sized, Magics):
     space = Unicode(None, allow_none=True, help="A Hugging Face id, a URL, or local.").tag(config=True)
     model = Unicode(None, allow_none=True, help="The model's name.").tag(config=True)
     provider = Unicode(None, allow_none=True, help="The engine: space, or another's name.").tag(config=True)
+    cluster = Unicode(None, allow_none=True, help="A Dask cluster: local, or a scheduler's address.").tag(config=True)
     locals().update(make_traits())  # steps, seed, width, height, …: a row's trait has its name
     parameters = Dict(None, allow_none=True, help='The model\'s own parameters, by its own names: {"shift": 4.0}.').tag(
         config=True
@@ -132,7 +133,7 @@ class FluxMagics(Sized, Magics):
 
     @validate(
         *("space", "model", "provider", "store", "shared_store", "proxy", "token", "timeout", "parameters"),
-        *("device", "batch"),
+        *("device", "batch", "cluster"),
     )
     def _check_setting(self, proposal: Bunch) -> Any:
         name, value = proposal["trait"].name, proposal["value"]

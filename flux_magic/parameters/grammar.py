@@ -294,6 +294,9 @@ OPTIONS = (
     ),
     Option(("--model",), "the model's name", _read_string, "flux"),
     Option(("--provider",), "the engine: space (the default), inference, or another's name", _read_string, "space"),
+    Option(
+        ("--cluster",), "a Dask cluster that makes the images: local, or a scheduler's address", _read_string, "local"
+    ),
     Option(("--batch",), "images of one shape that diffusers makes at once, or auto", _read_batch, "4"),
     Option(("--space",), "a Hugging Face id or page, an app's URL, or local", _read_string, "local"),
     Option(("--proxy",), "an http proxy", _read_string, "http://proxy.example:3128"),

@@ -60,6 +60,8 @@ class Settings:
         model: a model's name or alias; with a `provider` also the id or folder that this one takes.
         provider: the engine that makes the images: `space`, or another's name, with a colon and what the engine chooses
             by, as in `inference:together`; in Python also a provider itself. None is `space`.
+        cluster: the Dask cluster whose workers make the images: a scheduler's address, `tcp://…` or `tls://…`, or
+            `local`; in Python also a `Client` of `dask.distributed`. None makes them in this process.
         steps: inference steps; None is the model's own number.
         width, height: pixels; None is the model's own size.
         seed: 0 to 2147483647; None chooses a random one for each call.
@@ -100,6 +102,7 @@ class Settings:
     space: str | None = None
     model: str = DEFAULT_MODEL
     provider: Any = None
+    cluster: Any = None
     steps: int | None = ROWS["steps"].default
     width: int | None = ROWS["width"].default
     height: int | None = ROWS["height"].default
@@ -128,6 +131,7 @@ class Settings:
         if is_offline():
             object.__setattr__(self, "replay", "only")
         _check_provider(self.provider)
+        _check_cluster(self.cluster)
         _check_choice("inline", self.inline, (None, *INLINE))
         _check_choice("runner", self.runner, RUNNERS)
         _check_choice("replay", self.replay, REPLAY)
@@ -245,6 +249,18 @@ def _check_switch(name: str, value: object) -> None:
 def _check_provider(value: object) -> None:
     if isinstance(value, str) and not re.fullmatch(r"[a-z0-9][a-z0-9_-]*(:[^\s:][^\s]*)?", value):
         raise InvalidRequest(f"provider is {show_value(value)}: give a name such as space or inference:together")
+
+
+def _check_cluster(value: object) -> None:
+    is_address = isinstance(value, str) and re.fullmatch(
+        r"local|(tcp|tls|ucx|wss?)://\S+:\d{1,5}/?|inproc://\S+", value
+    )
+    is_ours = not isinstance(value, str) and (hasattr(value, "scheduler_address") or hasattr(value, "scheduler"))
+    if not (value is None or is_address or is_ours):
+        kind = "local, or an address such as tcp://scheduler:8786 or tls://scheduler:8786"
+        raise InvalidRequest(
+            f"cluster is {show_value(value)}: give {kind}; in Python also a Client of dask.distributed"
+        )
 
 
 def is_offline() -> bool:

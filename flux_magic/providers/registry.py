@@ -199,6 +199,11 @@ def register_provider(provider: type[Provider]) -> type[Provider]:
     return provider
 
 
+def is_registered(provider: type[Provider]) -> bool:
+    """Return True for a provider that `register_provider` has added in this process, or an entry point."""
+    return provider in _registered
+
+
 def unregister_provider(provider: type[Provider]) -> None:
     """Take back `register_provider`; nothing happens if the provider is not registered."""
     if provider in _registered:

@@ -23,7 +23,7 @@ _SIGNALS = (signal.SIGINT,)  # nbclient puts the default in place of what covera
 SESSION = "session"
 """A thread with a name that begins so belongs to a fixture of the session."""
 
-_FOR_GOOD = (SESSION, "execnet", "tqdm", "IPythonHistorySavingThread", "Dummy")
+_FOR_GOOD = (SESSION, "execnet", "tqdm", "IPythonHistorySavingThread", "Dummy", "Dask-Offload")
 """Threads that a library starts once for the process, by how their names begin."""
 _HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
 """Processes of the same kind."""

@@ -10,15 +10,10 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ...parameters.calls import check_call
-
 if TYPE_CHECKING:
     from .loading import Loaded
 
 T = TypeVar("T")
-
-_SLICE: Final = 0.2
-"""Seconds between two checks for an interrupt."""
 
 _AT_EXIT: Final = 10.0
 """Seconds that Python waits for a step to end before it exits."""
@@ -110,21 +105,3 @@ if hasattr(os, "register_at_fork"):
 def unload_soon() -> concurrent.futures.Future[bool] | None:
     """Free the memory of the pipeline that is loaded when what runs has ended; None if there never was one."""
     return worker.submit(worker.release) if worker.has_started else None
-
-
-@check_call
-def unload() -> bool:
-    """Free the memory of the pipeline that `--provider diffusers` has loaded, after the image that is being made.
-
-    Returns True if there was one. The next image loads it again.
-
-    Example::
-
-        >>> flux_magic.unload()
-        False
-    """
-    if (freed := unload_soon()) is None:
-        return False
-    while not freed.done():  # in slices: on Windows nothing else lets an interrupt in
-        concurrent.futures.wait([freed], timeout=_SLICE)
-    return freed.result()

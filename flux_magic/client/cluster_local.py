@@ -1,0 +1,113 @@
+"""The cluster `local`: workers on this machine, started once for this process, and the address of any other."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..errors import ClusterUnavailable, MissingExtra
+from ..providers.http.hosts import is_loopback
+
+INSTALL: Final = 'pip install "flux-magic[dask]"'
+
+_SECURE: Final = ("tls", "wss", "inproc", "gateway")
+"""The schemes of addresses that others on the network cannot read."""
+
+_lock: Final = threading.Lock()
+
+
+@dataclass(slots=True)
+class _Local:
+    """The cluster of this process, and the process that started it: a forked child does not own it."""
+
+    cluster: Any = None
+    process: int = 0
+
+
+_local: Final = _Local()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A scheduler: its address, and Dask's own Security for it, or None for that of Dask's configuration."""
+
+    address: str
+    security: Any = None
+
+    @property
+    def scheme(self) -> str:
+        """The part of the address before `://`."""
+        return self.address.partition("://")[0]
+
+
+def require_distributed() -> None:
+    """Raise MissingExtra if Dask's package `distributed` is not installed."""
+    try:
+        import distributed  # noqa: F401
+    except ImportError as exc:
+        raise MissingExtra(f"a cluster needs {exc.name}, which is not installed: {INSTALL}") from None
+
+
+def find_place(given: Any) -> Place:
+    """Return the scheduler that is meant; `local` is started for it, so this may take some seconds.
+
+    Raises ClusterUnavailable for a Client or a cluster that is closed, and if `local` does not start.
+    """
+    if given == "local":
+        return _find(_start())
+    return Place(given.rstrip("/")) if isinstance(given, str) else _find(given)
+
+
+def _find(given: Any) -> Place:
+    """Return the scheduler of a Client or a cluster of Dask."""
+    status = str(getattr(getattr(given, "status", ""), "name", getattr(given, "status", "")))
+    address = getattr(given, "scheduler_address", None) or getattr(getattr(given, "scheduler", None), "address", None)
+    if not address or status in {"closed", "closing", "failed"}:
+        raise ClusterUnavailable(f"the {type(given).__name__} of Dask is closed", "Give one that is connected.")
+    return Place(str(address), getattr(given, "security", None))
+
+
+def _start() -> Any:
+    with _lock:
+        if _local.cluster is not None and _local.process == os.getpid() and _local.cluster.status.name == "running":
+            return _local.cluster
+        from distributed import LocalCluster
+
+        try:
+            # Another cluster may have the usual port of the dashboard.
+            started: Any = LocalCluster(  # type: ignore[no-untyped-call]
+                dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL
+            )
+        except (OSError, RuntimeError, ValueError) as exc:
+            reason = " ".join(str(exc).split())[:200]
+            raise ClusterUnavailable(
+                f"the local cluster does not start: {reason}",
+                'A script needs its calls under: if __name__ == "__main__":',
+            ) from exc
+        _local.cluster, _local.process = started, os.getpid()
+        return started
+
+
+def close_local() -> bool:
+    """End the workers of `local`, and with them what they have loaded; returns True if there were any."""
+    with _lock:
+        cluster, _local.cluster = _local.cluster, None
+        if cluster is None or _local.process != os.getpid():
+            return False
+        cluster.close(timeout=10)
+        return True
+
+
+atexit.register(close_local)
+
+
+def is_private(place: Place, addresses: list[str]) -> bool:
+    """Return True if no other machine can read what is sent: it is encrypted, or all are on this one."""
+    if place.scheme in _SECURE:
+        return True
+    hosts = [address.partition("://")[2].rpartition(":")[0].strip("[]") for address in (place.address, *addresses)]
+    return all(map(is_loopback, hosts))

@@ -1,0 +1,359 @@
+"""Images that the workers of a real Dask cluster make, into the caller's store."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributed import Client, Security
+
+import flux_magic
+from flux_magic import cli
+from flux_magic.client import cluster_link, cluster_local, cluster_worker
+from flux_magic.errors import (
+    ClusterUnavailable,
+    FluxError,
+    Incomplete,
+    InvalidRequest,
+    MissingExtra,
+    NotEnoughMemory,
+)
+from flux_magic.parameters import settings
+from flux_magic.parameters.settings import Settings
+from flux_magic.providers import registry
+from flux_magic.records.store import Store
+from flux_magic.results.generation import Generation
+from flux_magic.types import ImageRequest, Running
+from tests.cluster.conftest import run_cluster
+from tests.support.limits import PATIENCE, PROGRAM
+from tests.support.sleeper import Sleeper
+
+NOWHERE = "tcp://127.0.0.1:1"
+
+
+def sweep(cluster: object, seeds: range, seconds: float = 0.2, **options: Any) -> flux_magic.Generations:
+    kept = {"provider": Sleeper, "cluster": cluster, "quiet": True, "parameters": {"seconds": seconds}, **options}
+    return flux_magic.sweep("a fox", seed=list(seeds), **kept)
+
+
+def list_store(folder: Path | None = None) -> list[Any]:
+    """Return the seeds of the images in the store, and see that only whole images are in it."""
+    folder = folder or Path(os.environ["FLUX_MAGIC_STORE"])
+    kept = [one.record.seed for one in Store(folder, None)]
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(".part")]
+    assert len(files) == 2 * len(kept), "an image and a record each, and no mark of the run"
+    return sorted(filter(lambda seed: seed is not None, kept))
+
+
+def wait_for(is_so: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.05)
+
+
+def find_processes(dask: Any) -> list[int]:
+    with closing(Client(dask)) as client:  # type: ignore[no-untyped-call]
+        return sorted(client.run(os.getpid).values())
+
+
+def test_a_sweep_is_made_by_all_workers_and_what_is_in_the_store_is_not_sent_again(dask: Any) -> None:
+    events: list[Any] = []
+    made = sweep(dask.scheduler_address, range(12), on_event=events.append)
+    assert [image.seed for image in made] == list(range(12)) == list_store()
+    makers = Counter(image.record.circumstances.details["process"] for image in made)
+    assert sorted(map(int, makers)) == find_processes(dask)
+    assert (made[3].record.provider, made[3].record.space) == ("Sleeper", "provider:Sleeper")
+    assert not any(word in made[3].command() for word in ("cluster", "tcp"))
+    assert {event.total for event in events if isinstance(event, Running)} == {10}
+    assert made.grid().size[0] > 8
+    assert made[0].path is not None and made[0].data == Path(made[0].path).read_bytes()
+    again = sweep(NOWHERE, range(12))
+    assert all(image.replayed for image in again)
+    assert [image.digest for image in again] == [image.digest for image in made]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(lambda dask: dask.scheduler_address, id="an address"),
+        pytest.param(lambda dask: dask, id="a cluster"),
+        pytest.param(lambda dask: Client(dask), id="a client"),
+    ],
+)
+def test_a_cluster_is_given_in_each_form_and_to_each_call(dask: Any, given: Callable[[Any], Any]) -> None:
+    cluster = given(dask)
+    one = {"provider": Sleeper, "cluster": cluster}
+    try:
+        assert isinstance(flux_magic.generate("one", seed=1, quiet=True, **one), Generation)
+        assert [image.seed for image in flux_magic.generate("some", seed=5, count=3, quiet=True, **one)] == [5, 6, 7]
+        requests = [ImageRequest("many", seed=seed) for seed in (3, 3, 4)]
+        assert sorted(image.seed or 0 for image in flux_magic.generate_many(requests, store=False, **one)) == [3, 3, 4]
+        assert len(asyncio.run(flux_magic.AsyncClient(**one).generate("async", seed=8, count=2))) == 2  # type: ignore[arg-type]
+        assert flux_magic.submit("behind", seed=9, **one).result(timeout=PATIENCE).seed == 9
+        assert list_store() == [1, 5, 6, 7, 8, 9, 9]
+    finally:
+        if isinstance(cluster, Client):
+            assert cluster.status == "running", "it is the user's"
+            cluster.close()
+
+
+def test_a_file_of_prompts_is_made_by_a_cluster(
+    dask: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(registry, "_registered", [Sleeper])  # as the caller's process alone knows it
+    Path("prompts.csv").write_text("prompt,seed\na fox,1\nan owl,2\na fish,x\n")
+    line = ["batch", "prompts.csv", "--out", "out", "--provider", "sleeper", "--cluster", dask.scheduler_address]
+    assert cli.main(line) == 1
+    told = capsys.readouterr()
+    assert told.out.startswith("2 of 3 images are in out; ")
+    assert "line 4: seed x" in told.err.replace("seed is 'x'", "seed x")
+    assert len(list(Path("out").glob("*.png"))) == 2
+
+
+def test_workers_that_do_not_see_the_store_send_the_images(dask: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    number = os.open(tmp_path / "mine", os.O_RDONLY)  # in another process this path is no folder
+    try:
+        made = sweep(dask, range(4), 0, store=f"/proc/self/fd/{number}")
+        assert [image.data[:4] for image in made] == [b"\x89PNG"] * 4
+        assert list_store(tmp_path / "mine") == [0, 1, 2, 3]
+        assert [image.path for image in sweep(dask, range(2), 0, store=False)] == [None, None]
+    finally:
+        os.close(number)
+
+
+def test_an_interrupt_ends_what_runs_and_a_second_run_makes_what_is_missing(dask: Any) -> None:
+    requests = [ImageRequest("a fox", seed=seed, parameters={"seconds": 2}) for seed in range(8)]
+    images = flux_magic.generate_many(requests, provider=Sleeper, cluster=dask)
+    first = next(images)
+    images.close()
+    with closing(Client(dask)) as client:  # type: ignore[no-untyped-call]
+
+        def find_tasks() -> list[object]:
+            here = client.run(lambda dask_worker: [*dask_worker.state.tasks])
+            there = client.run_on_scheduler(lambda dask_scheduler: [*dask_scheduler.tasks])
+            return [*there, *(key for keys in here.values() for key in keys)]
+
+        wait_for(lambda: not find_tasks())
+    before = list_store()
+    assert first.seed in before and len(before) < 8
+    again = list(flux_magic.generate_many(requests, provider=Sleeper, cluster=dask))
+    assert sorted(image.seed or 0 for image in again if image.replayed) == before
+    assert list_store() == list(range(8))
+
+
+def test_what_one_worker_has_too_little_memory_for_another_makes(dask: Any) -> None:
+    one, two = find_processes(dask)
+    made = sweep(dask, range(4), 0, parameters={"small": str(one)})
+    assert {image.record.circumstances.details["process"] for image in made} == {str(two)}
+    with pytest.raises(
+        Incomplete, match=r"1 of 1 image failed; .* does not fit .* \(on the worker tcp://127"
+    ) as caught:
+        sweep(dask, range(9, 10), 0, parameters={"small": f"{one} {two}"})
+    assert isinstance(caught.value.failures[0], NotEnoughMemory)
+
+
+def test_the_least_of_a_cluster_is_said_in_one_line(dask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = Client(dask)  # type: ignore[no-untyped-call]
+    closed.close()
+    monkeypatch.setattr(cluster_link, "_CONNECT", 1.0)
+    for cluster, message in [
+        (NOWHERE, r"no scheduler answers at tcp://127\.0\.0\.1:1: .*\nIs the address right, and the scheduler running"),
+        ("tls://127.0.0.1:1", r"tls://127\.0\.0\.1:1 needs certificates that fit: "),
+        (closed, r"the Client of Dask is closed"),
+        ("tcp://here", r"cluster is 'tcp://here': give local, or an address such as tcp://scheduler:8786"),
+        (7, r"cluster is 7: give local, "),
+    ]:
+        with pytest.raises((ClusterUnavailable, InvalidRequest), match=f"^{message}"):
+            sweep(cluster, range(2))
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(MissingExtra, match=r'^a cluster needs distributed, .*: pip install "flux-magic\[dask\]"$'):
+        sweep(NOWHERE, range(2))
+
+
+def test_a_worker_of_another_version_names_what_differs(dask: Any) -> None:
+    here = cluster_worker.read_versions()
+    call = cluster_worker.Call({**here, "Python": "2.7", "flux_magic": "0.0.1"}, b"")
+    with closing(Client(dask)) as client:  # type: ignore[no-untyped-call]
+        answer = pickle.loads(client.submit(pickle.loads, pickle.dumps(call)).result())
+    (error,) = answer.results
+    assert error.message.startswith("the worker tcp://127.0.0.1:")
+    assert error.message.endswith(f" has Python {here['Python']} for 2.7, flux_magic {here['flux_magic']} for 0.0.1")
+
+
+@contextmanager
+def run_worker(address: str, before: str) -> Iterator[None]:
+    """Provide a cluster with a worker whose process runs a line of Python first."""
+    code = f"import sys; {before}; from distributed.cli.dask_worker import main; main()"
+    line = [sys.executable, "-c", code, address, "--no-nanny", "--no-dashboard", "--nthreads", "1"]
+    with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def test_a_worker_that_lacks_a_package_is_one_line_and_tokens_stay_here(tmp_path: Path) -> None:
+    with run_cluster(n_workers=0) as cluster:
+        address = cluster.scheduler_address
+        with run_worker(address, "sys.modules['flux_magic'] = None"):
+            with pytest.raises(
+                ClusterUnavailable, match="^a worker has no flux_magic\nInstall it there as well: pip in"
+            ):
+                sweep(cluster, range(3))
+        with run_worker(address, "sys.modules['tests'] = None"):
+            with pytest.raises(
+                ClusterUnavailable, match="^a worker lacks the module tests, which the provider needs\n"
+            ):
+                sweep(cluster, range(3))
+
+
+def test_a_token_is_in_no_task_and_travels_only_where_it_cannot_be_read(capfd: pytest.CaptureFixture[str]) -> None:
+    secret = "hf_" + "Sesame" * 5
+    with run_cluster(n_workers=1, protocol="tls", security=Security.temporary(), silence_logs=False) as cluster:
+        seen: list[str] = []
+
+        def look() -> None:
+            with closing(Client(cluster)) as client:  # type: ignore[no-untyped-call]
+
+                def read(dask_scheduler: Any) -> str:
+                    tasks = [
+                        (ts.key, repr(ts.run_spec), pickle.dumps(ts.run_spec)) for ts in dask_scheduler.tasks.values()
+                    ]
+                    return repr((tasks, dask_scheduler.get_events()))
+
+                wait_for(lambda: "flux-image" in client.run_on_scheduler(read))
+                seen.append(client.run_on_scheduler(read))
+
+        looking = threading.Thread(target=look)
+        looking.start()
+        with pytest.raises(ClusterUnavailable, match="needs certificates that fit"):
+            sweep(cluster.scheduler_address, range(1))
+        made = sweep(cluster, range(4), 1, token=secret)
+        looking.join()
+        assert {image.record.circumstances.details["token"] for image in made} == {"given"}
+        with closing(Client(cluster)) as client:  # type: ignore[no-untyped-call]
+            assert (
+                client.run_on_scheduler(lambda dask_scheduler: [*dask_scheduler.extensions["variables"].variables])
+                == []
+            )
+    assert "flux-image" in seen[0]
+    assert secret not in seen[0]
+    assert secret not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("address", "workers", "expected"),
+    [
+        pytest.param("tls://10.0.0.5:8786", ["tls://10.0.0.6:1"], True, id="tls"),
+        pytest.param("gateway://proxy.example:8786/a", [], True, id="a gateway's own TLS"),
+        pytest.param("inproc://10.0.0.5/1/1", ["inproc://10.0.0.5/1/2"], True, id="this process"),
+        pytest.param("tcp://127.0.0.1:8786", ["tcp://127.0.0.1:4", "tcp://[::1]:5"], True, id="this machine"),
+        pytest.param("tcp://127.0.0.1:8786", ["tcp://127.0.0.1:4", "tcp://10.0.0.6:5"], False, id="a worker elsewhere"),
+        pytest.param("tcp://10.0.0.5:8786", ["tcp://127.0.0.1:4"], False, id="a scheduler elsewhere"),
+    ],
+)
+def test_secrets_travel_over_tls_or_on_this_machine(address: str, workers: list[str], expected: bool) -> None:
+    place = cluster_local.Place(address)
+    assert cluster_local.is_private(place, [address, *workers]) is expected
+    link = cluster_link.Link(None, place, "run", is_private=expected)
+    token, proxy = Settings(token="hf_x"), Settings(proxy="http://me:pass@proxy.example")
+    assert link.hide_secrets(token, is_paid=False) == ["token"], "a worker may have its own"
+    for secret, is_paid in [(token, True), (proxy, False)]:
+        if expected:
+            assert link.hide_secrets(secret, is_paid=is_paid)
+        else:
+            with pytest.raises(ClusterUnavailable, match=f"is not sent to {address}, which is not encrypted") as caught:
+                link.hide_secrets(secret, is_paid=is_paid)
+            assert "pass@" not in str(caught.value) and "hf_x" not in str(caught.value)
+
+
+def test_a_worker_that_is_killed_loses_nothing_and_a_scheduler_that_dies_is_one_error(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with run_cluster() as cluster:
+        victim = find_processes(cluster)[0]
+        killer = threading.Timer(0.5, os.kill, (victim, signal.SIGKILL))
+        killer.start()
+        made = sweep(cluster, range(16), 0.4)
+        killer.join()
+        assert [image.seed for image in made] == list(range(16)) == list_store()
+        closing_thread = threading.Timer(1.5, cluster.close)
+        closing_thread.start()
+        with pytest.raises(
+            ClusterUnavailable, match="^the connection to the scheduler at tcp://.* was lost\nWhat was"
+        ) as lost:
+            sweep(cluster, range(100, 160), 0.4)
+        closing_thread.join()
+        kept = {image.seed for image in vars(lost.value)["made"]}
+        assert kept <= {*list_store()} and kept
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+SCRIPT = """
+import sys, flux_magic
+from tests.support.sleeper import Sleeper
+
+if __name__ == "__main__":
+    made = flux_magic.generate("a fox", seed=3, count=2, provider=Sleeper, cluster="local", quiet=True)
+    print([image.seed for image in made], flux_magic.unload(), flux_magic.unload())
+    print(flux_magic.generate("an owl", seed=4, provider=Sleeper, cluster="local", quiet=True).seed)
+"""
+
+
+def test_local_starts_workers_once_and_ends_them_with_the_program(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
+    ended = subprocess.run(
+        [sys.executable, "script.py"], capture_output=True, text=True, timeout=PROGRAM, env=environment
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "[3, 4] True False\n4\n", "")
+
+
+@pytest.mark.thorough
+def test_500_images_survive_a_worker_that_is_killed_every_five_seconds() -> None:
+    with run_cluster() as cluster:
+        ended, killed = threading.Event(), 0
+
+        def kill() -> None:
+            nonlocal killed
+            while not ended.wait(5):
+                with closing(Client(cluster)) as client:  # type: ignore[no-untyped-call]
+                    if alive := [*client.run(os.getpid).values()]:
+                        os.kill(alive[killed % len(alive)], signal.SIGKILL)
+                        killed += 1
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        try:
+            begin = time.monotonic()
+            made = sweep(cluster, range(500), 0.5)
+            seconds = time.monotonic() - begin
+        finally:
+            ended.set()
+            killer.join()
+    print(f"500 images in {seconds:.0f} s, {killed} workers killed")
+    assert killed > 5
+    assert [image.seed for image in made] == list(range(500)) == list_store()
+    assert not made.troubles and made.grid().size[0] > 100
+
+
+def test_settings_take_a_cluster_that_shapes_no_image() -> None:
+    assert Settings(cluster="local").cluster == "local"
+    assert settings.resolve(cluster="tls://scheduler.example:8786").cluster == "tls://scheduler.example:8786"
+    with pytest.raises(FluxError, match=r"^cluster is 'scheduler:8786': give local, or an address such as tcp://sch"):
+        Settings(cluster="scheduler:8786")
