@@ -225,6 +225,13 @@ class Store:
         except OSError as exc:
             raise StoreError(f"cannot delete {stored.path}: {exc.strerror}") from exc
 
+    def keep_as_inputs(self, stored: Stored) -> None:
+        """Keep the images of a job that went into other jobs of the own folder, as inputs. Raises StoreError."""
+        try:
+            self._keep_needed(stored, self._list_needed(stored))
+        except OSError as exc:
+            raise StoreError(f"cannot delete {stored.path.name}: {exc.strerror}") from exc
+
     def _list_needed(self, stored: Stored) -> set[str]:
         """Return the digests of what went into the other jobs of the store's own folder."""
         others = (one for one in Store(self.folder, None) if one.path != stored.path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -13,13 +12,14 @@ from ..errors import FluxError, InvalidRequest, StoreError, format_count, list_f
 from ..images import codecs
 from ..parameters.settings import Settings, resolve
 from ..records.inventory import Leftover, find_leftovers, format_size, measure, remove
-from ..records.record import build_request, compute_key, compute_keys
-from ..records.store import Store, Stored, find_root, open_store, strip_prefix
+from ..records.record import compute_key, compute_keys
+from ..records.store import find_root, open_store, strip_prefix
 from ..types import UNKNOWN, make_printable
-from .generation import Generation, replay
+from .generation import Generation
 from .generations import Generations
+from .library import stream_generations
 from .notes import MOST_NOTES
-from .origin import SMALL, find_images, find_maker, render_small
+from .origin import SMALL, find_maker, render_small
 from .table import escape, escape_html, keep_together, pre
 
 LONGEST: Final = 160
@@ -82,7 +82,7 @@ def read_history(settings: Settings, *, last: int = 20, search: str = "") -> His
     """Return the store's most recent jobs, or the most recent whose prompt has all the words of `search`."""
     store = open_store(settings)
     found = store.search(search) if search.strip() else iter(store)
-    listed = list(islice(_stream_generations(found, store, settings), last))
+    listed = list(islice(stream_generations(found, store, settings), last))
     return History(listed, store.skipped, search.strip(), store=_describe_size(store.folder))
 
 
@@ -125,7 +125,7 @@ def _count(found: Sequence[Leftover], kind: str) -> str:
 def find(settings: Settings, digest: str) -> Generation:
     """Return the newest stored image whose digest begins with these digits; raise InvalidRequest if no digest does."""
     store = open_store(settings)
-    for generation in _stream_generations(iter(store.find_digest(strip_prefix(digest))), store, settings):
+    for generation in stream_generations(iter(store.find_digest(strip_prefix(digest))), store, settings):
         return generation
     raise InvalidRequest(
         f"there is no file {digest}, and no image in the store with that digest: %flux_history lists the images"
@@ -143,7 +143,7 @@ def find_made(settings: Settings, names: Iterable[str]) -> Iterator[Generation]:
     for name in names:
         digest, _, key = name.partition(":")
         makers = (one for one in store.find_makers(digest) if not key or key in compute_keys(one.record))
-        yield from islice(_stream_generations((one for one in makers if one.has_image), store, settings), 1)
+        yield from islice(stream_generations((one for one in makers if one.has_image), store, settings), 1)
 
 
 def delete(settings: Settings, digest: str) -> int:
@@ -169,17 +169,6 @@ def delete(settings: Settings, digest: str) -> int:
     return len(found)
 
 
-def _stream_generations(found: Iterator[Stored], store: Store, settings: Settings) -> Iterator[Generation]:
-    for stored in found:
-        try:
-            request = build_request(stored.record)
-        except FluxError as error:
-            store.skipped.append(f"{stored.path.name} is skipped: {error.message}")
-            continue
-        images = find_images(stored.record, store) if stored.record.images else ()
-        yield replay(replace(request, images=images), stored, settings)
-
-
 def trace(generation: Generation) -> History:
     """Return the images from the first to this one, each made of the one before, as far as the store has them."""
     settings = resolve()
@@ -189,7 +178,7 @@ def trace(generation: Generation) -> History:
     made, seen = [generation], {generation.digest}
     while made[0].record.images:
         maker = find_maker(made[0].record.images[0], store)
-        found = [] if maker is None else list(_stream_generations(iter([maker]), store, settings))
+        found = [] if maker is None else list(stream_generations(iter([maker]), store, settings))
         if not found or found[0].digest in seen:
             break
         seen.add(found[0].digest)

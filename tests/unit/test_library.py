@@ -1,0 +1,154 @@
+"""The library: images that are found, marked, deleted and brought back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flux_magic.errors import InvalidRequest, StoreError
+from flux_magic.parameters.settings import Settings
+from flux_magic.records.index import Query
+from flux_magic.records.marks import Marks
+from flux_magic.records.store import BESIDE, Store, Stored, get_export_path, write
+from flux_magic.results.library import Library, open_library
+from tests.unit.samples import encoded, generation
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def library(folder: Path) -> Library:
+    return open_library(Settings(store=str(folder)))
+
+
+def put(folder: Path, number: int = 0, **changes: Any) -> Stored:
+    changes = {"seed": number, "started": f"2026-01-{number + 1:02}T08:30:00+00:00", **changes}
+    made = generation(encoded(colour=number), **changes)
+    return Store(folder, None).put(made.record, [file.data for file in made.files])
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def seeds(library: Library, query: Query, **options: int) -> list[int | None]:
+    return [one.seed for one in library.find(query, **options)]
+
+
+TABLE: list[dict[str, Any]] = [
+    {"prompt": "A red FOX in the snow"},
+    {"prompt": "a cat; naïve café, Straße", "model": "other-model", "steps": 2},
+    {"prompt": "一只红色的狐狸在雪地里", "parameters": {"guidance": 3.5, "negative_prompt": "blurry, dark"}},
+    {"prompt": 'a "quoted" fox AND -minus* (1:2) ^x'},
+]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        pytest.param(Query(), [3, 2, 1, 0], id="all, the newest first"),
+        pytest.param(Query("fox"), [3, 0], id="a word, in any case"),
+        pytest.param(Query("snow red"), [0], id="words in any order"),
+        pytest.param(Query("sno fo"), [0], id="beginnings"),
+        pytest.param(Query("ox"), [3, 0], id="a part of a word"),
+        pytest.param(Query("x"), [3, 0], id="one character"),
+        pytest.param(Query("naive CAFÉ strasse"), [1], id="accents"),
+        pytest.param(Query("狐狸 雪"), [2], id="a script without spaces"),
+        pytest.param(Query("红色的狐狸"), [2], id="a longer part of it"),
+        pytest.param(Query('"quoted" AND -minus* ^x (1:2)'), [3], id="punctuation is taken as it is"),
+        pytest.param(Query('"'), [3], id="a quote"),
+        pytest.param(Query("fox OR cat"), [], id="no syntax"),
+        pytest.param(Query("\0 \ud800"), [], id="what no prompt has"),
+        pytest.param(Query(model="OTHER"), [1], id="model"),
+        pytest.param(Query("fox", seed=3), [3], id="seed"),
+        pytest.param(Query(steps=2), [1], id="steps"),
+        pytest.param(Query(width=8, height=6), [3, 2, 1, 0], id="size"),
+        pytest.param(Query(parameters={"guidance": 3.5}), [2], id="a parameter"),
+        pytest.param(Query(after="2026-01-02", before="2026-01-04"), [2, 1], id="dates"),
+        pytest.param(Query(after="2026-01-02T08:30:00"), [3, 2, 1], id="a time"),
+        pytest.param(Query(starred=True), [2, 0], id="starred"),
+        pytest.param(Query("is:STARRED fox"), [0], id="starred, in the words"),
+        pytest.param(Query("#winter"), [1, 0], id="a tag in the words"),
+        pytest.param(Query(tags=("winter", "fox")), [0], id="tags"),
+        pytest.param(Query("#nothing"), [], id="a tag that no image has"),
+    ],
+)
+def test_all_conditions_hold(library: Library, folder: Path, query: Query, found: list[int]) -> None:
+    for number, changes in enumerate(TABLE):
+        put(folder, number, **changes)
+    three, two, one, none = library.find()
+    library.mark(none, starred=True, tags=["fox", "Winter"])
+    library.mark(one, tags=["winter"])
+    library.mark(two, starred=True)
+    library.mark(three, starred=False)
+    assert (seeds(library, query), library.count(query)) == (found, len(found))
+    assert library.tags() == {"winter": 2, "fox": 1}
+
+
+def test_pages_follow_each_other(library: Library, folder: Path) -> None:
+    for number in range(5):
+        put(folder, number)
+    assert [seeds(library, Query(), start=start, number=2) for start in (0, 2, 4, 6)] == [[4, 3], [2, 1], [0], []]
+
+
+def test_marks_are_beside_the_record_which_does_not_change(library: Library, folder: Path) -> None:
+    stored, before = put(folder), files(folder)
+    [fox] = library.find()
+    assert library.marks(fox) == Marks()
+    assert library.mark(fox, starred=True) == Marks(starred=True)
+    assert library.mark(fox, tags=["a"]) == library.marks(fox) == Marks(starred=True, tags=("a",))
+    marked = stored.path.with_name(f"{stored.path.stem}.marks.json").relative_to(folder).as_posix()
+    assert files(folder).keys() - before.keys() == {marked}
+    library.mark(fox, starred=False, tags=[])
+    assert files(folder) == before
+
+
+def test_marks_of_what_others_keep_go_into_the_own_store(tmp_path: Path, folder: Path) -> None:
+    shared, beside = tmp_path / "shared", tmp_path / BESIDE
+    put(shared, 1)
+    made = generation(encoded(colour=2), seed=2, started="2026-02-01T00:00:00+00:00")
+    stored = write(get_export_path(beside, made.record), made.record, [made.data])
+    stored.path.with_name(f"{stored.path.stem}.marks.json").write_text('{"starred": true, "tags": ["x"]}', "utf-8")
+    before = files(shared) | files(beside)
+    library = open_library(Settings(store=str(folder), shared_store=str(shared)))
+    two, one = library.find()
+    assert library.marks(two) == Marks(starred=True, tags=("x",))
+    library.mark(one, starred=True)
+    library.mark(two, starred=False)
+    assert seeds(library, Query(starred=True)) == [1]
+    assert files(shared) | files(beside) == before
+    assert all(name.startswith("marks/") for name in files(folder))
+    with pytest.raises(InvalidRequest, match="where nothing is deleted"):
+        library.delete(one)
+    off = open_library(Settings(store=False, shared_store=str(shared)))
+    with pytest.raises(StoreError, match="there is no store to keep the mark in"):
+        off.mark(off.find()[1], starred=True)
+
+
+def test_a_deleted_image_is_not_found_until_it_comes_back_with_all_its_files(library: Library, folder: Path) -> None:
+    put(folder, 1)
+    put(folder, 2)
+    _, one = library.find()
+    library.mark(one, starred=True, tags=["x"])
+    before = files(folder)
+    deleted = library.delete(one)
+    assert seeds(library, Query()) == [2]
+    assert (library.count(), library.tags()) == (1, {})
+    assert Store(folder, None).find_digest(one.digest) == []
+    deleted.undo()
+    assert files(folder) == before
+    assert not [*(folder / "deleted").iterdir()]
+    assert seeds(library, Query(starred=True)) == [1]
+    with pytest.raises(StoreError, match="gone for good"):
+        deleted.undo()
