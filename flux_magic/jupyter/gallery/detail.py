@@ -58,7 +58,7 @@ class Detail:
         self.panel = Button(description="Open in panel", icon="sliders", tooltip="A panel below, with what made it")
         self.use = Button(description="Use as input", icon="pencil", tooltip="Let it go into another image")
         self.tags = Combobox(
-            placeholder="Add tags, with commas between",
+            placeholder="Add tags: fox, winter",
             continuous_update=False,
             ensure_option=False,
             description="Tags",
@@ -129,10 +129,9 @@ class Detail:
         return chip.add_class("flux-gallery-chip")
 
     def _on_typed(self, typed: str) -> None:
-        added = [one.strip().lstrip("#") for one in typed.split(",")]
-        if any(added):
+        if added := typed.replace(",", " ").split():
             self.tags.value = ""
-            self._tag(list(dict.fromkeys([*self._tags, *filter(None, added)])))
+            self._tag([*self._tags, *added])
 
 
 def render_image(image: Generation, longest: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from ...records.index import Query
 
 _NAMED: Final = re.compile(r"(?<!\S)(model|seed|steps|size|after|before):(\S+)", re.IGNORECASE)
-_DATE: Final = re.compile(r"\d{4}-\d\d(-\d\d)?")
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 
 EXAMPLES: Final = "words of the prompt, #tag, seed:42, model:dev, size:512x512, after:2026-01-31"
 """Words that the field understands."""
