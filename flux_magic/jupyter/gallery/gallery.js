@@ -44,7 +44,7 @@ function name(gallery, model) {
   );
   set(gallery.querySelector(".flux-gallery-status .widget-html-content"), { "aria-live": "polite" });
   set(gallery.querySelector(".flux-gallery-detail"), { role: "group", "aria-label": "The image that is open" });
-  set(gallery.querySelector(".flux-gallery-chips"), { role: "group", "aria-label": "Tags" });
+  set(gallery.querySelector(".flux-gallery-chips"), { role: "group", "aria-label": "Tags of the image" });
   for (const chip of gallery.querySelectorAll(".flux-gallery-chip")) set(chip, { "aria-label": chip.title });
   const star = gallery.querySelector(".flux-gallery-star");
   set(star, { "aria-pressed": star?.classList.contains("flux-gallery-on") });

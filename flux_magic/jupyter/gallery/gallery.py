@@ -70,7 +70,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self._do, self._draw = Errands(self._fail), Errands(self._fail)
         self.search = Combobox(
             value=typed,
-            placeholder="Search: words, #tag, seed:42",
+            placeholder="words, #tag, seed:42",
             description="Search",
             ensure_option=False,
         ).add_class("flux-gallery-search")

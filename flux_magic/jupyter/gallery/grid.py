@@ -136,7 +136,7 @@ class Grid:
         return slot
 
     def _write_rule(self, place: int, image: Generation, read: Callable[[Generation], bytes]) -> str:
-        before = f".flux-gallery-{self._name}-{place}::before"
+        before = f".flux-gallery .flux-gallery-item.flux-gallery-{self._name}-{place}::before"
         try:
             small = base64.b64encode(read(image)).decode()
         except FluxError:  # its file is no longer in the store: the record is

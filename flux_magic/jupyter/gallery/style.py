@@ -13,7 +13,7 @@ STYLE: Final = """<style>
 .flux-gallery .widget-label { color: var(--jp-ui-font-color1, inherit); }
 .flux-gallery .flux-gallery-search { flex: 0 1 26rem; width: auto; min-width: min(100%, 14rem); }
 .flux-gallery-search > label, .flux-gallery-tags > label, .flux-gallery-cell > label { width: auto !important; }
-.flux-gallery-status { flex: 1 1 14rem; min-width: 0; height: auto; min-height: 28px; }
+.flux-gallery-status { flex: 1 1 14rem; min-width: 0; height: auto; }
 .flux-gallery-status .widget-html-content, .flux-gallery-facts .widget-html-content,
 .flux-gallery-compared .widget-html-content {
     color: var(--jp-ui-font-color1, inherit); line-height: 1.5; overflow-wrap: anywhere;
@@ -25,7 +25,7 @@ STYLE: Final = """<style>
     scrollbar-gutter: stable; border: 1px solid var(--jp-border-color2, rgba(128, 128, 128, .4)); border-radius: 4px;
 }
 .flux-gallery .flux-gallery-grid {
-    display: grid; grid-template-columns: repeat(auto-fill, minmax(min(9.5rem, 45%), 1fr)); gap: 8px; padding: 8px;
+    display: grid; grid-template-columns: repeat(auto-fill, minmax(min(9.5rem, max(45%, 6rem)), 1fr)); gap: 8px; padding: 8px;
     align-items: start; flex: 0 0 auto;
 }
 .flux-gallery .flux-gallery-item {
@@ -36,8 +36,8 @@ STYLE: Final = """<style>
 }
 .flux-gallery .flux-gallery-item::before {
     content: ""; display: block; flex: 0 0 auto; height: 9rem; margin-bottom: 4px; border-radius: 3px;
-    background: rgba(128, 128, 128, .12) center / contain no-repeat; white-space: normal; line-height: 9rem;
-    text-align: center;
+    background-color: rgba(128, 128, 128, .12); background-position: center; background-size: contain;
+    background-repeat: no-repeat; line-height: 9rem; text-align: center;
 }
 .flux-gallery .flux-gallery-item:hover { border-color: var(--jp-border-color1, #888); }
 .flux-gallery .flux-gallery-current { border-color: var(--jp-brand-color1, #1976d2); }
