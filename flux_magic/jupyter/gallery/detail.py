@@ -53,7 +53,9 @@ class Detail:
         self._image, self._facts = HTML().add_class("flux-gallery-image"), HTML().add_class("flux-gallery-facts")
         self.star = Button(icon="star").add_class("flux-gallery-star")
         self.compare = Button(description="Compare", icon="columns", tooltip="Show it beside another image")
-        self.delete = Button(description="Delete", icon="trash", tooltip="Delete it from the store; Undo brings it back")
+        self.delete = Button(
+            description="Delete", icon="trash", tooltip="Delete it from the store; Undo brings it back"
+        )
         self.put = Button(description="Use as cell", icon="plus", tooltip="The cell that makes it again")
         self.panel = Button(description="Open in panel", icon="sliders", tooltip="A panel below, with what made it")
         self.use = Button(description="Use as input", icon="pencil", tooltip="Let it go into another image")

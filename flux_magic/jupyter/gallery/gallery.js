@@ -76,12 +76,12 @@ function move(event, gallery) {
   return true;
 }
 
-/** The letters s and c, and Delete, on a thumbnail; Escape anywhere. */
+/** The keys s, c and Delete on a thumbnail; Escape, while one is chosen to compare, anywhere. */
 function onKey(event, gallery, model) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(".flux-magic-panel")) return;
   const at = placesOf(gallery).indexOf(event.target);
   const deeds = { s: "star", c: "compare", Delete: "delete" };
-  if (event.key === "Escape") {
+  if (event.key === "Escape" && gallery.querySelector(".flux-gallery-picked")) {
     model.send({ do: "escape" });
   } else if (at >= 0 && event.key in deeds && !event.shiftKey) {
     if (event.key === "Delete") focusBeside(event.target, gallery);
@@ -132,6 +132,14 @@ function putCell(cell, model) {
   }
 }
 
+/** Scroll to a part that is far down, once it is drawn. */
+function look(part) {
+  setTimeout(() => {
+    const { top } = part?.getBoundingClientRect() ?? { top: 0 };
+    if (top > window.innerHeight - 200) part.scrollIntoView({ block: "nearest" });
+  }, 100);
+}
+
 function render({ model, el }) {
   const ending = new AbortController();
   const { signal } = ending;
@@ -174,12 +182,14 @@ function render({ model, el }) {
       { signal },
     );
     gallery.addEventListener("focusout", (event) => event.relatedTarget && (last = null), { signal });
-    let pressed = false;
-    gallery.addEventListener("click", (event) => (pressed = event.target.closest(".flux-gallery-detail") !== null), { signal, capture: true });
+    let pressed = false; // here, and not on another page of the notebook
+    for (const kind of ["click", "keydown"]) {
+      gallery.addEventListener(kind, () => (pressed = true), { signal, capture: true });
+    }
     const onMessage = (message) => {
-      if (message.put === undefined || !pressed) return; // another page of the notebook was it
-      pressed = false;
-      putCell(message.put, model);
+      if (!pressed) return;
+      if (message.put !== undefined) putCell(message.put, model);
+      if (message.look !== undefined) look(gallery.querySelector(message.look));
     };
     model.on("msg:custom", onMessage);
     signal.addEventListener("abort", () => model.off("msg:custom", onMessage));

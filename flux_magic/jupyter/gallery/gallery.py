@@ -17,7 +17,7 @@ from ...records.inputs import LEAST_DIGITS
 from ...results.generation import Generation
 from ...results.library import Deleted, Library
 from ...results.table import escape_html
-from ...types import fit_one_line
+from ...types import UNKNOWN, fit_one_line
 from ..panel.fields import close_widgets
 from ..panel.status import describe_error
 from .compare import render_pair
@@ -74,7 +74,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             description="Search",
             ensure_option=False,
         ).add_class("flux-gallery-search")
-        self.starred = ToggleButton(description="Starred", icon="star", tooltip="Show only images with a star")
+        self.starred = ToggleButton(description="Only starred", icon="star", tooltip="Show only images with a star")
         self.undo = Button(description="Undo", icon="undo", tooltip="Bring back what was deleted last")
         self.undo.layout.display = "none"
         self.status = HTML().add_class("flux-gallery-status")
@@ -83,7 +83,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self._pair = HTML()
         self.unpair = Button(description="Close comparison", icon="times")
         pair = VBox([self.unpair, self._pair], layout=Layout(display="none"))
-        self._compared, self._below = pair.add_class("flux-gallery-compared"), VBox()
+        self._compared, self._below = pair.add_class("flux-gallery-compared"), VBox().add_class("flux-gallery-below")
         super().__init__()
         self.grid = Grid(self.model_id[:8], lambda slot: self.do(lambda: self._open(slot)))
         self._extras = self._make_extras()
@@ -228,6 +228,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             self._compare(picked, image)
         self.grid.mark(slot, self._picked)
         self._draw.add(lambda: self._draw_detail(slot, image))
+        self._look("flux-gallery-detail")
 
     def _draw_detail(self, slot: Slot, image: Generation) -> None:
         if self._current is slot and slot.image is image and not self._is_closed:
@@ -283,7 +284,6 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         deleted, slot, image = self._deleted.pop()
         deleted.undo()
         self.undo.layout.display = None if self._deleted else "none"
-        self._say(f"{_name(image)} is back")
         if slot.image is None and slot in self.grid.slots:
             slot.show(image, is_starred=self._library.marks(image).starred)
             self.total += 1
@@ -291,6 +291,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             self._open(slot)
         else:  # another search is on view
             self._find()
+        self._say(f"{_name(image)} is back")
 
     def _pick(self, slot: Slot) -> None:
         """Compare with the image that is opened next; a second press ends that."""
@@ -312,7 +313,8 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
     def _compare(self, first: Generation, second: Generation) -> None:
         self._pair.value = render_pair(first, second)
         self._compared.layout.display = None
-        self._say(f"{_name(first)} is beside {_name(second)}, below")
+        self._say(f"Below, {_name(first)} is beside {_name(second)}")
+        self._look("flux-gallery-compared")
 
     def _close_comparison(self) -> None:
         self._pair.value = ""
@@ -337,6 +339,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         if before is not None:
             before.close()
         self._say("The panel is below")
+        self._look("flux-gallery-below")
 
     def _use(self, slot: Slot) -> None:
         """Let an image go in: into the panel, if one is open, or else into a cell."""
@@ -346,6 +349,11 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             self._say("It goes into the panel below, if its model takes images")
         else:
             self._put(write_cell("", image=[f"sha256:{image.digest[:LEAST_DIGITS]}"]))
+
+    def _look(self, part: str) -> None:
+        """Let the page in which something was pressed scroll to a part, unless it is in sight."""
+        if self._extras is not None:
+            self._extras.send({"look": f".{part}"})
 
     def _fail(self, error: Exception) -> None:
         if not self._is_closed:
@@ -383,4 +391,4 @@ def _is_same(one: Generation | None, other: Generation) -> bool:
 
 
 def _name(image: Generation) -> str:
-    return f"“{fit_one_line(image.prompt, 40)}”"
+    return f"“{fit_one_line(image.prompt, 40)}” (seed {UNKNOWN if image.seed is None else image.seed})"

@@ -25,8 +25,8 @@ STYLE: Final = """<style>
     scrollbar-gutter: stable; border: 1px solid var(--jp-border-color2, rgba(128, 128, 128, .4)); border-radius: 4px;
 }
 .flux-gallery .flux-gallery-grid {
-    display: grid; grid-template-columns: repeat(auto-fill, minmax(min(9.5rem, max(45%, 6rem)), 1fr)); gap: 8px; padding: 8px;
-    align-items: start; flex: 0 0 auto;
+    display: grid; grid-template-columns: repeat(auto-fill, minmax(min(9.5rem, max(45%, 6rem)), 1fr));
+    gap: 8px; padding: 8px; align-items: start; flex: 0 0 auto;
 }
 .flux-gallery .flux-gallery-item {
     display: flex; flex-direction: column; align-items: stretch; height: auto; min-width: 0; margin: 0; padding: 4px;
