@@ -102,12 +102,11 @@ def run_history(shell: InteractiveShell, line: str) -> History | None:
         print(history.clean(resolved, yes=options.get("yes", False)))
         return None
     search = f"{options.get('search', '')} {words}".strip()
-    found = history.read_history(resolved, last=options.get("last", 20), search=search)
-    if "last" in options or not found or not has_widgets(shell):
-        return found
+    if "last" in options or not has_widgets(shell):
+        return history.read_history(resolved, last=options.get("last", 20), search=search)
     from .gallery.opening import GalleryHistory
 
-    return GalleryHistory(found, resolved, search)
+    return GalleryHistory(resolved, search)
 
 
 def run_verify(shell: InteractiveShell, line: str) -> Report:

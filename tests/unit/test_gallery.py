@@ -16,7 +16,6 @@ from flux_magic.jupyter.gallery.search import read_query
 from flux_magic.parameters.settings import resolve
 from flux_magic.records.index import Query
 from flux_magic.records.store import Store
-from flux_magic.results.library import open_library
 from tests.unit.samples import encoded, record
 from tests.unit.scripted import installed
 
@@ -50,7 +49,7 @@ def fill(number: int, **changes: Any) -> None:
 
 
 def show(typed: str = "") -> Gallery:
-    gallery = Gallery(open_library(resolve()), typed)
+    gallery = Gallery(resolve(), typed)
     opened.append(gallery)
     return settled(gallery)
 

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 from ipywidgets import HTML, Box, Button, Combobox, HBox, Layout, ToggleButton, VBox
 
 from ...errors import InvalidRequest
+from ...parameters.settings import Settings, get_store_folder
 from ...records.command import write_cell
 from ...records.index import Query
 from ...records.inputs import LEAST_DIGITS
+from ...records.inventory import measure
 from ...results.generation import Generation
-from ...results.library import Deleted, Library
+from ...results.library import Deleted, open_library
 from ...results.table import escape_html
 from ...types import UNKNOWN, fit_one_line
 from ..panel.fields import close_widgets
+from ..panel.queue import start_thread
 from ..panel.status import describe_error
 from .compare import render_pair
 from .detail import Detail
@@ -38,13 +41,20 @@ SOON: Final = 0.15
 """Seconds from a change of the search field to the search, so that a word is not searched key by key."""
 
 
+PATIENCE: Final = 0.3
+"""Seconds that a search waits for the store to be read, before it shows what was read so far."""
+
+AGAIN: Final = 1.0
+"""Seconds between two searches while the store is read for the first time."""
+
+
 class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
     """Thumbnails of the store's images, the newest first, with a search field and the image that is open.
 
     All work is done on threads of its own, so that the kernel stays free. What changes is changed on one of them, `do`.
 
     Args:
-        library: the images.
+        settings: name the store.
         typed: what is in the search field at first.
 
     Attributes:
@@ -58,16 +68,17 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         panel: the panel that was opened last, or None.
     """
 
-    def __init__(self, library: Library, typed: str = "") -> None:
-        self._library = library
-        self._asked, self.total = 0, 0
+    def __init__(self, settings: Settings, typed: str = "") -> None:
+        self._library, self._store = open_library(settings), get_store_folder(settings)
+        self._is_reading = True
+        self._asked, self.total, self._is_partial = 0, 0, True
         self._query = Query()
         self._current: Slot | None = None
         self._picked: Generation | None = None
         self._deleted: list[tuple[Deleted, Slot, Generation]] = []
         self._is_closed = False
         self.panel: Panel | None = None
-        self._do, self._draw = Errands(self._fail), Errands(self._fail)
+        self._do, self._draw, self._read = (Errands(self._fail) for _ in range(3))
         self.search = Combobox(
             value=typed,
             placeholder="words, #tag, seed:42",
@@ -77,6 +88,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self.starred = ToggleButton(description="Only starred", icon="star", tooltip="Show only images with a star")
         self.undo = Button(description="Undo", icon="undo", tooltip="Bring back what was deleted last")
         self.undo.layout.display = "none"
+        self.size = HTML().add_class("flux-gallery-status")
         self.status = HTML().add_class("flux-gallery-status")
         self.more = Button(description="More", layout=Layout(display="none")).add_class("flux-gallery-more")
         self.detail = Detail(tag=lambda tags: self._with_current(partial(self._mark, tags=tags)))
@@ -90,6 +102,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self.children = self._lay_out()
         self.add_class("flux-gallery")
         self._link()
+        self._read.add(self._read_store)
         self._ask(0)
 
     def _make_extras(self) -> Extras | None:
@@ -109,7 +122,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         top = HBox([self.search, self.starred, self.status, self.undo]).add_class("flux-gallery-row")
         scroll = VBox([self.grid.widget, self.more]).add_class("flux-gallery-scroll")
         columns = HBox([scroll, self.detail.widget]).add_class("flux-gallery-columns")
-        return style, extras, top, columns, self._compared, self._below
+        return style, extras, top, columns, self.size, self._compared, self._below
 
     def _link(self) -> None:
         """Let the buttons and fields do their work."""
@@ -140,7 +153,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     def wait(self, timeout: float = 60) -> bool:
         """Wait until all is done and drawn, at most so many seconds; return True if it is."""
-        return self._do.wait(timeout) and self._draw.wait(timeout)
+        return all(errands.wait(timeout) for errands in (self._read, self._do, self._draw))
 
     def _with_current(self, work: Callable[[Slot], None]) -> None:
         if (slot := self._current) is not None and slot.image is not None:
@@ -161,6 +174,17 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         elif what == "show":
             self._show_cell(str(message.get("cell", "")))
 
+    def _read_store(self) -> None:
+        """Bring the index up to date; meanwhile a search finds what was read so far."""
+        try:
+            self._library.refresh()
+        finally:
+            self._is_reading = False
+        if self.total == 0 or self._is_partial:
+            self._ask(0)
+        held = measure(self._store) if self._store is not None else None
+        self.size.value = escape_html(f"the store: {held}") if held and held.files else ""
+
     def _ask(self, delay: float) -> None:
         """Search after some time, unless something else is searched by then."""
         self._asked += 1
@@ -175,12 +199,15 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self.do(find)
 
     def _find(self) -> None:
-        typed, is_starred = self.search.value.strip(), self.starred.value
+        self._read.wait(PATIENCE)
+        typed, is_starred, self._is_partial = self.search.value.strip(), self.starred.value, self._is_reading
         self._query = read_query(typed, starred=is_starred)
-        self._library.refresh()
         self.total = self._library.count(self._query)
         self._show_page(0)
-        self._say(describe_found(self.total, typed, starred=is_starred))
+        found = describe_found(self.total, typed, starred=is_starred)
+        self._say(f"Reading the store: {self.total:,} so far" if self._is_partial else found)
+        if self._is_partial:
+            start_thread(lambda: self._ask(0), delay=AGAIN)
         self._offer_tags()
         if self._current is not None and self._current.image is None:
             self._close_detail()
@@ -366,8 +393,8 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         """Take the gallery off the page, and free what it holds; what was deleted stays so."""
         if not getattr(self, "_is_closed", True):
             self._is_closed = True
-            self._do.close()
-            self._draw.close()
+            for errands in (self._read, self._do, self._draw):
+                errands.close()
             if self.panel is not None:
                 self.panel.close()
             self.grid.close()
