@@ -189,6 +189,7 @@ frontends: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m tests.benchmarks.startup
 	@$(BIN)/python -m tests.benchmarks.store
+	@$(BIN)/python -m tests.benchmarks.library
 	@$(BIN)/python -m tests.benchmarks.speed
 
 # IMAGES=200 RATES="0 10" for others; the rates are percent.

@@ -18,7 +18,7 @@ from __future__ import annotations
 import heapq
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -102,14 +102,14 @@ class Store:
             raise StoreError("there is no store: it is turned off")
         self.put_inputs(images)
         now = datetime.now(timezone.utc)
-        path = _make_absolute(self.folder) / f"{now:%Y-%m}" / f"{now:%d-%H%M%S.%f}-{_make_name(record)}.json"
+        path = make_absolute(self.folder) / f"{now:%Y-%m}" / f"{now:%d-%H%M%S.%f}-{_make_name(record)}.json"
         return write(path, record, files)
 
     def put_inputs(self, images: Iterable[InputImage]) -> None:
         """Keep images that go in, except for those of its own jobs. Raises StoreError."""
         if self.folder is None:
             return
-        folder, own = _make_absolute(self.folder), Store(self.folder, None)
+        folder, own = make_absolute(self.folder), Store(self.folder, None)
         for image in images:
             if next(own.find_results(image.record.digest), None) is not None:
                 continue
@@ -153,12 +153,12 @@ class Store:
 
     def _search_digest(self, start: str) -> Iterator[Stored]:
         """Yield the jobs that may have an image whose digest begins with these digits."""
-        for folder in self._list_folders():
+        for folder in self.list_folders():
             yield from self._search_folder(folder, start[:_DIGITS])
             yield from self._search_folder(folder, SEVERAL)  # a name has the digest of the first image alone
 
     def _find_kept(self, start: str) -> Iterator[KeptInput]:
-        for folder in self._list_folders():
+        for folder in self.list_folders():
             yield from find_inputs(folder, start)
 
     def find(self, key: str) -> Stored | None:
@@ -167,7 +167,7 @@ class Store:
 
     def find_jobs(self, key: str) -> Iterator[Stored]:
         """Yield the jobs with this replay key, the newest of each folder first; their images may be gone."""
-        for folder in self._list_folders():
+        for folder in self.list_folders():
             yield from (
                 stored for stored in self._search_folder(folder, key) if key in records.compute_keys(stored.record)
             )
@@ -181,7 +181,7 @@ class Store:
         """Yield every job, the newest first, and once where several folders have it; `skipped` tells what is
         skipped.
         """
-        listed = [zip(repeat(folder), self._search_folder(folder)) for folder in self._list_folders()]
+        listed = [zip(repeat(folder), self._search_folder(folder)) for folder in self.list_folders()]
         found_in: dict[object, Path] = {}
         for folder, stored in heapq.merge(*listed, key=lambda pair: _get_started(pair[1]), reverse=True):
             if found_in.setdefault(stored.record.files, folder) == folder:
@@ -213,7 +213,7 @@ class Store:
         """
         needed = self._list_needed(stored)
         try:
-            self._keep_needed(stored, needed)
+            self.keep_needed(stored, needed)
             files = stored.files
             stored.path.unlink(missing_ok=True)
             for file in files:
@@ -221,37 +221,30 @@ class Store:
                 file.unlink(missing_ok=True)
             for one in stored.record.images:
                 if self.folder is not None and one.digest not in needed:
-                    delete_input(_make_absolute(self.folder), one.digest)
+                    delete_input(make_absolute(self.folder), one.digest)
         except OSError as exc:
             raise StoreError(f"cannot delete {stored.path}: {exc.strerror}") from exc
-
-    def keep_as_inputs(self, stored: Stored) -> None:
-        """Keep the images of a job that went into other jobs of the own folder, as inputs. Raises StoreError."""
-        try:
-            self._keep_needed(stored, self._list_needed(stored))
-        except OSError as exc:
-            raise StoreError(f"cannot delete {stored.path.name}: {exc.strerror}") from exc
 
     def _list_needed(self, stored: Stored) -> set[str]:
         """Return the digests of what went into the other jobs of the store's own folder."""
         others = (one for one in Store(self.folder, None) if one.path != stored.path)
         return {image.digest for one in others for image in one.record.images}
 
-    def _keep_needed(self, stored: Stored, needed: set[str]) -> None:
-        """Keep the images of a job that is deleted, if they went into another one."""
+    def keep_needed(self, stored: Stored, needed: Collection[str]) -> None:
+        """Keep the images of a job that is deleted, if they went into another one. Raises OSError."""
         for place, file in enumerate(stored.record.files):
             if file.digest in needed and self.folder is not None:
                 with suppress(FluxError):  # it is damaged, or gone
-                    keep_input(_make_absolute(self.folder), read_input(stored.read(place), digest=file.digest))
+                    keep_input(make_absolute(self.folder), read_input(stored.read(place), digest=file.digest))
 
-    def _list_folders(self) -> Iterable[Path]:
+    def list_folders(self) -> Iterable[Path]:
         """Return the folders that are read, in order, each once; unreadable shared ones are added to `skipped`."""
         for number, folder in enumerate(self.shared, 1):
             if reason := describe_trouble(folder):
                 which = "the shared store" if len(self.shared) == 1 else f"shared store {number}"
                 self.skipped.append(f"{which} {reason}")
         # A shared store's owner has it as the own store too.
-        return dict.fromkeys(_make_absolute(one) for one in (self.beside, *self.shared, self.folder) if one is not None)
+        return dict.fromkeys(make_absolute(one) for one in (self.beside, *self.shared, self.folder) if one is not None)
 
     def _search_folder(self, folder: Path, key: str = "") -> Iterator[Stored]:
         """Yield the jobs in a folder, the newest first, by their names or, failing that, their records."""
@@ -263,8 +256,7 @@ class Store:
     def _open_all(self, paths: Iterable[Path]) -> Iterator[Stored]:
         for path in paths:
             try:
-                data = read_file(path, MOST_RECORD, within=find_root(path))
-                yield Stored(records.parse_record(records.load_json(data)), path)
+                yield read_stored(path)
             except FileNotFoundError:  # somebody deleted it just now
                 continue
             except RecordError as error:
@@ -301,6 +293,12 @@ def open_store(settings: Settings, beside: Path = BESIDE) -> Store:
     does.
     """
     return Store(get_store_folder(settings), beside, get_shared_folders(settings))
+
+
+def read_stored(path: Path) -> Stored:
+    """Return the job whose record is at a path. Raises RecordError for what is no record, and OSError."""
+    data = read_file(path, MOST_RECORD, within=find_root(path))
+    return Stored(records.parse_record(records.load_json(data)), path)
 
 
 def write(path: Path, record: Record, files: Sequence[bytes]) -> Stored:
@@ -376,7 +374,7 @@ def _get_started(stored: Stored) -> str:
     return "" if started == UNKNOWN else started
 
 
-def _make_absolute(folder: Path) -> Path:
+def make_absolute(folder: Path) -> Path:
     """Return an absolute path: a generation keeps the paths of its files when the working folder changes."""
     try:
         return folder.absolute()
