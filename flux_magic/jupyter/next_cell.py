@@ -1,4 +1,4 @@
-"""The notebook cell below the running one, as far as the front end says which one runs."""
+"""Facts about the page that runs a cell, as far as it sends them: the cell below, and if widgets answer there."""
 
 from __future__ import annotations
 
@@ -44,3 +44,16 @@ class NextCell:
             return False
         below = [after[1] for before, after in itertools.pairwise(sources) if before[0] == self.cell]
         return text in below
+
+
+def has_widgets(shell: InteractiveShell) -> bool:
+    """Return True if the page that runs a cell can show widgets that answer.
+
+    A program that runs a notebook, such as nbconvert or papermill, takes no input from a person, and says so.
+    """
+    if getattr(shell, "kernel", None) is None:
+        return False
+    request: Any = getattr(shell, "parent_header", None)
+    content = request.get("content") if isinstance(request, dict) else None
+    is_voila = os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
+    return is_voila or (isinstance(content, dict) and bool(content.get("allow_stdin")))

@@ -13,7 +13,7 @@ from ..parameters import grammar, settings
 from ..parameters.placeholders import expand
 from ..results.notes import print_note
 from . import caller
-from .next_cell import NextCell
+from .next_cell import NextCell, has_widgets
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -102,7 +102,11 @@ def run_history(shell: InteractiveShell, line: str) -> History | None:
         print(history.clean(resolved, yes=options.get("yes", False)))
         return None
     search = f"{options.get('search', '')} {words}".strip()
-    return history.read_history(resolved, last=options.get("last", 20), search=search)
+    if "last" in options or not has_widgets(shell):
+        return history.read_history(resolved, last=options.get("last", 20), search=search)
+    from .gallery.opening import GalleryHistory
+
+    return GalleryHistory(resolved, search)
 
 
 def run_verify(shell: InteractiveShell, line: str) -> Report:

@@ -102,7 +102,8 @@ def _build(output: Mapping[str, Any], around: Surroundings) -> Iterator[Part]:
 def _build_data(output: Mapping[str, Any], data: Mapping[str, Any], around: Surroundings) -> Iterator[Part]:
     """Yield the part of the form that a page shows best; nothing for a bar that was at work."""
     plain = _strip(data.get("text/plain", ""))
-    if _WIDGET in data:
+    is_gallery = bool(output.get("metadata", {}).get("flux_magic", {}).get("gallery"))  # it has a page beside it
+    if _WIDGET in data and not is_gallery:
         if not _BAR.search(plain):
             yield Part("words", text=PANEL if plain.startswith("Panel(") else CONTROL)
         return

@@ -1,4 +1,4 @@
-"""The differences between images that belong to no sweep, as an axis of the labels on their sheet."""
+"""The differences between images: as an axis of the labels on a sheet, and as a table of what their records say."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..sweeps.axes import Axis, pair_axes
+from ..types import UNKNOWN, make_printable
+from .origin import describe_input
+from .output import describe_model, list_facts, list_sent_values
 
 if TYPE_CHECKING:
     from .generation import Generation
@@ -31,6 +34,31 @@ def find_differences(items: Sequence[Generation]) -> Axis:
     if differing[0] == "prompt":
         parts[0] = Axis("prompt", tuple(shorten([item.prompt for item in items])))
     return pair_axes(parts)
+
+
+def describe_record(image: Generation) -> dict[str, str]:
+    """Return in words what the record of an image says, by name, the prompt first."""
+    record = image.record
+    started = record.circumstances.started
+    inputs = [describe_input(one) for one in record.images]
+    return {
+        "prompt": image.prompt,
+        "model": describe_model(record),
+        **list_facts(record),
+        **list_sent_values(record),
+        **({"made of": ", ".join(inputs)} if inputs else {}),
+        "Space": make_printable(record.space),
+        "made on": UNKNOWN if started == UNKNOWN else f"{make_printable(started[:16].replace('T', ' '))} UTC",
+        "image": image.digest[:12],
+    }
+
+
+def list_differing(first: Generation, second: Generation) -> dict[str, tuple[str, str]]:
+    """Return what differs between the records of two images, by name, with both values in words."""
+    one, other = describe_record(first), describe_record(second)
+    names = dict.fromkeys([*one, *other])
+    pairs = {name: (one.get(name, "–"), other.get(name, "–")) for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def _list_columns(items: Sequence[Generation]) -> dict[str, list[Any]]:

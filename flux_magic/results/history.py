@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -65,10 +65,14 @@ class History(Generations):
     def _list_remarks(self) -> list[str]:
         return [*list_few(self.notes, MOST_NOTES), *([self.store] if self.store else [])]
 
+    def _read_image(self, generation: Generation) -> bytes:
+        """Return the image, or a smaller copy, of which a thumbnail is made."""
+        return generation.data
+
     def _repr_html_(self) -> str:
         if not self:
             return "".join(f"<p>{escape_html(line)}</p>" for line in repr(self).split("\n"))
-        items = "".join(_render_item(one) for one in self)
+        items = "".join(_render_item(one, self._read_image) for one in self)
         notes = "".join(f"<p>{escape_html(note)}</p>" for note in self._list_remarks())
         return f'<ul style="{_LIST}">{items}</ul>{notes}'
 
@@ -206,13 +210,13 @@ def _render_inputs(generation: Generation) -> str:
     return f"<small>{small}of {names}</small><br>" if names else ""
 
 
-def _render_item(generation: Generation) -> str:
+def _render_item(generation: Generation, read: Callable[[Generation], bytes]) -> str:
     prompt = generation.prompt
     seed = UNKNOWN if generation.seed is None else generation.seed
     steps = [] if generation.steps is None else [format_count(generation.steps, "step")]
     facts = keep_together([f"{generation.width}×{generation.height}", f"seed {seed}", *steps])
     shown = prompt if len(prompt) <= _LONGEST_PROMPT else f"{prompt[: _LONGEST_PROMPT - 1]}…"
-    images = _render_inputs(generation) + _render_image(generation, escape(prompt))
+    images = _render_inputs(generation) + _render_image(generation, escape(prompt), read)
     return (
         f'<li style="{_ITEM}">{images}{pre(shown, _PROMPT)}'
         f"<small>{facts}<br>{escape(_format_date(generation))}<br>{generation.digest[:12]}</small>"
@@ -220,9 +224,9 @@ def _render_item(generation: Generation) -> str:
     )
 
 
-def _render_image(generation: Generation, alt: str) -> str:
+def _render_image(generation: Generation, alt: str, read: Callable[[Generation], bytes]) -> str:
     try:
-        small = base64.b64encode(codecs.make_thumbnail(generation.data, LONGEST)).decode()
+        small = base64.b64encode(codecs.make_thumbnail(read(generation), LONGEST)).decode()
     except FluxError as error:
         return f"<p>{escape_html(error.message)}</p>"
     return f'<img src="data:image/jpeg;base64,{small}" alt="{alt}">'

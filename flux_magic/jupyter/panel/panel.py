@@ -114,9 +114,9 @@ class Panel(Parameters, VBox):
         self._inquiry = Inquiry(self, self._status, lambda: self.busy, unnamed)
         self._refusals = Refusals(self._update_generate)
         self._controls = Controls(self, keep=self._keep_seed, failed=self._status.fail, refusals=self._refusals)
-        self._keeper = Keeper(self._status, self._use)
+        self._keeper = Keeper(self._status, self.use)
         self._row = CompareRow(self, pressed=lambda: self._on_press(self.compare))
-        self._view, self._strip = View(), Strip(self._bring_back, self._use)
+        self._view, self._strip = View(), Strip(self._bring_back, self.use)
         self._work = Work(self._status, self._view, self._strip, show=self._show, put=self._set_observed)
         self._jobs = PanelQueue(self._do, self._settle)
         earlier = list(blocking.history)
@@ -376,8 +376,8 @@ class Panel(Parameters, VBox):
             several = "an image that went in is" if number == 1 else f"{number} images that went in are"
             self._status.fail(InvalidRequest(f"{several} not in the store: choose the file under Image"))
 
-    def _use(self, image: Generation) -> None:
-        """Let a result go in."""
+    def use(self, image: Generation) -> None:
+        """Press "Use as input" of an image: it goes in, if the model takes one; else the status line says why not."""
         self._status.clear()
         self._controls.inputs.add(image)
 

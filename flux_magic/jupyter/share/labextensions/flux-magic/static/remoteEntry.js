@@ -1,6 +1,6 @@
 // The extension of flux_magic for JupyterLab 4 and Notebook 7, without which everything else works as well.
-// It gives images the alternative text of their outputs, shows a prompt below %%flux as plain text, and says in words
-// that a panel's kernel has ended.
+// It gives images the alternative text of their outputs, shows a prompt below %%flux as plain text, says in words that a
+// panel's kernel has ended, and then shows the newest images in place of a gallery.
 //
 // JupyterLab loads an extension as a container of webpack's module federation. This file is one, written by hand:
 // init() gets the modules that JupyterLab shares, and get() returns the plugin. So it is read as it is, without a build.
@@ -76,15 +76,25 @@
     followModel();
   }
 
-  // A panel of a kernel that has ended leaves an error of ipywidgets in a page that is loaded again: say what to do.
-  function explainEndedPanels(notebook) {
+  // A gallery has in the same output, as HTML, the page of its newest images.
+  async function showPage(node, output, notebook) {
+    node.textContent = "";
+    const renderer = notebook.rendermime.createRenderer("text/html");
+    await renderer.renderModel(output);
+    node.replaceChildren(renderer.node);
+  }
+
+  // A widget of a kernel that has ended leaves an error of ipywidgets in a page that is loaded again: of a panel say
+  // what to do, in place of a gallery show its page.
+  function explainEndedWidgets(notebook) {
     const explain = () => {
       for (const node of notebook.node.querySelectorAll(".jp-OutputArea-output.jupyter-widgets")) {
         if (!node.textContent.startsWith("Error displaying widget")) continue;
         const cell = notebook.widgets.find((one) => one.node.contains(node));
         const place = [...node.parentElement.parentElement.children].indexOf(node.parentElement);
-        const words = cell?.outputArea?.model.get(place)?.data[PLAIN] ?? "";
-        if (/^Panel\(/.test(words)) node.textContent = ENDED;
+        const output = cell?.outputArea?.model.get(place);
+        if (/^Panel\(/.test(output?.data[PLAIN] ?? "")) node.textContent = ENDED;
+        if (output?.metadata.flux_magic?.gallery) showPage(node, output, notebook);
       }
     };
     let isWaiting = false;
@@ -102,7 +112,7 @@
 
   function follow(notebook) {
     followNotebook(notebook);
-    explainEndedPanels(notebook);
+    explainEndedWidgets(notebook);
   }
 
   async function makePlugin() {

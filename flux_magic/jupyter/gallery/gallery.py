@@ -1,0 +1,421 @@
+"""The gallery: its parts put together, and the work of its buttons."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from ipywidgets import HTML, Box, Button, Combobox, HBox, Layout, ToggleButton, VBox
+
+from ...errors import InvalidRequest
+from ...parameters.settings import Settings, get_store_folder
+from ...records.command import write_cell
+from ...records.index import Query
+from ...records.inputs import LEAST_DIGITS
+from ...records.inventory import measure
+from ...results.generation import Generation
+from ...results.library import Deleted, open_library
+from ...results.table import escape_html
+from ...types import UNKNOWN, fit_one_line
+from ..panel.fields import close_widgets
+from ..panel.queue import start_thread
+from ..panel.status import describe_error
+from .compare import render_pair
+from .detail import Detail
+from .errands import Errands
+from .grid import BATCH, Grid, Slot
+from .search import describe_found, list_examples, read_query
+from .style import STYLE
+
+if TYPE_CHECKING:
+    from ..panel import Panel
+    from .browser import Extras
+
+PAGE: Final = 50
+"""The number of images that are loaded at a time."""
+
+SOON: Final = 0.15
+"""Seconds from a change of the search field to the search, so that a word is not searched key by key."""
+
+
+PATIENCE: Final = 0.3
+"""Seconds that a search waits for the store to be read, before it shows what was read so far."""
+
+AGAIN: Final = 1.0
+"""Seconds between two searches while the store is read for the first time."""
+
+
+class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
+    """Thumbnails of the store's images, the newest first, with a search field and the image that is open.
+
+    All work is done on threads of its own, so that the kernel stays free. What changes is changed on one of them, `do`.
+
+    Args:
+        settings: name the store.
+        typed: what is in the search field at first.
+
+    Attributes:
+        search: the search field.
+        starred: the button that shows only images with a star.
+        more: the button that loads the next page.
+        undo: the button that brings back what was deleted last.
+        grid: the thumbnails.
+        detail: the image that is open.
+        total: the number of images that were found.
+        panel: the panel that was opened last, or None.
+    """
+
+    def __init__(self, settings: Settings, typed: str = "") -> None:
+        self._library, self._store = open_library(settings), get_store_folder(settings)
+        self._is_reading = True
+        self._asked, self.total, self._is_partial = 0, 0, True
+        self._query = Query()
+        self._current: Slot | None = None
+        self._picked: Generation | None = None
+        self._deleted: list[tuple[Deleted, Slot, Generation]] = []
+        self._is_closed = False
+        self.panel: Panel | None = None
+        self._do, self._draw, self._read = (Errands(self._fail) for _ in range(3))
+        self.search = Combobox(
+            value=typed,
+            placeholder="words, #tag, seed:42",
+            description="Search",
+            ensure_option=False,
+        ).add_class("flux-gallery-search")
+        self.starred = ToggleButton(description="Only starred", icon="star", tooltip="Show only images with a star")
+        self.undo = Button(description="Undo", icon="undo", tooltip="Bring back what was deleted last")
+        self.undo.layout.display = "none"
+        self.size = HTML().add_class("flux-gallery-status")
+        self.status = HTML().add_class("flux-gallery-status")
+        self.more = Button(description="More", layout=Layout(display="none")).add_class("flux-gallery-more")
+        self.detail = Detail(tag=lambda tags: self._with_current(partial(self._mark, tags=tags)))
+        self._pair = HTML()
+        self.unpair = Button(description="Close comparison", icon="times")
+        pair = VBox([self.unpair, self._pair], layout=Layout(display="none"))
+        self._compared, self._below = pair.add_class("flux-gallery-compared"), VBox().add_class("flux-gallery-below")
+        super().__init__()
+        self.grid = Grid(self.model_id[:8], lambda slot: self.do(lambda: self._open(slot)))
+        self._extras = self._make_extras()
+        self.children = self._lay_out()
+        self.add_class("flux-gallery")
+        self._link()
+        self._read.add(self._read_store)
+        self._ask(0)
+
+    def _make_extras(self) -> Extras | None:
+        if "google.colab" in sys.modules:  # Colab shows third-party widgets only if the user has allowed it
+            return None
+        try:
+            from .browser import Extras
+        except ImportError:
+            return None
+        return Extras(self.model_id, self._on_message)
+
+    def _lay_out(self) -> tuple[Any, ...]:
+        style = Box([HTML(STYLE), self.grid.sheets], layout=Layout(display="none"))
+        extras = Box(layout=Layout(display="none"))
+        if self._extras:
+            extras.children = (self._extras,)  # in a message of its own: a page that cannot load it drops only that
+        top = HBox([self.search, self.starred, self.status, self.undo]).add_class("flux-gallery-row")
+        scroll = VBox([self.grid.widget, self.more]).add_class("flux-gallery-scroll")
+        columns = HBox([scroll, self.detail.widget]).add_class("flux-gallery-columns")
+        return style, extras, top, columns, self.size, self._compared, self._below
+
+    def _link(self) -> None:
+        """Let the buttons and fields do their work."""
+        self.search.observe(lambda _: self._ask(SOON), "value")
+        self.starred.observe(lambda _: self._ask(0), "value")
+        detail = self.detail
+        alone: dict[Any, Callable[[], None]] = {
+            self.more: self._load_more,
+            self.undo: self._undo,
+            self.unpair: self._close_comparison,
+        }
+        on_current: dict[Any, Callable[[Slot], None]] = {
+            detail.star: self._star,
+            detail.compare: self._pick,
+            detail.delete: self._delete,
+            detail.put: lambda slot: self._put(_get_image(slot).command()),
+            detail.panel: self._open_panel,
+            detail.use: self._use,
+        }
+        for button, work in alone.items():
+            button.on_click(lambda _, work=work: self.do(work))
+        for button, work_on in on_current.items():
+            button.on_click(lambda _, work_on=work_on: self._with_current(work_on))
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Queue a piece of work."""
+        self._do.add(work)
+
+    def wait(self, timeout: float = 60) -> bool:
+        """Wait until all is done and drawn, at most so many seconds; return True if it is."""
+        return all(errands.wait(timeout) for errands in (self._read, self._do, self._draw))
+
+    def _with_current(self, work: Callable[[Slot], None]) -> None:
+        if (slot := self._current) is not None and slot.image is not None:
+            self.do(lambda: work(slot))
+
+    def _on_message(self, message: dict[str, Any]) -> None:
+        """Do what a key or the script of a page asks for."""
+        keys = {"star": self._star, "delete": self._delete, "compare": self._pick}
+        what, at = message.get("do"), message.get("at", -1)
+        if what in keys and 0 <= at < len(self.grid.slots):
+            self.do(lambda: keys[what](self.grid.slots[at]))
+        elif what == "more":
+            self.do(self._load_more)
+        elif what == "escape":
+            self.do(self._unpick)
+        elif what == "put":
+            self._say("The cell is below this one" + (", where it was before" if message.get("before") else ""))
+        elif what == "show":
+            self._show_cell(str(message.get("cell", "")))
+
+    def _read_store(self) -> None:
+        """Bring the index up to date; meanwhile a search finds what was read so far."""
+        try:
+            self._library.refresh()
+        finally:
+            self._is_reading = False
+        if self.total == 0 or self._is_partial:
+            self._ask(0)
+        held = measure(self._store) if self._store is not None else None
+        self.size.value = escape_html(f"the store: {held}") if held and held.files else ""
+
+    def _ask(self, delay: float) -> None:
+        """Search after some time, unless something else is searched by then."""
+        self._asked += 1
+        number = self._asked
+
+        def find() -> None:
+            if number == self._asked and not self._is_closed:
+                time.sleep(delay)
+                if number == self._asked and not self._is_closed:
+                    self._find()
+
+        self.do(find)
+
+    def _find(self) -> None:
+        self._read.wait(PATIENCE)
+        typed, is_starred, self._is_partial = self.search.value.strip(), self.starred.value, self._is_reading
+        self._query = read_query(typed, starred=is_starred)
+        self.total = self._library.count(self._query)
+        self._show_page(0)
+        found = describe_found(self.total, typed, starred=is_starred)
+        self._say(f"Reading the store: {self.total:,} so far" if self._is_partial else found)
+        if self._is_partial:
+            start_thread(lambda: self._ask(0), delay=AGAIN)
+        self._offer_tags()
+        if self._current is not None and self._current.image is None:
+            self._close_detail()
+        self.grid.mark(self._current, self._picked)
+
+    def _show_page(self, start: int) -> None:
+        """Show the images behind the first `start` ones that were found."""
+        skipped = sum(slot.image is not None for slot in self.grid.slots[:start])
+        images = self._library.find(self._query, start=skipped, number=PAGE)
+        opened = self._current.image if self._current is not None else None
+        self.grid.show(images, [self._library.marks(one).starred for one in images], start)
+        if start == 0 and opened is not None:  # the image stays open if it was found again
+            self._current = next((slot for slot in self.grid.slots if _is_same(slot.image, opened)), None)
+            if self._current is None:
+                self._close_detail()
+        self._update_more()
+        asked = self._asked
+        for number in range(start // BATCH, -(-len(self.grid.slots) // BATCH)):
+            self._draw.add(lambda number=number: self._draw_batch(number, asked))  # type: ignore[misc]
+
+    def _draw_batch(self, number: int, asked: int) -> None:
+        if asked == self._asked and not self._is_closed:
+            self.grid.draw(number, self._library.thumbnail)
+
+    def _load_more(self) -> None:
+        if len(self.grid.images) < self.total:
+            self._show_page(len(self.grid.slots))
+
+    def _update_more(self) -> None:
+        left = self.total - len(self.grid.images)
+        self.more.description = f"More ({left:,})"
+        self.more.layout.display = None if left > 0 else "none"
+        if self._extras is not None:
+            self._extras.total = self.total
+
+    def _open(self, slot: Slot) -> None:
+        """Open the image of a slot, or compare it with the one that was picked."""
+        if (image := slot.image) is None:
+            return
+        self._current = slot
+        self.detail.show(image, self._library.marks(image))
+        picked = self._picked
+        if picked is not None and picked is not image:
+            self._picked = None
+            self._compare(picked, image)
+        self.grid.mark(slot, self._picked)
+        self._draw.add(lambda: self._draw_detail(slot, image))
+        self._look("flux-gallery-detail")
+
+    def _draw_detail(self, slot: Slot, image: Generation) -> None:
+        if self._current is slot and slot.image is image and not self._is_closed:
+            self.detail.draw(image)
+
+    def _close_detail(self) -> None:
+        self._current = None
+        self.detail.show(None)
+
+    def _star(self, slot: Slot) -> None:
+        if slot.image is not None:
+            self._mark(slot, starred=not self._library.marks(slot.image).starred)
+
+    def _mark(self, slot: Slot, **marks: Any) -> None:
+        """Set a star or tags."""
+        if (image := slot.image) is None:
+            return
+        marked = self._library.mark(image, **marks)
+        if marked.starred != slot.is_starred:
+            slot.show(image, is_starred=marked.starred)
+        if slot is self._current:
+            self.detail.show_marks(marked)
+        if "tags" in marks:
+            self._offer_tags()
+            self._say(f"Tags: {', '.join(marked.tags)}" if marked.tags else "No tags")
+        else:
+            self._say(f"{_name(image)} {'has a star' if marked.starred else 'has no star'}")
+
+    def _offer_tags(self) -> None:
+        tags = [*self._library.tags()]
+        self.detail.tags.options, self.search.options = tags, list_examples(tags)
+
+    def _delete(self, slot: Slot) -> None:
+        if (image := slot.image) is None:
+            return
+        self._deleted.append((self._library.delete(image), slot, image))
+        after = self.grid.find_neighbour(slot)
+        slot.show(None)
+        self.total -= 1
+        self._update_more()
+        self.undo.layout.display = None
+        self._say(f"Deleted {_name(image)}; {self.total:,} left")
+        if self._picked is image:
+            self._picked = None
+        if self._current is slot:
+            self._close_detail()
+            if after is not None:
+                self._open(after)
+
+    def _undo(self) -> None:
+        if not self._deleted:
+            return
+        deleted, slot, image = self._deleted.pop()
+        deleted.undo()
+        self.undo.layout.display = None if self._deleted else "none"
+        if slot.image is None and slot in self.grid.slots:
+            slot.show(image, is_starred=self._library.marks(image).starred)
+            self.total += 1
+            self._update_more()
+            self._open(slot)
+        else:  # another search is on view
+            self._find()
+        self._say(f"{_name(image)} is back")
+
+    def _pick(self, slot: Slot) -> None:
+        """Compare with the image that is opened next; a second press ends that."""
+        if self._picked is slot.image:
+            self._unpick()
+        elif self._picked is not None and slot.image is not None:
+            self._open(slot)
+        else:
+            self._picked = slot.image
+            self.grid.mark(self._current, self._picked)
+            self._say("Now choose the image to compare it with")
+
+    def _unpick(self) -> None:
+        if self._picked is not None:
+            self._picked = None
+            self.grid.mark(self._current, None)
+            self._say("Nothing is compared")
+
+    def _compare(self, first: Generation, second: Generation) -> None:
+        self._pair.value = render_pair(first, second)
+        self._compared.layout.display = None
+        self._say(f"Below, {_name(first)} is beside {_name(second)}")
+        self._look("flux-gallery-compared")
+
+    def _close_comparison(self) -> None:
+        self._pair.value = ""
+        self._compared.layout.display = "none"
+
+    def _put(self, cell: str, more: str = "") -> None:
+        """Put a cell below the gallery's, where the page can; elsewhere show it, to be copied."""
+        if self._extras is None or not self._extras.has_page:
+            self._show_cell(cell, more)
+        else:
+            self._extras.send({"put": cell})
+
+    def _show_cell(self, cell: str, more: str = "") -> None:
+        self.detail.show_cell(cell)
+        self._say(f"The cell is below the image: select it with Ctrl+A, and copy it{more}")
+
+    def _open_panel(self, slot: Slot) -> None:
+        from ..panel import Panel
+
+        before, self.panel = self.panel, Panel(_get_image(slot))
+        self._below.children = (self.panel,)
+        if before is not None:
+            before.close()
+        self._say("The panel is below")
+        self._look("flux-gallery-below")
+
+    def _use(self, slot: Slot) -> None:
+        """Let an image go in: into the panel, if one is open, or else into a cell."""
+        image = _get_image(slot)
+        if self.panel is not None and self.panel.comm is not None:
+            self.panel.use(image)
+            self._say("It goes into the panel below, if its model takes images")
+        else:
+            self._put(write_cell("", image=[f"sha256:{image.digest[:LEAST_DIGITS]}"]))
+
+    def _look(self, part: str) -> None:
+        """Let the page in which something was pressed scroll to a part, unless it is in sight."""
+        if self._extras is not None:
+            self._extras.send({"look": f".{part}"})
+
+    def _fail(self, error: Exception) -> None:
+        if not self._is_closed:
+            self._say(describe_error(error))
+
+    def _say(self, words: str) -> None:
+        self.status.value = f'<span role="status">{escape_html(words)}</span>'
+
+    def close(self) -> None:
+        """Take the gallery off the page, and free what it holds; what was deleted stays so."""
+        if not getattr(self, "_is_closed", True):
+            self._is_closed = True
+            for errands in (self._read, self._do, self._draw):
+                errands.close()
+            if self.panel is not None:
+                self.panel.close()
+            self.grid.close()
+            self.detail.close()
+            close_widgets(self.children)
+            self.layout.close()
+        super().close()
+
+    def __repr__(self) -> str:
+        return f"Gallery({self.total} images)"
+
+
+def _get_image(slot: Slot) -> Generation:
+    if slot.image is None:
+        raise InvalidRequest("the image was deleted")
+    return slot.image
+
+
+def _is_same(one: Generation | None, other: Generation) -> bool:
+    return one is not None and (one.path, one.digest) == (other.path, other.digest)
+
+
+def _name(image: Generation) -> str:
+    return f"“{fit_one_line(image.prompt, 40)}” (seed {UNKNOWN if image.seed is None else image.seed})"

@@ -1,0 +1,152 @@
+"""The thumbnails of a gallery: a button each, whose images come in a few style sheets."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ipywidgets import HTML, Box, Button, Layout
+
+from ...errors import FluxError, replace_controls
+from ...results.generation import Generation
+from ..panel.fields import close_widgets
+
+BATCH: Final = 10
+"""The number of thumbnails that one message brings."""
+
+_LONGEST_PROMPT: Final = 70
+_GONE, _CURRENT, _PICKED = "flux-gallery-gone", "flux-gallery-current", "flux-gallery-picked"
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """A place in the grid.
+
+    Attributes:
+        button: its widget.
+        image: the image in it; None for a place that is not seen.
+        is_starred: whether the image has a star.
+        classes: the marks that the button has.
+    """
+
+    button: Any
+    image: Generation | None = None
+    is_starred: bool = False
+    classes: set[str] = field(default_factory=set)
+
+    def show(self, image: Generation | None, *, is_starred: bool = False) -> None:
+        """Show an image, with a star if it has one; None hides the place."""
+        self.image, self.is_starred = image, is_starred
+        if image is not None:
+            words, whole = _describe(image)
+            with self.button.hold_sync():
+                self.button.description = f"★ {words}" if is_starred else words
+                self.button.tooltip = whole
+        self.mark(_GONE, on=image is None)
+
+    def mark(self, name: str, *, on: bool) -> None:
+        """Put a class on the button, or take it off."""
+        if on != (name in self.classes):
+            (self.classes.add if on else self.classes.discard)(name)
+            (self.button.add_class if on else self.button.remove_class)(name)
+
+
+class Grid:
+    """Thumbnails in rows. A place keeps its button whatever image it shows, so that a page keeps its focus.
+
+    Args:
+        name: a word of letters and digits that no other gallery on the page has.
+        opened: called with the slot whose button was pressed.
+
+    Attributes:
+        slots: the places, in order; those of deleted images are among them, without an image.
+        widget: the grid.
+        sheets: the hidden style sheets with the thumbnails.
+    """
+
+    def __init__(self, name: str, opened: Callable[[Slot], None]) -> None:
+        self._name, self._opened = name, opened
+        self.slots: list[Slot] = []
+        self.widget = Box().add_class("flux-gallery-grid")
+        self.sheets = Box(layout=Layout(display="none"))
+        # Two widgets on no page lend their layouts and styles: so a thumbnail is one widget, and not three.
+        self._button, self._sheet = Button(), HTML()
+
+    @property
+    def images(self) -> list[Generation]:
+        """The images that are seen, in order."""
+        return [slot.image for slot in self.slots if slot.image is not None]
+
+    def show(self, images: Sequence[Generation], starred: Sequence[bool], start: int = 0) -> None:
+        """Show these images from a place on, in place of those that were there and behind it."""
+        for slot in self.slots[start + len(images) :]:
+            slot.show(None)
+        while len(self.slots) < start + len(images):
+            self.slots.append(self._make_slot(len(self.slots)))
+        for slot, image, has_star in zip(self.slots[start:], images, starred, strict=False):
+            slot.show(image, is_starred=has_star)
+        keep = max(start + len(images), min(len(self.slots), 50))
+        dropped = [slot.button for slot in self.slots[keep:]]
+        del self.slots[keep:]
+        self.widget.children = tuple(slot.button for slot in self.slots)
+        for button in dropped:
+            button.close()
+
+    def draw(self, number: int, read: Callable[[Generation], bytes]) -> None:
+        """Show the thumbnails of one batch; `read` returns them, and may raise FluxError."""
+        rules = []
+        for place, slot in enumerate(self.slots[number * BATCH : (number + 1) * BATCH], number * BATCH):
+            if slot.image is not None:
+                rules.append(self._write_rule(place, slot.image, read))
+        sheets = list(self.sheets.children)
+        while len(sheets) <= number:
+            sheets.append(HTML(layout=self._sheet.layout, style=self._sheet.style))
+        sheets[number].value = f"<style>{''.join(rules)}</style>"
+        needed = -(-len(self.slots) // BATCH)
+        self.sheets.children = tuple(sheets[:needed])
+        for sheet in sheets[needed:]:
+            sheet.close()
+
+    def find(self, image: Generation) -> Slot | None:
+        """Return the place that an image has."""
+        return next((slot for slot in self.slots if slot.image is image), None)
+
+    def find_neighbour(self, slot: Slot) -> Slot | None:
+        """Return the place to go on with when this one's image is gone: the next, or else the one before."""
+        at = self.slots.index(slot) if slot in self.slots else 0
+        others = [*self.slots[at + 1 :], *reversed(self.slots[:at])]
+        return next((one for one in others if one.image is not None), None)
+
+    def mark(self, current: Slot | None, picked: Generation | None) -> None:
+        """Mark the image that is open, and the one to compare with."""
+        for slot in self.slots:
+            slot.mark(_CURRENT, on=slot is current)
+            slot.mark(_PICKED, on=picked is not None and slot.image is picked)
+
+    def close(self) -> None:
+        """Close what is on no page; who closes the gallery closes the rest."""
+        close_widgets([self._button, self._sheet])
+
+    def _make_slot(self, place: int) -> Slot:
+        button = Button(layout=self._button.layout, style=self._button.style)
+        slot = Slot(button.add_class("flux-gallery-item").add_class(f"flux-gallery-{self._name}-{place}"))
+        button.on_click(lambda _: self._opened(slot))
+        return slot
+
+    def _write_rule(self, place: int, image: Generation, read: Callable[[Generation], bytes]) -> str:
+        before = f".flux-gallery .flux-gallery-item.flux-gallery-{self._name}-{place}::before"
+        try:
+            small = base64.b64encode(read(image)).decode()
+        except FluxError:  # its file is no longer in the store: the record is
+            return f'{before}{{content:"the file is gone"}}'
+        return f"{before}{{background-image:url(data:image/jpeg;base64,{small})}}"
+
+
+def _describe(image: Generation) -> tuple[str, str]:
+    """Return an image in a few words, and in all."""
+    prompt = " ".join(replace_controls(image.prompt).split())
+    short = prompt if len(prompt) <= _LONGEST_PROMPT else f"{prompt[: _LONGEST_PROMPT - 1]}…"
+    seed = f"seed {'unknown' if image.seed is None else image.seed}"
+    return f"{short}\n{seed}", f"{prompt}, {seed}, {image.width}×{image.height}"
