@@ -60,18 +60,8 @@ _OFFERED: Final = tuple(
     for option in grammar.OPTIONS
     if option.name in {*(row.name for row in PARAMETERS), "set", "image", "mask", "strip_credentials", *_OTHERS}
 )
-_NOT_SHAPING: Final = {
-    "proxy",
-    "token",
-    "timeout",
-    "concurrency",
-    "replay",
-    "store",
-    "metadata",
-    "strip_credentials",
-    "sign",
-    "sign_as",
-}
+_SAVED: Final = {"metadata", "strip_credentials", "sign", "sign_as"}
+_NOT_SHAPING: Final = {"proxy", "token", "timeout", "concurrency", "replay", "store", *_SAVED}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

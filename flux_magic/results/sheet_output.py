@@ -83,7 +83,9 @@ def collect_contents(axes: Sequence[Axis], places: Sequence[Place]) -> Contents:
         for place in places
         if place.record is not None
     ]
-    return Contents(axes, _list_records(places), carried, describe_sheet(axes, places))
+    records = _list_records(places)
+    drawn = all(record.stand_in for record in records)
+    return Contents(axes, records, carried, describe_sheet(axes, places), drawn)
 
 
 def build_sheet(
@@ -110,7 +112,7 @@ def build_sheet(
     inside, media_type = collect_contents(axes, places), formats.detect_media_type(encoded) or "image/jpeg"
     records = [dict(one) for one in inside.carried]
     if metadata or signer:
-        encoded = add_records(encoded, replace(inside, signer=signer, **({} if metadata else {"records": ()})))
+        encoded = add_records(encoded, replace(inside, signer=signer, records=inside.records if metadata else ()))
     return Output(
         {media_type: base64.b64encode(encoded).decode(), "text/plain": format_line(axes, places)},
         {

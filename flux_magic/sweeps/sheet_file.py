@@ -43,6 +43,7 @@ class Contents:
         records: one for each image that there is, in order.
         carried: the same as JSON, each by the schema `carried-1`.
         prompt: what the sheet shows, in words.
+        drawn: whether the local Space drew all images, and no model made one.
         signer: what signs the sheet's file; None does not.
     """
 
@@ -50,6 +51,7 @@ class Contents:
     records: Sequence[Record]
     carried: Sequence[Mapping[str, Any]]
     prompt: str
+    drawn: bool = False
     signer: Signing | None = None
 
 
@@ -79,8 +81,7 @@ def add_records(data: bytes, contents: Contents) -> bytes:
     data, told = _embed_records(data, contents)
     if contents.signer is None:
         return data
-    drawn = bool(contents.records) and all(record.stand_in for record in contents.records)
-    return contents.signer.sign_sheet(data, told, drawn=drawn)
+    return contents.signer.sign_sheet(data, told, drawn=contents.drawn)
 
 
 def _embed_records(data: bytes, contents: Contents) -> tuple[bytes, Mapping[str, Any]]:
@@ -96,8 +97,7 @@ def _embed_records(data: bytes, contents: Contents) -> tuple[bytes, Mapping[str,
     if len(text) > MOST_TEXT:
         return data, {}
     models = {record.model for record in contents.records}
-    drawn = all(record.stand_in for record in contents.records)
-    written = metadata.Written("", text, contents.prompt, ", ".join(sorted(models)), "", drawn)
+    written = metadata.Written("", text, contents.prompt, ", ".join(sorted(models)), "", contents.drawn)
     with suppress(NotAnImage):
         return metadata.embed(data, written), told
     return data, {}
