@@ -26,7 +26,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["FLUX_MAGIC_STORE"] = tempfile.mkdtemp(prefix="flux_magic-store-")
 os.environ["FLUX_MAGIC_REPLAY"] = "off"
 os.environ["HF_TOKEN_PATH"] = str(Path(os.environ["FLUX_MAGIC_STORE"], "no token"))
-for name in ("FLUX_MAGIC_SHARED_STORE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE"):
+for name in ("FLUX_MAGIC_SHARED_STORE", "FLUX_MAGIC_SIGN_AS", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE"):
     os.environ.pop(name, None)
 atexit.register(shutil.rmtree, os.environ["FLUX_MAGIC_STORE"], ignore_errors=True)
 

@@ -105,7 +105,7 @@ class Signing:
         """Return a sheet's file signed; `told` has its records, and may be empty."""
         action = {"action": "c2pa.created", "when": _format_now(), "softwareAgent": _OURS()}
         action["digitalSourceType"] = metadata.name_source(drawn=drawn, edited=True)
-        assertions = [{"label": SHEET, "kind": "Json", "data": {**told, "signed": _format_now()}}] if told else []
+        assertions = [{"label": SHEET, "kind": "Json", "data": dict(told)}] if told else []
         return self._sign(data, [action], assertions, [])
 
     def sign_as_found(self, data: bytes) -> bytes:
@@ -180,6 +180,7 @@ class Signing:
                 {"label": "c2pa.actions", "data": {"actions": actions}},
                 *([_build_author(self.author)] if self.author else []),
                 *assertions,
+                {"label": signing.TIME, "kind": "Json", "data": {"when": _format_now()}},
             ],
         }
         who, out = self.identity, io.BytesIO()
@@ -209,11 +210,11 @@ def _OURS() -> dict[str, str]:  # noqa: N802 - a constant, but for the version t
 
 def _is_readable(data: bytes) -> bool:
     found = signing.read(data)
-    return found is not None and found.state != "unread"
+    return found is not None and found.is_read
 
 
 def _build_record(carried: Carried) -> dict[str, Any]:
-    return {"label": RECORD, "kind": "Json", "data": {**carried.as_dict(), "signed": _format_now()}}
+    return {"label": RECORD, "kind": "Json", "data": carried.as_dict()}
 
 
 def _build_author(name: str) -> dict[str, Any]:

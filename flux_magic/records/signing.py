@@ -20,10 +20,12 @@ from . import embedding, keys
 from .record import Carried, parse_carried
 
 INSTALL: Final = keys.INSTALL
-RECORD: Final = "org.flux-magic.record"
-"""The label of the assertion that has our record."""
+RECORD, TIME = "org.flux-magic.record", "org.flux-magic.signed"
+"""Labels of our assertions: the record, and when the file was signed by the signer's clock."""
 
-ALTERED: Final = "altered after signing"
+ALTERED, DAMAGED = "altered after signing", "signature damaged"
+"""The verdicts on a signature that does not hold."""
+
 _OFFLINE: Final = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
 _MOST_NAME: Final = 80
 _MOST_INGREDIENTS: Final = 50
@@ -64,7 +66,8 @@ class Credentials:
     """Content credentials of a file, as far as they can be read here; as text, a sentence.
 
     Attributes:
-        state: `intact`, `altered` (other bytes than were signed), `invalid`, or `unread`.
+        state: `intact`, `altered` (other bytes than were signed), `invalid`, `damaged` (they cannot be read), or
+            `unread` (they are not read here).
         signer: the name in the signer's certificate; empty if it was not read.
         trusted: whether a trust list has that certificate: without one, anyone may have written the name.
         detail: why they are invalid or unread.
@@ -88,13 +91,18 @@ class Credentials:
     carried: Carried | None = field(default=None, repr=False)
 
     @property
+    def is_read(self) -> bool:
+        """True if the signer is known, and what became of the file."""
+        return self.state not in {"unread", "damaged"}
+
+    @property
     def verdict(self) -> str:
-        """Two or three words for a table: `signed`, `altered after signing`, `signature invalid`, `not read`."""
-        words = {"intact": "signed", "altered": ALTERED, "invalid": "signature invalid"}
+        """The verdict in two or three words, for a table: `signed`, `altered after signing`, or why it says nothing."""
+        words = {"intact": "signed", "altered": ALTERED, "invalid": "signature invalid", "damaged": DAMAGED}
         return words.get(self.state, "signature not read")
 
     def __str__(self) -> str:
-        if self.state == "unread":
+        if not self.is_read:
             return f"carries content credentials (C2PA): {self.detail}"
         said = {"intact": "unchanged since", "altered": "but altered since"}.get(self.state, "but not validly")
         if self.parts:
@@ -154,7 +162,8 @@ def _read(data: bytes) -> Credentials:
     except (c2pa.C2paError, OSError, ValueError, KeyError, TypeError) as error:
         if str(error).startswith("Remote"):
             return Credentials("unread", detail="they are on a server, which is not asked")
-        return Credentials("unread", detail=f"they cannot be read: {_shorten(error)}")
+        ours = "flux_magic" if RECORD.encode() in data else ""
+        return Credentials("damaged", detail=f"they cannot be read: {_shorten(error)}", tool=ours)
 
 
 def _summarize(store: Mapping[str, Any], data: bytes) -> Credentials:
@@ -162,7 +171,8 @@ def _summarize(store: Mapping[str, Any], data: bytes) -> Credentials:
     label = store["active_manifest"]
     manifest = store["manifests"][label]
     failures = [one for one in store.get("validation_status", ()) if one.get("code") != _UNTRUSTED]
-    carried, signed = _read_record(manifest, failures)
+    told = _list_intact(manifest, failures)
+    carried, signed = _parse_record(told.get(RECORD)), str((told.get(TIME) or {}).get("when") or "")
     time = str((manifest.get("signature_info") or {}).get("time") or "")
     generator: Mapping[str, Any] = next(iter(manifest.get("claim_generator_info") or ()), {})
     known: dict[str, Any] = {
@@ -191,17 +201,23 @@ def _name_signer(manifest: Mapping[str, Any]) -> str:
     return f"{names[0]} ({names[1]})" if len(dict.fromkeys(names)) > 1 else next(iter(names), "an unnamed certificate")
 
 
-def _read_record(manifest: Mapping[str, Any], failures: list[Any]) -> tuple[Carried | None, str]:
-    """Return our record and the time of the signature, if they are in the credentials and are what was signed."""
+def _list_intact(manifest: Mapping[str, Any], failures: list[Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the assertions by label, as far as they are what was signed."""
     broken = [f"{one.get('code')} {one.get('url')}" for one in failures]
-    if any(one.startswith(("claim", "general")) or one.endswith(f"/{RECORD}") for one in broken):
-        return None, ""
-    told = next((one.get("data") for one in manifest.get("assertions") or () if one.get("label") == RECORD), None)
-    if not isinstance(told, Mapping):
-        return None, ""
+    if any(one.startswith(("claim", "general")) for one in broken):
+        return {}
+    there = {str(one.get("label")): one.get("data") for one in manifest.get("assertions") or ()}
+    return {
+        label: data
+        for label, data in there.items()
+        if isinstance(data, Mapping) and not any(one.endswith(f"/{label}") for one in broken)
+    }
+
+
+def _parse_record(told: Mapping[str, Any] | None) -> Carried | None:
     with suppress(RecordError, ValueError):
-        return parse_carried(told), str(told.get("signed") or "")
-    return None, ""
+        return None if told is None else parse_carried(told)
+    return None
 
 
 def _list_ingredients(store: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[Ingredient]:
@@ -230,6 +246,7 @@ def _name_part(failure: Mapping[str, Any], active: str, data: bytes, carried: Ca
         label = url.rpartition("/")[2]
         known = {
             RECORD: "the record that was signed",
+            TIME: "the time of the signature",
             "c2pa.actions": "the statement how it was made",
             "c2pa.ingredient": "what is said of an ingredient",
             "c2pa.hash": "the checksum of its bytes",
@@ -246,7 +263,7 @@ def _name_changed_bytes(data: bytes, carried: Carried | None) -> str:
         return "the words in its file, not its pixels"
     with suppress(NotAnImage):
         same = codecs.compute_digest(data) == carried.copy.digest
-        return "its encoding, not its pixels" if same else "its pixels"
+        return "its bytes, not its pixels" if same else "its pixels"
     return "its bytes: it is no image any more"
 
 

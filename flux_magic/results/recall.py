@@ -143,7 +143,7 @@ def recall_bytes(data: bytes, name: str) -> Recalled:
             raise
         if signed.carried is not None:  # the words in the file are gone, and the signed ones are not
             return replace(_recall_record(signed.carried, data, name), credentials=signed)
-        verb = "" if signed.state == "unread" else "is "
+        verb = "is " if signed.is_read else ""
         hint = "" if error.hint == _LEFT_OUT else f"{error.hint} "
         raise RecordError(error.message, f"{hint}The file {verb}{signed}.".lstrip()) from error
 

@@ -140,7 +140,7 @@ def _mine(signer: Signing) -> str:
 def _find_trouble(path: Path, data: bytes, seen: Examined) -> str:
     """Return why signing an image with its record would mislead; "" if it would not."""
     there = seen.credentials
-    if there is not None and there.state in {"altered", "invalid"}:
+    if there is not None and there.state in {"altered", "invalid", "damaged"}:
         return f"it was signed before, and it is {there.verdict}"
     if seen.outcome.is_sound:
         return ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import format_count
 from ..images import codecs
 from ..parameters.settings import resolve
-from ..records.signing import ALTERED, Credentials
+from ..records.signing import ALTERED, DAMAGED, Credentials
 from ..records.store import open_store
 from ..results import output
 from ..results.origin import find_images, render_small
@@ -88,10 +88,9 @@ class Examined:
         nothing, as long as the image is still what this record says.
         """
         signed = self.credentials
-        if signed is None or signed.state in {"intact", "unread"}:
+        if signed is None or signed.verdict not in {ALTERED, DAMAGED}:
             return False
-        ours = signed.tool.startswith("flux_magic") or signed.state == "invalid"
-        return ours or self.outcome is not Outcome.INTACT
+        return signed.tool.startswith("flux_magic") or self.outcome is not Outcome.INTACT
 
     @property
     def recorded(self) -> Record:
