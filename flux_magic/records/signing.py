@@ -26,6 +26,9 @@ RECORD, TIME = "org.flux-magic.record", "org.flux-magic.signed"
 ALTERED, DAMAGED = "altered after signing", "signature damaged"
 """The verdicts on a signature that does not hold."""
 
+BYTES: Final = "its bytes"
+"""What was altered if the credentials are whole, and have no record of ours to say more."""
+
 _OFFLINE: Final = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
 _MOST_NAME: Final = 80
 _MOST_INGREDIENTS: Final = 50
@@ -258,7 +261,7 @@ def _name_part(failure: Mapping[str, Any], active: str, data: bytes, carried: Ca
 def _name_changed_bytes(data: bytes, carried: Carried | None) -> str:
     """Return which bytes were changed, as far as the record that was signed with them tells."""
     if carried is None or carried.copy is None:
-        return "its bytes"
+        return BYTES
     if embedding.has_bare_sha256(data, carried.copy.sha256):
         return "the words in its file, not its pixels"
     with suppress(NotAnImage):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import format_count
 from ..images import codecs
 from ..parameters.settings import resolve
-from ..records.signing import ALTERED, DAMAGED, Credentials
+from ..records.signing import ALTERED, BYTES, DAMAGED, Credentials
 from ..records.store import open_store
 from ..results import output
 from ..results.origin import find_images, render_small
@@ -84,13 +84,15 @@ class Examined:
     def is_signature_broken(self) -> bool:
         """True if the image is not as it was signed.
 
-        What somebody else has signed may have got its record afterwards, from an earlier version: that alone breaks
-        nothing, as long as the image is still what this record says.
+        Somebody else's credentials may be whole, and the file have got its record after it was signed, by an earlier
+        version: that alone breaks nothing, as long as the image is still what this record says.
         """
         signed = self.credentials
         if signed is None or signed.verdict not in {ALTERED, DAMAGED}:
             return False
-        return signed.tool.startswith("flux_magic") or self.outcome is not Outcome.INTACT
+        if signed.verdict == DAMAGED:
+            return bool(signed.tool) or self.outcome is not Outcome.INTACT
+        return signed.carried is not None or signed.parts != (BYTES,) or self.outcome is not Outcome.INTACT
 
     @property
     def recorded(self) -> Record:
