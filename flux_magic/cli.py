@@ -10,6 +10,7 @@ import runpy
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from .errors import FluxError, LocalSpaceError
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
     from .results.recall import Recalled
 
 
-_MODULES: Final = {"batch": ".client.batch_command", "page": ".pages.command", "verify": ".verify.command"}
+_MODULES: Final = {
+    "batch": ".client.batch_command",
+    "key": ".verify.sign_command",
+    "page": ".pages.command",
+    "sign": ".verify.sign_command",
+    "verify": ".verify.command",
+}
 """The commands whose module has a `main`, which takes the parsed arguments and returns the exit code."""
 
 
@@ -44,7 +51,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             space=options.space or options.named, model=options.model, provider=options.provider
         ),
         "info": lambda: _run_info(options.image, as_json=options.json),
-        "export": lambda: _run_export(options.notebook),
+        "export": lambda: _run_export(options.notebook, sign=options.sign),
         "history": lambda: _run_history(options),
         None: _show_help,
     }
@@ -80,6 +87,7 @@ def _build_parser() -> argparse.ArgumentParser:
         help="put a notebook's images and records into flux_images/ beside it, so that it runs without a Space",
     )
     export.add_argument("notebook", nargs="+", help="a saved notebook")
+    export.add_argument("--sign", action="store_true", help="sign the images with your own key (C2PA)")
     _add_batch_arguments(commands.add_parser("batch", help="make an image for each row of a file of prompts"))
     history = commands.add_parser("history", help="list the images of the store, the newest first, or clean it")
     history.add_argument("words", nargs="*", help="only images whose prompt has all these words")
@@ -94,7 +102,20 @@ def _build_parser() -> argparse.ArgumentParser:
         "verify", help="regenerate images from their records, and check that they are the same"
     )
     _add_verify_arguments(verify)
+    _add_signing_commands(commands)
     return parser
+
+
+def _add_signing_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    sign = commands.add_parser("sign", help="sign images with your own key (content credentials, C2PA)")
+    sign.add_argument("file", nargs="+", type=Path, help="an image: a PNG, JPEG or WebP with its record")
+    sign.add_argument("-o", "--out", type=Path, metavar="PATH", help="a file, or a folder (default: in place)")
+    sign.add_argument("--as", dest="author", default="", metavar="NAME", help="the creator's name (default: none)")
+    sign.add_argument("--any", action="store_true", help="sign other images too, without a word of how they were made")
+    key = commands.add_parser("key", help="make a key to sign with, or show and export its certificate")
+    key.add_argument("--name", default="", help="the name that the certificate shows (default: none, a number)")
+    key.add_argument("--new", action="store_true", help="make another key, and keep the old one beside it")
+    key.add_argument("--export", type=Path, metavar="FILE", help="write the public certificate, for a colleague")
 
 
 def _add_batch_arguments(parser: argparse.ArgumentParser) -> None:
@@ -126,13 +147,13 @@ def _describe_found(found: Recalled) -> str:
     return text if escape_for(cell, sys.stdout) == cell else text.removesuffix(cell) + found.call
 
 
-def _run_export(notebooks: Sequence[str]) -> int:
+def _run_export(notebooks: Sequence[str], *, sign: bool) -> int:
     from .verify.export import export
 
     code = 0
     for notebook in notebooks:
         try:
-            report = export(notebook)
+            report = export(notebook, sign=sign)
         except FluxError as error:
             code = _fail(error)
         else:

@@ -29,7 +29,7 @@ os.environ["HF_TOKEN_PATH"] = str(Path(os.environ["FLUX_MAGIC_STORE"], "no token
 # matplotlib takes seconds to look for the fonts of the machine, which it notes in the cache.
 os.environ.setdefault("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib"))
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="flux_magic-cache-")
-for name in ("FLUX_MAGIC_SHARED_STORE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE"):
+for name in ("FLUX_MAGIC_SHARED_STORE", "FLUX_MAGIC_SIGN_AS", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE"):
     os.environ.pop(name, None)
 for name in ("FLUX_MAGIC_STORE", "XDG_CACHE_HOME"):
     atexit.register(shutil.rmtree, os.environ[name], ignore_errors=True)

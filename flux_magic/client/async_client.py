@@ -22,6 +22,7 @@ from ..providers.http.connection import Session, open_session
 from ..providers.registry import choose_provider
 from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations
+from ..results.signer import check_signing
 from ..sweeps.requests import build_requests, build_sweep_call, complete
 from ..types import ImageRequest
 from .given import NOTHING, Requests, add_inputs, is_frame, load_given_async, take_given
@@ -215,6 +216,7 @@ class AsyncClient:
     ) -> AsyncGenerator[ClientEvent, None]:
         request = complete(request, settings)
         check_folders(settings)
+        check_signing(settings)
         limits, target = Limits(total=settings.timeout), resolve_target(settings, request.model)
         if target.is_own and not (target.is_local or target.is_loopback):
             target.provider.prepare(request)  # what its file says that it does not take is refused without asking
@@ -365,6 +367,7 @@ class AsyncClient:
             raise InvalidRequest(
                 f"the requests are {show_value(requests)}: give a list of ImageRequest, or another iterable"
             )
+        check_signing(settings)
         async with self, open_cluster(settings) as cluster:
             at_once = cluster.count_at_once if cluster else settings.concurrency
             each = (self._try(request, settings, cluster) for request in requests)

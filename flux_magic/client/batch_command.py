@@ -43,23 +43,17 @@ _LISTED: Final = {"at", "model", "digest", "file", "seconds", "replayed", "note"
 _PAUSE: Final = 2.0
 """Least seconds between two writings of the table of results."""
 
-_OTHERS: Final = {"model", "provider", "space", "proxy", "timeout", "concurrency", "cluster", "fresh", "no_metadata"}
+_OTHERS: Final = {
+    *("model", "provider", "space", "proxy", "timeout", "concurrency", "cluster", "fresh"),
+    *("no_metadata", "sign", "no_sign"),
+}
 _OFFERED: Final = tuple(
     option
     for option in grammar.OPTIONS
     if option.name in {*(row.name for row in PARAMETERS), "set", "image", "mask", "strip_credentials", *_OTHERS}
 )
-_NOT_SHAPING: Final = {
-    "proxy",
-    "token",
-    "timeout",
-    "concurrency",
-    "cluster",
-    "replay",
-    "store",
-    "metadata",
-    "strip_credentials",
-}
+_SAVED: Final = {"metadata", "strip_credentials", "sign", "sign_as"}
+_NOT_SHAPING: Final = {"proxy", "token", "timeout", "concurrency", "cluster", "replay", "store", *_SAVED}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -128,6 +122,8 @@ def _read_options(options: argparse.Namespace) -> dict[str, Any]:
         given["metadata"] = False
     if given.pop("fresh", False):
         given["replay"] = "off"
+    if given.pop("no_sign", False):
+        given["sign"] = False
     settings = resolve(**{name: value for name, value in given.items() if name not in ROLES})
     resolve_target(settings, settings.model)
     return {name: value for name, value in given.items() if name in {*NAMES, *ROLES, "size"}}

@@ -104,6 +104,8 @@ class Client:
             metadata: False leaves the record out of the embedded and saved files.
             device, dtype, offload, batch: for the provider `diffusers`; `Settings` has their values.
             strip_credentials: True removes content credentials (C2PA) from them, so that the record can be embedded.
+            sign: True signs them with your own key (`flux-magic key`): content credentials with the record.
+            sign_as: the name that these give as the creator's; none if it is left out.
             caption: words that a notebook shows under the image.
             alt: alternative text of the image, for those who do not see it; by default the prompt.
             only_image: True shows the image in a notebook without the parameters that made it.

@@ -49,6 +49,8 @@ class Options(TypedDict, total=False):
     fresh: bool | None
     metadata: bool | None
     strip_credentials: bool | None
+    sign: bool | None
+    sign_as: str | None
     caption: str | None
     alt: str | None
     only_image: bool | None

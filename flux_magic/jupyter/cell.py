@@ -192,6 +192,8 @@ def get_settings(options: Mapping[str, Any]) -> dict[str, Any]:
         given["replay"] = "off"
     if options.get("no_metadata"):
         given["metadata"] = False
+    if options.get("no_sign"):
+        given["sign"] = False
     if own := {name: values[0] for name, values in _read_own(options).items() if len(values) == 1}:
         given["parameters"] = own
     return given
@@ -211,6 +213,8 @@ def check_name(name: str) -> None:
 def _check(options: Mapping[str, Any]) -> None:
     """Raise InvalidRequest for options that are known to fail before anything is sent."""
     check_name(options.get("output", ""))
+    if options.get("sign") and options.get("no_sign"):
+        raise InvalidRequest("--sign and --no-sign contradict each other: give one of them")
     if options.get("raw") and (varies := [name for name in ("sweep", "zip") if options.get(name)]):
         raise InvalidRequest(f"--raw takes what is in braces as typed, and --{varies[0]} varies it: give one of them")
 

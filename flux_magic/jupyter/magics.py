@@ -71,6 +71,8 @@ class FluxMagics(Sized, Magics):
     )
     inline = Enum(settings.INLINE, None, allow_none=True, help="How an image is embedded.").tag(config=True)
     only_image = Bool(None, allow_none=True, help="Show images without table and cell.").tag(config=True)
+    sign = Bool(None, allow_none=True, help="Sign images with your own key (C2PA).").tag(config=True)
+    sign_as = Unicode(None, allow_none=True, help="The creator's name in what is signed.").tag(config=True)
     caption = Unicode(None, allow_none=True, help="Words under each image.").tag(config=True)
     alt = Unicode(None, allow_none=True, help="Alternative text of each image.").tag(config=True)
     token = SecretTrait(None, allow_none=True, help="A Hugging Face token for the Space.").tag(config=True)

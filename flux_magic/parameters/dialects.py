@@ -77,6 +77,7 @@ _ANSWERS: Final = {
     ),
     "replay": '--fresh asks the Space; %config FluxMagics.replay = "off" does so for all cells',
     "metadata no-exif exif strip-metadata no-info no-record private": "--no-metadata leaves the record out of the file",
+    "signed signature c2pa credentials content-credentials": "--sign signs the image's file with your own key",
     "silent no-progress hide-progress": "--quiet shows no progress",
     "dry preview test what-if whatif simulate show-request print": "--dry-run shows what would be sent",
     "parallel workers max-workers jobs max-concurrency": "--concurrency 4 makes four images of a sweep at once",

@@ -318,6 +318,8 @@ OPTIONS = (
     Option(("--fresh",), "ask the Space, even if the image is in the store"),
     Option(("--no-metadata",), "don't embed the generation parameters in the file"),
     Option(("--strip-credentials",), "remove the image's signature (C2PA) from its file, and put the record inside"),
+    Option(("--sign",), "sign the image's file with your own key (content credentials, C2PA)"),
+    Option(("--no-sign",), "don't sign it, although %config says so"),
     Option(("--quiet",), "show no progress"),
     Option(("--yes",), "allow more than 16 images in one cell"),
 )

@@ -28,6 +28,7 @@ ENVIRONMENT: Final = {
     "store": "FLUX_MAGIC_STORE",
     "shared_store": "FLUX_MAGIC_SHARED_STORE",
     "replay": "FLUX_MAGIC_REPLAY",
+    "sign_as": "FLUX_MAGIC_SIGN_AS",
 }
 INLINE: Final = ("png", "jpeg", "link")
 RUNNERS: Final = ("thread", "nest")
@@ -82,6 +83,8 @@ class Settings:
             Spaces of the Hub.
         metadata: whether an image that is embedded or saved carries what made it.
         strip_credentials: whether content credentials (C2PA) are taken out of it; else it stays as delivered.
+        sign: whether what is embedded, saved or exported gets content credentials (C2PA) by the user's own key.
+        sign_as: the name that these give as the creator's; None gives none.
         caption: words that a notebook shows under an image; None for none.
         alt: alternative text, for those who do not see an image; None is its prompt, of a sheet its axes in words.
         only_image: whether a notebook shows images without the parameters that made them.
@@ -118,6 +121,8 @@ class Settings:
     replay: str = "auto"
     metadata: bool = True
     strip_credentials: bool = False
+    sign: bool = False
+    sign_as: str | None = None
     caption: str | None = None
     alt: str | None = None
     only_image: bool = False
@@ -143,13 +148,14 @@ class Settings:
             check_concurrency(self.batch, "batch")
         check_concurrency(self.concurrency)
         _check_switch("only_image", self.only_image)
+        _check_switch("sign", self.sign)
         store: object = self.store
         if not isinstance(store, str | os.PathLike | bool | None):
             raise InvalidRequest(f"store is {show_value(store)}: give a folder, or False to keep nothing")
         shared: object = self.shared_store
         if not isinstance(shared, str | os.PathLike | None):
             raise InvalidRequest(f"shared_store is {show_value(shared)}: give a folder")
-        for name in ("proxy", "token", "caption", "alt"):
+        for name in ("proxy", "token", "caption", "alt", "sign_as"):
             if not isinstance(getattr(self, name), str | None):
                 raise InvalidArgument(f"{name} is not a string: give it in quotes")
         if self.token is not None:

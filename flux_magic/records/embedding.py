@@ -38,18 +38,42 @@ def compute_sha256(data: bytes) -> str:
 
 
 def compute_bare_sha256(data: bytes) -> str:
-    """Return the sha256 of an image's bytes without their metadata, 64 hex digits."""
-    *_, last = list_readings(data)
-    return compute_sha256(last)
+    """Return the sha256 of an image's bytes without their metadata, 64 hex digits; credentials are not metadata."""
+    return compute_sha256(_remove_metadata(data))
+
+
+def has_bare_sha256(data: bytes, sha256: str) -> bool:
+    """Return True if an image without its metadata has this sha256, with its credentials (C2PA) or without."""
+    return compute_bare_sha256(data) == sha256 or any(
+        compute_bare_sha256(one) == sha256 for one in _list_unsigned(data)
+    )
 
 
 def list_readings(data: bytes) -> Iterator[bytes]:
-    """Yield the bytes as which an image may have been delivered: these, and these without metadata."""
-    yield data
+    """Yield the bytes as which an image may have been delivered: these, and these without metadata.
+
+    For a signed file the same without its content credentials follow: it may have been signed after it was delivered.
+    """
+    for one in (data, *_list_unsigned(data)):
+        yield one
+        yield _remove_metadata(one)
+
+
+def _remove_metadata(data: bytes) -> bytes:
+    """Return a file without metadata; as it is if its pixels can be read perhaps, but its parts cannot."""
     from ..images import metadata
 
-    with contextlib.suppress(NotAnImage):  # its pixels can be read perhaps, but its parts cannot
-        yield metadata.remove_metadata(data)
+    with contextlib.suppress(NotAnImage):
+        return metadata.remove_metadata(data)
+    return data
+
+
+def _list_unsigned(data: bytes) -> list[bytes]:
+    """Return a signed file without its credentials; nothing for a file that has none, or from which none are taken."""
+    with contextlib.suppress(NotAnImage):
+        if is_signed(data):
+            return [remove_signature(data)]
+    return []
 
 
 def is_signed(data: bytes) -> bool:
@@ -156,4 +180,4 @@ def is_untouched(data: bytes, carried: Carried) -> bool | None:
     """Return True if a copy's bytes, without metadata, are unchanged; None if no checksum was recorded."""
     if carried.copy is None:
         return None
-    return compute_bare_sha256(data) == carried.copy.sha256
+    return has_bare_sha256(data, carried.copy.sha256)

@@ -6,19 +6,62 @@ They are read by `c2pa-python`, which the extra `sign` installs; nothing is fetc
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ..errors import NotAnImage, RecordError
+from ..images import codecs
 from ..images.bounded_json import parse_json
 from ..images.formats import detect_media_type
 from ..types import make_printable
-from . import embedding
+from . import embedding, keys
+from .record import Carried, parse_carried
 
-INSTALL: Final = 'pip install "flux-magic[sign]"'
+INSTALL: Final = keys.INSTALL
+RECORD, TIME = "org.flux-magic.record", "org.flux-magic.signed"
+"""Labels of our assertions: the record, and when the file was signed by the signer's clock."""
+
+ALTERED, DAMAGED = "altered after signing", "signature damaged"
+"""The verdicts on a signature that does not hold."""
+
+BYTES: Final = "its bytes"
+"""What was altered if the credentials are whole, and have no record of ours to say more."""
+
 _OFFLINE: Final = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
 _MOST_NAME: Final = 80
+_MOST_INGREDIENTS: Final = 50
 _NOT_VERIFIED: Final = "the name is not verified: no trust list here has its certificate"
+_UNTRUSTED: Final = "signingCredential.untrusted"
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredient:
+    """A file that went into a signed one, as its credentials say; as text, a phrase.
+
+    Attributes:
+        title: the name that the signer gave it.
+        relation: `parentOf` (the file was made from it), `inputTo` (it was an input) or `componentOf` (it is a part).
+        state: what its own credentials were when it went in: `intact`, `altered`, `invalid` or `unsigned`.
+        signer: the name in the certificate of those; empty without any.
+    """
+
+    title: str
+    relation: str
+    state: str
+    signer: str = ""
+
+    def __str__(self) -> str:
+        if self.state == "unsigned":
+            return f"{self.title}, not signed"
+        said = {"intact": "intact", "altered": "altered before it went in"}.get(self.state, "but not validly")
+        return f"{self.title}, signed by {self.signer}, {said}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the ingredient as JSON-ready values."""
+        told = {"title": self.title, "relation": self.relation, "state": self.state}
+        return {**told, "signer": self.signer or None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,32 +69,80 @@ class Credentials:
     """Content credentials of a file, as far as they can be read here; as text, a sentence.
 
     Attributes:
-        state: `intact`, `altered` (other bytes than were signed), `invalid`, or `unread`.
+        state: `intact`, `altered` (other bytes than were signed), `invalid`, `damaged` (they cannot be read), or
+            `unread` (they are not read here).
         signer: the name in the signer's certificate; empty if it was not read.
         trusted: whether a trust list has that certificate: without one, anyone may have written the name.
         detail: why they are invalid or unread.
+        parts: what was altered, in words: its pixels, the record in its file, the record that was signed …
+        signed: when it was signed, UTC, by the signer's clock; empty if the signer did not say.
+        stamped: whether a time-stamp server confirms that time.
+        tool: the program that made the credentials; empty if it is not named.
+        ingredients: what went into the file.
+        carried: our own record, if it was signed along with the image and is intact.
     """
 
     state: str
     signer: str = ""
     trusted: bool = False
     detail: str = ""
+    parts: tuple[str, ...] = ()
+    signed: str = ""
+    stamped: bool = False
+    tool: str = ""
+    ingredients: tuple[Ingredient, ...] = ()
+    carried: Carried | None = field(default=None, repr=False)
+
+    @property
+    def is_read(self) -> bool:
+        """True if the signer is known, and what became of the file."""
+        return self.state not in {"unread", "damaged"}
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in two or three words, for a table: `signed`, `altered after signing`, or why it says nothing."""
+        words = {"intact": "signed", "altered": ALTERED, "invalid": "signature invalid", "damaged": DAMAGED}
+        return words.get(self.state, "signature not read")
 
     def __str__(self) -> str:
-        if self.state == "unread":
+        if not self.is_read:
             return f"carries content credentials (C2PA): {self.detail}"
         said = {"intact": "unchanged since", "altered": "but altered since"}.get(self.state, "but not validly")
+        if self.parts:
+            said += f" ({', '.join(self.parts)})"
+        when = f" on {self.signed}{' (time-stamped)' if self.stamped else ''}" if self.signed else ""
         name = "its certificate is on a trust list" if self.trusted else _NOT_VERIFIED
-        return "; ".join(filter(None, (f"signed by {self.signer}, {said}", self.detail, name)))
+        return "; ".join(filter(None, (f"signed by {self.signer}{when}, {said}", self.detail, name)))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the credentials as JSON-ready values."""
-        return {"state": self.state, "signer": self.signer or None, "trusted": self.trusted, "detail": self.detail}
+        return {
+            "state": self.state,
+            "signer": self.signer or None,
+            "trusted": self.trusted,
+            "detail": self.detail,
+            "parts": list(self.parts),
+            "signed": self.signed or None,
+            "stamped": self.stamped,
+            "tool": self.tool or None,
+            "ingredients": [one.as_dict() for one in self.ingredients],
+        }
 
 
 def read(data: bytes) -> Credentials | None:
     """Read the content credentials of a file, or None if it has none. What cannot be read is told, never raised."""
     return _read(data) if embedding.is_signed(data) else None
+
+
+def is_alike(one: bytes, other: bytes) -> bool:
+    """Return True if two files differ only in the time of their signatures: both intact, and by one signer."""
+    mine, theirs = read(one), read(other)
+    if mine is None or theirs is None or not mine.state == theirs.state == "intact":
+        return False
+    with suppress(NotAnImage):
+        bare = [embedding.compute_bare_sha256(embedding.remove_signature(data)) for data in (one, other)]
+        return (mine.signer, mine.ingredients) == (theirs.signer, theirs.ingredients) and bare[0] == bare[1]
+    return False
 
 
 def _read(data: bytes) -> Credentials:
@@ -61,35 +152,135 @@ def _read(data: bytes) -> Credentials:
         return Credentials("unread", detail=f"to see who signed it, run {INSTALL}")
     except (OSError, RuntimeError) as error:  # its library is not for this machine
         return Credentials("unread", detail=f"c2pa does not load: {_shorten(error)}")
+    roots, _ = keys.read_trusted()
+    trust = {"trust": {"user_anchors": roots.decode()}} if roots else {}
     try:
         with (
-            c2pa.Context.from_dict(_OFFLINE) as context,
+            c2pa.Context.from_dict(_OFFLINE | trust) as context,
             c2pa.Reader(detect_media_type(data), io.BytesIO(data), context=context) as reader,
         ):
-            return _summarize(parse_json(reader.json()))
+            return _summarize(parse_json(reader.json()), data)
     except AttributeError:
         return Credentials("unread", detail=f"this c2pa-python is too old: {INSTALL} --upgrade")
     except (c2pa.C2paError, OSError, ValueError, KeyError, TypeError) as error:
         if str(error).startswith("Remote"):
             return Credentials("unread", detail="they are on a server, which is not asked")
-        return Credentials("unread", detail=f"they cannot be read: {_shorten(error)}")
+        ours = "flux_magic" if RECORD.encode() in data else ""
+        return Credentials("damaged", detail=f"they cannot be read: {_shorten(error)}", tool=ours)
 
 
-def _summarize(store: Mapping[str, Any]) -> Credentials:
+def _summarize(store: Mapping[str, Any], data: bytes) -> Credentials:
     """Sum up a manifest store, as the library reports it."""
-    signature = store["manifests"][store["active_manifest"]].get("signature_info") or {}
-    names = [_shorten(signature[key]) for key in ("issuer", "common_name") if signature.get(key)]
-    name = f"{names[0]} ({names[1]})" if len(dict.fromkeys(names)) > 1 else next(iter(names), "an unnamed certificate")
+    label = store["active_manifest"]
+    manifest = store["manifests"][label]
+    failures = [one for one in store.get("validation_status", ()) if one.get("code") != _UNTRUSTED]
+    told = _list_intact(manifest, failures)
+    carried, signed = _parse_record(told.get(RECORD)), str((told.get(TIME) or {}).get("when") or "")
+    time = str((manifest.get("signature_info") or {}).get("time") or "")
+    generator: Mapping[str, Any] = next(iter(manifest.get("claim_generator_info") or ()), {})
+    known: dict[str, Any] = {
+        "signer": _name_signer(manifest),
+        "signed": _shorten(_format_time(time or signed)),
+        "stamped": bool(time),
+        "tool": _shorten(f"{generator.get('name', '')} {generator.get('version') or ''}".strip()),
+        "ingredients": tuple(_list_ingredients(store, manifest)),
+        "carried": carried,
+    }
     state = store.get("validation_state")
-    codes = [str(one.get("code")) for one in store.get("validation_status", ()) if one.get("code") != _UNTRUSTED]
+    success = ((store.get("validation_results") or {}).get("activeManifest") or {}).get("success") or ()
+    known["trusted"] = any(one.get("code") == "signingCredential.trusted" for one in success)
     if state in {"Valid", "Trusted"}:
-        return Credentials("intact", name, trusted=state == "Trusted")
+        return Credentials("intact", **known)
+    codes = [str(one.get("code")) for one in failures]
     if any(code.endswith((".mismatch", ".missing")) for code in codes):
-        return Credentials("altered", name)
-    return Credentials("invalid", name, detail=_shorten(", ".join(codes[:3])))
+        parts = dict.fromkeys(_name_part(one, label, data, carried) for one in failures)
+        return Credentials("altered", parts=tuple(filter(None, parts)), **known)
+    return Credentials("invalid", detail=_explain(codes), **known)
 
 
-_UNTRUSTED: Final = "signingCredential.untrusted"
+def _name_signer(manifest: Mapping[str, Any]) -> str:
+    signature = manifest.get("signature_info") or {}
+    names = [_shorten(signature[key]) for key in ("issuer", "common_name") if signature.get(key)]
+    return f"{names[0]} ({names[1]})" if len(dict.fromkeys(names)) > 1 else next(iter(names), "an unnamed certificate")
+
+
+def _list_intact(manifest: Mapping[str, Any], failures: list[Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the assertions by label, as far as they are what was signed."""
+    broken = [f"{one.get('code')} {one.get('url')}" for one in failures]
+    if any(one.startswith(("claim", "general")) for one in broken):
+        return {}
+    there = {str(one.get("label")): one.get("data") for one in manifest.get("assertions") or ()}
+    return {
+        label: data
+        for label, data in there.items()
+        if isinstance(data, Mapping) and not any(one.endswith(f"/{label}") for one in broken)
+    }
+
+
+def _parse_record(told: Mapping[str, Any] | None) -> Carried | None:
+    with suppress(RecordError, ValueError):
+        return None if told is None else parse_carried(told)
+    return None
+
+
+def _list_ingredients(store: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[Ingredient]:
+    for one in (manifest.get("ingredients") or ())[:_MOST_INGREDIENTS]:
+        title, relation = _shorten(one.get("title") or "an unnamed file"), _shorten(one.get("relationship") or "")
+        inner = store["manifests"].get(one.get("active_manifest"))
+        if inner is None:
+            yield Ingredient(title, relation, "invalid" if one.get("active_manifest") else "unsigned")
+            continue
+        failed = ((one.get("validation_results") or {}).get("activeManifest") or {}).get("failure") or ()
+        codes = [str(each.get("code")) for each in failed if each.get("code") != _UNTRUSTED]
+        altered = any(code.endswith((".mismatch", ".missing")) for code in codes)
+        yield Ingredient(
+            title, relation, "altered" if altered else "invalid" if codes else "intact", _name_signer(inner)
+        )
+
+
+def _name_part(failure: Mapping[str, Any], active: str, data: bytes, carried: Carried | None) -> str:
+    """Return the altered part of which the library reports a failure, in words."""
+    code, url = str(failure.get("code")), str(failure.get("url"))
+    if code.startswith("ingredient") or (active not in url and "urn:" in url):
+        return "the credentials of an ingredient"
+    if code == "assertion.dataHash.mismatch":
+        return _name_changed_bytes(data, carried)
+    if code.startswith("assertion"):
+        label = url.rpartition("/")[2]
+        known = {
+            RECORD: "the record that was signed",
+            TIME: "the time of the signature",
+            "c2pa.actions": "the statement how it was made",
+            "c2pa.ingredient": "what is said of an ingredient",
+            "c2pa.hash": "the checksum of its bytes",
+        }
+        return next((words for start, words in known.items() if label.startswith(start)), f"its {_shorten(label)}")
+    return "the signature" if code.startswith(("claimSignature", "claim")) else ""
+
+
+def _name_changed_bytes(data: bytes, carried: Carried | None) -> str:
+    """Return which bytes were changed, as far as the record that was signed with them tells."""
+    if carried is None or carried.copy is None:
+        return BYTES
+    if embedding.has_bare_sha256(data, carried.copy.sha256):
+        return "the words in its file, not its pixels"
+    with suppress(NotAnImage):
+        same = codecs.compute_digest(data) == carried.copy.digest
+        return "its bytes, not its pixels" if same else "its pixels"
+    return "its bytes: it is no image any more"
+
+
+def _explain(codes: list[str]) -> str:
+    """Return why credentials are invalid, in words where there are some."""
+    if any(code in {"signingCredential.expired", "claimSignature.outsideValidity"} for code in codes):
+        return "its certificate has expired, and no time-stamp shows that it had not when it was signed"
+    if "signingCredential.invalid" in codes:
+        return "its certificate is not one for signing"
+    return _shorten(", ".join(codes[:3]))
+
+
+def _format_time(time: str) -> str:
+    return f"{time[:10]} {time[11:16]} UTC" if time[10:11] == "T" and time.endswith(("Z", "+00:00")) else time
 
 
 def _shorten(words: object) -> str:

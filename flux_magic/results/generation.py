@@ -14,7 +14,7 @@ from ..images import codecs
 from ..parameters.calls import check_class, check_path
 from ..parameters.paths import check_writable, expand
 from ..parameters.settings import Settings, resolve
-from ..records import embedding, in_hand
+from ..records import embedding, in_hand, signing
 from ..records.files import read_file, write_whole
 from ..records.sidecar import choose_place_beside, write_beside
 from ..records.store import Stored, read_image
@@ -22,12 +22,14 @@ from ..types import FileRecord, ImageRequest, Log, Preview, Queued, Record, Runn
 from . import file_names
 from . import output as display
 from .notes import limit_notes, print_note
+from .signer import NOT_SIGNED, open_signing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from typing_extensions import Unpack
 
     from ..client.options import EditOptions
+    from ..records.manifest import Signing
     from .generations import Generations
     from .history import History
 
@@ -102,6 +104,8 @@ class Generation:
         inline: how a notebook embeds it: `png`, `jpeg`, `link`, or None for what keeps it best.
         metadata: whether embedded and saved files carry the record.
         strip_credentials: whether content credentials (C2PA) are removed from embedded and saved files.
+        sign: whether embedded and saved files are signed with the user's own key (content credentials, C2PA).
+        sign_as: the creator's name in these signatures, or None.
         caption: words that a notebook shows under the image, or None.
         alt: alternative text, never empty: the user's, else the prompt.
         only_image: whether a notebook shows it without the parameters and the cell that makes it again.
@@ -126,6 +130,8 @@ class Generation:
     caption: str | None = None
     alt: str = ""
     only_image: bool = False
+    sign: bool = False
+    sign_as: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alt", self.alt if self.alt.strip() else self.record.prompt)
@@ -260,6 +266,7 @@ class Generation:
         overwrite: bool = False,
         metadata: bool | None = None,
         strip_credentials: bool | None = None,
+        sign: bool | None = None,
     ) -> list[Path]:
         """Write the image to a file, or each image into a folder as `{prompt}-{seed}-{digest}.{ext}`.
 
@@ -276,6 +283,8 @@ class Generation:
             metadata: False leaves the record out; None keeps the generation's own setting.
             strip_credentials: True removes content credentials, so that the record can be embedded; None keeps the
                 generation's own setting.
+            sign: True signs the file with your own key (`flux-magic key`), with the record in the signature. Content
+                credentials that are there become a part of the new ones. None keeps the generation's own setting.
 
         Returns the paths, one for each file. Raises InvalidRequest for a suffix without an encoder, an unknown field,
         or one path for several images. Raises StoreError if the bytes are no longer in the store, NotAnImage if they
@@ -285,19 +294,35 @@ class Generation:
         is_new = not file_names.is_pattern(path) and not path.endswith(("/", os.sep)) and is_new_folder(Path(path))
         paths = self._choose_paths(path)
         strip = self.strip_credentials if strip_credentials is None else strip_credentials
+        metadata = self.metadata if metadata is None else metadata
+        signer = open_signing(self.sign_as, self.request.images) if (self.sign if sign is None else sign) else None
         with limit_notes():
             for place, (file, wanted) in enumerate(zip(self.files, paths, strict=True)):
                 delivered = file.data
                 data = codecs.convert_to_suffix(delivered, wanted)
-                record = self.record if (self.metadata if metadata is None else metadata) else None
-                _save(embedding.remove_signature(data) if strip else data, record, place, wanted, overwrite=overwrite)
-                if lost := [] if data is delivered else embedding.list_lost(delivered, strip=strip):
+                kept = embedding.remove_signature(data) if strip else data
+                signed = signer and self._sign(signer, kept, place, None if strip else delivered, metadata=metadata)
+                if signed:
+                    _write(signed, wanted, overwrite=overwrite)
+                else:
+                    _save(kept, self.record if metadata else None, place, wanted, overwrite=overwrite)
+                lost = [] if data is delivered else embedding.list_lost(delivered, strip=strip or bool(signed))
+                if lost:
                     print_note(f"saved as {wanted.suffix}, another encoding, the image loses {' and '.join(lost)}")
         if is_new:
             print_note(
                 f"{typed} is a new folder, with {paths[0].name} in it; a file's name ends in .png, .jpg or .webp"
             )
         return paths
+
+    def _sign(
+        self, signer: Signing, data: bytes, place: int, delivered: bytes | None, *, metadata: bool
+    ) -> bytes | None:
+        """Return a copy of a file signed; None, with a note, if it is not signed."""
+        signed = signer.sign_copy(data, self.record, place, delivered=delivered, with_record=metadata)
+        if signed is None:
+            print_note(NOT_SIGNED)
+        return signed and signed[0]
 
     def _choose_paths(self, path: str | os.PathLike[str]) -> list[Path]:
         """Return the path of each file; if a pattern gives two files one name, the second ends in `-2`."""
@@ -331,6 +356,7 @@ class Generation:
         if self.inline == "link" and file.url:  # a replayed one no longer has an address
             return display.build_link(self.record, place, file.url, alt=self.alt), {}
         data, inline = file.data, None if self.inline == "link" else self.inline
+        signer = self._open_signing()
         output = display.build_image(
             self.record,
             place,
@@ -340,9 +366,21 @@ class Generation:
             metadata=self.metadata,
             replayed=self.replayed,
             strip_credentials=self.strip_credentials,
+            signer=signer,
         )
         as_delivered = file.media_type in output.data
-        return output, display.list_remarks(data, as_delivered=as_delivered, strip_credentials=self.strip_credentials)
+        remarks = display.list_remarks(
+            data, as_delivered=as_delivered, strip_credentials=self.strip_credentials, signer=signer
+        )
+        return output, remarks
+
+    def _open_signing(self) -> Signing | None:
+        """Return the signer of what is shown; None, with a note, if nothing can be signed any more."""
+        try:
+            return open_signing(self.sign_as, self.request.images) if self.sign else None
+        except FluxError as error:
+            print_note(f"the image shown is not signed: {error.message}")
+            return None
 
     def __repr__(self) -> str:
         return "\n".join(display.format_line(self.record, file.record) for file in self.files)
@@ -381,6 +419,8 @@ def build_generation(
         replayed=replayed,
         note=note,
         strip_credentials=settings.strip_credentials,
+        sign=settings.sign,
+        sign_as=settings.sign_as,
         caption=settings.caption,
         alt=settings.alt or "",
         only_image=settings.only_image,
@@ -502,5 +542,7 @@ def _describe_difference(encoded: bytes, path: Path) -> str:
             return "is a different image"
     except (NotAnImage, OSError):
         return "is a different image"
+    if all(map(embedding.is_signed, (there, encoded))) and signing.is_alike(there, encoded):
+        return ""
     sealed = any(map(embedding.explain_sealed, (there, encoded)))
     return "is another file of the same image, with other content credentials or frames" if sealed else ""

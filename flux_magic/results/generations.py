@@ -44,8 +44,9 @@ from ..sweeps.axes import (
 )
 from . import file_names, output
 from .generation import Generation, check_target, expand_path, is_folder, refuse_await
-from .notes import limit_notes
+from .notes import limit_notes, print_note
 from .output import Output
+from .signer import open_signing
 from .words import OWN, list_own
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from typing_extensions import Unpack
 
+    from ..records.manifest import Signing
     from ..sweeps.layout import Look
     from ..sweeps.sheet import Sheet
     from ..sweeps.sheet_file import Contents
@@ -316,6 +318,7 @@ class Generations(Sequence[Generation]):
         overwrite: bool = False,
         metadata: bool | None = None,
         strip_credentials: bool | None = None,
+        sign: bool | None = None,
     ) -> list[Path]:
         """Write each image into a folder, or by a pattern, as `Generation.save` does; a pattern may also name the axes.
 
@@ -343,7 +346,11 @@ class Generations(Sequence[Generation]):
                 try:
                     target = file_names.fill_some(pattern, own) if pattern else path
                     saved += item.save(
-                        target, overwrite=overwrite, metadata=metadata, strip_credentials=strip_credentials
+                        target,
+                        overwrite=overwrite,
+                        metadata=metadata,
+                        strip_credentials=strip_credentials,
+                        sign=sign,
                     )
                 except FluxError as error:
                     errors.append(error)
@@ -467,7 +474,18 @@ class Generations(Sequence[Generation]):
         from . import sheet_output
 
         contents = sheet_output.collect_contents(self.axes or (self._make_axis(),), self._list_places())
+        contents = replace(contents, signer=self._open_signing())
         return contents if self._carries else replace(contents, records=(), carried=())
+
+    def _open_signing(self) -> Signing | None:
+        """Return the signer of a sheet, if all its images are to be signed; None, with a note, if it cannot sign."""
+        if not self._items or not all(item.sign for item in self):
+            return None
+        try:
+            return open_signing(self._items[0].sign_as)
+        except FluxError as error:
+            print_note(f"the sheet is not signed: {error.message}")
+            return None
 
     @property
     def _carries(self) -> bool:
@@ -511,7 +529,9 @@ class Generations(Sequence[Generation]):
         clear = bool(self._items) and all(item.inline == "png" for item in self)
         encoded = self._draw().repaint("transparent" if clear else "grey").encode()
         places, caption = self._list_places(), self.caption
-        sheet = sheet_output.build_sheet(self.axes, places, encoded, alt=self.alt, metadata=self._carries)
+        sheet = sheet_output.build_sheet(
+            self.axes, places, encoded, alt=self.alt, metadata=self._carries, signer=self._open_signing()
+        )
         if self.only_image:
             return [sheet, *([output.build_caption(caption)] if caption else [])]
         return [sheet, sheet_output.build_table(self.axes, places, caption=caption)]

@@ -10,17 +10,22 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..errors import replace_controls
+from ..errors import SaveError, replace_controls
 from ..images import codecs
 from ..parameters.table import format_value
 from ..records import embedding
 from ..records.record import Carried
 from ..records.sent import format_values
-from ..types import UNKNOWN, FileRecord, InputImage, Record, escape_markdown, make_printable
+from ..types import UNKNOWN, Copy, FileRecord, InputImage, Record, escape_markdown, make_printable
+from .notes import print_note
 from .origin import list_rows
+from .signer import NOT_SIGNED
 from .table import WRAPPED, Markup, Table, as_html, as_markdown, as_text, escape, escape_html, fence, fold, is_long, pre
+
+if TYPE_CHECKING:
+    from ..records.manifest import Signing
 
 TABLE = "border-collapse:collapse;text-align:left;margin:0"
 CELL = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"
@@ -58,6 +63,7 @@ def build_image(
     metadata: bool = True,
     replayed: bool = False,
     strip_credentials: bool = False,
+    signer: Signing | None = None,
 ) -> Output:
     """Return the output that embeds one of the record's images, with alternative text.
 
@@ -70,13 +76,18 @@ def build_image(
         metadata: whether the embedded bytes carry the record; the output's own metadata always do.
         replayed: whether it came from a store.
         strip_credentials: whether content credentials are removed; otherwise a file that has some is embedded as it is.
+        signer: what signs the embedded bytes; None does not.
 
     Raises NotAnImage if the bytes have to be decoded for that and cannot be.
     """
     media_type, embedded = codecs.encode_for_notebook(data, inline)
     same = codecs.keeps_pixels(data, media_type)
     embedded = embedding.remove_signature(embedded) if strip_credentials else embedded
-    if metadata:
+    theirs = None if strip_credentials else data
+    signed = signer and _sign(signer, embedded, record, place, theirs, metadata=metadata, same_pixels=same)
+    if signed:
+        embedded, copy = signed
+    elif metadata:
         embedded, copy = embedding.embed_record(embedded, record, place, same_pixels=same)
     else:
         copy = embedding.describe_copy(embedded, record, place, same_pixels=same)
@@ -85,6 +96,29 @@ def build_image(
         {media_type: base64.b64encode(embedded).decode(), "text/plain": format_line(record, record.files[place])},
         {media_type: {"alt": format_alt(alt or record.prompt)}, "flux_magic": facts},
     )
+
+
+def _sign(
+    signer: Signing,
+    embedded: bytes,
+    record: Record,
+    place: int,
+    delivered: bytes | None,
+    *,
+    metadata: bool,
+    same_pixels: bool,
+) -> tuple[bytes, Copy] | None:
+    """Return the embedded bytes signed, and their description; None, with a note, if they are shown unsigned."""
+    try:
+        signed = signer.sign_copy(
+            embedded, record, place, delivered=delivered, with_record=metadata, same_pixels=same_pixels
+        )
+    except SaveError as error:
+        print_note(f"the image shown is not signed: {error.message}")
+        return None
+    if signed is None:
+        print_note(NOT_SIGNED)
+    return signed
 
 
 def format_alt(text: str) -> str:
@@ -104,7 +138,9 @@ def build_link(record: Record, place: int, url: str, *, alt: str = "") -> Output
     )
 
 
-def list_remarks(data: bytes, *, as_delivered: bool, strip_credentials: bool = False) -> dict[str, str]:
+def list_remarks(
+    data: bytes, *, as_delivered: bool, strip_credentials: bool = False, signer: Signing | None = None
+) -> dict[str, str]:
     """Return extra table rows about a delivered file, by the row's name; usually none.
 
     `as_delivered` says that the notebook shows the file itself, and not another encoding of it.
@@ -113,7 +149,11 @@ def list_remarks(data: bytes, *, as_delivered: bool, strip_credentials: bool = F
     if embedding.is_signed(data):
         gone = strip_credentials or not as_delivered
         where = "in the delivered file; this copy has none" if gone else "kept in this copy"
+        if signer is not None and not strip_credentials:
+            where = f"in the delivered file, and this copy by {make_printable(signer.identity.name)}"
         rows["signed"] = f"by content credentials (C2PA), {where}"
+    elif signer is not None:
+        rows["signed"] = f"by {make_printable(signer.identity.name)} (content credentials, C2PA)"
     if not as_delivered and (frames := codecs.count_frames(data)) > 1:
         rows["frames"] = f"{frames}, of which the first is shown"
     return rows

@@ -81,7 +81,7 @@ class Recalled:
         """Return all that is known, in lines of text, as `flux-magic info` prints it."""
         facts = _collect_facts(self.record) if self.record else {"made with": self.tool}
         images = [("image", one) for one in self._describe_inputs()]
-        signed = [("C2PA", str(self.credentials))] if self.credentials else []
+        signed = [("C2PA", one) for one in self._describe_credentials()]
         notes = [("note", one) for one in self.unmatched]
         rows = tuple((name, make_printable(value)) for name, value in [*facts.items(), *images, *signed, *notes])
         return f"{make_printable(self.name)}\n{as_text(Table((), rows), least=10, gap=1)}\n\n{self.cell}"
@@ -89,6 +89,11 @@ class Recalled:
     def _describe_inputs(self) -> list[str]:
         """Return what went in, in words."""
         return describe_inputs(self.record, open_store(resolve())) if self.record and self.record.images else []
+
+    def _describe_credentials(self) -> list[str]:
+        """Return who signed the file, and each file that went into it, a line each."""
+        signed = self.credentials
+        return [] if signed is None else [str(signed), *(f"{one.relation} {one}" for one in signed.ingredients)]
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON-ready values: `tool`, `options`, `unmatched`, `cell`, and `record` and `credentials` or null."""
@@ -109,7 +114,7 @@ class Recalled:
         made_with = (
             make_printable(self.tool) if self.record is None else f"{self.tool}, by {make_printable(self.record.model)}"
         )
-        signed = [str(self.credentials)] if self.credentials else []
+        signed = self._describe_credentials()
         images = [f"image {one}" for one in self._describe_inputs()]
         notes = "".join(f"\n  - {make_printable(one)}" for one in [*images, *signed, *self.unmatched])
         return f"{make_printable(self.name)}: made with {made_with}{notes}\n\n{self.cell}"
@@ -136,7 +141,9 @@ def recall_bytes(data: bytes, name: str) -> Recalled:
     except RecordError as error:
         if signed is None:
             raise
-        verb = "" if signed.state == "unread" else "is "
+        if signed.carried is not None:  # the words in the file are gone, and the signed ones are not
+            return replace(_recall_record(signed.carried, data, name), credentials=signed)
+        verb = "is " if signed.is_read else ""
         hint = "" if error.hint == _LEFT_OUT else f"{error.hint} "
         raise RecordError(error.message, f"{hint}The file {verb}{signed}.".lstrip()) from error
 

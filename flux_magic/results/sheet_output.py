@@ -11,7 +11,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from ..errors import replace_controls
@@ -27,6 +27,7 @@ from .output import Output, add_caption, format_alt
 from .table import WRAPPED, Markup, Table, as_html, as_markdown, as_text, fence, pre
 
 if TYPE_CHECKING:
+    from ..records.manifest import Signing
     from ..sweeps.sheet_file import Contents
 
 _LEFT: Final = "text-align:left;vertical-align:top"
@@ -82,11 +83,19 @@ def collect_contents(axes: Sequence[Axis], places: Sequence[Place]) -> Contents:
         for place in places
         if place.record is not None
     ]
-    return Contents(axes, _list_records(places), carried, describe_sheet(axes, places))
+    records = _list_records(places)
+    drawn = all(record.stand_in for record in records)
+    return Contents(axes, records, carried, describe_sheet(axes, places), drawn)
 
 
 def build_sheet(
-    axes: Sequence[Axis], places: Sequence[Place], encoded: bytes, *, alt: str = "", metadata: bool = True
+    axes: Sequence[Axis],
+    places: Sequence[Place],
+    encoded: bytes,
+    *,
+    alt: str = "",
+    metadata: bool = True,
+    signer: Signing | None = None,
 ) -> Output:
     """Return the output that embeds a sheet, with alternative text; its metadata hold every image's record.
 
@@ -96,13 +105,14 @@ def build_sheet(
         encoded: the sheet as a JPEG or a PNG.
         alt: its alternative text; an empty one is the prompts and the axes in words.
         metadata: whether the image carries the records as well.
+        signer: what signs the image; None does not.
     """
     from ..sweeps.sheet_file import add_records
 
     inside, media_type = collect_contents(axes, places), formats.detect_media_type(encoded) or "image/jpeg"
     records = [dict(one) for one in inside.carried]
-    if metadata:
-        encoded = add_records(encoded, inside)
+    if metadata or signer:
+        encoded = add_records(encoded, replace(inside, signer=signer, records=inside.records if metadata else ()))
     return Output(
         {media_type: base64.b64encode(encoded).decode(), "text/plain": format_line(axes, places)},
         {

@@ -23,6 +23,7 @@ from ..types import Record
 from .axes import Axis
 
 if TYPE_CHECKING:
+    from ..records.manifest import Signing
     from .sheet import Sheet
 
 DPI: Final = 300
@@ -42,12 +43,16 @@ class Contents:
         records: one for each image that there is, in order.
         carried: the same as JSON, each by the schema `carried-1`.
         prompt: what the sheet shows, in words.
+        drawn: whether the local Space drew all images, and no model made one.
+        signer: what signs the sheet's file; None does not.
     """
 
     axes: Sequence[Axis]
     records: Sequence[Record]
     carried: Sequence[Mapping[str, Any]]
     prompt: str
+    drawn: bool = False
+    signer: Signing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +73,34 @@ class SheetRecord:
 
     def is_whole(self, data: bytes) -> bool:
         """Return True if the file's bytes, its metadata apart, are those that were written."""
-        return embedding.compute_bare_sha256(data) == self.sha256
+        return embedding.has_bare_sha256(data, self.sha256)
 
 
 def add_records(data: bytes, contents: Contents) -> bytes:
-    """Return a sheet's file with the records in it; as it is if there are none, or too many for a file's text."""
-    if not contents.records:
+    """Return a sheet's file with the records in it, unless there are none, or too many; signed if it is to be."""
+    data, told = _embed_records(data, contents)
+    if contents.signer is None:
         return data
+    return contents.signer.sign_sheet(data, told, drawn=contents.drawn)
+
+
+def _embed_records(data: bytes, contents: Contents) -> tuple[bytes, Mapping[str, Any]]:
+    """Return a sheet's file with the records in it, and what is in it; as it is if nothing is."""
+    if not contents.records:
+        return data, {}
     copy = {"media_type": formats.detect_media_type(data) or "", "sha256": embedding.compute_bare_sha256(data)}
     with suppress(NotAnImage):  # a very large sheet is not decoded
         copy["digest"] = codecs.compute_digest(data)
     axes = [_write_axis(axis) for axis in contents.axes]
-    text = json.dumps({"sheet": list(contents.carried), "axes": axes, "copy": copy}, separators=(",", ":"))
+    told = {"sheet": list(contents.carried), "axes": axes, "copy": copy}
+    text = json.dumps(told, separators=(",", ":"))
     if len(text) > MOST_TEXT:
-        return data
+        return data, {}
     models = {record.model for record in contents.records}
-    drawn = all(record.stand_in for record in contents.records)
-    written = metadata.Written("", text, contents.prompt, ", ".join(sorted(models)), "", drawn)
+    written = metadata.Written("", text, contents.prompt, ", ".join(sorted(models)), "", contents.drawn)
     with suppress(NotAnImage):
-        return metadata.embed(data, written)
-    return data
+        return metadata.embed(data, written), told
+    return data, {}
 
 
 def _write_axis(axis: Axis) -> dict[str, Any]:

@@ -242,11 +242,11 @@ def find_subjects(paths: Paths) -> Discovery:
         elif path.suffix.lower() == NOTEBOOK:
             read_notebook(path, found)
         else:
-            found.subjects.append(Subject(path.as_posix(), "file", path, beside=_find_beside(path)))
+            found.subjects.append(Subject(path.as_posix(), "file", path, beside=find_beside(path)))
     return found
 
 
-def _find_beside(path: Path) -> Path:
+def find_beside(path: Path) -> Path:
     """Return the folder that may have what went into an image's file: the one that it is in, or one beside it."""
     return path.parent if path.parent.name == BESIDE.name else path.parent / BESIDE
 

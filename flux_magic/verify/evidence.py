@@ -40,6 +40,7 @@ class Evidence:
         holder: what holds that record: `notebook`, `image` or `file beside it`.
         other: another record of the image, if any.
         other_holder: what holds that other record.
+        signed: the record that was signed with the image, if it has one that is intact.
         strings: other sources of seed and steps: for each source their values by name.
     """
 
@@ -50,10 +51,11 @@ class Evidence:
     other: Carried | None
     other_holder: str
     texts: Mapping[str, Mapping[str, str]]
+    signed: Carried | None = None
 
 
-def gather(subject: Subject) -> Evidence | None:
-    """Return the evidence about an image; None if it has no record anywhere.
+def gather(subject: Subject, signed: Carried | None = None) -> Evidence | None:
+    """Return the evidence about an image; None if it has no record anywhere. `signed` is the one in its credentials.
 
     Raises RecordError for a record that cannot be read, NotAnImage for a file that cannot, and OSError.
     """
@@ -72,6 +74,8 @@ def gather(subject: Subject) -> Evidence | None:
             carriers.append(("image", _read_carried(load_json(found.record))))
     if beside is not None:
         carriers.append(("file beside it", beside))
+    if signed is not None and not carriers:
+        carriers.append(("signature", signed))
     if not carriers:
         return None
     (holder, carried), *others = carriers
@@ -82,7 +86,7 @@ def gather(subject: Subject) -> Evidence | None:
         "image's parameters": _find_values(_PARAMETERS, found.parameters.rpartition("\n")[2]),
     }
     place = _find_place(carried, line.get("digest"), data)
-    return Evidence(data, carried, place, holder, other, other_holder, texts)
+    return Evidence(data, carried, place, holder, other, other_holder, texts, signed)
 
 
 def _read_inside(data: bytes | None, *, forgiving: bool) -> metadata.Found:
@@ -149,6 +153,8 @@ def find_contradiction(seen: Evidence) -> str:
     record = seen.carried.record
     if seen.other is not None and (names := _list_differences(record, seen.other.record)):
         return _describe_difference(seen.holder, record, seen.other_holder, seen.other.record, names)
+    if seen.signed is not None and (names := _list_differences(record, seen.signed.record)):
+        return _describe_difference(seen.holder, record, "signature", seen.signed.record, names)
     if _is_copy_another(seen.carried):
         return "its copy has other pixels than the delivered image"
     for teller, values in seen.texts.items():

@@ -13,7 +13,9 @@ from ..images.inputs import read_input
 from ..parameters.settings import resolve
 from ..records import embedding
 from ..records import record as records
+from ..records.manifest import SIGNED, Signing
 from ..records.store import BESIDE, Store, Stored, get_export_path, open_store, read_kept_input, write
+from ..results.signer import open_signing
 from ..types import InputRecord, Record
 from .discover import NOTEBOOK, Discovery, Subject, read_notebook
 
@@ -45,11 +47,15 @@ class Exported:
         return "\n".join([f"{count} put into {self.folder.as_posix()}{there}", *self.missing])
 
 
-def export(notebook: str | os.PathLike[str]) -> Exported:
+def export(notebook: str | os.PathLike[str], *, sign: bool = False) -> Exported:
     """Put the images of a saved notebook, each with its record, into `flux_images` beside it.
 
     They come from the store, or from the notebook itself if it has the delivered bytes. Each file carries its record as
-    well. Raises InvalidRequest if the file is not a notebook, and StoreError if nothing can be written.
+    well, and with `sign` content credentials (C2PA) by the user's own key. A file that its provider has signed stays as
+    it was delivered, since a replay needs these bytes.
+
+    Raises InvalidRequest if the file is not a notebook or there is no key, MissingExtra, SaveError if signing fails,
+    and StoreError if nothing can be written.
     """
     path = Path(notebook)
     if path.suffix.lower() != NOTEBOOK:
@@ -60,10 +66,10 @@ def export(notebook: str | os.PathLike[str]) -> Exported:
         raise InvalidRequest(found.problems[0])
     if not found.subjects:
         raise InvalidRequest(f"{path.as_posix()} has no image from flux_magic: run it, and save it first")
-    return _export_all(found.subjects, path.parent / BESIDE)
+    return _export_all(found.subjects, path.parent / BESIDE, open_signing(resolve().sign_as) if sign else None)
 
 
-def _export_all(subjects: list[Subject], folder: Path) -> Exported:
+def _export_all(subjects: list[Subject], folder: Path, signer: Signing | None) -> Exported:
     written = there = 0
     missing: list[str] = []
     wanted: list[tuple[str, InputRecord]] = []
@@ -71,17 +77,35 @@ def _export_all(subjects: list[Subject], folder: Path) -> Exported:
     for label, record, embedded in _group_images(subjects, missing):
         target = get_export_path(folder, record)
         wanted += [(label, one) for one in record.images]
-        if _is_whole(target, record):
+        if _is_whole(target, record) and not (signer and _is_unsigned(target, record)):
             there += 1
             continue
         files = _collect_delivered(record, known, embedded)
         if files is None:
             missing.append(f"{label}: the store has no such image: run the cell again with --fresh, and save")
             continue
-        write(target, record, [embedding.embed_restorable(data, record, place) for place, data in enumerate(files)])
+        write(target, record, [_make_file(data, record, place, signer) for place, data in enumerate(files)])
         written += 1
     missing += _export_inputs(wanted, folder, known)
     return Exported(folder, written, there, tuple(missing))
+
+
+def _make_file(data: bytes, record: Record, place: int, signer: Signing | None) -> bytes:
+    """Return a file with its record inside, and signed, as far as the delivered bytes can be restored from it."""
+    inside = embedding.embed_restorable(data, record, place)
+    if signer is None or embedding.is_signed(data):
+        return inside
+    signed = signer.sign_copy(data, record, place, with_record=inside is not data, same_pixels=True)
+    sha256 = record.files[place].sha256
+    if signed and any(embedding.compute_sha256(one) == sha256 for one in embedding.list_readings(signed[0])):
+        return signed[0]
+    return inside
+
+
+def _is_unsigned(path: Path, record: Record) -> bool:
+    """Return True if a file of an exported job has no credentials, although it can have some."""
+    files = zip(Stored(record, path).files, record.files, strict=True)
+    return any(kept.media_type in SIGNED and not embedding.is_signed(file.read_bytes()) for file, kept in files)
 
 
 def _export_inputs(wanted: list[tuple[str, InputRecord]], folder: Path, known: Store) -> Iterator[str]:

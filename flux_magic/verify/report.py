@@ -13,6 +13,7 @@ from typing import Any, Final
 from ..errors import NotAnImage
 from ..images import codecs
 from ..images.formats import detect_media_type
+from ..records.signing import ALTERED, DAMAGED
 from ..results import output
 from ..results.table import Markup, Table, as_html, as_text, escape_html, keep_together
 from ..types import fit_one_line
@@ -25,7 +26,8 @@ WIDE: Final = 100
 _ORDER: Final = [
     *(grade.value for grade in Grade if grade is not Grade.DIFFERENT),
     *(outcome.value for outcome in Outcome if outcome.is_sound),
-    *(Grade.DIFFERENT.value, Outcome.ALTERED.value, Outcome.EDITED.value, Status.UNCHECKED.value),
+    *(Grade.DIFFERENT.value, Outcome.ALTERED.value, Outcome.EDITED.value),
+    *(ALTERED, DAMAGED, Status.UNCHECKED.value),
 ]
 
 
@@ -118,6 +120,8 @@ def _convert_verdict(one: Verdict) -> dict[str, Any]:
         "distance": one.distance,
         "why": one.why,
         "record": one.record and one.record.as_dict(),
+        "signature": one.signature or None,
+        "credentials": one.credentials and one.credentials.as_dict(),
     }
 
 

@@ -12,7 +12,8 @@ from ..errors import NotAnImage, RecordError, StoreError
 from ..images import codecs
 from ..images.formats import detect_media_type
 from ..parameters.settings import resolve
-from ..records import embedding
+from ..records import embedding, signing
+from ..records.signing import Credentials
 from ..records.store import BESIDE, Store, open_store, read_kept_input
 from ..sweeps import sheet_file
 from ..types import Copy, InputRecord, Record
@@ -68,11 +69,19 @@ def _skip_duplicates(examined: list[tuple[Subject, Examined]]) -> Iterator[tuple
 
 
 def examine(subject: Subject) -> Examined:
-    """Compare an image with its record. Raises Unreadable for a file that is not an image."""
+    """Compare an image with its record, and with its credentials. Raises Unreadable for a file that is not an image."""
+    try:
+        signed = signing.read(subject.data or b"")
+    except OSError as error:
+        raise Unreadable(describe_file_error(error)) from error
+    return replace(_examine(subject, signed), credentials=signed)
+
+
+def _examine(subject: Subject, signed: Credentials | None) -> Examined:
     try:
         if sheet := _read_sheet(subject):
             return _compare_sheet(sheet, subject.data or b"")
-        seen = evidence.gather(subject)
+        seen = evidence.gather(subject, signed.carried if signed else None)
     except RecordError as error:
         return Examined(Outcome.UNTOLD, describe_file_error(error), checkable=False)
     except (NotAnImage, OSError) as error:

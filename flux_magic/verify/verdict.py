@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import format_count
 from ..images import codecs
 from ..parameters.settings import resolve
+from ..records.signing import ALTERED, BYTES, DAMAGED, Credentials
 from ..records.store import open_store
 from ..results import output
 from ..results.origin import find_images, render_small
@@ -67,6 +68,7 @@ class Examined:
         form: the media type of the embedded image when it was written; empty if nothing is embedded.
         checkable: whether it can be regenerated and compared.
         sheet: whether it is a sheet, which is made of other images and not regenerated.
+        credentials: its content credentials (C2PA), if it has any.
     """
 
     outcome: Outcome
@@ -76,6 +78,21 @@ class Examined:
     form: str = ""
     checkable: bool = True
     sheet: bool = False
+    credentials: Credentials | None = None
+
+    @property
+    def is_signature_broken(self) -> bool:
+        """True if the image is not as it was signed.
+
+        Somebody else's credentials may be whole, and the file have got its record after it was signed, by an earlier
+        version: that alone breaks nothing, as long as the image is still what this record says.
+        """
+        signed = self.credentials
+        if signed is None or signed.verdict not in {ALTERED, DAMAGED}:
+            return False
+        if signed.verdict == DAMAGED:
+            return bool(signed.tool) or self.outcome is not Outcome.INTACT
+        return signed.carried is not None or signed.parts != (BYTES,) or self.outcome is not Outcome.INTACT
 
     @property
     def recorded(self) -> Record:
@@ -100,6 +117,8 @@ class Verdict:
         embedded: its bytes; None if there are none, or if they are not kept.
         remade: the bytes of the regenerated image, in the same encoding; None likewise.
         inputs: small copies of what went in, as HTML; likewise.
+        credentials: its content credentials (C2PA), if it has any.
+        signature_broken: whether the image is not as it was signed.
     """
 
     label: str
@@ -113,6 +132,13 @@ class Verdict:
     embedded: bytes | None = field(default=None, repr=False)
     remade: bytes | None = field(default=None, repr=False)
     inputs: str = field(default="", repr=False)
+    credentials: Credentials | None = None
+    signature_broken: bool = False
+
+    @property
+    def signature(self) -> str:
+        """The verdict on its credentials, beside that on the image: `altered after signing`; "" if it has none."""
+        return self.credentials.verdict if self.credentials else ""
 
     @property
     def figure(self) -> str:
@@ -126,7 +152,10 @@ class Verdict:
         if self.status is Status.UNCHECKED:
             return Status.UNCHECKED.value
         if self.status is Status.FAIL:
-            return self.static.value if self.static.is_broken else Grade.DIFFERENT.value
+            if self.static.is_broken:
+                return self.static.value
+            is_different = self.grade is Grade.DIFFERENT or not self.signature_broken
+            return Grade.DIFFERENT.value if is_different else self.signature
         if self.grade is None:
             return self.static.value
         return self.grade.value
@@ -138,17 +167,28 @@ def judge_static(subject: Subject, seen: Examined, why: str = "", *, passes: boo
     A sheet is not regenerated, but the images on it are: it passes if it is sound.
     """
     sound = seen.outcome.is_sound and (passes or seen.sheet)
-    status = Status.PASS if sound else Status.FAIL if seen.outcome.is_broken else Status.UNCHECKED
+    broken = seen.outcome.is_broken or seen.is_signature_broken
+    status = Status.FAIL if broken else Status.PASS if sound else Status.UNCHECKED
     return Verdict(
         label=subject.label,
         status=status,
         static=seen.outcome,
-        why="; ".join(filter(None, (seen.why, why))),
+        why="; ".join(filter(None, (seen.why, why, *describe_credentials(seen.credentials)))),
         where=subject.where,
         record=seen.record,
         embedded=subject.keep_data(keep),
         inputs=_render_inputs(subject, seen.record) if keep else "",
+        credentials=seen.credentials,
+        signature_broken=seen.is_signature_broken,
     )
+
+
+def describe_credentials(signed: Credentials | None) -> list[str]:
+    """Return what the credentials of an image say, with a line for each file that went into it."""
+    if signed is None:
+        return []
+    head = f"{signed.verdict}: {signed}" if signed.verdict == ALTERED else str(signed)
+    return [head, *(f"ingredient: {one}" for one in signed.ingredients)]
 
 
 def _render_inputs(subject: Subject, record: Record | None) -> str:
@@ -175,7 +215,7 @@ def judge_live(subject: Subject, seen: Examined, made: Generation, *, keep: bool
             compared = compare(embedded, remade)
     return Verdict(
         label=subject.label,
-        status=_status(seen.outcome, compared.grade),
+        status=Status.FAIL if seen.is_signature_broken else _status(seen.outcome, compared.grade),
         static=seen.outcome,
         why=_why(subject, seen, compared, list_differences(record, made.record) or _list_rewrites(record), still=still),
         where=subject.where,
@@ -185,6 +225,8 @@ def judge_live(subject: Subject, seen: Examined, made: Generation, *, keep: bool
         embedded=embedded if keep else None,
         remade=remade if keep else None,
         inputs=_render_inputs(subject, record) if keep else "",
+        credentials=seen.credentials,
+        signature_broken=seen.is_signature_broken,
     )
 
 
@@ -202,11 +244,12 @@ def _why(subject: Subject, seen: Examined, compared: Comparison, changed: list[s
     if seen.outcome.is_broken:
         parts.append(f"regenerated: {compared.grade.value}")
     parts.append(compared.note)
+    signed = describe_credentials(seen.credentials)
     if compared.grade in {Grade.DIFFERENT, Grade.SAME_TO_THE_EYE}:
         parts += _find_cause(subject, seen.outcome, changed, still=still)
     elif compared.grade is Grade.SAME_PIXELS and seen.outcome is Outcome.INTACT:
         parts += changed
-    return "; ".join(part for part in parts if part)
+    return "; ".join(part for part in [*parts, *signed] if part)
 
 
 def _find_cause(subject: Subject, outcome: Outcome, changed: list[str], *, still: bool) -> list[str]:

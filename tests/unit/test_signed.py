@@ -81,7 +81,7 @@ def test_a_signed_image_is_saved_byte_for_byte_with_its_record_beside(
     assert f"C2PA       signed by {SIGNER}" in capsys.readouterr().out
     place = len(data) - 30
     altered = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
-    assert str(signing.read(altered)) == f"signed by {SIGNER}, but altered since; {NO_TRUST}"
+    assert f"signed by {SIGNER}, but altered since (" in str(signing.read(altered))
 
 
 @pytest.mark.parametrize("kind", EMBEDDABLE)
@@ -245,7 +245,11 @@ def broken_by_an_older_version() -> bytes:
             "carries content credentials (C2PA): they are on a server, which is not asked",
             id="elsewhere",
         ),
-        pytest.param(broken_by_an_older_version(), f"signed by {SIGNER}, but altered since; {NO_TRUST}", id="embedded"),
+        pytest.param(
+            broken_by_an_older_version(),
+            f"signed by {SIGNER}, but altered since (its bytes); {NO_TRUST}",
+            id="embedded",
+        ),
     ],
 )
 def test_credentials_of_strangers_are_told_and_never_a_traceback(
@@ -279,6 +283,11 @@ def test_what_an_older_version_embedded_into_a_signed_image_is_still_read(tmp_pa
         "signer": SIGNER,
         "trusted": False,
         "detail": "",
+        "parts": ["its bytes"],
+        "signed": None,
+        "stamped": False,
+        "tool": "tests 1",
+        "ingredients": [],
     }
     assert check_static(path).passed
 

@@ -46,6 +46,11 @@ _LONG: Final = 8192
 """A property of more bytes than this moves to the extension if the packet is too large."""
 
 
+def name_source(*, drawn: bool, edited: bool) -> str:
+    """Return IPTC's digital source type, a URL: of a model's image or a program's drawing, or one made of others."""
+    return _SOURCE + _KINDS[edited][drawn]
+
+
 def make_packet(carried: Written, *, with_record: bool) -> bytes:
     """Return the whole packet; in a PNG the record has a chunk of its own."""
     return _make_packet(_make_properties(carried, with_record=with_record))
@@ -92,10 +97,9 @@ def has_named_credentials(xml: bytes) -> bool:
 
 
 def _make_properties(carried: Written, *, with_record: bool) -> list[str]:
-    kind = _KINDS[carried.edited][carried.drawn]
     negative = f"\nNegative prompt: {carried.negative_prompt}" if carried.negative_prompt else ""
     values = {
-        "Iptc4xmpExt:DigitalSourceType": _SOURCE + kind,
+        "Iptc4xmpExt:DigitalSourceType": name_source(drawn=carried.drawn, edited=carried.edited),
         "Iptc4xmpExt:AISystemUsed": carried.system,
         "Iptc4xmpExt:AISystemVersionUsed": carried.system_version,
         "Iptc4xmpExt:AIPromptInformation": carried.prompt + negative,

@@ -1,0 +1,159 @@
+"""The commands `flux-magic key`, which makes a key to sign with, and `flux-magic sign`, for files that are there."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ..errors import FluxError, InvalidRequest, NotAnImage, SaveError, format_count
+from ..images import codecs, metadata
+from ..parameters.settings import resolve
+from ..records import embedding, keys
+from ..records.files import read_file, write_whole
+from ..results.notes import limit_notes, print_answer, print_note
+from ..results.signer import open_signing
+from ..sweeps import sheet_file
+from .discover import NOTEBOOK, Subject, find_beside
+from .evidence import gather
+from .static import Unreadable, examine
+from .verdict import Outcome
+
+if TYPE_CHECKING:
+    from ..records.manifest import Signing
+    from .verdict import Examined
+
+_MEANING: Final = """\
+A signature by it proves that whoever has the key signed exactly these bytes, and the record in them: one changed
+pixel shows. It does not prove who that is: you made the certificate yourself, and no authority has checked its name.
+Whoever should recognize it needs the file that `flux-magic key --export FILE` writes, from you in person, in the
+folder {trust}. A signature is removed with ease, so a file without one proves nothing.
+Keep the key to yourself, and a copy of it in a safe place: it is in no store, notebook or record."""
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run the command and return its exit code: 1 if anything was not signed, 2 for wrong usage."""
+    try:
+        return _run_key(options) if options.command == "key" else _run_sign(options)
+    except FluxError as error:
+        return _fail(error)
+
+
+def _fail(error: FluxError, label: str = "") -> int:
+    print(f"flux-magic: {label and f'{label}: '}{error}", file=sys.stderr)
+    return 1
+
+
+def _run_key(options: argparse.Namespace) -> int:
+    if options.export:
+        if options.new or options.name:
+            raise InvalidRequest("--export goes without --new and --name")
+        name = keys.export_certificate(options.export)
+        print_answer(
+            f"the public certificate of {name} is in {options.export}: "
+            f"a colleague puts it into {keys.get_folder() / 'trust'}, as a file that ends in .pem"
+        )
+        return 0
+    folder = keys.get_folder()
+    made = options.new or not (folder / "signing" / "key.pem").exists()
+    identity = keys.make_key(options.name, new=options.new) if made else keys.load()
+    for warning in filter(None, [identity.warning, *keys.read_trusted()[1]]):
+        print_note(warning)
+    if not made and options.name:
+        raise InvalidRequest(f"there is a key already, of {identity.name}: --new makes another, and keeps this one")
+    where = f"{'made' if made else 'there is'} a key of {identity.name}, valid until {identity.until:%Y-%m-%d}"
+    print_answer(f"{where}, in {folder / 'signing'}\n\n{_MEANING.format(trust=folder / 'trust')}")
+    return 0
+
+
+def _run_sign(options: argparse.Namespace) -> int:
+    if options.out is not None and len(options.file) > 1 and not options.out.is_dir():
+        raise InvalidRequest(f"{format_count(len(options.file), 'file')} need a folder: {options.out} is none")
+    signer = open_signing(options.author or resolve().sign_as)
+    code = 0
+    with limit_notes():
+        for path in options.file:
+            try:
+                print_answer(f"{path}: {_sign_file(path, options, signer)}")
+            except FluxError as error:
+                code = _fail(error, str(path))
+    return code
+
+
+def _sign_file(path: Path, options: argparse.Namespace, signer: Signing) -> str:
+    """Sign one file, and return what was done, in words."""
+    if path.suffix.lower() == NOTEBOOK or path.is_dir():
+        raise InvalidRequest("give images; a notebook's are signed when its cells run: %config FluxMagics.sign = True")
+    target = options.out / path.name if options.out is not None and options.out.is_dir() else options.out or path
+    try:
+        data = read_file(path)
+        signed = sign_bytes(path, data, signer, anything=options.any)
+        if target.exists() and not target.samefile(path):
+            raise SaveError(f"{target} already exists", "Give another path.")
+        if signed is data and target == path:
+            return f"is signed already, by {signer.identity.name}"
+        write_whole(target, signed)
+    except OSError as exc:
+        if isinstance(exc, FluxError):
+            raise
+        raise SaveError(exc.strerror or str(exc)) from exc
+    return f"signed by {signer.identity.name}{'' if target == path else f', in {target}'}"
+
+
+def sign_bytes(path: Path, data: bytes, signer: Signing, *, anything: bool = False) -> bytes:
+    """Return an image's file signed; the same bytes if this signer has signed it already, and it is intact.
+
+    Its record goes along if the image is still what it says. `anything` signs others too, and says nothing of their
+    origin. Raises InvalidRequest for those without it, NotAnImage, and SaveError.
+    """
+    codecs.check_readable(str(path), data)
+    try:
+        seen = examine(Subject(str(path), "file", path, beside=find_beside(path)))
+    except Unreadable as error:
+        raise NotAnImage(str(error)) from None
+    there = seen.credentials
+    if there is not None and there.state == "intact" and there.trusted and there.signer.endswith(_mine(signer)):
+        return data
+    trouble = _find_trouble(path, data, seen)
+    if trouble and not anything:
+        raise InvalidRequest(f"not signed: {trouble}", "--any signs it without a word of how it was made.")
+    signed: bytes | None
+    if trouble:
+        signed = signer.sign_as_found(data)
+    elif seen.sheet:
+        signed = _sign_sheet(data, signer)
+    else:
+        assert seen.record is not None  # noqa: S101 - there is no trouble
+        copied = signer.sign_copy(data, seen.record, seen.place, delivered=data)
+        signed = copied and copied[0]
+    if signed is None:
+        raise InvalidRequest("not signed: only PNG, JPEG and WebP are, and not those whose credentials cannot be read")
+    return signed
+
+
+def _mine(signer: Signing) -> str:
+    return signer.identity.name if signer.identity.name.startswith("an unnamed") else f"({signer.identity.name})"
+
+
+def _find_trouble(path: Path, data: bytes, seen: Examined) -> str:
+    """Return why signing an image with its record would mislead; "" if it would not."""
+    there = seen.credentials
+    if there is not None and there.state in {"altered", "invalid", "damaged"}:
+        return f"it was signed before, and it is {there.verdict}"
+    if seen.outcome.is_sound:
+        return ""
+    if seen.outcome is Outcome.UNTOLD and seen.record is not None:  # without a seed
+        found = gather(Subject(str(path), "file", path))
+        return "" if found and embedding.is_untouched(data, found.carried) else seen.why
+    return seen.why
+
+
+def _sign_sheet(data: bytes, signer: Signing) -> bytes:
+    told = json.loads(metadata.read(data).record)
+    sheet = sheet_file.read(data)
+    models = [one["record"]["run"]["model"] for one in (sheet.images if sheet else ())]
+    from ..types import STAND_IN
+
+    return signer.sign_sheet(data, told, drawn=all(model == STAND_IN for model in models))
