@@ -18,9 +18,9 @@ from typing import Any, Final
 from ..errors import FluxError, InvalidRequest, SaveError, format_count, list_few
 from ..images.inputs import ROLES
 from ..parameters import grammar
-from ..parameters.own_values import merge_assignments
+from ..parameters.options import collect_settings, read_own
 from ..parameters.seeds import choose_seed
-from ..parameters.settings import NAMES, resolve
+from ..parameters.settings import resolve
 from ..parameters.table import EXTRA_NAMES, PARAMETERS
 from ..records.files import write_whole
 from ..results.generation import Generation
@@ -107,20 +107,14 @@ def _read_options(options: argparse.Namespace) -> dict[str, Any]:
         if isinstance(values[0], grammar.Several):
             raise InvalidRequest(f"{flag} {str(typed)[:70]}: give one value here, and in the file a row for each image")
         given[option.name] = values if option.is_repeated else values[0]
-    own = merge_assignments(given.pop("set", ()), "--set")
-    if several := [name for name, values in own.items() if len(values) > 1]:
+    if several := [name for name, values in read_own(given).items() if len(values) > 1]:
         raise InvalidRequest(
             f"--set {several[0]} has several values: give one here, and in the file a row for each image"
         )
-    if own:
-        given["parameters"] = {name: values[0] for name, values in own.items()}
-    if given.pop("no_metadata", False):
-        given["metadata"] = False
-    if given.pop("fresh", False):
-        given["replay"] = "off"
-    settings = resolve(**{name: value for name, value in given.items() if name not in ROLES})
+    shared = collect_settings(given)
+    settings = resolve(**shared)
     resolve_target(settings, settings.model)
-    return {name: value for name, value in given.items() if name in {*NAMES, *ROLES, "size"}}
+    return shared | {role: given[role] for role in ROLES if role in given}
 
 
 def _show(table: RowTable) -> int:

@@ -381,7 +381,7 @@ def build_generation(
         replayed=replayed,
         note=note,
         strip_credentials=settings.strip_credentials,
-        caption=settings.caption,
+        caption=settings.caption or None,
         alt=settings.alt or "",
         only_image=settings.only_image,
     )
