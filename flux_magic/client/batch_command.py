@@ -7,7 +7,6 @@ import asyncio
 import csv
 import io
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing
@@ -24,7 +23,7 @@ from ..parameters.settings import resolve
 from ..parameters.table import EXTRA_NAMES, PARAMETERS
 from ..records.files import write_whole
 from ..results.generation import Generation
-from ..results.notes import limit_notes, print_answer, print_note
+from ..results.notes import limit_notes, print_answer, print_error, print_note
 from ..types import fit_one_line
 from .async_client import AsyncClient
 from .progress import print_above, show_count
@@ -88,7 +87,7 @@ def main(options: argparse.Namespace) -> int:
             )
         return _show(table) if options.dry_run else _make(table, options.out)
     except FluxError as error:
-        print(f"flux-magic: {error}", file=sys.stderr)
+        print_error(error)
         return 2 if isinstance(error, InvalidRequest) else 1
 
 
@@ -123,7 +122,7 @@ def _show(table: RowTable) -> int:
     for row in table.rows:
         built = table.try_build(row)
         if isinstance(built, InvalidRequest):
-            print(f"flux-magic: {fit_one_line(built.message)}", file=sys.stderr)
+            print_error(fit_one_line(built.message))
             mistakes += 1
             continue
         said = describe_request(built.request)
@@ -142,15 +141,15 @@ def _make(table: RowTable, out: str) -> int:
             asyncio.run(_make_all(table, results, told))
     except KeyboardInterrupt:
         results.write()
-        print(f"flux-magic: stopped; {results}; run it again to make what is missing", file=sys.stderr)
+        print_error(f"stopped; {results}; run it again to make what is missing")
         return 130
     except FluxError as error:
         results.write()
-        print(f"flux-magic: {error}\n{results}; run it again to make what is missing", file=sys.stderr)
+        print_error(f"{error}\n{results}; run it again to make what is missing")
         return 1
     results.write()
     for line in list_few(results.list_errors(), _MOST_ERRORS):
-        print(f"flux-magic: {fit_one_line(line, 300)}", file=sys.stderr)
+        print_error(fit_one_line(line, 300))
     print_answer(str(results))
     return 0 if results.is_whole else 1
 

@@ -180,10 +180,10 @@ def _read_template(typed: str, options: Mapping[str, Any], names: Mapping[str, o
     return made, notes
 
 
-def check_name(name: str) -> None:
-    """Raise InvalidRequest for a name that Python reserves."""
+def check_name(name: str, called: str = "--output") -> None:
+    """Raise InvalidRequest for a name that Python reserves; `called` says where it was typed."""
     if keyword.iskeyword(name) or hasattr(builtins, name):
-        raise InvalidRequest(f"--output {name}: this is a reserved word of Python, give another name")
+        raise InvalidRequest(f"{called} {name}: this is a reserved word of Python, give another name")
 
 
 def _check(options: Mapping[str, Any]) -> None:

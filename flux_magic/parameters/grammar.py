@@ -232,9 +232,11 @@ def _read_choice(*choices: str) -> Callable[[str, str], object]:
 def read_name(flag: str, text: str) -> str:
     """Return a name for a result in the notebook. Raises InvalidRequest."""
     if re.search(r"[/\\]|\.\w+$", text):
-        raise InvalidRequest(f"{flag} {text[:70]}: that names the result in the notebook; --save writes a file")
+        more = "; --save writes a file" if flag.startswith("-") else ""
+        raise InvalidRequest(f"{flag} {text[:70]}: that names the result in the notebook{more}")
     if not text.isidentifier():
-        raise InvalidRequest(f"{flag} {text}: give a name that Python takes, for example {flag} fox")
+        example = f"{flag} fox" if flag.startswith("-") else "fox"
+        raise InvalidRequest(f"{flag} {text}: give a name that Python takes, for example {example}")
     return text
 
 

@@ -122,6 +122,9 @@ class Generations(Sequence[Generation]):
         if not isinstance(items, Iterable):
             raise InvalidArgument(f"the items are {show_value(items)}: give a list of generations")
         self._items = tuple(items)
+        every: Sequence[object] = self._items
+        if strange := [one for one in every if not isinstance(one, Generation)]:
+            raise InvalidArgument(f"an item is {show_value(strange[0])}: give a list of generations")
         self._places = tuple(range(len(self._items)) if places is None else places)
         self._troubles = dict(troubles or {})
         self._sheet = sheet and _keep_sheet(sheet)
@@ -206,9 +209,8 @@ class Generations(Sequence[Generation]):
             if len(found) == 1 and len(one) >= 6:
                 return found[0]
             why = "give more digits" if len(one) < 6 or found else "with random seeds, a new run makes other images"
-            raise OutOfRange(
-                f"{len(found) or 'no'} image{'' if len(found) == 1 else 's'} with digest {one[:64]}: {why}"
-            )
+            counted = format_count(len(found), "image") if found else "no images"
+            raise OutOfRange(f"{counted} with digest {one[:64]}: {why}")
         if not isinstance(one, SupportsIndex) or isinstance(one, bool):
             raise InvalidArgument(f"{show_value(one)} is no image: give its number, from 1, or its digest")
         places, number = list(self._places), operator.index(one)

@@ -288,3 +288,13 @@ def test_in_a_notebook_a_sheet_glares_in_no_theme(inline: str | None, media_type
     assert isinstance(shown, tuple)
     assert shown[3] == 0 if inline == "png" else shown[:3] == (104, 104, 104)
     assert sheet.metadata[media_type]["alt"].startswith("a red fox: 6 images, steps 1, 2 from top to bottom")
+
+
+def test_a_sheet_without_a_suffix_and_what_is_no_image_are_refused_in_one_line(tmp_path: Path) -> None:
+    refused = r"^cannot save the sheet as '.*': give a name that ends in \.png, [^\n]+$"
+    for name in ("sheet", "sheet.", "sheet.xyz"):
+        with pytest.raises(InvalidRequest, match=refused):
+            story().grid().save(tmp_path / "new" / name)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InvalidArgument, match=r"^an item is 5: give a list of generations$"):
+        Generations([image(), 5])  # type: ignore[list-item]

@@ -33,10 +33,21 @@ class Inquiry:
         status: where it reports that the Space does not answer, or that it accepts less than what was set.
         busy: returns True while a job uses the status line.
         unnamed: a Space that an image names and the user has not: it is not asked before the first job; empty for none.
+        on_begun: called when it begins to ask. When there is an answer, `parameters` call their own observers.
+
+    Attributes:
+        is_asking: True until there is an answer, or an error.
     """
 
-    def __init__(self, parameters: Parameters, status: StatusLine, busy: Callable[[], bool], unnamed: str = "") -> None:
-        self._unnamed = unnamed
+    def __init__(
+        self,
+        parameters: Parameters,
+        status: StatusLine,
+        busy: Callable[[], bool],
+        unnamed: str = "",
+        on_begun: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._unnamed, self._on_begun, self.is_asking = unnamed, on_begun, False
         self._parameters, self._status, self._busy = parameters, status, busy
         self._unreachable: FluxError | None = None
         self._closed = self._answered = False
@@ -47,7 +58,8 @@ class Inquiry:
         """Ask in the background, unless the user has not named this Space."""
         is_named = not self._unnamed or self._parameters.space != self._unnamed
         if is_named and self._begun != self._of_whom:
-            self._begun = self._of_whom
+            self._begun, self.is_asking = self._of_whom, True
+            self._on_begun()
             start_thread(self._ask)
 
     def ask_again(self) -> None:
@@ -71,7 +83,7 @@ class Inquiry:
             return
         if self._closed or asked != self._of_whom:
             return
-        self._answered = found is not None
+        self._answered, self.is_asking = found is not None, False
         if self._unreachable is not None:
             self._status.clear_error(self._unreachable)
         self._unreachable = trouble
