@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from .errors import FluxError, LocalSpaceError
 from .pages.command import add_arguments as add_page_arguments
 from .providers import local
-from .results.notes import accept_any_text, escape_for, print_answer
+from .results.notes import accept_any_text, escape_for, print_answer, print_error
 
 if TYPE_CHECKING:
     from .results.recall import Recalled
@@ -167,7 +167,7 @@ def _run_history(options: argparse.Namespace) -> int:
     from .results import history
 
     if (options.yes and not options.clean) or (options.clean and options.words) or options.last < 1:
-        print("flux-magic: --yes goes with --clean, which takes no words, and --last is 1 or more", file=sys.stderr)
+        print_error("--yes goes with --clean, which takes no words, and --last is 1 or more")
         return 2
     try:
         if options.clean:
@@ -180,7 +180,7 @@ def _run_history(options: argparse.Namespace) -> int:
 
 
 def _fail(error: FluxError) -> int:
-    print(f"flux-magic: {error}", file=sys.stderr)
+    print_error(error)
     return 1
 
 

@@ -23,6 +23,7 @@ from ..providers.registry import choose_provider
 from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations
 from ..results.signer import check_signing
+from ..results.words import fill_words
 from ..sweeps.requests import build_requests, build_sweep_call, complete
 from ..types import ImageRequest
 from .given import NOTHING, Requests, add_inputs, is_frame, load_given_async, take_given
@@ -231,6 +232,7 @@ class AsyncClient:
                     async for event in events:
                         job.see(event)
                         if isinstance(event, Generation):
+                            event = fill_words(event, settings)  # noqa: PLW2901 - it leaves with them
                             self.made.append(event)
                         yield event
                         job.task = asyncio.current_task()
@@ -308,7 +310,7 @@ class AsyncClient:
 
         tally = Tally(asked, settings, "seed={}")
         try:
-            async with aclosing(self.stream_many(asked.requests, settings)) as events:
+            async with aclosing(self.stream_many(tally.list_requests(), settings)) as events:
                 async for place, event in events:
                     tally.take(place, event)
                     if not isinstance(event, FluxError):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 from ..errors import FluxError, Incomplete, describe_made, format_count
+from ..parameters.placeholders import fill_some_words
 from ..parameters.settings import Settings, get_store_folder
 from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations, forget_sheet
-from ..results.words import fill_words
+from ..results.words import OWN, fill_words
 from ..sweeps.axes import get_values
 from ..sweeps.layout import Look
 from ..sweeps.requests import Sweep
@@ -49,6 +51,24 @@ class Tally:
         forget_sheet()
         sizes = [(one.sent_width or _UNKNOWN_SIDE, one.sent_height or _UNKNOWN_SIDE) for one in sweep.requests]
         self._sheet = Sheet(sweep.axes, sizes, Look(background="grey"))
+
+    def list_requests(self) -> Iterable[object]:
+        """Return the requests for `AsyncClient.stream_many`, each with the values of the axes in its caption."""
+        settings = self._settings
+        if "{" not in f"{settings.caption}{settings.alt}":
+            return self.sweep.requests
+        from .rows import RowRequest  # it reads tables, which other sweeps do not wait for
+
+        rows: list[object] = []
+        for place, request in enumerate(self.sweep.requests):
+            values = get_values(self.sweep.axes, place)
+            words: dict[str, Any] = {
+                name: fill_some_words(text, values, {*OWN} - values.keys())[0]
+                for name, text in {"caption": settings.caption, "alt": settings.alt}.items()
+                if text
+            }
+            rows.append(RowRequest(request, replace(settings, **words), {}))
+        return rows
 
     def take(self, place: int, event: ClientEvent | FluxError) -> None:
         """Record what happened to the image at `place`, from 0, of the sweep's requests."""

@@ -7,7 +7,6 @@ import asyncio
 import csv
 import io
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing
@@ -18,13 +17,13 @@ from typing import Any, Final
 from ..errors import FluxError, InvalidRequest, SaveError, format_count, list_few
 from ..images.inputs import ROLES
 from ..parameters import grammar
-from ..parameters.own_values import merge_assignments
+from ..parameters.options import collect_settings, read_own
 from ..parameters.seeds import choose_seed
-from ..parameters.settings import NAMES, resolve
+from ..parameters.settings import resolve
 from ..parameters.table import EXTRA_NAMES, PARAMETERS
 from ..records.files import write_whole
 from ..results.generation import Generation
-from ..results.notes import limit_notes, print_answer, print_note
+from ..results.notes import limit_notes, print_answer, print_error, print_note
 from ..types import fit_one_line
 from .async_client import AsyncClient
 from .progress import print_above, show_count
@@ -92,7 +91,7 @@ def main(options: argparse.Namespace) -> int:
             )
         return _show(table) if options.dry_run else _make(table, options.out)
     except FluxError as error:
-        print(f"flux-magic: {error}", file=sys.stderr)
+        print_error(error)
         return 2 if isinstance(error, InvalidRequest) else 1
 
 
@@ -111,22 +110,14 @@ def _read_options(options: argparse.Namespace) -> dict[str, Any]:
         if isinstance(values[0], grammar.Several):
             raise InvalidRequest(f"{flag} {str(typed)[:70]}: give one value here, and in the file a row for each image")
         given[option.name] = values if option.is_repeated else values[0]
-    own = merge_assignments(given.pop("set", ()), "--set")
-    if several := [name for name, values in own.items() if len(values) > 1]:
+    if several := [name for name, values in read_own(given).items() if len(values) > 1]:
         raise InvalidRequest(
             f"--set {several[0]} has several values: give one here, and in the file a row for each image"
         )
-    if own:
-        given["parameters"] = {name: values[0] for name, values in own.items()}
-    if given.pop("no_metadata", False):
-        given["metadata"] = False
-    if given.pop("fresh", False):
-        given["replay"] = "off"
-    if given.pop("no_sign", False):
-        given["sign"] = False
-    settings = resolve(**{name: value for name, value in given.items() if name not in ROLES})
+    shared = collect_settings(given)
+    settings = resolve(**shared)
     resolve_target(settings, settings.model)
-    return {name: value for name, value in given.items() if name in {*NAMES, *ROLES, "size"}}
+    return shared | {role: given[role] for role in ROLES if role in given}
 
 
 def _show(table: RowTable) -> int:
@@ -135,7 +126,7 @@ def _show(table: RowTable) -> int:
     for row in table.rows:
         built = table.try_build(row)
         if isinstance(built, InvalidRequest):
-            print(f"flux-magic: {fit_one_line(built.message)}", file=sys.stderr)
+            print_error(fit_one_line(built.message))
             mistakes += 1
             continue
         said = describe_request(built.request)
@@ -154,15 +145,15 @@ def _make(table: RowTable, out: str) -> int:
             asyncio.run(_make_all(table, results, told))
     except KeyboardInterrupt:
         results.write()
-        print(f"flux-magic: stopped; {results}; run it again to make what is missing", file=sys.stderr)
+        print_error(f"stopped; {results}; run it again to make what is missing")
         return 130
     except FluxError as error:
         results.write()
-        print(f"flux-magic: {error}\n{results}; run it again to make what is missing", file=sys.stderr)
+        print_error(f"{error}\n{results}; run it again to make what is missing")
         return 1
     results.write()
     for line in list_few(results.list_errors(), _MOST_ERRORS):
-        print(f"flux-magic: {fit_one_line(line, 300)}", file=sys.stderr)
+        print_error(fit_one_line(line, 300))
     print_answer(str(results))
     return 0 if results.is_whole else 1
 

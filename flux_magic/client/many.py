@@ -14,7 +14,6 @@ from ..results.generations import Generations
 from ..results.notes import MOST_NOTES, print_note
 from ..sweeps.labels import describe_undrawn
 from ..sweeps.requests import Sweep
-from ..types import ImageRequest
 from . import blocking, progress, runner
 from .async_client import AsyncClient
 from .batch import Tally
@@ -128,7 +127,7 @@ def gather(
             runner.hide_traceback(),
             progress.note_interrupt() as note_event,
             progress.show_sheet(len(asked), tally.encode_sheet, quiet=quiet) as bar,
-            closing(iterate_events(asked.requests, settings, client)) as coming,
+            closing(iterate_events(tally.list_requests(), settings, client)) as coming,
         ):
             for _, image in follow(coming, tally, bar, on_event, note_event):
                 replays.see(image)
@@ -163,7 +162,7 @@ def follow(
 
 
 def iterate_events(
-    requests: Iterable[ImageRequest], settings: Settings, client: AsyncClient | None = None
+    requests: Iterable[object], settings: Settings, client: AsyncClient | None = None
 ) -> Generator[PlacedEvent | None, None, None]:
     """Yield the events of all requests as they come; None about every 0.2 s while there are no events.
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from ..errors import InvalidRequest, NotInStore
 from ..parameters import grammar, slips
-from ..parameters.own_values import merge_assignments
-from ..parameters.placeholders import escape, expand, expand_some
-from ..parameters.settings import MOST_IMAGES, MOST_SWEPT, NAMES, Settings, resolve
+from ..parameters.options import collect_settings, read_own
+from ..parameters.placeholders import escape_words, expand, fill_some_words
+from ..parameters.settings import MOST_IMAGES, MOST_SWEPT, Settings, resolve
 from ..results.words import OWN
 from ..sweeps.axes import flatten, get_values
 from ..sweeps.requests import Sweep, build_requests, build_sweep, check_number
@@ -65,7 +65,7 @@ def read(line: str, body: str | None, names: Mapping[str, object]) -> Cell:
     options, rest = grammar.parse_line(line, names=names)
     typed, quoted = _unwrap_prompt(line, rest, body, raw=bool(options.get("raw")))
     _check(options)
-    settings = resolve(**get_settings(options))
+    settings = resolve(**collect_settings(options))
     made, notes = _read_template(typed, options, names)
     images = _build_images(made, options, settings)
     _check_save(options, settings, images)
@@ -89,7 +89,7 @@ def _fill_words(
     for option in ("caption", "alt"):
         if typed := getattr(settings, option):
             axes = {axis.name for axis in flatten(images.axes)} if isinstance(images, Sweep) else set()
-            filled[option], missing = (escape(typed), []) if raw else expand_some(typed, names, {*axes, *OWN})
+            filled[option], missing = (escape_words(typed), []) if raw else fill_some_words(typed, names, {*axes, *OWN})
             notes += [f"{{{name}}} stays as typed in the {option}: no such name in this notebook" for name in missing]
     return replace(settings, **filled), notes
 
@@ -138,7 +138,7 @@ def _build_images(made: Template, options: Mapping[str, Any], settings: Settings
     free = options.get("yes") or options.get("dry_run")
     count, most = options.get("count", 1), MOST_SWEPT if free else MOST_IMAGES
     varied: dict[str, Any] = {name: value for name, value in options.items() if isinstance(value, grammar.Several)}
-    varied |= {name: values for name, values in _read_own(options).items() if len(values) > 1}
+    varied |= {name: values for name, values in read_own(options).items() if len(values) > 1}
     has_images = bool({"image", "mask"} & options.keys())
     pairs = bool(options.get("zip"))
     if made.axes or varied:
@@ -180,41 +180,15 @@ def _read_template(typed: str, options: Mapping[str, Any], names: Mapping[str, o
     return made, notes
 
 
-def get_settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that all images of a cell share."""
-    once = {name: value for name, value in options.items() if not isinstance(value, grammar.Several)}
-    given = {name: value for name, value in once.items() if name in NAMES}
-    if "size" in options and options.keys() & {"width", "height"}:
-        raise InvalidRequest("--size and --width or --height set the same thing twice: give --size, or the others")
-    if "size" in once:
-        given["width"], given["height"] = once["size"]
-    if options.get("fresh"):
-        given["replay"] = "off"
-    if options.get("no_metadata"):
-        given["metadata"] = False
-    if options.get("no_sign"):
-        given["sign"] = False
-    if own := {name: values[0] for name, values in _read_own(options).items() if len(values) == 1}:
-        given["parameters"] = own
-    return given
-
-
-def _read_own(options: Mapping[str, Any]) -> Mapping[str, tuple[Any, ...]]:
-    """Return the values of the model's own parameters, by its own names: `--set shift=1,3`."""
-    return merge_assignments(options.get("set", ()), "--set")
-
-
-def check_name(name: str) -> None:
-    """Raise InvalidRequest for a name that Python reserves."""
+def check_name(name: str, called: str = "--output") -> None:
+    """Raise InvalidRequest for a name that Python reserves; `called` says where it was typed."""
     if keyword.iskeyword(name) or hasattr(builtins, name):
-        raise InvalidRequest(f"--output {name}: this is a reserved word of Python, give another name")
+        raise InvalidRequest(f"{called} {name}: this is a reserved word of Python, give another name")
 
 
 def _check(options: Mapping[str, Any]) -> None:
     """Raise InvalidRequest for options that are known to fail before anything is sent."""
     check_name(options.get("output", ""))
-    if options.get("sign") and options.get("no_sign"):
-        raise InvalidRequest("--sign and --no-sign contradict each other: give one of them")
     if options.get("raw") and (varies := [name for name in ("sweep", "zip") if options.get(name)]):
         raise InvalidRequest(f"--raw takes what is in braces as typed, and --{varies[0]} varies it: give one of them")
 

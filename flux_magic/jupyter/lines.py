@@ -8,8 +8,8 @@ from ..errors import InvalidRequest
 from ..images.inputs import ROLES
 from ..parameters import grammar, settings, slips
 from ..parameters.addresses import Space
-from ..parameters.own_values import merge_assignments
-from . import caller, cell
+from ..parameters.options import collect_settings, read_own
+from . import caller
 from .inputs import find_given
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _parse_panel_line(line: str) -> dict[str, Any]:
     """Return the options of a panel that its magic's line gives."""
     options, typed = grammar.parse_line(line, grammar.PANEL_OPTIONS, "%flux_panel")
     several: dict[str, Any] = {one: value for one, value in options.items() if isinstance(value, grammar.Several)}
-    own = merge_assignments(options.get("set", ()), "--set")
+    own = read_own(options)
     several |= {name: values for name, values in own.items() if len(values) > 1}
     if refused := sorted(several.keys() & {"width", "height"}):
         raise InvalidRequest(f"--{refused[0]} has several values: the panel compares whole sizes, --size")
@@ -92,7 +92,7 @@ def _parse_panel_line(line: str) -> dict[str, Any]:
     if not isinstance(typed, grammar.Verbatim):
         grammar.check_options_first(typed, f"%flux_panel {line[: len(line) - len(typed)]}".rstrip())
         typed = slips.unwrap(typed) or typed
-    given = cell.get_settings(options)
+    given = collect_settings(options)
     given |= {name: values[0] for name, values in several.items() if name not in own}
     if own:
         given["parameters"] = {name: values[0] for name, values in own.items()}

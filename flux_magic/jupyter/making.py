@@ -16,7 +16,6 @@ from ..errors import FluxError, Incomplete, describe_made, format_count, replace
 from ..results import file_names
 from ..results.generations import Generations
 from ..results.notes import limit_notes, print_note
-from ..results.words import fill_words
 from . import caller, cell
 
 if TYPE_CHECKING:
@@ -55,15 +54,14 @@ def _make_images(
     shows, shown = len(requests) > 1 and caller.shows_result.get(), 0
     try:
         for one in iterate_generations(requests, resolved, quiet=bool(options.get("quiet")), shows=shows):
-            generation = fill_words(one, resolved)
-            made.append(generation)
+            made.append(one)
             if shows:
                 with print_above():
-                    display(generation)
+                    display(one)
                 shown += 1
             if path := options.get("save"):
                 path = file_names.fill_some(path, {"n": len(made)})
-                saved = generation.save(path, overwrite=bool(options.get("overwrite")))
+                saved = one.save(path, overwrite=bool(options.get("overwrite")))
                 with print_above():
                     print(*(f"saved {file}" for file in saved), sep="\n")
     except BaseException:

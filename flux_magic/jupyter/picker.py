@@ -119,7 +119,7 @@ class Picker(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         chosen, name = [at for at, box in enumerate(self.boxes) if box.value], self.name.value.strip()
         try:
             read_name("Name", name)
-            check_name(name)
+            check_name(name, "Name")
             check_other_name(name, self._words)
         except InvalidRequest as error:
             self._say(error.message)

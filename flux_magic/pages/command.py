@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import FluxError, InvalidRequest, SaveError
 from ..records.files import write_whole
-from ..results.notes import print_answer
+from ..results.notes import print_answer, print_error
 from ..types import fit_one_line
 from . import page as pages
 
@@ -111,5 +111,5 @@ def _print_notes(notebook: Path, page: Page) -> None:
 
 
 def _fail(error: FluxError) -> int:
-    print(f"flux-magic: {fit_one_line(error.message)}", file=sys.stderr)
+    print_error(fit_one_line(error.message))
     return 1

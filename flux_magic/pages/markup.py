@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup, Tag
+from bs4.element import PreformattedString
 
 from ..images.formats import detect_media_type
 from ..records.files import read_file
@@ -17,8 +19,11 @@ from ..types import fit_one_line
 
 NO_ALT: Final = "an image without a description"
 
-_ACTIVE: Final = "script, iframe, frame, frameset, object, embed, applet, base, meta, link, template, portal"
-"""Elements that run or load something, or change the page around them."""
+_ACTIVE: Final = (
+    "script, iframe, frame, frameset, object, embed, applet, base, meta, link, template, portal, title, plaintext, "
+    "noscript, noembed, noframes"
+)
+"""Elements that run or load something, change the page around them, or are read otherwise by a browser."""
 
 _ATTRIBUTES: Final = frozenset(
     {"action", "autofocus", "background", "formaction", "http-equiv", "imagesrcset", "ping", "srcdoc", "srcset"}
@@ -40,11 +45,13 @@ class Surroundings:
         folder: the notebook's; images that it names are searched there.
         within: the folder that no image's file may be outside of.
         notes: what could not go into the page, a line each.
+        scopes: numbers for the elements that style sheets are kept within.
     """
 
     folder: Path
     within: Path
     notes: list[str] = field(default_factory=list)
+    scopes: Iterator[int] = field(default_factory=itertools.count)
 
 
 def parse(html: str) -> BeautifulSoup:
@@ -57,19 +64,44 @@ def clean(html: str, around: Surroundings) -> BeautifulSoup:
     tree = parse(html)
     for element in tree.select(_ACTIVE):
         element.decompose()
+    for text in tree.find_all(string=lambda text: isinstance(text, PreformattedString)):
+        text.extract()  # a browser may see another end of a comment
     for form in tree.find_all("form"):
         form.unwrap()
     for element in tree.find_all(True):
-        for name in [name for name in element.attrs if name.lower().startswith("on") or name.lower() in _ATTRIBUTES]:
-            del element[name]
-        for name in ("href", "xlink:href"):
-            if name in element.attrs and _get_scheme(str(element[name])) not in _LINKS:
-                del element[name]
+        _strip_attributes(element)
     for element in tree.select(_MEDIA):
         _embed(element, tree, around)
     for image in tree.find_all("img"):
         image["alt"] = str(image.get("alt", NO_ALT))
+    if sheets := tree.find_all("style"):
+        _contain(tree, sheets, f"flux-scope-{next(around.scopes)}")
     return tree
+
+
+def _strip_attributes(element: Tag) -> None:
+    """Remove the attributes that run, load or send something."""
+    for name in [name for name in element.attrs if name.lower().startswith("on") or name.lower() in _ATTRIBUTES]:
+        del element[name]
+    for name in ("href", "xlink:href"):
+        if name in element.attrs and _get_scheme(str(element[name])) not in _LINKS:
+            del element[name]
+
+
+def _contain(tree: BeautifulSoup, sheets: Sequence[Tag], name: str) -> None:
+    """Put all into an element that the style sheets do not reach out of; without tinycss2 there are none."""
+    try:
+        from .styles import scope
+    except ImportError:  # nbconvert alone, with an older bleach
+        for sheet in sheets:
+            sheet.decompose()
+        return
+    for sheet in sheets:
+        sheet.string = scope(sheet.get_text(), f"#{name}")
+    box = tree.new_tag("div", id=name)
+    for one in list(tree.contents):
+        box.append(one.extract())
+    tree.append(box)
 
 
 def is_empty(tree: Tag) -> bool:

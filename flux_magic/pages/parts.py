@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from bs4 import BeautifulSoup
 
+from ..errors import format_count
 from .markdown import render_formula, render_markdown
 from .markup import NO_ALT, Surroundings, clean, is_empty
 
@@ -81,7 +82,8 @@ def _add_record(parts: list[Part], record: Part, around: Surroundings) -> None:
 def _describe(line: str) -> str:
     """Return the heading of a record from the line of text of its image; empty if it is no image's."""
     if found := _ONE.fullmatch(line):
-        return f"How it was made: seed {found[2]}, {found[3]} step{'' if found[3] == '1' else 's'}, {found[1]}"
+        steps = format_count(int(found[3]), "step") if found[3].isdigit() else f"{found[3]} steps"
+        return f"How it was made: seed {found[2]}, {steps}, {found[1]}"
     if found := _SHEET.fullmatch(line):
         return f"How {'this image was' if found[2] == '1' else f'these {found[1]} were'} made"
     return ""

@@ -34,7 +34,8 @@ _SIZES = "512x512,768x512"
 class Option:
     """One option of the magics: its flags, the reader of its value (None if it takes no value), and its help.
 
-    One that is repeated may be given several times: its value is a list. `may_be_empty` is True if `""` is a value.
+    One that is repeated may be given several times: its value is a list. `may_be_empty` is True if `""` is a value, and
+    `is_words` if a person's sentence is: within its quotes a backslash is before a quote, or before another backslash.
     """
 
     flags: tuple[str, ...]
@@ -43,6 +44,7 @@ class Option:
     metavar: str = ""
     is_repeated: bool = False
     may_be_empty: bool = False
+    is_words: bool = False
 
     @property
     def name(self) -> str:
@@ -230,9 +232,11 @@ def _read_choice(*choices: str) -> Callable[[str, str], object]:
 def read_name(flag: str, text: str) -> str:
     """Return a name for a result in the notebook. Raises InvalidRequest."""
     if re.search(r"[/\\]|\.\w+$", text):
-        raise InvalidRequest(f"{flag} {text[:70]}: that names the result in the notebook; --save writes a file")
+        more = "; --save writes a file" if flag.startswith("-") else ""
+        raise InvalidRequest(f"{flag} {text[:70]}: that names the result in the notebook{more}")
     if not text.isidentifier():
-        raise InvalidRequest(f"{flag} {text}: give a name that Python takes, for example {flag} fox")
+        example = f"{flag} fox" if flag.startswith("-") else "fox"
+        raise InvalidRequest(f"{flag} {text}: give a name that Python takes, for example {example}")
     return text
 
 
@@ -263,6 +267,10 @@ def _read_string(flag: str, text: str) -> str:
 
 def _read_any(_flag: str, text: str) -> str:
     return text
+
+
+def _make_words(flag: str, help: str, example: str) -> Option:  # noqa: A002 - what it is
+    return Option((flag,), help, _read_any, f'"{example}"', may_be_empty=True, is_words=True)
 
 
 OPTIONS = (
@@ -311,8 +319,9 @@ OPTIONS = (
     Option(("--overwrite",), "let --save replace another image"),
     Option(("--inline",), "how the notebook keeps the image: png, jpeg, or a link", _read_choice(*INLINE), "png"),
     Option(("--only-image",), "show the image without the table and the cell below it"),
-    Option(("--caption",), "words under the image, with {names} of the notebook", _read_string, '"The first scene"'),
-    Option(("--alt",), "alternative text of the image, in place of the prompt", _read_string, '"A fox in mist"'),
+    Option(("--no-only-image",), "show the table and the cell, although %config leaves them out"),
+    _make_words("--caption", 'words under the image, with {names} of the notebook; "" for none', "The first scene"),
+    _make_words("--alt", 'alternative text of the image; "" for the prompt', "A fox in mist"),
     Option(("--raw",), "take {names} in the prompt as typed"),
     Option(("--dry-run",), "show what would be sent, and send nothing"),
     Option(("--fresh",), "ask the Space, even if the image is in the store"),
@@ -378,6 +387,9 @@ _QUOTES = {'"': '"', "'": "'", "“": "”"}
 _WORD = re.compile(
     r"""\s*((?:"[^"]*"|'[^']*'|“[^”]*”|[^\s"'“])(?:"[^"]*"|'[^']*'|“[^”]*”|[^\s"'“])*|["'“].*)""", re.DOTALL
 )
+_SENTENCE = r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|“[^”]*”|\\["']|[^\s"'“])+"""
+_WORD_OF_SENTENCE = re.compile(rf"""\s*({_SENTENCE}|["'“].*)""", re.DOTALL)
+"""A word of a line, and the same where a backslash may be before a quote."""
 
 
 _MOST_LOOKED_AT = 1000
@@ -422,6 +434,8 @@ def _split_line(
         if word == "--":
             return options, Verbatim(line[position:].removeprefix(" "))
         option = _find_option(word, line[position : position + _MOST_LOOKED_AT], offered, magic)
+        if option.is_words and (longer := _WORD_OF_SENTENCE.match(line, match.start())):
+            word, position = longer[1], longer.end()
         position = _take_option(options, option, word, line, position, names)
     return options, ""
 
@@ -463,16 +477,16 @@ def _take_option(
     flag, equals, value = word.partition("=")
     if option.read is None:
         if equals:
-            raise InvalidRequest(f"{flag} takes no value: write {flag} alone")
+            other = f", or {off}" if (off := flag.replace("--", "--no-", 1)) in _BY_FLAG else ""
+            raise InvalidRequest(f"{flag} takes no value: write {flag} alone{other}")
         options[option.name] = True
         return position
     if not equals:
-        following = _WORD.match(line, position)
+        following = (_WORD_OF_SENTENCE if option.is_words else _WORD).match(line, position)
         if following is None or following[1].startswith("--") or following[1] in _BY_FLAG:
             raise InvalidRequest(f"{flag} needs a value, for example {flag} {option.metavar}")
         value, position = following[1], following.end()
-    if value[:1] in _QUOTES and not value.endswith(_QUOTES[value[0]], 1):
-        raise InvalidRequest(f"{flag} {value[:40]}: the quote is not closed")
+    _check_quotes(flag, value, line[position : position + 1], is_words=option.is_words)
     if (not value and equals) or (option.is_repeated and value.endswith("=")):
         other = 'or "" for an empty one' if option.may_be_empty else "or leave the option out"
         raise InvalidRequest(f"{f'{flag} {value}'.rstrip()} is empty: give a value, {other}")
@@ -484,12 +498,21 @@ def _take_option(
         )
     ):
         _refuse_spread(flag, option, value + more)
-    value = _unquote(value)
+    value = _unquote_sentence(value) if option.is_words else _unquote(value)
     if names is not None and option.name in _NUMBERS:
         value = _expand_names(flag, value, names)
     read = option.read(flag, value)
     options[option.name] = [*options.get(option.name, []), read] if option.is_repeated else read
     return position
+
+
+def _check_quotes(flag: str, value: str, after: str, *, is_words: bool) -> None:
+    """Raise InvalidRequest for a quote that is not closed in a value, or right `after` it."""
+    if is_words and (after in _QUOTES or (value and not re.fullmatch(_SENTENCE, value))):
+        how = rf"""put a backslash before a quote in quotes, as in {flag} "the \"first\" fox's\""""
+        raise InvalidRequest(f"{flag} {value[:40]}: a quote is not closed; {how}")
+    if not is_words and value[:1] in _QUOTES and not value.endswith(_QUOTES[value[0]], 1):
+        raise InvalidRequest(f"{flag} {value[:40]}: the quote is not closed")
 
 
 def _refuse_spread(flag: str, option: Option, typed: str) -> None:
@@ -527,6 +550,16 @@ def quote(value: str) -> str | None:
 
 def _unquote(value: str) -> str:
     return re.sub(r"""(["'])(.*?)\1|“(.*?)”""", lambda match: match[2] or match[3] or "", value)
+
+
+def _unquote_sentence(value: str) -> str:
+    """Return words without the quotes around them, and without the backslash before a quote or a backslash."""
+
+    def take(match: re.Match[str]) -> str:
+        inside = next((one for one in match.groups() if one is not None), "")
+        return inside if match[3] is not None else re.sub(r"""\\(["'\\])""", r"\1", inside)
+
+    return re.sub(r""""((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|“([^”]*)”|(\\["'])""", take, value, flags=re.DOTALL)
 
 
 def _make_unknown_error(flag: str, value: str, offered: Sequence[Option], magic: str) -> InvalidRequest:

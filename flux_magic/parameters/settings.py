@@ -36,6 +36,9 @@ REPLAY: Final = ("auto", "only", "off")
 DTYPES: Final = ("auto", "float32", "bfloat16", "float16")
 OFFLOAD: Final = ("none", "model", "group")
 _OFF: Final = ("off", "false", "no", "0")
+_MAY_BE_EMPTY: Final = {"caption", "alt", *(name for name, row in ROWS.items() if row.may_be_empty)}
+"""Settings of which `""` is a value: it is over one that is configured."""
+
 MOST_IMAGES: Final = 16
 """More images than this at once need `--yes` in the magics."""
 
@@ -314,7 +317,7 @@ def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...])
 def resolve(**options: Any) -> Settings:
     """Return the settings of a call with these options; None or an empty string counts as not given.
 
-    An empty negative prompt is one.
+    An empty negative prompt is one, and an empty caption or alternative text is none, whatever is configured.
     """
     options = split_size(options)
     layers = (_read_environment(), drop_overridden(_configured(), options), options)
@@ -322,7 +325,7 @@ def resolve(**options: Any) -> Settings:
         name: value
         for layer in layers
         for name, value in layer.items()
-        if not _is_unset(value) or (value == "" and name in ROWS and ROWS[name].may_be_empty)
+        if not _is_unset(value) or (value == "" and name in _MAY_BE_EMPTY)
     }
     given |= merge_parameters(*layers)
     unknown = given.keys() - NAMES

@@ -72,6 +72,11 @@ class Leftover:
     size: int
     changed: float
 
+    @property
+    def is_settled(self) -> bool:
+        """False if it changed a moment ago: another process may be at work on it."""
+        return self.changed < time.time() - SETTLED
+
 
 def format_size(size: int) -> str:
     """Return a number of bytes as a person reads it, in MB or GB."""
@@ -93,7 +98,12 @@ def measure(folder: Path) -> Holding:
 
 
 def find_leftovers(folder: Path) -> list[Leftover]:
-    """Return what could go from a store's folder, and has not changed for a while.
+    """Return what could go from a store's folder, and has not changed for a while."""
+    return [one for one in find_candidates(folder) if one.is_settled]
+
+
+def find_candidates(folder: Path) -> list[Leftover]:
+    """Return what could go from a store's folder, once it has not changed for a while.
 
     An input goes if no record names it, and none does if a record cannot be read. A record without an image, and an
     image without a record, stay if that image went into another one.
@@ -116,7 +126,7 @@ def remove(leftovers: Iterable[Leftover]) -> list[Leftover]:
     gone = []
     for one in leftovers:
         has_record = one.kind == NO_RECORD and os.path.lexists(one.path.with_name(f"{_get_stem(one.path.name)}.json"))
-        if not has_record and _check(one.path, one.kind) == one:
+        if not has_record and one.is_settled and _check(one.path, one.kind) == one:
             one.path.unlink(missing_ok=True)
             gone.append(one)
     return gone
@@ -164,11 +174,10 @@ def _is_needed(one: Leftover, needed: tuple[str, ...], *, known: bool) -> bool:
 
 
 def _check(path: Path, kind: str) -> Leftover | None:
-    """Return a file as left over; None if it is gone, a link or a folder, or has changed lately."""
+    """Return a file as left over; None if it is gone, a link or a folder."""
     found = _examine(path)
     changed = max(found.st_mtime, found.st_ctime)
-    settled = stat.S_ISREG(found.st_mode) and changed < time.time() - SETTLED
-    return Leftover(path, kind, found.st_size, changed) if settled else None
+    return Leftover(path, kind, found.st_size, changed) if stat.S_ISREG(found.st_mode) else None
 
 
 def _examine(path: str | Path) -> os.stat_result:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import InvalidRequest, list_few
-from ..parameters.table import EXTRA, EXTRA_NAMES, format_value
+from ..parameters.placeholders import format_as
+from ..parameters.table import EXTRA, EXTRA_NAMES
 from ..types import UNKNOWN, FileRecord, ImageRequest, Record
 
 FIELDS: Final = (
@@ -25,12 +26,16 @@ FIELDS: Final = (
     "digest",
     "n",
 )
-"""Fields of a pattern. A sweep adds its axes, a model its own parameters, and `n` is an image's number of several."""
+"""Fields of a pattern. A sweep adds its axes, a model its own parameters, and `n` is an image's number of several.
+
+Each may have a format of Python's: `{seed:04d}`.
+"""
 
 _BRACES: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 """Names that Windows reserves for its devices, with any suffix."""
 
+_NO_SEED: Final = "noseed"
 _DIGITS: Final = 12
 _LONGEST: Final = 40
 _MOST_BYTES: Final = 100
@@ -55,7 +60,7 @@ def name_file(record: Record, file: FileRecord, suffix: str) -> str:
 
 
 def _format_seed(seed: int | None) -> str:
-    return "noseed" if seed is None else str(seed)
+    return _NO_SEED if seed is None else str(seed)
 
 
 def is_pattern(path: str | os.PathLike[str]) -> bool:
@@ -67,17 +72,24 @@ def check(pattern: str, axes: Iterable[str] = ()) -> None:
     """Raise InvalidRequest for an unknown field, and name the known ones."""
     known = list(dict.fromkeys([*FIELDS, *axes]))
     for match in _BRACES.finditer(pattern):
-        if match[0] in {"{{", "}}"} or match[1] in known:
+        if match[0] in {"{{", "}}"} or _split(match)[0] in known:
             continue
         listed = ", ".join(f"{{{name}}}" for name in known)
         raise InvalidRequest(f"cannot save as {pattern[:80]}: {match[0]} is not a field. A name can have {listed}")
+
+
+def _split(match: re.Match[str]) -> tuple[str, str]:
+    """Return the name of a field, and the format behind a colon, as in `{seed:03d}`."""
+    name, _, form = (match[1] or "").partition(":")
+    return name, form
 
 
 def fill_some(pattern: str, values: Mapping[str, object]) -> str:
     """Return the pattern with these values in it, and its other fields as they are."""
 
     def value(match: re.Match[str]) -> str:
-        return match[0] if match[1] not in values else make_slug(format_value(values[match[1]])) or "none"
+        name, form = _split(match)
+        return match[0] if name not in values else make_slug(format_as(values[name], form)) or "none"
 
     return _BRACES.sub(value, pattern)
 
@@ -106,11 +118,11 @@ def expect_values(request: ImageRequest, n: int = 1) -> dict[str, object]:
     """Return the values that are known before the image is made, with a different digest for each image."""
     values = _collect_values(request.prompt, request.seed, request.steps, request.sent_width, request.sent_height)
     values = _collect_parameters(request.sent_parameters) | values
-    return values | {"model": "", "digest": n, "n": n}
+    return values | {"model": "", "digest": f"{n:0{_DIGITS}}", "n": n}
 
 
 def _collect_parameters(parameters: Mapping[str, object]) -> dict[str, object]:
-    return {**dict.fromkeys(EXTRA_NAMES, ""), **{name: format_value(value) for name, value in parameters.items()}}
+    return {**dict.fromkeys(EXTRA_NAMES, ""), **parameters}
 
 
 def get_suffix(pattern: str) -> str:
@@ -140,7 +152,7 @@ def _collect_values(
         "size": f"{width}x{height}" if width and height else None,
     }
     known = {name: UNKNOWN if value is None else value for name, value in given.items()}
-    return {"prompt": prompt, "seed": _format_seed(seed), **known}
+    return {"prompt": prompt, "seed": _NO_SEED if seed is None else seed, **known}
 
 
 def _fill_path(pattern: str, values: Mapping[str, object]) -> str:
@@ -154,7 +166,8 @@ def _fill_part(part: str, values: Mapping[str, object]) -> str:
     def value(match: re.Match[str]) -> str:
         if match[0] in {"{{", "}}"}:
             return match[0][0]
-        return make_slug(format_value(values[match[1]])) or "none"
+        name, form = _split(match)
+        return make_slug(format_as(values[name], form)) or "none"
 
     name = _BRACES.sub(value, part)
     return f"_{name}" if name != part and _RESERVED.match(name) else name
@@ -177,7 +190,7 @@ def check_distinct(pattern: str, rows: Sequence[Mapping[str, object]], axes: Seq
 
 def _find_missing(pattern: str, rows: Sequence[Mapping[str, object]], axes: Sequence[str]) -> str:
     """Return the fields that differ from image to image but are not in the pattern."""
-    there = {match[1] for match in _BRACES.finditer(pattern)}
+    there = {_split(match)[0] for match in _BRACES.finditer(pattern)}
     there |= {"size"} if {"width", "height"} <= there else set()
     names = [name for name in axes or ("seed", "prompt", "steps", "size") if name not in there]
     varied = [f"{{{name}}}" for name in names if len({str(row[name]) for row in rows}) > 1]

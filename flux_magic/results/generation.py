@@ -421,7 +421,7 @@ def build_generation(
         strip_credentials=settings.strip_credentials,
         sign=settings.sign,
         sign_as=settings.sign_as,
-        caption=settings.caption,
+        caption=settings.caption or None,
         alt=settings.alt or "",
         only_image=settings.only_image,
     )

@@ -27,7 +27,7 @@ from ..errors import (
 from ..images import codecs
 from ..parameters.calls import check_class, check_path, takes
 from ..parameters.lists import list_items
-from ..parameters.placeholders import expand, expand_some
+from ..parameters.placeholders import fill_some_words, fill_words
 from ..parameters.sizes import split_sides
 from ..parameters.table import format_value
 from ..sweeps.axes import (
@@ -124,6 +124,9 @@ class Generations(Sequence[Generation]):
         if not isinstance(items, Iterable):
             raise InvalidArgument(f"the items are {show_value(items)}: give a list of generations")
         self._items = tuple(items)
+        every: Sequence[object] = self._items
+        if strange := [one for one in every if not isinstance(one, Generation)]:
+            raise InvalidArgument(f"an item is {show_value(strange[0])}: give a list of generations")
         self._places = tuple(range(len(self._items)) if places is None else places)
         self._troubles = dict(troubles or {})
         self._sheet = sheet and _keep_sheet(sheet)
@@ -208,9 +211,8 @@ class Generations(Sequence[Generation]):
             if len(found) == 1 and len(one) >= 6:
                 return found[0]
             why = "give more digits" if len(one) < 6 or found else "with random seeds, a new run makes other images"
-            raise OutOfRange(
-                f"{len(found) or 'no'} image{'' if len(found) == 1 else 's'} with digest {one[:64]}: {why}"
-            )
+            counted = format_count(len(found), "image") if found else "no images"
+            raise OutOfRange(f"{counted} with digest {one[:64]}: {why}")
         if not isinstance(one, SupportsIndex) or isinstance(one, bool):
             raise InvalidArgument(f"{show_value(one)} is no image: give its number, from 1, or its digest")
         places, number = list(self._places), operator.index(one)
@@ -264,6 +266,8 @@ class Generations(Sequence[Generation]):
         return self._select({**(chosen or {}), **values})
 
     def _select(self, values: Mapping[str, object]) -> Generation | Generations:
+        from .sheet_output import Row
+
         chosen: dict[Axis, Sequence[int]] = {}
         for axis, part, value in self._match_axes(values):
             found = set(part.find(value))
@@ -283,9 +287,13 @@ class Generations(Sequence[Generation]):
         kept = [(item, moved[place]) for item, place in zip(self._items, self._places, strict=True) if place in moved]
         troubles = {moved[place]: why for place, why in self._troubles.items() if place in moved}
         alone = {axis: at[0] for axis, at in chosen.items() if len(at) == 1}
-        given = {part.name: format_value(part.values[at]) for axis, at in alone.items() for part in flatten([axis])}
+        given = {
+            part.name: Row([value := part.values[at]], [format_value(value)])
+            for axis, at in alone.items()
+            for part in flatten([axis])
+        }
         rest = {*(part.name for part in flatten(left)), *OWN}
-        words: dict[str, Any] = {name: expand_some(text, given, rest)[0] for name, text in self._words.items()}
+        words: dict[str, Any] = {name: fill_some_words(text, given, rest)[0] for name, text in self._words.items()}
         return Generations([item for item, _ in kept], left, [place for _, place in kept], troubles=troubles, **words)
 
     def _match_axes(self, values: Mapping[str, object]) -> Iterator[tuple[Axis, Axis, object]]:
@@ -383,12 +391,12 @@ class Generations(Sequence[Generation]):
 
     def _fill(self, word: str) -> str:
         """Return caption or alternative text, with the values of the axes."""
-        from .sheet_output import list_values
+        from .sheet_output import Row
 
         each = [list_own(item) for item in self]
-        shared = {name: list_values([format_value(one[name]) for one in each]) for name in OWN}
-        values = shared | {axis.name: list_values(axis.format_values()) for axis in flatten(self.axes)}
-        return expand(self._words[word], values)[0].strip() if self.axes else ""
+        shared = {name: Row([one[name] for one in each]) for name in OWN}
+        values = shared | {axis.name: Row(axis.values, axis.format_values()) for axis in flatten(self.axes)}
+        return fill_words(self._words[word], values).strip() if self.axes else ""
 
     @property
     def only_image(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 from ..errors import FluxError, InvalidRequest, StoreError, format_count, list_few, replace_controls
 from ..images import codecs
 from ..parameters.settings import Settings, resolve
-from ..records.inventory import Leftover, find_leftovers, format_size, measure, remove
+from ..records.inventory import SETTLED, Leftover, find_candidates, format_size, measure, remove
 from ..records.record import compute_key, compute_keys
 from ..records.store import find_root, open_store, strip_prefix
 from ..types import UNKNOWN, make_printable
@@ -103,13 +103,15 @@ def clean(settings: Settings, *, yes: bool = False, command: str = "%flux_histor
     folder = open_store(settings).folder
     if folder is None:
         raise StoreError("there is no store: it is turned off")
-    found = find_leftovers(folder)
+    candidates = find_candidates(folder)
+    found = [one for one in candidates if one.is_settled]
+    young = _describe_young(len(candidates) - len(found))
     try:
         found = remove(found) if yes else found
     except OSError as error:
         raise StoreError(f"the store cannot be cleaned: {error.strerror or error}") from error
     if not found:
-        return f"nothing to clean in the store: {measure(folder)}"
+        return "\n".join([f"nothing to clean in the store: {measure(folder)}", *young])
     size = format_size(sum(one.size for one in found))
     lines = [f"{_count(found, 'file')}, {size}, {'deleted' if yes else 'could go'}:"]
     for kind in dict.fromkeys(one.kind for one in found):
@@ -118,7 +120,14 @@ def clean(settings: Settings, *, yes: bool = False, command: str = "%flux_histor
         lines += [
             f"    {name}" for name in list_few([one.path.relative_to(folder).as_posix() for one in these], MOST_NOTES)
         ]
-    return "\n".join(lines if yes else [*lines, f"nothing was deleted: {command} --clean --yes deletes them"])
+    nothing = [] if yes else [f"nothing was deleted: {command} --clean --yes deletes them"]
+    return "\n".join([*lines, *young, *nothing])
+
+
+def _describe_young(number: int) -> list[str]:
+    """Return a line on files that may be left over, or on their way; none if there are none."""
+    left = f"{format_count(number, 'file')} that changed in the last {SETTLED / 60:.0f} minutes "
+    return [f"{left}{'is' if number == 1 else 'are'} left alone: another process may be at work"] if number else []
 
 
 def _count(found: Sequence[Leftover], kind: str) -> str:

@@ -50,6 +50,11 @@ def print_answer(text: str, end: str = "\n") -> None:
             raise SystemExit(f"flux-magic: cannot write the answer: {error.strerror}") from None
 
 
+def print_error(text: object) -> None:
+    """Print why a command failed, on stderr, as `flux-magic: …`."""
+    print(f"flux-magic: {text}", file=sys.stderr)
+
+
 _told: ContextVar[set[str] | None] = ContextVar("_told", default=None)
 
 

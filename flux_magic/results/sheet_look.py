@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import InvalidRequest, show_value
+from ..errors import InvalidRequest, format_count, show_value
 from ..parameters.calls import check_path
 from ..parameters.lists import list_items
 from ..parameters.table import Parameter, format_value
@@ -130,8 +130,8 @@ def _read_labels(name: str, value: object, facts: Sequence[Mapping[str, object]]
     if items is None:
         raise InvalidRequest(f"{name} is {show_value(value)}: {_WORDS}")
     if len(items) != len(facts):
-        number, has = len(items), f"{len(facts)} {noun if len(facts) != 1 else noun.removesuffix('s')}"
-        raise InvalidRequest(f"{name} has {number} string{'' if number == 1 else 's'} for {has}: give one for each")
+        has, wants = format_count(len(items), "string"), format_count(len(facts), noun.removesuffix("s"))
+        raise InvalidRequest(f"{name} has {has} for {wants}: give one for each")
     return tuple("" if item is None else format_value(item) for item in items)
 
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import replace_controls
 from ..images import formats
+from ..parameters.placeholders import format_as
+from ..parameters.table import format_value
 from ..records.command import write_command
 from ..records.record import Carried
 from ..sweeps.axes import EXTRA_COLUMNS, Axis, flatten
@@ -177,6 +179,24 @@ def _describe_pairs(axis: Axis) -> str:
     """Return the pairs in words: `scene snow with seed 1, scene sea with seed 2`."""
     each = zip(*([f"{part.name} {value}" for value in part.format_values()] for part in axis.parts), strict=True)
     return list_values([" with ".join(pair) for pair in each])
+
+
+class Row:
+    """Values in a row, as a caption has them: each by its format.
+
+    Args:
+        values: the values.
+        shown: the same, as they are shown without a format.
+    """
+
+    def __init__(self, values: Sequence[object], shown: Sequence[str] = ()) -> None:
+        self._values, self._shown = values, shown
+
+    def __format__(self, form: str) -> str:
+        return list_values([format_as(one, form) for one in self._values])
+
+    def __str__(self) -> str:
+        return list_values(self._shown or [format_value(one) for one in self._values])
 
 
 def list_values(values: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from ..parameters.placeholders import expand
+from ..parameters import placeholders
 from .file_names import get_values
 
 if TYPE_CHECKING:
@@ -28,6 +28,6 @@ def fill_words(made: Generation, settings: Settings, values: Mapping[str, object
     """Return an image with its own values and those of a sweep's axes in its caption and alternative text."""
     given = {"caption": settings.caption, "alt": settings.alt}
     filled: dict[str, Any] = {
-        name: expand(text, {**list_own(made), **values})[0] for name, text in given.items() if text
+        name: placeholders.fill_words(text, {**list_own(made), **values}) for name, text in given.items() if text
     }
     return replace(made, **filled) if filled else made

@@ -7,12 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ..errors import InvalidRequest, list_few
-from ..parameters.table import format_value
+from ..parameters.placeholders import format_as
 from . import lettering
 from .axes import Axis, flatten
 
-_LETTERS: Final = re.compile(r"([(\[]?)(abc|ABC|123|[aA1])([)\].:]?)(?:\s+(?=\S)(.*))?", re.DOTALL)
-"""Letters or numbers, and what follows each of them: `(a)`, `A.`, `(a) {scene}`."""
+_LETTERS: Final = re.compile(r"([(\[]?)(abc|ABC|123|[aAiI1])([)\].:]?)(?:\s+(?=\S)(.*))?", re.DOTALL)
+"""Letters or numbers, and what follows each of them: `(a)`, `A.`, `(i)`, `(a) {scene}`."""
+
+_ROMAN: Final = (
+    (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"),
+    (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"),
+)  # fmt: skip
 
 _TOGETHER: Final = 16
 """Characters of a value that is not broken into two lines where others are beside it."""
@@ -70,9 +75,10 @@ def count_letters(typed: str, number: int) -> list[str] | None:
     match = _LETTERS.fullmatch(typed)
     if match is None or (match[4] and not (match[1] or match[3])):  # "a {colour} fox" begins with a word
         return None
-    counted = [str(place + 1) if match[2][0] == "1" else _get_letter(place) for place in range(number)]
-    rest = f" {match[4]}" if match[4] else ""
-    return [f"{match[1]}{one.upper() if match[2][0] == 'A' else one}{match[3]}{rest}" for one in counted]
+    kind, rest = match[2][0], f" {match[4]}" if match[4] else ""
+    count = {"1": lambda place: str(place + 1), "i": _get_roman}.get(kind.lower(), _get_letter)
+    counted = [count(place) for place in range(number)]
+    return [f"{match[1]}{one.upper() if kind.isupper() else one}{match[3]}{rest}" for one in counted]
 
 
 def _get_letter(place: int) -> str:
@@ -81,16 +87,27 @@ def _get_letter(place: int) -> str:
     return (_get_letter(before - 1) if before else "") + chr(ord("a") + at)
 
 
+def _get_roman(place: int) -> str:
+    """Return `i`, `ii`, `iii`, `iv` and so on."""
+    left, found = place + 1, ""
+    for value, written in _ROMAN:
+        found += written * (left // value)
+        left %= value
+    return found
+
+
 def fill_template(name: str, template: str, values: Mapping[str, object]) -> str:
     """Return a label with values in place of `{names}`; raise InvalidRequest for another name, and list the known."""
 
     def fill(match: re.Match[str]) -> str:
         if match[0] in {"{{", "}}"}:
             return match[0][0]
-        if match[1] not in values:
+        field, _, form = match[1].partition(":")
+        if field not in values:
             listed = ", ".join(f"{{{known}}}" for known in values)
             raise InvalidRequest(f"{name}: {match[0][:40]} is not a field of these images. A label can have {listed}")
-        shown = "" if values[match[1]] is None else format_value(values[match[1]])
-        return re.sub(r"(\d)x(\d)", r"\1×\2", shown) if match[1] == "size" else shown
+        value = values[field]
+        shown = "" if value is None or value == "" else format_as(value, form)
+        return re.sub(r"(\d)x(\d)", r"\1×\2", shown) if field == "size" else shown
 
     return _BRACES.sub(fill, template)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, SupportsFloat
 
-from ..errors import InvalidArgument, InvalidRequest, show_value
+from ..errors import InvalidArgument, InvalidRequest, format_count, show_value
 from ..parameters.addresses import Space
 from ..parameters.dialects import explain
 from ..parameters.lists import count_dimensions, list_items
@@ -52,7 +52,7 @@ class Sweep:
         )
 
     def __str__(self) -> str:
-        return f"{len(self)} image{'' if len(self) == 1 else 's'}: {' × '.join(str(axis) for axis in self.axes)}"
+        return f"{format_count(len(self), 'image')}: {' × '.join(str(axis) for axis in self.axes)}"
 
 
 def build_sweep(

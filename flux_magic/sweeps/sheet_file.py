@@ -150,11 +150,17 @@ class SheetImage(Image.Image):
         An SVG embeds the images as PNG and has the labels as text. So has a PDF if matplotlib is installed; without it
         the page is one image. A JPEG or PDF of a transparent sheet is white.
 
-        A missing folder is made, as for images. Raises InvalidRequest for an SVG of a sheet that was drawn on.
+        A missing folder is made, as for images. Raises InvalidRequest for an SVG of a sheet that was drawn on, and for
+        a name that ends in no format's suffix.
         """
-        if isinstance(fp, str | os.PathLike):
-            Path(fp).parent.mkdir(parents=True, exist_ok=True)
         kind = (format or _choose_format(fp)).upper()
+        if isinstance(fp, str | os.PathLike):
+            if not kind:
+                raise InvalidRequest(
+                    f"cannot save the sheet as {os.fspath(fp)!r}: give a name that ends in .png, .jpg, .webp, .tiff, "
+                    ".pdf or .svg"
+                )
+            Path(fp).parent.mkdir(parents=True, exist_ok=True)
         params = self._add_dpi(kind, params)
         whole = self._is_whole()
         if kind == "SVG":
@@ -243,8 +249,8 @@ def _put(fp: Any, data: bytes) -> None:
 
 def _choose_format(fp: Any) -> str:
     """Return the format that Pillow chooses by a file's name; empty if it knows none."""
-    name = fp if isinstance(fp, str | Path) else getattr(fp, "name", "")
-    suffix = Path(name).suffix.lower() if isinstance(name, str | Path) else ""
+    name = fp if isinstance(fp, str | os.PathLike) else getattr(fp, "name", "")
+    suffix = Path(name).suffix.lower() if isinstance(name, str | os.PathLike) else ""
     if suffix == ".svg":
         return "SVG"
     return Image.registered_extensions().get(suffix, "")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..errors import FluxError, InvalidRequest, SaveError
 from ..parameters.addresses import Space
 from ..records.files import write_whole
-from ..results.notes import print_answer
+from ..results.notes import print_answer, print_error
 from ..types import fit_one_line
 
 if TYPE_CHECKING:
@@ -118,5 +117,5 @@ def write_files(report: Report, options: argparse.Namespace) -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"flux-magic: {fit_one_line(message)}", file=sys.stderr)
+    print_error(fit_one_line(message))
     return code

@@ -81,3 +81,26 @@ async def test_somebody_elses_notebook_runs_nothing_with_the_command_and_with_nb
     data = (tmp_path / "hostile.pdf").read_bytes()
     assert data.startswith(b"%PDF-")
     assert len(data) > 5000
+
+
+COVERS = (
+    "<style>*, body, main, .cell { position: fixed !important; inset: 0; background: red; z-index: 9 }</style>"
+    '<div style="position: fixed; inset: 0; z-index: 99; background: red; height: 200vh; width: 300vw">covers</div>'
+)
+SEEN = "[...document.querySelectorAll('h1, h2, pre.text')].map(one => [one.innerText, ...%s])" % (
+    "(box => [document.elementFromPoint(box.x + 9, box.y + box.height / 2) === one, box.width > 99])"
+    "(one.getBoundingClientRect())"
+)
+
+
+@pytest.mark.usefixtures("loop")
+async def test_a_style_of_the_notebooks_covers_nothing_but_its_own_place(tmp_path: Path) -> None:
+    cells = [v4.new_markdown_cell("# Top"), v4.new_markdown_cell(COVERS), code("1", shown(text__html=COVERS))]
+    cells += [code("2", v4.new_output("stream", text="below")), v4.new_markdown_cell("## End")]
+    nbformat.write(v4.new_notebook(cells=cells), tmp_path / "covers.ipynb")
+    assert main(["page", str(tmp_path / "covers.ipynb")]) == 0
+    async with run_browser() as browser:
+        page = await browser.new_page()
+        await page.goto((tmp_path / "covers.html").as_uri())
+        await keep(page, "page-covers.png")
+        assert await page.evaluate(SEEN) == [[text, True, True] for text in ("Top", "below", "End")]

@@ -64,7 +64,7 @@ async def test_clicks_and_keys_make_an_image(lab: Lab, slow_space: str) -> None:
         assert len({said for said in await panel.list_said(r"^done in") if re.match(r"step \d of 4", said)}) > 1
         await expect(panel.picture).to_have_js_property("naturalHeight", width)
         await expect(panel.picture).to_have_js_property("naturalWidth", 768)
-        assert "%%flux --steps 4" in await panel.output.inner_text()
+        await expect(panel.output).to_contain_text("%%flux --steps 4")
         await keep(page, "panel-done.png")
 
 
@@ -172,10 +172,10 @@ async def test_two_panels_at_once_beside_a_running_cell(lab: Lab, slow_space: st
             await panel.get_button("Generate").click()
         await panels[0].wait_until_done(2)
         await panels[1].wait_until_done(1)
-        assert "ran" in await page.locator(".jp-CodeCell").nth(3).inner_text()
+        await expect(page.locator(".jp-CodeCell").nth(3)).to_contain_text("ran")
         for panel, prompt in zip(panels, ("a fox", "a hen"), strict=True):
             await expect(panel.picture).to_have_count(1)
-            assert prompt in await panel.output.locator("table").inner_text()
+            await expect(panel.output.locator("table")).to_contain_text(prompt)
         await keep(page, "panel-two.png")
 
 
@@ -187,7 +187,7 @@ async def test_a_press_while_the_kernel_is_busy_takes_all_that_was_typed(lab: La
         await panel.type_prompt("a lighthouse in a storm")
         await panel.get_button("Generate").click()
         await panel.wait_until_done(1)
-        assert "a lighthouse in a storm" in await panel.output.locator("table").inner_text()
+        await expect(panel.output.locator("table")).to_contain_text("a lighthouse in a storm")
 
 
 @pytest.mark.thorough
@@ -234,7 +234,7 @@ async def test_a_saved_notebook_shows_the_result_without_a_kernel_and_a_reloaded
         pictures = page.locator(".jp-OutputArea img")
         await expect(pictures).to_have_count(1)
         await expect(pictures).to_have_attribute("src", source or "")
-        assert "%%flux --steps 4" in await page.locator(".jp-OutputArea").nth(1).inner_text()
+        await expect(page.locator(".jp-OutputArea").nth(1)).to_contain_text("%%flux --steps 4")
         await page.wait_for_selector("#jupyterlab-splash", state="detached")
         await keep(page, "panel-without-kernel.png")
 
@@ -252,6 +252,7 @@ async def test_after_a_restart_the_panel_says_so_and_its_cell_brings_back_what_w
             await page.keyboard.press("ArrowRight")
             await panel.get_button("Generate").click()
             await panel.wait_until_done(1 + number)
+            await expect(panel.output.locator("table")).to_contain_text(prompt)
         shown, labels = await panel.picture.get_attribute("src"), await panel.results.all_inner_texts()
         await panel.get_field("Prompt").fill("a lighthouse")
         await page.evaluate(
@@ -268,7 +269,7 @@ async def test_after_a_restart_the_panel_says_so_and_its_cell_brings_back_what_w
         await expect(panel.root).not_to_have_class(re.compile("jupyter-widgets-disconnected"))
         await panel.wait_until_shown()
         await expect(panel.get_field("Prompt")).to_have_value("a lighthouse")
-        assert await panel.read_number("Steps") == 4
+        await expect(panel.get_handle("Steps")).to_have_attribute("aria-valuenow", "4.0")
         await expect(panel.picture).to_have_attribute("src", shown or "")
         await expect(panel.results).to_have_count(2)
         assert await panel.results.all_inner_texts() == labels
@@ -392,13 +393,13 @@ async def test_sliders_take_typed_numbers_and_keep_their_keys(lab: Lab, slow_spa
         await page.keyboard.type("2")
         await panel.get_button("Generate").click()
         await panel.wait_until_done(1)
-        assert "%%flux --steps 2 " in await panel.output.inner_text()
+        await expect(panel.output).to_contain_text("%%flux --steps 2 ")
         await panel.get_field("Steps, as a number").click()
         await page.keyboard.press("Control+A")
         await page.keyboard.type("3")
         await page.keyboard.press("Control+Enter")
         await panel.wait_until_done(2)
-        assert "%%flux --steps 3 " in await panel.output.inner_text()
+        await expect(panel.output).to_contain_text("%%flux --steps 3 ")
 
 
 @pytest.mark.thorough
@@ -467,7 +468,7 @@ async def test_under_voila_it_is_a_page_of_its_own(lab: Lab, space: str) -> None
         picture = panel.root.locator(".flux-magic-result img")
         await expect(picture).to_have_js_property("naturalWidth", 256)
         await expect(picture).to_have_attribute("alt", "a fox")
-        assert "%%flux" in await panel.root.locator(".flux-magic-result").inner_text()
+        await expect(panel.root.locator(".flux-magic-result")).to_contain_text("%%flux")
         await keep(page, "panel-voila.png")
 
 

@@ -10,6 +10,9 @@ from playwright.async_api import expect
 from tests.browser.test_lab import PICTURES, keep
 from tests.support.lab import RUN_ALL, SAVE, Lab, wait_for_status
 
+LARGE = """() => [...document.querySelectorAll('.jp-CodeCell img')].some(
+    image => image.naturalWidth > 1000 && image.naturalHeight > 700)"""
+
 
 async def test_a_sheet_of_three_by_four_fills_in_and_is_whole_in_the_saved_notebook(lab: Lab, slow_space: str) -> None:
     sweep = "%%flux --steps 1,2,4 --seed 1..4 --output foxes\na red fox in the morning mist"
@@ -29,7 +32,7 @@ async def test_a_sheet_of_three_by_four_fills_in_and_is_whole_in_the_saved_noteb
         await running
         await expect(bar).to_have_count(0)
         await expect(sheet).to_have_count(1)
-        assert await sheet.evaluate("image => image.naturalWidth > 1000 && image.naturalHeight > 700")
+        await page.wait_for_function(LARGE)
         table = cell.locator("details")
         await expect(table.locator("pre").first).to_be_hidden()
         await keep(page, "sweep.png")

@@ -94,9 +94,9 @@ class PanelPage:
         return await wait_for_status(self.page, pattern, f".flux-magic-status {self.number}")
 
     async def wait_until_done(self, results: int) -> None:
-        """Wait for the job's end, with so many results in the strip."""
+        """Wait for the end of a job, whose result is the last of so many in the strip."""
+        await expect(self.results).to_have_count(results)  # from here on the status line has nothing of another job
         await self.wait_for_text(r"^done in")
-        await expect(self.results).to_have_count(results)
 
     async def read_number(self, label: str) -> int:
         """Return a slider's value."""

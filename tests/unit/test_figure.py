@@ -69,13 +69,15 @@ def test_labels_are_strings_letters_or_templates(options: Any, labels: Any, head
 
 
 def test_a_template_has_the_parameters_of_the_image_and_the_axes() -> None:
-    typed = "({n}) {scene}: {prompt}, {size}, seed {seed}, {{literal}}"
+    typed = "({n}) {scene}: {prompt}, {size}, seed {seed:02d}, {{literal}}"
     assert look(story(), labels=typed).labels == tuple(
-        f"({n}) {scene}: a fox {n - 1}, 64x48, seed {seed}, {{literal}}"
+        f"({n}) {scene}: a fox {n - 1}, 64x48, seed 0{seed}, {{literal}}"
         for n, scene, seed in ((1, "snow", 3), (2, "sea", 1), (3, "night", 3))
     )
     many = Generations([image(seed=seed) for seed in range(28)])
     assert (look(many, labels="a").labels or ())[25:] == ("z", "aa", "ab")
+    assert (look(many, labels="(i)").labels or ())[::9] == ("(i)", "(x)", "(xix)", "(xxviii)")
+    assert (look(many, labels="I. {seed:.1f}").labels or ())[3] == "IV. 3.0"
 
 
 @pytest.mark.parametrize(
@@ -87,6 +89,7 @@ def test_a_template_has_the_parameters_of_the_image_and_the_axes() -> None:
         ({"labels": "fox"}, "labels is 'fox', the same for all: give strings, letters"),
         ({"labels": 3}, "labels is 3: give strings, letters such as"),
         ({"labels": "{sede}"}, "labels: {sede} is not a field of these images. A label can have {prompt}, {seed}"),
+        ({"labels": "{prompt:04d}"}, "'a red fox' does not take the format '04d'"),
         ({"tile": 5}, "tile is 5: give a whole number from 16 to 4096"),
         ({"gap": -1}, "gap is -1: give a whole number from 0 to 1000"),
         ({"columns": 0}, "columns is 0: give a whole number"),
@@ -285,3 +288,13 @@ def test_in_a_notebook_a_sheet_glares_in_no_theme(inline: str | None, media_type
     assert isinstance(shown, tuple)
     assert shown[3] == 0 if inline == "png" else shown[:3] == (104, 104, 104)
     assert sheet.metadata[media_type]["alt"].startswith("a red fox: 6 images, steps 1, 2 from top to bottom")
+
+
+def test_a_sheet_without_a_suffix_and_what_is_no_image_are_refused_in_one_line(tmp_path: Path) -> None:
+    refused = r"^cannot save the sheet as '.*': give a name that ends in \.png, [^\n]+$"
+    for name in ("sheet", "sheet.", "sheet.xyz"):
+        with pytest.raises(InvalidRequest, match=refused):
+            story().grid().save(tmp_path / "new" / name)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InvalidArgument, match=r"^an item is 5: give a list of generations$"):
+        Generations([image(), 5])  # type: ignore[list-item]

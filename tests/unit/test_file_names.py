@@ -68,6 +68,7 @@ def test_any_prompt_becomes_a_short_part_of_a_name(text: str) -> None:
         pytest.param("con", "{prompt}.png", "_con.png", id="a device of Windows"),
         pytest.param("...", "{prompt}.png", "none.png", id="nothing left"),
         pytest.param("../x", "{prompt}.png", "x.png", id="no way up"),
+        pytest.param("a fox", "{seed:04d}-{steps:>3}-{digest:.6}.png", "0007-4-{digest:.6}.png", id="formats"),
         pytest.param("a fox", "{{seed}}-{seed}.png", "{{seed}}-7.png", id="literal braces"),
     ],
 )
@@ -125,7 +126,7 @@ def test_several_are_named_by_what_tells_them_apart(pattern: str, names: list[st
             id="no such field",
         ),
         pytest.param(FOXES, "{x}.png", "{digest}, {n}, {colour}", id="the axes are fields"),
-        pytest.param(FOXES[0], "{seed:04}.png", "{seed:04} is not a field", id="a format"),
+        pytest.param(FOXES[0], "{prompt:04d}.png", "'a fox' does not take the format '04d'", id="a format"),
         pytest.param(FOXES[0], "{seed.png", "{ is not a field", id="half a field"),
         pytest.param(FOXES[0], "{seed}.gif", "cannot save as 'image.gif'", id="no encoder"),
     ],

@@ -221,7 +221,9 @@ def test_the_size_of_many_files_is_estimated(folder: Path) -> None:
     assert str(held) == "1,200 files, about 120.0 MB"
 
 
-def test_the_command_lists_the_store_and_cleans_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_lists_the_store_and_cleans_it(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(folder, 3)
     touch(folder, f"2026-11/{PART}")
     assert main(["history", "fox"]) == 0
@@ -239,6 +241,12 @@ def test_the_command_lists_the_store_and_cleans_it(folder: Path, capsys: pytest.
     assert capsys.readouterr().out.startswith("1 file, 0.1 MB, deleted:\n")
     assert main(["history", "--clean"]) == 0
     assert capsys.readouterr().out == "nothing to clean in the store: 2 files, under 0.1 MB\n"
+    monkeypatch.setattr(time, "time", lambda: time.time_ns() / 1e9)
+    touch(folder, f"2026-11/{PART}")
+    assert main(["history", "--clean", "--yes"]) == 0
+    held, young = capsys.readouterr().out.splitlines()
+    assert held.startswith("nothing to clean")
+    assert young == "1 file that changed in the last 15 minutes is left alone: another process may be at work"
     assert [main(["history", *wrong]) for wrong in (["--yes"], ["--clean", "x"], ["--last", "0"])] == [2, 2, 2]
 
 

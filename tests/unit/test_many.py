@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import flux_magic
 from flux_magic.client import blocking, client, many, progress
 from flux_magic.client.batch import Tally
 from flux_magic.errors import Incomplete, InvalidRequest, QuotaExceeded, SpaceError, StoreError
@@ -128,12 +129,22 @@ def test_a_sweep_gives_every_combination_by_its_axes() -> None:
 @pytest.mark.usefixtures("painter")
 def test_a_caption_and_an_alternative_text_name_the_values_of_their_image() -> None:
     words: dict[str, Any] = {"caption": "{colour}, seed {seed}", "alt": "{{x}} {colour} {y} {steps}"}
-    made = client.sweep("a {colour} fox", colour=["red", "blue"], seed=[1, 2], quiet=True, only_image=True, **words)
+    words |= {"quiet": True, "only_image": True, "on_event": lambda event: seen.append(getattr(event, "caption", None))}
+    seen: list[str | None] = []
+    made = client.sweep("a {colour} fox", colour=["red", "blue"], seed=[1, 2], **words)
+    assert {*seen} == {None, *(one.caption for one in made)}
+    padded = client.sweep("a fox", seed=[1, 2], quiet=True, caption="{seed:03d} {prompt:d} {{seed:03d}}")
+    assert [one.caption for one in padded] == [f"00{seed} a fox {{seed:03d}}" for seed in (1, 2)]
+    assert padded.caption == "001, 002 a fox {seed:03d}"
+    assert client.generate("a fox", seed=7, caption="{seed:>3}", quiet=True).caption == "  7"
+    blocking.history.clear()
+    made = client.sweep("a {colour} fox", colour=["red", "blue"], seed=[1, 2], **words)
     assert (made.caption, made.alt) == ("red, blue, seed 1, 2", "{x} red, blue {y} 2")
     assert (made[1].caption, made[1].alt) == ("red, seed 2", "{x} red {y} 2")
     blue = made.sel(colour="blue")
     assert (blue.caption, blue.alt) == ("blue, seed 1, 2", "{x} blue {y} 2")
     assert [one.data["text/plain"] for one in blue.build_outputs()][1:] == ["blue, seed 1, 2"]
+    assert {one.caption for one in flux_magic.history()} == {one.caption for one in made}
     bare = client.sweep("a fox", seed=[1, 2], quiet=True)
     assert (bare.caption, bare[0].caption, bare[0].alt) == (None, None, "a fox")
     assert bare.alt == "a fox: 2 images, seed 1, 2, one after the other"

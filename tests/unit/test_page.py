@@ -18,6 +18,7 @@ from PIL import Image
 from flux_magic.cli import main
 from flux_magic.pages.markup import NO_ALT, Surroundings, clean, parse
 from flux_magic.pages.parts import CONTROL, PANEL, SCRIPT, build_parts
+from flux_magic.pages.styles import scope
 
 buffer = io.BytesIO()
 Image.new("RGB", (4, 4), "red").save(buffer, "PNG")
@@ -121,7 +122,7 @@ def page(*arguments: object) -> int:
             id="a script",
         ),
         pytest.param([shown(application__javascript="draw()")], [("words", SCRIPT, "")], id="Javascript"),
-        pytest.param([shown(text__html="<style>p {}</style>")], [("html", "", "<style>p {}</style>")], id="a style"),
+        pytest.param([shown(text__html="<style>p {}</style>")], [("html", "", "<style></style>")], id="a style"),
         pytest.param([shown(text__markdown="*so*")], [("html", "", "<em>so</em>")], id="Markdown"),
         pytest.param([shown(text__latex="$x^2$", text__plain="x²")], [("html", "", "<math")], id="a formula"),
     ],
@@ -285,3 +286,31 @@ def test_a_missing_nbconvert_and_a_missing_browser_are_one_line_each(
     monkeypatch.setitem(sys.modules, "nbconvert", None)
     assert page(notebook) == 1
     assert capsys.readouterr().err == 'flux-magic: a page needs nbconvert: pip install "flux-magic[page]"\n'
+
+
+@pytest.mark.parametrize(
+    ("css", "kept"),
+    [
+        pytest.param("p, h1 > a { color: red }", "#x p, #x h1 > a {color: red;}", id="each selector is scoped"),
+        pytest.param("body, :root, * { position: fixed }", "#x body, #x :root, #x * {position: fixed;}", id="the page"),
+        pytest.param(":is(p, a)::after { content: ',' }", '#x :is(p, a)::after {content: ",";}', id="commas"),
+        pytest.param("~ p, + p, > p, | p, & p { top: 0 } p { top: 1px }", "#x p {top: 1px;}", id="beside"),
+        pytest.param("p { :not(& p) { top: 0 } left: 0 }", "", id="rules within"),
+        pytest.param("@media print { p { top: 0 } }", "@media print {#x p {top: 0;}}", id="media"),
+        pytest.param("@keyframes k { to { top: 0 } }", "@keyframes k { to { top: 0 } }", id="key frames"),
+        pytest.param("@import url(x.css); @font-face { src: url(x) } @page { margin: 0 }", "", id="other rules"),
+        pytest.param("p { content: '\\3c/style>' }", '#x p {content: "<\\/style>";}', id="an end of the element"),
+        pytest.param("p { top: 0", "#x p {top: 0;}", id="cut off"),
+    ],
+)
+def test_a_style_sheet_reaches_nothing_outside_of_its_output(css: str, kept: str) -> None:
+    assert scope(css, "#x").strip() == kept
+
+
+def test_each_style_sheet_has_a_scope_of_its_own_and_no_comment_ends_it() -> None:
+    around = Surroundings(Path(), Path())
+    sheet = "<style>p { top: 0 }</style><p>a<!--><plaintext></div>-->b</p>"
+    found = [str(clean(sheet, around)) for _ in range(2)]
+    assert found == [
+        f'<div id="flux-scope-{at}"><style>#flux-scope-{at} p {{top: 0;}}</style><p>ab</p></div>' for at in range(2)
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from flux_magic.jupyter.panel.refusals import REFUSED
 from flux_magic.jupyter.panel.words import use_panel_words
 from flux_magic.parameters.grammar import OPTIONS, parse_line
 from flux_magic.parameters.table import ROWS
+from flux_magic.providers.base import ModelDescription
+from tests.support.limits import PATIENCE
 from tests.unit import test_panel
 from tests.unit.scripted import Scripted, settle
 from tests.unit.test_panel import control, describe, image, make, requests, text
@@ -177,6 +180,28 @@ def test_folds_are_closed_and_remember_that_one_was_opened() -> None:
     assert make(folds=("save", "compare")).folds == ("compare", "save")
     with pytest.raises(TraitError, match=f"there is no fold 'compre': choose from {', '.join(FOLDS)}"):
         panel.folds = ("compre",)
+
+
+def test_until_the_space_answers_a_fold_says_that_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    go, answers = threading.Event(), [describe(steps=(1, 8), shift=(1.0, 9.0)), describe(steps=(1, 8)), None]
+
+    def ask(_settings: object) -> ModelDescription | None:
+        go.wait(PATIENCE)
+        return answers.pop(0)
+
+    monkeypatch.setattr(blocking, "fetch_description", ask)
+    panel = make(folds=("parameters",))
+    box, button = panel._folds._boxes["parameters"], panel._folds._buttons["parameters"]
+    seen = []
+    for space in ("", "a/b", "c/d"):
+        go.clear()
+        panel.space = space
+        seen.append((button.description, box.layout.display))
+        go.set()
+        settle()
+        seen.append((button.description, box.layout.display))
+    asking, known, none = ("More parameters: asking the Space what it takes", None), "More parameters", "none"
+    assert seen == [asking, (known, None), asking, (known, none), asking, (known, none)]
 
 
 def list_controls(widget: Any) -> list[Any]:

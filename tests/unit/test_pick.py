@@ -130,7 +130,15 @@ def test_a_choice_by_click_gets_its_name_and_its_line(tmp_path: Path) -> None:
         assert "2 of 6 chosen" in picker.status.value
         picker.name.value = "my best"
         picker.keep.click()
-        assert ("Name my best: give a name that Python takes" in picker.status.value, kept) == (True, {})
+        assert ("Name my best: give a name that Python takes, for example fox<" in picker.status.value, kept) == (
+            True,
+            {},
+        )
+        for name, why in (("class", "Name class: this is a reserved word"), ("a.png", "Name a.png: that names the")):
+            picker.name.value = name
+            picker.keep.click()
+            assert why in picker.status.value
+            assert "--" not in picker.status.value
         picker.name.value = "best"
         picker.keep.click()
         assert kept["best"].describe() == ["snow · seed 2", "night · seed 1"]

@@ -46,6 +46,15 @@ from tests.unit.samples import drawing, encoded, generation
         pytest.param("--output fox x", {"output": "fox"}, "x", id="a name"),
         pytest.param("--inline link x", {"inline": "link"}, "x", id="a choice"),
         pytest.param("--proxy http://p:1 --model flux", {"proxy": "http://p:1", "model": "flux"}, "", id="texts"),
+        pytest.param(r"""--caption "it's a \"fox\"" x""", {"caption": 'it\'s a "fox"'}, "x", id="a quote in quotes"),
+        pytest.param(r"""--alt='it\'s a "fox"' x""", {"alt": 'it\'s a "fox"'}, "x", id="an apostrophe in quotes"),
+        pytest.param(
+            r"""--caption "it's "'"a"' --alt it\'s x""", {"caption": 'it\'s "a"', "alt": "it's"}, "x", id="joined"
+        ),
+        pytest.param(r"""--alt "\alpha \\" x""", {"alt": "\\alpha \\"}, "x", id="other backslashes"),
+        pytest.param("""--caption "" --alt '' x""", {"caption": "", "alt": ""}, "x", id="no words"),
+        pytest.param("--save 'C:\\fox\\' x", {"save": "C:\\fox\\"}, "x", id="a folder of Windows"),
+        pytest.param("--no-only-image x", {"no_only_image": True}, "x", id="a flag that turns off"),
         pytest.param("--steps 4 -- --seed 1", {"steps": 4}, "--seed 1", id="two dashes end the options"),
         pytest.param("--  a fox", {}, " a fox", id="one space belongs to the dashes"),
         pytest.param("- a fox", {}, "- a fox", id="one dash is a prompt"),
@@ -106,6 +115,12 @@ def test_a_name_that_is_no_number_is_a_mistake(line: str, words: str) -> None:
     ("line", "words"),
     [
         pytest.param("--steps 0", "--steps 0: give a whole number from 1 up", id="no steps"),
+        pytest.param(
+            r'--caption "a \"fox x', r"a quote is not closed; put a backslash before a quote in", id="a quote"
+        ),
+        pytest.param("--alt it's x", "--alt it: a quote is not closed", id="an apostrophe"),
+        pytest.param("--caption= x", '--caption is empty: give a value, or "" for an empty one', id="no caption"),
+        pytest.param("--only-image=no", "write --only-image alone, or --no-only-image", id="a flag with a value"),
         pytest.param("--steps four", "--steps four: give a whole number", id="a word for a number"),
         pytest.param("--steps 4.0", "--steps 4.0: give a whole number", id="a float for a number"),
         pytest.param("--steps ४", "--steps ४: give a whole number", id="other digits"),

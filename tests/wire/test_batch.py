@@ -68,7 +68,7 @@ def test_each_row_is_an_image_and_a_second_run_makes_what_is_missing(space: str,
 
 @pytest.mark.parametrize("end", [pytest.param(signal.SIGINT, id="Ctrl-C"), pytest.param(signal.SIGKILL, id="kill -9")])
 def test_a_run_that_ends_early_is_gone_on_with(end: signal.Signals, slow_space: str, tmp_path: Path) -> None:
-    (tmp_path / "p.csv").write_text("prompt\n" + "".join(f"scene {number}\n" for number in range(4)))
+    (tmp_path / "p.csv").write_text("prompt\n" + "".join(f"scene {number}\n" for number in range(8)))
     environment = {**os.environ, "FLUX_MAGIC_STORE": str(tmp_path / "store")}
     command = [FLUX_MAGIC, "batch", "p.csv", "--out", "out", "--size", "256x256", "--space", slow_space]
     with subprocess.Popen(

@@ -160,7 +160,6 @@ def test_a_proxy_is_named_without_its_password(lines: Callable[[], list[str]]) -
 
 def test_a_job_that_hangs_shows_where(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """On its own loop, from another thread, and with its loop blocked."""
-    monkeypatch.setattr(debug, "_ANSWER", 0.05)
 
     async def work() -> list[str]:
         async with run_hostile(queue=answer_stream(QUEUED, then="silence")) as server:
@@ -173,6 +172,7 @@ def test_a_job_that_hangs_shows_where(monkeypatch: pytest.MonkeyPatch, capsys: p
                 for _ in range(20):  # each await of another task takes one round of the loop
                     await asyncio.sleep(0)
                 here, elsewhere = debug.describe_jobs(), await asyncio.to_thread(debug.describe_jobs)
+                monkeypatch.setattr(debug, "_ANSWER", 0.05)
                 thread = threading.Thread(target=flux_magic.debug)
                 thread.start()
                 thread.join()

@@ -39,10 +39,21 @@ class Inquiry:
         busy: returns True while a job uses the status line.
         unnamed: a Space, or an engine that is paid, that an image names and the user has not: it is not asked before
             the first job; empty for none.
+        on_begun: called when it begins to ask. When there is an answer, `parameters` call their own observers.
+
+    Attributes:
+        is_asking: True until there is an answer, or an error.
     """
 
-    def __init__(self, parameters: Parameters, status: StatusLine, busy: Callable[[], bool], unnamed: str = "") -> None:
-        self._unnamed = unnamed
+    def __init__(
+        self,
+        parameters: Parameters,
+        status: StatusLine,
+        busy: Callable[[], bool],
+        unnamed: str = "",
+        on_begun: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._unnamed, self._on_begun, self.is_asking = unnamed, on_begun, False
         self._parameters, self._status, self._busy = parameters, status, busy
         self._unreachable: FluxError | None = None
         self._closed = self._answered = False
@@ -53,7 +64,8 @@ class Inquiry:
         """Ask in the background, unless the user has not named this Space."""
         is_named = not self._unnamed or self._unnamed not in {self._parameters.space, self._parameters.provider}
         if is_named and self._begun != self._of_whom:
-            self._begun, self._answered = self._of_whom, False
+            self._begun, self._answered, self.is_asking = self._of_whom, False, True
+            self._on_begun()
             start_thread(partial(self._ask, self._begun))
 
     def ask_again(self) -> None:
@@ -77,6 +89,7 @@ class Inquiry:
         if self._closed or asked != self._of_whom:
             return
         self._answered = found is not None and bool(found.parameters)  # a model that is not on the disk yet has none
+        self.is_asking = False
         if self._unreachable is not None:
             self._status.clear_error(self._unreachable)
         self._unreachable = trouble

@@ -111,7 +111,7 @@ class Panel(Parameters, VBox):
         self._closed = False
         self._cancels = 0
         self._status = StatusLine(lambda: self._jobs.waiting)
-        self._inquiry = Inquiry(self, self._status, lambda: self.busy, unnamed)
+        self._inquiry = Inquiry(self, self._status, lambda: self.busy, unnamed, self._name_folds)
         self._refusals = Refusals(self._update_generate)
         self._controls = Controls(self, keep=self._keep_seed, failed=self._status.fail, refusals=self._refusals)
         self._keeper = Keeper(self._status, self.use)
@@ -201,7 +201,9 @@ class Panel(Parameters, VBox):
     def _name_folds(self) -> None:
         """Show what is set in folds that may be closed."""
         self._folds.name("model", self._controls.describe_place())
-        self._folds.offer("parameters", is_there=bool(self._controls.own.children))
+        is_asking = self._inquiry.is_asking and not self.at_hand.is_described
+        self._folds.name("parameters", "asking the Space what it takes" if is_asking else "")
+        self._folds.offer("parameters", is_there=is_asking or bool(self._controls.own.children))
 
     def generate(self) -> None:
         """Press Generate: queue a job for what is set, and return at once.
