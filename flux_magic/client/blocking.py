@@ -34,7 +34,7 @@ def iterate_generations(
     on_event: OnEvent | None = None,
     shows: bool = False,
 ) -> Iterator[Generation]:
-    """Yield the requests' generations as they are made, one after the other, under one progress bar.
+    """Yield the requests' generations in their order, as they are made, under one progress bar.
 
     The bar is below what the caller `shows` in between.
     """
@@ -64,11 +64,14 @@ def iterate_events(
 ) -> Generator[ClientEvent | None, None, None]:
     """Yield the events of the requests, one request after the other; None about every 0.2 s while there are no events.
 
-    Closing the generator cancels the running job.
+    Those that the provider makes in a batch are made at once. Closing the generator cancels the running jobs.
     """
     how, client = runner.get_runner(settings.runner), client or shared
-    for request in requests:
-        with closing(how.iterate(client.stream(request, settings), keep=client)) as coming:
+    # The next request begins when its caller has the image before it, unless they are made at once.
+    is_batch = len(requests) > 1 and client.count_at_once(settings) > 1
+    parts = [requests] if is_batch else [[request] for request in requests]
+    for part in parts:
+        with closing(how.iterate(client.stream_all(part, settings), keep=client)) as coming:
             yield from coming
 
 
