@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import re
 import sys
@@ -20,7 +21,7 @@ from flux_magic.client.async_client import AsyncClient
 from flux_magic.client.client import generate, sweep
 from flux_magic.client.doctor import examine
 from flux_magic.client.progress import ProgressLine, find_previews, render_html
-from flux_magic.errors import FluxError, InvalidArgument, InvalidRequest
+from flux_magic.errors import FluxError, InvalidArgument, InvalidRequest, MissingExtra
 from flux_magic.jupyter import cell
 from flux_magic.jupyter.lines import _parse_panel_line
 from flux_magic.jupyter.panel import Panel
@@ -31,6 +32,7 @@ from flux_magic.parameters.addresses import Space
 from flux_magic.parameters.table import Parameter
 from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, plugins, registry
 from flux_magic.providers.base import ModelDescription, Provider, ProviderModelMixin
+from flux_magic.providers.diffusers.worker import worker
 from flux_magic.records.record import find_contradiction, parse_record
 from flux_magic.results.generation import Generation
 from flux_magic.types import Event, ImageRequest, ImageResponse, Preview, Running
@@ -518,3 +520,22 @@ def test_an_engine_of_another_package_is_short_and_does_all_that_ours_do(
         assert "it would go to Dusk" in cell.read("--provider dusk", "a fox", {}).describe()
     finally:
         sys.modules.pop("night_sky", None)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")
+def test_without_its_libraries_diffusers_says_in_one_line_what_it_needs() -> None:
+    """The environments of older Pythons have this test as well."""
+    needs = (
+        "Python 3.11 or later, and this is 3.10" if sys.version_info < (3, 11) else ".*, which is not installed: pip"
+    )
+    known = settings.resolve(provider="diffusers", model="someone/fox")
+    try:
+        for ask in (
+            lambda: made(provider="diffusers", model="someone/fox"),
+            lambda: asyncio.run(AsyncClient().fetch_description(known)),
+        ):
+            with pytest.raises(MissingExtra, match=f"^the provider diffusers needs {needs}") as caught:
+                ask()
+            assert "\n" not in caught.value.message
+    finally:
+        worker.close()
