@@ -182,7 +182,7 @@ notebooks: $(READY) $(ENGINES_READY)
 # The tutorial of engines alone; the images of the others stay.
 notebooks-engines: $(READY) $(ENGINES_READY)
 	@rm -rf notebooks/pictures build/tutorials/$(notdir $(OF_TORCH))
-	@export FLUX_MAGIC_STORE=$(abspath build/tutorials)/$(notdir $(OF_TORCH)); \
+	@export FLUX_MAGIC_STORE=$(abspath build/tutorials)/$(notdir $(OF_TORCH)) FLUX_MAGIC_REPLAY=off; \
 		$(subst $(BIN),$(ENGINES)/bin,$(EXECUTE)) $(OF_TORCH) && $(BIN)/flux-magic export $(OF_TORCH)
 	@$(BIN)/python scripts/tidy_notebooks.py $(OF_TORCH) notebooks/flux_images
 

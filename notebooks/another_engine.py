@@ -35,7 +35,8 @@ def make_pipeline(folder: str) -> None:
     import torch
     import transformers
 
-    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
     torch.set_num_threads(1)  # for a tiny model more of them take longer
     letters, words = "abcdefghijklmnopqrstuvwxyz", Path(folder, "words")
     words.mkdir(parents=True, exist_ok=True)
