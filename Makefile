@@ -18,6 +18,7 @@ CONVERT := $(BIN)/python -m nbconvert --log-level=ERROR
 ENCRYPTED := transport_encryption=auto
 EXECUTE := $(CONVERT) --to notebook --execute --inplace --KernelManager.$(ENCRYPTED) --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.coalesce_streams=True
 NBVAL := pytest --nbval-cell-timeout=300 --override-ini=filterwarnings=default -q
+PLAIN = $(filter-out $(OF_TORCH),$(wildcard notebooks/*.ipynb))
 LAX := notebooks/03_when_things_go_wrong.ipynb notebooks/04_the_same_image_next_year.ipynb
 OFFLINE := FLUX_MAGIC_STORE=off FLUX_MAGIC_REPLAY=only $(BIN)/python scripts/offline.py $(BIN)/python -m $(NBVAL)
 # The files that take long come first, so that no worker is left alone with one at the end.
@@ -31,13 +32,15 @@ QUIET_PIP := --quiet --disable-pip-version-check
 EVERYTHING := --constraint constraints.txt --editable '.[test]'
 ENGINES := .venv-engines
 ENGINES_READY := $(ENGINES)/.ready
-# The tests of engines need no browser, no Space and no front end.
-OF_ENGINES := --constraint constraints.txt --constraint constraints-engines.txt --editable '.[diffusers]' \
-	coverage pytest pytest-xdist jupyter-client ipykernel
+# The tests of engines need no browser; their tutorial needs a Space, and what runs and compares it.
+OF_ENGINES := --constraint constraints.txt --constraint constraints-engines.txt --editable '.[diffusers,inference,local]' \
+	coverage pytest pytest-xdist jupyter-client ipykernel nbconvert nbval
+# This tutorial needs torch: it is run where the engines are, and elsewhere its saved outputs are read.
+OF_TORCH := notebooks/09_another_engine.ipynb
 MODEL ?= black-forest-labs/FLUX.1-schnell
 
 .PHONY: help demo lab test test-thorough ends in-another-order check style types nbval nbval-offline pytest shuffled needs \
-	unit notebooks pages screenshot frontends bench soak live test-matrix clean test-engines engines live-gpu
+	unit notebooks pages screenshot frontends bench soak live test-matrix clean test-engines engines live-gpu notebooks-engines bench-engines
 
 help:
 	@echo "make demo         make images in a notebook, on the local Space; the results are files"
@@ -46,11 +49,12 @@ help:
 	@echo "make test-thorough  all of them in another order, many examples, other libraries, front ends; half an hour"
 	@echo "make test-engines tiny pipelines of diffusers in an environment of their own, with torch; four minutes"
 	@echo "make check        style, types and layers"
-	@echo "make notebooks    the tutorials' outputs anew"
+	@echo "make notebooks    the tutorials' outputs anew; make notebooks-engines that of Another engine alone"
 	@echo "make pages        the tutorials and these texts as pages in build/pages, with their links checked"
 	@echo "make screenshot   the README's pictures anew"
 	@echo "make frontends    the tutorials in each front end: pictures in build/frontends, to be looked at; 8 minutes"
 	@echo "make bench        what a person waits for, and how quick it is beside other clients; 20 minutes"
+	@echo "make bench-engines  what --provider diffusers costs beside the bare pipeline; 2 minutes"
 	@echo "make soak         2,000 images in one call over a line that breaks, and 60 sweeps in one kernel; 6 minutes"
 	@echo "make test-matrix  the stacks of Colab and Binder, other Pythons, the oldest and the newest of everything"
 	@echo "make live-gpu     six checks of --provider diffusers on your own GPU; MODEL=FOLDER for another model"
@@ -135,7 +139,9 @@ test-engines:
 
 # `make test` measures the rest of the package.
 engines: $(ENGINES_READY)
-	@$(ENGINES)/bin/python -m coverage run --rcfile=.coveragerc-engines --data-file=build/engines.coverage -m pytest -q tests/engines
+	@rm -rf build/nbval-engines && mkdir -p build/nbval-engines && cp $(OF_TORCH) notebooks/another_engine.py build/nbval-engines/
+	@FLUX_MAGIC_STORE=$(abspath build/nbval-engines/store) $(ENGINES)/bin/python -m $(NBVAL) --nbval build/nbval-engines
+	@$(ENGINES)/bin/python -m coverage run --rcfile=.coveragerc-engines --data-file=build/engines.coverage -m pytest -q -p no:nbval tests/engines
 	@$(ENGINES)/bin/python -m coverage combine --rcfile=.coveragerc-engines --data-file=build/engines.coverage --quiet
 	@$(ENGINES)/bin/python -m coverage report --rcfile=.coveragerc-engines --data-file=build/engines.coverage
 
@@ -151,25 +157,34 @@ nbval: $(READY)
 	@mkdir -p build
 	@$(BIN)/flux-magic verify --static notebooks/*.ipynb notebooks/flux_images >build/verify.txt || { cat build/verify.txt; exit 1; }
 	@tail -n 1 build/verify.txt
-	@rm -rf build/nbval && mkdir -p build/nbval && cp -r notebooks/*.ipynb notebooks/images build/nbval/
+	@rm -rf build/nbval && mkdir -p build/nbval && cp -r $(PLAIN) notebooks/images build/nbval/
 	@FLUX_MAGIC_STORE=$(abspath build/nbval/store) $(BIN)/python -m $(NBVAL) --nbval build/nbval
 
 # From flux_images, with the network off. What is an error there has no image, so two notebooks are only to run to their end.
 # The cells that ask a Space to make images again are left out.
 nbval-offline: $(READY)
-	@$(OFFLINE) --nbval --deselect='notebooks/07_edit_what_you_have.ipynb::Cell 11' $(filter-out $(LAX),$(wildcard notebooks/*.ipynb))
+	@$(OFFLINE) --nbval --deselect='notebooks/07_edit_what_you_have.ipynb::Cell 11' $(filter-out $(LAX),$(PLAIN))
 	@$(OFFLINE) --nbval-lax $(foreach n,8 10,--deselect='$(lastword $(LAX))::Cell $n') $(LAX)
 
 unit: $(READY)
 	@$(BIN)/pytest tests/unit
 
-notebooks: $(READY)
+notebooks: $(READY) $(ENGINES_READY)
 	@rm -rf notebooks/pictures notebooks/flux_images build/tutorials
 	@for notebook in notebooks/*.ipynb; do \
-		FLUX_MAGIC_STORE=$(abspath build/tutorials)/$$(basename $$notebook) $(EXECUTE) $$notebook || exit 1; \
-		FLUX_MAGIC_STORE=$(abspath build/tutorials)/$$(basename $$notebook) $(BIN)/flux-magic export $$notebook || exit 1; \
+		export FLUX_MAGIC_STORE=$(abspath build/tutorials)/$$(basename $$notebook); \
+		case $$notebook in $(OF_TORCH)) bin=$(ENGINES)/bin;; *) bin=$(BIN);; esac; \
+		$(subst $(BIN),$$bin,$(EXECUTE)) $$notebook || exit 1; \
+		$(BIN)/flux-magic export $$notebook || exit 1; \
 	done
 	@$(BIN)/python scripts/tidy_notebooks.py notebooks/*.ipynb notebooks/flux_images
+
+# The tutorial of engines alone; the images of the others stay.
+notebooks-engines: $(READY) $(ENGINES_READY)
+	@rm -rf notebooks/pictures build/tutorials/$(notdir $(OF_TORCH))
+	@export FLUX_MAGIC_STORE=$(abspath build/tutorials)/$(notdir $(OF_TORCH)) FLUX_MAGIC_REPLAY=off; \
+		$(subst $(BIN),$(ENGINES)/bin,$(EXECUTE)) $(OF_TORCH) && $(BIN)/flux-magic export $(OF_TORCH)
+	@$(BIN)/python scripts/tidy_notebooks.py $(OF_TORCH) notebooks/flux_images
 
 pages: $(READY)
 	@$(BIN)/python -m scripts.pages build/pages
@@ -185,6 +200,10 @@ screenshot: $(READY)
 frontends: $(READY)
 	@sh scripts/need.sh chromium 'command -v chromium'
 	@$(BIN)/python -m tests.frontends $(ONLY)
+
+# What an engine costs beside the library that it calls: milliseconds, at most 30; and what the package's import loads.
+bench-engines: $(ENGINES_READY)
+	@$(ENGINES)/bin/python -m tests.benchmarks.engines
 
 bench: $(READY)
 	@$(BIN)/python -m tests.benchmarks.startup

@@ -214,7 +214,10 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """An unfinished image, if the Space shows any: absolute URLs, as in ImageResponse."""
+    """Unfinished images, if the provider shows any: absolute URLs, as in ImageResponse, or data URLs.
+
+    Those of a batch come together.
+    """
 
     images: list[str]
 

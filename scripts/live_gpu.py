@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import flux_magic
-from flux_magic.client.progress import find_preview
+from flux_magic.client.progress import find_previews
 from flux_magic.errors import FluxError
 from flux_magic.providers.diffusers.models import DEFAULT
 from flux_magic.providers.diffusers.worker import worker
@@ -57,7 +57,7 @@ class Checks:
         events: list[object] = []
         self._make(on_event=events.append)
         steps = [one for one in events if isinstance(one, Running)]
-        shown = [one for one in events if isinstance(one, Preview) and find_preview(one)]
+        shown = [one for one in events if isinstance(one, Preview) and find_previews(one)]
         assert steps, "no step was told"
         assert len(shown) == len(steps), f"{len(shown)} previews of {len(steps)} steps"
         return f"{len(steps)} steps, {len(shown)} previews"

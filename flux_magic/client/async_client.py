@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
@@ -28,7 +28,7 @@ from ..sweeps.requests import build_requests, build_sweep_call, complete
 from ..types import ImageRequest
 from .given import NOTHING, Requests, add_inputs, is_frame, load_given_async, take_given
 from .job import Job
-from .merge import merged
+from .merge import merged, order
 from .options import (
     AsyncCallOptions,
     AsyncOnEvent,
@@ -180,16 +180,16 @@ class AsyncClient:
     async def make_all(
         self, requests: Sequence[ImageRequest], settings: Settings, on_event: AsyncOnEvent | None = None
     ) -> Generation | Generations:
-        """Make the images of the requests, one after the other: a Generation of one, else Generations.
-
-        The workers of a cluster make them at once.
-        """
-        if settings.cluster is None or len(requests) == 1:
-            made = [await self.make(request, settings, on_event) for request in requests]
-            return made[0] if len(made) == 1 else Generations(made)
-        async with aclosing(self.make_many(requests, settings, on_event, placed=True)) as coming:
-            placed = {place: image async for place, image in coming}
-        return Generations([placed[place] for place in sorted(placed)])
+        """Make the images of the requests, in this order: a Generation of one, else Generations."""
+        made = []
+        async with aclosing(self.stream_all(requests, settings)) as events:
+            async for event in events:
+                await call(on_event, event)
+                if isinstance(event, Generation):
+                    made.append(event)
+        if len(made) < len(requests):
+            raise EmptyResult("the Space finished, but sent no image")
+        return made[0] if len(made) == 1 else Generations(made)
 
     async def make(self, request: ImageRequest, settings: Settings, on_event: AsyncOnEvent | None = None) -> Generation:
         """Make the image of one request. Raises the errors of `generate`."""
@@ -236,6 +236,31 @@ class AsyncClient:
                             self.made.append(event)
                         yield event
                         job.task = asyncio.current_task()
+
+    async def stream_all(
+        self, requests: Sequence[ImageRequest], settings: Settings
+    ) -> AsyncGenerator[ClientEvent, None]:
+        """Yield the events of several requests in their order; a cluster, or a provider of batches, makes them at once."""
+        if self.is_at_once(requests, settings):
+            async with aclosing(self.stream_many(requests, settings)) as placed, aclosing(order(placed)) as ordered:
+                async for event in ordered:
+                    yield event
+            return
+        for request in requests:
+            async with aclosing(self.stream(request, settings)) as events:
+                async for event in events:
+                    yield event
+
+    def is_at_once(self, requests: Sequence[ImageRequest], settings: Settings) -> bool:
+        """Return True if `stream_all` makes these at once."""
+        return len(requests) > 1 and (settings.cluster is not None or self.count_at_once(settings) > 1)
+
+    @staticmethod
+    def count_at_once(settings: Settings) -> int:
+        """Return how many images of several are requested at once; 1 also if there is no such provider."""
+        with suppress(InvalidRequest):  # the request that is made will meet it
+            return choose_provider(settings.model, None, settings.provider).count_at_once(settings)
+        return 1
 
     @takes(AsyncCallOptions)
     def generate_many(
@@ -359,10 +384,8 @@ class AsyncClient:
         """Yield the events of several requests as they come, each with its request's place, from 0.
 
         The last event of each request is its Generation, or the error that it failed with. At most
-        `settings.concurrency` requests run at once; on a cluster, as many as its workers can make.
-
-        An error that would affect every image is raised at once and ends
-        the others.
+        `settings.concurrency` requests run at once, or as many as the provider makes in a batch; on a cluster, as many
+        as its workers can make. An error that would affect every image is raised at once and ends the others.
         """
         settings = settings or self.resolve({})
         if not isinstance(requests, Iterable):
@@ -371,7 +394,7 @@ class AsyncClient:
             )
         check_signing(settings)
         async with self, open_cluster(settings) as cluster:
-            at_once = cluster.count_at_once if cluster else settings.concurrency
+            at_once = cluster.count_at_once if cluster else max(settings.concurrency, self.count_at_once(settings))
             each = (self._try(request, settings, cluster) for request in requests)
             async with aclosing(merged(each, at_once)) as events:
                 async for event in events:

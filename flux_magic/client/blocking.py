@@ -35,7 +35,7 @@ def iterate_generations(
     on_event: OnEvent | None = None,
     shows: bool = False,
 ) -> Iterator[Generation]:
-    """Yield the requests' generations as they are made, one after the other, under one progress bar.
+    """Yield the requests' generations in their order, as they are made, under one progress bar.
 
     The bar is below what the caller `shows` in between.
     """
@@ -65,34 +65,15 @@ def iterate_events(
 ) -> Generator[ClientEvent | None, None, None]:
     """Yield the events of the requests, one request after the other; None about every 0.2 s while there are no events.
 
-    The workers of a cluster make the images at once. Closing the generator cancels the running jobs.
+    Those that the provider makes in a batch are made at once, and so are those of a cluster. Closing the generator
+    cancels the running jobs.
     """
     how, client = runner.get_runner(settings.runner), client or shared
-    if settings.cluster is not None:
-        with closing(how.iterate(client.stream_many(requests, settings), keep=client)) as placed:
-            yield from _order(placed)
-        return
-    for request in requests:
-        with closing(how.iterate(client.stream(request, settings), keep=client)) as coming:
+    # The next request begins when its caller has the image before it, unless they are made at once.
+    parts = [requests] if client.is_at_once(requests, settings) else [[request] for request in requests]
+    for part in parts:
+        with closing(how.iterate(client.stream_all(part, settings), keep=client)) as coming:
             yield from coming
-
-
-def _order(
-    placed: Generator[tuple[int, ClientEvent | FluxError] | None, None, None],
-) -> Generator[ClientEvent | None, None, None]:
-    """Yield events as they come, and the images in the order of their requests; raise an error when its turn comes."""
-    ended: dict[int, Generation | FluxError] = {}
-    following = 0
-    for one in placed:
-        if one is None or not isinstance(one[1], Generation | FluxError):
-            yield one and one[1]  # type: ignore[misc]  # the last of a request is kept below
-            continue
-        ended[one[0]] = one[1]
-        while (event := ended.pop(following, None)) is not None:
-            if isinstance(event, FluxError):
-                raise event
-            following += 1
-            yield event
 
 
 def fetch_description(settings: Settings, client: AsyncClient | None = None) -> ModelDescription | None:

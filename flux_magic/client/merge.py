@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar
+
+from ..errors import FluxError
+from ..results.generation import ClientEvent, Generation
+from ..types import Log, Preview
 
 T = TypeVar("T")
 
@@ -62,6 +66,31 @@ async def merged(
     finally:
         waiting = enumerate(())
         await _end_tasks([*workers])
+
+
+async def order(events: AsyncIterable[tuple[int, ClientEvent | FluxError]]) -> AsyncGenerator[ClientEvent, None]:
+    """Yield the events of several requests that are made at once as if each were made after the one before it.
+
+    The images come in order, and the first error in this order is raised. Of those that are being made, the steps are
+    the first one's, and their previews come together.
+    """
+    finished: dict[int, Generation | FluxError] = {}
+    previews: dict[int, str] = {}
+    turn = 0
+    async for place, event in events:
+        if isinstance(event, Generation | FluxError):
+            finished[place] = event
+            previews.pop(place, None)
+        elif isinstance(event, Preview):
+            previews[place] = next(iter(event.images), "")
+            yield Preview([previews[one] for one in sorted(previews)])
+        elif place == turn or isinstance(event, Log):
+            yield event
+        while (made := finished.pop(turn, None)) is not None:
+            if isinstance(made, FluxError):
+                raise made
+            yield made
+            turn += 1
 
 
 async def _end_tasks(tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -38,15 +38,15 @@ MOMENT = 1.5
 
 @dataclass(frozen=True, slots=True)
 class ProgressLine:
-    """A status for the user: its words, how far the job is (None if that is not known), and an unfinished image.
+    """A status for the user: its words, how far the job is (None if that is not known), and unfinished images.
 
-    `preview` is a data URL, or empty.
+    Those are data URLs.
     """
 
     text: str
     done: int | None = None
     total: int | None = None
-    preview: str = ""
+    previews: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", replace_controls(self.text))
@@ -87,10 +87,10 @@ def _describe_running(event: Running) -> ProgressLine:
     return ProgressLine(f"{event.description}: {text}" if event.description else text, event.step, event.total)
 
 
-def find_preview(event: object) -> str:
-    """Return an unfinished image that an event brings along, as a data URL; "" if it brings none."""
-    given = event.images[0] if isinstance(event, Preview) and event.images else ""
-    return given if re.fullmatch(r"data:image/jpeg;base64,[A-Za-z0-9+/=]{1,1000000}", given) else ""
+def find_previews(event: object) -> tuple[str, ...]:
+    """Return the unfinished images that an event brings along, as data URLs."""
+    given = event.images if isinstance(event, Preview) else ()
+    return tuple(one for one in given if re.fullmatch(r"data:image/jpeg;base64,[A-Za-z0-9+/=]{1,1000000}", one))
 
 
 class Screen(Protocol):
@@ -145,12 +145,12 @@ class Bar:
 
     def show(self, event: ClientEvent | None) -> None:
         """Update the bar with an event, or with None if only time has passed."""
-        if preview := find_preview(event):
-            self._status = replace(self._status, preview=preview)
+        if previews := find_previews(event):
+            self._status = replace(self._status, previews=previews)
         elif event is not None:
-            self._status = replace(describe_event(event), preview=self._status.preview)
+            self._status = replace(describe_event(event), previews=self._status.previews)
         if isinstance(event, Generation):
-            self._status = replace(self._status, preview="")
+            self._status = replace(self._status, previews=self._status.previews[1:])
         if self._screen is not None and time.monotonic() - self._begin >= self._patience:
             is_last = isinstance(event, Generation) and self._finished + 1 >= self._count
             self._screen.draw(self._add_label(), is_last=is_last)
@@ -210,7 +210,7 @@ class SheetBar:
 
     def show(self, label: str, event: ClientEvent | FluxError) -> None:
         """Update the bar with an event of the image that is called `label`, or with the error that it failed with."""
-        if find_preview(event):
+        if find_previews(event):
             return  # the sheet fills in with whole images
         if isinstance(event, Generation | FluxError):
             self._done += 1
@@ -368,10 +368,16 @@ class NotebookSlot:
 
 
 def render_html(status: ProgressLine) -> str:
-    """Return a status as HTML: a bar with the words beside it, below an unfinished image."""
+    """Return a status as HTML: a bar with the words beside it, below the unfinished images."""
     value = f' value="{status.done}" max="{status.total}"' if status.total else ""
     text = escape_html(status.text)
-    seen = f'<img src="{status.preview}" alt="unfinished image" style="display:block">' if status.preview else ""
+    number = len(status.previews)
+    width = f"max-width:{100 // min(number, 4)}%;" if number > 1 else ""
+    images = [
+        f'<img src="{one}" alt="unfinished image{f" {place} of {number}" if number > 1 else ""}" style="{width}">'
+        for place, one in enumerate(status.previews, 1)
+    ]
+    seen = f'<div style="display:flex;flex-wrap:wrap;align-items:start">{"".join(images)}</div>' if images else ""
     return f'{seen}<progress{value} aria-label="{escape(status.text)}"></progress> <span role="status">{text}</span>'
 
 

@@ -203,6 +203,11 @@ class Provider(ABC):
         return cls(connection, space)
 
     @classmethod
+    def count_at_once(cls, settings: Settings) -> int:  # noqa: ARG003 - for a subclass
+        """Return how many images of several (`-n`) are requested at once: more than 1 if they are made in batches."""
+        return 1
+
+    @classmethod
     def identify(cls, settings: Settings) -> str:  # noqa: ARG003 - for a subclass
         """Return the identity, in a record and its replay key, of what makes images without a Space."""
         return f"provider:{cls.label}"

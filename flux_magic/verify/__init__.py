@@ -64,11 +64,19 @@ def __getattr__(name: str) -> Any:
 class _Callable(ModuleType):
     """This package as a function, since both have the name `flux_magic.verify`."""
 
-    def __call__(self, paths: Paths, *, space: str | None = None, concurrency: int = 2, static: bool = False) -> Report:
+    def __call__(
+        self,
+        paths: Paths,
+        *,
+        space: str | None = None,
+        provider: str | None = None,
+        concurrency: int = 2,
+        static: bool = False,
+    ) -> Report:
         """Regenerate images from their records, and check that they are the same: see `Client.verify`."""
         from ..client.client import shared
 
-        return shared.verify(paths, space=space, concurrency=concurrency, static=static)
+        return shared.verify(paths, space=space, provider=provider, concurrency=concurrency, static=static)
 
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import torch
 from PIL import Image, ImageChops
 
 import flux_magic
-from flux_magic.client.progress import find_preview
+from flux_magic.client.progress import find_previews
 from flux_magic.errors import (
     InvalidArgument,
     InvalidRequest,
@@ -68,7 +68,7 @@ def test_a_model_makes_an_image_with_steps_previews_a_record_and_its_replay(
     first = make(folders[name], on_event=events.append)
     steps = [(one.step, one.total) for one in events if isinstance(one, Running)]
     assert steps == [(1, 2), (2, 2)]
-    assert [bool(find_preview(one)) for one in events if isinstance(one, Preview)] == [True, True]
+    assert [bool(find_previews(one)) for one in events if isinstance(one, Preview)] == [True, True]
     assert not [one for one in events if isinstance(one, Log)], "no warning of the library"
     record = first.record
     assert (record.model, record.provider, record.seed, record.steps) == (name, "diffusers", 7, 2)
@@ -339,18 +339,29 @@ def test_without_a_network_a_model_that_is_not_here_is_one_line(
         make("no model")
 
 
-def test_images_of_one_shape_are_made_at_once_each_with_its_own_seed(folders: Folders) -> None:
+@pytest.mark.parametrize("how", [pytest.param("sweep", id="a sweep"), pytest.param("count", id="-n 4")])
+def test_images_of_one_shape_are_made_at_once_each_with_its_own_seed(folders: Folders, how: str) -> None:
     """A sum in another order rounds another way, so the pixels of a batch may differ from those alone by a little."""
-    alone = [make(folders["flux"], seed=seed) for seed in (1, 2, 3, 4)]
+    alone = [make(folders["flux"], seed=seed, batch=1) for seed in (1, 2, 3, 4)]
     options: dict[str, Any] = {"size": "64x64", "steps": 2, "provider": "diffusers", "model": str(folders["flux"])}
-    swept = flux_magic.sweep("a red fox", seed=[1, 2, 3, 4], batch=4, fresh=True, quiet=True, **options)
-    batches = {one.record.circumstances.details["batch"] for one in swept}
-    assert batches != {"1"}, "at least two were made at once"
-    assert [one.seed for one in swept] == [1, 2, 3, 4]
-    assert len({one.digest for one in swept}) == 4
-    for one, other in zip(swept, alone, strict=True):
+    options |= {"batch": 4, "fresh": True, "quiet": True}
+    events: list[Any] = []
+    flux_magic.unload()  # all four are there when it is loaded
+    if how == "sweep":
+        together = flux_magic.sweep("a red fox", seed=[1, 2, 3, 4], **options)
+    else:
+        together = flux_magic.generate("a red fox", count=4, seed=1, on_event=events.append, **options)
+        shown = [len(find_previews(one)) for one in events if isinstance(one, Preview)]
+        assert (max(shown), len([one for one in events if isinstance(one, Running)])) == (4, 2)
+    assert [one.record.circumstances.details["batch"] for one in together] == ["4"] * 4
+    assert [one.seed for one in together] == [1, 2, 3, 4]
+    assert len({one.digest for one in together}) == 4
+    for one, other in zip(together, alone, strict=True):
         most = max(ImageChops.difference(one.image, other.image).tobytes())
         assert most <= 2, "of 255"
+        kept = replace(one.record, circumstances=other.record.circumstances, files=other.record.files)
+        assert kept == other.record, "nothing else differs"
+        assert make(folders["flux"], seed=one.seed).replayed
 
 
 def test_a_pipeline_of_the_users_is_a_provider(folders: Folders) -> None:

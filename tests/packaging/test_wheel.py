@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from flux_magic import __version__
+from scripts.matrix import find_python
 from tests.support.limits import PROGRAM
 
 ROOT = Path(__file__).parents[2]
@@ -68,3 +69,23 @@ def test_in_a_clean_environment_it_loads_and_makes_an_image(wheel: Path, space: 
     assert 'pip install "flux-magic[local]"' in missing.stdout + missing.stderr
     command = subprocess.run([python, "-m", "flux_magic.cli"], capture_output=True, text=True, timeout=PROGRAM)
     assert command.returncode == 0
+
+
+@pytest.mark.thorough
+def test_on_python_3_10_the_extra_of_diffusers_installs_nothing_and_says_so(wheel: Path, tmp_path: Path) -> None:
+    if (python310 := find_python("3.10")) is None:
+        pytest.skip("there is no Python 3.10")
+    done(python310, "-m", "venv", str(tmp_path / "old"))
+    python = str(tmp_path / "old" / "bin" / "python")
+    done(python, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", f"{wheel}[diffusers]")
+    installed = {one["name"] for one in json.loads(done(python, "-m", "pip", "list", "--format", "json"))}
+    assert not {"torch", "diffusers", "transformers"} & installed
+    asked = "flux_magic.generate('a fox', provider='diffusers', model='someone/fox')"
+    failed = subprocess.run(
+        [python, "-m", "IPython", "--colors=nocolor", "-c", f"import flux_magic\n%load_ext flux_magic\n{asked}"],
+        capture_output=True,
+        text=True,
+        timeout=PROGRAM,
+    )
+    said = (failed.stdout + failed.stderr).strip().splitlines()
+    assert said[-1] == "MissingExtra: the provider diffusers needs Python 3.11 or later, and this is 3.10"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import re
 import sys
 from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 from unittest import mock
@@ -18,7 +20,8 @@ from flux_magic.client import target
 from flux_magic.client.async_client import AsyncClient
 from flux_magic.client.client import generate, sweep
 from flux_magic.client.doctor import examine
-from flux_magic.errors import FluxError, InvalidArgument, InvalidRequest
+from flux_magic.client.progress import ProgressLine, find_previews, render_html
+from flux_magic.errors import FluxError, InvalidArgument, InvalidRequest, MissingExtra
 from flux_magic.jupyter import cell
 from flux_magic.jupyter.lines import _parse_panel_line
 from flux_magic.jupyter.panel import Panel
@@ -29,9 +32,10 @@ from flux_magic.parameters.addresses import Space
 from flux_magic.parameters.table import Parameter
 from flux_magic.providers import BlackForestLabs_Flux1Schnell, GradioProvider, plugins, registry
 from flux_magic.providers.base import ModelDescription, Provider, ProviderModelMixin
+from flux_magic.providers.diffusers.worker import worker
 from flux_magic.records.record import find_contradiction, parse_record
 from flux_magic.results.generation import Generation
-from flux_magic.types import Event, ImageRequest, ImageResponse, Running
+from flux_magic.types import Event, ImageRequest, ImageResponse, Preview, Running
 from flux_magic.verify.live import check
 from flux_magic.verify.similarity import Grade
 from tests.support.limits import PATIENCE
@@ -383,6 +387,59 @@ def test_a_panel_chooses_the_provider_as_it_chooses_the_model(tmp_path: Path, mo
         providers.unregister_provider(Ink)
 
 
+class Batch(Ink):
+    """An engine that makes several images at once, the last one first; those of odd seeds fail on demand."""
+
+    label = engine = "batch"
+    waiting: ClassVar[list[asyncio.Event]] = []
+    most: ClassVar[int] = 3
+    fails: ClassVar[bool] = False
+
+    @classmethod
+    def count_at_once(cls, settings: settings.Settings) -> int:  # noqa: ARG003
+        return cls.most
+
+    async def stream(self, request: ImageRequest) -> AsyncGenerator[Event, None]:
+        yield Running(1, 1)
+        yield Preview([f"data:image/jpeg;base64,{request.seed}"])
+        mine = asyncio.Event()
+        self.waiting.append(mine)
+        if len(self.waiting) == self.most:
+            self.waiting.pop().set()
+        await mine.wait()
+        if self.waiting:
+            self.waiting.pop().set()
+        if self.fails and request.seed == 2:
+            raise InvalidRequest("seed 2 is not taken")
+        yield ImageResponse([str(request.seed)], request.prompt)
+
+
+@pytest.mark.parametrize("fails", [pytest.param(False, id="all are made"), pytest.param(True, id="the second fails")])
+@pytest.mark.parametrize("is_async", [pytest.param(False, id="blocking"), pytest.param(True, id="async")])
+def test_several_images_of_an_engine_with_batches_come_in_order(
+    monkeypatch: pytest.MonkeyPatch, *, fails: bool, is_async: bool
+) -> None:
+    monkeypatch.setattr(Batch, "fails", fails)
+    monkeypatch.setattr(Batch, "waiting", [])
+    providers.register_provider(Batch)
+    events: list[Any] = []
+    options: dict[str, Any] = {"provider": "batch", "seed": 1, "count": 3, "quiet": True, "on_event": events.append}
+    try:
+        with pytest.raises(InvalidRequest, match="seed 2") if fails else nullcontext():
+            if is_async:
+                options.pop("quiet")
+                asyncio.run(AsyncClient().generate("a fox", **options))
+            else:
+                generate("a fox", **options)
+    finally:
+        providers.unregister_provider(Batch)
+    assert [one.seed for one in events if isinstance(one, Generation)] == ([1] if fails else [1, 2, 3])
+    shown = [find_previews(one) for one in events if isinstance(one, Preview)]
+    assert tuple(f"data:image/jpeg;base64,{seed}" for seed in (1, 2, 3)) in shown
+    drawn = render_html(ProgressLine("step 1 of 1", 1, 1, shown[2]))
+    assert re.findall('alt="(.*?)"', drawn) == [f"unfinished image {place} of 3" for place in (1, 2, 3)]
+
+
 DUSK = """
 import io
 
@@ -463,3 +520,22 @@ def test_an_engine_of_another_package_is_short_and_does_all_that_ours_do(
         assert "it would go to Dusk" in cell.read("--provider dusk", "a fox", {}).describe()
     finally:
         sys.modules.pop("night_sky", None)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")
+def test_without_its_libraries_diffusers_says_in_one_line_what_it_needs() -> None:
+    """The environments of older Pythons have this test as well."""
+    needs = (
+        "Python 3.11 or later, and this is 3.10" if sys.version_info < (3, 11) else ".*, which is not installed: pip"
+    )
+    known = settings.resolve(provider="diffusers", model="someone/fox")
+    try:
+        for ask in (
+            lambda: made(provider="diffusers", model="someone/fox"),
+            lambda: asyncio.run(AsyncClient().fetch_description(known)),
+        ):
+            with pytest.raises(MissingExtra, match=f"^the provider diffusers needs {needs}") as caught:
+                ask()
+            assert "\n" not in caught.value.message
+    finally:
+        worker.close()

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -82,6 +83,10 @@ def require_libraries() -> None:
     try:
         import diffusers  # noqa: F401
         import torch  # noqa: F401
+        import transformers  # noqa: F401
+
+        with quiet_libraries():
+            import_module("diffusers.pipelines.auto_pipeline")  # it loads classes that say what they would like
     except ImportError as exc:
         raise MissingExtra(f"the provider diffusers needs {exc.name}, which is not installed: {INSTALL}") from None
 
@@ -255,16 +260,18 @@ def free_frames(error: BaseException) -> str:
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Let the libraries show no bars of their own while a model is loaded from the disk."""
+    """Let the libraries show no bars while a model is loaded from the disk, nor say what else could be installed."""
     from diffusers.utils import logging as ours
     from transformers.utils import logging as theirs
 
-    was = ours.is_progress_bar_enabled(), theirs.is_progress_bar_enabled()
+    was, level = (ours.is_progress_bar_enabled(), theirs.is_progress_bar_enabled()), theirs.get_verbosity()
     ours.disable_progress_bar()
     theirs.disable_progress_bar()
+    theirs.set_verbosity_error()
     try:
         yield
     finally:
+        theirs.set_verbosity(level)
         if was[0]:
             ours.enable_progress_bar()
         if was[1]:

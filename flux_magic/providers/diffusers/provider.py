@@ -32,7 +32,10 @@ _HEARTBEAT: Final = 10.0
 """Seconds of silence after which the last event comes again: loading, or a step, may take minutes."""
 
 _GATHER: Final = 0.02
-"""Seconds that a batch waits for the requests that came with its first one."""
+"""Seconds that a batch waits for the requests that came with its first one, and again if some came."""
+
+_MOST: Final = 8
+"""The most images that are made at once if the GPU's free memory decides."""
 
 _jobs: deque[Job] = deque()
 """The jobs that wait for the thread, the oldest first."""
@@ -85,6 +88,10 @@ class Diffusers(Provider):
     @classmethod
     def takes(cls, name: str) -> bool | None:
         return False if name == "endpoint" else None
+
+    @classmethod
+    def count_at_once(cls, settings: Settings) -> int:
+        return settings.batch if isinstance(settings.batch, int) else _MOST
 
     @classmethod
     def prepare(cls, request: ImageRequest) -> Prepared:
@@ -174,9 +181,10 @@ class Diffusers(Provider):
         jobs = [job]
         try:
             loaded = self._require_loaded(job)
-            if (most := choose_batch(loaded, job)) > 1:
+            most, mates = choose_batch(loaded, job), [job]
+            while mates and len(jobs) < most:
                 time.sleep(_GATHER)
-                jobs += _take_mates(job, most - 1)
+                jobs += (mates := _take_mates(job, most - len(jobs)))
             for one, made in zip(jobs, make_images(loaded, jobs), strict=True):
                 one.result.set_result(made)
         except BaseException as error:  # noqa: BLE001 - it is the callers'
@@ -241,7 +249,7 @@ def fit(loaded: Loaded) -> Loaded:
 def _take_mates(job: Job, most: int) -> list[Job]:
     """Take those jobs that wait and have the shape of a job, at most so many."""
     with _lock:
-        mates = [one for one in _jobs if one.shape() == job.shape() and not one.ended.is_set()][: max(most, 0)]
+        mates = [one for one in _jobs if one.shape() == job.shape() and not one.ended.is_set()][:most]
         for one in mates:
             _jobs.remove(one)
     return mates
@@ -258,7 +266,7 @@ def choose_batch(loaded: Loaded, job: Job) -> int:
 
     width, height = job.request.sent_width or 1024, job.request.sent_height or 1024
     free = torch.cuda.mem_get_info(device)[0]
-    return int(max(1, min(8, free // (2 * 2**30 * width * height / 2**20))))
+    return int(max(1, min(_MOST, free // (2 * 2**30 * width * height / 2**20))))
 
 
 def build_description(label: str, title: str, taken: Any) -> ModelDescription:
