@@ -83,7 +83,7 @@ class Link:
         """Return the place at the scheduler from which workers take the secrets: no task and no page shows it."""
         from distributed import Variable
 
-        return Variable(f"flux_magic-{self.run}", client=self.client)  # type: ignore[no-untyped-call]
+        return Variable(f"flux_magic-{self.run}", client=self.client)
 
     async def look(self) -> str:
         """Take in which workers there are, and return the scheduler's own address. Raises OSError if it is lost."""
@@ -162,7 +162,7 @@ async def _connect(place: Place) -> Any:
     options: dict[str, Any] = {"security": place.security, "timeout": _CONNECT, "name": "flux_magic"}
     with _quiet_logs():
         try:
-            client = Client(place.address, asynchronous=True, set_as_default=False, **options)  # type: ignore[no-untyped-call]
+            client = Client(place.address, asynchronous=True, set_as_default=False, **options)
             await client
         except BaseException as exc:
             if client is not None:

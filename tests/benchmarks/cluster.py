@@ -28,7 +28,7 @@ def run_cluster(workers: int, threads: int) -> Any:
     from distributed import LocalCluster
 
     usual: dict[str, Any] = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
-    return LocalCluster(n_workers=workers, threads_per_worker=threads, **usual)  # type: ignore[no-untyped-call]
+    return LocalCluster(n_workers=workers, threads_per_worker=threads, **usual)
 
 
 def make_sweep(number: int, **options: Any) -> float:
