@@ -210,6 +210,7 @@ bench: $(READY)
 	@$(BIN)/python -m tests.benchmarks.store
 	@$(BIN)/python -m tests.benchmarks.library
 	@$(BIN)/python -m tests.benchmarks.speed
+	@$(BIN)/python -m tests.benchmarks.cluster
 
 # IMAGES=200 RATES="0 10" for others; the rates are percent.
 soak: $(READY)

@@ -70,7 +70,7 @@ class Link:
             link.client.subscribe_topic(TOPIC, lambda event: on_message(event[1]))
             link.is_private = is_private(place, [await link.look(), *link.workers])
             if link.is_private and (secrets := _pick_secrets(settings)):
-                await link.client.scheduler.variable_set(data=secrets, name=f"flux_magic-{run}", timeout=30)
+                await link._open_variable().set(secrets)
                 link.secrets = secrets
         except BaseException as exc:
             await link.close()
@@ -78,6 +78,12 @@ class Link:
                 raise link.make_lost() from exc
             raise
         return link
+
+    def _open_variable(self) -> Any:
+        """Return the place at the scheduler from which workers take the secrets: no task and no page shows it."""
+        from distributed import Variable
+
+        return Variable(f"flux_magic-{self.run}", client=self.client)
 
     async def look(self) -> str:
         """Take in which workers there are, and return the scheduler's own address. Raises OSError if it is lost."""
@@ -144,7 +150,7 @@ class Link:
         """Close the connection: the scheduler drops its tasks, and what they were to know."""
         with _quiet_logs(), suppress(Exception):  # it may be lost already
             if self.secrets and self.client.status == "running":
-                await self.client.scheduler.variable_delete(name=f"flux_magic-{self.run}", client=self.client.id)
+                self._open_variable().delete()
             await self.client.close(timeout=2)
 
 
@@ -156,7 +162,7 @@ async def _connect(place: Place) -> Any:
     options: dict[str, Any] = {"security": place.security, "timeout": _CONNECT, "name": "flux_magic"}
     with _quiet_logs():
         try:
-            client = Client(place.address, asynchronous=True, set_as_default=False, **options)  # type: ignore[no-untyped-call]
+            client = Client(place.address, asynchronous=True, set_as_default=False, **options)
             await client
         except BaseException as exc:
             if client is not None:

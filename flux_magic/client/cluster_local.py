@@ -79,9 +79,7 @@ def _start() -> Any:
 
         try:
             # Another cluster may have the usual port of the dashboard.
-            started: Any = LocalCluster(  # type: ignore[no-untyped-call]
-                dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL
-            )
+            started: Any = LocalCluster(dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL)
         except (OSError, RuntimeError, ValueError) as exc:
             reason = " ".join(str(exc).split())[:200]
             raise ClusterUnavailable(

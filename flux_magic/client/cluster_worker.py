@@ -231,7 +231,7 @@ def _fetch_secrets(run: str) -> Secrets:
     from distributed import Variable, get_client
 
     if run not in _known:
-        kept: Any = Variable(f"flux_magic-{run}", client=get_client())  # type: ignore[no-untyped-call]
+        kept: Any = Variable(f"flux_magic-{run}", client=get_client())
         found: dict[str, str] = kept.get(timeout="30 s")
         _known.clear()
         _known[run] = found

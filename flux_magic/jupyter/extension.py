@@ -105,6 +105,8 @@ def unload(shell: InteractiveShell) -> None:
     FluxError.verbose = False
     if engine := sys.modules.get("flux_magic.providers.diffusers.worker"):
         engine.unload_soon()
+    if cluster := sys.modules.get("flux_magic.client.cluster_local"):
+        cluster.close_local()
 
 
 def _restore(shell: InteractiveShell, section: Config | None) -> None:

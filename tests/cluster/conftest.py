@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +19,11 @@ from flux_magic.parameters import settings
 def run_cluster(**options: Any) -> Iterator[Any]:
     """Provide a cluster of two processes with two threads each."""
     usual = {"n_workers": 2, "threads_per_worker": 2, "dashboard_address": "127.0.0.1:0"}
-    with LocalCluster(**{**usual, "silence_logs": logging.CRITICAL, **options}) as cluster:  # type: ignore[no-untyped-call]
+    before = {**os.environ}  # Dask sets some variables while it starts a process, and may close meanwhile
+    with LocalCluster(**{**usual, "silence_logs": logging.CRITICAL, **options}) as cluster:
         yield cluster
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")
