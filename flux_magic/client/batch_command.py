@@ -17,7 +17,8 @@ from typing import Any, Final
 from ..errors import FluxError, InvalidRequest, SaveError, format_count, list_few
 from ..images.inputs import ROLES
 from ..parameters import grammar
-from ..parameters.options import collect_settings, read_own
+from ..parameters.arguments import add_options, read_options
+from ..parameters.options import collect_settings
 from ..parameters.seeds import choose_seed
 from ..parameters.settings import resolve
 from ..parameters.table import EXTRA_NAMES, PARAMETERS
@@ -63,13 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--prompt", default="", help="the prompt of rows without one, with {column} in it")
     parser.add_argument("--dry-run", action="store_true", help="show what would be sent, and send nothing")
-    for option in _OFFERED:
-        how: dict[str, Any] = {"dest": f"of_{option.name}", "help": option.help.replace("%", "%%")}
-        if option.read is None:
-            parser.add_argument(*option.flags, action="store_true", **how)
-        else:
-            action = "append" if option.is_repeated else "store"
-            parser.add_argument(*option.flags, action=action, metavar=option.metavar, **how)
+    add_options(parser, _OFFERED)
 
 
 def main(options: argparse.Namespace) -> int:
@@ -97,24 +92,7 @@ def main(options: argparse.Namespace) -> int:
 
 def _read_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return the options of `generate` that all rows inherit. Raises InvalidRequest."""
-    given: dict[str, Any] = {}
-    for option in _OFFERED:
-        typed = getattr(options, f"of_{option.name}", None)
-        if not typed:
-            continue
-        flag = option.flags[0]
-        if option.read is None:
-            given[option.name] = True
-            continue
-        values = [option.read(flag, one) for one in (typed if isinstance(typed, list) else [typed])]
-        if isinstance(values[0], grammar.Several):
-            raise InvalidRequest(f"{flag} {str(typed)[:70]}: give one value here, and in the file a row for each image")
-        given[option.name] = values if option.is_repeated else values[0]
-    if several := [name for name, values in read_own(given).items() if len(values) > 1]:
-        raise InvalidRequest(
-            f"--set {several[0]} has several values: give one here, and in the file a row for each image"
-        )
-    shared = collect_settings(given)
+    shared = collect_settings(given := read_options(options, _OFFERED, ", and in the file a row for each image"))
     settings = resolve(**shared)
     resolve_target(settings, settings.model)
     return shared | {role: given[role] for role in ROLES if role in given}

@@ -14,6 +14,7 @@ from ..parameters.settings import resolve
 from ..records import embedding
 from ..records import record as records
 from ..records.manifest import SIGNED, Signing
+from ..records.marks import NONE, get_marks_path, read_marks, write_marks
 from ..records.store import BESIDE, Store, Stored, get_export_path, open_store, read_kept_input, write
 from ..results.signer import open_signing
 from ..types import InputRecord, Record
@@ -79,6 +80,7 @@ def _export_all(subjects: list[Subject], folder: Path, signer: Signing | None) -
         wanted += [(label, one) for one in record.images]
         if _is_whole(target, record) and not (signer and _is_unsigned(target, record)):
             there += 1
+            _export_marks(target, record, known)
             continue
         files = _collect_delivered(record, known, embedded)
         if files is None:
@@ -86,6 +88,7 @@ def _export_all(subjects: list[Subject], folder: Path, signer: Signing | None) -
             continue
         write(target, record, [_make_file(data, record, place, signer) for place, data in enumerate(files)])
         written += 1
+        _export_marks(target, record, known)
     missing += _export_inputs(wanted, folder, known)
     return Exported(folder, written, there, tuple(missing))
 
@@ -106,6 +109,17 @@ def _is_unsigned(path: Path, record: Record) -> bool:
     """Return True if a file of an exported job has no credentials, although it can have some."""
     files = zip(Stored(record, path).files, record.files, strict=True)
     return any(kept.media_type in SIGNED and not embedding.is_signed(file.read_bytes()) for file, kept in files)
+
+
+def _export_marks(target: Path, record: Record, known: Store) -> None:
+    """Put the star and the tags beside an exported record: those of the store, else those that it had there."""
+    places = [*(one.path for one in known.find_same(record) if one.path != target), target]
+    found = next((marks for marks in map(known.read_marks, places) if marks != NONE), NONE)
+    try:
+        if found != read_marks(get_marks_path(target)):
+            write_marks(get_marks_path(target), found)
+    except OSError as exc:
+        raise StoreError(f"cannot export the marks: {exc.strerror or exc}") from exc
 
 
 def _export_inputs(wanted: list[tuple[str, InputRecord]], folder: Path, known: Store) -> Iterator[str]:
