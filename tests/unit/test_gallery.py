@@ -37,11 +37,11 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert left == []
 
 
-def fill(number: int, **changes: Any) -> None:
-    """Put images into the store, of which the last is the newest."""
+def fill(number: int, colour: int = 0, **changes: Any) -> None:
+    """Put images into the store, of which the last is the newest; their colours begin with this one."""
     store = Store(Path("store"), None)
     for at in range(number):
-        data = encoded(colour=at % 256)
+        data = encoded(colour=colour + at)
         prompt = ["a red fox", "a hen", "a fox in the snow"][at % 3]
         started = f"2026-01-01T{at // 60:02}:{at % 60:02}:00+00:00"
         made = record(prompt=prompt, seed=at, files=(codecs.describe(data),), started=started, **changes)
@@ -219,7 +219,7 @@ def test_an_image_becomes_a_cell_an_input_and_a_panel(monkeypatch: pytest.Monkey
 
 
 def test_an_image_whose_file_is_gone_says_so_and_stops_nothing() -> None:
-    fill(2)
+    fill(2, colour=250)  # other tests have the thumbnails of other ones
     next(Path("store").rglob("*a-hen*.png")).unlink()
     gallery = show()
     assert "the file is gone" in gallery.grid.sheets.children[0].value

@@ -180,13 +180,17 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             self._library.refresh()
         finally:
             self._is_reading = False
-        if self.total == 0 or self._is_partial:
-            self._ask(0)
+        self._go_on()
         held = measure(self._store) if self._store is not None else None
         self.size.value = escape_html(f"the store: {held}") if held and held.files else ""
 
-    def _ask(self, delay: float) -> None:
-        """Search after some time, unless something else is searched by then."""
+    def _go_on(self) -> None:
+        """Search once more, if the last search found only what was read so far."""
+        if self._is_partial:
+            self._ask(0, keep=True)
+
+    def _ask(self, delay: float, *, keep: bool = False) -> None:
+        """Search after some time, unless something else is searched by then; `keep` shows as many images as before."""
         self._asked += 1
         number = self._asked
 
@@ -194,29 +198,29 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             if number == self._asked and not self._is_closed:
                 time.sleep(delay)
                 if number == self._asked and not self._is_closed:
-                    self._find()
+                    self._find(len(self.grid.slots) if keep else PAGE)
 
         self.do(find)
 
-    def _find(self) -> None:
+    def _find(self, number: int = PAGE) -> None:
         self._read.wait(PATIENCE)
         typed, is_starred, self._is_partial = self.search.value.strip(), self.starred.value, self._is_reading
         self._query = read_query(typed, starred=is_starred)
         self.total = self._library.count(self._query)
-        self._show_page(0)
+        self._show_page(0, max(number, PAGE))
         found = describe_found(self.total, typed, starred=is_starred)
         self._say(f"Reading the store: {self.total:,} so far" if self._is_partial else found)
         if self._is_partial:
-            start_thread(lambda: self._ask(0), delay=AGAIN)
+            start_thread(self._go_on, delay=AGAIN)
         self._offer_tags()
         if self._current is not None and self._current.image is None:
             self._close_detail()
         self.grid.mark(self._current, self._picked)
 
-    def _show_page(self, start: int) -> None:
+    def _show_page(self, start: int, number: int = PAGE) -> None:
         """Show the images behind the first `start` ones that were found."""
         skipped = sum(slot.image is not None for slot in self.grid.slots[:start])
-        images = self._library.find(self._query, start=skipped, number=PAGE)
+        images = self._library.find(self._query, start=skipped, number=number)
         opened = self._current.image if self._current is not None else None
         self.grid.show(images, [self._library.marks(one).starred for one in images], start)
         if start == 0 and opened is not None:  # the image stays open if it was found again
@@ -225,8 +229,8 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
                 self._close_detail()
         self._update_more()
         asked = self._asked
-        for number in range(start // BATCH, -(-len(self.grid.slots) // BATCH)):
-            self._draw.add(lambda number=number: self._draw_batch(number, asked))  # type: ignore[misc]
+        for batch in range(start // BATCH, -(-len(self.grid.slots) // BATCH)):
+            self._draw.add(lambda batch=batch: self._draw_batch(batch, asked))  # type: ignore[misc]
 
     def _draw_batch(self, number: int, asked: int) -> None:
         if asked == self._asked and not self._is_closed:
