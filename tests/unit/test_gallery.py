@@ -185,15 +185,15 @@ def test_two_images_are_compared_by_what_their_records_say() -> None:
     gallery = show()
     assert press(gallery, 0, gallery.detail.compare) == "Now choose the image to compare it with"
     assert press(gallery, 2) == "Below, “a fox in the snow” (seed 2) is beside “a red fox” (seed 0)"
-    shown = gallery._pair.value
+    shown = gallery.comparison.html
     assert shown.count("<img src=") == 2
     names = re.findall('<th scope="row">(.*?)</th>', shown)
     assert (names, "The same in both: model, size, steps, Space" in shown) == (
         ["prompt", "seed", "made on", "image"],
         True,
     )
-    press(gallery, gallery.unpair)
-    assert (gallery._pair.value, gallery._compared.layout.display) == ("", "none")
+    press(gallery, gallery.comparison.shut)
+    assert (gallery.comparison.html, gallery.comparison.widget.layout.display) == ("", "none")
     press(gallery, gallery.detail.compare)
     gallery._on_message({"do": "escape"})
     assert said(gallery) == "Nothing is compared"
@@ -210,12 +210,12 @@ def test_an_image_becomes_a_cell_an_input_and_a_panel(monkeypatch: pytest.Monkey
     press(gallery, gallery.detail.use)
     assert gallery.detail.cell.value == f"%%flux --image sha256:{digest[:12]}\n"
     press(gallery, gallery.detail.panel)
-    assert gallery.panel is not None
-    assert (gallery.panel.prompt, gallery.panel.seed) == ("a hen", 1)
-    first = gallery.panel
+    assert gallery.reuse.panel is not None
+    assert (gallery.reuse.panel.prompt, gallery.reuse.panel.seed) == ("a hen", 1)
+    first = gallery.reuse.panel
     assert press(gallery, 1, gallery.detail.use).startswith("It goes into the panel below")
     press(gallery, gallery.detail.panel)
-    assert (first.comm, gallery.panel.prompt) == (None, "a red fox")
+    assert (first.comm, gallery.reuse.panel.prompt) == (None, "a red fox")
 
 
 def test_an_image_whose_file_is_gone_says_so_and_stops_nothing() -> None:

@@ -12,9 +12,7 @@ from ipywidgets import HTML, Box, Button, Combobox, HBox, Layout, ToggleButton, 
 
 from ...errors import InvalidRequest
 from ...parameters.settings import Settings, get_store_folder
-from ...records.command import write_cell
 from ...records.index import Query
-from ...records.inputs import LEAST_DIGITS
 from ...records.inventory import measure
 from ...results.generation import Generation
 from ...results.library import Deleted, open_library
@@ -23,15 +21,15 @@ from ...types import UNKNOWN, fit_one_line
 from ..panel.fields import close_widgets
 from ..panel.queue import start_thread
 from ..panel.status import describe_error
-from .compare import render_pair
+from .compare import Comparison
 from .detail import Detail
 from .errands import Errands
 from .grid import BATCH, Grid, Slot
+from .reuse import Reuse
 from .search import describe_found, list_examples, read_query
 from .style import STYLE
 
 if TYPE_CHECKING:
-    from ..panel import Panel
     from .browser import Extras
 
 PAGE: Final = 50
@@ -43,6 +41,9 @@ SOON: Final = 0.15
 
 PATIENCE: Final = 0.3
 """Seconds that a search waits for the store to be read, before it shows what was read so far."""
+
+GRACE: Final = 5.0
+"""Seconds that a gallery which closes waits for what it does."""
 
 AGAIN: Final = 1.0
 """Seconds between two searches while the store is read for the first time."""
@@ -65,7 +66,8 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         grid: the thumbnails.
         detail: the image that is open.
         total: the number of images that were found.
-        panel: the panel that was opened last, or None.
+        comparison: two images side by side.
+        reuse: the cells and the panel that are made of an image.
     """
 
     def __init__(self, settings: Settings, typed: str = "") -> None:
@@ -74,10 +76,8 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self._asked, self.total, self._is_partial = 0, 0, True
         self._query = Query()
         self._current: Slot | None = None
-        self._picked: Generation | None = None
         self._deleted: list[tuple[Deleted, Slot, Generation]] = []
         self._is_closed = False
-        self.panel: Panel | None = None
         self._do, self._draw, self._read = (Errands(self._fail) for _ in range(3))
         self.search = Combobox(
             value=typed,
@@ -88,17 +88,14 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self.starred = ToggleButton(description="Only starred", icon="star", tooltip="Show only images with a star")
         self.undo = Button(description="Undo", icon="undo", tooltip="Bring back what was deleted last")
         self.undo.layout.display = "none"
-        self.size = HTML().add_class("flux-gallery-status")
+        self.size = HTML().add_class("flux-gallery-size")
         self.status = HTML().add_class("flux-gallery-status")
         self.more = Button(description="More", layout=Layout(display="none")).add_class("flux-gallery-more")
         self.detail = Detail(tag=lambda tags: self._with_current(partial(self._mark, tags=tags)))
-        self._pair = HTML()
-        self.unpair = Button(description="Close comparison", icon="times")
-        pair = VBox([self.unpair, self._pair], layout=Layout(display="none"))
-        self._compared, self._below = pair.add_class("flux-gallery-compared"), VBox().add_class("flux-gallery-below")
+        self.comparison, self.reuse = Comparison(), Reuse(self.detail, self._say, self._look)
         super().__init__()
         self.grid = Grid(self.model_id[:8], lambda slot: self.do(lambda: self._open(slot)))
-        self._extras = self._make_extras()
+        self._extras = self.reuse.extras = self._make_extras()
         self.children = self._lay_out()
         self.add_class("flux-gallery")
         self._link()
@@ -122,7 +119,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         top = HBox([self.search, self.starred, self.status, self.undo]).add_class("flux-gallery-row")
         scroll = VBox([self.grid.widget, self.more]).add_class("flux-gallery-scroll")
         columns = HBox([scroll, self.detail.widget]).add_class("flux-gallery-columns")
-        return style, extras, top, columns, self.size, self._compared, self._below
+        return style, extras, top, columns, self.size, self.comparison.widget, self.reuse.widget
 
     def _link(self) -> None:
         """Let the buttons and fields do their work."""
@@ -132,15 +129,15 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         alone: dict[Any, Callable[[], None]] = {
             self.more: self._load_more,
             self.undo: self._undo,
-            self.unpair: self._close_comparison,
+            self.comparison.shut: self.comparison.hide,
         }
         on_current: dict[Any, Callable[[Slot], None]] = {
             detail.star: self._star,
             detail.compare: self._pick,
             detail.delete: self._delete,
-            detail.put: lambda slot: self._put(_get_image(slot).command()),
-            detail.panel: self._open_panel,
-            detail.use: self._use,
+            detail.put: lambda slot: self.reuse.put(_get_image(slot).command()),
+            detail.panel: lambda slot: self.reuse.open_panel(_get_image(slot)),
+            detail.use: lambda slot: self.reuse.use(_get_image(slot)),
         }
         for button, work in alone.items():
             button.on_click(lambda _, work=work: self.do(work))
@@ -170,9 +167,9 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         elif what == "escape":
             self.do(self._unpick)
         elif what == "put":
-            self._say("The cell is below this one" + (", where it was before" if message.get("before") else ""))
+            self.reuse.on_put(before=bool(message.get("before")))
         elif what == "show":
-            self._show_cell(str(message.get("cell", "")))
+            self.reuse.show_cell(str(message.get("cell", "")))
 
     def _read_store(self) -> None:
         """Bring the index up to date; meanwhile a search finds what was read so far."""
@@ -215,7 +212,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self._offer_tags()
         if self._current is not None and self._current.image is None:
             self._close_detail()
-        self.grid.mark(self._current, self._picked)
+        self.grid.mark(self._current, self.comparison.picked)
 
     def _show_page(self, start: int, number: int = PAGE) -> None:
         """Show the images behind the first `start` ones that were found."""
@@ -253,13 +250,13 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             return
         self._current = slot
         self.detail.show(image, self._library.marks(image))
-        picked = self._picked
-        if picked is not None and picked is not image:
-            self._picked = None
-            self._compare(picked, image)
-        self.grid.mark(slot, self._picked)
         self._draw.add(lambda: self._draw_detail(slot, image))
-        self._look("flux-gallery-detail")
+        if (other := self.comparison.take(image)) is not None:
+            self._say(f"Below, {_name(other)} is beside {_name(image)}")
+            self._look("flux-gallery-compared")
+        else:
+            self._look("flux-gallery-detail")
+        self.grid.mark(slot, self.comparison.picked)
 
     def _draw_detail(self, slot: Slot, image: Generation) -> None:
         if self._current is slot and slot.image is image and not self._is_closed:
@@ -302,8 +299,8 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self._update_more()
         self.undo.layout.display = None
         self._say(f"Deleted {_name(image)}; {self.total:,} left")
-        if self._picked is image:
-            self._picked = None
+        if self.comparison.picked is image:
+            self.comparison.picked = None
         if self._current is slot:
             self._close_detail()
             if after is not None:
@@ -326,60 +323,21 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     def _pick(self, slot: Slot) -> None:
         """Compare with the image that is opened next; a second press ends that."""
-        if self._picked is slot.image:
+        comparison = self.comparison
+        if comparison.picked is slot.image:
             self._unpick()
-        elif self._picked is not None and slot.image is not None:
+        elif comparison.picked is not None:
             self._open(slot)
         else:
-            self._picked = slot.image
-            self.grid.mark(self._current, self._picked)
+            comparison.picked = slot.image
+            self.grid.mark(self._current, comparison.picked)
             self._say("Now choose the image to compare it with")
 
     def _unpick(self) -> None:
-        if self._picked is not None:
-            self._picked = None
+        if self.comparison.picked is not None:
+            self.comparison.picked = None
             self.grid.mark(self._current, None)
             self._say("Nothing is compared")
-
-    def _compare(self, first: Generation, second: Generation) -> None:
-        self._pair.value = render_pair(first, second)
-        self._compared.layout.display = None
-        self._say(f"Below, {_name(first)} is beside {_name(second)}")
-        self._look("flux-gallery-compared")
-
-    def _close_comparison(self) -> None:
-        self._pair.value = ""
-        self._compared.layout.display = "none"
-
-    def _put(self, cell: str, more: str = "") -> None:
-        """Put a cell below the gallery's, where the page can; elsewhere show it, to be copied."""
-        if self._extras is None or not self._extras.has_page:
-            self._show_cell(cell, more)
-        else:
-            self._extras.send({"put": cell})
-
-    def _show_cell(self, cell: str, more: str = "") -> None:
-        self.detail.show_cell(cell)
-        self._say(f"The cell is below the image: select it with Ctrl+A, and copy it{more}")
-
-    def _open_panel(self, slot: Slot) -> None:
-        from ..panel import Panel
-
-        before, self.panel = self.panel, Panel(_get_image(slot))
-        self._below.children = (self.panel,)
-        if before is not None:
-            before.close()
-        self._say("The panel is below")
-        self._look("flux-gallery-below")
-
-    def _use(self, slot: Slot) -> None:
-        """Let an image go in: into the panel, if one is open, or else into a cell."""
-        image = _get_image(slot)
-        if self.panel is not None and self.panel.comm is not None:
-            self.panel.use(image)
-            self._say("It goes into the panel below, if its model takes images")
-        else:
-            self._put(write_cell("", image=[f"sha256:{image.digest[:LEAST_DIGITS]}"]))
 
     def _look(self, part: str) -> None:
         """Let the page in which something was pressed scroll to a part, unless it is in sight."""
@@ -399,8 +357,9 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             self._is_closed = True
             for errands in (self._read, self._do, self._draw):
                 errands.close()
-            if self.panel is not None:
-                self.panel.close()
+            for errands in (self._do, self._draw):  # they may be making widgets; a store is read to its end
+                errands.wait(GRACE)
+            self.reuse.close()
             self.grid.close()
             self.detail.close()
             close_widgets(self.children)
