@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
-from .errors import FluxError, LocalSpaceError
+from .errors import FluxError, InvalidRequest, LocalSpaceError
 from .pages.command import add_arguments as add_page_arguments
+from .parameters import grammar
+from .parameters.arguments import add_options, read_options
 from .providers import local
 from .results.notes import accept_any_text, escape_for, print_answer
 
@@ -83,11 +85,7 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_batch_arguments(commands.add_parser("batch", help="make an image for each row of a file of prompts"))
     history = commands.add_parser("history", help="list the images of the store, the newest first, or clean it")
     history.add_argument("words", nargs="*", help="only images whose prompt has all these words")
-    history.add_argument("--last", "-n", type=int, default=20, metavar="N", help="how many (default %(default)s)")
-    history.add_argument(
-        "--clean", action="store_true", help="list what could go: partial files, images without a record"
-    )
-    history.add_argument("--yes", action="store_true", help="with --clean: delete it")
+    add_options(history, grammar.HISTORY_OPTIONS)
     page = commands.add_parser("page", help="write a notebook as one HTML file, or as a PDF")
     add_page_arguments(page)
     verify = commands.add_parser(
@@ -142,19 +140,13 @@ def _run_export(notebooks: Sequence[str]) -> int:
 
 
 def _run_history(options: argparse.Namespace) -> int:
-    from .parameters.settings import resolve
     from .results import history
 
-    if (options.yes and not options.clean) or (options.clean and options.words) or options.last < 1:
-        print("flux-magic: --yes goes with --clean, which takes no words, and --last is 1 or more", file=sys.stderr)
-        return 2
     try:
-        if options.clean:
-            print_answer(history.clean(resolve(), yes=options.yes, command="flux-magic history"))
-        else:
-            print_answer(repr(history.read_history(resolve(), last=options.last, search=" ".join(options.words))))
+        given, words = read_options(options, grammar.HISTORY_OPTIONS), " ".join(options.words)
+        print_answer(str(history.answer(given, words, command="flux-magic history")))
     except FluxError as error:
-        return _fail(error)
+        return 2 * _fail(error) if isinstance(error, InvalidRequest) else _fail(error)
     return 0
 
 

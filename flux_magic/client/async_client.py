@@ -20,6 +20,7 @@ from ..providers import local
 from ..providers.base import Limits, ModelDescription, limit_events
 from ..providers.http.connection import Session, open_session
 from ..providers.registry import choose_provider
+from ..records.query import build_query
 from ..results.generation import ClientEvent, Generation
 from ..results.generations import Generations
 from ..sweeps.requests import build_requests, build_sweep_call, complete
@@ -31,6 +32,7 @@ from .options import (
     AsyncCallOptions,
     AsyncOnEvent,
     AsyncSweepOptions,
+    Conditions,
     Options,
     call,
     check_callback,
@@ -313,12 +315,17 @@ class AsyncClient:
             return await asyncio.to_thread(check_static, paths)
         return await check(paths, space=space, provider=provider, concurrency=concurrency, options=self.options)
 
-    def history(self, last: int = HISTORY) -> History:
-        """Return the last images that this client made, the newest last; as `Client.history`."""
-        from ..results.history import History
+    @takes(Conditions)
+    def history(self, last: int = HISTORY, **values: Any) -> History:
+        """Return the last images that this client made, the newest last, or those of a search; as `Client.history`."""
+        from ..results.history import History, read_history
 
         number = Parameter(name="last", help="", least=1).check(last)
-        return History(list(self.made)[-number:], nothing="no images in this session yet")
+        given = {name: value for name, value in values.items() if value is not None}
+        if not given:
+            return History(list(self.made)[-number:], nothing="no images in this session yet")
+        query = build_query({"words": given.pop("search", ""), **given})
+        return read_history(self.resolve({}), last=number, query=query)
 
     async def stream_many(
         self, requests: Iterable[object], settings: Settings | None = None

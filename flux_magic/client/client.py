@@ -20,7 +20,7 @@ from .async_client import HISTORY, AsyncClient
 from .batch import Tally
 from .given import Requests, add_inputs, is_frame, load_given, take_given
 from .interact import make_interactable
-from .options import CallOptions, ClientOptions, OnEvent, Options, SweepOptions, check_callback, merge
+from .options import CallOptions, ClientOptions, Conditions, OnEvent, Options, SweepOptions, check_callback, merge
 from .submission import Latest, Submission, follow
 
 if TYPE_CHECKING:
@@ -301,21 +301,32 @@ class Client:
         own = {**self._async.options, **self._runner}
         return verify(paths, space=space, provider=provider, concurrency=concurrency, static=static, options=own)
 
-    def history(self, last: int = HISTORY) -> History:
+    @takes(Conditions)
+    def history(self, last: int = HISTORY, **values: Any) -> History:
         """Return the recent images of this process, the newest last: the shared client's, by any magic, panel or call.
 
+        With a condition it returns those of the store for which all conditions hold, the newest first. That includes
+        other processes' images, shared stores, and `flux_images` beside the notebook. `search=""` alone holds for all.
+
         Args:
-            last: how many at the most; the last 50 are remembered. `%flux_history` shows all that the store has.
+            last: how many at the most; the last 50 of a process are remembered.
+            values: conditions. `search` has words of the prompt or parts of them, in any case and order; `#fox` is a
+                tag, `is:starred` a star. `model` has those of the model's name. `seed`, `steps`, `width`, `height`,
+                `size` and any other parameter have one value. `after` and `before` are days or times, in UTC if they
+                name no zone; `before` itself is not included. `starred=True` and `tags`, all of them, are marks.
 
         Example::
 
-            >>> fox = flux_magic.generate("a red fox", quiet=True)
+            >>> fox = flux_magic.generate("a red fox", seed=42, quiet=True)
             >>> flux_magic.history()[-1] is fox
             True
+            >>> flux_magic.history(search="fox red", seed=42, last=1)[0].digest == fox.digest
+            True
+            >>> frame = flux_magic.history(search="fox", last=1000).to_pandas()  # doctest: +SKIP
 
-        Raises InvalidRequest if `last` is not a number of images.
+        Raises InvalidRequest if `last` is not a number of images, or a condition cannot be.
         """
-        return self._async.history(last)
+        return self._async.history(last, **values)
 
     @takes(Options)
     def fetch_description(self, **options: Any) -> ModelDescription | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import date
 from inspect import iscoroutine, iscoroutinefunction
 from typing import Any, TypedDict
 
@@ -103,6 +104,22 @@ class SweepOptions(AsyncSweepOptions, total=False):
 
     on_event: OnEvent | None
     quiet: bool
+
+
+class Conditions(TypedDict, total=False):
+    """The conditions of a search; all that are given hold. Any other keyword is a parameter by its name."""
+
+    search: str | None
+    model: str | None
+    seed: int | None
+    steps: int | None
+    width: int | None
+    height: int | None
+    size: str | tuple[int, int] | None
+    after: str | date | None
+    before: str | date | None
+    starred: bool | None
+    tags: str | Sequence[str] | None
 
 
 def merge(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

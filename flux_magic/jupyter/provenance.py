@@ -91,22 +91,15 @@ def run_history(shell: InteractiveShell, line: str) -> History | None:
         )
     elif number := re.search(r"\s(\d+)$", words):
         print_note(f"{number[1]} is part of the search; to show that many, add --last {number[1]}")
-    resolved = settings.resolve()
-    if digest := options.get("delete"):
-        jobs = history.delete(resolved, digest)
-        print(f"deleted {digest}" + (f", which {jobs} jobs made" if jobs > 1 else ""))
-        return None
-    if options.get("clean") or options.get("yes"):
-        if words or not options.keys() <= {"clean", "yes"} or not options.get("clean"):
-            raise InvalidRequest("--clean takes no other option but --yes, and no words: %flux_history --clean --yes")
-        print(history.clean(resolved, yes=options.get("yes", False)))
-        return None
-    search = f"{options.get('search', '')} {words}".strip()
-    if "last" in options or not has_widgets(shell):
-        return history.read_history(resolved, last=options.get("last", 20), search=search)
-    from .gallery.opening import GalleryHistory
+    if has_widgets(shell) and not options.keys() & {"last", "delete", "clean", "yes"}:
+        from .gallery.opening import GalleryHistory
 
-    return GalleryHistory(resolved, search)
+        return GalleryHistory(settings.resolve(), history.build_line_query(options, words))
+    answer = history.answer(options, words)
+    if isinstance(answer, str):
+        print(answer)
+        return None
+    return answer
 
 
 def run_verify(shell: InteractiveShell, line: str) -> Report:

@@ -12,7 +12,7 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import STEERING, InvalidRequest
@@ -322,6 +322,25 @@ OPTIONS = (
 HISTORY_OPTIONS = (
     Option(("--last", "-n"), "how many, the newest first (default 20)", _read_integer_from(1), "50"),
     Option(("--search",), "those whose prompt has all these words", _read_string, "fox"),
+    Option(("--model",), "those whose model's name has all these words", _read_string, "schnell"),
+    *(_make_option(replace(row, sweepable=False)) for row in PARAMETERS),
+    Option(
+        ("--set",),
+        "those with a model's own parameter; also several times",
+        parse_assignment,
+        "shift=4.0",
+        is_repeated=True,
+    ),
+    Option(("--after",), "those since this day, or a time in ISO 8601, in UTC", _read_string, "2026-11-26"),
+    Option(("--before",), "those before it", _read_string, "2026-12-01"),
+    Option(("--starred",), "those with a star; is:starred in the words does the same"),
+    Option(
+        ("--tag",),
+        "those with this tag, as #fox in the words; also several times",
+        _read_string,
+        "fox",
+        is_repeated=True,
+    ),
     Option(("--delete",), "delete the image of this digest from the store", _read_string, "1a2b3c4d5e6f"),
     Option(("--clean",), "list what could go from the store: partial files, images without a record"),
     Option(("--yes",), "with --clean: delete it"),

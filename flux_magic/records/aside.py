@@ -106,7 +106,7 @@ def _is_record(path: Path) -> bool:
 
 
 def _remove_empty(place: Path) -> None:
-    """Remove the folders of a place, as far as they are empty."""
+    """Remove a folder of deleted files with those in it, as far as they are empty."""
     for at, _, _ in os.walk(place, topdown=False):
         with suppress(OSError):
             os.rmdir(at)  # noqa: PTH106 - of os.walk

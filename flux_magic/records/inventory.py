@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Final
 
 from ..images.codecs import SUFFIXES
+from . import aside
 from .inputs import FOLDER, is_kept_name
 from .listing import MONTH, is_record_name
+from .marks import SUFFIX
 from .store import Store
 
 MOST_EXAMINED: Final = 1000
@@ -32,6 +34,8 @@ PARTIAL: Final = "partial file"
 NO_RECORD: Final = "image without a record"
 NO_IMAGE: Final = "record without an image"
 NO_JOB: Final = "input that no image needs"
+NO_MARKED: Final = "mark without a record"
+DELETED: Final = "deleted file"
 
 _PARTIAL: Final = re.compile(r"\.[0-9a-f]{16}\.part")
 _IMAGE: Final = re.compile(r"(.+?)(?:\.\d+)?(\.[a-z]+)")
@@ -62,7 +66,7 @@ class Leftover:
 
     Attributes:
         path: the file.
-        kind: `PARTIAL`, `NO_RECORD`, `NO_IMAGE` or `NO_JOB`.
+        kind: `PARTIAL`, `NO_RECORD`, `NO_IMAGE`, `NO_JOB`, `NO_MARKED`, or `DELETED` (it could come back until then).
         size: its bytes.
         changed: when it last changed, in seconds since 1970.
     """
@@ -104,21 +108,33 @@ def find_leftovers(folder: Path) -> list[Leftover]:
         for name, kind in _find_in(_list_names(part))
         if (one := _check(part / name, kind)) is not None
     ]
-    if all(one.kind == PARTIAL for one in found):
-        return found
+    deleted = [
+        Leftover(path, DELETED, facts.st_size, facts.st_mtime)
+        for place in aside.list_places(folder)
+        for path in aside.list_files(place)
+        if stat.S_ISREG((facts := _examine(path)).st_mode)
+    ]
+    if all(one.kind in {PARTIAL, NO_MARKED} for one in found):
+        return [*found, *deleted]
     store = Store(folder, None)
     needed = tuple({image.digest for stored in store for image in stored.record.images})
-    return [one for one in found if not _is_needed(one, needed, known=not store.skipped)]
+    return [*(one for one in found if not _is_needed(one, needed, known=not store.skipped)), *deleted]
 
 
 def remove(leftovers: Iterable[Leftover]) -> list[Leftover]:
     """Remove what could go, except for what has changed meanwhile, and return what is gone. Raises OSError."""
     gone = []
     for one in leftovers:
-        has_record = one.kind == NO_RECORD and os.path.lexists(one.path.with_name(f"{_get_stem(one.path.name)}.json"))
-        if not has_record and _check(one.path, one.kind) == one:
+        has_record = one.kind in {NO_RECORD, NO_MARKED} and os.path.lexists(
+            one.path.with_name(f"{_get_stem(one.path.name)}.json")
+        )
+        if not has_record and (one.kind == DELETED or _check(one.path, one.kind) == one):
             one.path.unlink(missing_ok=True)
             gone.append(one)
+    for place in {one.path.parent for one in gone if one.kind == DELETED}:
+        for emptied in (place, place.parent):
+            with suppress(OSError):
+                emptied.rmdir()
     return gone
 
 
@@ -140,17 +156,24 @@ def _list_names(folder: Path) -> list[str]:
 def _find_in(names: list[str]) -> Iterator[tuple[str, str]]:
     """Yield the names in one folder of what may be left over, each with its kind."""
     records = {name.removesuffix(".json") for name in names if is_record_name(name)}
-    images = {name: stem for name in names if (stem := _get_stem(name))}
+    images = {name: stem for name in names if not name.endswith(SUFFIX) and (stem := _get_stem(name))}
     yield from ((name, PARTIAL) for name in names if _PARTIAL.fullmatch(name))
     yield from ((name, NO_JOB) for name in names if is_kept_name(name))
     yield from ((name, NO_RECORD) for name, stem in images.items() if stem not in records)
+    yield from (
+        (name, NO_MARKED)
+        for name in names
+        if name.endswith(SUFFIX) and (stem := _get_stem(name)) and stem not in records
+    )
     yield from ((f"{stem}.json", NO_IMAGE) for stem in sorted(records.difference(images.values())))
 
 
 def _get_stem(name: str) -> str:
-    """Return the name that an image shares with its record; empty if the file is no image of a store's."""
+    """Return the name that an image, or its marks, shares with its record; empty for a file that is no store's."""
     match = _IMAGE.fullmatch(name)
-    return match[1] if match and match[2] in SUFFIXES and is_record_name(f"{match[1]}.json") else ""
+    is_image = match is not None and match[2] in SUFFIXES
+    stem = name.removesuffix(SUFFIX) if name.endswith(SUFFIX) else match[1] if match and is_image else ""
+    return stem if is_record_name(f"{stem}.json") else ""
 
 
 def _is_needed(one: Leftover, needed: tuple[str, ...], *, known: bool) -> bool:

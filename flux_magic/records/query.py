@@ -5,12 +5,13 @@ from __future__ import annotations
 import operator
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Any, Final
 
 from ..errors import InvalidArgument, InvalidRequest, show_value
+from ..parameters.settings import split_size
 from .marks import check_tag, check_tags
 
 NUMBERS: Final = ("seed", "width", "height", "steps")
@@ -49,6 +50,34 @@ class Query:
 
 
 ALL: Final = Query()
+
+
+def build_query(given: Mapping[str, Any]) -> Query:
+    """Return the query of a call's or a line's options; None is not given, and another name is a parameter.
+
+    Raises InvalidRequest if a size and a side are given.
+    """
+    options = {name: value for name, value in split_size(given).items() if value is not None}
+    own = {one.name: options.pop(one.name) for one in fields(Query) if one.name in options}
+    for name in ("after", "before"):
+        if isinstance(own.get(name), date):
+            own[name] = own[name].isoformat()
+    if isinstance(own.get("tags"), str):
+        own["tags"] = check_tags(own["tags"])
+    if options:
+        own["parameters"] = {**own.get("parameters", {}), **options}
+    return Query(**own)
+
+
+def describe_query(query: Query) -> str:
+    """Return a query in words: `'fox', model 'flux'`."""
+    parts = [repr(query.words)] if query.words else []
+    parts += [f"model {query.model!r}"] if query.model else []
+    values = {name: getattr(query, name) for name in NUMBERS} | dict(query.parameters)
+    values |= {"after": query.after, "before": query.before}
+    parts += [f"{name} {value}" for name, value in values.items() if value is not None and value != ""]
+    parts += ["a star"] * query.starred + [f"#{tag.removeprefix('#')}" for tag in query.tags]
+    return ", ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,11 +31,12 @@ from ..images import codecs
 from ..images.inputs import read_input
 from ..parameters.settings import Settings, get_shared_folders, get_store_folder
 from ..types import UNKNOWN, InputImage, Record
-from . import embedding, in_hand
+from . import embedding, in_hand, marks
 from . import record as records
 from .files import MOST_RECORD, locate_file, read_file, write_whole
 from .inputs import LEAST_DIGITS, KeptInput, delete_input, find_inputs, keep_input, read_kept
 from .listing import MONTH, SEVERAL, list_months, list_records
+from .marks import Marks
 from .sidecar import format_record
 
 BESIDE: Final = Path("flux_images")
@@ -207,7 +208,7 @@ class Store:
         return [one for one in own if any(file.digest.startswith(start) for file in one.record.files)]
 
     def delete(self, stored: Stored) -> None:
-        """Delete a job: its record first, so that no record is left without its images.
+        """Delete a job with its marks: its record first, so that no record is left without its images.
 
         What went in goes too, unless another job has it; and its image stays as an input of those that it went into.
         """
@@ -216,6 +217,7 @@ class Store:
             self.keep_needed(stored, needed)
             files = stored.files
             stored.path.unlink(missing_ok=True)
+            marks.get_marks_path(stored.path).unlink(missing_ok=True)
             for file in files:
                 in_hand.drop(file)
                 file.unlink(missing_ok=True)
@@ -236,6 +238,17 @@ class Store:
             if file.digest in needed and self.folder is not None:
                 with suppress(FluxError):  # it is damaged, or gone
                     keep_input(make_absolute(self.folder), read_input(stored.read(place), digest=file.digest))
+
+    def read_marks(self, path: Path) -> Marks:
+        """Return the marks of the job whose record is at a path: the user's own, else those beside the record."""
+        other = self.get_other_marks(path)
+        return marks.read_marks(other if other is not None and other.exists() else marks.get_marks_path(path))
+
+    def get_other_marks(self, path: Path) -> Path | None:
+        """Return the file in the own store for the marks of a record that others keep; None for a record of its own."""
+        if self.folder is None or find_root(path) == (folder := make_absolute(self.folder)):
+            return None
+        return folder / marks.FOLDER / marks.get_marks_path(path).name
 
     def list_folders(self) -> Iterable[Path]:
         """Return the folders that are read, in order, each once; unreadable shared ones are added to `skipped`."""

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ..errors import FluxError, InvalidRequest, StoreError, format_count, list_few, replace_controls
 from ..images import codecs
+from ..parameters.arguments import merge_own
 from ..parameters.settings import Settings, resolve
 from ..records.inventory import Leftover, find_leftovers, format_size, measure, remove
+from ..records.query import ALL, Query, build_query, describe_query
 from ..records.record import compute_key, compute_keys
 from ..records.store import find_root, open_store, strip_prefix
 from ..types import UNKNOWN, make_printable
 from .generation import Generation
 from .generations import Generations
-from .library import stream_generations
+from .library import open_library, stream_generations
 from .notes import MOST_NOTES
 from .origin import SMALL, find_maker, render_small
 from .table import escape, escape_html, keep_together, pre
@@ -38,6 +40,7 @@ class History(Generations):
 
     Attributes:
         notes: what was skipped, a line each.
+        nothing: what is shown if there is no image.
         store: the size of the store, in words; empty for a client's images.
     """
 
@@ -45,7 +48,6 @@ class History(Generations):
         self,
         items: Sequence[Generation],
         notes: Sequence[str] = (),
-        searched: str = "",
         *,
         nothing: str = "",
         store: str = "",
@@ -53,14 +55,13 @@ class History(Generations):
         super().__init__(items)
         self.notes = tuple(map(replace_controls, notes))
         self.store = store
-        searched = replace_controls(searched)
-        self._nothing = f"no image in the store with {searched!r}" if searched else nothing or "no images in the store"
+        self.nothing = replace_controls(nothing) or "no images in the store"
 
     def __repr__(self) -> str:
         listed = [
             f"{_format_date(one):<16}  {one!r} {make_printable(one.prompt)[:60]}{_name_inputs(one)}" for one in self
         ]
-        return "\n".join([*(listed or [self._nothing]), *self._list_remarks()])
+        return "\n".join([*(listed or [self.nothing]), *self._list_remarks()])
 
     def _list_remarks(self) -> list[str]:
         return [*list_few(self.notes, MOST_NOTES), *([self.store] if self.store else [])]
@@ -82,12 +83,46 @@ class History(Generations):
         display({"text/html": self._repr_html_(), "text/plain": repr(self)}, raw=True)
 
 
-def read_history(settings: Settings, *, last: int = 20, search: str = "") -> History:
-    """Return the store's most recent jobs, or the most recent whose prompt has all the words of `search`."""
+def read_history(settings: Settings, *, last: int = 20, query: Query = ALL, sized: bool = True) -> History:
+    """Return the most recent of all images that a call can see, or of those for which the query's conditions hold.
+
+    Without `sized` the size of the store, which takes a while, is left out. Raises InvalidRequest for conditions that
+    cannot be.
+    """
     store = open_store(settings)
-    found = store.search(search) if search.strip() else iter(store)
-    listed = list(islice(stream_generations(found, store, settings), last))
-    return History(listed, store.skipped, search.strip(), store=_describe_size(store.folder))
+    held = _describe_size(store.folder) if sized else ""
+    if query == ALL:  # the names say which are the newest: no other record is read
+        listed = list(islice(stream_generations(iter(store), store, settings), last))
+        return History(listed, store.skipped, store=held)
+    library = open_library(settings)
+    listed = library.find(query, number=last)
+    nothing = f"no image in the store with {describe_query(query)}"
+    return History(listed, library.skipped, nothing=nothing, store=held)
+
+
+def answer(options: Mapping[str, Any], words: str, *, command: str = "%flux_history") -> History | str:
+    """Return the images that a line asks for; or delete what it names, or clean the store, and say so in words.
+
+    Raises InvalidRequest for options that do not go together, and StoreError as `delete` and `clean` do.
+    """
+    settings = resolve()
+    if digest := options.get("delete"):
+        if words or options.keys() != {"delete"}:
+            raise InvalidRequest(f"--delete takes no other option, and no words: {command} --delete {digest[:64]}")
+        jobs = delete(settings, digest)
+        return f"deleted {digest}" + (f", which {jobs} jobs made" if jobs > 1 else "")
+    if options.get("clean") or options.get("yes"):
+        if words or not options.keys() <= {"clean", "yes"} or not options.get("clean"):
+            raise InvalidRequest(f"--clean takes no other option but --yes, and no words: {command} --clean --yes")
+        return clean(settings, yes=options.get("yes", False), command=command)
+    return read_history(settings, last=options.get("last", 20), query=build_line_query(options, words))
+
+
+def build_line_query(options: Mapping[str, Any], words: str) -> Query:
+    """Return the query of a line's options and its words. Raises InvalidRequest for several values of one option."""
+    given = merge_own({name: value for name, value in options.items() if name != "last"})
+    searched, tags = f"{given.pop('search', '')} {words}".strip(), given.pop("tag", None)
+    return build_query({**given, "words": searched, "tags": tags})
 
 
 def _describe_size(folder: Path | None) -> str:

@@ -192,17 +192,7 @@ class Library:
 
     def marks(self, generation: Generation) -> Marks:
         """Return the star and the tags of an image. Raises InvalidRequest for one that is in no store."""
-        return self._read_marks(_get_record_path(generation))
-
-    def _read_marks(self, path: Path) -> Marks:
-        other = self._get_other_marks(path)
-        return marks.read_marks(other if other is not None and other.exists() else marks.get_marks_path(path))
-
-    def _get_other_marks(self, path: Path) -> Path | None:
-        """Return the file in the own store for the marks of a record that others keep; None for a record of its own."""
-        if self._store.folder is None or find_root(path) == make_absolute(self._store.folder):
-            return None
-        return make_absolute(self._store.folder) / marks.FOLDER / marks.get_marks_path(path).name
+        return self._store.read_marks(_get_record_path(generation))
 
     def mark(self, generation: Generation, *, starred: bool | None = None, tags: Sequence[str] | None = None) -> Marks:
         """Set the star or the tags of an image, and return all its marks.
@@ -215,7 +205,7 @@ class Library:
         Raises InvalidRequest for what is no tag, and StoreError if the marks cannot be written.
         """
         path = _get_record_path(generation)
-        before, other = self._read_marks(path), self._get_other_marks(path)
+        before, other = self._store.read_marks(path), self._store.get_other_marks(path)
         made = Marks(
             before.starred if starred is None else bool(starred),
             before.tags if tags is None else marks.check_tags(tags),

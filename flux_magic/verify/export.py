@@ -13,6 +13,7 @@ from ..images.inputs import read_input
 from ..parameters.settings import resolve
 from ..records import embedding
 from ..records import record as records
+from ..records.marks import NONE, get_marks_path, read_marks, write_marks
 from ..records.store import BESIDE, Store, Stored, get_export_path, open_store, read_kept_input, write
 from ..types import InputRecord, Record
 from .discover import NOTEBOOK, Discovery, Subject, read_notebook
@@ -73,6 +74,7 @@ def _export_all(subjects: list[Subject], folder: Path) -> Exported:
         wanted += [(label, one) for one in record.images]
         if _is_whole(target, record):
             there += 1
+            _export_marks(target, record, known)
             continue
         files = _collect_delivered(record, known, embedded)
         if files is None:
@@ -80,8 +82,20 @@ def _export_all(subjects: list[Subject], folder: Path) -> Exported:
             continue
         write(target, record, [embedding.embed_restorable(data, record, place) for place, data in enumerate(files)])
         written += 1
+        _export_marks(target, record, known)
     missing += _export_inputs(wanted, folder, known)
     return Exported(folder, written, there, tuple(missing))
+
+
+def _export_marks(target: Path, record: Record, known: Store) -> None:
+    """Put the star and the tags beside an exported record: those of the store, else those that it had there."""
+    places = [*(one.path for one in known.find_same(record) if one.path != target), target]
+    found = next((marks for marks in map(known.read_marks, places) if marks != NONE), NONE)
+    try:
+        if found != read_marks(get_marks_path(target)):
+            write_marks(get_marks_path(target), found)
+    except OSError as exc:
+        raise StoreError(f"cannot export the marks: {exc.strerror or exc}") from exc
 
 
 def _export_inputs(wanted: list[tuple[str, InputRecord]], folder: Path, known: Store) -> Iterator[str]:

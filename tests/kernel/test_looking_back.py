@@ -364,7 +364,7 @@ def test_recall_opens_the_panel(kernel: Kernel) -> None:
         pytest.param("%flux_history --last many", "a whole number from 1", id="no number"),
         pytest.param("%flux_history --delete", "--delete needs a value", id="nothing to delete"),
         pytest.param("%flux_history --delete fox", "'fox' is no digest", id="no digest"),
-        pytest.param("%flux_history --steps 4", "%flux_history takes no --steps", id="history with another option"),
+        pytest.param("%flux_history --space x", "%flux_history takes no --space", id="history with another option"),
         pytest.param("%flux_history --serach x", "did you mean --search?", id="history misspelt"),
     ],
 )

@@ -5,16 +5,20 @@ from __future__ import annotations
 import base64
 import json
 import re
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import flux_magic
+from flux_magic.cli import main
 from flux_magic.errors import InvalidRequest, replace_controls
 from flux_magic.images import codecs
 from flux_magic.parameters.settings import Settings
 from flux_magic.records import embedding
+from flux_magic.records.query import Query
 from flux_magic.records.store import BESIDE, Store, Stored, get_export_path, write
 from flux_magic.results import history
 from flux_magic.results.generation import Generation
@@ -188,7 +192,7 @@ def test_the_last_and_those_with_all_words(
 ) -> None:
     for seed, prompt in enumerate(["a fox", "a hen", "Fox", "a dog", "snow, a fox"], 1):
         put(folder, prompt=prompt, seed=seed)
-    assert [one.seed for one in history.read_history(settings, last=last, search=search)] == found
+    assert [one.seed for one in history.read_history(settings, last=last, query=Query(search))] == found
 
 
 def test_it_is_a_sequence_of_generations(folder: Path, settings: Settings) -> None:
@@ -308,3 +312,82 @@ def test_an_image_of_a_shared_store_is_not_said_to_be_missing(tmp_path: Path) ->
     with pytest.raises(InvalidRequest, match="is in flux_images or in a shared store, where nothing is deleted"):
         history.delete(Settings(store=tmp_path / "own", shared_store=tmp_path / "class"), made.digest[:12])
     assert stored.path.exists()
+
+
+def test_a_condition_searches_the_store_and_without_one_the_process_is_shown(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLUX_MAGIC_STORE", str(folder))
+    for seed, prompt in enumerate(["a fox", "a hen", "Füchse, a fox"], 1):
+        put(folder, prompt=prompt, seed=seed, started=f"2026-01-0{seed}T00:00:00+00:00", parameters={"guidance": seed})
+    client = flux_magic.Client()
+    assert not client.history()
+    found = {
+        "search": client.history(search="FOX"),
+        "all": client.history(search=""),
+        "last": client.history(1, search=""),
+        "seed": client.history(seed=2),
+        "size": client.history(size="8x6", search="hen"),
+        "guidance": client.history(guidance=2),
+        "days": client.history(after=date(2026, 1, 2), before="2026-01-03"),
+        "starred": client.history(starred=True),
+        "tags": client.history(tags="x"),
+        "own store": flux_magic.Client(store=False).history(search=""),
+    }
+    assert {name: [one.seed for one in shown] for name, shown in found.items()} == {
+        "search": [3, 1],
+        "all": [3, 2, 1],
+        "last": [3],
+        "seed": [2],
+        "size": [2],
+        "guidance": [2],
+        "days": [2],
+        "starred": [],
+        "tags": [],
+        "own store": [],
+    }
+    assert repr(found["starred"]).startswith("no image in the store with a star\n")
+    assert list(found["search"].to_pandas()["seed"]) == [3, 1]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"serach": "x"}, "no image in the store has a parameter serach"),
+        ({"seed": "fox"}, "seed is 'fox': give a whole number"),
+        ({"seed": True}, "seed is True: give a whole number"),
+        ({"after": "yesterday"}, "after is 'yesterday': give a day such as 2026-11-26"),
+        ({"after": 5}, "after is 5: give a string"),
+        ({"tags": ["two words"]}, "'two words' is no tag"),
+        ({"size": "8x6", "width": 8}, "size and width set the same thing twice"),
+        ({"parameters": 3}, "parameters is 3: give values by name"),
+    ],
+)
+def test_a_condition_that_cannot_be_is_one_clear_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], says: str
+) -> None:
+    monkeypatch.setenv("FLUX_MAGIC_STORE", str(folder))
+    put(folder)
+    with pytest.raises(InvalidRequest, match=re.escape(says)):
+        flux_magic.history(**given)
+
+
+def test_a_line_and_the_command_take_the_same_conditions(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FLUX_MAGIC_STORE", str(folder))
+    put(folder, prompt="a fox", seed=1, parameters={"shift": 4.0})
+    put(folder, prompt="a hen", seed=2)
+    for line, count in {
+        "fox --seed 1": 1,
+        "--set shift=4": 1,
+        "--size 8x6 --after 2026-01-01 --before 2026-01-02": 2,
+        "--tag x --tag y --starred": 0,
+        "--model flux --steps 4": 2,
+        "a --last 1": 1,
+    }.items():
+        assert main(["history", *line.split()]) == 0
+        assert capsys.readouterr().out.count("<flux ") == count, line
+    for wrong in ("--set shift=4,5", "--delete 123456 fox", "--seed x", "--delete 12"):
+        assert main(["history", *wrong.split()]) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1

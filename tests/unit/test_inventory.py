@@ -19,7 +19,9 @@ from flux_magic.errors import InvalidRequest
 from flux_magic.images.inputs import read_input
 from flux_magic.jupyter.provenance import run_history
 from flux_magic.parameters.settings import Settings
+from flux_magic.records.aside import move_aside
 from flux_magic.records.inventory import MOST_EXAMINED, SETTLED, find_leftovers, measure, remove
+from flux_magic.records.marks import Marks, get_marks_path, write_marks
 from flux_magic.records.store import Store, Stored
 from flux_magic.results import history
 from tests.support.limits import PROGRAM
@@ -67,6 +69,19 @@ def lose_job(folder: Path) -> None:
     stored.files[0].unlink()
 
 
+def lose_marked(folder: Path) -> None:
+    stored = put(folder)
+    write_marks(get_marks_path(stored.path), Marks(starred=True))
+    for path in (stored.path, *stored.files):
+        path.unlink()
+
+
+def delete_with_undo(folder: Path) -> None:
+    stored = put(folder)
+    write_marks(get_marks_path(stored.path), Marks(starred=True))
+    move_aside(folder, stored)
+
+
 def damage_a_record(folder: Path) -> None:
     lose_job(folder)
     put(folder, 2).path.write_text("{")
@@ -104,6 +119,9 @@ def edit_what_is_lost(folder: Path, *, record: bool) -> None:
         pytest.param(lose_record, ["image without a record"], id="no record"),
         pytest.param(lose_image, ["record without an image"], id="no image"),
         pytest.param(lose_job, ["input that no image needs"], id="no job"),
+        pytest.param(lose_marked, ["mark without a record"], id="no marked image"),
+        pytest.param(delete_with_undo, ["deleted file"] * 3, id="deleted, and not yet gone"),
+        pytest.param(lambda folder: touch(folder, "2026-11/mine.marks.json"), [], id="somebody's marks"),
         pytest.param(lambda folder: touch(folder, "2026-11/mine.webp"), [], id="somebody's image"),
         pytest.param(lambda folder: touch(folder, f"mine/{PART}"), [], id="somebody's folder"),
         pytest.param(damage_a_record, [], id="a record that cannot be read may name the input"),

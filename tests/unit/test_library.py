@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,15 @@ import pytest
 
 from flux_magic.errors import InvalidRequest, StoreError
 from flux_magic.parameters.settings import Settings
+from flux_magic.records import aside, thumbnails
 from flux_magic.records.index import Query
 from flux_magic.records.marks import Marks
 from flux_magic.records.store import BESIDE, Store, Stored, get_export_path, write
-from flux_magic.results.library import Library, open_library
-from tests.unit.samples import encoded, generation
+from flux_magic.results.library import Deleted, Library, open_library
+from flux_magic.types import InputRecord
+from flux_magic.verify.export import export
+from tests.unit.samples import encoded, generation, opened
+from tests.unit.test_signed import notebook_of
 
 
 @pytest.fixture(autouse=True)
@@ -32,9 +38,9 @@ def library(folder: Path) -> Library:
     return open_library(Settings(store=str(folder)))
 
 
-def put(folder: Path, number: int = 0, **changes: Any) -> Stored:
+def put(folder: Path, number: int = 0, *, size: tuple[int, int] = (8, 6), **changes: Any) -> Stored:
     changes = {"seed": number, "started": f"2026-01-{number + 1:02}T08:30:00+00:00", **changes}
-    made = generation(encoded(colour=number), **changes)
+    made = generation(encoded(colour=number, size=size), **changes)
     return Store(folder, None).put(made.record, [file.data for file in made.files])
 
 
@@ -136,6 +142,27 @@ def test_marks_of_what_others_keep_go_into_the_own_store(tmp_path: Path, folder:
         off.mark(off.find()[1], starred=True)
 
 
+def test_marks_go_along_with_an_export_and_are_found_there(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLUX_MAGIC_STORE", str(folder))
+    put(folder)
+    library = open_library(Settings(store=str(folder)))
+    [fox] = library.find()
+    library.mark(fox, starred=True, tags=["fox"])
+    notebook = notebook_of(tmp_path / "fox.ipynb", fox)
+    assert export(notebook).whole
+    elsewhere = open_library(Settings(store=str(tmp_path / "other")))
+    assert seeds(elsewhere, Query("#fox is:starred")) == [0]
+    [copy] = library.find()
+    assert copy.path is not None
+    assert copy.path.parent == tmp_path / BESIDE, "what is beside the notebook is shown first"
+    library.mark(copy, tags=["hare"])
+    assert library.marks(fox) == library.marks(copy) == Marks(starred=True, tags=("hare",)), "it is one image"
+    assert export(notebook).there == 1
+    assert seeds(open_library(Settings(store=str(tmp_path / "third"))), Query("#hare")) == [0]
+
+
 def test_a_deleted_image_is_not_found_until_it_comes_back_with_all_its_files(library: Library, folder: Path) -> None:
     put(folder, 1)
     put(folder, 2)
@@ -152,3 +179,63 @@ def test_a_deleted_image_is_not_found_until_it_comes_back_with_all_its_files(lib
     assert seeds(library, Query(starred=True)) == [1]
     with pytest.raises(StoreError, match="gone for good"):
         deleted.undo()
+
+
+def test_what_a_crash_leaves_of_a_deletion_comes_back_whole(library: Library, folder: Path) -> None:
+    stored = put(folder, 1)
+    before = files(folder)
+    [one] = library.find()
+    with pytest.MonkeyPatch.context() as patch:
+
+        def fails(path: Path, target: Path) -> Path:
+            if path.suffix == ".png":
+                raise PermissionError(13, "as a crash would leave it")
+            return path.rename(target)
+
+        patch.setattr(Path, "replace", fails)
+        with pytest.raises(StoreError, match="as a crash would leave it"):
+            library.delete(one)
+    assert not stored.path.exists()
+    assert library.find() == []
+    [place] = (folder / "deleted").iterdir()
+    Deleted(place).undo()
+    assert files(folder) == before
+    assert seeds(library, Query()) == [1]
+
+
+def test_a_deleted_image_goes_for_good_after_a_day_and_stays_an_input(
+    library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(folder, 1)
+    [one] = library.find()
+    [file] = one.files
+    went_in = InputRecord("image", "image/png", 8, 6, one.digest, file.record.sha256)
+    edited = generation(encoded(colour=9), seed=9, images=[went_in])
+    Store(folder, None).put(edited.record, [edited.data])
+    library.delete(one)
+    [place] = (folder / "deleted").iterdir()
+    [again] = library.find()
+    assert [image.record.digest for image in again.request.images] == [one.digest], "it is kept as an input"
+    monkeypatch.setattr(aside, "KEPT", timedelta(0))
+    library.refresh()
+    assert not place.exists()
+
+
+def test_a_thumbnail_is_made_once_for_all_and_the_oldest_go(
+    library: Library, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = put(folder, size=(600, 300))
+    [one] = library.find()
+    made = library.thumbnail(one)
+    assert opened(made).size == (256, 128)
+    stored.files[0].unlink()
+    assert library.thumbnail(one) == made
+    [kept] = (tmp_path / "cache").rglob("*.jpg")
+    kept.write_bytes(made[:-9])
+    with pytest.raises(StoreError):
+        library.thumbnail(one)
+    monkeypatch.setattr(thumbnails, "MOST", 1)
+    os.utime(kept, (0, 0))
+    other = one.digest[:2] + "0" * 62
+    assert thumbnails.get_thumbnail(other, encoded) == thumbnails.get_thumbnail(other, bytes)
+    assert [path.stem for path in (tmp_path / "cache").rglob("*.jpg")] == [other]

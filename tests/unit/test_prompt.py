@@ -286,7 +286,7 @@ def test_verify_refuses_an_option_in_the_words_of_the_other_magics(line: str, wo
     [
         ("%flux_verify a.png --s", ("--s", ["--static", "--space"])),
         ("%flux_verify --space lo", ("lo", ["local"])),
-        ("%flux_history --s", ("--s", ["--search"])),
+        ("%flux_history --se", ("--se", ["--search", "--seed", "--set"])),
         ("%flux_verify pict", None),
         ("%flux_history --space lo", None),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,8 +13,8 @@ from ipywidgets import HTML, Box, Button, Combobox, HBox, Layout, ToggleButton, 
 
 from ...errors import InvalidRequest
 from ...parameters.settings import Settings, get_store_folder
-from ...records.index import Query
 from ...records.inventory import measure
+from ...records.query import ALL, Query, describe_query
 from ...results.generation import Generation
 from ...results.library import Deleted, open_library
 from ...results.table import escape_html
@@ -26,7 +27,7 @@ from .detail import Detail
 from .errands import Errands
 from .grid import BATCH, Grid, Slot
 from .reuse import Reuse
-from .search import describe_found, list_examples, read_query
+from .search import describe_found, list_examples, read_field, split_query
 from .style import STYLE
 
 if TYPE_CHECKING:
@@ -56,10 +57,11 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     Args:
         settings: name the store.
-        typed: what is in the search field at first.
+        query: the conditions of the first search. Those that are not typed are on a button, which drops them.
 
     Attributes:
         search: the search field.
+        drop: the button that drops conditions which are not typed.
         starred: the button that shows only images with a star.
         more: the button that loads the next page.
         undo: the button that brings back what was deleted last.
@@ -70,11 +72,12 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         reuse: the cells and the panel that are made of an image.
     """
 
-    def __init__(self, settings: Settings, typed: str = "") -> None:
+    def __init__(self, settings: Settings, query: Query = ALL) -> None:
         self._library, self._store = open_library(settings), get_store_folder(settings)
         self._is_reading = True
         self._asked, self.total, self._is_partial = 0, 0, True
-        self._query = Query()
+        typed, self._around = split_query(query)
+        self._query = query
         self._current: Slot | None = None
         self._deleted: list[tuple[Deleted, Slot, Generation]] = []
         self._is_closed = False
@@ -85,7 +88,11 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             description="Search",
             ensure_option=False,
         ).add_class("flux-gallery-search")
-        self.starred = ToggleButton(description="Only starred", icon="star", tooltip="Show only images with a star")
+        self.starred = ToggleButton(
+            value=query.starred, description="Only starred", icon="star", tooltip="Show only images with a star"
+        )
+        self.drop = Button(description=describe_query(self._around), icon="times", tooltip="Search without this")
+        self.drop.layout.display = None if self._around != ALL else "none"
         self.undo = Button(description="Undo", icon="undo", tooltip="Bring back what was deleted last")
         self.undo.layout.display = "none"
         self.size = HTML().add_class("flux-gallery-size")
@@ -116,7 +123,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         extras = Box(layout=Layout(display="none"))
         if self._extras:
             extras.children = (self._extras,)  # in a message of its own: a page that cannot load it drops only that
-        top = HBox([self.search, self.starred, self.status, self.undo]).add_class("flux-gallery-row")
+        top = HBox([self.search, self.drop, self.starred, self.status, self.undo]).add_class("flux-gallery-row")
         scroll = VBox([self.grid.widget, self.more]).add_class("flux-gallery-scroll")
         columns = HBox([scroll, self.detail.widget]).add_class("flux-gallery-columns")
         return style, extras, top, columns, self.size, self.comparison.widget, self.reuse.widget
@@ -125,6 +132,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         """Let the buttons and fields do their work."""
         self.search.observe(lambda _: self._ask(SOON), "value")
         self.starred.observe(lambda _: self._ask(0), "value")
+        self.drop.on_click(lambda _: self._drop())
         detail = self.detail
         alone: dict[Any, Callable[[], None]] = {
             self.more: self._load_more,
@@ -186,6 +194,10 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         if self._is_partial:
             self._ask(0, keep=True)
 
+    def _drop(self) -> None:
+        self._around, self.drop.layout.display = ALL, "none"
+        self._ask(0)
+
     def _ask(self, delay: float, *, keep: bool = False) -> None:
         """Search after some time, unless something else is searched by then; `keep` shows as many images as before."""
         self._asked += 1
@@ -201,11 +213,11 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     def _find(self, number: int = PAGE) -> None:
         self._read.wait(PATIENCE)
-        typed, is_starred, self._is_partial = self.search.value.strip(), self.starred.value, self._is_reading
-        self._query = read_query(typed, starred=is_starred)
+        self._is_partial = self._is_reading
+        self._query = read_field(self.search.value, replace(self._around, starred=self.starred.value))
         self.total = self._library.count(self._query)
         self._show_page(0, max(number, PAGE))
-        found = describe_found(self.total, typed, starred=is_starred)
+        found = describe_found(self.total, self._query)
         self._say(f"Reading the store: {self.total:,} so far" if self._is_partial else found)
         if self._is_partial:
             start_thread(self._go_on, delay=AGAIN)
