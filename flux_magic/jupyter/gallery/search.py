@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from ...errors import format_count
 from ...records.query import ALL, Query, describe_query
 
 _NAMED: Final = re.compile(r"(?<!\S)(model|seed|steps|size|after|before):(\S+)", re.IGNORECASE)
@@ -57,7 +56,7 @@ def _read_condition(name: str, value: str) -> dict[str, Any]:
 def describe_found(number: int, query: Query) -> str:
     """Return how many images there are, in words; if there are none, what to do."""
     if number:
-        return format_count(number, "image")
+        return f"{number:,} image{'' if number == 1 else 's'}"
     if query == ALL:
         return "No images in the store yet: make one with %%flux"
     if query == replace(ALL, starred=True):
