@@ -252,11 +252,11 @@ class FluxMagics(Sized, Magics):
     @line_magic
     @show_result
     def flux_history(self, line: str) -> History | None:
-        """Show what is in the store, the newest first, each with its cell: `%flux_history`.
+        """Show what is in the store, the newest first: `%flux_history`.
 
-        `--last 50`, or 50 alone, shows more than 20. `--search fox`, or fox alone, shows those whose prompt has the
-        word. `--delete 1a2b3c4d5e6f` deletes one from the store by its digest. The result is a sequence: `_[0]` is the
-        newest.
+        A notebook opens a gallery. `--last 50`, or 50 alone, shows so many on a page, each with its cell. `--search
+        fox`, or fox alone, shows those whose prompt has the word. `--delete 1a2b3c4d5e6f` deletes one from the store by
+        its digest. The result is a sequence: `_[0]` is the newest.
         """
         from .provenance import run_history
 

@@ -40,6 +40,7 @@ class History(Generations):
 
     Attributes:
         notes: what was skipped, a line each.
+        nothing: what is shown if there is no image.
         store: the size of the store, in words; empty for a client's images.
     """
 
@@ -54,13 +55,13 @@ class History(Generations):
         super().__init__(items)
         self.notes = tuple(map(replace_controls, notes))
         self.store = store
-        self._nothing = replace_controls(nothing) or "no images in the store"
+        self.nothing = replace_controls(nothing) or "no images in the store"
 
     def __repr__(self) -> str:
         listed = [
             f"{_format_date(one):<16}  {one!r} {make_printable(one.prompt)[:60]}{_name_inputs(one)}" for one in self
         ]
-        return "\n".join([*(listed or [self._nothing]), *self._list_remarks()])
+        return "\n".join([*(listed or [self.nothing]), *self._list_remarks()])
 
     def _list_remarks(self) -> list[str]:
         return [*list_few(self.notes, MOST_NOTES), *([self.store] if self.store else [])]
@@ -82,19 +83,21 @@ class History(Generations):
         display({"text/html": self._repr_html_(), "text/plain": repr(self)}, raw=True)
 
 
-def read_history(settings: Settings, *, last: int = 20, query: Query = ALL) -> History:
+def read_history(settings: Settings, *, last: int = 20, query: Query = ALL, sized: bool = True) -> History:
     """Return the most recent of all images that a call can see, or of those for which the query's conditions hold.
 
-    Raises InvalidRequest for conditions that cannot be.
+    Without `sized` the size of the store, which takes a while, is left out. Raises InvalidRequest for conditions that
+    cannot be.
     """
     store = open_store(settings)
+    held = _describe_size(store.folder) if sized else ""
     if query == ALL:  # the names say which are the newest: no other record is read
         listed = list(islice(stream_generations(iter(store), store, settings), last))
-        return History(listed, store.skipped, store=_describe_size(store.folder))
+        return History(listed, store.skipped, store=held)
     library = open_library(settings)
     listed = library.find(query, number=last)
     nothing = f"no image in the store with {describe_query(query)}"
-    return History(listed, library.skipped, nothing=nothing, store=_describe_size(store.folder))
+    return History(listed, library.skipped, nothing=nothing, store=held)
 
 
 def answer(options: Mapping[str, Any], words: str, *, command: str = "%flux_history") -> History | str:

@@ -21,6 +21,7 @@ from tests.unit.samples import generation
 
 LINE = re.compile(r"<flux (\d+)×(\d+) seed=(\w+) steps=(\d+) sha256:([0-9a-f]{12})>")
 SMALL = "--size 256x256"
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def started(folder: Path, space: str, store: Path) -> AbstractContextManager[Kernel]:
@@ -189,7 +190,13 @@ def test_a_history_shows_finds_and_deletes(space: str, tmp_path: Path) -> None:
             digest_in(kernel.run_ok(f"%flux --quiet --seed {seed} {SMALL} {prompt}"))
             for seed, prompt in enumerate(["a red Fox", "a hen", "a fox in the snow"])
         ]
-        assert "%%flux --steps 2 --seed 1 --size 256x256" in kernel.run_ok("%flux_history").get_shown("text/html")[0]
+        shown = kernel.run_ok("%flux_history")
+        assert "%%flux --steps 2 --seed 1 --size 256x256" in shown.get_shown("text/html")[0]
+        assert shown.get_shown(WIDGET), "a gallery, with the page for the saved notebook"
+        assert kernel.run_ok("%flux_history --last 2").get_shown(WIDGET) == []
+        kernel.client.allow_stdin = False  # as of a program that runs a notebook
+        assert kernel.run_ok("%flux_history").get_shown(WIDGET) == []
+        kernel.client.allow_stdin = True
         for line, seeds in {
             "": [2, 1, 0],
             "--last 2": [2, 1],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,9 @@ from ipywidgets import Widget
 
 from flux_magic.images import codecs
 from flux_magic.jupyter.gallery import Gallery
-from flux_magic.jupyter.gallery.search import read_query
+from flux_magic.jupyter.gallery.search import read_field
 from flux_magic.parameters.settings import resolve
-from flux_magic.records.index import Query
+from flux_magic.records.query import Query
 from flux_magic.records.store import Store
 from tests.unit.samples import encoded, record
 from tests.unit.scripted import installed
@@ -37,11 +38,11 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert left == []
 
 
-def fill(number: int, **changes: Any) -> None:
-    """Put images into the store, of which the last is the newest."""
+def fill(number: int, colour: int = 0, **changes: Any) -> None:
+    """Put images into the store, of which the last is the newest; their colours begin with this one."""
     store = Store(Path("store"), None)
     for at in range(number):
-        data = encoded(colour=at % 256)
+        data = encoded(colour=colour + at)
         prompt = ["a red fox", "a hen", "a fox in the snow"][at % 3]
         started = f"2026-01-01T{at // 60:02}:{at % 60:02}:00+00:00"
         made = record(prompt=prompt, seed=at, files=(codecs.describe(data),), started=started, **changes)
@@ -49,7 +50,7 @@ def fill(number: int, **changes: Any) -> None:
 
 
 def show(typed: str = "") -> Gallery:
-    gallery = Gallery(resolve(), typed)
+    gallery = Gallery(resolve(), Query(words=typed))
     opened.append(gallery)
     return settled(gallery)
 
@@ -66,7 +67,7 @@ def seeds(gallery: Gallery) -> list[int | None]:
 def said(gallery: Gallery) -> str:
     """Return what the status line says, once all is done."""
     assert gallery.wait()
-    return re.sub("<.*?>", "", gallery.status.value)
+    return html.unescape(re.sub("<.*?>", "", gallery.status.value))
 
 
 def press(gallery: Gallery, *buttons: Any) -> str:
@@ -102,11 +103,11 @@ def test_images_come_by_the_page_with_their_thumbnails_and_words_find_some() -> 
 @pytest.mark.parametrize(
     ("typed", "starred", "words"),
     [
-        ("zebra", False, "No image has “zebra”: take a word out, or search for words of the prompt, #tag, seed:42"),
+        ("zebra", False, "No image with 'zebra': leave something out, or search for words of the prompt, #tag"),
         ("", True, "No image is starred: open one and press Star"),
-        ("fox", True, "No image with a star has “fox”: take a word out"),
+        ("fox", True, "No image with 'fox', a star: leave something out"),
         ("after:2026-99-99", False, "InvalidRequest|after"),
-        ("$x$ <b>", False, "No image has “$x$ &lt;b&gt;”"),
+        ("$x$ <b>", False, "No image with '$x$ <b>': leave"),
     ],
 )
 def test_a_search_that_finds_nothing_says_what_to_do(typed: str, *, starred: bool, words: str) -> None:
@@ -118,6 +119,17 @@ def test_a_search_that_finds_nothing_says_what_to_do(typed: str, *, starred: boo
         assert seeds(gallery) == []
         gallery.search.value, gallery.starred.value = "", False
         assert said(gallery) == "3 images"
+
+
+def test_conditions_of_the_line_are_on_a_button_that_drops_them() -> None:
+    fill(4)
+    gallery = Gallery(resolve(), Query(words="fox", seed=2, tags=("farm",), starred=True))
+    opened.append(gallery)
+    assert said(gallery).startswith("No image with 'fox #farm', seed 2, a star: ")
+    assert (gallery.search.value, gallery.starred.value, gallery.drop.description) == ("fox #farm", True, "seed 2")
+    gallery.search.value, gallery.starred.value = "fox", False
+    assert (said(gallery), seeds(gallery)) == ("1 image", [2])
+    assert press(gallery, gallery.drop) == "3 images"
 
 
 def test_an_empty_store_says_how_to_begin() -> None:
@@ -134,7 +146,7 @@ def test_an_empty_store_says_how_to_begin() -> None:
     ],
 )
 def test_conditions_are_typed_among_the_words(typed: str, query: Query) -> None:
-    assert read_query(typed) == query
+    assert read_field(typed) == query
 
 
 def test_an_image_gets_a_star_and_tags_and_is_found_by_them() -> None:
@@ -150,7 +162,7 @@ def test_an_image_gets_a_star_and_tags_and_is_found_by_them() -> None:
     assert gallery.detail.tags.options == ("bird", "farm")
     assert "#farm" in gallery.search.options
     gallery.detail.tags.value = "two!"
-    assert "two!&#x27; is no tag" in said(gallery)
+    assert "'two!' is no tag" in said(gallery)
     assert press(gallery, chips[0]) == "Tags: farm"
     gallery.starred.value = True
     assert (said(gallery), seeds(gallery)) == ("1 image", [1])
@@ -185,15 +197,15 @@ def test_two_images_are_compared_by_what_their_records_say() -> None:
     gallery = show()
     assert press(gallery, 0, gallery.detail.compare) == "Now choose the image to compare it with"
     assert press(gallery, 2) == "Below, “a fox in the snow” (seed 2) is beside “a red fox” (seed 0)"
-    shown = gallery._pair.value
+    shown = gallery.comparison.html
     assert shown.count("<img src=") == 2
     names = re.findall('<th scope="row">(.*?)</th>', shown)
     assert (names, "The same in both: model, size, steps, Space" in shown) == (
         ["prompt", "seed", "made on", "image"],
         True,
     )
-    press(gallery, gallery.unpair)
-    assert (gallery._pair.value, gallery._compared.layout.display) == ("", "none")
+    press(gallery, gallery.comparison.shut)
+    assert (gallery.comparison.html, gallery.comparison.widget.layout.display) == ("", "none")
     press(gallery, gallery.detail.compare)
     gallery._on_message({"do": "escape"})
     assert said(gallery) == "Nothing is compared"
@@ -210,16 +222,16 @@ def test_an_image_becomes_a_cell_an_input_and_a_panel(monkeypatch: pytest.Monkey
     press(gallery, gallery.detail.use)
     assert gallery.detail.cell.value == f"%%flux --image sha256:{digest[:12]}\n"
     press(gallery, gallery.detail.panel)
-    assert gallery.panel is not None
-    assert (gallery.panel.prompt, gallery.panel.seed) == ("a hen", 1)
-    first = gallery.panel
+    assert gallery.reuse.panel is not None
+    assert (gallery.reuse.panel.prompt, gallery.reuse.panel.seed) == ("a hen", 1)
+    first = gallery.reuse.panel
     assert press(gallery, 1, gallery.detail.use).startswith("It goes into the panel below")
     press(gallery, gallery.detail.panel)
-    assert (first.comm, gallery.panel.prompt) == (None, "a red fox")
+    assert (first.comm, gallery.reuse.panel.prompt) == (None, "a red fox")
 
 
 def test_an_image_whose_file_is_gone_says_so_and_stops_nothing() -> None:
-    fill(2)
+    fill(2, colour=250)  # other tests have the thumbnails of other ones
     next(Path("store").rglob("*a-hen*.png")).unlink()
     gallery = show()
     assert "the file is gone" in gallery.grid.sheets.children[0].value

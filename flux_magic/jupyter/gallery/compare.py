@@ -4,12 +4,49 @@ from __future__ import annotations
 
 from typing import Final
 
+from ipywidgets import HTML, Button, Layout, VBox
+
 from ...results.differences import describe_record, list_differing
 from ...results.generation import Generation
 from ...results.table import Markup, Table, as_html, escape_html, pre
 from .detail import PROMPT, render_image
 
 _LONGEST: Final = 768
+
+
+class Comparison:
+    """The place of two images; hidden until there are two.
+
+    Attributes:
+        picked: the image that the next one is compared with, or None.
+        shut: the button that hides the two.
+        widget: all of it.
+    """
+
+    def __init__(self) -> None:
+        self.picked: Generation | None = None
+        self._pair = HTML()
+        self.shut = Button(description="Close comparison", icon="times")
+        self.widget = VBox([self.shut, self._pair], layout=Layout(display="none")).add_class("flux-gallery-compared")
+
+    @property
+    def html(self) -> str:
+        """The two images and the table; empty without them."""
+        return str(self._pair.value)
+
+    def take(self, image: Generation) -> Generation | None:
+        """Show the image that was picked and this one, and return the first; None if there is nothing to compare."""
+        first = self.picked
+        if first is None or first is image:
+            return None
+        self.picked = None
+        self._pair.value = render_pair(first, image)
+        self.widget.layout.display = None
+        return first
+
+    def hide(self) -> None:
+        """Hide the two."""
+        self._pair.value, self.widget.layout.display = "", "none"
 
 
 def render_pair(first: Generation, second: Generation) -> str:

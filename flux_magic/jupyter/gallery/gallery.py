@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,10 +13,8 @@ from ipywidgets import HTML, Box, Button, Combobox, HBox, Layout, ToggleButton, 
 
 from ...errors import InvalidRequest
 from ...parameters.settings import Settings, get_store_folder
-from ...records.command import write_cell
-from ...records.index import Query
-from ...records.inputs import LEAST_DIGITS
 from ...records.inventory import measure
+from ...records.query import ALL, Query, describe_query
 from ...results.generation import Generation
 from ...results.library import Deleted, open_library
 from ...results.table import escape_html
@@ -23,15 +22,15 @@ from ...types import UNKNOWN, fit_one_line
 from ..panel.fields import close_widgets
 from ..panel.queue import start_thread
 from ..panel.status import describe_error
-from .compare import render_pair
+from .compare import Comparison
 from .detail import Detail
 from .errands import Errands
 from .grid import BATCH, Grid, Slot
-from .search import describe_found, list_examples, read_query
+from .reuse import Reuse
+from .search import describe_found, list_examples, read_field, split_query
 from .style import STYLE
 
 if TYPE_CHECKING:
-    from ..panel import Panel
     from .browser import Extras
 
 PAGE: Final = 50
@@ -44,6 +43,9 @@ SOON: Final = 0.15
 PATIENCE: Final = 0.3
 """Seconds that a search waits for the store to be read, before it shows what was read so far."""
 
+GRACE: Final = 5.0
+"""Seconds that a gallery which closes waits for what it does."""
+
 AGAIN: Final = 1.0
 """Seconds between two searches while the store is read for the first time."""
 
@@ -55,29 +57,30 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     Args:
         settings: name the store.
-        typed: what is in the search field at first.
+        query: the conditions of the first search. Those that are not typed are on a button, which drops them.
 
     Attributes:
         search: the search field.
+        drop: the button that drops conditions which are not typed.
         starred: the button that shows only images with a star.
         more: the button that loads the next page.
         undo: the button that brings back what was deleted last.
         grid: the thumbnails.
         detail: the image that is open.
         total: the number of images that were found.
-        panel: the panel that was opened last, or None.
+        comparison: two images side by side.
+        reuse: the cells and the panel that are made of an image.
     """
 
-    def __init__(self, settings: Settings, typed: str = "") -> None:
+    def __init__(self, settings: Settings, query: Query = ALL) -> None:
         self._library, self._store = open_library(settings), get_store_folder(settings)
         self._is_reading = True
         self._asked, self.total, self._is_partial = 0, 0, True
-        self._query = Query()
+        typed, self._around = split_query(query)
+        self._query = query
         self._current: Slot | None = None
-        self._picked: Generation | None = None
         self._deleted: list[tuple[Deleted, Slot, Generation]] = []
         self._is_closed = False
-        self.panel: Panel | None = None
         self._do, self._draw, self._read = (Errands(self._fail) for _ in range(3))
         self.search = Combobox(
             value=typed,
@@ -85,20 +88,21 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             description="Search",
             ensure_option=False,
         ).add_class("flux-gallery-search")
-        self.starred = ToggleButton(description="Only starred", icon="star", tooltip="Show only images with a star")
+        self.starred = ToggleButton(
+            value=query.starred, description="Only starred", icon="star", tooltip="Show only images with a star"
+        )
+        self.drop = Button(description=describe_query(self._around), icon="times", tooltip="Search without this")
+        self.drop.layout.display = None if self._around != ALL else "none"
         self.undo = Button(description="Undo", icon="undo", tooltip="Bring back what was deleted last")
         self.undo.layout.display = "none"
-        self.size = HTML().add_class("flux-gallery-status")
+        self.size = HTML().add_class("flux-gallery-size")
         self.status = HTML().add_class("flux-gallery-status")
         self.more = Button(description="More", layout=Layout(display="none")).add_class("flux-gallery-more")
         self.detail = Detail(tag=lambda tags: self._with_current(partial(self._mark, tags=tags)))
-        self._pair = HTML()
-        self.unpair = Button(description="Close comparison", icon="times")
-        pair = VBox([self.unpair, self._pair], layout=Layout(display="none"))
-        self._compared, self._below = pair.add_class("flux-gallery-compared"), VBox().add_class("flux-gallery-below")
+        self.comparison, self.reuse = Comparison(), Reuse(self.detail, self._say, self._look)
         super().__init__()
         self.grid = Grid(self.model_id[:8], lambda slot: self.do(lambda: self._open(slot)))
-        self._extras = self._make_extras()
+        self._extras = self.reuse.extras = self._make_extras()
         self.children = self._lay_out()
         self.add_class("flux-gallery")
         self._link()
@@ -119,28 +123,29 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         extras = Box(layout=Layout(display="none"))
         if self._extras:
             extras.children = (self._extras,)  # in a message of its own: a page that cannot load it drops only that
-        top = HBox([self.search, self.starred, self.status, self.undo]).add_class("flux-gallery-row")
+        top = HBox([self.search, self.drop, self.starred, self.status, self.undo]).add_class("flux-gallery-row")
         scroll = VBox([self.grid.widget, self.more]).add_class("flux-gallery-scroll")
         columns = HBox([scroll, self.detail.widget]).add_class("flux-gallery-columns")
-        return style, extras, top, columns, self.size, self._compared, self._below
+        return style, extras, top, columns, self.size, self.comparison.widget, self.reuse.widget
 
     def _link(self) -> None:
         """Let the buttons and fields do their work."""
         self.search.observe(lambda _: self._ask(SOON), "value")
         self.starred.observe(lambda _: self._ask(0), "value")
+        self.drop.on_click(lambda _: self._drop())
         detail = self.detail
         alone: dict[Any, Callable[[], None]] = {
             self.more: self._load_more,
             self.undo: self._undo,
-            self.unpair: self._close_comparison,
+            self.comparison.shut: self.comparison.hide,
         }
         on_current: dict[Any, Callable[[Slot], None]] = {
             detail.star: self._star,
             detail.compare: self._pick,
             detail.delete: self._delete,
-            detail.put: lambda slot: self._put(_get_image(slot).command()),
-            detail.panel: self._open_panel,
-            detail.use: self._use,
+            detail.put: lambda slot: self.reuse.put(_get_image(slot).command()),
+            detail.panel: lambda slot: self.reuse.open_panel(_get_image(slot)),
+            detail.use: lambda slot: self.reuse.use(_get_image(slot)),
         }
         for button, work in alone.items():
             button.on_click(lambda _, work=work: self.do(work))
@@ -170,9 +175,9 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         elif what == "escape":
             self.do(self._unpick)
         elif what == "put":
-            self._say("The cell is below this one" + (", where it was before" if message.get("before") else ""))
+            self.reuse.on_put(before=bool(message.get("before")))
         elif what == "show":
-            self._show_cell(str(message.get("cell", "")))
+            self.reuse.show_cell(str(message.get("cell", "")))
 
     def _read_store(self) -> None:
         """Bring the index up to date; meanwhile a search finds what was read so far."""
@@ -180,13 +185,21 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             self._library.refresh()
         finally:
             self._is_reading = False
-        if self.total == 0 or self._is_partial:
-            self._ask(0)
+        self._go_on()
         held = measure(self._store) if self._store is not None else None
         self.size.value = escape_html(f"the store: {held}") if held and held.files else ""
 
-    def _ask(self, delay: float) -> None:
-        """Search after some time, unless something else is searched by then."""
+    def _go_on(self) -> None:
+        """Search once more, if the last search found only what was read so far."""
+        if self._is_partial:
+            self._ask(0, keep=True)
+
+    def _drop(self) -> None:
+        self._around, self.drop.layout.display = ALL, "none"
+        self._ask(0)
+
+    def _ask(self, delay: float, *, keep: bool = False) -> None:
+        """Search after some time, unless something else is searched by then; `keep` shows as many images as before."""
         self._asked += 1
         number = self._asked
 
@@ -194,29 +207,29 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             if number == self._asked and not self._is_closed:
                 time.sleep(delay)
                 if number == self._asked and not self._is_closed:
-                    self._find()
+                    self._find(len(self.grid.slots) if keep else PAGE)
 
         self.do(find)
 
-    def _find(self) -> None:
+    def _find(self, number: int = PAGE) -> None:
         self._read.wait(PATIENCE)
-        typed, is_starred, self._is_partial = self.search.value.strip(), self.starred.value, self._is_reading
-        self._query = read_query(typed, starred=is_starred)
+        self._is_partial = self._is_reading
+        self._query = read_field(self.search.value, replace(self._around, starred=self.starred.value))
         self.total = self._library.count(self._query)
-        self._show_page(0)
-        found = describe_found(self.total, typed, starred=is_starred)
+        self._show_page(0, max(number, PAGE))
+        found = describe_found(self.total, self._query)
         self._say(f"Reading the store: {self.total:,} so far" if self._is_partial else found)
         if self._is_partial:
-            start_thread(lambda: self._ask(0), delay=AGAIN)
+            start_thread(self._go_on, delay=AGAIN)
         self._offer_tags()
         if self._current is not None and self._current.image is None:
             self._close_detail()
-        self.grid.mark(self._current, self._picked)
+        self.grid.mark(self._current, self.comparison.picked)
 
-    def _show_page(self, start: int) -> None:
+    def _show_page(self, start: int, number: int = PAGE) -> None:
         """Show the images behind the first `start` ones that were found."""
         skipped = sum(slot.image is not None for slot in self.grid.slots[:start])
-        images = self._library.find(self._query, start=skipped, number=PAGE)
+        images = self._library.find(self._query, start=skipped, number=number)
         opened = self._current.image if self._current is not None else None
         self.grid.show(images, [self._library.marks(one).starred for one in images], start)
         if start == 0 and opened is not None:  # the image stays open if it was found again
@@ -225,8 +238,8 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
                 self._close_detail()
         self._update_more()
         asked = self._asked
-        for number in range(start // BATCH, -(-len(self.grid.slots) // BATCH)):
-            self._draw.add(lambda number=number: self._draw_batch(number, asked))  # type: ignore[misc]
+        for batch in range(start // BATCH, -(-len(self.grid.slots) // BATCH)):
+            self._draw.add(lambda batch=batch: self._draw_batch(batch, asked))  # type: ignore[misc]
 
     def _draw_batch(self, number: int, asked: int) -> None:
         if asked == self._asked and not self._is_closed:
@@ -249,13 +262,13 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             return
         self._current = slot
         self.detail.show(image, self._library.marks(image))
-        picked = self._picked
-        if picked is not None and picked is not image:
-            self._picked = None
-            self._compare(picked, image)
-        self.grid.mark(slot, self._picked)
         self._draw.add(lambda: self._draw_detail(slot, image))
-        self._look("flux-gallery-detail")
+        if (other := self.comparison.take(image)) is not None:
+            self._say(f"Below, {_name(other)} is beside {_name(image)}")
+            self._look("flux-gallery-compared")
+        else:
+            self._look("flux-gallery-detail")
+        self.grid.mark(slot, self.comparison.picked)
 
     def _draw_detail(self, slot: Slot, image: Generation) -> None:
         if self._current is slot and slot.image is image and not self._is_closed:
@@ -298,8 +311,8 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self._update_more()
         self.undo.layout.display = None
         self._say(f"Deleted {_name(image)}; {self.total:,} left")
-        if self._picked is image:
-            self._picked = None
+        if self.comparison.picked is image:
+            self.comparison.picked = None
         if self._current is slot:
             self._close_detail()
             if after is not None:
@@ -322,60 +335,21 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     def _pick(self, slot: Slot) -> None:
         """Compare with the image that is opened next; a second press ends that."""
-        if self._picked is slot.image:
+        comparison = self.comparison
+        if comparison.picked is slot.image:
             self._unpick()
-        elif self._picked is not None and slot.image is not None:
+        elif comparison.picked is not None:
             self._open(slot)
         else:
-            self._picked = slot.image
-            self.grid.mark(self._current, self._picked)
+            comparison.picked = slot.image
+            self.grid.mark(self._current, comparison.picked)
             self._say("Now choose the image to compare it with")
 
     def _unpick(self) -> None:
-        if self._picked is not None:
-            self._picked = None
+        if self.comparison.picked is not None:
+            self.comparison.picked = None
             self.grid.mark(self._current, None)
             self._say("Nothing is compared")
-
-    def _compare(self, first: Generation, second: Generation) -> None:
-        self._pair.value = render_pair(first, second)
-        self._compared.layout.display = None
-        self._say(f"Below, {_name(first)} is beside {_name(second)}")
-        self._look("flux-gallery-compared")
-
-    def _close_comparison(self) -> None:
-        self._pair.value = ""
-        self._compared.layout.display = "none"
-
-    def _put(self, cell: str, more: str = "") -> None:
-        """Put a cell below the gallery's, where the page can; elsewhere show it, to be copied."""
-        if self._extras is None or not self._extras.has_page:
-            self._show_cell(cell, more)
-        else:
-            self._extras.send({"put": cell})
-
-    def _show_cell(self, cell: str, more: str = "") -> None:
-        self.detail.show_cell(cell)
-        self._say(f"The cell is below the image: select it with Ctrl+A, and copy it{more}")
-
-    def _open_panel(self, slot: Slot) -> None:
-        from ..panel import Panel
-
-        before, self.panel = self.panel, Panel(_get_image(slot))
-        self._below.children = (self.panel,)
-        if before is not None:
-            before.close()
-        self._say("The panel is below")
-        self._look("flux-gallery-below")
-
-    def _use(self, slot: Slot) -> None:
-        """Let an image go in: into the panel, if one is open, or else into a cell."""
-        image = _get_image(slot)
-        if self.panel is not None and self.panel.comm is not None:
-            self.panel.use(image)
-            self._say("It goes into the panel below, if its model takes images")
-        else:
-            self._put(write_cell("", image=[f"sha256:{image.digest[:LEAST_DIGITS]}"]))
 
     def _look(self, part: str) -> None:
         """Let the page in which something was pressed scroll to a part, unless it is in sight."""
@@ -395,8 +369,9 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             self._is_closed = True
             for errands in (self._read, self._do, self._draw):
                 errands.close()
-            if self.panel is not None:
-                self.panel.close()
+            for errands in (self._do, self._draw):  # they may be making widgets; a store is read to its end
+                errands.wait(GRACE)
+            self.reuse.close()
             self.grid.close()
             self.detail.close()
             close_widgets(self.children)

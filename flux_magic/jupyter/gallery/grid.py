@@ -40,10 +40,9 @@ class Slot:
         """Show an image, with a star if it has one; None hides the place."""
         self.image, self.is_starred = image, is_starred
         if image is not None:
-            words, whole = _describe(image)
+            words, whole = _describe(image, is_starred=is_starred)
             with self.button.hold_sync():
-                self.button.description = f"★ {words}" if is_starred else words
-                self.button.tooltip = whole
+                self.button.description, self.button.tooltip = words, whole
         self.mark(_GONE, on=image is None)
 
     def mark(self, name: str, *, on: bool) -> None:
@@ -83,10 +82,11 @@ class Grid:
         """Show these images from a place on, in place of those that were there and behind it."""
         for slot in self.slots[start + len(images) :]:
             slot.show(None)
-        while len(self.slots) < start + len(images):
-            self.slots.append(self._make_slot(len(self.slots)))
-        for slot, image, has_star in zip(self.slots[start:], images, starred, strict=False):
-            slot.show(image, is_starred=has_star)
+        for place, (image, has_star) in enumerate(zip(images, starred, strict=True), start):
+            if place < len(self.slots):
+                self.slots[place].show(image, is_starred=has_star)
+            else:
+                self.slots.append(self._make_slot(place, image, is_starred=has_star))
         keep = max(start + len(images), min(len(self.slots), 50))
         dropped = [slot.button for slot in self.slots[keep:]]
         del self.slots[keep:]
@@ -100,10 +100,10 @@ class Grid:
         for place, slot in enumerate(self.slots[number * BATCH : (number + 1) * BATCH], number * BATCH):
             if slot.image is not None:
                 rules.append(self._write_rule(place, slot.image, read))
-        sheets = list(self.sheets.children)
+        sheets, css = list(self.sheets.children), f"<style>{''.join(rules)}</style>"
         while len(sheets) <= number:
-            sheets.append(HTML(layout=self._sheet.layout, style=self._sheet.style))
-        sheets[number].value = f"<style>{''.join(rules)}</style>"
+            sheets.append(HTML(css, layout=self._sheet.layout, style=self._sheet.style))
+        sheets[number].value = css
         needed = -(-len(self.slots) // BATCH)
         self.sheets.children = tuple(sheets[:needed])
         for sheet in sheets[needed:]:
@@ -129,9 +129,19 @@ class Grid:
         """Close what is on no page; who closes the gallery closes the rest."""
         close_widgets([self._button, self._sheet])
 
-    def _make_slot(self, place: int) -> Slot:
-        button = Button(layout=self._button.layout, style=self._button.style)
-        slot = Slot(button.add_class("flux-gallery-item").add_class(f"flux-gallery-{self._name}-{place}"))
+    def _make_slot(self, place: int, image: Generation, *, is_starred: bool) -> Slot:
+        words, whole = _describe(image, is_starred=is_starred)
+        button = Button(
+            description=words,
+            tooltip=whole,
+            layout=self._button.layout,
+            style=self._button.style,
+            _dom_classes=(
+                "flux-gallery-item",
+                f"flux-gallery-{self._name}-{place}",
+            ),  # in the one message that makes it
+        )
+        slot = Slot(button, image, is_starred)
         button.on_click(lambda _: self._opened(slot))
         return slot
 
@@ -144,9 +154,9 @@ class Grid:
         return f"{before}{{background-image:url(data:image/jpeg;base64,{small})}}"
 
 
-def _describe(image: Generation) -> tuple[str, str]:
-    """Return an image in a few words, and in all."""
+def _describe(image: Generation, *, is_starred: bool) -> tuple[str, str]:
+    """Return an image in a few words, behind a star if it has one, and in all."""
     prompt = " ".join(replace_controls(image.prompt).split())
     short = prompt if len(prompt) <= _LONGEST_PROMPT else f"{prompt[: _LONGEST_PROMPT - 1]}…"
     seed = f"seed {'unknown' if image.seed is None else image.seed}"
-    return f"{short}\n{seed}", f"{prompt}, {seed}, {image.width}×{image.height}"
+    return f"{'★ ' if is_starred else ''}{short}\n{seed}", f"{prompt}, {seed}, {image.width}×{image.height}"

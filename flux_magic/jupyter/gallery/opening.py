@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.display import display
 
 from ...parameters.settings import Settings
-from ...records.store import open_store
+from ...records.query import ALL, Query
 from ...results.generation import Generation
-from ...results.history import History
-from ...results.library import open_library, stream_generations
+from ...results.history import History, read_history
+from ...results.library import open_library
 from ..next_cell import NextCell
-from .search import read_query
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from .gallery import Gallery
-
-_LAST: Final = 20
-"""The number of images on the page that the notebook keeps."""
 
 MARK: Final = {"flux_magic": {"gallery": True}}
 """The metadata of an output with a gallery, by which a page finds it when the kernel has ended."""
@@ -35,20 +30,15 @@ class GalleryHistory(History):
 
     Args:
         settings: name the store.
-        typed: what is in the gallery's search field at first.
+        query: the conditions that the gallery begins with.
 
-    Raises as `Library.find`.
+    Raises as `read_history`.
     """
 
-    def __init__(self, settings: Settings, typed: str) -> None:
-        self._settings, self._typed, self._library = settings, typed, open_library(settings)
-        if typed:
-            images, notes = self._library.find(read_query(typed), number=_LAST), self._library.skipped
-        else:  # these are found without an index, which may have to be made
-            store = open_store(settings)
-            images = list(islice(stream_generations(iter(store), store, settings), _LAST))
-            notes = store.skipped
-        super().__init__(images, notes, typed)
+    def __init__(self, settings: Settings, query: Query) -> None:
+        found = read_history(settings, query=query, sized=False)
+        super().__init__([*found], found.notes, nothing=found.nothing)
+        self._settings, self._query, self._library = settings, query, open_library(settings)
 
     def _read_image(self, generation: Generation) -> bytes:
         return self._library.thumbnail(generation)
@@ -56,10 +46,10 @@ class GalleryHistory(History):
     def _ipython_display_(self) -> None:
         data: dict[str, Any] = {"text/html": self._repr_html_(), "text/plain": repr(self)}
         metadata: dict[str, Any] = {}
-        if self or self._typed:
+        if self or self._query != ALL:
             from .gallery import Gallery
 
-            gallery = Gallery(self._settings, self._typed)
+            gallery = Gallery(self._settings, self._query)
             keep_one(gallery)
             view = {"version_major": 2, "version_minor": 0, "model_id": gallery.model_id}
             data["application/vnd.jupyter.widget-view+json"] = view

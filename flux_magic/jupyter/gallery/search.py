@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from ...records.index import Query
+from ...records.query import ALL, Query, describe_query
 
 _NAMED: Final = re.compile(r"(?<!\S)(model|seed|steps|size|after|before):(\S+)", re.IGNORECASE)
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
@@ -16,15 +16,21 @@ EXAMPLES: Final = "words of the prompt, #tag, seed:42, model:dev, size:512x512, 
 """Words that the field understands."""
 
 
-def read_query(typed: str, *, starred: bool = False) -> Query:
-    """Return the query that is typed; anything that is not understood is a word of the prompt.
+def split_query(query: Query) -> tuple[str, Query]:
+    """Return what of a query is typed into the field, and the rest without a star, which has a button of its own."""
+    typed = " ".join(filter(None, [query.words, *(f"#{tag}" for tag in query.tags)]))
+    return typed, replace(query, words="", tags=(), starred=False)
+
+
+def read_field(typed: str, around: Query = ALL) -> Query:
+    """Return the query that is typed, with the conditions around it; what is not understood is a word of the prompt.
 
     Example::
 
-        >>> read_query("fox seed:42").seed
+        >>> read_field("fox seed:42").seed
         42
     """
-    conditions: dict[str, Any] = {"starred": starred}
+    conditions: dict[str, Any] = {}
 
     def take(match: re.Match[str]) -> str:
         found = _read_condition(match[1].lower(), match[2])
@@ -32,7 +38,7 @@ def read_query(typed: str, *, starred: bool = False) -> Query:
         return "" if found else match[0]
 
     words = _NAMED.sub(take, typed)
-    return replace(Query(), words=" ".join(words.split()), **conditions)
+    return replace(around, words=" ".join(words.split()), **conditions)
 
 
 def _read_condition(name: str, value: str) -> dict[str, Any]:
@@ -47,15 +53,15 @@ def _read_condition(name: str, value: str) -> dict[str, Any]:
     return {name: value}
 
 
-def describe_found(number: int, typed: str, *, starred: bool) -> str:
+def describe_found(number: int, query: Query) -> str:
     """Return how many images there are, in words; if there are none, what to do."""
     if number:
         return f"{number:,} image{'' if number == 1 else 's'}"
-    if starred and not typed:
+    if query == ALL:
+        return "No images in the store yet: make one with %%flux"
+    if query == replace(ALL, starred=True):
         return "No image is starred: open one and press Star"
-    if typed or starred:
-        return f"No image{' with a star' if starred else ''} has “{typed}”: take a word out, or search for {EXAMPLES}"
-    return "No images in the store yet: make one with %%flux"
+    return f"No image with {describe_query(query)}: leave something out, or search for {EXAMPLES}"
 
 
 def list_examples(tags: Sequence[str]) -> list[str]:
