@@ -27,7 +27,7 @@ ALTERED, DAMAGED = "altered after signing", "signature damaged"
 """The verdicts on a signature that does not hold."""
 
 BYTES: Final = "its bytes"
-"""What was altered if the credentials are whole, and have no record of ours to say more."""
+"""The altered part if the credentials are whole, and have no record of ours to say more."""
 
 _OFFLINE: Final = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
 _MOST_NAME: Final = 80

@@ -111,6 +111,8 @@ class Report:
 
 
 def _convert_verdict(one: Verdict) -> dict[str, Any]:
+    signed = one.credentials
+    credentials = {"signature": signed.verdict, "credentials": signed.as_dict()} if signed else {}
     return {
         "label": one.label,
         "status": one.status.value,
@@ -120,8 +122,7 @@ def _convert_verdict(one: Verdict) -> dict[str, Any]:
         "distance": one.distance,
         "why": one.why,
         "record": one.record and one.record.as_dict(),
-        "signature": one.signature or None,
-        "credentials": one.credentials and one.credentials.as_dict(),
+        **credentials,
     }
 
 
