@@ -204,7 +204,8 @@ def render_fragment(report: Report, *, small: bool = False) -> str:
 def _row(one: Verdict, *, live: bool, small: bool) -> tuple[str | Markup, ...]:
     mark = {Status.PASS: "✓", Status.FAIL: "✗", Status.UNCHECKED: "?"}[one.status]
     figure = f"<br>distance {one.figure}" if one.figure else ""
-    marked = Markup(f"{mark} {escape_html(one.called)}{figure}")
+    signed = f"<br>{escape_html(one.signature)}" if one.signature not in {"", one.called} else ""
+    marked = Markup(f"{mark} {escape_html(one.called)}{figure}{signed}")
     images = [Markup(_image(one, one.embedded, "as it is here", small=small))]
     if live:
         images.append(Markup(_image(one, one.remade, "regenerated", small=small)))

@@ -115,7 +115,7 @@ def sign_bytes(path: Path, data: bytes, signer: Signing, *, anything: bool = Fal
     except Unreadable as error:
         raise NotAnImage(str(error)) from None
     there = seen.credentials
-    if there is not None and there.state == "intact" and there.trusted and there.signer.endswith(_mine(signer)):
+    if there is not None and there.state == "intact" and there.trusted and signer.identity.name in there.signer:
         return data
     trouble = _find_trouble(path, data, seen)
     if trouble and not anything:
@@ -132,10 +132,6 @@ def sign_bytes(path: Path, data: bytes, signer: Signing, *, anything: bool = Fal
     if signed is None:
         raise InvalidRequest("not signed: only PNG, JPEG and WebP are, and not those whose credentials cannot be read")
     return signed
-
-
-def _mine(signer: Signing) -> str:
-    return signer.identity.name if signer.identity.name.startswith("an unnamed") else f"({signer.identity.name})"
 
 
 def _find_trouble(path: Path, data: bytes, seen: Examined) -> str:

@@ -41,12 +41,12 @@ from flux_magic.verify import check_static
 from flux_magic.verify.export import export
 from tests.unit.samples import encoded, generation, opened
 from tests.unit.scripted import ADDRESS, installed
+from tests.unit.signing import SIGNER, state
 from tests.unit.signing import signed as signed_by_another
-from tests.unit.signing import state
 from tests.unit.test_signed import SUFFIX, noise, notebook_of, outputs_bytes
 
 KINDS = ("png", "jpeg", "webp")
-ADA = f"signed by {keys.MADE_BY} (Ada)"
+ADA = f"signed by Ada ({keys.MADE_BY})"
 IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 
@@ -322,7 +322,7 @@ def test_what_a_provider_signed_becomes_an_ingredient_and_both_are_in_the_file(
     assert (found.record, embedding.read(path.read_bytes()) is not None) == (made.record, True)
     assert found.credentials is not None
     assert [str(one) for one in found.credentials.ingredients] == [
-        f"the image as delivered, signed by {keys.MADE_BY} (A Fox), intact"
+        f"the image as delivered, signed by {SIGNER}, intact"
     ]
     assert actions(manifests(path.read_bytes())["active"])[0]["action"] == "c2pa.opened"
     assert check_static(path).passed
