@@ -131,7 +131,7 @@ def _put_aside(folder: Path, there: list[Path]) -> None:
 
 
 def _write_private(path: Path, data: bytes) -> None:
-    """Write a new file that nobody but its owner can read; raises OSError if one is there."""
+    """Write a new file that only its owner can read; raises OSError if one is there."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
@@ -196,8 +196,8 @@ def _make_name(name: str) -> x509.Name:
 def load() -> Identity:
     """Return the certificate that signs, from the files that the environment names, else the user's own.
 
-    Raises InvalidRequest, in one line, if there is none, or if it cannot sign: expired, of another key, or not for
-    signing. Raises MissingExtra without the packages of the extra `sign`.
+    Raises InvalidRequest if it is missing, or if it cannot sign: expired, of another key, or not for signing. Raises
+    MissingExtra without the packages of the extra `sign`.
     """
     for package in ("c2pa", "cryptography"):
         _check_installed(package)

@@ -198,10 +198,10 @@ class Signing:
 
 
 def _explain(error: BaseException, who: keys.Identity) -> str:
-    said = _shorten(str(error).partition("\n")[0])
-    if who.time_server and "imestamp" in said.replace("-", "").replace(" ", ""):
-        return f"the time-stamp server of {keys.TIME_SERVER} does not answer as it should"
-    return said
+    said = str(error).partition("\n")[0]
+    if who.time_server and any(word in said.casefold() for word in ("http", "timestamp", "time stamp")):
+        return f"the time-stamp server of {keys.TIME_SERVER} does not answer as one does"
+    return _shorten(said)
 
 
 def _OURS() -> dict[str, str]:  # noqa: N802 - a constant, but for the version that takes a millisecond to find

@@ -27,7 +27,7 @@ ALTERED, DAMAGED = "altered after signing", "signature damaged"
 """The verdicts on a signature that does not hold."""
 
 BYTES: Final = "its bytes"
-"""What was altered if the credentials are whole, and have no record of ours to say more."""
+"""The altered part if the credentials are whole, and have no record of ours to say more."""
 
 _OFFLINE: Final = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
 _MOST_NAME: Final = 80
@@ -76,7 +76,7 @@ class Credentials:
         detail: why they are invalid or unread.
         parts: what was altered, in words: its pixels, the record in its file, the record that was signed …
         signed: when it was signed, UTC, by the signer's clock; empty if the signer did not say.
-        stamped: whether a time-stamp server confirms that time.
+        stamped: if a time-stamp server confirms that time: `trusted`, or `unverified` if anyone may run it; else "".
         tool: the program that made the credentials; empty if it is not named.
         ingredients: what went into the file.
         carried: our own record, if it was signed along with the image and is intact.
@@ -88,7 +88,7 @@ class Credentials:
     detail: str = ""
     parts: tuple[str, ...] = ()
     signed: str = ""
-    stamped: bool = False
+    stamped: str = ""
     tool: str = ""
     ingredients: tuple[Ingredient, ...] = ()
     carried: Carried | None = field(default=None, repr=False)
@@ -110,7 +110,8 @@ class Credentials:
         said = {"intact": "unchanged since", "altered": "but altered since"}.get(self.state, "but not validly")
         if self.parts:
             said += f" ({', '.join(self.parts)})"
-        when = f" on {self.signed}{' (time-stamped)' if self.stamped else ''}" if self.signed else ""
+        by = {"trusted": " (time-stamped)", "unverified": " (time-stamped by a server that is not verified)"}
+        when = f" on {self.signed}{by.get(self.stamped, '')}" if self.signed else ""
         name = "its certificate is on a trust list" if self.trusted else _NOT_VERIFIED
         return "; ".join(filter(None, (f"signed by {self.signer}{when}, {said}", self.detail, name)))
 
@@ -123,7 +124,7 @@ class Credentials:
             "detail": self.detail,
             "parts": list(self.parts),
             "signed": self.signed or None,
-            "stamped": self.stamped,
+            "stamped": self.stamped or None,
             "tool": self.tool or None,
             "ingredients": [one.as_dict() for one in self.ingredients],
         }
@@ -181,14 +182,15 @@ def _summarize(store: Mapping[str, Any], data: bytes) -> Credentials:
     known: dict[str, Any] = {
         "signer": _name_signer(manifest),
         "signed": _shorten(_format_time(time or signed)),
-        "stamped": bool(time),
         "tool": _shorten(f"{generator.get('name', '')} {generator.get('version') or ''}".strip()),
         "ingredients": tuple(_list_ingredients(store, manifest)),
         "carried": carried,
     }
     state = store.get("validation_state")
     success = ((store.get("validation_results") or {}).get("activeManifest") or {}).get("success") or ()
-    known["trusted"] = any(one.get("code") == "signingCredential.trusted" for one in success)
+    met = {one.get("code") for one in success}
+    known["trusted"] = "signingCredential.trusted" in met
+    known["stamped"] = "" if not time else "trusted" if "timeStamp.trusted" in met else "unverified"
     if state in {"Valid", "Trusted"}:
         return Credentials("intact", **known)
     codes = [str(one.get("code")) for one in failures]
@@ -201,6 +203,8 @@ def _summarize(store: Mapping[str, Any], data: bytes) -> Credentials:
 def _name_signer(manifest: Mapping[str, Any]) -> str:
     signature = manifest.get("signature_info") or {}
     names = [_shorten(signature[key]) for key in ("issuer", "common_name") if signature.get(key)]
+    if names[:1] == [keys.MADE_BY]:  # the person comes first, and that no authority knows it behind
+        names.reverse()
     return f"{names[0]} ({names[1]})" if len(dict.fromkeys(names)) > 1 else next(iter(names), "an unnamed certificate")
 
 

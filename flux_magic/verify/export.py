@@ -55,8 +55,8 @@ def export(notebook: str | os.PathLike[str], *, sign: bool = False) -> Exported:
     well, and with `sign` content credentials (C2PA) by the user's own key. A file that its provider has signed stays as
     it was delivered, since a replay needs these bytes.
 
-    Raises InvalidRequest if the file is not a notebook or there is no key, MissingExtra, SaveError if signing fails,
-    and StoreError if nothing can be written.
+    Raises InvalidRequest if the file is not a notebook, and StoreError if nothing can be written. With `sign` it raises
+    InvalidRequest without a key, MissingExtra without the packages, and SaveError if signing fails.
     """
     path = Path(notebook)
     if path.suffix.lower() != NOTEBOOK:

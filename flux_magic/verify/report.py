@@ -111,6 +111,8 @@ class Report:
 
 
 def _convert_verdict(one: Verdict) -> dict[str, Any]:
+    signed = one.credentials
+    credentials = {"signature": signed.verdict, "credentials": signed.as_dict()} if signed else {}
     return {
         "label": one.label,
         "status": one.status.value,
@@ -120,8 +122,7 @@ def _convert_verdict(one: Verdict) -> dict[str, Any]:
         "distance": one.distance,
         "why": one.why,
         "record": one.record and one.record.as_dict(),
-        "signature": one.signature or None,
-        "credentials": one.credentials and one.credentials.as_dict(),
+        **credentials,
     }
 
 
@@ -203,7 +204,8 @@ def render_fragment(report: Report, *, small: bool = False) -> str:
 def _row(one: Verdict, *, live: bool, small: bool) -> tuple[str | Markup, ...]:
     mark = {Status.PASS: "✓", Status.FAIL: "✗", Status.UNCHECKED: "?"}[one.status]
     figure = f"<br>distance {one.figure}" if one.figure else ""
-    marked = Markup(f"{mark} {escape_html(one.called)}{figure}")
+    signed = f"<br>{escape_html(one.signature)}" if one.signature not in {"", one.called} else ""
+    marked = Markup(f"{mark} {escape_html(one.called)}{figure}{signed}")
     images = [Markup(_image(one, one.embedded, "as it is here", small=small))]
     if live:
         images.append(Markup(_image(one, one.remade, "regenerated", small=small)))

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from .verdict import Examined
 
 _MEANING: Final = """\
-A signature by it proves that whoever has the key signed exactly these bytes, and the record in them: one changed
-pixel shows. It does not prove who that is: you made the certificate yourself, and no authority has checked its name.
-Whoever should recognize it needs the file that `flux-magic key --export FILE` writes, from you in person, in the
-folder {trust}. A signature is removed with ease, so a file without one proves nothing.
-Keep the key to yourself, and a copy of it in a safe place: it is in no store, notebook or record."""
+It proves: somebody who has this key signed exactly these bytes, with the record in them. One changed pixel shows.
+It does not prove who that is. You made the certificate yourself, and no authority has checked its name. For a
+colleague to recognize it, hand over the file of `flux-magic key --export FILE`; it goes into the trust folder,
+here {trust}.
+A file without a signature proves nothing: anyone can remove one, and most social networks do.
+Keep the key to yourself. It is in no store, notebook or record."""
 
 
 def main(options: argparse.Namespace) -> int:
@@ -114,7 +115,7 @@ def sign_bytes(path: Path, data: bytes, signer: Signing, *, anything: bool = Fal
     except Unreadable as error:
         raise NotAnImage(str(error)) from None
     there = seen.credentials
-    if there is not None and there.state == "intact" and there.trusted and there.signer.endswith(_mine(signer)):
+    if there is not None and there.state == "intact" and there.trusted and signer.identity.name in there.signer:
         return data
     trouble = _find_trouble(path, data, seen)
     if trouble and not anything:
@@ -131,10 +132,6 @@ def sign_bytes(path: Path, data: bytes, signer: Signing, *, anything: bool = Fal
     if signed is None:
         raise InvalidRequest("not signed: only PNG, JPEG and WebP are, and not those whose credentials cannot be read")
     return signed
-
-
-def _mine(signer: Signing) -> str:
-    return signer.identity.name if signer.identity.name.startswith("an unnamed") else f"({signer.identity.name})"
 
 
 def _find_trouble(path: Path, data: bytes, seen: Examined) -> str:

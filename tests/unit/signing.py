@@ -9,8 +9,8 @@ import c2pa
 
 from flux_magic.records import keys
 
-SIGNER = f"{keys.MADE_BY} (A Fox)"
-"""What is shown of the signer: the organization, and the common name."""
+SIGNER = f"A Fox ({keys.MADE_BY})"
+"""What is shown of the signer: the common name, and the organization."""
 
 _ACTION = {
     "action": "c2pa.created",

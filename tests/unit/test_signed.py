@@ -285,7 +285,7 @@ def test_what_an_older_version_embedded_into_a_signed_image_is_still_read(tmp_pa
         "detail": "",
         "parts": ["its bytes"],
         "signed": None,
-        "stamped": False,
+        "stamped": None,
         "tool": "tests 1",
         "ingredients": [],
     }

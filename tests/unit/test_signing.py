@@ -41,12 +41,12 @@ from flux_magic.verify import check_static
 from flux_magic.verify.export import export
 from tests.unit.samples import encoded, generation, opened
 from tests.unit.scripted import ADDRESS, installed
+from tests.unit.signing import SIGNER, state
 from tests.unit.signing import signed as signed_by_another
-from tests.unit.signing import state
 from tests.unit.test_signed import SUFFIX, noise, notebook_of, outputs_bytes
 
 KINDS = ("png", "jpeg", "webp")
-ADA = f"signed by {keys.MADE_BY} (Ada)"
+ADA = f"signed by Ada ({keys.MADE_BY})"
 IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 
@@ -322,7 +322,7 @@ def test_what_a_provider_signed_becomes_an_ingredient_and_both_are_in_the_file(
     assert (found.record, embedding.read(path.read_bytes()) is not None) == (made.record, True)
     assert found.credentials is not None
     assert [str(one) for one in found.credentials.ingredients] == [
-        f"the image as delivered, signed by {keys.MADE_BY} (A Fox), intact"
+        f"the image as delivered, signed by {SIGNER}, intact"
     ]
     assert actions(manifests(path.read_bytes())["active"])[0]["action"] == "c2pa.opened"
     assert check_static(path).passed
@@ -374,6 +374,16 @@ def test_notebook_sheet_and_export_are_signed_and_still_replayed(
     again = asyncio.run(client.generate("a red fox", steps=1, seed=7))
     assert (again.replayed, again.data) == (True, noise("webp"))
     assert check_static([notebook, report.folder]).passed
+    monkeypatch.setenv(keys.TIME_SERVER, "http://127.0.0.1:9/")
+    assert embedding.read(outputs_bytes(first)) is not None
+    assert (
+        f"not signed: the image cannot be signed: the time-stamp server of {keys.TIME_SERVER}"
+        in capsys.readouterr().err
+    )
+    monkeypatch.setenv(keys.TIME_SERVER, "ftp://")
+    with pytest.raises(InvalidRequest, match="is no http URL"):
+        keys.load()
+    monkeypatch.delenv(keys.TIME_SERVER)
     (tmp_path / "config" / "flux_magic" / "signing" / "key.pem").unlink()
     assert embedding.read(outputs_bytes(first)) is not None  # what was made is shown all the same
     assert "the image shown is not signed: there is no key" in capsys.readouterr().err
@@ -423,10 +433,14 @@ def test_files_that_are_there_are_signed_unless_it_would_mislead(
 
     Generations([made, made], [Axis("seed", (1, 2))]).grid().save(sheet := tmp_path / "sheet.jpg")
     theirs = tmp_path / "theirs.png"
-    replace(made, files=generation(data := signed_by_another(noise("png"), "png")).files).save(theirs)
+    generation(signed_by_another(noise("png"), "png")).save(theirs)  # its record is beside it
     seedless = tmp_path / "seedless.png"
     generation(noise("png"), seed=None).save(seedless)
-    assert main(["sign", *map(str, (sheet, seedless))]) == 0
+    assert main(["sign", *map(str, (sheet, theirs, seedless))]) == 0
+    kept = recall(theirs).credentials
+    assert kept is not None
+    assert [one.state for one in kept.ingredients] == ["intact"]
+    assert check_static([theirs, sheet]).passed
     assert check_static(sheet).verdicts[0].signature == "signed"
 
     stranger, altered = tmp_path / "stranger.png", tmp_path / "altered.png"
@@ -450,7 +464,6 @@ def test_files_that_are_there_are_signed_unless_it_would_mislead(
     for wrong in (tmp_path / "fox.ipynb", tmp_path, tmp_path / "none.png"):
         assert main(["sign", str(wrong)]) == 1
     assert main(["sign", str(path), str(sheet), "-o", str(tmp_path / "x.png")]) == 1
-    assert data
 
 
 # What is altered, and what is found.
