@@ -107,7 +107,8 @@ class Painter(nn.Module):
 
 def make_optimizers(painter: Painter) -> list[torch.optim.Optimizer]:
     """Return Muon for the matrices of the blocks, and AdamW for the rest."""
-    matrices, others = [], []
+    matrices: list[torch.Tensor] = []
+    others: list[torch.Tensor] = []
     for name, value in painter.named_parameters():
         is_matrix = value.ndim == 2 and "blocks" in name and "norm" not in name
         (matrices if is_matrix else others).append(value)

@@ -1,4 +1,4 @@
-"""A classifier that looks at images for the measurements: subject, colour, time and season; and a distance by its features."""
+"""A classifier for the measurements: subject, colour, time and season; and a distance by its features."""
 
 from __future__ import annotations
 
@@ -36,7 +36,13 @@ class Classifier(nn.Module):
         layers: list[nn.Module] = []
         for number, (before, after) in enumerate(((3, 16), (16, 32), (32, 64), (64, FEATURES))):
             layers += [nn.Conv2d(before, after, 5 if number == 0 else 3, stride=2, padding=2 if number == 0 else 1)]
-            layers += [nn.BatchNorm2d(after), nn.ReLU(), nn.Conv2d(after, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU()]
+            layers += [
+                nn.BatchNorm2d(after),
+                nn.ReLU(),
+                nn.Conv2d(after, after, 3, padding=1),
+                nn.BatchNorm2d(after),
+                nn.ReLU(),
+            ]
         self.body = nn.Sequential(*layers)
         self.heads = nn.ModuleDict({name: nn.Linear(2 * FEATURES, len(values)) for name, values in HEADS.items()})
 
@@ -100,9 +106,10 @@ def open_classifier(room: Room) -> Classifier:
     state = room.find_checkpoint("classifier")
     if state is None:
         raise FileNotFoundError(f"no classifier in {room.folder}: train it first")
-    model = Classifier()
+    model: Classifier = Classifier()
     model.load_state_dict(state["model"])
-    return model.eval().requires_grad_(False)
+    model.eval().requires_grad_(False)
+    return model
 
 
 @torch.no_grad()
@@ -119,7 +126,9 @@ def measure_shares(model: Classifier, images: torch.Tensor, scenes: Sequence[Sce
     """Return the share of images, 0 to 1, in which each head sees what the scene has."""
     seen = name_all(model, images)
     return {
-        name: round(float(np.mean([one == getattr(scene, name) for one, scene in zip(seen[name], scenes, strict=True)])), 4)
+        name: round(
+            float(np.mean([one == getattr(scene, name) for one, scene in zip(seen[name], scenes, strict=True)])), 4
+        )
         for name in HEADS
     }
 

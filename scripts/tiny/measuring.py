@@ -60,11 +60,11 @@ def make_images(
 
 def list_scenes() -> list[Scene]:
     """Return a scene for each pair that was kept out and each time of day."""
-    scenes = []
-    for number, (subject, colour) in enumerate(sorted(HELD_OUT)):
-        for time_of_day in TIMES:
-            scenes.append(replace(make_scene(number), subject=subject, colour=colour, time=time_of_day, count=1))
-    return scenes
+    return [
+        replace(make_scene(number), subject=subject, colour=colour, time=time_of_day, count=1)
+        for number, (subject, colour) in enumerate(sorted(HELD_OUT))
+        for time_of_day in TIMES
+    ]
 
 
 def measure(room: Room) -> None:

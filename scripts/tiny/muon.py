@@ -1,4 +1,4 @@
-"""Muon, an optimizer for matrices, in single precision: torch's own computes in bfloat16, which these processors lack."""
+"""Muon, an optimizer for matrices, in single precision: torch's own computes in bfloat16, slow on a CPU without it."""
 
 from __future__ import annotations
 
@@ -31,11 +31,13 @@ def orthogonalize(matrices: torch.Tensor) -> torch.Tensor:
 class Muon(torch.optim.Optimizer):
     """Momentum whose steps are made orthogonal, as large as AdamW's steps are."""
 
-    def __init__(self, matrices: Iterable[torch.Tensor], lr: float, momentum: float = 0.95, decay: float = 0.01) -> None:
+    def __init__(
+        self, matrices: Iterable[torch.Tensor], lr: float, momentum: float = 0.95, decay: float = 0.01
+    ) -> None:
         super().__init__(matrices, {"lr": lr, "momentum": momentum, "decay": decay})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+    def step(self, closure: Any = None) -> None:
         """Make one step; the matrices of one shape together."""
         del closure
         for group in self.param_groups:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import time
 from collections.abc import Iterator, Mapping
@@ -59,13 +58,13 @@ class Room:
         """Write a state whole or not at all."""
         part = self.folder / f".{name}.pt.part"
         torch.save(dict(state), part)
-        os.replace(part, self.folder / f"{name}.pt")
+        part.replace(self.folder / f"{name}.pt")
 
 
 def _replace(file: Path, content: bytes) -> None:
     part = file.with_name(f".{file.name}.part")
     part.write_bytes(content)
-    os.replace(part, file)
+    part.replace(file)
 
 
 class Averages:

@@ -104,5 +104,3 @@ class Text(nn.Module):
         rows = torch.arange(len(number))
         biases[rows, number] = (lengths - number).clamp(min=1).float().log()
         return words, whole, biases
-
-
