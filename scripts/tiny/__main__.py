@@ -89,10 +89,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.tiny", description=__doc__)
     parser.add_argument("stage", choices=["all", *STAGES, *LOOKS])
     parser.add_argument("--folder", type=Path, default=Path("build/tiny"), help="where all is kept")
-    parser.add_argument("--tenth", action="store_true", help="a check of all stages, small")
+    parser.add_argument("--tenth", action="store_true", help="a check that all stages work, in about a minute")
     parser.add_argument("--threads", type=int, default=1, help="torch's threads (1)")
     options = parser.parse_args()
-    room = Room(options.folder, 0.1 if options.tenth else 1.0, options.threads)
+    room = Room(options.folder, 0.01 if options.tenth else 1.0, options.threads)
     for name, run in (STAGES | LOOKS).items():
         if options.stage == name or (options.stage == "all" and name in STAGES):
             room.say(f"{name}:")

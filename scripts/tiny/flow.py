@@ -23,7 +23,7 @@ from scripts.tiny.words import LENGTH, POOLED, WIDTH, Text, make_tokenizer
 SCENES: Final = 32_000
 CHUNK: Final = 500
 BATCH: Final = 64
-STEPS: Final = 16_000
+STEPS: Final = 8_000
 RATE: Final = 1.5e-3
 WARM_UP: Final = 200
 COOL_DOWN: Final = 0.3
@@ -138,7 +138,8 @@ def choose_lengths(number: int) -> torch.Tensor:
 class Drawings:
     """The latents on the disk with their scenes, in an order by epoch."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, batch: int) -> None:
+        self.batch = batch
         files = sorted(folder.glob("*.npy"))
         self.latents = torch.from_numpy(np.concatenate([np.load(file) for file in files]))
         self.scenes = [make_scene(int(file.stem) + one) for file in files for one in range(CHUNK)]
@@ -147,16 +148,16 @@ class Drawings:
 
     def take(self, step: int) -> tuple[torch.Tensor, list[str]]:
         """Return the batch of a step: the same after an interruption."""
-        per_epoch = len(self.scenes) // BATCH
+        per_epoch = len(self.scenes) // self.batch
         order = np.random.default_rng(step // per_epoch).permutation(len(self.scenes))
-        chosen = order[step % per_epoch * BATCH :][:BATCH]
+        chosen = order[step % per_epoch * self.batch :][: self.batch]
         dice = random.Random(step)
         return self.latents[chosen].float() * self.scale, [make_caption(self.scenes[one], dice) for one in chosen]
 
 
 def train_flow(room: Room) -> None:
     """Train the transformer to its last step, from the last checkpoint if there is one."""
-    steps, drawings = room.scale(STEPS, 20), Drawings(room.folder / "latents")
+    steps, drawings = room.scale(STEPS, 40), Drawings(room.folder / "latents", BATCH if room.part >= 1 else 8)
     seed_all(2)
     painter = Painter()
     optimizers = make_optimizers(painter)

@@ -22,7 +22,7 @@ HEADS: Final[dict[str, Sequence[str]]] = {
     "time": TIMES,
     "season": SEASONS,
 }
-STEPS: Final = 1500
+STEPS: Final = 1000
 BATCH: Final = 32
 RATE: Final = 3e-3
 FEATURES: Final = 96

@@ -98,7 +98,7 @@ def measure(room: Room) -> None:
         for guidance in (1.0, 1.5, 2.0, 3.0, 4.0)
     }
     room.write_json("measured.json", figures)
-    plain = [make_scene(50_000_000 + one) for one in range(room.scale(256, 32))]
+    plain = [make_scene(50_000_000 + one) for one in range(room.scale(256, 8))]
     figures["distance of other drawings"] = measure_distance(features[: len(plain)], features[len(plain) :])
     by_steps = {}
     for steps in (1, 2, 4, 8, 16):

@@ -18,7 +18,7 @@ SAVE_EVERY: Final = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """The folder of a run, and how much is done in it: all, or a tenth for a check that all parts work.
+    """The folder of a run, and how much is done in it: all, or little for a check that all parts work.
 
     Attributes:
         folder: where checkpoints, latents, figures and the model are written.
