@@ -40,7 +40,8 @@ OF_TORCH := notebooks/09_another_engine.ipynb
 MODEL ?= black-forest-labs/FLUX.1-schnell
 
 .PHONY: help demo lab test test-thorough ends in-another-order check style types nbval nbval-offline pytest shuffled needs \
-	unit notebooks pages screenshot frontends bench soak live test-matrix clean test-engines engines live-gpu notebooks-engines bench-engines
+	unit notebooks pages screenshot frontends bench soak live test-matrix clean test-engines engines tiny live-gpu notebooks-engines \
+	bench-engines
 
 help:
 	@echo "make demo         make images in a notebook, on the local Space; the results are files"
@@ -48,6 +49,7 @@ help:
 	@echo "make test         every check, and the tests; five minutes"
 	@echo "make test-thorough  all of them in another order, many examples, other libraries, front ends; half an hour"
 	@echo "make test-engines tiny pipelines of diffusers in an environment of their own, with torch; four minutes"
+	@echo "make tiny         a tiny FLUX, drawn for, trained and measured from nothing; hours, or TINY=--tenth"
 	@echo "make check        style, types and layers"
 	@echo "make notebooks    the tutorials' outputs anew; make notebooks-engines that of Another engine alone"
 	@echo "make pages        the tutorials and these texts as pages in build/pages, with their links checked"
@@ -144,6 +146,10 @@ engines: $(ENGINES_READY)
 	@$(ENGINES)/bin/python -m coverage run --rcfile=.coveragerc-engines --data-file=build/engines.coverage -m pytest -q -p no:nbval tests/engines
 	@$(ENGINES)/bin/python -m coverage combine --rcfile=.coveragerc-engines --data-file=build/engines.coverage --quiet
 	@$(ENGINES)/bin/python -m coverage report --rcfile=.coveragerc-engines --data-file=build/engines.coverage
+
+# Hours on two processors; each stage goes on where it was stopped. With TINY=--tenth, a check that all stages work.
+tiny: $(ENGINES_READY)
+	@$(ENGINES)/bin/python -m scripts.tiny all --folder build/tiny $(TINY)
 
 live-gpu: $(ENGINES_READY)
 	@$(ENGINES)/bin/python -m scripts.live_gpu --model $(MODEL)

@@ -138,9 +138,18 @@ def _draw_land(sheet: _Sheet) -> None:
             half = dice.uniform(120, 150)
             tone = mix(rock, sheet.light.bottom, dice.uniform(0.0, 0.25))
             sheet.draw.polygon([(x - half, horizon + 24), (x, high), (x + half, horizon + 24)], fill=tone)
-            sheet.draw.polygon([(x, high), (x + half, horizon + 24), (x + half * 0.2, horizon + 24)], fill=mix(tone, (30, 30, 60), 0.2))
+            sheet.draw.polygon(
+                [(x, high), (x + half, horizon + 24), (x + half * 0.2, horizon + 24)], fill=mix(tone, (30, 30, 60), 0.2)
+            )
             cut = 0.36
-            peak = [(x, high), (x + half * cut, high + (horizon - high) * cut), (x + 12, high + 44), (x - 8, high + 66), (x - 22, high + 46), (x - half * cut, high + (horizon - high) * cut)]
+            peak = [
+                (x, high),
+                (x + half * cut, high + (horizon - high) * cut),
+                (x + 12, high + 44),
+                (x - 8, high + 66),
+                (x - 22, high + 46),
+                (x - half * cut, high + (horizon - high) * cut),
+            ]
             sheet.draw.polygon(peak, fill=snow)
     elif scene.land == "hills":
         for number, start in enumerate((0.1, 0.5, 0.9, 0.3, 0.72)):
@@ -156,7 +165,9 @@ def _draw_land(sheet: _Sheet) -> None:
                 high = tall * dice.uniform(0.75, 1.15)
                 for level in range(3):
                     top, half = horizon + drop - high * (1 - 0.26 * level), 18 + 9 * level
-                    sheet.draw.polygon([(x - half, top + high * 0.48), (x, top), (x + half, top + high * 0.48)], fill=pine)
+                    sheet.draw.polygon(
+                        [(x - half, top + high * 0.48), (x, top), (x + half, top + high * 0.48)], fill=pine
+                    )
     else:
         water = mix(sheet.tint((52, 132, 190)), sheet.light.bottom, 0.1)
         sheet.draw.rectangle((0, horizon - 56, WIDE, horizon + 40), fill=water)
@@ -202,7 +213,11 @@ def _draw_subjects(sheet: _Sheet) -> None:
         tall = height * dice.uniform(0.94, 1.06)
         step = {1: 0.0, 2: 54.0, 3: 41.0}[scene.count]
         x = middle + (number - (scene.count - 1) / 2) * step
-        base = 64 + tall * 0.45 + dice.uniform(-8, 4) if flies else 116 + dice.uniform(-5, 5) - (HEIGHTS["big"] - height) * 0.1
+        base = (
+            64 + tall * 0.45 + dice.uniform(-8, 4)
+            if flies
+            else 116 + dice.uniform(-5, 5) - (HEIGHTS["big"] - height) * 0.1
+        )
         pen = Pen(sheet.draw, x * LARGER, base * LARGER, tall * LARGER, mirrored=dice.random() < 0.5)
         if not flies and scene.subject != "boat":
             shadow = mix(sheet.tint(GROUNDS[scene.season]), (30, 30, 60), 0.3)
@@ -213,7 +228,13 @@ def _draw_subjects(sheet: _Sheet) -> None:
 def _draw_weather(sheet: _Sheet) -> None:
     if sheet.scene.season == "winter":
         for _ in range(24):
-            _disc(sheet, sheet.dice.uniform(0, WIDE), sheet.dice.uniform(0, WIDE), sheet.dice.choice((4, 5, 6.5)), (255, 255, 255))
+            _disc(
+                sheet,
+                sheet.dice.uniform(0, WIDE),
+                sheet.dice.uniform(0, WIDE),
+                sheet.dice.choice((4, 5, 6.5)),
+                (255, 255, 255),
+            )
 
 
 def draw_sheet(scenes: list[Scene], columns: int = 8) -> Image.Image:

@@ -103,7 +103,13 @@ class Pen:
         return [(self.x + px * side, self.y - py * self.size) for px, py in points]
 
     def shape(
-        self, points: Sequence[Point], fill: Colour, *, round_: bool = False, edge: Colour | None = None, width: float = 0.022
+        self,
+        points: Sequence[Point],
+        fill: Colour,
+        *,
+        round_: bool = False,
+        edge: Colour | None = None,
+        width: float = 0.022,
     ) -> None:
         """Fill a closed shape, with an edge if its colour is given."""
         placed = self._place(smooth(points) if round_ else points)
@@ -118,7 +124,9 @@ class Pen:
         box = (px - across, py - up, px + across, py + up)
         self.draw.ellipse(box, fill=fill, outline=edge, width=max(1, round(0.022 * self.size)) if edge else 0)
 
-    def box(self, left: float, bottom: float, right: float, top: float, fill: Colour, edge: Colour | None = None) -> None:
+    def box(
+        self, left: float, bottom: float, right: float, top: float, fill: Colour, edge: Colour | None = None
+    ) -> None:
         """Fill a box."""
         self.shape([(left, bottom), (right, bottom), (right, top), (left, top)], fill, edge=edge)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections.abc import Callable
@@ -28,12 +29,19 @@ def draw_fox(pen: Pen, tones: Tones, _dice: random.Random) -> None:
     tail = [(0.1, 0.05), (0.3, 0.0), (0.5, 0.1), (0.58, 0.33), (0.52, 0.56), (0.44, 0.44), (0.36, 0.27), (0.2, 0.2)]
     pen.shape(tail, tones.dark, round_=True, edge=tones.edge)
     pen.shape([(0.585, 0.36), (0.52, 0.57), (0.43, 0.42), (0.5, 0.36)], tones.accent, round_=True)
-    pen.shape([(-0.22, 0.0), (0.24, 0.0), (0.26, 0.22), (0.14, 0.52), (-0.12, 0.52), (-0.22, 0.22)], tones.base, round_=True, edge=tones.edge)
+    pen.shape(
+        [(-0.22, 0.0), (0.24, 0.0), (0.26, 0.22), (0.14, 0.52), (-0.12, 0.52), (-0.22, 0.22)],
+        tones.base,
+        round_=True,
+        edge=tones.edge,
+    )
     pen.shape([(-0.09, 0.03), (0.09, 0.03), (0.12, 0.32), (0.0, 0.46), (-0.12, 0.32)], tones.accent, round_=True)
     for side in (-1, 1):
         pen.shape([(side * 0.3, 0.74), (side * 0.28, 1.0), (side * 0.06, 0.82)], tones.base, edge=tones.edge)
         pen.shape([(side * 0.25, 0.78), (side * 0.255, 0.91), (side * 0.13, 0.82)], tones.edge)
-    pen.shape([(-0.36, 0.6), (0.0, 0.37), (0.36, 0.6), (0.26, 0.79), (0.0, 0.86), (-0.26, 0.79)], tones.base, edge=tones.edge)
+    pen.shape(
+        [(-0.36, 0.6), (0.0, 0.37), (0.36, 0.6), (0.26, 0.79), (0.0, 0.86), (-0.26, 0.79)], tones.base, edge=tones.edge
+    )
     for side in (-1, 1):
         pen.shape([(side * 0.35, 0.6), (0.0, 0.38), (side * 0.04, 0.54), (side * 0.18, 0.62)], tones.accent)
     _draw_eyes(pen, 0.13, 0.67, 0.035)
@@ -45,7 +53,12 @@ def draw_cat(pen: Pen, tones: Tones, _dice: random.Random) -> None:
     curl = [(0.18, 0.06), (0.42, 0.08), (0.52, 0.24), (0.46, 0.42), (0.52, 0.52)]
     pen.line(curl, tones.edge, 0.12)
     pen.line(curl, tones.dark, 0.08)
-    pen.shape([(-0.22, 0.0), (0.24, 0.0), (0.25, 0.24), (0.14, 0.52), (-0.13, 0.52), (-0.24, 0.24)], tones.base, round_=True, edge=tones.edge)
+    pen.shape(
+        [(-0.22, 0.0), (0.24, 0.0), (0.25, 0.24), (0.14, 0.52), (-0.13, 0.52), (-0.24, 0.24)],
+        tones.base,
+        round_=True,
+        edge=tones.edge,
+    )
     for x in (-0.09, 0.09):
         pen.line([(x, 0.02), (x, 0.2)], tones.edge)
     for side in (-1, 1):
@@ -65,14 +78,21 @@ def draw_cat(pen: Pen, tones: Tones, _dice: random.Random) -> None:
 def draw_rabbit(pen: Pen, tones: Tones, dice: random.Random) -> None:
     """Draw a sitting rabbit: two long ears, two teeth and a round tail."""
     pen.disc(0.27, 0.1, 0.1, tones.accent, edge=tones.edge)
-    pen.shape([(-0.2, 0.0), (0.22, 0.0), (0.25, 0.18), (0.12, 0.42), (-0.12, 0.42), (-0.23, 0.18)], tones.base, round_=True, edge=tones.edge)
+    pen.shape(
+        [(-0.2, 0.0), (0.22, 0.0), (0.25, 0.18), (0.12, 0.42), (-0.12, 0.42), (-0.23, 0.18)],
+        tones.base,
+        round_=True,
+        edge=tones.edge,
+    )
     pen.disc(0.0, 0.18, 0.12, tones.accent, 0.15)
     bend = dice.choice((0.0, 0.1))
     for side in (-1, 1):
         tip = side * 0.16 + (bend if side > 0 else 0.0)
         ear = [(side * 0.04, 0.6), (tip - side * 0.1, 0.9), (tip, 1.02), (tip + side * 0.09, 0.9), (side * 0.18, 0.6)]
         pen.shape(ear, tones.base, round_=True, edge=tones.edge)
-        pen.shape([(side * 0.1, 0.64), (tip - side * 0.04, 0.88), (tip, 0.95), (tip + side * 0.03, 0.88)], NOSE, round_=True)
+        pen.shape(
+            [(side * 0.1, 0.64), (tip - side * 0.04, 0.88), (tip, 0.95), (tip + side * 0.03, 0.88)], NOSE, round_=True
+        )
     pen.disc(0.0, 0.53, 0.23, tones.base, 0.19, edge=tones.edge)
     _draw_eyes(pen, 0.11, 0.56, 0.035)
     pen.disc(0.0, 0.48, 0.032, NOSE, 0.025)
@@ -92,7 +112,12 @@ def draw_owl(pen: Pen, tones: Tones, _dice: random.Random) -> None:
         for x in (-0.1, 0.0, 0.1) if row % 2 == 0 else (-0.05, 0.05):
             pen.line([(x - 0.035, y + 0.02), (x, y - 0.02), (x + 0.035, y + 0.02)], tones.base, 0.022)
     for side in (-1, 1):
-        pen.shape([(side * 0.33, 0.6), (side * 0.44, 0.34), (side * 0.32, 0.1), (side * 0.24, 0.36)], tones.dark, round_=True, edge=tones.edge)
+        pen.shape(
+            [(side * 0.33, 0.6), (side * 0.44, 0.34), (side * 0.32, 0.1), (side * 0.24, 0.36)],
+            tones.dark,
+            round_=True,
+            edge=tones.edge,
+        )
         pen.disc(side * 0.15, 0.7, 0.155, WHITE, edge=tones.edge)
         pen.disc(side * 0.13, 0.69, 0.085, INK)
         pen.disc(side * 0.13 + 0.03, 0.73, 0.028, WHITE)
@@ -109,9 +134,11 @@ def draw_lighthouse(pen: Pen, tones: Tones, _dice: random.Random) -> None:
             pen.shape([(side * 0.08, 0.82), (side * 0.75, 0.93), (side * 0.75, 0.7)], beam)
     pen.shape([(-0.34, 0.0), (0.34, 0.0), (0.25, 0.09), (0.05, 0.12), (-0.22, 0.1)], tones.shade(GREY), round_=True)
     levels = [0.06, 0.2, 0.34, 0.48, 0.62, 0.74]
-    for number, (low, high) in enumerate(zip(levels, levels[1:], strict=False)):
+    for number, (low, high) in enumerate(itertools.pairwise(levels)):
         left, right = (0.2 - 0.12 * level for level in (low, high))
-        pen.shape([(-left, low), (left, low), (right, high), (-right, high)], tones.accent if number % 2 else tones.base)
+        pen.shape(
+            [(-left, low), (left, low), (right, high), (-right, high)], tones.accent if number % 2 else tones.base
+        )
     pen.line([(-0.193, 0.06), (-0.111, 0.74)], tones.edge)
     pen.line([(0.193, 0.06), (0.111, 0.74)], tones.edge)
     pen.shape([(-0.05, 0.06), (0.05, 0.06), (0.05, 0.16), (-0.05, 0.16)], tones.edge)
@@ -163,6 +190,7 @@ def draw_house(pen: Pen, tones: Tones, dice: random.Random) -> None:
 
 def draw_castle(pen: Pen, tones: Tones, _dice: random.Random) -> None:
     """Draw a castle: three towers with battlements, a gate, and flags."""
+
     def battlement(left: float, right: float, top: float, colour: Colour) -> None:
         width = (right - left) / 5
         for number in (0, 2, 4):
@@ -199,8 +227,19 @@ def draw_boat(pen: Pen, tones: Tones, _dice: random.Random) -> None:
 def draw_tree(pen: Pen, tones: Tones, dice: random.Random) -> None:
     """Draw a tree: a trunk with two branches under a round crown of leaves."""
     trunk = tones.shade(WOOD)
-    pen.shape([(-0.1, 0.0), (0.1, 0.0), (0.05, 0.16), (0.05, 0.5), (-0.05, 0.5), (-0.05, 0.16)], trunk, edge=mix(trunk, INK, 0.5))
-    crowd = [(-0.24, 0.52, 0.2), (0.24, 0.52, 0.2), (-0.2, 0.72, 0.2), (0.2, 0.72, 0.2), (0.0, 0.8, 0.2), (0.0, 0.56, 0.24)]
+    pen.shape(
+        [(-0.1, 0.0), (0.1, 0.0), (0.05, 0.16), (0.05, 0.5), (-0.05, 0.5), (-0.05, 0.16)],
+        trunk,
+        edge=mix(trunk, INK, 0.5),
+    )
+    crowd = [
+        (-0.24, 0.52, 0.2),
+        (0.24, 0.52, 0.2),
+        (-0.2, 0.72, 0.2),
+        (0.2, 0.72, 0.2),
+        (0.0, 0.8, 0.2),
+        (0.0, 0.56, 0.24),
+    ]
     for x, y, radius in crowd:
         pen.disc(x, y, radius + 0.018, tones.edge)
     for x, y, radius in crowd:
@@ -238,7 +277,14 @@ def draw_mushroom(pen: Pen, tones: Tones, _dice: random.Random) -> None:
     pen.disc(0.0, 0.5, 0.42, mix(stem, INK, 0.22), 0.09, edge=edge)
     dome = [(0.48 * math.cos(turn * math.pi / 16), 0.5 + 0.47 * math.sin(turn * math.pi / 16)) for turn in range(17)]
     pen.shape([*dome, (-0.25, 0.55), (0.0, 0.57), (0.25, 0.55)], tones.base, edge=tones.edge)
-    for x, y, radius in ((0.02, 0.8, 0.085), (-0.24, 0.7, 0.065), (0.26, 0.68, 0.07), (0.05, 0.64, 0.045), (-0.37, 0.59, 0.04), (0.38, 0.58, 0.035)):
+    for x, y, radius in (
+        (0.02, 0.8, 0.085),
+        (-0.24, 0.7, 0.065),
+        (0.26, 0.68, 0.07),
+        (0.05, 0.64, 0.045),
+        (-0.37, 0.59, 0.04),
+        (0.38, 0.58, 0.035),
+    ):
         pen.disc(x, y, radius, tones.accent, radius * 0.85)
 
 

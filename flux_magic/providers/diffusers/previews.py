@@ -53,7 +53,7 @@ def fit_factors(pipe: Any) -> Factors | None:
         sent = (images * 2 - 1).to(vae.device if str(vae.device) != "meta" else "cpu", vae.dtype)
         is_video = "temperal_downsample" in vae.config or "temporal_downsample" in vae.config
         encoded = vae.encode(sent.unsqueeze(2) if is_video else sent)
-        latents = _normalize(vae, encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latent)
+        latents = _normalize(vae, encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded[0])
         latents = _flatten_time(latents).float().cpu()
         colours = torch.nn.functional.adaptive_avg_pool2d(images, latents.shape[-2:])
         rows, wanted = (one.permute(0, 2, 3, 1).reshape(-1, one.shape[1]) for one in (latents, colours))

@@ -1,0 +1,103 @@
+"""`python -m scripts.tiny all` draws, trains, saves and measures; each stage goes on where it was interrupted.
+
+A stage is run alone by its name, and `--tenth` makes all of them small, for a check that they work.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from scripts.tiny.room import Room
+
+
+def _draw(room: Room) -> None:
+    from scripts.tiny.drawings import draw_sheet
+    from scripts.tiny.scenes import make_scene
+
+    draw_sheet([make_scene(seed) for seed in range(64)]).save(room.folder / "drawings.png")
+
+
+def _train_autoencoder(room: Room) -> None:
+    from scripts.tiny.autoencoder import show_autoencoder, train_autoencoder
+
+    train_autoencoder(room)
+    show_autoencoder(room)
+
+
+def _show_autoencoder(room: Room) -> None:
+    from scripts.tiny.autoencoder import show_autoencoder
+
+    show_autoencoder(room)
+
+
+def _make_latents(room: Room) -> None:
+    from scripts.tiny.flow import make_latents
+
+    make_latents(room)
+
+
+def _train_flow(room: Room) -> None:
+    from scripts.tiny.flow import train_flow
+
+    train_flow(room)
+
+
+def _save(room: Room) -> None:
+    from scripts.tiny.flow import save_pipeline
+
+    save_pipeline(room)
+
+
+def _train_classifier(room: Room) -> None:
+    from scripts.tiny.looking import train_classifier
+
+    train_classifier(room)
+
+
+def _measure(room: Room) -> None:
+    from scripts.tiny.measuring import measure
+
+    measure(room)
+
+
+def _show(room: Room) -> None:
+    from scripts.tiny.measuring import show_sheet
+
+    _save(room)
+    show_sheet(room)
+
+
+STAGES: Final[dict[str, Callable[[Room], None]]] = {
+    "drawings": _draw,
+    "autoencoder": _train_autoencoder,
+    "latents": _make_latents,
+    "flow": _train_flow,
+    "save": _save,
+    "classifier": _train_classifier,
+    "measure": _measure,
+}
+"""The stages in their order."""
+
+LOOKS: Final[dict[str, Callable[[Room], None]]] = {"show-autoencoder": _show_autoencoder, "show": _show}
+"""A look at what a stage has come to, while it trains."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m scripts.tiny", description=__doc__)
+    parser.add_argument("stage", choices=["all", *STAGES, *LOOKS])
+    parser.add_argument("--folder", type=Path, default=Path("build/tiny"), help="where all is kept")
+    parser.add_argument("--tenth", action="store_true", help="a check that all stages work, in about a minute")
+    parser.add_argument("--threads", type=int, default=1, help="torch's threads (1)")
+    options = parser.parse_args()
+    room = Room(options.folder, 0.01 if options.tenth else 1.0, options.threads)
+    for name, run in (STAGES | LOOKS).items():
+        if options.stage == name or (options.stage == "all" and name in STAGES):
+            room.say(f"{name}:")
+            run(room)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""The autoencoder: images of 128 by 128 to latents of 8 by 16 by 16, and back; trained on parts of fresh drawings."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import diffusers
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - as everybody names it
+from PIL import Image
+
+from scripts.tiny.drawings import SIDE, draw_scene
+from scripts.tiny.room import Averages, Room, seed_all, watch_clock
+from scripts.tiny.scenes import make_scene
+
+CHANNELS: Final = 8
+WIDTH: Final = 32
+STEPS: Final = 1500
+RATE: Final = 2e-3
+CROP: Final = 64
+NOISE: Final = 0.12
+"""Noise on the latents in training: what the transformer is a little wrong about, the decoder forgives."""
+
+
+def make_autoencoder() -> Any:
+    """Return an autoencoder with fresh weights."""
+    return diffusers.AutoencoderTiny(
+        encoder_block_out_channels=(WIDTH,) * 4,
+        decoder_block_out_channels=(WIDTH,) * 4,
+        latent_channels=CHANNELS,
+        num_encoder_blocks=(0, 1, 1, 2),
+        num_decoder_blocks=(3, 2, 1, 0),
+    )
+
+
+def to_tensor(image: Image.Image) -> torch.Tensor:
+    """Return an image as a tensor of 3 planes from -1 to 1."""
+    return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1).float().div(127.5).sub(1)
+
+
+def _draw_parts(seed: int, scenes: int, dice: torch.Generator) -> torch.Tensor:
+    """Return four parts of each of some fresh drawings."""
+    parts = []
+    for number in range(scenes):
+        whole = to_tensor(draw_scene(make_scene(seed + number)))
+        for _ in range(4):
+            x, y = torch.randint(0, SIDE - CROP + 1, (2,), generator=dice).tolist()
+            parts.append(whole[:, y : y + CROP, x : x + CROP])
+    return torch.stack(parts).to(memory_format=torch.channels_last)
+
+
+def _measure_loss(made: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Return the difference of colours and of edges, at full and half size."""
+    loss = torch.zeros(())
+    for _ in range(2):
+        loss = loss + F.l1_loss(made, wanted)
+        for axis in (2, 3):
+            loss = loss + F.l1_loss(made.diff(dim=axis), wanted.diff(dim=axis))
+        made, wanted = F.avg_pool2d(made, 2), F.avg_pool2d(wanted, 2)
+    return loss
+
+
+def _measure_spread(latents: torch.Tensor) -> torch.Tensor:
+    """Return how far each channel's mean is from 0 and its variance from 1."""
+    means, variances = latents.mean((0, 2, 3)), latents.var((0, 2, 3))
+    return (means.square() + (variances - 1).square()).mean()
+
+
+def train_autoencoder(room: Room) -> None:
+    """Train the autoencoder to its last step, from the last checkpoint if there is one."""
+    steps = room.scale(STEPS, 20)
+    seed_all(1)
+    model = make_autoencoder().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(model.parameters(), RATE, betas=(0.9, 0.99), weight_decay=1e-4)
+    averages, start, dice = Averages(model, 0.998), 0, torch.Generator().manual_seed(1)
+    if state := room.find_checkpoint("autoencoder"):
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        averages.values, start = state["averages"], state["step"]
+        dice.set_state(state["dice"])
+        torch.set_rng_state(state["rng"])
+    clock, shown = watch_clock(), 0.0
+    for step in range(start, steps):
+        rate = RATE * min(1.0, (step + 1) / 100) * (0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        wanted = _draw_parts(step * 4, 4, dice)
+        latents = model.encode(wanted).latents
+        made = model.decode(latents + NOISE * torch.randn_like(latents)).sample
+        loss = _measure_loss(made, wanted)
+        optimizer.zero_grad()
+        (loss + 0.02 * _measure_spread(latents)).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        averages.follow(model, step)
+        shown += (loss.item() - shown) / min(step - start + 1, 50)
+        if step % 100 == 0:
+            room.say(f"autoencoder {step}/{steps} loss {shown:.4f}")
+        if next(clock) or step == steps - 1:
+            state = {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "averages": averages.values,
+                "step": step + 1,
+                "dice": dice.get_state(),
+                "rng": torch.get_rng_state(),
+            }
+            room.save_checkpoint("autoencoder", state)
+
+
+def open_autoencoder(room: Room) -> Any:
+    """Return the trained autoencoder, for use. Raises FileNotFoundError if none was trained."""
+    state = room.find_checkpoint("autoencoder")
+    if state is None:
+        raise FileNotFoundError(f"no autoencoder in {room.folder}: train it first")
+    model = make_autoencoder()
+    model.load_state_dict(state["averages"])
+    return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def show_autoencoder(room: Room, number: int = 16) -> float:
+    """Write drawings over what the autoencoder makes of them, and return the signal-to-noise ratio in dB."""
+    model = open_autoencoder(room)
+    wanted = torch.stack([to_tensor(draw_scene(make_scene(10_000_000 + one))) for one in range(number)])
+    made = model.decode(model.encode(wanted).latents).sample.clamp(-1, 1)
+    errors = (made - wanted).square().mean((1, 2, 3))
+    rows = torch.cat([torch.cat(list(rows), 2) for block in (wanted.split(8), made.split(8)) for rows in block], 1)
+    pixels = rows.add(1).mul(127.5).round().byte().permute(1, 2, 0).numpy()
+    Image.fromarray(pixels).save(room.folder / "autoencoder.png")
+    ratio = float((10 * torch.log10(4 / errors)).mean())
+    room.say(f"autoencoder: {ratio:.2f} dB on {number} drawings")
+    return ratio
