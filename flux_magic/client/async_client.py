@@ -242,7 +242,7 @@ class AsyncClient:
     async def stream_all(
         self, requests: Sequence[ImageRequest], settings: Settings
     ) -> AsyncGenerator[ClientEvent, None]:
-        """Yield the events of several requests in their order; a cluster, or a provider of batches, makes them at once."""
+        """Yield the events of the requests in their order. A cluster or a provider of batches makes them at once."""
         if self.is_at_once(requests, settings):
             async with aclosing(self.stream_many(requests, settings)) as placed, aclosing(order(placed)) as ordered:
                 async for event in ordered:

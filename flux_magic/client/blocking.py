@@ -6,7 +6,6 @@ from collections.abc import Coroutine, Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Any, TypeVar
 
-from ..errors import FluxError
 from ..parameters.calls import check_call
 from ..parameters.settings import Settings, resolve
 from ..providers.base import ModelDescription
