@@ -30,8 +30,8 @@ DRAWING = APP.with_name("space_drawing.py")
 """The file beside it that draws."""
 
 INSTALL = 'pip install "flux-magic[local]"'
-STARTUP_TIMEOUT = 60.0
-"""Seconds that the Space may take to start."""
+STARTUP_TIMEOUT = 300.0
+"""Seconds that the Space may take to start: some where a machine has time, minutes where it is busy with much else."""
 
 _READY = re.compile(r"^flux-magic space: ready at (http://\S+)$", re.MULTILINE)
 
