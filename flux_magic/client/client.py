@@ -102,7 +102,8 @@ class Client:
             metadata: False leaves the record out of the embedded and saved files.
             device, dtype, offload, batch: for the provider `diffusers`; `Settings` has their values.
             strip_credentials: True removes content credentials (C2PA) from them, so that the record can be embedded.
-            caption: words that a notebook shows under the image.
+            caption: words that a notebook shows under the image, with its own values in them: `{seed}`, `{steps:02d}`.
+                "" turns off a configured one.
             alt: alternative text of the image, for those who do not see it; by default the prompt.
             only_image: True shows the image in a notebook without the parameters that made it.
             image: what goes in, for a model that edits: a Generation, a Pillow image, an array of NumPy, bytes, a path,
