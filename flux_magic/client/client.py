@@ -106,7 +106,8 @@ class Client:
             strip_credentials: True removes content credentials (C2PA) from them, so that the record can be embedded.
             sign: True signs them with your own key (`flux-magic key`): content credentials with the record.
             sign_as: the name that these give as the creator's; none if it is left out.
-            caption: words that a notebook shows under the image.
+            caption: words that a notebook shows under the image, with its own values in them: `{seed}`, `{steps:02d}`.
+                "" turns off a configured one.
             alt: alternative text of the image, for those who do not see it; by default the prompt.
             only_image: True shows the image in a notebook without the parameters that made it.
             image: what goes in, for a model that edits: a Generation, a Pillow image, an array of NumPy, bytes, a path,

@@ -415,7 +415,7 @@ class Generations(Sequence[Generation]):
         image whose file is gone.
 
         Args:
-            labels: one string for each image; or letters, `"(a)"`, `"A."` or `"1"`, which count; or a template such as
+            labels: one string for each image; or `"(a)"`, `"A."`, `"(i)"` or `"1"`, which count; or a template such as
                 `"seed {seed}"` or `"(a) {prompt}"`, with an image's parameters, `{caption}` and the axes. False for
                 none. By default a sweep's values; without a sweep the images' captions, or what differs between them.
             row_labels, column_labels: likewise for each row and column; a sweep of two axes or more has them.

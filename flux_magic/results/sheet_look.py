@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -123,7 +124,9 @@ def _read_labels(name: str, value: object, facts: Sequence[Mapping[str, object]]
             raise InvalidRequest(f"{name} is {show_value(value)}, the same for all: {_WORDS}")
         each = list(zip(templates or [value] * len(facts), facts, strict=True))
         for one, known in each:
-            if various := [field for field, value in known.items() if value is _VARIOUS and f"{{{field}}}" in one]:
+            if various := [
+                field for field, value in known.items() if value is _VARIOUS and re.search(rf"\{{{field}[}}:]", one)
+            ]:
                 raise InvalidRequest(f"{name} names {{{various[0]}}}, which differs within {noun}: {_WORDS}")
         return tuple(fill_template(name, one, known) for one, known in each)
     items = list_items(value)

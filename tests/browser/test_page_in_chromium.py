@@ -87,11 +87,10 @@ COVERS = (
     "<style>*, body, main, .cell { position: fixed !important; inset: 0; background: red; z-index: 9 }</style>"
     '<div style="position: fixed; inset: 0; z-index: 99; background: red; height: 200vh; width: 300vw">covers</div>'
 )
-SEEN = (
-    "[...document.querySelectorAll('h1, h2, pre.text')].map(one => [one.innerText, ..."
-    "(box => [document.elementFromPoint(box.x + 9, box.y + box.height / 2) === one, box.width > 99])"
-    "(one.getBoundingClientRect())])"
-)
+SEEN = """[...document.querySelectorAll('h1, h2, pre.text')].map(one => {
+    const box = one.getBoundingClientRect();
+    return [one.innerText, document.elementFromPoint(box.x + 9, box.y + box.height / 2) === one, box.width > 99];
+})"""
 
 
 @pytest.mark.usefixtures("loop")

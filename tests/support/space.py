@@ -21,7 +21,7 @@ from flux_magic.providers.http.connection import open_connection
 from flux_magic.providers.local import LocalSpace
 from flux_magic.results.generation import Generation
 from flux_magic.types import Event, ImageRequest
-from tests.support.limits import PATIENCE
+from tests.support.limits import PATIENCE, PROGRAM
 
 PYTHON = os.environ.get("FLUX_MAGIC_SPACE_PYTHON", sys.executable)
 """The interpreter that runs the Spaces: another one may have another Gradio."""
@@ -49,7 +49,7 @@ def run_space(*arguments: str, app: Path | None = None, python: str = PYTHON) ->
     with pytest.MonkeyPatch.context() as patch:
         if app is not None:
             patch.setattr(local, "APP", app)
-        space = LocalSpace(python=python, arguments=arguments)
+        space = LocalSpace(python=python, arguments=arguments, patience=PROGRAM)
     try:
         yield asyncio.run(space.get_address())
     finally:

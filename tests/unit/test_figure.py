@@ -85,6 +85,7 @@ def test_a_template_has_the_parameters_of_the_image_and_the_axes() -> None:
     [
         ({"labels": ["a"]}, "labels has 1 string for 6 images: give one for each"),
         ({"row_labels": "{seed}"}, "row_labels names {seed}, which differs within rows"),
+        ({"row_labels": "{seed:02d}"}, "row_labels names {seed}, which differs within rows"),
         ({"row_labels": [*"abc"]}, "row_labels has 3 strings for 2 rows: give one for each"),
         ({"labels": "fox"}, "labels is 'fox', the same for all: give strings, letters"),
         ({"labels": 3}, "labels is 3: give strings, letters such as"),
