@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ..errors import FluxError
 from ..results.generation import ClientEvent, Generation
-from ..types import Log, Preview
+from ..types import Log, Preview, Running
 
 T = TypeVar("T")
 
@@ -71,9 +71,10 @@ async def merged(
 async def order(events: AsyncIterable[tuple[int, ClientEvent | FluxError]]) -> AsyncGenerator[ClientEvent, None]:
     """Yield the events of several requests that are made at once as if each were made after the one before it.
 
-    The images come in order, and the first error in this order is raised. Of those that are being made, the steps are
-    the first one's, and their previews come together.
+    The images come in order, and the first error in this order is raised. The steps are those of the first image that
+    is missing, or of the others as long as that one waits; previews come together.
     """
+    started: set[int] = set()
     finished: dict[int, Generation | FluxError] = {}
     previews: dict[int, str] = {}
     turn = 0
@@ -84,7 +85,8 @@ async def order(events: AsyncIterable[tuple[int, ClientEvent | FluxError]]) -> A
         elif isinstance(event, Preview):
             previews[place] = next(iter(event.images), "")
             yield Preview([previews[one] for one in sorted(previews)])
-        elif place == turn or isinstance(event, Log):
+        elif place == turn or isinstance(event, Log) or (isinstance(event, Running) and turn not in started):
+            started |= {place} if isinstance(event, Running) else set()
             yield event
         while (made := finished.pop(turn, None)) is not None:
             if isinstance(made, FluxError):

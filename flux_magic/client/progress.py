@@ -372,12 +372,14 @@ def render_html(status: ProgressLine) -> str:
     value = f' value="{status.done}" max="{status.total}"' if status.total else ""
     text = escape_html(status.text)
     number = len(status.previews)
-    width = f"max-width:{100 // min(number, 4)}%;" if number > 1 else ""
+    width = f"max-width:calc({100 // min(number, 4)}% - 4px)" if number > 1 else ""
     images = [
         f'<img src="{one}" alt="unfinished image{f" {place} of {number}" if number > 1 else ""}" style="{width}">'
         for place, one in enumerate(status.previews, 1)
     ]
-    seen = f'<div style="display:flex;flex-wrap:wrap;align-items:start">{"".join(images)}</div>' if images else ""
+    seen = (
+        f'<div style="display:flex;flex-wrap:wrap;gap:4px;align-items:start">{"".join(images)}</div>' if images else ""
+    )
     return f'{seen}<progress{value} aria-label="{escape(status.text)}"></progress> <span role="status">{text}</span>'
 
 

@@ -352,7 +352,8 @@ def test_images_of_one_shape_are_made_at_once_each_with_its_own_seed(folders: Fo
     else:
         together = flux_magic.generate("a red fox", count=4, seed=1, on_event=events.append, **options)
         shown = [len(find_previews(one)) for one in events if isinstance(one, Preview)]
-        assert (max(shown), len([one for one in events if isinstance(one, Running)])) == (4, 2)
+        assert max(shown) == 4
+        assert {one.step for one in events if isinstance(one, Running)} == {1, 2}
     assert [one.record.circumstances.details["batch"] for one in together] == ["4"] * 4
     assert [one.seed for one in together] == [1, 2, 3, 4]
     assert len({one.digest for one in together}) == 4

@@ -38,7 +38,7 @@ class PanelModel:
         takes_mask: True if a mask may go in.
         name: its canonical name; empty if it is not known.
         stand_in: True for a local stand-in.
-        called: the words for what refuses a value.
+        called: the word for what refuses a value, and has the defaults.
     """
 
     rows: Mapping[str, Parameter] = field(default_factory=lambda: dict(_USUAL))
@@ -50,7 +50,7 @@ class PanelModel:
     takes_mask: bool = False
     name: str = ""
     stand_in: bool = False
-    called: str = "this Space"
+    called: str = "Space"
 
     @property
     def has_size(self) -> bool:
@@ -68,13 +68,13 @@ class PanelModel:
             return ""
         if name in SIDES and self.sizes:
             sides = sorted({size[SIDES.index(name)] for size in self.sizes})
-            return "" if value in sides else f"{name} is {value}: {self.called} takes {', '.join(map(str, sides))}"
+            return "" if value in sides else f"{name} is {value}: this {self.called} takes {', '.join(map(str, sides))}"
         if row is None:
             meant = explain(name, list(self.rows)) or f"there are {', '.join(self.rows)}"
             return f"{name} is {show_value(value)}: this model does not take it; {meant}"
         is_number = row.kind in {int, float} and not row.choices and not isinstance(value, bool | str)
         if is_number and row.least is not None and row.most is not None and not row.is_allowed(value):
-            return f"{name} is {value}: {self.called} takes {row.least} to {row.most}"
+            return f"{name} is {value}: this {self.called} takes {row.least} to {row.most}"
         try:
             row.check(value)
         except InvalidRequest as error:

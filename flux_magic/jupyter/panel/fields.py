@@ -169,7 +169,7 @@ class Choice(Field):
     def _show(self, value: Any) -> None:
         choices = self.row.choices or (True, False)
         named = self.row.default if self.row.default in choices else None
-        default = "the Space's default" if named is None else f"default: {_format(named)}"
+        default = f"the {self._parameters.at_hand.called}'s default" if named is None else f"default: {_format(named)}"
         self.control.options = [(default, _LEFT), *((_format(choice), choice) for choice in choices)]
         self.control.value = value if value in choices else _LEFT
 
@@ -202,7 +202,8 @@ class Words(Field):
 
     def _show(self, value: Any) -> None:
         default = self.row.default
-        self.control.placeholder = f"the Space's default{'' if default in (None, '') else f': {default}'}"
+        called = f"the {self._parameters.at_hand.called}'s default"
+        self.control.placeholder = f"{called}{'' if default in (None, '') else f': {default}'}"
         self.typed.show("" if value is None else format_value(value))
 
     def close(self) -> None:

@@ -306,7 +306,7 @@ class Parameters(Sized):
         """
         self._at_hand = read_description(description)
         if not self.has_space:
-            self._at_hand = replace(self._at_hand, called="this model")
+            self._at_hand = replace(self._at_hand, called="model")
         if self._at_hand.stand_in:
             self._own_defaults = get_provider().defaults
             self._fill_defaults()
@@ -335,7 +335,7 @@ class Parameters(Sized):
         size = (self.width, self.height)
         if self._at_hand.sizes and size not in {(None, None), *self._at_hand.sizes}:
             self.take(width=None, height=None)
-            yield f"the size is now {self._at_hand.called}'s own: it does not take {size[0]}x{size[1]}"
+            yield f"the size is now this {self._at_hand.called}'s own: it does not take {size[0]}x{size[1]}"
 
     def _fit(self, name: str, value: Any) -> str:
         row, is_fixed = self._at_hand.rows.get(name), name in SIDES and self._at_hand.sizes
@@ -343,9 +343,9 @@ class Parameters(Sized):
             return ""
         if row.choices or row.least is None or row.most is None or isinstance(value, str | bool):
             self.set_value(name, None)
-            return f"{name} is now {self._at_hand.called}'s default: it does not take {show_value(value)}"
+            return f"{name} is now this {self._at_hand.called}'s default: it does not take {show_value(value)}"
         self.set_value(name, row.kind(min(max(value, row.least), row.most)))
-        return f"{name} is now {self.get_value(name)}: {self._at_hand.called} takes {row.least} to {row.most}"
+        return f"{name} is now {self.get_value(name)}: this {self._at_hand.called} takes {row.least} to {row.most}"
 
 
 def check_model(provider: str, model: str) -> None:

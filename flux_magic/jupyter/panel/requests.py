@@ -114,7 +114,7 @@ def _check_size(parameters: Parameters, width: int | None, height: int | None) -
     sizes = parameters.at_hand.sizes
     if sizes and (width, height) not in {(None, None), *sizes}:
         listed = ", ".join(f"{wide}x{high}" for wide, high in sizes)
-        raise InvalidRequest(f"size is {width}x{height}: {parameters.at_hand.called} takes {listed}")
+        raise InvalidRequest(f"size is {width}x{height}: this {parameters.at_hand.called} takes {listed}")
 
 
 def _read_values(parameters: Parameters, name: str, called: str, text: str) -> Sequence[Any]:
@@ -131,7 +131,7 @@ def _read_values(parameters: Parameters, name: str, called: str, text: str) -> S
         if name == "size":
             _check_size(parameters, *value)
         elif row is not None and None not in (row.least, row.most) and not row.is_allowed(value):
-            raise InvalidRequest(f"{called} {value}: {parameters.at_hand.called} takes {row.least} to {row.most}")
+            raise InvalidRequest(f"{called} {value}: this {parameters.at_hand.called} takes {row.least} to {row.most}")
     return values
 
 

@@ -58,8 +58,8 @@ class SizeControl:
         self.show()
 
     def _name_own(self) -> str:
-        size = self._parameters.at_hand.default_size
-        return f"default: {size[0]} × {size[1]}" if size else "the Space's default"
+        size, called = self._parameters.at_hand.default_size, self._parameters.at_hand.called
+        return f"default: {size[0]} × {size[1]}" if size else f"the {called}'s default"
 
     def show(self) -> None:
         """Show the size that is set."""

@@ -79,6 +79,7 @@ STYLE: Final = """<style>
 .flux-magic-body > * { flex: 1 1 auto; }
 .flux-magic-panel .widget-textarea { width: auto; }
 .flux-magic-status progress { vertical-align: middle; margin-right: 8px; }
+.flux-magic-status img { max-height: 12rem; }
 .flux-magic-status { min-height: 1.6em; margin: 0; }
 .flux-magic-status .widget-html-content { color: var(--jp-ui-font-color1, inherit); line-height: 1.5; }
 .flux-magic-status .flux-magic-error {

@@ -37,6 +37,9 @@ _GATHER: Final = 0.02
 _MOST: Final = 8
 """The most images that are made at once if the GPU's free memory decides."""
 
+_GPUS: Final = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd", r"C:\Windows\System32\nvcuda.dll")
+"""Files by which a driver of a GPU is known before torch is loaded, which takes a second."""
+
 _jobs: deque[Job] = deque()
 """The jobs that wait for the thread, the oldest first."""
 
@@ -91,7 +94,9 @@ class Diffusers(Provider):
 
     @classmethod
     def count_at_once(cls, settings: Settings) -> int:
-        return settings.batch if isinstance(settings.batch, int) else _MOST
+        if isinstance(settings.batch, int):
+            return settings.batch
+        return _MOST if settings.device != "cpu" and any(Path(one).exists() for one in _GPUS) else 1
 
     @classmethod
     def prepare(cls, request: ImageRequest) -> Prepared:
