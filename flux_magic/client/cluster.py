@@ -55,7 +55,7 @@ _BATCH_OF_GPU: Final = 4
 """Images of one shape that a worker with a GPU is given at once, if the call leaves it open."""
 
 _TRIES: Final = 3
-"""How often an image is tried whose worker had too little memory, each time on another one."""
+"""Tries of an image whose worker had too little memory, each on another one."""
 
 _EVENTS: Final = {kind.__name__: kind for kind in (Waiting, Queued, Running, Log)}
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .cluster_worker import Answer
 
 TOPIC: Final = f"flux_magic-{uuid.uuid4().hex}"
-"""Where workers report their progress to this process: one name, since a scheduler keeps each that it has heard."""
+"""The topic of the workers' progress for this process: one name, since a scheduler keeps each that it has heard."""
 
 _CONNECT: Final = 10.0
 """Seconds that a scheduler has to answer."""

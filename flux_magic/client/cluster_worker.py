@@ -127,7 +127,7 @@ def run_order(versions: Mapping[str, str], pickled: bytes) -> bytes:
             f"the worker {worker.address} has {listed}", "Install the same versions on the workers, and restart them."
         )
         return pickle.dumps(Answer(worker.address, (error,)))
-    order: Order = pickle.loads(pickled)  # noqa: S301 - whoever reaches a worker runs any code there
+    order: Order = pickle.loads(pickled)  # noqa: S301 - who reaches a worker runs any code there
     return pickle.dumps(Answer(worker.address, _make_all(order, worker)))
 
 
