@@ -252,8 +252,9 @@ class FluxMagics(Sized, Magics):
         """Show what is in the store, the newest first, each with its cell: `%flux_history`.
 
         `--last 50`, or 50 alone, shows more than 20. `--search fox`, or fox alone, shows those whose prompt has the
-        word. `--delete 1a2b3c4d5e6f` deletes one from the store by its digest. The result is a sequence: `_[0]` is the
-        newest.
+        word; `--model`, `--seed` and other parameters, `--after` and `--before` a day, `--starred` and `--tag` narrow
+        that down. `--delete 1a2b3c4d5e6f` deletes one from the store by its digest. The result is a sequence: `_[0]`
+        is the newest.
         """
         from .provenance import run_history
 

@@ -17,7 +17,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -351,8 +351,8 @@ def _get_began(record: Record) -> int:
 
 def _identify(record: Record) -> int:
     """Return a number for the files of a record: the same for the same files."""
-    known = json.dumps([astuple(one) for one in record.files]).encode()
-    return int.from_bytes(hashlib.sha256(known).digest()[:8], "big", signed=True)
+    known = "\n".join(f"{one.media_type} {one.width} {one.height} {one.digest} {one.sha256}" for one in record.files)
+    return int.from_bytes(hashlib.sha256(known.encode()).digest()[:8], "big", signed=True)
 
 
 def _fit(number: int | None) -> int | None:

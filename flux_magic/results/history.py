@@ -187,7 +187,7 @@ def delete(settings: Settings, digest: str) -> int:
     found = store.find_digest(digest)
     start = strip_prefix(digest)
     digests = {file.digest for one in found for file in one.record.files if file.digest.startswith(start)}
-    if not found and any(file.digest.startswith(start) for one in store for file in one.record.files):
+    if not found and store.has_digest(start):
         raise InvalidRequest(
             f"the image {digest[:70]} is in flux_images or in a shared store, where nothing is deleted"
         )
@@ -196,8 +196,9 @@ def delete(settings: Settings, digest: str) -> int:
     if len(digests) > 1:
         listed = ", ".join(sorted(one[:16] for one in digests))
         raise InvalidRequest(f"{len(digests)} images match this digest: give more digits of {listed}")
+    library = open_library(settings)
     for stored in found:
-        store.delete(stored)
+        store.delete(stored, library.list_needed(stored))
     return len(found)
 
 
