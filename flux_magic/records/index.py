@@ -23,15 +23,13 @@ from typing import Final
 
 from ..errors import RecordError
 from ..types import UNKNOWN, Record
-from .database import Database, TryAgain
+from .database import Database
 from .listing import is_record_name, list_months
 from .marks import FOLDER as MARKS
 from .marks import SUFFIX, Marks, read_marks
-from .query import ALL, Query, Wanted, count_microseconds, fold, fold_value
+from .query import Wanted, count_microseconds, fold, fold_value
 from .selection import SLOTS, UNDATED, Selection
 from .store import read_stored
-
-__all__ = ["ALL", "Index", "Query", "TryAgain"]
 
 SETTLED: Final = 2.0
 """Seconds for which a folder must have stayed the same before its listing is trusted: no clock of files is coarser."""

@@ -16,9 +16,10 @@ from ..errors import FluxError, InvalidRequest, RecordError, StoreError
 from ..parameters.settings import Settings
 from ..parameters.table import ROWS, Parameter
 from ..records import aside, marks, thumbnails
-from ..records.index import ALL, Index, Query, TryAgain
+from ..records.database import TryAgain
+from ..records.index import Index
 from ..records.marks import Marks
-from ..records.query import read_query
+from ..records.query import ALL, Query, read_query
 from ..records.record import build_request
 from ..records.selection import SLOTS
 from ..records.store import Store, Stored, find_root, make_absolute, open_store, read_stored

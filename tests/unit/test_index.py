@@ -17,7 +17,7 @@ import pytest
 from flux_magic.errors import InvalidRequest
 from flux_magic.parameters.settings import Settings
 from flux_magic.records import cache, database, index
-from flux_magic.records.index import Query
+from flux_magic.records.query import Query
 from flux_magic.records.store import BESIDE, Store, get_export_path, write
 from flux_magic.results.library import Library, open_library
 from tests.support.limits import PROGRAM
@@ -222,7 +222,7 @@ WORKER = """
 import sys
 from pathlib import Path
 from flux_magic.parameters.settings import Settings
-from flux_magic.records.index import Query
+from flux_magic.records.query import Query
 from flux_magic.results.library import open_library
 from tests.unit.test_library import put
 

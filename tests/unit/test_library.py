@@ -12,8 +12,8 @@ import pytest
 from flux_magic.errors import InvalidRequest, StoreError
 from flux_magic.parameters.settings import Settings
 from flux_magic.records import aside, thumbnails
-from flux_magic.records.index import Query
 from flux_magic.records.marks import Marks
+from flux_magic.records.query import Query
 from flux_magic.records.store import BESIDE, Store, Stored, get_export_path, write
 from flux_magic.results.library import Deleted, Library, open_library
 from flux_magic.types import InputRecord
