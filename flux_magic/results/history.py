@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -150,8 +151,8 @@ def clean(settings: Settings, *, yes: bool = False, command: str = "%flux_histor
 
 
 def _count(found: Sequence[Leftover], kind: str) -> str:
-    words = kind.split(" ", 1)
-    return f"{len(found)} {kind}" if len(found) == 1 else f"{len(found)} {' '.join([f'{words[0]}s', *words[1:]])}"
+    noun, *more = re.split(r"(?= without | that )", kind, maxsplit=1)
+    return f"{len(found)} {noun}{'' if len(found) == 1 else 's'}{''.join(more)}"
 
 
 def find(settings: Settings, digest: str) -> Generation:

@@ -248,6 +248,16 @@ def test_several_processes_fill_and_search_one_store(folder: Path) -> None:
     assert library.count() == library.count(Query(starred=True)) == 45
 
 
+def test_who_searches_while_another_thread_reads_finds_what_is_known(folder: Path) -> None:
+    put(folder, 1)
+    library = library_of(folder)
+    assert seeds(library, Query()) == [1]
+    put(folder, 2)
+    with library._refreshing:
+        assert seeds(library, Query()) == [1]
+    assert seeds(library, Query()) == [2, 1]
+
+
 def test_a_locked_database_is_no_error(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(folder, 1)
     assert library_of(folder).count() == 1
