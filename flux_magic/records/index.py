@@ -17,21 +17,19 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ..errors import RecordError
 from ..types import UNKNOWN, Record
-from .database import Database, TryAgain
+from .database import Database
 from .listing import is_record_name, list_months
 from .marks import FOLDER as MARKS
 from .marks import SUFFIX, Marks, read_marks
-from .query import ALL, Query, Wanted, count_microseconds, fold, fold_value
+from .query import Wanted, count_microseconds, fold, fold_value
 from .selection import SLOTS, UNDATED, Selection
 from .store import read_stored
-
-__all__ = ["ALL", "Index", "Query", "TryAgain"]
 
 SETTLED: Final = 2.0
 """Seconds for which a folder must have stayed the same before its listing is trusted: no clock of files is coarser."""
@@ -351,8 +349,8 @@ def _get_began(record: Record) -> int:
 
 def _identify(record: Record) -> int:
     """Return a number for the files of a record: the same for the same files."""
-    known = json.dumps([astuple(one) for one in record.files]).encode()
-    return int.from_bytes(hashlib.sha256(known).digest()[:8], "big", signed=True)
+    known = "\n".join(f"{one.media_type} {one.width} {one.height} {one.digest} {one.sha256}" for one in record.files)
+    return int.from_bytes(hashlib.sha256(known.encode()).digest()[:8], "big", signed=True)
 
 
 def _fit(number: int | None) -> int | None:

@@ -188,14 +188,6 @@ class Store:
             if found_in.setdefault(stored.record.files, folder) == folder:
                 yield stored
 
-    def search(self, words: str) -> Iterator[Stored]:
-        """Yield the jobs whose prompt has all these words, in any case and order; the newest first."""
-        wanted = words.casefold().split()
-        for stored in self:
-            prompt = stored.record.prompt.casefold()
-            if all(word in prompt for word in wanted):
-                yield stored
-
     def find_digest(self, digest: str) -> list[Stored]:
         """Return the jobs in the store's own folder with an image whose digest begins so: 6 hex digits or more.
 
@@ -204,15 +196,34 @@ class Store:
         start = strip_prefix(digest)
         if not re.fullmatch(r"[0-9a-f]{6,64}", start):
             raise InvalidRequest(f"{digest[:70]!r} is no digest: give its first 6 to 64 digits, 0 to 9 and a to f")
-        own = Store(self.folder, None)
-        return [one for one in own if any(file.digest.startswith(start) for file in one.record.files)]
+        folders = [] if self.folder is None else [make_absolute(self.folder)]
+        return sorted(self._search_start(folders, start), key=_get_started, reverse=True)
 
-    def delete(self, stored: Stored) -> None:
+    def has_digest(self, start: str) -> bool:
+        """Return True if a folder that is read has an image whose digest begins with these digits."""
+        return next(self._search_start(self.list_folders(), start), None) is not None
+
+    def _search_start(self, folders: Iterable[Path], start: str) -> Iterator[Stored]:
+        """Yield the jobs with an image whose digest begins with these digits, which may be fewer than a name has."""
+        for folder in folders:
+            for at in (folder, *(folder / month for month in list_months(folder))):
+                several = {*list_records(at, SEVERAL)}  # a name has the digest of the first image alone
+                likely = (
+                    path
+                    for path in list_records(at, "")
+                    if path in several or any(one.startswith(start[:_DIGITS]) for one in path.stem.rsplit("-", 3)[1:])
+                )
+                for stored in self._open_all(likely):
+                    if any(file.digest.startswith(start) for file in stored.record.files):
+                        yield stored
+
+    def delete(self, stored: Stored, needed: Collection[str] | None = None) -> None:
         """Delete a job with its marks: its record first, so that no record is left without its images.
 
         What went in goes too, unless another job has it; and its image stays as an input of those that it went into.
+        `needed` has the digests of what went into other jobs; without it all records are read.
         """
-        needed = self._list_needed(stored)
+        needed = self._list_needed(stored) if needed is None else needed
         try:
             self.keep_needed(stored, needed)
             files = stored.files

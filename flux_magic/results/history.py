@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -166,8 +167,8 @@ def _describe_young(number: int) -> list[str]:
 
 
 def _count(found: Sequence[Leftover], kind: str) -> str:
-    words = kind.split(" ", 1)
-    return f"{len(found)} {kind}" if len(found) == 1 else f"{len(found)} {' '.join([f'{words[0]}s', *words[1:]])}"
+    noun, *more = re.split(r"(?= without | that )", kind, maxsplit=1)
+    return f"{len(found)} {noun}{'' if len(found) == 1 else 's'}{''.join(more)}"
 
 
 def find(settings: Settings, digest: str) -> Generation:
@@ -203,7 +204,7 @@ def delete(settings: Settings, digest: str) -> int:
     found = store.find_digest(digest)
     start = strip_prefix(digest)
     digests = {file.digest for one in found for file in one.record.files if file.digest.startswith(start)}
-    if not found and any(file.digest.startswith(start) for one in store for file in one.record.files):
+    if not found and store.has_digest(start):
         raise InvalidRequest(
             f"the image {digest[:70]} is in flux_images or in a shared store, where nothing is deleted"
         )
@@ -212,8 +213,9 @@ def delete(settings: Settings, digest: str) -> int:
     if len(digests) > 1:
         listed = ", ".join(sorted(one[:16] for one in digests))
         raise InvalidRequest(f"{len(digests)} images match this digest: give more digits of {listed}")
+    library = open_library(settings)
     for stored in found:
-        store.delete(stored)
+        store.delete(stored, library.list_needed(stored))
     return len(found)
 
 

@@ -16,9 +16,10 @@ from ..errors import FluxError, InvalidRequest, RecordError, StoreError
 from ..parameters.settings import Settings
 from ..parameters.table import ROWS, Parameter
 from ..records import aside, marks, thumbnails
-from ..records.index import ALL, Index, Query, TryAgain
+from ..records.database import TryAgain
+from ..records.index import Index
 from ..records.marks import Marks
-from ..records.query import read_query
+from ..records.query import ALL, Query, read_query
 from ..records.record import build_request
 from ..records.selection import SLOTS
 from ..records.store import Store, Stored, find_root, make_absolute, open_store, read_stored
@@ -152,18 +153,16 @@ class Library:
         start = Parameter(name="start", help="", least=0).check(start)
         number = Parameter(name="number", help="", least=0).check(number)
 
-        def find(indexes: list[Index]) -> list[Path]:
-            if len(indexes) == 1:
-                return _locate([(one, indexes[0]) for one in indexes[0].find(wanted, number, start)])
+        def find(indexes: list[Index]) -> tuple[list[Path], list[str]]:
+            skipped = [line for index in indexes for line in index.list_skipped()]
+            if len(self._check(indexes, query)) == 1:
+                return _locate([(one, indexes[0]) for one in indexes[0].find(wanted, number, start)]), skipped
             ids = [(one, index) for index in indexes for one in index.find(wanted, start + number)]
-            return _locate(sorted(ids, key=lambda pair: -pair[0])[start : start + number])
+            return _locate(sorted(ids, key=lambda pair: -pair[0])[start : start + number]), skipped
 
-        found = list(self._read(self._ask(lambda indexes: find(self._check(indexes, query)))))
-        made = list(stream_generations(found, self._store, self._settings))
-        self.skipped = [
-            *self._store.skipped,
-            *self._ask(lambda indexes: [x for one in indexes for x in one.list_skipped()]),
-        ]
+        paths, skipped = self._ask(find)
+        made = list(stream_generations(self._read(paths), self._store, self._settings))
+        self.skipped = [*self._store.skipped, *skipped]
         return made
 
     def _check(self, indexes: list[Index], query: Query) -> list[Index]:
@@ -243,15 +242,22 @@ class Library:
                 f"the image {generation.digest[:12]} is in flux_images or in a shared store, where nothing is deleted"
             )
         stored = Stored(generation.record, path)
-        digests = {file.digest for file in stored.record.files}
-        needed = self._ask(
-            lambda indexes: {one for one in digests if any(i.is_own and i.has_input(one, path) for i in indexes)}
-        )
+        needed = self.list_needed(stored)
         try:
             self._store.keep_needed(stored, needed)
         except OSError as exc:
             raise StoreError(f"cannot delete {path.name}: {exc.strerror}") from exc
         return Deleted(aside.move_aside(make_absolute(folder), stored))
+
+    def list_needed(self, stored: Stored) -> set[str]:
+        """Return the digests of a job's images and inputs that went into other jobs of the own store as well."""
+        digests = {one.digest for one in stored.record.files} | {one.digest for one in stored.record.images}
+
+        def list_needed(indexes: list[Index]) -> set[str]:
+            own = [index for index in indexes if index.is_own]
+            return {one for one in digests if any(index.has_input(one, stored.path) for index in own)}
+
+        return self._ask(list_needed)
 
 
 def open_library(settings: Settings) -> Library:

@@ -23,7 +23,7 @@ from unittest import mock
 from flux_magic.images import codecs
 from flux_magic.parameters.settings import Settings
 from flux_magic.records import index
-from flux_magic.records.index import Query
+from flux_magic.records.query import Query
 from flux_magic.records.sidecar import format_record
 from flux_magic.records.store import Store, get_export_path
 from flux_magic.results.generation import Generation

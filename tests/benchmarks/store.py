@@ -84,20 +84,18 @@ def records(count: int) -> None:
         store = filled(Path(folder), count)
         made = generation()
         middle = replace(made.record, seed=count // 2, prompt=f"a red fox, number {count // 2}, in the snow")
-        key, rounds = str(compute_key(middle)), 3 if count > 5000 else ROUNDS
+        key = str(compute_key(middle))
         put = milliseconds(lambda: store.put(made.record, [made.data]), 50)
         after_a_write = milliseconds(lambda: store.find(key))
         time.sleep(SETTLED)
         assert store.find(key) is not None
         found, missing = milliseconds(lambda: store.find(key)), milliseconds(lambda: store.find("0" * 64))
         last = milliseconds(lambda: list(islice(store, 20)))
-        search = milliseconds(lambda: list(store.search("number fox")), rounds)
     print(f"{count:,} records")
     print(f"  write one                         {put:8.2f} ms, until it is on the disk")
     print(f"  find by its key                   {found:8.2f} ms; {missing:.2f} where it is not there;", end="")
     print(f" {after_a_write:.1f} after a write to the folder")
     print(f"  the last 20                       {last:8.2f} ms")
-    print(f"  search in all                     {search:8.0f} ms, {search / count * 1000:.0f} µs a record")
 
 
 def photograph(seed: int) -> bytes:

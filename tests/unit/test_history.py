@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
@@ -283,10 +284,9 @@ def test_all_jobs_that_made_the_same_picture_go_with_it(folder: Path, settings: 
 
 def test_a_digest_that_several_images_share_deletes_none(folder: Path, settings: Settings) -> None:
     for seed, digest in enumerate(["abcdef1" + "0" * 57, "abcdef2" + "0" * 57]):
-        stored = put(folder, seed=seed)
-        made = json.loads(stored.path.read_text())
-        made["files"][0]["digest"] = digest
-        stored.path.write_text(json.dumps(made))
+        made = generation(seed=seed)
+        files = (replace(made.record.files[0], digest=digest),)
+        Store(folder, None).put(replace(made.record, files=files), [made.data])
     with pytest.raises(InvalidRequest, match=r"^2 images .*: give more digits of abcdef1000000000, abcdef2000000000$"):
         history.delete(settings, "abcdef")
     assert len(history.read_history(settings)) == 2

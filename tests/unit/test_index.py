@@ -17,7 +17,7 @@ import pytest
 from flux_magic.errors import InvalidRequest
 from flux_magic.parameters.settings import Settings
 from flux_magic.records import cache, database, index
-from flux_magic.records.index import Query
+from flux_magic.records.query import Query
 from flux_magic.records.store import BESIDE, Store, get_export_path, write
 from flux_magic.results.library import Library, open_library
 from tests.support.limits import PROGRAM
@@ -222,7 +222,7 @@ WORKER = """
 import sys
 from pathlib import Path
 from flux_magic.parameters.settings import Settings
-from flux_magic.records.index import Query
+from flux_magic.records.query import Query
 from flux_magic.results.library import open_library
 from tests.unit.test_library import put
 
@@ -246,6 +246,16 @@ def test_several_processes_fill_and_search_one_store(folder: Path) -> None:
     assert [worker.returncode for worker in workers] == [0, 0, 0], told
     library = library_of(folder)
     assert library.count() == library.count(Query(starred=True)) == 45
+
+
+def test_who_searches_while_another_thread_reads_finds_what_is_known(folder: Path) -> None:
+    put(folder, 1)
+    library = library_of(folder)
+    assert seeds(library, Query()) == [1]
+    put(folder, 2)
+    with library._refreshing:
+        assert seeds(library, Query()) == [1]
+    assert seeds(library, Query()) == [2, 1]
 
 
 def test_a_locked_database_is_no_error(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

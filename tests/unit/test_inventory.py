@@ -145,6 +145,7 @@ def test_what_could_go_is_listed_and_goes_only_if_one_says_so(
     assert [one.kind for one in found] == kinds
     listed = history.clean(Settings(store=str(folder)))
     assert ("could go" in listed) == bool(kinds)
+    assert len(kinds) < 2 or f"  {len(kinds)} {kinds[0]}s, " in listed
     assert {path for path in before if path.is_file()} == before
     assert "deleted" in (history.clean(Settings(store=str(folder)), yes=True) if kinds else "deleted")
     assert before - {path for path in before if path.is_file()} == {one.path for one in found}

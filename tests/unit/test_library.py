@@ -12,8 +12,8 @@ import pytest
 from flux_magic.errors import InvalidRequest, StoreError
 from flux_magic.parameters.settings import Settings
 from flux_magic.records import aside, thumbnails
-from flux_magic.records.index import Query
 from flux_magic.records.marks import Marks
+from flux_magic.records.query import Query
 from flux_magic.records.store import BESIDE, Store, Stored, get_export_path, write
 from flux_magic.results.library import Deleted, Library, open_library
 from flux_magic.types import InputRecord
@@ -100,6 +100,29 @@ def test_all_conditions_hold(library: Library, folder: Path, query: Query, found
     library.mark(three, starred=False)
     assert (seeds(library, query), library.count(query)) == (found, len(found))
     assert library.tags() == {"winter": 2, "fox": 1}
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        pytest.param("fox", {1, 2}, id="a word"),
+        pytest.param("FOX", {1, 2}, id="any case"),
+        pytest.param("snow fox", {2}, id="several, in any order"),
+        pytest.param("fox hen", set(), id="all of them"),
+        pytest.param("red snow", {2}, id="over line ends"),
+        pytest.param("STRASSE", {3}, id="ß"),
+        pytest.param("ثعلب", {4}, id="Arabic"),
+        pytest.param("\U0001f98a", {4}, id="an emoji"),
+        pytest.param("ΣΊΣΥΦΟΣ", {5}, id="Greek"),
+        pytest.param("", {1, 2, 3, 4, 5}, id="nothing"),
+        pytest.param(".*", set(), id="no pattern"),
+    ],
+)
+def test_a_search_is_for_all_words_in_any_case(library: Library, folder: Path, words: str, found: set[int]) -> None:
+    prompts = ["a Fox", "a red fox\nin the\n\nsnow", "eine Straße", "ثعلب \U0001f98a", "σίσυφος"]
+    for seed, prompt in enumerate(prompts, 1):
+        put(folder, seed, prompt=prompt)
+    assert set(seeds(library, Query(words))) == found
 
 
 def test_pages_follow_each_other(library: Library, folder: Path) -> None:
