@@ -11,8 +11,8 @@ from ...errors import FluxError
 from ...parameters.settings import resolve
 from ...providers import get_provider
 from ...results.generation import Generation
+from ..widgets import start_thread
 from .parameters import Parameters
-from .queue import start_thread
 from .requests import get_configured
 from .status import StatusLine
 
