@@ -170,6 +170,7 @@ def _remove_unused(place: Path) -> None:
     """Note that a database is in use, and remove the others that were not for long."""
     with suppress(OSError):
         os.utime(place)
+    with suppress(OSError):
         for other in place.parent.glob("*.sqlite"):
             if other.stat().st_mtime < time.time() - _UNUSED:
                 _remove(other)

@@ -121,11 +121,13 @@ class Index:
         for start in range(0, len(new), _BATCH):
             self._add(part.number, part.path, new[start : start + _BATCH])
             yield
-        if _describe(part.path) == part.state:  # else it is listed once more
-            self._settle(part)
+        self._settle(part)
 
     def _settle(self, part: _Part) -> None:
-        """Drop what is gone from a part, read its marks, and note its state."""
+        """Drop what is gone from a part, read its marks, and note its state before the listing.
+
+        Other processes may be at work on the folder: if it has changed meanwhile, the next refresh lists it once more.
+        """
         marked = {name: _describe(part.path / name) for name in part.names if name.endswith(SUFFIX)}
         with self._database.use() as db:
             known = dict(db.execute("SELECT name, state FROM marks WHERE part = ?", [part.number]))
@@ -137,7 +139,8 @@ class Index:
             for name, found in marked.items()
             if known.get(name) != found
         ]
-        gone, lost = part.known - part.names, (known.keys() - marked.keys()) | (skipped - part.names)
+        gone = {name for name in part.known - part.names if not os.path.lexists(part.path / name)}
+        lost = (known.keys() - marked.keys()) | (skipped - part.names)
         with self._database.write(is_change=bool(read or gone or lost)) as db:
             self._drop(db, part.number, gone)
             for table in ("marks", "skipped"):
