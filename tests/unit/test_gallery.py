@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from ipywidgets import Widget
 
 from flux_magic.images import codecs
-from flux_magic.jupyter.gallery import Gallery
+from flux_magic.jupyter.gallery import Gallery, opening
+from flux_magic.jupyter.gallery.opening import MARK, GalleryHistory
 from flux_magic.jupyter.gallery.search import read_field
 from flux_magic.parameters.settings import resolve
 from flux_magic.records.query import Query
 from flux_magic.records.store import Store
-from tests.unit.samples import encoded, record
+from tests.unit.samples import encoded, notebook, record
 from tests.unit.scripted import installed
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 opened: list[Gallery] = []
 
 
@@ -237,3 +240,26 @@ def test_an_image_whose_file_is_gone_says_so_and_stops_nothing() -> None:
     assert "the file is gone" in gallery.grid.sheets.children[0].value
     press(gallery, 0)
     assert "is not in the store any more" in gallery.detail._image.value
+
+
+def test_a_cell_that_runs_again_closes_its_gallery_and_each_output_has_the_page(tmp_path: Path) -> None:
+    fill(22)
+    with notebook(tmp_path) as shown:
+        shell: Any = InteractiveShell.instance()
+        history = GalleryHistory(resolve(), Query(words="fox"))
+        assert [one.seed for one in history[:2]] == [21, 20]
+        ids = []
+        for request in ("first", "first", "second"):
+            shell.parent_header = {"header": {"msg_id": request}, "metadata": {"cellId": "1"}}
+            history._ipython_display_()
+            data = shown[-1]["data"]
+            ids.append(data[WIDGET]["model_id"])
+            assert data["text/html"].count("<img") == 15
+            assert shown[-1]["metadata"] == MARK
+        left = Widget.get_manager_state()["state"]
+        assert [one in left for one in ids] == [False, False, True], "two in one run are both on the page"
+        GalleryHistory(resolve(), Query(words="zebra"))._ipython_display_()
+        assert shown[-1]["data"]["text/plain"] == "no image in the store with 'zebra'"
+        for _, galleries in opening._open.values():
+            opened.extend(galleries)
+        opening._open.clear()

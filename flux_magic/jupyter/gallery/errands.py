@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from ..panel.queue import start_thread
+from ..widgets import start_thread
 
 
 class Errands:

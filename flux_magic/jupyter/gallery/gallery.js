@@ -148,7 +148,9 @@ function render({ model, el }) {
     let last = null;
     const keepFocus = () => {
       if (!last || document.activeElement !== document.body || (last.isConnected && last.offsetParent)) return;
-      (keepOneTabStop(gallery) ?? gallery.querySelector(".flux-gallery-search input"))?.focus({ preventScroll: true });
+      const open = seenOf(gallery).find((one) => one.classList.contains("flux-gallery-current"));
+      const search = gallery.querySelector(".flux-gallery-search input");
+      (open ?? keepOneTabStop(gallery) ?? search)?.focus({ preventScroll: true });
     };
     const update = () => {
       name(gallery, model);

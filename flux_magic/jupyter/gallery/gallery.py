@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ipywidgets import HTML, Box, Button, Combobox, HBox, Layout, ToggleButton, VBox
 
-from ...errors import InvalidRequest
+from ...errors import FluxError, InvalidRequest, clean
 from ...parameters.settings import Settings, get_store_folder
 from ...records.inventory import measure
 from ...records.query import ALL, Query, describe_query
@@ -19,9 +19,7 @@ from ...results.generation import Generation
 from ...results.library import Deleted, open_library
 from ...results.table import escape_html
 from ...types import UNKNOWN, fit_one_line
-from ..panel.fields import close_widgets
-from ..panel.queue import start_thread
-from ..panel.status import describe_error
+from ..widgets import close_widgets, start_thread
 from .compare import Comparison
 from .detail import Detail
 from .errands import Errands
@@ -323,7 +321,6 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             return
         deleted, slot, image = self._deleted.pop()
         deleted.undo()
-        self.undo.layout.display = None if self._deleted else "none"
         if slot.image is None and slot in self.grid.slots:
             slot.show(image, is_starred=self._library.marks(image).starred)
             self.total += 1
@@ -332,6 +329,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         else:  # another search is on view
             self._find()
         self._say(f"{_name(image)} is back")
+        self.undo.layout.display = None if self._deleted else "none"  # last, as a page then looks for the image
 
     def _pick(self, slot: Slot) -> None:
         """Compare with the image that is opened next; a second press ends that."""
@@ -358,7 +356,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     def _fail(self, error: Exception) -> None:
         if not self._is_closed:
-            self._say(describe_error(error))
+            self._say(error.message if isinstance(error, FluxError) else f"{type(error).__name__}: {clean(str(error))}")
 
     def _say(self, words: str) -> None:
         self.status.value = f'<span role="status">{escape_html(words)}</span>'

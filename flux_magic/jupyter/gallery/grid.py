@@ -11,7 +11,7 @@ from ipywidgets import HTML, Box, Button, Layout
 
 from ...errors import FluxError, replace_controls
 from ...results.generation import Generation
-from ..panel.fields import close_widgets
+from ..widgets import close_widgets
 
 BATCH: Final = 10
 """The number of thumbnails that one message brings."""

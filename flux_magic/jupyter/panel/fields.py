@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from ipywidgets import Checkbox, Dropdown, FloatSlider, HBox, IntSlider, Layout
@@ -11,6 +11,7 @@ from traitlets.utils.bunch import Bunch
 
 from ...errors import InvalidRequest
 from ...parameters.table import SIDES, Parameter, format_value
+from ..widgets import close_widgets
 from .parameters import Parameters, get_label
 from .quiet import is_quiet, keep_quiet
 from .refusals import Refusals, Typed
@@ -21,15 +22,6 @@ LABEL: Final = {"description_width": "5.2em"}
 _LONG_LABEL: Final = {"description_width": "8.5em"}
 _SHORT: Final = 8
 """The number of characters that fit into a label of the usual width."""
-
-
-def close_widgets(widgets: Iterable[Any]) -> None:
-    """Close these widgets and all that are in them, with their layouts and styles."""
-    for widget in widgets:
-        close_widgets(getattr(widget, "children", ()))
-        for part in (getattr(widget, "style", None), widget.layout, widget):
-            if part is not None:
-                part.close()
 
 
 class Field:

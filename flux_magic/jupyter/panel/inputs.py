@@ -12,7 +12,7 @@ from ...client.inputs import load_image
 from ...errors import FluxError, InvalidRequest
 from ...images import codecs
 from ...types import InputImage
-from .fields import close_widgets
+from ..widgets import close_widgets
 from .parameters import Parameters
 
 _LONGEST: Final = 96

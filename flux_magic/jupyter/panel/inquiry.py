@@ -13,8 +13,8 @@ from ...parameters.settings import resolve
 from ...providers import get_provider
 from ...providers.registry import find_engine
 from ...results.generation import Generation
+from ..widgets import start_thread
 from .parameters import PLACE, Parameters
-from .queue import start_thread
 from .requests import get_configured
 from .status import StatusLine
 

@@ -36,8 +36,8 @@ from ...results.history import find_made, name_made
 from ...sweeps.axes import Axis
 from ...types import InputImage
 from ..next_cell import NextCell
+from ..widgets import start_thread
 from .parameters import COMPARED, PLACE, Parameters, list_options
-from .queue import start_thread
 
 FOLDER: Final = "panels"
 MOST_FILES: Final = 200

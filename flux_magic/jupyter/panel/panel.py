@@ -24,17 +24,17 @@ from ...results.generation import Generation
 from ...results.generations import Generations
 from ...results.recall import Recalled
 from ...sweeps.template import Template
+from ..widgets import close_widgets, start_thread
 from .compare import COMPARE, CompareRow
 from .controls import Controls
 from .copy_and_save import Keeper
-from .fields import close_widgets
 from .folds import FOLDS, Folds, make_key_hint
 from .inquiry import Inquiry, find_unnamed
 from .labels import Result
 from .memory import Memory, find_path
 from .output import Shown, View
 from .parameters import InvalidTrait, Parameters, list_options
-from .queue import PanelQueue, PanelTask, start_thread
+from .queue import PanelQueue, PanelTask
 from .refusals import Refusals
 from .requests import build_comparison, build_press, get_configured, get_parameters, read_prompt, take_one
 from .sheets import collect_parameters, find_seed

@@ -5,7 +5,6 @@ They do not run on the background loop, which must not be blocked: an observer o
 
 from __future__ import annotations
 
-import contextvars
 import threading
 import time
 from collections import deque
@@ -21,6 +20,7 @@ from ...parameters.settings import Settings
 from ...results.generation import ClientEvent
 from ...sweeps.requests import Sweep
 from ...types import ImageRequest
+from ..widgets import start_thread
 
 T = TypeVar("T")
 
@@ -139,20 +139,3 @@ class PanelQueue:
             self._thread = None
             self._change.notify_all()
             return None
-
-
-def start_thread(work: Callable[[], None], delay: float = 0) -> threading.Thread:
-    """Start a thread that does the work after `delay` seconds, and return it.
-
-    It has the caller's context variables, in which ipykernel 7.0 looks for the cell of a widget's message.
-    """
-
-    def run_later() -> None:
-        time.sleep(delay)
-        work()
-
-    thread = threading.Thread(
-        target=contextvars.copy_context().run, args=(run_later,), name="flux_magic panel", daemon=True
-    )
-    thread.start()
-    return thread
