@@ -94,9 +94,12 @@ def make_key(name: str = "", *, new: bool = False) -> Identity:
         name: the name that the certificate shows; without one it has no name, only a number.
         new: replace a key that is there; the old files are kept beside it, in `old`.
 
-    Raises InvalidRequest if there is a key already, MissingExtra without `cryptography`, and SaveError.
+    Raises InvalidRequest if there is a key already, or if the environment names one; MissingExtra without
+    `cryptography`, and SaveError.
     """
     _check_installed("cryptography")
+    if is_named():
+        raise InvalidRequest(f"{CERTIFICATE} and {KEY} name the key that signs: unset them to make one of your own")
     folder = get_folder() / "signing"
     there = [folder / "key.pem", folder / "certificates.pem"]
     if any(map(os.path.lexists, there)) and not new:
@@ -191,6 +194,11 @@ def _make_name(name: str) -> x509.Name:
         )
     except ValueError:
         raise InvalidRequest("the name in a certificate has 1 to 56 characters: give a shorter one") from None
+
+
+def is_named() -> bool:
+    """Return True if the environment names the key that signs, or its certificate."""
+    return any(os.environ.get(name) for name in (CERTIFICATE, KEY))
 
 
 def load() -> Identity:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import itertools
 import operator
 import os
@@ -19,6 +20,7 @@ from ..errors import (
     MissingExtra,
     NotInSweep,
     OutOfRange,
+    SaveError,
     format_count,
     list_few,
     replace_controls,
@@ -537,9 +539,14 @@ class Generations(Sequence[Generation]):
         clear = bool(self._items) and all(item.inline == "png" for item in self)
         encoded = self._draw().repaint("transparent" if clear else "grey").encode()
         places, caption = self._list_places(), self.caption
-        sheet = sheet_output.build_sheet(
-            self.axes, places, encoded, alt=self.alt, metadata=self._carries, signer=self._open_signing()
+        build = functools.partial(
+            sheet_output.build_sheet, self.axes, places, encoded, alt=self.alt, metadata=self._carries
         )
+        try:
+            sheet = build(signer=self._open_signing())
+        except SaveError as error:
+            print_note(f"the sheet shown is not signed: {error.message}")
+            sheet = build()
         if self.only_image:
             return [sheet, *([output.build_caption(caption)] if caption else [])]
         return [sheet, sheet_output.build_table(self.axes, places, caption=caption)]

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import FluxError, InvalidRequest, NotAnImage, SaveError, format_count
 from ..images import codecs, metadata
+from ..images.formats import detect_media_type
 from ..parameters.settings import resolve
 from ..records import embedding, keys
 from ..records.files import read_file, write_whole
+from ..records.manifest import SIGNED
 from ..results.notes import limit_notes, print_answer, print_note
 from ..results.signer import open_signing
 from ..sweeps import sheet_file
@@ -52,20 +54,26 @@ def _run_key(options: argparse.Namespace) -> int:
         if options.new or options.name:
             raise InvalidRequest("--export goes without --new and --name")
         name = keys.export_certificate(options.export)
+        if keys.is_named():
+            print_note("it is the authority's certificate: all that this authority certifies are trusted by it")
         print_answer(
             f"the public certificate of {name} is in {options.export}: "
             f"a colleague puts it into {keys.get_folder() / 'trust'}, as a file that ends in .pem"
         )
         return 0
     folder = keys.get_folder()
-    made = options.new or not (folder / "signing" / "key.pem").exists()
+    there = keys.is_named() or (folder / "signing" / "key.pem").exists()
+    made = options.new or not there
     identity = keys.make_key(options.name, new=options.new) if made else keys.load()
     for warning in filter(None, [identity.warning, *keys.read_trusted()[1]]):
         print_note(warning)
     if not made and options.name:
         raise InvalidRequest(f"there is a key already, of {identity.name}: --new makes another, and keeps this one")
-    where = f"{'made' if made else 'there is'} a key of {identity.name}, valid until {identity.until:%Y-%m-%d}"
-    print_answer(f"{where}, in {folder / 'signing'}\n\n{_MEANING.format(trust=folder / 'trust')}")
+    said = f"{'made' if made else 'there is'} a key of {identity.name}, valid until {identity.until:%Y-%m-%d}"
+    if keys.is_named():
+        print_answer(f"{said}, which {keys.CERTIFICATE} and {keys.KEY} name")
+    else:
+        print_answer(f"{said}, in {folder / 'signing'}\n\n{_MEANING.format(trust=folder / 'trust')}")
     return 0
 
 
@@ -110,6 +118,8 @@ def sign_bytes(path: Path, data: bytes, signer: Signing, *, anything: bool = Fal
     origin. Raises InvalidRequest for those without it, NotAnImage, and SaveError.
     """
     codecs.check_readable(str(path), data)
+    if detect_media_type(data) not in SIGNED:
+        raise InvalidRequest("not signed: only PNG, JPEG and WebP are")
     try:
         seen = examine(Subject(str(path), "file", path, beside=find_beside(path)))
     except Unreadable as error:
@@ -130,7 +140,7 @@ def sign_bytes(path: Path, data: bytes, signer: Signing, *, anything: bool = Fal
         copied = signer.sign_copy(data, seen.record, seen.place, delivered=data)
         signed = copied and copied[0]
     if signed is None:
-        raise InvalidRequest("not signed: only PNG, JPEG and WebP are, and not those whose credentials cannot be read")
+        raise InvalidRequest("not signed: its own credentials are elsewhere, or cannot be read, and would be lost")
     return signed
 
 

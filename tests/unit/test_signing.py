@@ -177,7 +177,11 @@ def root_first() -> dict[str, bytes]:
     ],
 )
 def test_a_real_certificate_is_checked_before_anything_is_sent(
-    make: Callable[[], dict[str, bytes]], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make: Callable[[], dict[str, bytes]],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     from flux_magic.client.async_client import AsyncClient
 
@@ -187,6 +191,11 @@ def test_a_real_certificate_is_checked_before_anything_is_sent(
         keys.load()
     monkeypatch.setenv(keys.KEY, str(tmp_path / "key.pem"))
     assert keys.load().name == "Real"
+    assert main(["key"]) == 0
+    assert "a key of Real, valid until 20" in (said_by_us := capsys.readouterr().out)
+    assert f"which {keys.CERTIFICATE} and {keys.KEY} name" in said_by_us
+    assert main(["key", "--new"]) == 1
+    assert "unset them" in capsys.readouterr().err
     write_chain(tmp_path, **make())
     mine = installed(monkeypatch)
     with pytest.raises(InvalidRequest, match=said):
@@ -376,6 +385,7 @@ def test_notebook_sheet_and_export_are_signed_and_still_replayed(
     assert check_static([notebook, report.folder]).passed
     monkeypatch.setenv(keys.TIME_SERVER, "http://127.0.0.1:9/")
     assert embedding.read(outputs_bytes(first)) is not None
+    assert signing.read(base64.b64decode(made.build_outputs()[0].data["image/jpeg"])) is None
     assert (
         f"not signed: the image cannot be signed: the time-stamp server of {keys.TIME_SERVER}"
         in capsys.readouterr().err
