@@ -146,7 +146,7 @@ engines: $(ENGINES_READY)
 	@$(ENGINES)/bin/python -m coverage report --rcfile=.coveragerc-engines --data-file=build/engines.coverage
 
 live-gpu: $(ENGINES_READY)
-	@$(ENGINES)/bin/python -m scripts.live_gpu --model $(MODEL)
+	@$(ENGINES)/bin/python -m scripts.live_gpu --model $(MODEL) $(if $(SIZE),--size $(SIZE))
 
 needs:
 	@sh scripts/need.sh chromium 'command -v chromium'
