@@ -152,7 +152,7 @@ tiny: $(ENGINES_READY)
 	@$(ENGINES)/bin/python -m scripts.tiny all --folder build/tiny $(TINY)
 
 live-gpu: $(ENGINES_READY)
-	@$(ENGINES)/bin/python -m scripts.live_gpu --model $(MODEL)
+	@$(ENGINES)/bin/python -m scripts.live_gpu --model $(MODEL) $(if $(SIZE),--size $(SIZE))
 
 needs:
 	@sh scripts/need.sh chromium 'command -v chromium'

@@ -3,7 +3,8 @@
     make live-gpu                       FLUX.1-schnell, which is downloaded if it is not on the disk (34 GB)
     make live-gpu MODEL=FOLDER          any other model: a Hub id, id@revision, or a folder of save_pretrained
 
-A line is what was checked, what was seen, and how long it took. Nothing is kept in the store.
+Without a GPU it says so, and runs on the processor only if a model is named. A line is what was checked, what was
+seen, and how long it took. Nothing is kept in the store.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import flux_magic
 from flux_magic.client.progress import find_previews
 from flux_magic.errors import FluxError
+from flux_magic.providers.diffusers.loading import choose_device, require_libraries
 from flux_magic.providers.diffusers.models import DEFAULT
 from flux_magic.providers.diffusers.worker import worker
 from flux_magic.results.generation import Generation
@@ -101,6 +103,20 @@ def main() -> int:
     parser.add_argument("--model", default=DEFAULT)
     parser.add_argument("--size", default="1024x1024")
     options = parser.parse_args()
+    try:
+        require_libraries()
+        device = choose_device("auto")
+    except FluxError as error:
+        print(error)
+        return 1
+    if device == "cpu":
+        print("no GPU: torch finds none here, neither CUDA nor MPS nor XPU")
+        if options.model == DEFAULT:
+            print(
+                f"{DEFAULT} is not loaded for that: give a small model to run the checks on the processor, MODEL=FOLDER"
+            )
+            return 1
+        print("the checks run on the processor, and say nothing of a GPU")
     checks = Checks(options.model, options.size)
     order: dict[str, Callable[[], str]] = {
         "the model is loaded, and makes an image": checks.load,

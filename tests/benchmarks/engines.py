@@ -1,6 +1,6 @@
-"""What `--provider diffusers` costs beside the bare call of the same tiny pipeline, and a preview a step.
+"""What `--provider diffusers` costs beside the bare call of the same tiny pipeline, a preview a step, and the import.
 
-    .venv-engines/bin/python -m tests.benchmarks.engines
+    make bench-engines
 
 It is the processor's time, so that a machine at other work changes little. Each image is made anew and kept nowhere.
 """
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,7 +29,25 @@ def measure(work: Callable[[int], object], seed: int) -> float:
     return 1000 * (time.process_time() - begin)
 
 
+def measure_import() -> None:
+    """Print the milliseconds of the processor that the package's import takes, and which engines it loads: none."""
+    engines = "[one for one in ('torch', 'diffusers', 'huggingface_hub') if one in sys.modules]"
+    code = (
+        "import sys, time; begin = time.process_time(); import flux_magic; flux_magic.generate; "
+        f"print(1000 * (time.process_time() - begin), {engines})"
+    )
+    said = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        for _ in range(5)
+    ]
+    times = [float(line.split()[0]) for line in said]
+    print(
+        f"import flux_magic: {statistics.median(times):.0f} ms, engines loaded: {said[0].split(maxsplit=1)[1].strip()}"
+    )
+
+
 def main() -> None:
+    measure_import()
     import diffusers
     import torch
 

@@ -29,7 +29,7 @@ from ...providers import get_provider
 from ...providers.base import Provider
 from ...providers.models import list_models
 from ...providers.registry import SPACE, find_engine, list_engines
-from .fields import LABEL, Field, choose_field
+from .fields import LABEL, Field, choose_field, close_widgets
 from .inputs import Inputs
 from .parameters import PLACE, Parameters
 from .quiet import is_quiet, keep_quiet
@@ -78,7 +78,7 @@ class Controls:
         self._used_seed = 0
         self.size, self.inputs = SizeControl(parameters), Inputs(parameters, failed)
         self.main, self.own = (VBox().add_class("flux-magic-fields") for _ in range(2))
-        self.place = VBox([self.provider, self.model, self._named.widget, self.space]).add_class("flux-magic-fields")
+        self.place = VBox().add_class("flux-magic-fields")
         bind(parameters, "prompt", self.prompt)
         parameters.observe(lambda _: self._count.show(str(parameters.count)), "count")
         self._count.show(str(parameters.count))
@@ -101,9 +101,10 @@ class Controls:
             self.inputs.fit()
 
     def close(self) -> None:
-        """Make no further controls."""
+        """Make no further controls, and close those that are not on the page."""
         with self._lock:
             self._closed = True
+        close_widgets([self.model, self._named.widget, self.space])
 
     def _fit_fields(self) -> None:
         rows = {name: row for name, row in self._parameters.rows.items() if name != "seed"}
@@ -152,9 +153,8 @@ class Controls:
             self.space.placeholder = resolve().space or own
             self.space.options = tuple(dict.fromkeys(filter(None, [own, "local", parameters.space])))
             self.space.value = parameters.space
-        shown = {self.model: engine is None, self._named.widget: engine is not None, self.space: has_space}
-        for widget, is_shown in shown.items():
-            widget.layout.display = None if is_shown else "none"
+        model = self.model if engine is None else self._named.widget
+        self.place.children = (self.provider, model, *([self.space] if has_space else []))
 
     def _offer_models(self, engine: type[Provider] | None) -> None:
         """Offer each model of a Space by one of its names; an engine's models are typed."""
