@@ -278,10 +278,14 @@ def test_a_worker_that_is_killed_loses_nothing_and_a_scheduler_that_dies_is_one_
         made = sweep(cluster, range(16), 0.4)
         killer.join()
         assert [image.seed for image in made] == list(range(16)) == list_store()
-        end = threading.Timer(1.5, cluster.close)
-        end.start()
+        end = threading.Thread(target=cluster.close)
+
+        def on_event(event: object) -> None:
+            if isinstance(event, Generation) and not end.ident:
+                end.start()
+
         with pytest.raises(ClusterUnavailable, match=r"^the connection to the scheduler at tcp://.* was lost") as lost:
-            sweep(cluster, range(100, 160), 0.4)
+            sweep(cluster, range(100, 160), 0.4, on_event=on_event)
         end.join()
         kept = {image.seed for image in vars(lost.value)["made"]}
         assert kept
