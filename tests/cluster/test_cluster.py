@@ -309,7 +309,9 @@ def test_local_starts_workers_which_unload_ends(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "script.py"], capture_output=True, text=True, timeout=PROGRAM, env=environment
     )
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "[3, 4] True False\n", "")
+    assert (ended.returncode, ended.stdout) == (0, "[3, 4] True False\n")
+    said = ended.stderr.replace("CoverageWarning", "")  # a process that is measured may say so
+    assert not any(word in said for word in ("Traceback", "Warning", "Error", "distributed"))
 
 
 @pytest.mark.thorough
