@@ -278,10 +278,14 @@ def test_a_worker_that_is_killed_loses_nothing_and_a_scheduler_that_dies_is_one_
         made = sweep(cluster, range(16), 0.4)
         killer.join()
         assert [image.seed for image in made] == list(range(16)) == list_store()
-        end = threading.Timer(1.5, cluster.close)
-        end.start()
+        end = threading.Thread(target=cluster.close)
+
+        def on_event(event: object) -> None:
+            if isinstance(event, Generation) and not end.ident:
+                end.start()
+
         with pytest.raises(ClusterUnavailable, match=r"^the connection to the scheduler at tcp://.* was lost") as lost:
-            sweep(cluster, range(100, 160), 0.4)
+            sweep(cluster, range(100, 160), 0.4, on_event=on_event)
         end.join()
         kept = {image.seed for image in vars(lost.value)["made"]}
         assert kept
@@ -305,7 +309,9 @@ def test_local_starts_workers_which_unload_ends(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "script.py"], capture_output=True, text=True, timeout=PROGRAM, env=environment
     )
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "[3, 4] True False\n", "")
+    assert (ended.returncode, ended.stdout) == (0, "[3, 4] True False\n")
+    said = ended.stderr.replace("CoverageWarning", "")  # a process that is measured may say so
+    assert not any(word in said for word in ("Traceback", "Warning", "Error", "distributed"))
 
 
 @pytest.mark.thorough
