@@ -116,6 +116,7 @@ def measure(folder: Path, count: int) -> None:
     assert library.count(Query("fox")) == found[0]
     for place, one in enumerate(library.find(number=40)):
         library.mark(one, starred=place % 2 == 0, tags=["best"])
+    library.refresh()
     time.sleep(index.SETTLED + 0.1)
     library.refresh()
     print(f"  that nothing has changed is known   {time_it(library.refresh)}")
