@@ -288,8 +288,8 @@ class Generation:
 
         Returns the paths, one for each file. Raises InvalidRequest for a suffix without an encoder, an unknown field,
         or one path for several images. Raises StoreError if the bytes are no longer in the store, NotAnImage if they
-        cannot be re-encoded, and SaveError if a file cannot be written. Signing raises InvalidRequest without a key, and
-        SaveError if it fails.
+        cannot be re-encoded, and SaveError if a file cannot be written. Signing raises InvalidRequest without a key,
+        and SaveError if it fails.
         """
         typed, path = path, expand_path(check_path("path", path))
         is_new = not file_names.is_pattern(path) and not path.endswith(("/", os.sep)) and is_new_folder(Path(path))
