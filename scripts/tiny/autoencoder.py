@@ -9,9 +9,11 @@ import diffusers
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody names it
+from diffusers.models.autoencoders.vae import AutoencoderTinyBlock
 from PIL import Image
 
 from scripts.tiny.drawings import SIDE, draw_scene
+from scripts.tiny.muon import Muon
 from scripts.tiny.room import Averages, Room, seed_all, watch_clock
 from scripts.tiny.scenes import make_scene
 
@@ -26,13 +28,28 @@ NOISE: Final = 0.12
 
 def make_autoencoder() -> Any:
     """Return an autoencoder with fresh weights."""
-    return diffusers.AutoencoderTiny(
+    made = diffusers.AutoencoderTiny(
         encoder_block_out_channels=(WIDTH,) * 4,
         decoder_block_out_channels=(WIDTH,) * 4,
         latent_channels=CHANNELS,
         num_encoder_blocks=(0, 1, 1, 2),
         num_decoder_blocks=(3, 2, 1, 0),
     )
+    for module in made.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+    for module in made.modules():
+        if isinstance(module, AutoencoderTinyBlock):
+            module.conv[-1].weight.data.mul_(0.3)  # a block begins near the identity
+    return made
+
+
+def _make_optimizers(model: Any) -> list[torch.optim.Optimizer]:
+    """Return Muon for the kernels between features, and Adam for the rest."""
+    kernels, others = [], []
+    for value in model.parameters():
+        (kernels if value.shape[:2] == (WIDTH, WIDTH) else others).append(value)
+    return [Muon(kernels, 2.5 * RATE), torch.optim.Adam(others, RATE, betas=(0.9, 0.99))]
 
 
 def to_tensor(image: Image.Image) -> torch.Tensor:
@@ -63,9 +80,10 @@ def _measure_loss(made: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 
 def _measure_spread(latents: torch.Tensor) -> torch.Tensor:
-    """Return how far each channel's mean is from 0 and its variance from 1."""
-    means, variances = latents.mean((0, 2, 3)), latents.var((0, 2, 3))
-    return (means.square() + (variances - 1).square()).mean()
+    """Return how far the channels are from mean 0 and variance 1, and from saying what others say already."""
+    rows = latents.movedim(1, 0).flatten(1)
+    off = torch.cov(rows) - torch.eye(len(rows))
+    return (rows.mean(1).square().sum() + off.square().sum()) / len(rows)
 
 
 def train_autoencoder(room: Room) -> None:
@@ -73,35 +91,38 @@ def train_autoencoder(room: Room) -> None:
     steps = room.scale(STEPS, 20)
     seed_all(1)
     model = make_autoencoder().to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(model.parameters(), RATE, betas=(0.9, 0.99), weight_decay=1e-4)
+    optimizers = _make_optimizers(model)
+    rates = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
     averages, start, dice = Averages(model, 0.998), 0, torch.Generator().manual_seed(1)
     if state := room.find_checkpoint("autoencoder"):
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         averages.values, start = state["averages"], state["step"]
         dice.set_state(state["dice"])
         torch.set_rng_state(state["rng"])
     clock, shown = watch_clock(), 0.0
     for step in range(start, steps):
-        rate = RATE * min(1.0, (step + 1) / 100) * (0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        share = min(1.0, (step + 1) / 50) * (0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2)
+        for optimizer, rate in zip(optimizers, rates, strict=True):
+            optimizer.zero_grad()
+            optimizer.param_groups[0]["lr"] = rate * share
         wanted = _draw_parts(step * 4, 4, dice)
         latents = model.encode(wanted).latents
         made = model.decode(latents + NOISE * torch.randn_like(latents)).sample
         loss = _measure_loss(made, wanted)
-        optimizer.zero_grad()
-        (loss + 0.02 * _measure_spread(latents)).backward()
+        (loss + 0.05 * _measure_spread(latents)).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         averages.follow(model, step)
         shown += (loss.item() - shown) / min(step - start + 1, 50)
-        if step % 100 == 0:
+        if step % 50 == 0:
             room.say(f"autoencoder {step}/{steps} loss {shown:.4f}")
         if next(clock) or step == steps - 1:
             state = {
                 "model": model.state_dict(),
-                "optimizer": optimizer.state_dict(),
+                "optimizers": [optimizer.state_dict() for optimizer in optimizers],
                 "averages": averages.values,
                 "step": step + 1,
                 "dice": dice.get_state(),

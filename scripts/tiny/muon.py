@@ -38,7 +38,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:
-        """Make one step; the matrices of one shape together."""
+        """Make one step; the matrices of one shape together. A kernel counts as a matrix with a row for each output."""
         del closure
         for group in self.param_groups:
             shapes: dict[torch.Size, list[torch.Tensor]] = {}
@@ -52,6 +52,6 @@ class Muon(torch.optim.Optimizer):
                         state["speed"] = torch.zeros_like(value)
                     state["speed"].lerp_(value.grad, 1 - group["momentum"])
                     moves.append(value.grad.lerp(state["speed"], group["momentum"]))
-                size = 0.2 * max(shape) ** 0.5 * group["lr"]
-                for value, move in zip(values, orthogonalize(torch.stack(moves)), strict=True):
-                    value.mul_(1 - group["lr"] * group["decay"]).add_(move, alpha=-size)
+                size = 0.2 * max(shape[0], values[0][0].numel()) ** 0.5 * group["lr"]
+                for value, move in zip(values, orthogonalize(torch.stack(moves).flatten(2)), strict=True):
+                    value.mul_(1 - group["lr"] * group["decay"]).add_(move.view(shape), alpha=-size)
