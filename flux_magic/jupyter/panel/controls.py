@@ -29,7 +29,8 @@ from ...providers import get_provider
 from ...providers.base import Provider
 from ...providers.models import list_models
 from ...providers.registry import SPACE, find_engine, list_engines
-from .fields import LABEL, Field, choose_field, close_widgets
+from ..widgets import close_widgets
+from .fields import LABEL, Field, choose_field
 from .inputs import Inputs
 from .parameters import PLACE, Parameters
 from .quiet import is_quiet, keep_quiet
