@@ -69,7 +69,8 @@ def tidy_sheet(output: Any) -> None:
     data = base64.b64decode(output.data["image/jpeg"])
     if inside := sheet_file.read(data):
         records, alt = [remove_times(each.record) for each in carried], output.metadata["image/jpeg"]["alt"]
-        data = sheet_file.add_records(data, sheet_file.Contents(inside.axes, records, known["sheet"], alt))
+        drawn = all(one.stand_in for one in records)
+        data = sheet_file.add_records(data, sheet_file.Contents(inside.axes, records, known["sheet"], alt, drawn))
         known["sha256"] = embedding.compute_sha256(data)
         output.data["image/jpeg"] = base64.b64encode(data).decode()
 

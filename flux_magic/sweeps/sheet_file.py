@@ -51,7 +51,7 @@ class Contents:
     records: Sequence[Record]
     carried: Sequence[Mapping[str, Any]]
     prompt: str
-    drawn: bool = False
+    drawn: bool
     signer: Signing | None = None
 
 

@@ -299,7 +299,7 @@ def test_a_grid_that_was_changed_is_saved_as_pillow_saves_it(tmp_path: Path) -> 
     made.grid().save(named, exif=Image.Exif())
     assert sheet_file.read(named.read_bytes()) is None, "the caller has texts of its own"
     made.grid().save(tmp_path / "sheet.bmp")
-    with pytest.raises(ValueError, match="unknown file extension"):
+    with pytest.raises(InvalidRequest, match="give a name that ends in"):
         made.grid().save(tmp_path / "sheet.xyz")
     made.grid().save(tmp_path / "new" / "sheet.png")
     assert sheet_file.read((tmp_path / "new" / "sheet.png").read_bytes()) is not None
