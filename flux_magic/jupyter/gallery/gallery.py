@@ -321,7 +321,6 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             return
         deleted, slot, image = self._deleted.pop()
         deleted.undo()
-        self.undo.layout.display = None if self._deleted else "none"
         if slot.image is None and slot in self.grid.slots:
             slot.show(image, is_starred=self._library.marks(image).starred)
             self.total += 1
@@ -330,6 +329,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         else:  # another search is on view
             self._find()
         self._say(f"{_name(image)} is back")
+        self.undo.layout.display = None if self._deleted else "none"  # last, as a page then looks for the image
 
     def _pick(self, slot: Slot) -> None:
         """Compare with the image that is opened next; a second press ends that."""
