@@ -20,7 +20,7 @@ from flux_magic.parameters.settings import resolve
 from flux_magic.records.query import Query
 from flux_magic.records.store import Store
 from tests.unit.samples import encoded, notebook, record
-from tests.unit.scripted import installed
+from tests.unit.scripted import installed, settle
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 opened: list[Gallery] = []
@@ -35,8 +35,8 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for gallery in opened:
         gallery.close()
-        assert gallery.wait()
     opened.clear()
+    settle()
     left = [one["model_name"] for key, one in Widget.get_manager_state()["state"].items() if key not in before]
     assert left == []
 

@@ -147,7 +147,8 @@ function render({ model, el }) {
     if (!gallery) return;
     let last = null;
     const keepFocus = () => {
-      if (!last || document.activeElement !== document.body || (last.isConnected && last.offsetParent)) return;
+      const isElsewhere = ![document.body, last].includes(document.activeElement); // a hidden one keeps it for a moment
+      if (!last || isElsewhere || (last.isConnected && last.offsetParent)) return;
       const open = seenOf(gallery).find((one) => one.classList.contains("flux-gallery-current"));
       const search = gallery.querySelector(".flux-gallery-search input");
       (open ?? keepOneTabStop(gallery) ?? search)?.focus({ preventScroll: true });

@@ -311,10 +311,10 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self._say(f"Deleted {_name(image)}; {self.total:,} left")
         if self.comparison.picked is image:
             self.comparison.picked = None
-        if self._current is slot:
+        if self._current is slot and after is not None:
+            self._open(after)  # without hiding the buttons in between: one of them has the focus
+        elif self._current is slot:
             self._close_detail()
-            if after is not None:
-                self._open(after)
 
     def _undo(self) -> None:
         if not self._deleted:

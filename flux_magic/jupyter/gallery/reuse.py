@@ -1,4 +1,4 @@
-"""What an image of a gallery is used for: a cell that makes it again, a panel with what made it, another image."""
+"""The uses of a gallery's image: a cell that makes it again, a panel with what made it, an input of another."""
 
 from __future__ import annotations
 
