@@ -70,7 +70,8 @@ def _carry_colours(model: Any) -> None:
 
 def _make_optimizers(model: Any) -> list[torch.optim.Optimizer]:
     """Return Muon for the kernels between features, and Adam for the rest."""
-    kernels, others = [], []
+    kernels: list[torch.Tensor] = []
+    others: list[torch.Tensor] = []
     for value in model.parameters():
         (kernels if value.shape[:2] == (WIDTH, WIDTH) else others).append(value)
     return [Muon(kernels, 1.5 * RATE), torch.optim.Adam(others, RATE, betas=(0.9, 0.99))]
