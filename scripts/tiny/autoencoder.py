@@ -22,6 +22,8 @@ WIDTH: Final = 32
 STEPS: Final = 1500
 RATE: Final = 2e-3
 CROP: Final = 64
+DEVIATION: Final = 0.27
+"""The deviation of colours from 0 to 1 in drawings."""
 NOISE: Final = 0.12
 """Noise on the latents in training: what the transformer is a little wrong about, the decoder forgives."""
 
@@ -41,7 +43,29 @@ def make_autoencoder() -> Any:
     for module in made.modules():
         if isinstance(module, AutoencoderTinyBlock):
             module.conv[-1].weight.data.mul_(0.3)  # a block begins near the identity
+            module.conv[-1].weight.data[:3] = 0
+            module.conv[-1].bias.data[:3] = 0
+    _carry_colours(made)
     return made
+
+
+@torch.no_grad()
+def _carry_colours(model: Any) -> None:
+    """Let three channels carry the mean colours through from the start, so that training begins with the details."""
+    convolutions = [layer for layer in model.encoder.layers if isinstance(layer, torch.nn.Conv2d)]
+    first, *halving, last = convolutions
+    begin, *doubling, end = [layer for layer in model.decoder.layers if isinstance(layer, torch.nn.Conv2d)]
+    for layer in (first, *halving, last, begin, *doubling, end):
+        layer.weight[:3] = 0
+        if layer.bias is not None:
+            layer.bias[:3] = 0
+        for channel in range(3):
+            if layer in halving:
+                layer.weight[channel, channel] = 1 / 9
+            else:
+                layer.weight[channel, channel, 1, 1] = {last: 1 / DEVIATION, begin: DEVIATION}.get(layer, 1.0)
+    last.bias[:3] = -0.5 / DEVIATION
+    begin.bias[:3] = 0.5
 
 
 def _make_optimizers(model: Any) -> list[torch.optim.Optimizer]:
@@ -50,7 +74,7 @@ def _make_optimizers(model: Any) -> list[torch.optim.Optimizer]:
     others: list[torch.Tensor] = []
     for value in model.parameters():
         (kernels if value.shape[:2] == (WIDTH, WIDTH) else others).append(value)
-    return [Muon(kernels, 2.5 * RATE), torch.optim.Adam(others, RATE, betas=(0.9, 0.99))]
+    return [Muon(kernels, 1.5 * RATE), torch.optim.Adam(others, RATE, betas=(0.9, 0.99))]
 
 
 def to_tensor(image: Image.Image) -> torch.Tensor:
@@ -70,11 +94,11 @@ def _draw_parts(seed: int, scenes: int, dice: torch.Generator) -> torch.Tensor:
 
 
 def _measure_loss(made: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """Return the difference of colours and of edges, at full and half size."""
-    loss = torch.zeros(())
-    for _ in range(2):
+    """Return the difference of colours at four sizes, and of edges at two."""
+    loss = 2 * F.mse_loss(made, wanted)
+    for halved in range(4):
         loss = loss + F.l1_loss(made, wanted)
-        for axis in (2, 3):
+        for axis in (2, 3) if halved < 2 else ():
             loss = loss + F.l1_loss(made.diff(dim=axis), wanted.diff(dim=axis))
         made, wanted = F.avg_pool2d(made, 2), F.avg_pool2d(wanted, 2)
     return loss
@@ -112,7 +136,7 @@ def train_autoencoder(room: Room) -> None:
         latents = model.encode(wanted).latents
         made = model.decode(latents + NOISE * torch.randn_like(latents)).sample
         loss = _measure_loss(made, wanted)
-        (loss + 0.05 * _measure_spread(latents)).backward()
+        (loss + 0.02 * _measure_spread(latents)).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
