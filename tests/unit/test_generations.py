@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from flux_magic.errors import FluxError, MissingExtra, NotInSweep
+from flux_magic.errors import FluxError, InvalidRequest, MissingExtra, NotInSweep
 from flux_magic.images import codecs
 from flux_magic.results.generation import Generation, ImageFile
 from flux_magic.results.generations import Generations
