@@ -90,6 +90,10 @@ class FluxError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how it is copied, pickled, and sent by Dask, whose own way fails for errors of two kinds."""
+        return type(self), (self.message, self.hint), vars(self)
+
     def _render_traceback_(self) -> list[str]:
         """Return the lines that IPython shows in place of a traceback."""
         if FluxError.verbose:

@@ -203,20 +203,19 @@ class AsyncClient:
         raise EmptyResult("the Space finished, but sent no image")
 
     async def stream(
-        self, request: ImageRequest, settings: Settings | None = None
+        self, request: ImageRequest, settings: Settings | None = None, cluster: Cluster | None = None
     ) -> AsyncGenerator[ClientEvent, None]:
         """Yield the events of one request; the last is its Generation. Raises the errors of `generate`.
 
-        Options that the request leaves out come from the settings, or without these from the client's options.
+        Options that the request leaves out come from the settings, or without these from the client's options. A call
+        that makes several images has opened the `cluster` for all of them.
         """
         settings = settings or self.resolve({})
-        async with open_cluster(settings) as cluster, aclosing(self._stream(request, settings, cluster)) as events:
-            async for event in events:
-                yield event
-
-    async def _stream(
-        self, request: ImageRequest, settings: Settings, cluster: Cluster | None
-    ) -> AsyncGenerator[ClientEvent, None]:
+        if settings.cluster is not None and cluster is None:
+            async with open_cluster(settings) as own, aclosing(self.stream(request, settings, own)) as events:
+                async for event in events:
+                    yield event
+            return
         request = complete(request, settings)
         check_folders(settings)
         check_signing(settings)
@@ -428,7 +427,7 @@ class AsyncClient:
         try:
             if images:
                 request = replace(request, images=await load_given_async(images, settings))
-            async with aclosing(self._stream(request, settings, cluster)) as events:
+            async with aclosing(self.stream(request, settings, cluster)) as events:
                 async for event in events:
                     yield event
         except FluxError as error:

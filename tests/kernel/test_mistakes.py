@@ -17,7 +17,7 @@ LOG_ALL = (
 LOG_AS_BEFORE = "root.handlers[:], level = before; root.setLevel(level)"
 PANEL_TAKES = (
     "--steps --seed --size --width --height --guidance --negative --strength --endpoint --set "
-    "--image --mask --count --model --space --new"
+    "--image --mask --count --model --provider --space --new"
 )
 
 

@@ -43,7 +43,7 @@ def pointed_at(space: str) -> str:
 
 def test_every_block_of_the_readme_is_run_by_a_test() -> None:
     assert [len(blocks) for blocks in (EXAMPLES, OTHERS, MAGIC, HUB, CELLS)] == [2, 6, 2, 1, 2]
-    assert len(FENCED) == 13 + 4, "there are four for the shell"
+    assert len(FENCED) == 13 + 5, "there are five for the shell"
     assert all(example.endswith(LAST) for example in EXAMPLES)
     assert {language for language, _ in FENCED} == {"python", "sh", ""}
 
@@ -62,15 +62,20 @@ def test_the_commands_of_the_package_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FLUX_MAGIC_SPACE", space)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     cells = ["%load_ext flux_magic", "%flux --size 256x256 --seed 1 --output fox a red fox"]
-    cells += ["fox.save('pictures/')\nfox.save('fox.png')"]
+    cells += ["fox.save('pictures/fox.jpg')\nfox.save('fox.png')"]
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     NotebookClient(made, resources={"metadata": {"path": str(tmp_path)}}, kernel_name="python3").execute()
     nbformat.write(made, "my_notebook.ipynb")
-    typed = [line.replace("*.ipynb", "my_notebook.ipynb") for line in SHELL if line.startswith("flux-magic ")]
+    typed = [
+        line.replace("*.ipynb", "my_notebook.ipynb").replace("*.jpg", "fox.jpg")
+        for line in SHELL
+        if line.startswith("flux-magic ")
+    ]
     commands = [shlex.split(line)[1:] for line in typed]
     try:
-        assert [main(command) for command in commands] == [0] * 7, capsys.readouterr()
+        assert [main(command) for command in commands] == [0] * 11, capsys.readouterr()
     finally:
         local.shared.close()
     assert {path.name for path in tmp_path.iterdir()} >= {"report.html", "flux_images", "my_notebook.html", "talk"}

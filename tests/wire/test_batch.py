@@ -98,7 +98,9 @@ def test_a_run_that_ends_early_is_gone_on_with(end: signal.Signals, slow_space: 
     ("options", "words"),
     [
         pytest.param(
-            ["--steps", "1,2"], "--steps 1,2: give one value here, and in the file a row for each", id="several"
+            ["--steps", "1,2"],
+            "--steps has several values: give one here, and in the file a row for each",
+            id="several",
         ),
         pytest.param(["--space", "a b"], "a b", id="no Space"),
         pytest.param(["--set", "a=1,2"], "--set a has several values", id="several of its own"),

@@ -41,12 +41,13 @@ class SizeControl:
 
     def offer(self) -> None:
         """Offer the sizes that the model takes."""
-        model, self.is_other = self._parameters.at_hand, False
+        model = self._parameters.at_hand
         self.widget.layout.display = None if model.has_size else "none"
         if not model.has_size:
             self._show_sides()
             return
         sizes, others = [*model.sizes], [] if model.sizes else [("another size", _OTHER)]
+        self.is_other = self.is_other and bool(others)
         if not sizes:
             (narrow, wide), (low, high) = (self._parameters.get_range(name) for name in SIDES)
             usual = [split_sides(text) for text in SIZES]
