@@ -132,18 +132,17 @@ class Index:
             skipped = {name for (name,) in db.execute("SELECT name FROM skipped WHERE part = ?", [part.number])}
             state, seen = db.execute("SELECT state, seen FROM parts WHERE id = ?", [part.number]).fetchone()
         seen = seen if state == part.state and seen <= part.begin else part.begin
-        read = [
-            (part.number, name, found, *_flatten(read_marks(part.path / name)))
-            for name, found in marked.items()
-            if known.get(name) != found
-        ]
-        gone = {name for name in part.known - part.names if not os.path.lexists(part.path / name)}
+        changed = [name for name, found in marked.items() if known.get(name) != found]
+        gone = part.known - part.names
         lost = (known.keys() - marked.keys()) | (skipped - part.names)
-        with self._database.write(is_change=bool(read or gone or lost)) as db:
-            self._drop(db, part.number, gone)
+        with self._database.write(is_change=bool(changed or gone or lost)) as db:
+            # The files are looked at once more: what another process has put there since is in the index by now.
+            self._drop(db, part.number, _list_missing(part.path, gone))
+            missing = [(part.number, name) for name in _list_missing(part.path, lost)]
             for table in ("marks", "skipped"):
-                db.executemany(f"DELETE FROM {table} WHERE part = ? AND name = ?", [(part.number, one) for one in lost])
-            db.executemany("INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?)", read)
+                db.executemany(f"DELETE FROM {table} WHERE part = ? AND name = ?", missing)
+            read = [(name, _describe(part.path / name), *_flatten(read_marks(part.path / name))) for name in changed]
+            db.executemany("INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?)", [(part.number, *one) for one in read])
             is_settled = part.begin - seen >= SETTLED
             db.execute(
                 "UPDATE parts SET state = ?, seen = ?, is_settled = ? WHERE id = ?",
@@ -324,6 +323,10 @@ class Index:
         with self._database.use() as db:
             shown = "id NOT IN (SELECT id FROM hidden)"
             return dict(db.execute(f"SELECT tag, count(*) FROM tagged WHERE {shown} GROUP BY tag").fetchall())
+
+
+def _list_missing(folder: Path, names: Iterable[str]) -> list[str]:
+    return [name for name in names if not os.path.lexists(folder / name)]
 
 
 def _join(numbers: Iterable[int]) -> str:
