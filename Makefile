@@ -39,7 +39,7 @@ OF_ENGINES := --constraint constraints.txt --constraint constraints-engines.txt 
 OF_TORCH := notebooks/09_another_engine.ipynb
 MODEL ?= black-forest-labs/FLUX.1-schnell
 
-.PHONY: help demo lab test test-thorough ends in-another-order check style types nbval nbval-offline pytest shuffled needs \
+.PHONY: help demo lab test test-thorough ends in-another-order check style types nbval nbval-offline pytest slow shuffled needs \
 	unit notebooks pages screenshot frontends bench soak live test-matrix clean test-engines engines tiny live-gpu notebooks-engines \
 	bench-engines
 
@@ -120,8 +120,11 @@ ends: $(READY)
 in-another-order: $(READY)
 	@sh scripts/beside.sh '$(MAKE) --no-print-directory nbval-offline' '$(MAKE) --no-print-directory shuffled'
 
+# The slow tests alone: after `make test` all have run.
+slow: SHUFFLED := --thorough -m thorough
+
 # A page in a browser that three workers share may be late once; what fails alone as well is a fault.
-shuffled: $(READY)
+slow shuffled: $(READY)
 	@$(BIN)/python -m $(PYTEST) $(SHUFFLED) $(FOLDERS) || { echo "what failed, once more and alone:"; \
 		$(BIN)/python -m pytest -p no:nbval --thorough --last-failed --last-failed-no-failures=none $(FOLDERS); }
 

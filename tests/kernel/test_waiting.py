@@ -89,7 +89,7 @@ def test_what_is_finished_is_shown_when_the_rest_is_interrupted(kernel: Kernel, 
     assert re.fullmatch("(bar )?(image table (bar )?)+", f"{' '.join(kinds)} ")
     assert kinds.count("bar") <= kinds.count("image") + 1
     made = len(cell.get_shown("image/png"))
-    assert cell.notes == [f"note: {made} of 9999 images were made"]
+    assert cell.notes == [f"note: {made} of 9999 images {'was' if made == 1 else 'were'} made"]
     assert kernel.run_ok("print(len(many))").stdout == f"{made}\n"
 
 

@@ -153,7 +153,8 @@ def test_a_folder_that_stays_the_same_is_listed_no_more(folder: Path, monkeypatc
     listed: list[str] = []
 
     def listdir(path: Path) -> list[str]:
-        listed.append(Path(path).name)
+        if Path(path).is_relative_to(folder):
+            listed.append(Path(path).name)
         return [entry.name for entry in os.scandir(path)]
 
     monkeypatch.setattr(os, "listdir", listdir)

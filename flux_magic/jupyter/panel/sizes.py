@@ -30,7 +30,7 @@ class SizeControl:
     def __init__(self, parameters: Parameters) -> None:
         self._parameters = parameters
         self.sides: list[Any] = []
-        self.is_other = False
+        self.is_other = self._is_chosen = False
         self.size = Dropdown(options=[_OTHER], description="Size", style=LABEL)
         self.swap = Button(description="Swap", tooltip="Swap width and height", icon="exchange")
         self.widget = HBox([self.size, self.swap]).add_class("flux-magic-row")
@@ -41,13 +41,13 @@ class SizeControl:
 
     def offer(self) -> None:
         """Offer the sizes that the model takes."""
-        model = self._parameters.at_hand
+        model, self.is_other = self._parameters.at_hand, False
         self.widget.layout.display = None if model.has_size else "none"
         if not model.has_size:
             self._show_sides()
             return
         sizes, others = [*model.sizes], [] if model.sizes else [("another size", _OTHER)]
-        self.is_other = self.is_other and bool(others)
+        self.is_other = self._is_chosen and bool(others)
         if not sizes:
             (narrow, wide), (low, high) = (self._parameters.get_range(name) for name in SIDES)
             usual = [split_sides(text) for text in SIZES]
@@ -82,14 +82,14 @@ class SizeControl:
 
     def show_listed(self) -> None:
         """Show a listed size as such from now on."""
-        self.is_other = False
+        self.is_other = self._is_chosen = False
         self.show()
 
     def _on_size(self, change: Bunch) -> None:
         chosen = change["new"]
         if is_quiet() or chosen is None:
             return
-        self.is_other = chosen == _OTHER
+        self.is_other = self._is_chosen = chosen == _OTHER
         if chosen == _OTHER:  # from the model's own size, the sliders begin where they are
             sides = self._parameters.at_hand.default_size or (1024, 1024)
             chosen = tuple(getattr(self._parameters, name) or side for name, side in zip(SIDES, sides, strict=True))
