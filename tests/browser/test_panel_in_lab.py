@@ -366,14 +366,15 @@ async def test_every_control_is_reached_by_tab_in_the_order_of_reading(lab: Lab,
         await panel.wait_until_done(1)
         await panel.get_field("Prompt").focus()
         reached = []
-        for _ in range(37):
+        for _ in range(38):
             reached.append(await page.evaluate(NAME_OF_FOCUS))
             await page.keyboard.press("Tab")
         assert [re.sub(r"\d+", "N", name) for name in reached] == [
             "Prompt", "Generate", "Image (N)", "Mask (N)", "Size", "Width", "Width, as a number", "Height",
             "Height, as a number", "Steps", "Steps, as a number", "random", "Keep this seed", "Images",
             "More parameters", "Negative prompt", "Guidance", "Guidance, as a number", "Guidance: the model's default",
-            "Endpoint", "Model and Space: flux, http://N.N.N.N:N", "Model", "Space", "Compare", "Vary", "Seeds", "and",
+            "Endpoint", "Model and Space: flux, http://N.N.N.N:N", "Provider", "Model", "Space",
+            "Compare", "Vary", "Seeds", "and",
             "Steps", "Compare", "Copy and save", "Use as input", "Copy as cell", "Save to", "Save", "replace",
             "seed N", "Use as input",
         ]  # fmt: skip
