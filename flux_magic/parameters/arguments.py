@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import InvalidRequest
 from .grammar import Option, Several
-from .own_values import merge_assignments
+from .options import read_own
 
 
 def add_options(parser: argparse.ArgumentParser, offered: Sequence[Option]) -> None:
@@ -44,7 +44,7 @@ def read_options(parsed: argparse.Namespace, offered: Sequence[Option], more: st
 def merge_own(given: dict[str, Any], more: str = "") -> dict[str, Any]:
     """Return options with what `--set` gives as `parameters`. Raises InvalidRequest as `read_options`."""
     rest = {name: value for name, value in given.items() if name != "set"}
-    own = merge_assignments(given.get("set", ()), "--set")
+    own = read_own(given)
     several = [name for name, value in rest.items() if isinstance(value, Several)]
     several += [f"set {name}" for name, values in own.items() if len(values) > 1]
     if several:
