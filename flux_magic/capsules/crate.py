@@ -164,7 +164,9 @@ def _describe_image(crate: ROCrate, name: str, stored: Stored, images: _Images) 
 def _name_ingredient(crate: ROCrate, digest: str, images: _Images) -> Any:
     if digest in images.files:
         return crate.get(quote(images.files[digest]))
-    return _add(crate, f"#sha256-{digest}", "ImageObject", name="an image that is not packed", identifier=f"sha256:{digest}")
+    return _add(
+        crate, f"#sha256-{digest}", "ImageObject", name="an image that is not packed", identifier=f"sha256:{digest}"
+    )
 
 
 def _show(value: object) -> Any:

@@ -67,7 +67,9 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         notebooks = {_check_name(folder, one["file"]): [*map(_check_sums, one["cells"])] for one in value["notebooks"]}
         needed = value["requirements"]
-        strings = [_check_string(one) for one in (value["title"], value["python"], needed["source"], value["flux_magic"])]
+        strings = [
+            _check_string(one) for one in (value["title"], value["python"], needed["source"], value["flux_magic"])
+        ]
     except (KeyError, TypeError) as error:
         raise CapsuleError(f"its {MANIFEST} is not whole") from error
     if not notebooks:

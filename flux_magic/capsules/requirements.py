@@ -135,7 +135,9 @@ def _ask(python: str) -> Any:
         )
         return json.loads(answer.stdout)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        raise CapsuleError(f"the kernel's Python does not say which packages it has: {fit_one_line(str(error))}") from error
+        raise CapsuleError(
+            f"the kernel's Python does not say which packages it has: {fit_one_line(str(error))}"
+        ) from error
 
 
 def _read(requirement: str) -> Requirement | None:
