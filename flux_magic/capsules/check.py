@@ -1,4 +1,4 @@
-"""The check of an unpacked capsule that runs nothing: its files, its cells and its images, each named if it was altered."""
+"""The check of an unpacked capsule that runs nothing: files, cells and images, each named if it was altered."""
 
 from __future__ import annotations
 

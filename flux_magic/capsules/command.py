@@ -127,13 +127,17 @@ def _read_description(options: argparse.Namespace) -> Description:
         licence = str(canonicalize_license_expression(options.licence)) if options.licence else ""
     except InvalidLicenseExpression as error:
         raise InvalidRequest(f"{options.licence!r} is no SPDX licence: give one as in CC-BY-4.0 or MIT") from error
-    try:
-        if options.date and date.fromisoformat(options.date).isoformat() != options.date:
-            raise ValueError(options.date)
-    except ValueError as error:
-        raise InvalidRequest(f"{options.date!r} is no date: give YYYY-MM-DD") from error
+    if options.date and not _is_date(options.date):
+        raise InvalidRequest(f"{options.date!r} is no date: give YYYY-MM-DD")
     people = [match for name in options.author if (match := _AUTHOR.fullmatch(name.strip()))]
     return Description(options.title, tuple((one[1], one[2] or "") for one in people), licence, options.date)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _reproduce(options: argparse.Namespace) -> int:

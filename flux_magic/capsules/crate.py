@@ -91,11 +91,11 @@ def _describe_root(crate: ROCrate, told: Description) -> None:
     root["license"] = _add(crate, page, "CreativeWork", name=told.licence or _NO_LICENCE)
 
 
-def _add(crate: ROCrate, identifier: str, kind: str, **properties: Any) -> Any:
+def _add(crate: ROCrate, place: str, kind: str, /, **properties: Any) -> Any:
     from rocrate.model.contextentity import ContextEntity
 
-    known = crate.get(identifier)
-    return known or crate.add(ContextEntity(crate, identifier, properties={"@type": kind, **properties}))
+    known = crate.get(place)
+    return known or crate.add(ContextEntity(crate, place, properties={"@type": kind, **properties}))
 
 
 def _describe_file(name: str, data: bytes, *, is_notebook: bool) -> Iterator[tuple[str, Any]]:

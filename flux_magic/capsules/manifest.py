@@ -1,4 +1,4 @@
-"""The two lists in a capsule: `SHA256SUMS` with the checksum of each file, and `capsule.json` with those of each cell."""
+"""The two lists in a capsule: `SHA256SUMS` with the checksums of its files, `capsule.json` with those of cells."""
 
 from __future__ import annotations
 

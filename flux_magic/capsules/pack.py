@@ -109,8 +109,8 @@ def pack(
         page_notes = _write_pages(folder, list(cells))
         _write_lists(folder, cells, needed, told, jobs)
         _write(folder, target)
-        notes = (*missing, *notes, *needed.notes, *page_notes)
-        return Packed(target, len(cells), len(jobs), len(list_files(folder)), target.stat().st_size, notes)
+        noted = (*missing, *notes, *needed.notes, *page_notes)
+        return Packed(target, len(cells), len(jobs), len(list_files(folder)), target.stat().st_size, noted)
 
 
 def _place(notebooks: Sequence[Path], add: Sequence[Path]) -> dict[str, Path]:

@@ -24,14 +24,14 @@ same images.
 | `flux_images/` | the images as the models delivered them, each with its record; `inputs/` has what went into edits |
 | `pages/` | the notebooks as web pages |
 | `requirements.txt`, `wheels/` | the packages with their exact versions, as in {source}: Python {python} |
-| `ro-crate-metadata.json` | all of this for programs (RO-Crate): each image with its prompt, model, seed and ingredients |
+| `ro-crate-metadata.json` | the same for programs (RO-Crate): each image with prompt, model, seed and ingredients |
 | `SHA256SUMS`, `capsule.json` | the checksums of all files, and of each cell |
 
 ## Check it
 
 ```sh
 pip install ./wheels/*.whl nbclient nbconvert packaging ipykernel
-flux-magic reproduce {name}            # the zip file; with --env in an environment with the versions listed here
+flux-magic reproduce {name}            # the zip file; with --env in an environment with these versions
 flux-magic reproduce --static {name}   # runs nothing: are the files and images as they were packed?
 sha256sum --check SHA256SUMS           # the same for files, without flux_magic, in the unpacked folder
 ```

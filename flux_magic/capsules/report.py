@@ -66,7 +66,8 @@ class Reproduction:
             parts.append(f"{passed} of {format_count(len(self.cells), 'cell')} as saved")
         if self.live is not None:
             parts.append(f"the models today: {self.live.summary}")
-        return f"{'reproduced' if self.passed else 'not reproduced'}: {'; '.join(parts)}"
+        good = "intact" if self.not_run else "reproduced"
+        return f"{good if self.passed else f'not {good}'}: {'; '.join(parts)}"
 
     def __str__(self) -> str:
         lines = _format(self.checked.findings)

@@ -89,7 +89,7 @@ def collect(kernel: str, modules: Iterable[str], folder: Path) -> Requirements:
     """
     python, source = _find_python(kernel)
     told = _ask(python)
-    installed = {canonicalize_name(name): one for name, one in told["found"].items()}
+    installed: dict[str, Any] = {canonicalize_name(name): one for name, one in told["found"].items()}
     if OURS not in installed or not told["folder"]:
         raise CapsuleError(f"{source} has no flux_magic", "Run the notebook there once, or choose another kernel.")
     extras = [extra for extra in EXTRAS if _is_there(installed, told["markers"], extra)]
@@ -135,9 +135,8 @@ def _ask(python: str) -> Any:
         )
         return json.loads(answer.stdout)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        raise CapsuleError(
-            f"the kernel's Python does not say which packages it has: {fit_one_line(str(error))}"
-        ) from error
+        why = fit_one_line(str(error))
+        raise CapsuleError(f"the kernel's Python does not say which packages it has: {why}") from error
 
 
 def _read(requirement: str) -> Requirement | None:
@@ -167,7 +166,7 @@ def _is_there(installed: Mapping[str, Any], markers: Mapping[str, str], extra: s
 def _close(
     wanted: Mapping[str, set[str]], installed: Mapping[str, Any], markers: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
-    """Yield the distributions with all that they need, as far as they are installed, each with its version."""
+    """Yield the distributions with all that they need and that is installed, each with its version."""
     done: dict[str, set[str]] = {}
     left = list(wanted.items())
     while left:

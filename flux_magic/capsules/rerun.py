@@ -1,4 +1,4 @@
-"""The notebooks of a capsule are run again from its own store, and what each cell shows is compared with what it saved."""
+"""The notebooks of a capsule, run again from its own store: does each cell show what it saved?"""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import CapsuleError, MissingExtra
+from ..pages.page import read_notebook
 from ..types import fit_one_line
 from .cells import Cell, list_shown, read_cells
 from .check import DIFFERS, SAVED, UNCOMPARED, Finding
@@ -24,6 +25,7 @@ _IGNORED: Final = {"nbval-ignore-output", "nbval-skip", "skip-execution"}
 _SECRET: Final = re.compile(
     r"(?i)token|password|passwd|secret|api_?key|credential|_proxy$|^flux_magic|^hf_|^jupyter|^ipython"
 )
+_SILENT: Final[Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 _SIGNS: Final = re.compile(r"--sign\b|\bsign\s*=\s*True")
 _MAKE_KEY: Final = "from flux_magic.records import keys; keys.make_key('a capsule that is run again')"
 
@@ -55,7 +57,8 @@ def rerun(folder: Path, notebooks: list[str], *, python: str, home: Path, told: 
         environment = make_environment(home)
         if any(_SIGNS.search(cell.source) for cell in cells):
             _make_key(python, environment)
-        shown = asyncio.run(_run(folder / name, python, home, environment, told))
+        notebook = read_notebook(folder / name)
+        shown = asyncio.run(_run(folder / name, notebook, python, home, environment, told))
         findings += [
             _compare(f"{name}, {cell.name}", cell, outputs)
             for cell, outputs in zip(cells, shown, strict=True)
@@ -73,7 +76,7 @@ def make_environment(home: Path) -> dict[str, str]:
     return {
         **kept,
         **own,
-        **{"HOME": str(home), "USERPROFILE": str(home), "APPDATA": str(home), "LOCALAPPDATA": str(home)},
+        **dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"), str(home)),
         "PYTHONUSERBASE": site.getuserbase(),
         "FLUX_MAGIC_REPLAY": "only",
         "FLUX_MAGIC_STORE": "off",
@@ -84,7 +87,7 @@ def make_environment(home: Path) -> dict[str, str]:
 def _make_key(python: str, environment: Mapping[str, str]) -> None:
     """Make a key to sign with in the notebooks' home: the author's own is not in the capsule."""
     made = subprocess.run(  # noqa: S603 - the Python that runs the notebooks
-        [python, "-c", _MAKE_KEY], env=dict(environment), capture_output=True, text=True
+        [python, "-c", _MAKE_KEY], env=dict(environment), capture_output=True, text=True, check=False
     )
     if made.returncode and "there is a key" not in made.stderr:
         why = fit_one_line((made.stderr.strip().splitlines() or ["unknown"])[-1])
@@ -92,10 +95,14 @@ def _make_key(python: str, environment: Mapping[str, str]) -> None:
 
 
 async def _run(
-    path: Path, python: str, home: Path, environment: Mapping[str, str], told: Callable[[str], None]
+    path: Path,
+    notebook: Any,
+    python: str,
+    home: Path,
+    environment: Mapping[str, str],
+    told: Callable[[str], None],
 ) -> list[tuple[Mapping[str, Any], ...]]:
     """Run a notebook, and return the outputs of each code cell; those after the kernel's end are an error."""
-    import nbformat
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
@@ -105,7 +112,6 @@ async def _run(
     _write_kernel(kernels / "capsule", python)
     known = KernelSpecManager(kernel_dirs=[str(kernels)], ensure_native_kernel=False)
     manager = AsyncKernelManager(kernel_name="capsule", kernel_spec_manager=known)
-    notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
@@ -119,7 +125,7 @@ async def _run(
     )
     ended = ""
     try:
-        await client.async_execute(env=dict(environment), cleanup_kc=True)
+        await client.async_execute(env=dict(environment), cleanup_kc=True, **_SILENT)
     except (CellTimeoutError, DeadKernelError) as error:
         limit = f"it did not end within {SECONDS} s"
         ended = limit if isinstance(error, CellTimeoutError) else "the kernel ended"

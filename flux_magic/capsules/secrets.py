@@ -28,6 +28,8 @@ _HOME: Final = re.compile(r"(?:/home/|/Users/|[A-Za-z]:\\+Users\\+)[^\s/\\\"'<>:
 _SHARED: Final = re.compile(r"(?:/home/|/Users/|:\\+Users\\+)(?:jovyan|runner|user|username|you|name|Shared|Public)\b")
 """Homes that name no person."""
 
+_BY_NAME: Final = re.compile(r"(?i)token|password|passwd|secret|api_?key|credential")
+
 _LEAST: Final = 12
 """Characters of a value of the environment that is looked for."""
 
@@ -71,9 +73,9 @@ def _list_own() -> Iterator[tuple[str, str]]:
         if token := find_user_token():
             yield token.value, f"your Hugging Face token (of {token.source})"
     for name, value in os.environ.items():
-        if re.search(r"(?i)token|password|passwd|secret|api_?key|credential", name) and len(value) >= _LEAST:
-            if not os.path.isabs(value):  # the place of a secret is none
-                yield value, f"the value of {name} in your environment"
+        is_place = Path(value).is_absolute()  # which is no secret itself
+        if _BY_NAME.search(name) and len(value) >= _LEAST and not is_place:
+            yield value, f"the value of {name} in your environment"
 
 
 def _get_home() -> str:
@@ -110,7 +112,7 @@ def _list_paths(text: str, home: str) -> Iterator[str]:
 
 
 def list_strings(value: Any) -> Iterator[str]:
-    """Yield the strings in JSON values, with lists of lines joined; the bytes of images and other media are left out."""
+    """Yield the strings in JSON values, with lists of lines joined; bytes of images and other media are left out."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):

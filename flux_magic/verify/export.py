@@ -52,10 +52,10 @@ class Exported:
 def export(notebook: str | os.PathLike[str], *, sign: bool = False, into: Path | None = None) -> Exported:
     """Put the images of a saved notebook, each with its record, into `flux_images` beside it, or `into` a folder.
 
-    They come from the store, or from the notebook itself if it has the delivered bytes. What is beside the notebook goes
-    `into` another folder as it is, signed or not, without its marks. Each file carries its record as
-    well, and with `sign` content credentials (C2PA) by the user's own key. A file that its provider has signed stays as
-    it was delivered, since a replay needs these bytes.
+    They come from the store, or from the notebook itself if it has the delivered bytes. What is beside the notebook
+    goes `into` another folder as it is, signed or not, without its marks. Each file carries its record as well, and
+    with `sign` content credentials (C2PA) by the user's own key. A file that its provider has signed stays as it was
+    delivered, since a replay needs these bytes.
 
     Raises InvalidRequest if the file is not a notebook, and StoreError if nothing can be written. With `sign` it raises
     InvalidRequest without a key, MissingExtra without the packages, and SaveError if signing fails.
