@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ..errors import CapsuleError
+from ..errors import CapsuleError, NotAnImage, StoreError
+from ..images.codecs import compute_digest
+from ..records.inputs import KeptInput, is_kept_name, read_kept
 from ..records.listing import is_record_name
 from ..records.store import BESIDE
 from ..verify.report import Report
@@ -80,6 +82,7 @@ def check(folder: Path, manifest: Manifest) -> Checked:
     by_label = {one.label: one for one in report.verdicts}
     for name, state in changed.items():
         findings.append(Finding(name, state, _explain(name, by_label) if state == ALTERED else ""))
+    findings += _check_inputs(folder, changed)
     named = {one.label for one in findings}
     images = [one for one in report.verdicts if not _is_named(one, named, changed)]
     problems = [line for line in report.problems if not any(line.startswith(f"{label}:") for label in named)]
@@ -87,6 +90,21 @@ def check(folder: Path, manifest: Manifest) -> Checked:
     return Checked(
         len(list_files(folder)), tuple(findings), replace(report, verdicts=tuple(images), problems=(*problems,))
     )
+
+
+def _check_inputs(folder: Path, changed: dict[str, str]) -> Iterator[Finding]:
+    """Yield the images that went into others and are not those that their names say, whatever the sums are."""
+    for name in list_files(folder):
+        path = folder / name
+        if is_kept_name(path.name) and name not in changed:
+            digest, _, sha256 = path.stem.partition("-")
+            try:
+                data = read_kept(KeptInput(digest, path, sha256))
+                is_same = path.suffix == ".jpg" or compute_digest(data) == digest  # decoders of JPEG differ
+            except (NotAnImage, StoreError):
+                is_same = False
+            if not is_same:
+                yield Finding(name, ALTERED, "it is not the image that went in")
 
 
 def _compare_notebook(folder: Path, name: str, sums: list[dict[str, str]], *, state: str) -> list[Finding]:
@@ -143,7 +161,8 @@ def _is_lost(one: Verdict, *, is_changed: bool) -> bool:
 def _explain(name: str, by_label: dict[str, Verdict]) -> str:
     """Return what the images say of an altered file: of an image itself, or of the record beside it."""
     if verdict := by_label.get(name):
-        return verdict.why if verdict.static.is_broken else f"the image is {verdict.called}: its pixels did not change"
+        is_sound = verdict.status is Status.PASS
+        return f"the image is {verdict.called}: its pixels did not change" if is_sound else verdict.why
     if is_record_name(PurePosixPath(name).name):
         beside = (one for label, one in by_label.items() if _get_record(label) == name)
         return next((one.why for one in beside if one.static.is_broken), "the record of an image")

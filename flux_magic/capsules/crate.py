@@ -143,6 +143,7 @@ def _describe_image(crate: ROCrate, name: str, stored: Stored, images: _Images) 
         _add(crate, f"#{quote(name)}-{quote(key)}", "PropertyValue", name=key, value=_show(value))
         for key, value in values.items()
     ]
+    crate.get(quote(Path(name).with_name(stored.path.name).as_posix()))["about"] = entity
     went_in = [_name_ingredient(crate, one.digest, images) for one in record.images]
     if went_in:
         entity["isBasedOn"] = went_in

@@ -61,7 +61,8 @@ print(json.dumps({"python": platform.python_version(), "found": found, "modules"
     "files": files, "markers": {"os_name": os.name, "sys_platform": sys.platform,
     "platform_machine": platform.machine(), "platform_system": platform.system(),
     "platform_python_implementation": platform.python_implementation(), "implementation_name": sys.implementation.name,
-    "python_version": ".".join(platform.python_version_tuple()[:2]), "python_full_version": platform.python_version()}}))
+    "python_version": ".".join(platform.python_version_tuple()[:2]),
+    "python_full_version": platform.python_version()}}))
 """
 
 
@@ -88,7 +89,8 @@ def collect(kernel: str, modules: Iterable[str], folder: Path) -> Requirements:
     Raises CapsuleError if the kernel's Python cannot be asked.
     """
     python, source = _find_python(kernel)
-    told = _ask(python)
+    (folder / WHEELS).mkdir(parents=True, exist_ok=True)
+    told = _ask(python, folder / WHEELS)
     installed: dict[str, Any] = {canonicalize_name(name): one for name, one in told["found"].items()}
     if OURS not in installed or not told["folder"]:
         raise CapsuleError(f"{source} has no flux_magic", "Run the notebook there once, or choose another kernel.")
@@ -128,10 +130,10 @@ def _find_python(kernel: str) -> tuple[str, str]:
     return sys.executable, here
 
 
-def _ask(python: str) -> Any:
+def _ask(python: str, empty: Path) -> Any:
     try:
         answer = subprocess.run(  # noqa: S603 - the kernel that the notebook's user runs
-            [python, "-c", _ASK], capture_output=True, check=True, timeout=_SECONDS, text=True
+            [python, "-c", _ASK], cwd=empty, capture_output=True, check=True, timeout=_SECONDS, text=True
         )
         return json.loads(answer.stdout)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
@@ -198,7 +200,7 @@ def write_wheel(package: Path, told: Mapping[str, str], version: str, folder: Pa
     files[f"{info}/WHEEL"] = tagged.encode()
     rows = [f"{path},sha256={_hash(data)},{len(data)}\n" for path, data in sorted(files.items())]
     files[f"{info}/RECORD"] = "".join([*rows, f"{info}/RECORD,,\n"]).encode()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     target = f"{name}-py3-none-any.whl"
     with zipfile.ZipFile(folder / target, "w") as wheel:
         for path, data in files.items():

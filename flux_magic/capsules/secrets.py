@@ -24,7 +24,9 @@ _NAMED: Final = re.compile(
 )
 """A string by a name that secrets have."""
 
-_HOME: Final = re.compile(r"(?:/home/|/Users/|[A-Za-z]:\\+Users\\+)[^\s/\\\"'<>:,;)\]]+(?:[/\\]+[^\s\"'<>:,;)\]]*)?")
+_HOME: Final = re.compile(
+    r"(?<![\w.-])(?:/home/|/Users/|[A-Za-z]:\\+Users\\+)[^\s/\\\"'<>:,;)\]]+(?:[/\\]+[^\s\"'<>:,;)\]]*)?"
+)
 _SHARED: Final = re.compile(r"(?:/home/|/Users/|:\\+Users\\+)(?:jovyan|runner|user|username|you|name|Shared|Public)\b")
 """Homes that name no person."""
 
@@ -91,7 +93,7 @@ def _search(text: str, known: _Known) -> Iterator[tuple[str, bool]]:
             yield name, False
     for match in _TOKEN.finditer(text):
         if not any(match[0] in value for value in known.values):
-            yield f"a token, {match[0][:4]}…", False
+            yield f"a token, {match[0][:3]}…", False
     if _KEY.search(text):
         yield "a private key", False
     for match in _NAMED.finditer(text):
@@ -106,9 +108,8 @@ def _search(text: str, known: _Known) -> Iterator[tuple[str, bool]]:
 def _list_paths(text: str, home: str) -> Iterator[str]:
     own = re.compile(rf"{re.escape(home)}(?![\w-])(?:[/\\][^\s\"'<>:,;)\]]*)?") if home else None
     yield from (match[0] for match in own.finditer(text)) if own else ()
-    for match in _HOME.finditer(text):
-        if not (home and match[0].startswith(home)) and not _SHARED.match(match[0]):
-            yield match[0]
+    others = own.sub("", text) if own else text
+    yield from (match[0] for match in _HOME.finditer(others) if not _SHARED.match(match[0]))
 
 
 def list_strings(value: Any) -> Iterator[str]:
