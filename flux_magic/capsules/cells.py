@@ -49,7 +49,7 @@ def _hash(text: str) -> str:
 
 
 def read_cells(data: bytes) -> list[Cell]:
-    """Return the cells of a notebook; raises CapsuleError for what is none of format 4."""
+    """Return the cells of a notebook; raises CapsuleError for anything but one of format 4."""
     try:
         notebook = parse_json(data)
     except ValueError as error:

@@ -70,7 +70,7 @@ def read_manifest(folder: Path) -> Manifest:
         strings = [
             _check_string(one) for one in (value["title"], value["python"], needed["source"], value["flux_magic"])
         ]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise CapsuleError(f"its {MANIFEST} is not whole") from error
     if not notebooks:
         raise CapsuleError(f"its {MANIFEST} names no notebook")

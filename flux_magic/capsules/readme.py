@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from ..types import escape_markdown
 from .crate import Description
@@ -51,10 +52,8 @@ reads `requirements.txt` and `runtime.txt`. With `FLUX_MAGIC_REPLAY=only` in the
 def write_readme(told: Description, notebooks: list[str], needed: Requirements) -> str:
     """Return the README of a capsule, as Markdown."""
     people = [f"[{escape_markdown(name)}]({page})" if page else escape_markdown(name) for name, page in told.authors]
-    listed = [
-        f"- [{escape_markdown(name)}]({name}), [as a page](pages/{Path(name).with_suffix('.html').as_posix()})"
-        for name in notebooks
-    ]
+    pages = {name: f"pages/{Path(name).with_suffix('.html').as_posix()}" for name in notebooks}
+    listed = [f"- [{escape_markdown(name)}]({quote(name)}), [as a page]({quote(page)})" for name, page in pages.items()]
     return _TEXT.format(
         title=escape_markdown(told.title),
         by=f"By {', '.join(people)}. " if people else "",

@@ -1,7 +1,7 @@
 """The packages that a notebook needs, in the versions of the kernel that it names, and a wheel of this one.
 
-A notebook records no environment, so the kernel's Python is asked. What is listed is what the notebook's imports need,
-this package with its light extras as far as they are installed there, the kernel itself, and what all these need.
+A notebook records no environment, so the kernel's Python is asked. Listed are the packages that the notebook imports,
+this one with its light extras as far as they are installed there, and the kernel itself. What these need follows.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ print(json.dumps({"python": platform.python_version(), "found": found, "modules"
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What is needed to run some notebooks.
+    """The packages that are needed to run some notebooks.
 
     Attributes:
         python: the version of Python, such as `3.11.7`.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import CapsuleError, MissingExtra
+from ..errors import CapsuleError, InvalidRequest, MissingExtra
 from ..pages.page import read_notebook
 from ..types import fit_one_line
 from .cells import Cell, list_shown, read_cells
@@ -57,7 +57,10 @@ def rerun(folder: Path, notebooks: list[str], *, python: str, home: Path, told: 
         environment = make_environment(home)
         if any(_SIGNS.search(cell.source) for cell in cells):
             _make_key(python, environment)
-        notebook = read_notebook(folder / name)
+        try:
+            notebook = read_notebook(folder / name)
+        except InvalidRequest as error:
+            raise CapsuleError(error.message.replace(f"{folder.as_posix()}/", "")) from error
         shown = asyncio.run(_run(folder / name, notebook, python, home, environment, told))
         findings += [
             _compare(f"{name}, {cell.name}", cell, outputs)
