@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -33,18 +34,25 @@ def make(folder: Path, manifest: Manifest, target: Path, tool: str = "auto") -> 
 
     Raises InvalidRequest if the tool is not installed, and CapsuleError if it fails.
     """
-    uv = shutil.which("uv")
-    if tool == "uv" and uv is None:
+    uv = _find_uv()
+    if tool == "uv" and not uv:
         raise InvalidRequest("uv is not installed: --env pip does without it")
     python = target / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if uv and tool != "pip":
         version = ".".join(manifest.python.split(".")[:2])
-        _run([uv, "venv", "--quiet", "--python", version, str(target)], folder)
-        _run([uv, "pip", "install", "--quiet", "--python", str(python), "-r", REQUIREMENTS], folder)
+        _run([*uv, "venv", "--quiet", "--python", version, str(target)], folder)
+        _run([*uv, "pip", "install", "--quiet", "--python", str(python), "-r", REQUIREMENTS], folder)
     else:
         _run([sys.executable, "-m", "venv", str(target)], folder)
         _run([str(python), "-m", "pip", "install", "--quiet", "-r", REQUIREMENTS], folder)
     return str(python)
+
+
+def _find_uv() -> list[str]:
+    """Return the command that runs uv: a program, or a module of this environment; empty without either."""
+    if path := shutil.which("uv"):
+        return [path]
+    return [sys.executable, "-m", "uv"] if find_spec("uv") else []
 
 
 def _run(arguments: list[str], folder: Path) -> None:

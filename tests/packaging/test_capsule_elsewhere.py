@@ -1,0 +1,77 @@
+"""A capsule on another machine: Binder's configuration, and the whole circle as another user without a network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flux_magic.capsules import archive, environment
+from flux_magic.capsules.manifest import read_manifest
+from tests.support.capsules import keep_apart, make_capsule
+from tests.support.limits import PROGRAM
+
+ROOT = Path(__file__).parents[2]
+STRANGER = 65534
+"""The number of the user that owns nothing."""
+
+
+@pytest.fixture(scope="module")
+def capsule(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with keep_apart(folder := tmp_path_factory.mktemp("capsules")):
+        made = make_capsule(folder)
+    yield made
+
+
+def test_binder_reads_the_capsule_as_it_is(capsule: Path, tmp_path: Path) -> None:
+    archive.unpack(capsule, tmp_path)
+    command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PROGRAM)
+    assert done.returncode == 0, done.stderr
+    assert '-r "requirements.txt"' in done.stdout + done.stderr
+
+
+@pytest.mark.thorough
+def test_another_user_reproduces_it_in_a_fresh_environment_without_a_network(capsule: Path, tmp_path: Path) -> None:
+    if os.name != "posix" or os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("only root becomes another user")
+    folder, stranger = tmp_path / "in", tmp_path / "stranger"
+    folder.mkdir()
+    stranger.mkdir()
+    archive.unpack(capsule, folder)
+    python = environment.make(folder, read_manifest(folder), tmp_path / "environment")  # by the network, once
+    tools = ["nbclient", "nbconvert", "packaging", "nbformat"]
+    pinned = ["--constraint", str(ROOT / "constraints.txt")]
+    run(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python, *pinned, *tools)
+    shutil.copy(capsule, stranger / "paper.zip")
+    for path in (tmp_path, *tmp_path.parents):
+        path.chmod(path.stat().st_mode | 0o055) if path.owner() == "root" and path != Path("/") else None
+    os.chown(stranger, STRANGER, STRANGER)
+    become = ["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups"]
+    offline = [sys.executable, str(ROOT / "scripts" / "offline.py"), *become]
+    ask = [python, "-m", "flux_magic.cli", "reproduce", "paper.zip"]
+    done = subprocess.run(
+        [*offline, "env", f"HOME={stranger}", *ask], cwd=stranger, capture_output=True, text=True, timeout=PROGRAM
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "6 of 6 cells as saved" in done.stdout.splitlines()[-1]
+    assert [path.name for path in stranger.iterdir() if not path.name.startswith(".")] == ["paper.zip"]
+
+
+@pytest.mark.thorough
+def test_the_wheel_in_a_capsule_is_the_one_that_is_built(capsule: Path, tmp_path: Path) -> None:
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(ROOT))
+    archive.unpack(capsule, tmp_path / "in")
+    (built,), (packed,) = tmp_path.glob("*.whl"), (tmp_path / "in" / "wheels").glob("*.whl")
+    assert sorted(zipfile.ZipFile(built).namelist()) == sorted(zipfile.ZipFile(packed).namelist())
+
+
+def run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PROGRAM)
+    assert done.returncode == 0, done.stdout + done.stderr
