@@ -50,11 +50,12 @@ def list_files(folder: Path) -> list[str]:
 def write_archive(folder: Path, target: Path) -> None:
     """Write the files of a folder as a zip file: in order, with one time and one mode. Raises OSError and SaveError."""
     names = list_files(folder)
-    size = sum((folder / name).stat().st_size for name in names)
-    if len(names) > MOST_FILES or size > MOST_BYTES:
+    sizes = [(folder / name).stat().st_size for name in names]
+    size = sum(sizes)
+    if len(names) > MOST_FILES or size > MOST_BYTES or max(sizes, default=0) > MOST_OF_FILE:
         raise SaveError(
             f"{format_count(len(names), 'file')} of {size:,} bytes are too much for one capsule",
-            f"It holds {MOST_FILES:,} files and {MOST_BYTES:,} bytes: pack fewer notebooks at a time.",
+            f"It holds {MOST_FILES:,} files and {MOST_BYTES:,} bytes, and {MOST_OF_FILE:,} in one file.",
         )
     with zipfile.ZipFile(target, "w") as archive:
         for name in names:

@@ -18,7 +18,7 @@ from ..verify.static import check_static
 from ..verify.verdict import Outcome, Status, Verdict
 from .archive import list_files
 from .cells import Cell, read_cells
-from .manifest import Manifest, compare_sums
+from .manifest import MANIFEST, Manifest, compare_sums
 
 ALTERED: Final = "altered"
 MISSING: Final = "missing"
@@ -65,7 +65,8 @@ class Checked:
     @property
     def passed(self) -> bool:
         """True if all is as it was packed, and every image is what its record says."""
-        return not self.findings and self.images.passed
+        images = self.images
+        return not self.findings and not images.problems and all(one.status is Status.PASS for one in images.verdicts)
 
 
 def check(folder: Path, manifest: Manifest) -> Checked:
@@ -77,7 +78,9 @@ def check(folder: Path, manifest: Manifest) -> Checked:
     changed = compare_sums(folder)
     findings: list[Finding] = []
     for name, sums in manifest.notebooks.items():
-        findings += _compare_notebook(folder, name, sums, state=changed.pop(name, ""))
+        state = changed.pop(name, "")
+        if state or MANIFEST not in changed:  # else the sums of its cells are those that were altered
+            findings += _compare_notebook(folder, name, sums, state=state)
     report = _check_images(folder, manifest, is_changed=bool(changed))
     by_label = {one.label: one for one in report.verdicts}
     for name, state in changed.items():

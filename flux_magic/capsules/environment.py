@@ -48,6 +48,13 @@ def make(folder: Path, manifest: Manifest, target: Path, tool: str = "auto") -> 
     return str(python)
 
 
+def note_python(python: str, manifest: Manifest) -> list[str]:
+    """Return a note if an environment has another Python than a capsule lists, as pip makes it with the present one."""
+    asked = [python, "-c", "import platform; print(platform.python_version())"]
+    version = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+    return [] if version == manifest.python else [f"the environment has Python {version}, not {manifest.python}"]
+
+
 def _find_uv() -> list[str]:
     """Return the command that runs uv: a program, or a module of this environment; empty without either."""
     if path := shutil.which("uv"):

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import FluxError, InvalidRequest, SaveError, format_count
+from ..errors import CapsuleError, FluxError, InvalidRequest, SaveError, format_count
 from ..images.bounded_json import parse_json
 from ..images.codecs import SUFFIXES
 from ..pages import page as pages
 from ..records.files import read_file
 from ..records.store import BESIDE, Store, Stored
 from ..types import UNKNOWN
+from ..verify.discover import Discovery, read_notebook
 from ..verify.export import export
 from . import crate, manifest, requirements
 from .archive import list_files, write_archive
@@ -29,7 +30,10 @@ from .requirements import Requirements
 from .secrets import Secret, find_secrets, list_strings
 
 PAGES: Final = "pages"
-_NAMED: Final = re.compile(r"--(?:image|mask)(?:[ \t]+|=)([^\s\"']+)")
+_NAMED: Final = re.compile(
+    r"(?:--(?:image|mask)(?:[ \t]+|=)|\b(?:image|mask)\s*=\s*|\bload_image\(\s*)"
+    r"""(?:"([^"\n]+)"|'([^'\n]+)'|([^\s"']+))"""
+)
 """A file that a cell gives to a model."""
 
 
@@ -136,7 +140,7 @@ def _copy(places: dict[str, Path], folder: Path) -> dict[str, list[Cell]]:
         if path.suffix == pages.NOTEBOOK:
             data = _copy_file(path, folder / name)
             pages.read_notebook(path)  # says what is wrong with a file that is no notebook
-            cells[name] = read_cells(data)
+            cells[name] = _read_cells(path, data)
             sources = [cell.source for cell in cells[name] if cell.kind == "code"]
             beside = Path(name).parent
             for other in _list_named(path.parent, sources):
@@ -145,6 +149,13 @@ def _copy(places: dict[str, Path], folder: Path) -> dict[str, list[Cell]]:
         if name not in cells:
             _copy_file(path, folder / name)
     return cells
+
+
+def _read_cells(path: Path, data: bytes) -> list[Cell]:
+    try:
+        return read_cells(data)
+    except CapsuleError as error:
+        raise InvalidRequest(f"{path.as_posix()} cannot be packed: {error.message}") from error
 
 
 def _copy_file(source: Path, target: Path) -> bytes:
@@ -159,7 +170,8 @@ def _copy_file(source: Path, target: Path) -> bytes:
 
 def _list_named(folder: Path, sources: Sequence[str]) -> Iterator[str]:
     """Yield the files below a notebook's folder that its cells give to a model or import."""
-    named = [name for source in sources for name in _NAMED.findall(source) if Path(name).suffix.lower() in SUFFIXES]
+    given = ("".join(one) for source in sources for one in _NAMED.findall(source))
+    named = [name for name in given if Path(name).suffix.lower() in SUFFIXES]
     named += [f"{module}.py" for module in requirements.list_modules(sources)]
     for name in dict.fromkeys(named):
         path = Path(os.path.normpath(name))
@@ -177,11 +189,11 @@ def _export(places: Mapping[str, Path], folder: Path) -> list[str]:
     """Put the images of the notebooks beside them, and return what is missing, a line each."""
     missing: list[str] = []
     for name, path in places.items():
+        found = Discovery()
         if path.suffix == pages.NOTEBOOK:
-            try:
-                missing += export(path, into=(folder / name).parent / BESIDE).missing
-            except InvalidRequest as error:
-                raise InvalidRequest(f"nothing is packed: {error.message}", error.hint) from error
+            read_notebook(path, found)
+        if found.subjects:
+            missing += export(path, into=(folder / name).parent / BESIDE).missing
     return missing
 
 

@@ -75,7 +75,8 @@ def _run_again(
 ) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     """Run the notebooks, here or in an environment of their own; return the findings and notes."""
     if plan.env:
-        python, notes = environment.make(folder, manifest, beside / "environment", plan.env), []
+        python = environment.make(folder, manifest, beside / "environment", plan.env)
+        notes = environment.note_python(python, manifest)
     else:
         python, notes = sys.executable, _note_versions(environment.list_other_versions(folder, manifest))
     total = sum(len(cells) for cells in manifest.notebooks.values())

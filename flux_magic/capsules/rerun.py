@@ -118,13 +118,19 @@ async def _run(
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
+    done: set[int] = set()
+
+    def on_cell_executed(*, cell_index: int, **_: Any) -> None:
+        done.add(cell_index)
+        told(path.name)
+
     client = NotebookClient(
         notebook,
         manager,
         timeout=SECONDS,
         allow_errors=True,
         resources={"metadata": {"path": str(path.parent)}},
-        on_cell_executed=lambda **_: told(path.name),
+        on_cell_executed=on_cell_executed,
     )
     ended = ""
     try:
@@ -137,17 +143,17 @@ async def _run(
     finally:
         if await manager.is_alive():
             await manager.shutdown_kernel(now=True)
-    return _list_outputs(notebook.cells, ended)
+    return _list_outputs(notebook.cells, ended, done)
 
 
-def _list_outputs(cells: list[Any], ended: str) -> list[tuple[Mapping[str, Any], ...]]:
-    shown = []
-    for cell in cells:
-        if cell.cell_type == "code":
-            is_run = not ended or cell.get("execution_count") is not None
-            lost = {"output_type": "error", "ename": "not run", "evalue": ended}
-            shown.append(tuple(cell.outputs) if is_run else (*cell.outputs, lost))
-    return shown
+def _list_outputs(cells: list[Any], ended: str, done: set[int]) -> list[tuple[Mapping[str, Any], ...]]:
+    """Return the outputs of the code cells; if the kernel ended, those that were not done have an error as well."""
+    lost = {"output_type": "error", "ename": "not run to its end", "evalue": ended}
+    return [
+        (*cell.outputs, lost) if ended and place not in done else tuple(cell.outputs)
+        for place, cell in enumerate(cells)
+        if cell.cell_type == "code"
+    ]
 
 
 def _write_kernel(folder: Path, python: str) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from flux_magic.capsules import archive
+from flux_magic.capsules.reproduce import Plan, reproduce
 from flux_magic.cli import main
-from tests.support.capsules import cell, keep_apart, make_capsule, printed
+from tests.support.capsules import cell, keep_apart, make_capsule, printed, write_cells
 
 LINES = """\
 import os
@@ -75,3 +77,31 @@ def test_each_cell_gives_what_it_saved_and_the_one_that_does_not_is_named(
 def test_wrong_usage_is_one_line_and_code_2(given: list[str], why: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reproduce", "missing.zip", *given]) == 2
     assert why in capsys.readouterr().err
+
+
+def test_a_kernel_that_ends_is_told_and_files_and_modules_that_cells_name_are_there(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (work / "a").mkdir()
+    (work / "a" / "helper.py").write_text("NAME = 'helper'")
+    (work / "a" / "the fox.png").write_bytes(b"no image")
+    (work / "a" / "other.png").write_bytes(b"not named")
+    uses = "import helper\nfrom os import path\nimage = 'the fox.png'\nprint(helper.NAME, path.exists(image))"
+    write_cells(work / "a" / "uses.ipynb", cell(uses, printed("helper True\n")))
+    write_cells(work / "b" / "dies.ipynb", cell("import os; os._exit(1)"), cell("12"))
+    assert main(["pack", "a/uses.ipynb", "b/dies.ipynb", "-o", "two.zip"]) == 2
+    assert "give --date YYYY-MM-DD" in capsys.readouterr().err
+    assert main(["pack", "a/uses.ipynb", "b/dies.ipynb", "-o", "two.zip", "--date", "2026-11-02"]) == 0
+    names = archive.unpack(Path("two.zip"), work / "in")
+    assert {one for one in names if one[:2] in {"a/", "b/"}} == {
+        *("a/helper.py", "a/the fox.png", "a/uses.ipynb", "b/dies.ipynb")
+    }
+    found = reproduce(Path("two.zip"), Plan())
+    assert [(one.label, one.state) for one in found.cells] == [
+        ("a/uses.ipynb, cell 1", "as saved"),
+        ("b/dies.ipynb, cell 1", "differs"),
+        ("b/dies.ipynb, cell 2", "differs"),
+    ]
+    assert {one.why for one in found.cells[1:]} == {
+        "it shows the error not run to its end: the kernel ended; saved is nothing"
+    }

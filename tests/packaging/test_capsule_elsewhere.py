@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,10 +24,19 @@ STRANGER = 65534
 
 
 @pytest.fixture(scope="module")
-def capsule(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def capsule(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with keep_apart(folder := tmp_path_factory.mktemp("capsules")):
-        made = make_capsule(folder)
-    yield made
+        return make_capsule(folder)
+
+
+@pytest.fixture
+def shared(capsule: Path) -> Iterator[Path]:
+    """Yield a folder that other users see, which the folders of pytest are not, with the capsule in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        (Path(folder) / "stranger").mkdir()
+        shutil.copy(capsule, Path(folder) / "stranger" / "paper.zip")
+        yield Path(folder)
 
 
 def test_binder_reads_the_capsule_as_it_is(capsule: Path, tmp_path: Path) -> None:
@@ -38,20 +48,16 @@ def test_binder_reads_the_capsule_as_it_is(capsule: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.thorough
-def test_another_user_reproduces_it_in_a_fresh_environment_without_a_network(capsule: Path, tmp_path: Path) -> None:
+def test_another_user_reproduces_it_in_a_fresh_environment_without_a_network(shared: Path) -> None:
     if os.name != "posix" or os.geteuid() != 0 or not shutil.which("setpriv"):
         pytest.skip("only root becomes another user")
-    folder, stranger = tmp_path / "in", tmp_path / "stranger"
+    folder, stranger = shared / "in", shared / "stranger"
     folder.mkdir()
-    stranger.mkdir()
-    archive.unpack(capsule, folder)
-    python = environment.make(folder, read_manifest(folder), tmp_path / "environment")  # by the network, once
+    archive.unpack(stranger / "paper.zip", folder)
+    python = environment.make(folder, read_manifest(folder), shared / "environment")  # by the network, once
     tools = ["nbclient", "nbconvert", "packaging", "nbformat"]
     pinned = ["--constraint", str(ROOT / "constraints.txt")]
     run(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python, *pinned, *tools)
-    shutil.copy(capsule, stranger / "paper.zip")
-    for path in (tmp_path, *tmp_path.parents):
-        path.chmod(path.stat().st_mode | 0o055) if path.owner() == "root" and path != Path("/") else None
     os.chown(stranger, STRANGER, STRANGER)
     become = ["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups"]
     offline = [sys.executable, str(ROOT / "scripts" / "offline.py"), *become]

@@ -25,9 +25,14 @@ def write_notebook(path: Path, *more: dict[str, Any]) -> None:
     """Write a paper's notebook, from the course: a sweep, an image, an edit of it, and one with a mask."""
     course = json.loads(SOURCE.read_text(encoding="utf-8"))
     code = [cell for cell in course["cells"] if cell["cell_type"] == "code"]
-    chosen = [*code[:4], *code[7:9]]
+    write_cells(path, TITLE, *code[:4], *code[7:9], *more)
+
+
+def write_cells(path: Path, *cells: dict[str, Any]) -> None:
+    """Write a notebook of these cells."""
+    course = json.loads(SOURCE.read_text(encoding="utf-8"))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(course | {"cells": [TITLE, *chosen, *more]}), encoding="utf-8")
+    path.write_text(json.dumps(course | {"cells": cells}), encoding="utf-8")
 
 
 def cell(source: str, *outputs: dict[str, Any]) -> dict[str, Any]:
@@ -64,6 +69,7 @@ def make_capsule(folder: Path, *more: dict[str, Any]) -> Path:
 
 
 def pack(notebook: Path, target: Path, *more: str) -> int:
+    """Run `flux-magic pack`, and return its exit code."""
     authors = ["--author", "Ann Fox <https://orcid.org/0000-0002-1825-0097>", "--author", "Bo"]
     given = ["--licence", "cc-by-4.0", "--date", "2026-11-02"]
     return main(["pack", str(notebook), "-o", str(target), *authors, *given, *more])

@@ -211,6 +211,12 @@ ALTERED: list[Any] = [
         {"flux_images/inputs/ca/cad2d172": "not the image that went in"},
         id="ingredient",
     ),
+    pytest.param(
+        lambda at: edit_json(at / "capsule.json", lambda one: one["notebooks"][0]["cells"][3].update(source="0")),
+        {"capsule.json": "^$"},
+        {},
+        id="list of cells",
+    ),
     pytest.param(lambda at: (at / "README.md").unlink(), {"README.md": "^$"}, {}, id="file that is gone"),
     pytest.param(lambda at: (at / "more.py").touch(), {"more.py": "^$"}, {}, id="file that was added"),
 ]
