@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import PIL
 import pytest
 from PIL import Image
 from rocrate.rocrate import ROCrate
@@ -51,7 +52,7 @@ def test_the_same_input_gives_the_same_bytes_and_only_what_the_notebook_needs(ca
     assert sum(name.startswith("flux_images/inputs/") for name in names) == 1
     assert "pages/fox in winter.html" in names
     listed = (tmp_path / "in" / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    assert f"pillow=={Image.__version__}" in listed
+    assert f"pillow=={PIL.__version__}" in listed
     assert listed[0].startswith("./wheels/flux_magic-")
     assert (tmp_path / "in" / "runtime.txt").read_text() == f"python-3.{sys.version_info.minor}\n"
 
