@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import tempfile
@@ -11,18 +10,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import CapsuleError, FluxError, InvalidRequest, SaveError, format_count
+from ..errors import FluxError, InvalidRequest, SaveError, format_count
 from ..images.bounded_json import parse_json
 from ..images.codecs import SUFFIXES
 from ..pages import page as pages
-from ..records.files import read_file
 from ..records.store import BESIDE, Store, Stored
 from ..types import UNKNOWN
 from ..verify.discover import Discovery, read_notebook
 from ..verify.export import export
 from . import crate, manifest, requirements
 from .archive import list_files, write_archive
-from .cells import Cell, join_text, read_cells
+from .cells import Cell, join_text
+from .contents import choose_places, copy, list_foreign
 from .crate import Description
 from .manifest import Manifest
 from .readme import write_readme
@@ -30,11 +29,6 @@ from .requirements import Requirements
 from .secrets import Secret, find_secrets, list_strings
 
 PAGES: Final = "pages"
-_NAMED: Final = re.compile(
-    r"(?:--(?:image|mask)(?:[ \t]+|=)|\b(?:image|mask)\s*=\s*|\bload_image\(\s*)"
-    r"""(?:"([^"\n]+)"|'([^'\n]+)'|([^\s"']+))"""
-)
-"""A file that a cell gives to a model."""
 
 
 class SecretsFound(InvalidRequest):
@@ -96,10 +90,10 @@ def pack(
 
     Raises SecretsFound (nothing is written then), InvalidRequest, CapsuleError, StoreError and SaveError.
     """
-    places = _place(notebooks, add)
+    places = choose_places(notebooks, add)
     with tempfile.TemporaryDirectory(prefix="flux_magic-") as made:
         folder = Path(made)
-        cells = _copy(places, folder)
+        cells = copy(places, folder)
         missing = _export(places, folder)
         if missing and not allow_missing:
             some = format_count(len(missing), "image")
@@ -107,7 +101,7 @@ def pack(
         _check_secrets(folder, cells, allow_paths=allow_paths)
         kernel, notes = _find_kernel(folder, list(cells))
         sources = [cell.source for each in cells.values() for cell in each]
-        needed = requirements.collect(kernel, _list_foreign(sources, places.values()), folder)
+        needed = requirements.collect(kernel, list_foreign(sources, places.values()), folder)
         jobs = list(_list_jobs(folder, cells))
         told = _complete(told, cells, jobs)
         page_notes = _write_pages(folder, list(cells))
@@ -115,74 +109,6 @@ def pack(
         _write(folder, target)
         noted = (*missing, *notes, *needed.notes, *page_notes)
         return Packed(target, len(cells), len(jobs), len(list_files(folder)), target.stat().st_size, noted)
-
-
-def _place(notebooks: Sequence[Path], add: Sequence[Path]) -> dict[str, Path]:
-    """Return each file to copy by its name in the capsule: its path from the folder that all notebooks are in."""
-    for path in notebooks:
-        if path.suffix != pages.NOTEBOOK or not path.is_file():
-            raise InvalidRequest(f"{path.as_posix()} is not a notebook: give a file that ends in {pages.NOTEBOOK}")
-    root = Path(os.path.commonpath([path.resolve().parent for path in notebooks]))
-    places = {}
-    for path in (*notebooks, *add):
-        real = path.parent.resolve() / path.name
-        if not path.is_file() or not real.is_relative_to(root):
-            where = root.name or "its folder"
-            raise InvalidRequest(f"{path.as_posix()} is not a file in {where}, where the notebooks are: copy it there")
-        places[real.relative_to(root).as_posix()] = path
-    return places
-
-
-def _copy(places: dict[str, Path], folder: Path) -> dict[str, list[Cell]]:
-    """Copy the files, with those that the cells name and import, and return the cells of each notebook."""
-    cells: dict[str, list[Cell]] = {}
-    for name, path in list(places.items()):
-        if path.suffix == pages.NOTEBOOK:
-            data = _copy_file(path, folder / name)
-            pages.read_notebook(path)  # says what is wrong with a file that is no notebook
-            cells[name] = _read_cells(path, data)
-            sources = [cell.source for cell in cells[name] if cell.kind == "code"]
-            beside = Path(name).parent
-            for other in _list_named(path.parent, sources):
-                places.setdefault((beside / other).as_posix(), path.parent / other)
-    for name, path in places.items():
-        if name not in cells:
-            _copy_file(path, folder / name)
-    return cells
-
-
-def _read_cells(path: Path, data: bytes) -> list[Cell]:
-    try:
-        return read_cells(data)
-    except CapsuleError as error:
-        raise InvalidRequest(f"{path.as_posix()} cannot be packed: {error.message}") from error
-
-
-def _copy_file(source: Path, target: Path) -> bytes:
-    try:
-        data = read_file(source)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-    except OSError as error:
-        raise InvalidRequest(f"{source.as_posix()} cannot be read: {error.strerror or error}") from error
-    return data
-
-
-def _list_named(folder: Path, sources: Sequence[str]) -> Iterator[str]:
-    """Yield the files below a notebook's folder that its cells give to a model or import."""
-    given = ("".join(one) for source in sources for one in _NAMED.findall(source))
-    named = [name for name in given if Path(name).suffix.lower() in SUFFIXES]
-    named += [f"{module}.py" for module in requirements.list_modules(sources)]
-    for name in dict.fromkeys(named):
-        path = Path(os.path.normpath(name))
-        if not path.is_absolute() and ".." not in path.parts and (folder / path).is_file():
-            yield path.as_posix()
-
-
-def _list_foreign(sources: Sequence[str], files: Sequence[Path] | Any) -> list[str]:
-    """Return the imported packages, without the modules that are packed."""
-    own = {path.stem for path in files if path.suffix == ".py"}
-    return [name for name in requirements.list_modules(sources) if name not in own]
 
 
 def _export(places: Mapping[str, Path], folder: Path) -> list[str]:
