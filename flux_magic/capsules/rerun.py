@@ -23,7 +23,7 @@ SECONDS: Final = 600
 
 _IGNORED: Final = {"nbval-ignore-output", "nbval-skip", "skip-execution"}
 _SECRET: Final = re.compile(
-    r"(?i)token|password|passwd|secret|api_?key|credential|_proxy$|^flux_magic|^hf_|^jupyter|^ipython"
+    r"(?i)token|password|passwd|secret|_key$|auth|credential|_proxy$|^flux_magic|^hf_|^jupyter|^ipython"
 )
 _SILENT: Final[Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 _SIGNS: Final = re.compile(r"--sign\b|\bsign\s*=\s*True")
@@ -52,15 +52,11 @@ def rerun(folder: Path, notebooks: list[str], *, python: str, home: Path, told: 
     capsule: with `FLUX_MAGIC_REPLAY=only` no Space is asked.
     """
     findings = []
-    for name in notebooks:
-        cells = [cell for cell in read_cells((folder / name).read_bytes()) if cell.kind == "code"]
+    read = {name: _read(folder, name) for name in notebooks}  # before any of them can change another
+    for name, (cells, notebook) in read.items():
         environment = make_environment(home)
         if any(_SIGNS.search(cell.source) for cell in cells):
             _make_key(python, environment)
-        try:
-            notebook = read_notebook(folder / name)
-        except InvalidRequest as error:
-            raise CapsuleError(error.message.replace(f"{folder.as_posix()}/", "")) from error
         shown = asyncio.run(_run(folder / name, notebook, python, home, environment, told))
         findings += [
             _compare(f"{name}, {cell.name}", cell, outputs)
@@ -68,6 +64,15 @@ def rerun(folder: Path, notebooks: list[str], *, python: str, home: Path, told: 
             if cell.source.strip()
         ]
     return findings
+
+
+def _read(folder: Path, name: str) -> tuple[list[Cell], Any]:
+    """Return the code cells of a notebook, and the notebook as nbformat reads it."""
+    try:
+        notebook = read_notebook(folder / name)
+    except InvalidRequest as error:
+        raise CapsuleError(error.message.replace(f"{folder.as_posix()}/", "")) from error
+    return [cell for cell in read_cells((folder / name).read_bytes()) if cell.kind == "code"], notebook
 
 
 def make_environment(home: Path) -> dict[str, str]:
@@ -88,13 +93,13 @@ def make_environment(home: Path) -> dict[str, str]:
 
 
 def _make_key(python: str, environment: Mapping[str, str]) -> None:
-    """Make a key to sign with in the notebooks' home: the author's own is not in the capsule."""
-    made = subprocess.run(  # noqa: S603 - the Python that runs the notebooks
-        [python, "-c", _MAKE_KEY], env=dict(environment), capture_output=True, text=True, check=False
+    """Make a key to sign with in the notebooks' home: the author's own is not in the capsule.
+
+    Without the packages for it there is no key, and the cells that sign say so.
+    """
+    subprocess.run(  # noqa: S603 - the Python that runs the notebooks
+        [python, "-c", _MAKE_KEY], env=dict(environment), cwd=environment["HOME"], capture_output=True, check=False
     )
-    if made.returncode and "there is a key" not in made.stderr:
-        why = fit_one_line((made.stderr.strip().splitlines() or ["unknown"])[-1])
-        raise CapsuleError(f"a notebook signs its images, and no key can be made for it: {why}")
 
 
 async def _run(
