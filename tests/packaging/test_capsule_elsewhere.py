@@ -54,10 +54,10 @@ def test_another_user_reproduces_it_in_a_fresh_environment_without_a_network(sha
     folder, stranger = shared / "in", shared / "stranger"
     folder.mkdir()
     archive.unpack(stranger / "paper.zip", folder)
-    python = environment.make(folder, read_manifest(folder), shared / "environment")  # by the network, once
+    python = environment.make(folder, read_manifest(folder), shared / "environment", "pip")  # by the network, once
     tools = ["nbclient", "nbconvert", "packaging", "nbformat"]
     pinned = ["--constraint", str(ROOT / "constraints.txt")]
-    run(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python, *pinned, *tools)
+    run(python, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", *pinned, *tools)
     os.chown(stranger, STRANGER, STRANGER)
     become = ["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups"]
     offline = [sys.executable, str(ROOT / "scripts" / "offline.py"), *become]
