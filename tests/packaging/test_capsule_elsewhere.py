@@ -61,7 +61,7 @@ def test_another_user_reproduces_it_in_a_fresh_environment_without_a_network(sha
     os.chown(stranger, STRANGER, STRANGER)
     become = ["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups"]
     offline = [sys.executable, str(ROOT / "scripts" / "offline.py"), *become]
-    ask = [python, "-m", "flux_magic.cli", "reproduce", "paper.zip"]
+    ask = [str(Path(python).with_name("flux-magic")), "reproduce", "paper.zip"]
     done = subprocess.run(
         [*offline, "env", f"HOME={stranger}", *ask], cwd=stranger, capture_output=True, text=True, timeout=PROGRAM
     )
