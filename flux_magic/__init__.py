@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .client.unloading import unload
     from .errors import (
         CancelledByServer,
+        CapsuleError,
         ClusterError,
         ClusterUnavailable,
         ConnectionFailed,
@@ -78,6 +79,7 @@ __all__ = [
     "AsyncClient",
     "AsyncSubmission",
     "CancelledByServer",
+    "CapsuleError",
     "Client",
     "ClusterError",
     "ClusterUnavailable",

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from .capsules.command import add_arguments as add_capsule_arguments
 from .errors import FluxError, InvalidRequest, LocalSpaceError
 from .pages.command import add_arguments as add_page_arguments
 from .parameters import grammar
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 _MODULES: Final = {
     "batch": ".client.batch_command",
     "key": ".verify.sign_command",
+    "pack": ".capsules.command",
     "page": ".pages.command",
+    "reproduce": ".capsules.command",
     "sign": ".verify.sign_command",
     "verify": ".verify.command",
 }
@@ -100,6 +103,7 @@ def _build_parser() -> argparse.ArgumentParser:
         "verify", help="regenerate images from their records, and check that they are the same"
     )
     _add_verify_arguments(verify)
+    add_capsule_arguments(commands)
     _add_signing_commands(commands)
     return parser
 

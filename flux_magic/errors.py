@@ -9,6 +9,7 @@
     ├── SaveError (also OSError)               an image could not be written to where it was to go
     ├── StoreError (also OSError)              the store cannot be read or changed
     ├── RecordError (also ValueError)          no record, or one that cannot be read
+    ├── CapsuleError (also ValueError)         no capsule, or one that is not unpacked here
     ├── NotInStore (also LookupError)          no such image, and with replay = "only" no Space is asked
     ├── NotInSweep (also LookupError)          a sweep has no such axis, value or image
     │   └── OutOfRange (also IndexError)       a sequence has no image at this position
@@ -124,6 +125,10 @@ class StoreError(FluxError, OSError):
 
 class RecordError(FluxError, ValueError):
     """Something that is not a record, or a record that cannot be read."""
+
+
+class CapsuleError(FluxError, ValueError):
+    """Something that is not a capsule, or one that could do harm and is not unpacked."""
 
 
 class NotInStore(FluxError, LookupError):

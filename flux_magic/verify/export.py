@@ -13,6 +13,7 @@ from ..images.inputs import read_input
 from ..parameters.settings import resolve
 from ..records import embedding
 from ..records import record as records
+from ..records.files import read_file, write_whole
 from ..records.manifest import SIGNED, Signing
 from ..records.marks import NONE, get_marks_path, read_marks, write_marks
 from ..records.store import BESIDE, Store, Stored, get_export_path, open_store, read_kept_input, write
@@ -48,12 +49,13 @@ class Exported:
         return "\n".join([f"{count} put into {self.folder.as_posix()}{there}", *self.missing])
 
 
-def export(notebook: str | os.PathLike[str], *, sign: bool = False) -> Exported:
-    """Put the images of a saved notebook, each with its record, into `flux_images` beside it.
+def export(notebook: str | os.PathLike[str], *, sign: bool = False, into: Path | None = None) -> Exported:
+    """Put the images of a saved notebook, each with its record, into `flux_images` beside it, or `into` a folder.
 
-    They come from the store, or from the notebook itself if it has the delivered bytes. Each file carries its record as
-    well, and with `sign` content credentials (C2PA) by the user's own key. A file that its provider has signed stays as
-    it was delivered, since a replay needs these bytes.
+    They come from the store, or from the notebook itself if it has the delivered bytes. What is beside the notebook
+    goes `into` another folder as it is, signed or not, without its marks. Each file carries its record as well, and
+    with `sign` content credentials (C2PA) by the user's own key. A file that its provider has signed stays as it was
+    delivered, since a replay needs these bytes.
 
     Raises InvalidRequest if the file is not a notebook, and StoreError if nothing can be written. With `sign` it raises
     InvalidRequest without a key, MissingExtra without the packages, and SaveError if signing fails.
@@ -67,20 +69,25 @@ def export(notebook: str | os.PathLike[str], *, sign: bool = False) -> Exported:
         raise InvalidRequest(found.problems[0])
     if not found.subjects:
         raise InvalidRequest(f"{path.as_posix()} has no image from flux_magic: run it, and save it first")
-    return _export_all(found.subjects, path.parent / BESIDE, open_signing(resolve().sign_as) if sign else None)
+    beside = path.parent / BESIDE
+    return _export_all(found.subjects, beside, into or beside, open_signing(resolve().sign_as) if sign else None)
 
 
-def _export_all(subjects: list[Subject], folder: Path, signer: Signing | None) -> Exported:
+def _export_all(subjects: list[Subject], beside: Path, folder: Path, signer: Signing | None) -> Exported:
     written = there = 0
     missing: list[str] = []
     wanted: list[tuple[str, InputRecord]] = []
-    known = open_store(resolve(), folder)
+    known = open_store(resolve(), beside)
+    is_elsewhere = folder != beside
     for label, record, embedded in _group_images(subjects, missing):
         target = get_export_path(folder, record)
         wanted += [(label, one) for one in record.images]
+        if is_elsewhere and not target.exists():
+            _copy_whole(get_export_path(beside, record), target, record)
         if _is_whole(target, record) and not (signer and _is_unsigned(target, record)):
             there += 1
-            _export_marks(target, record, known)
+            if not is_elsewhere:
+                _export_marks(target, record, known)
             continue
         files = _collect_delivered(record, known, embedded)
         if files is None:
@@ -88,9 +95,23 @@ def _export_all(subjects: list[Subject], folder: Path, signer: Signing | None) -
             continue
         write(target, record, [_make_file(data, record, place, signer) for place, data in enumerate(files)])
         written += 1
-        _export_marks(target, record, known)
+        if not is_elsewhere:
+            _export_marks(target, record, known)
     missing += _export_inputs(wanted, folder, known)
     return Exported(folder, written, there, tuple(missing))
+
+
+def _copy_whole(source: Path, target: Path, record: Record) -> None:
+    """Copy an exported job as it is, with the credentials of its files; leave out one that is not whole."""
+    if not _is_whole(source, record):
+        return
+    pairs = zip(Stored(record, source).files, Stored(record, target).files, strict=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for old, new in (*pairs, (source, target)):
+            write_whole(new, read_file(old, within=source.parent))
+    except OSError as exc:
+        raise StoreError(f"cannot export {source.name}: {exc.strerror or exc}") from exc
 
 
 def _make_file(data: bytes, record: Record, place: int, signer: Signing | None) -> bytes:

@@ -177,16 +177,19 @@ img { max-width: min(320px, 24vw); height: auto; display: block; }
 
 def report_html(report: Report) -> str:
     """Return a whole page that loads nothing from anywhere, readable in light and dark, with everything escaped."""
-    title = html.escape(f"flux-magic verify: {report.summary}")
+    body = f"<h1>Do the records still make these images?</h1>\n{render_fragment(report)}"
+    return wrap_page(f"flux-magic verify: {report.summary}", body, live=report.live)
+
+
+def wrap_page(title: str, body: str, *, live: bool = False) -> str:
+    """Return a whole page with this body of HTML; `live` says if its tables have a column of regenerated images."""
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n"
-        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n"
-        f"<body>\n{'<main class=live>' if report.live else '<main>'}\n"
-        f"<h1>Do the records still make these images?</h1>\n"
-        f"{render_fragment(report)}\n</main>\n</body>\n</html>\n"
+        f"<title>{html.escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<body>\n{'<main class=live>' if live else '<main>'}\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 

@@ -15,6 +15,7 @@ TREE = [
     pytest.param(errors.SaveError, OSError, id="SaveError"),
     pytest.param(errors.StoreError, OSError, id="StoreError"),
     pytest.param(errors.RecordError, ValueError, id="RecordError"),
+    pytest.param(errors.CapsuleError, ValueError, id="CapsuleError"),
     pytest.param(errors.NotInStore, LookupError, id="NotInStore"),
     pytest.param(errors.NotInSweep, LookupError, id="NotInSweep"),
     pytest.param(errors.OutOfRange, IndexError, id="OutOfRange"),

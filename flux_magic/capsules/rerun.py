@@ -1,0 +1,193 @@
+"""The notebooks of a capsule, run again from its own store: does each cell show what it saved?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import site
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import CapsuleError, InvalidRequest, MissingExtra
+from ..pages.page import read_notebook
+from ..types import fit_one_line
+from .cells import Cell, list_shown, read_cells
+from .check import DIFFERS, SAVED, UNCOMPARED, Finding
+
+SECONDS: Final = 600
+"""Seconds that a cell may take."""
+
+_IGNORED: Final = {"nbval-ignore-output", "nbval-skip", "skip-execution"}
+_SECRET: Final = re.compile(
+    r"(?i)token|password|passwd|secret|_key$|auth|credential|_proxy$|^flux_magic|^hf_|^jupyter|^ipython"
+)
+_SILENT: Final[Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+_SIGNS: Final = re.compile(r"--sign\b|\bsign\s*=\s*True")
+_MAKE_KEY: Final = "from flux_magic.records import keys; keys.make_key('a capsule that is run again')"
+
+
+def check_installed() -> None:
+    """Raise MissingExtra if nbclient is not installed."""
+    try:
+        import nbclient  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra('running notebooks needs nbclient: pip install "flux-magic[pack]"') from error
+
+
+def rerun(folder: Path, notebooks: list[str], *, python: str, home: Path, told: Callable[[str], None]) -> list[Finding]:
+    """Run notebooks in the folder of an unpacked capsule, and return a finding for each code cell.
+
+    Args:
+        folder: of the capsule.
+        notebooks: their names in it.
+        python: the Python whose ipykernel runs them.
+        home: an empty folder, which the notebooks get as the user's home.
+        told: is called with the notebook's name after each cell.
+
+    The notebooks' code is run as this user. It sees neither this user's settings nor tokens, and only images of the
+    capsule: with `FLUX_MAGIC_REPLAY=only` no Space is asked.
+    """
+    findings = []
+    read = {name: _read(folder, name) for name in notebooks}  # before any of them can change another
+    for name, (cells, notebook) in read.items():
+        environment = make_environment(home)
+        if any(_SIGNS.search(cell.source) for cell in cells):
+            _make_key(python, environment)
+        shown = asyncio.run(_run(folder / name, notebook, python, home, environment, told))
+        findings += [
+            _compare(f"{name}, {cell.name}", cell, outputs)
+            for cell, outputs in zip(cells, shown, strict=True)
+            if cell.source.strip()
+        ]
+    return findings
+
+
+def _read(folder: Path, name: str) -> tuple[list[Cell], Any]:
+    """Return the code cells of a notebook, and the notebook as nbformat reads it."""
+    try:
+        notebook = read_notebook(folder / name)
+    except InvalidRequest as error:
+        raise CapsuleError(error.message.replace(f"{folder.as_posix()}/", "")) from error
+    return [cell for cell in read_cells((folder / name).read_bytes()) if cell.kind == "code"], notebook
+
+
+def make_environment(home: Path) -> dict[str, str]:
+    """Return the variables of a kernel with a home of its own: none of the user's tokens, proxies and settings."""
+    kept = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
+    places = {"IPYTHONDIR": ".ipython", "JUPYTER_CONFIG_DIR": ".jupyter", "HF_HOME": ".cache/huggingface"}
+    places |= {"XDG_CONFIG_HOME": ".config", "XDG_DATA_HOME": ".local/share", "XDG_CACHE_HOME": ".cache"}
+    own = {name: str(home / place) for name, place in places.items()}
+    return {
+        **kept,
+        **own,
+        **dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"), str(home)),
+        "PYTHONUSERBASE": site.getuserbase(),
+        "FLUX_MAGIC_REPLAY": "only",
+        "FLUX_MAGIC_STORE": "off",
+        "HF_HUB_OFFLINE": "1",
+    }
+
+
+def _make_key(python: str, environment: Mapping[str, str]) -> None:
+    """Make a key to sign with in the notebooks' home: the author's own is not in the capsule.
+
+    Without the packages for it there is no key, and the cells that sign say so.
+    """
+    subprocess.run(  # noqa: S603 - the Python that runs the notebooks
+        [python, "-c", _MAKE_KEY], env=dict(environment), cwd=environment["HOME"], capture_output=True, check=False
+    )
+
+
+async def _run(
+    path: Path,
+    notebook: Any,
+    python: str,
+    home: Path,
+    environment: Mapping[str, str],
+    told: Callable[[str], None],
+) -> list[tuple[Mapping[str, Any], ...]]:
+    """Run a notebook, and return the outputs of each code cell; those after the kernel's end are an error."""
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    kernels = home / "kernels"
+    _write_kernel(kernels / "capsule", python)
+    known = KernelSpecManager(kernel_dirs=[str(kernels)], ensure_native_kernel=False)
+    manager = AsyncKernelManager(kernel_name="capsule", kernel_spec_manager=known)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+    done: set[int] = set()
+
+    def on_cell_executed(*, cell_index: int, **_: Any) -> None:
+        done.add(cell_index)
+        told(path.name)
+
+    client = NotebookClient(
+        notebook,
+        manager,
+        timeout=SECONDS,
+        allow_errors=True,
+        resources={"metadata": {"path": str(path.parent)}},
+        on_cell_executed=on_cell_executed,
+    )
+    ended = ""
+    try:
+        await client.async_execute(env=dict(environment), cleanup_kc=True, **_SILENT)
+    except (CellTimeoutError, DeadKernelError) as error:
+        limit = f"it did not end within {SECONDS} s"
+        ended = limit if isinstance(error, CellTimeoutError) else "the kernel ended"
+    except RuntimeError as error:  # ipykernel is not there, or does not start
+        raise CapsuleError(f"no kernel starts in {python}: {fit_one_line(str(error))}") from error
+    finally:
+        if await manager.is_alive():
+            await manager.shutdown_kernel(now=True)
+    return _list_outputs(notebook.cells, ended, done)
+
+
+def _list_outputs(cells: list[Any], ended: str, done: set[int]) -> list[tuple[Mapping[str, Any], ...]]:
+    """Return the outputs of the code cells; if the kernel ended, those that were not done have an error as well."""
+    lost = {"output_type": "error", "ename": "not run to its end", "evalue": ended}
+    return [
+        (*cell.outputs, lost) if ended and place not in done else tuple(cell.outputs)
+        for place, cell in enumerate(cells)
+        if cell.cell_type == "code"
+    ]
+
+
+def _write_kernel(folder: Path, python: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    argv = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    told = {"argv": argv, "display_name": "capsule", "language": "python"}
+    (folder / "kernel.json").write_text(json.dumps(told), encoding="utf-8")
+
+
+def _compare(label: str, cell: Cell, outputs: tuple[Mapping[str, Any], ...]) -> Finding:
+    saved, now = list_shown(cell.outputs), list_shown(outputs)
+    if saved == now:
+        return Finding(label, SAVED)
+    if tags := cell.tags & _IGNORED:
+        return Finding(label, UNCOMPARED, f"its tag {min(tags)} says so")
+    for number in range(max(len(saved), len(now))):
+        was, this = (each[number] if number < len(each) else ("nothing", "") for each in (saved, now))
+        if was != this:
+            return Finding(label, DIFFERS, f"it shows {_quote(*this)}; saved is {_quote(*was)}")
+    raise AssertionError  # two lists that are not equal differ somewhere
+
+
+def _quote(kind: str, content: str) -> str:
+    words = {
+        "printed": "the text",
+        "text": "the result",
+        "image": "the image",
+        "error": "the error",
+        "nothing": "nothing",
+    }
+    shown = fit_one_line(content, 120)
+    return f"{words.get(kind, kind)} {shown}".strip()

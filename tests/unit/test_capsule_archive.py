@@ -1,0 +1,125 @@
+"""The zip file of a capsule: the same bytes each time, and a hostile one writes nothing outside its folder."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flux_magic.capsules import archive
+from flux_magic.errors import CapsuleError, SaveError
+
+
+def entry(name: str, mode: int = 0o100644) -> zipfile.ZipInfo:
+    made = zipfile.ZipInfo(name)
+    made.create_system, made.external_attr = 3, mode << 16
+    return made
+
+
+def zipped(*entries: zipfile.ZipInfo | str, data: bytes = b"x") -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+        for one in entries:
+            made.writestr(one, data)
+    return out.getvalue()
+
+
+def patched(data: bytes, *changes: tuple[bytes, bytes]) -> bytes:
+    for old, new in changes:
+        assert old in data
+        data = data.replace(old, new)
+    return data
+
+
+def bomb(lying: int) -> bytes:
+    """Return a zip file of 50 MB of zeros, whose list says that they are fewer."""
+    data = zipped("zeros.txt", data=bytes(50_000_000))
+    return patched(data, (struct.pack("<L", 50_000_000), struct.pack("<L", lying)))
+
+
+def end(number: int, length: int) -> bytes:
+    return b"PK\x03\x04" + bytes(60) + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, number, number, length, 0, 0)
+
+
+HOSTILE = [
+    pytest.param(lambda: b"no zip at all", "it is no zip file", id="no zip"),
+    pytest.param(lambda: zipped("a.txt")[:-30], "no", id="cut off"),
+    pytest.param(lambda: zipped("../out.txt"), "outside the folder", id="parent"),
+    pytest.param(lambda: zipped("a/../../out.txt"), "outside the folder", id="parent within"),
+    pytest.param(lambda: zipped("/tmp/out.txt"), "outside the folder", id="absolute"),
+    pytest.param(lambda: zipped("C:/out.txt"), "file systems do not take", id="drive"),
+    pytest.param(lambda: zipped("..\\out.txt"), "file systems do not take", id="backslash"),
+    pytest.param(lambda: zipped("a\nb.txt"), "file systems do not take", id="line end"),
+    pytest.param(lambda: zipped("a\u202eb.txt"), "file systems do not take", id="reordering"),
+    pytest.param(lambda: patched(zipped("a_b.txt"), (b"a_b", b"a\0b")), "file systems do not take", id="NUL"),
+    pytest.param(lambda: patched(zipped("abc.txt"), (b"abc", b"a\xffc")), "not UTF-8", id="no UTF-8"),
+    pytest.param(lambda: patched(zipped("äb.txt"), ("äb".encode(), b"\xff\xfeb")), "not UTF-8", id="broken UTF-8"),
+    pytest.param(lambda: zipped("con.txt"), "some systems", id="device's name"),
+    pytest.param(lambda: zipped("a./b.txt"), "some systems", id="ends in a dot"),
+    pytest.param(lambda: zipped("a" * 250), "too long", id="long name"),
+    pytest.param(lambda: zipped("/".join("a" * 40)), "too long", id="deep"),
+    pytest.param(lambda: zipped(entry("link", 0o120777), data=b"/etc/passwd"), "is a link", id="link"),
+    pytest.param(lambda: zipped(entry("pipe", 0o010644)), "is a device", id="pipe"),
+    pytest.param(lambda: patched(zipped("a.txt", "b.txt"), (b"b.txt", b"a.txt")), "two files", id="twice"),
+    pytest.param(lambda: zipped("A.txt", "a.txt"), "two files", id="twice but for case"),
+    pytest.param(lambda: zipped("e\u0301.txt", "\u00e9.txt"), "two files", id="twice but for Unicode"),
+    pytest.param(lambda: zipped("a", "a/b.txt"), "two files", id="file and folder"),
+    pytest.param(lambda: zipped("a/b.txt", "a"), "two files", id="folder and file"),
+    pytest.param(lambda: zipped(*(f"{at}.txt" for at in range(archive.MOST_FILES + 1))), "10,000 files", id="many"),
+    pytest.param(lambda: end(65535, 9), "10,000 files", id="says a million"),
+    pytest.param(lambda: end(3, 2**31), "10,000 files", id="long list"),
+    pytest.param(lambda: bomb(100), "no", id="longer than it says"),
+    pytest.param(lambda: bomb(300 * 2**20), "256 MiB", id="says too much"),
+    pytest.param(
+        lambda: patched(zipped("a.txt", data=b"abc" * 9), (zipped("a.txt", data=b"abc" * 9)[14:18], b"0000")),
+        "no whole",
+        id="wrong checksum",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "why"), HOSTILE)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_hostile_zip_is_one_clear_line_and_writes_nothing_outside(
+    make: Callable[[], bytes], why: str, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    path = tmp_path / "paper.zip"
+    path.write_bytes(make())
+    with pytest.raises(CapsuleError, match=rf"paper\.zip (is not|cannot be) unpacked: .*{why}") as raised:
+        archive.unpack(path, tmp_path / "in")
+    assert len(str(raised.value).splitlines()) == 1
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["in", "paper.zip"]
+    assert sum(one.stat().st_size for one in (tmp_path / "in").rglob("*")) < 1000
+
+
+def test_an_archive_has_the_same_bytes_whenever_and_in_whatever_order_its_files_were_written(tmp_path: Path) -> None:
+    made = []
+    for at, names in enumerate((("b/ä.txt", "a.png", "SUMS"), ("SUMS", "a.png", "b/ä.txt"))):
+        folder = tmp_path / str(at)
+        for number, name in enumerate(names):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(f"{name}\n".encode() * 99)
+            (folder / name).chmod(0o600 + number)
+            os.utime(folder / name, (at * 1e9, at * 1e9 + number))
+        archive.write_archive(folder, target := tmp_path / f"{at}.zip")
+        made.append(target.read_bytes())
+    assert made[0] == made[1]
+    assert archive.unpack(tmp_path / "0.zip", tmp_path / "out") == archive.list_files(tmp_path / "0")
+    assert (tmp_path / "out" / "b" / "ä.txt").read_bytes() == "b/ä.txt\n".encode() * 99
+    assert not any(stat.S_IMODE(one.stat().st_mode) & 0o111 for one in (tmp_path / "out").rglob("*") if one.is_file())
+
+
+def test_too_much_for_a_capsule_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MOST_BYTES", 5)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_bytes(b"123456")
+    with pytest.raises(SaveError, match="1 file of 6 bytes"):
+        archive.write_archive(tmp_path / "in", tmp_path / "out.zip")
+    assert not (tmp_path / "out.zip").exists()
