@@ -49,6 +49,7 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     pack.add_argument("--date", default="", metavar="YYYY-MM-DD", help="default: the day of the newest image")
     pack.add_argument("--add", action="append", default=[], type=Path, metavar="FILE", help="a file that cells read")
     pack.add_argument("--allow-paths", action="store_true", help="pack paths of a home too, which name a person")
+    pack.add_argument("--allow-secrets", action="store_true", help="pack what looks like a token, but is none")
     pack.add_argument("--allow-missing", action="store_true", help="pack although the store lacks images")
     check = commands.add_parser("reproduce", help="check a capsule, and run it again", description=REPRODUCE)
     check.add_argument("capsule", type=Path, help="a zip file made by flux-magic pack")
@@ -98,6 +99,7 @@ def _pack(options: argparse.Namespace) -> int:
             _read_description(options),
             add=options.add,
             allow_paths=options.allow_paths,
+            allow_secrets=options.allow_secrets,
             allow_missing=options.allow_missing,
         )
     except SecretsFound as error:
