@@ -123,6 +123,9 @@ def _check_entries(entries: list[zipfile.ZipInfo], most: int) -> Iterator[zipfil
         raise CapsuleError(f"it has more than {MOST_FILES:,} files")
     if (size := sum(entry.file_size for entry in entries)) > most:
         raise CapsuleError(f"it would take {size:,} bytes, and {most:,} are allowed for a zip file of its size")
+    for entry in entries:
+        if not entry.orig_filename.isascii() and not entry.flag_bits & 0x800:
+            raise CapsuleError(f"its file {fit_one_line(entry.orig_filename, 80)!r} has a name that is not UTF-8")
     check_names([entry.orig_filename for entry in entries])
     end = 0
     for entry in sorted(entries, key=lambda entry: entry.header_offset):
@@ -165,12 +168,8 @@ def _find_name_trouble(name: str) -> str:
 
 def _find_entry_trouble(entry: zipfile.ZipInfo) -> str:
     kind = stat.S_IFMT(entry.external_attr >> 16)
-    if not entry.orig_filename.isascii() and not entry.flag_bits & 0x800:
-        return "has a name that is not UTF-8"
-    if kind == stat.S_IFLNK:
-        return "is a link"
     if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
-        return "is a device, a pipe or a socket"
+        return "is a link" if kind == stat.S_IFLNK else "is a device, a pipe or a socket"
     if entry.flag_bits & 0x1:
         return "is encrypted"
     if entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:

@@ -20,7 +20,7 @@ from ..verify.export import export
 from . import crate, manifest, requirements
 from .archive import list_files, write_archive
 from .cells import Cell, join_text
-from .contents import choose_places, copy, list_foreign
+from .contents import choose_places, copy, list_foreign, list_unpacked
 from .crate import Description
 from .manifest import Manifest
 from .readme import write_readme
@@ -106,14 +106,15 @@ def pack(
         if found := [one for one in found if not (allow_paths if one.is_path else allow_secrets)]:
             raise SecretsFound(found)
         kernel, notes = _find_kernel(folder, list(cells))
-        sources = [cell.source for each in cells.values() for cell in each]
+        sources = [cell.source for each in cells.values() for cell in each if cell.kind == "code"]
+        sources += [(folder / name).read_text(errors="replace") for name in places if name.endswith(".py")]
         needed = requirements.collect(kernel, list_foreign(sources, places.values()), folder)
         jobs = list(_list_jobs(folder, cells))
         told = _complete(told, cells, jobs)
         page_notes = _write_pages(folder, list(cells))
         _write_lists(folder, cells, needed, told, jobs)
         _write(folder, target)
-        noted = (*missing, *notes, *needed.notes, *page_notes)
+        noted = (*missing, *notes, *list_unpacked(places, cells), *needed.notes, *page_notes)
         images = sum(len(one.files) for one in jobs)
         return Packed(target, len(cells), images, len(list_files(folder)), target.stat().st_size, noted)
 

@@ -34,6 +34,10 @@ EXTRAS: Final = ("figure", "panel", "pandas", "sign", "verify")
 _SECONDS: Final = 60
 _TIME: Final = (1980, 1, 1, 0, 0, 0)
 
+_IMPORT: Final = re.compile(r"^[ \t]*(?:import[ \t]+(\w[\w. \t,]*)|from[ \t]+(\w[\w.]*)[ \t]+import\b)", re.MULTILINE)
+_OF_PYTHON: Final = ("%%time", "%%timeit", "%%capture", "%%prun")
+"""Magics for a whole cell that run its lines as Python."""
+
 _ASK: Final = """
 import importlib.metadata as m, json, os, platform, sys
 found = {}
@@ -111,9 +115,15 @@ def collect(kernel: str, modules: Iterable[str], folder: Path) -> Requirements:
 
 
 def list_modules(sources: Iterable[str]) -> list[str]:
-    """Return the names of the packages that cells import."""
-    pattern = re.compile(r"^[ \t]*(?:import|from)[ \t]+(\w+(?:[ \t]*,[ \t]*\w+)*)", re.MULTILINE)
-    found = {name.strip() for source in sources for match in pattern.findall(source) for name in match.split(",")}
+    """Return the names of the packages that cells and modules import; a cell whose magic takes its lines has none."""
+    found = {
+        name.split()[0].partition(".")[0]
+        for source in sources
+        if not source.lstrip().startswith("%%") or source.lstrip().startswith(_OF_PYTHON)
+        for plain, of in _IMPORT.findall(source)
+        for name in (of, *plain.split(","))
+        if name.strip()
+    }
     return sorted(found - {"flux_magic"})
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import PIL
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from rocrate.rocrate import ROCrate
 
 from flux_magic.capsules import archive, manifest
@@ -24,7 +25,7 @@ from flux_magic.capsules.check import check
 from flux_magic.capsules.secrets import find_secrets
 from flux_magic.errors import NotAnImage
 from flux_magic.images import codecs
-from tests.support.capsules import NAME, cell, keep_apart, make_capsule, pack, printed, write_notebook
+from tests.support.capsules import NAME, cell, keep_apart, make_capsule, pack, printed, write_cells, write_notebook
 
 FOX = "a-red-fox-at-dusk-42-568c9655bf70-b3bc89b7599e"
 
@@ -89,6 +90,16 @@ SECRETS = [
     pytest.param("use('the-own-secret-value')", "the value of MY_API_KEY in your environment", id="own"),
     pytest.param("open('/home/ann/fox.png')", "a path of a home, /home/ann/fox.png", id="a home"),
     pytest.param(r"open('C:\\Users\\ann\\fox.png')", "a path of a home, C:", id="a home on Windows"),
+    pytest.param("open('C:/Users/ann/fox.png')", "a path of a home, C:/Users/ann", id="a home on Windows, with slashes"),
+    pytest.param("open('/mnt/c/Users/ann/fox.png')", "a path of a home, /mnt/c/Users/ann", id="a home in WSL"),
+    pytest.param("see file:///root/fox.png", "a path of a home, /root/fox.png", id="the home of root"),
+    pytest.param("https://example.org/home/ann/fox.png", "", id="home of a server"),
+    pytest.param("Authorization: Bearer abcdefghijklmn.opqr", "a token, Bea…", id="header"),
+    pytest.param("%env AWS_SECRET_ACCESS_KEY=abcdefghijklm1/nop", "AWS_SECRET_ACCESS_KEY=…", id="shell"),
+    pytest.param("%env MY_TOKEN abcdefghijklm1", "a secret by its name, MY_TOKEN …", id="magic"),
+    pytest.param("AKIAABCDEFGHIJKLMNOP", "a token, AKI…", id="AWS"),
+    pytest.param("gho_abcdefghijklmnopqrstuvwxyz", "a token, gho…", id="GitHub"),
+    pytest.param("tokenizer = 'a/b-tokenizer'; TOKEN = os.environ['A1']", "", id="no secrets"),
     pytest.param("open('/home/jovyan/work/fox.png')", "", id="the home of a container"),
 ]
 
@@ -100,9 +111,7 @@ def test_a_secret_is_named_with_its_cell_and_not_shown(
     monkeypatch.setenv("MY_API_KEY", "the-own-secret-value")
     found = [str(one) for one in find_secrets({"paper.ipynb, cell 7, its source": source})]
     assert bool(found) is bool(named)
-    assert all(
-        f"{'' if named.startswith('cell') else 'paper.ipynb, cell 7, its source: '}{named}" in one for one in found
-    )
+    assert all(one.startswith("paper.ipynb, cell 7, its source: ") and named in one for one in found)
     assert not any(secret in str(found) for secret in ("efghij", "56789abc", ":secret", "own-secret"))
 
 
@@ -117,12 +126,42 @@ def test_nothing_is_written_if_there_is_a_secret_and_paths_are_packed_only_if_al
         f"fox in winter.ipynb, cell 7, its output: a path of a home, {home}/fox.png",
         "fox in winter.ipynb, cell 8, its source: a token, hf_…",
         "flux-magic: nothing is packed: 2 things should not be shared",
-        "Remove them, run these cells again, and save. A token that was shared is best made invalid.",
+        "Remove them, run these cells again, and save. A token that was shared is best made invalid. "
+        "If none of them is a secret, --allow-secrets packs them.",
     ]
     write_notebook(notebook, cell("where()", printed(f"{home}/fox.png\n")))
     assert pack(notebook, tmp_path / "out.zip") == 1
     assert [one.name for one in tmp_path.iterdir()] == ["in"]
     assert pack(notebook, tmp_path / "out.zip", "--allow-paths") == 0
+
+
+def test_a_secret_in_the_metadata_of_an_image_is_found_wherever_the_image_is(
+    capsule: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "fox.png", pnginfo=tell(made_by="hf_abcdefghijklmnop"))
+    image = Image.new("RGB", (8, 8))
+    image.getexif()[0x010E] = "/home/ann/fox"
+    image.save(out := io.BytesIO(), "JPEG", exif=image.getexif())
+    shown = {"image/jpeg": base64.b64encode(out.getvalue()).decode()}
+    notebook = tmp_path / "paper.ipynb"
+    output = {"output_type": "display_data", "data": shown, "metadata": {}}
+    write_cells(notebook, cell("draw(image='fox.png')", output))
+    assert pack(notebook, tmp_path / "out.zip") == 1
+    assert capsys.readouterr().err.splitlines()[:2] == [
+        "paper.ipynb, cell 1, its output: a path of a home, /home/ann/fox",
+        "fox.png: a token, hf_…",
+    ]
+    assert pack(notebook, tmp_path / "out.zip", "--allow-secrets") == 1
+    assert not (tmp_path / "out.zip").exists()
+    assert pack(notebook, tmp_path / "out.zip", "--allow-secrets", "--allow-paths") == 0
+    assert "fox.png" in archive.unpack(tmp_path / "out.zip", tmp_path / "in")
+
+
+def tell(**strings: str) -> PngInfo:
+    told = PngInfo()
+    for name, value in strings.items():
+        told.add_text(name, value, zip=True)
+    return told
 
 
 def edit_json(path: Path, change: Callable[[Any], None]) -> None:

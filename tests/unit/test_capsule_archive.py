@@ -43,6 +43,36 @@ def bomb(lying: int) -> bytes:
     return patched(data, (struct.pack("<L", 50_000_000), struct.pack("<L", lying)))
 
 
+def overlapping() -> bytes:
+    """Return a zip file whose list names one content three times, as a bomb does."""
+    data = zipped("a.txt", "b.txt", "c.txt", data=bytes(5000))
+    heads = [one.header_offset for one in zipfile.ZipFile(io.BytesIO(data)).infolist()]
+    start = data.index(b"PK\1\2")
+    return data[:start] + patched(data[start:], *((struct.pack("<L", at), struct.pack("<L", 0)) for at in heads[2:]))
+
+
+def encrypted() -> bytes:
+    data = bytearray(zipped("a.txt"))
+    data[data.index(b"PK\1\2") + 8] |= 1
+    return bytes(data)
+
+
+def large() -> bytes:
+    """Return a zip file that a locator of the large form says to be one of millions of files."""
+    data = zipped("a.txt")
+    at = data.index(b"PK\5\6")
+    return data[:at] + b"PK\6\7" + struct.pack("<LQL", 0, 0, 1) + data[at:]
+
+
+def large_entry() -> bytes:
+    """Return a zip file whose list says, in the large form, that a file has 2**63 bytes."""
+    made = entry("a.txt")
+    made.extra = struct.pack("<HHQ", 1, 8, 2**63)
+    data = zipped(made)
+    start = data.index(b"PK\1\2")
+    return data[: start + 24] + b"\xff" * 4 + data[start + 28 :]
+
+
 def end(number: int, length: int) -> bytes:
     return b"PK\x03\x04" + bytes(60) + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, number, number, length, 0, 0)
 
@@ -71,11 +101,19 @@ HOSTILE = [
     pytest.param(lambda: zipped("e\u0301.txt", "\u00e9.txt"), "two files", id="twice but for Unicode"),
     pytest.param(lambda: zipped("a", "a/b.txt"), "two files", id="file and folder"),
     pytest.param(lambda: zipped("a/b.txt", "a"), "two files", id="folder and file"),
-    pytest.param(lambda: zipped(*(f"{at}.txt" for at in range(archive.MOST_FILES + 1))), "10,000 files", id="many"),
-    pytest.param(lambda: end(65535, 9), "10,000 files", id="says a million"),
-    pytest.param(lambda: end(3, 2**31), "10,000 files", id="long list"),
+    pytest.param(lambda: zipped("aux/a.txt"), "some systems", id="folder's name is a device's"),
+    pytest.param(lambda: zipped("a//b.txt"), "outside the folder", id="empty part"),
+    pytest.param(lambda: zipped("a\x1b[2J.txt"), "file systems do not take", id="control character"),
+    pytest.param(lambda: zipped(*(f"{at}.txt" for at in range(archive.MOST_FILES + 1))), "50,000 files", id="many"),
+    pytest.param(lambda: end(65535, 9), "50,000 files", id="says a million"),
+    pytest.param(lambda: end(3, 2**31), "50,000 files", id="long list"),
+    pytest.param(large, "50,000 files", id="large form"),
+    pytest.param(large_entry, "9,223,372,036,854,775,808 bytes", id="large form of a file"),
+    pytest.param(overlapping, "overlaps another", id="overlapping"),
+    pytest.param(encrypted, "is encrypted", id="encrypted"),
     pytest.param(lambda: bomb(100), "no", id="longer than it says"),
-    pytest.param(lambda: bomb(300 * 2**20), "256 MiB", id="says too much"),
+    pytest.param(lambda: bomb(300 * 2**20), "allowed for a zip file of its size", id="says too much"),
+    pytest.param(lambda: zipped("a", "b", data=bytes(45_000_000)), "allowed for a zip file of its size", id="swells"),
     pytest.param(
         lambda: patched(zipped("a.txt", data=b"abc" * 9), (zipped("a.txt", data=b"abc" * 9)[14:18], b"0000")),
         "no whole",
@@ -123,3 +161,18 @@ def test_too_much_for_a_capsule_is_not_written(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(SaveError, match="1 file of 6 bytes"):
         archive.write_archive(tmp_path / "in", tmp_path / "out.zip")
     assert not (tmp_path / "out.zip").exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        pytest.param(["what?.ipynb"], "file systems do not take", id="question mark"),
+        pytest.param(["a.ipynb", "A.ipynb"], "two files", id="twice but for case"),
+    ],
+)
+def test_a_name_that_is_not_unpacked_is_not_written(names: list[str], why: str, tmp_path: Path) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    with pytest.raises(CapsuleError, match=why):
+        archive.write_archive(tmp_path, tmp_path.parent / "out.zip")
+    assert not (tmp_path.parent / "out.zip").exists()
