@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flux_magic.cli import main
+from flux_magic.errors import NotAnImage
+from flux_magic.images import codecs
 from flux_magic.records import keys
 from flux_magic.verify.export import export
 
@@ -19,6 +21,9 @@ COURSE = Path(__file__).parents[2] / "notebooks"
 SOURCE = COURSE / "07_edit_what_you_have.ipynb"
 TITLE = {"cell_type": "markdown", "id": "title", "metadata": {}, "source": "# A fox in *winter*"}
 NAME = "paper/fox in winter.ipynb"
+PAPER = "fox in winter.ipynb"
+"""The notebook in the capsule."""
+FOX = "a-red-fox-at-dusk-42-568c9655bf70-b3bc89b7599e"
 
 
 def write_notebook(path: Path, *more: dict[str, Any]) -> None:
@@ -73,3 +78,25 @@ def pack(notebook: Path, target: Path, *more: str) -> int:
     authors = ["--author", "Ann Fox <https://orcid.org/0000-0002-1825-0097>", "--author", "Bo"]
     given = ["--licence", "cc-by-4.0", "--date", "2026-11-02"]
     return main(["pack", str(notebook), "-o", str(target), *authors, *given, *more])
+
+
+def edit_json(path: Path, change: Callable[[Any], None]) -> None:
+    value = json.loads(path.read_text(encoding="utf-8"))
+    change(value)
+    path.write_text(json.dumps(value), encoding="utf-8")
+
+
+def flip_pixel(path: Path) -> None:
+    """Change a bit of an image's own data, of those that leave it an image with other pixels."""
+    data = path.read_bytes()
+    before = codecs.compute_digest(data)
+    for at in range(60, len(data)):
+        changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        with suppress(NotAnImage):
+            if codecs.compute_digest(changed) != before:
+                path.write_bytes(changed)
+                return
+
+
+def get_input(folder: Path) -> Path:
+    return next((folder / "flux_images" / "inputs").rglob("*.png"))

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import os
 import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +20,23 @@ from rocrate.rocrate import ROCrate
 
 from flux_magic.capsules import archive, manifest
 from flux_magic.capsules.check import check
+from flux_magic.capsules.pack import SecretsFound
 from flux_magic.capsules.secrets import find_secrets
-from flux_magic.errors import NotAnImage
-from flux_magic.images import codecs
-from tests.support.capsules import NAME, cell, keep_apart, make_capsule, pack, printed, write_cells, write_notebook
-
-FOX = "a-red-fox-at-dusk-42-568c9655bf70-b3bc89b7599e"
+from tests.support.capsules import (
+    FOX,
+    NAME,
+    PAPER,
+    cell,
+    edit_json,
+    flip_pixel,
+    get_input,
+    keep_apart,
+    make_capsule,
+    pack,
+    printed,
+    write_cells,
+    write_notebook,
+)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +99,7 @@ SECRETS = [
     pytest.param("use('the-own-secret-value')", "the value of MY_API_KEY in your environment", id="own"),
     pytest.param("open('/home/ann/fox.png')", "a path of a home, /home/ann/fox.png", id="a home"),
     pytest.param(r"open('C:\\Users\\ann\\fox.png')", "a path of a home, C:", id="a home on Windows"),
-    pytest.param("open('C:/Users/ann/fox.png')", "a path of a home, C:/Users/ann", id="a home on Windows, with slashes"),
+    pytest.param("open('C:/Users/ann/fox.png')", "a path of a home, C:/Users/ann", id="a home with slashes"),
     pytest.param("open('/mnt/c/Users/ann/fox.png')", "a path of a home, /mnt/c/Users/ann", id="a home in WSL"),
     pytest.param("see file:///root/fox.png", "a path of a home, /root/fox.png", id="the home of root"),
     pytest.param("https://example.org/home/ann/fox.png", "", id="home of a server"),
@@ -126,8 +135,7 @@ def test_nothing_is_written_if_there_is_a_secret_and_paths_are_packed_only_if_al
         f"fox in winter.ipynb, cell 7, its output: a path of a home, {home}/fox.png",
         "fox in winter.ipynb, cell 8, its source: a token, hf_…",
         "flux-magic: nothing is packed: 2 things should not be shared",
-        "Remove them, run these cells again, and save. A token that was shared is best made invalid. "
-        "If none of them is a secret, --allow-secrets packs them.",
+        SecretsFound([]).hint,
     ]
     write_notebook(notebook, cell("where()", printed(f"{home}/fox.png\n")))
     assert pack(notebook, tmp_path / "out.zip") == 1
@@ -136,7 +144,7 @@ def test_nothing_is_written_if_there_is_a_secret_and_paths_are_packed_only_if_al
 
 
 def test_a_secret_in_the_metadata_of_an_image_is_found_wherever_the_image_is(
-    capsule: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "fox.png", pnginfo=tell(made_by="hf_abcdefghijklmnop"))
     image = Image.new("RGB", (8, 8))
@@ -164,12 +172,6 @@ def tell(**strings: str) -> PngInfo:
     return told
 
 
-def edit_json(path: Path, change: Callable[[Any], None]) -> None:
-    value = json.loads(path.read_text(encoding="utf-8"))
-    change(value)
-    path.write_text(json.dumps(value), encoding="utf-8")
-
-
 def alter_pixel(notebook: Any) -> None:
     data = notebook["cells"][3]["outputs"][0]["data"]
     image = Image.open(io.BytesIO(base64.b64decode("".join(data["image/png"]))))
@@ -184,23 +186,6 @@ def flip(path: Path, at: int = -60) -> None:
     path.write_bytes(data)
 
 
-def flip_pixel(path: Path) -> None:
-    """Change a bit of an image's own data, of those that leave it an image with other pixels."""
-    data = path.read_bytes()
-    before = codecs.compute_digest(data)
-    for at in range(60, len(data)):
-        changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
-        with suppress(NotAnImage):
-            if codecs.compute_digest(changed) != before:
-                path.write_bytes(changed)
-                return
-
-
-def get_input(folder: Path) -> Path:
-    return next((folder / "flux_images" / "inputs").rglob("*.png"))
-
-
-PAPER = Path(NAME).name
 ALTERED: list[Any] = [
     pytest.param(lambda _: None, {}, {}, id="nothing"),
     pytest.param(
