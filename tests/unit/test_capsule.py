@@ -7,6 +7,7 @@ import io
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from rocrate.rocrate import ROCrate
 from flux_magic.capsules import archive, manifest
 from flux_magic.capsules.check import check
 from flux_magic.capsules.pack import SecretsFound
-from flux_magic.capsules.secrets import find_secrets
+from flux_magic.capsules.secrets import Secret, find_secrets
 from tests.support.capsules import (
     FOX,
     NAME,
@@ -37,6 +38,15 @@ from tests.support.capsules import (
     write_cells,
     write_notebook,
 )
+from tests.support.limits import PROGRAM
+
+ROOT = Path(__file__).parents[2]
+PACK = """
+import os, pathlib, sys
+from tests.support.capsules import pack
+os.umask(0o077)
+sys.exit(pack(*map(pathlib.Path, sys.argv[1:])))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +62,20 @@ def unpacked(capsule: Path, tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def test_the_same_input_gives_the_same_bytes_and_only_what_the_notebook_needs(capsule: Path, tmp_path: Path) -> None:
-    shutil.copytree(capsule.parent / "paper", tmp_path / "elsewhere")
-    os.utime(tmp_path / "elsewhere" / Path(NAME).name, (1e9, 1e9))
-    assert pack(tmp_path / "elsewhere" / Path(NAME).name, tmp_path / "again.zip") == 0
+def test_the_same_input_gives_the_same_bytes_elsewhere_and_only_what_the_notebook_needs(
+    capsule: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(capsule.parent / "paper", tmp_path / "else wo")
+    for at, path in enumerate((tmp_path / "else wo").rglob("*")):
+        os.utime(path, (1e9, 1e9 + at))
+    other = {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C", "LANG": "C", "HOME": str(tmp_path / "home")}
+    subprocess.run(
+        [sys.executable, "-c", PACK, f"{PAPER}", str(tmp_path / "again.zip")],
+        cwd=tmp_path / "else wo",
+        env={**os.environ, **other, "PYTHONPATH": str(ROOT)},
+        check=True,
+        timeout=PROGRAM,
+    )
     assert (tmp_path / "again.zip").read_bytes() == capsule.read_bytes()
     names = archive.unpack(capsule, tmp_path / "in")
     assert sum(name.endswith(".webp") for name in names) == 6  # of all that the course has
@@ -135,7 +155,7 @@ def test_nothing_is_written_if_there_is_a_secret_and_paths_are_packed_only_if_al
         f"fox in winter.ipynb, cell 7, its output: a path of a home, {home}/fox.png",
         "fox in winter.ipynb, cell 8, its source: a token, hf_…",
         "flux-magic: nothing is packed: 2 things should not be shared",
-        SecretsFound([]).hint,
+        SecretsFound([Secret("", "")]).hint,
     ]
     write_notebook(notebook, cell("where()", printed(f"{home}/fox.png\n")))
     assert pack(notebook, tmp_path / "out.zip") == 1
