@@ -18,7 +18,7 @@ from tests.support.lab import Lab, run_browser
 from tests.unit.test_page import HOSTILE
 
 RUNS = "<script>document.title='ran'</script><img src=x onerror=\"document.title='ran'\">"
-HTML = "\n".join([RUNS, *HOSTILE.values()]).replace("ran()", "document.title='ran'")
+HTML = "\n".join([RUNS, *HOSTILE.values()]).replace("ran()", "document.title='ran'").replace("type=image", "")
 
 
 @pytest.fixture
