@@ -21,6 +21,7 @@ MANIFEST: Final = "capsule.json"
 REQUIREMENTS: Final = "requirements.txt"
 
 _LINE: Final = re.compile(r"([0-9a-f]{64})  (.+)")
+_PYTHON: Final = re.compile(r"\d\.\d{1,3}(\.[\w.+-]{1,30})?")
 _MOST: Final = 16 * 2**20
 
 
@@ -76,6 +77,8 @@ def read_manifest(folder: Path) -> Manifest:
     if not notebooks:
         raise CapsuleError(f"its {MANIFEST} names no notebook")
     title, python, source, version = strings
+    if not _PYTHON.fullmatch(python):
+        raise CapsuleError(f"its {MANIFEST} names no version of Python")
     return Manifest(title, python, source, notebooks, version)
 
 

@@ -159,9 +159,9 @@ def write_content(folder: Path, **told: str) -> None:
     manifest.write_sums(folder)
 
 
-def list_notebooks(*names: str, title: str = "x", cells: int = 0) -> str:
+def list_notebooks(*names: str, title: str = "x", python: str = "3.11.7", cells: int = 0) -> str:
     sums = [{"source": "0", "outputs": "0"}] * cells
-    told = {"schema": 1, "flux_magic": "1", "title": title, "python": "3", "requirements": {"source": "x"}}
+    told = {"schema": 1, "flux_magic": "1", "title": title, "python": python, "requirements": {"source": "x"}}
     return json.dumps(told | {"notebooks": [{"file": name, "cells": sums} for name in names]})
 
 
@@ -179,6 +179,7 @@ CONTENT = [
         id="cells",
     ),
     pytest.param({"capsule.json": list_notebooks("a.ipynb", title="\ud800<b>")}, 1, "added or changed", id="surrogate"),
+    pytest.param({"capsule.json": list_notebooks("a.ipynb", python="/x")}, 1, "no version of Python", id="Python"),
     pytest.param({"capsule.json": "[]"}, 1, "of another version than 1", id="a list"),
     pytest.param({"capsule.json": DEEP * 2}, 1, "is not JSON", id="no list"),
     pytest.param({"capsule.json": " " * 17_000_000}, 1, "it has over 16 MiB", id="long list"),
