@@ -70,7 +70,7 @@ def _run(arguments: list[str], folder: Path) -> None:
         )
     except subprocess.CalledProcessError as error:
         said = (error.stderr.strip() or error.stdout.strip() or "it says nothing").splitlines()
-        why = " ".join([line for line in said if line.startswith("ERROR")] or said)
+        why = next((line for line in reversed(said) if line.startswith("ERROR")), " ".join(said))  # pip's, or uv's
         raise CapsuleError(f"no environment: {Path(arguments[0]).name} failed: {fit_one_line(why, 400)}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CapsuleError(f"no environment: {fit_one_line(str(error))}") from error
