@@ -10,12 +10,12 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import IO, Final
 
 from ..errors import CapsuleError, SaveError, format_count
 from ..types import fit_one_line
 
-MOST_FILES: Final = 10_000
+MOST_FILES: Final = 50_000
 """A capsule of more files than this is neither written nor unpacked."""
 
 MOST_BYTES: Final = 2 * 2**30
@@ -23,8 +23,11 @@ MOST_BYTES: Final = 2 * 2**30
 
 MOST_OF_FILE: Final = 256 * 2**20
 
-_MOST_DIRECTORY: Final = 4 * 2**20
+_MOST_DIRECTORY: Final = 20 * 2**20
 """Bytes of the list of files at the end of a zip file: 400 for each of them."""
+
+_MOST_GROWTH: Final = 200, 64 * 2**20
+"""Files may be this many times as large as the zip file, and these bytes: no content of a capsule deflates so well."""
 
 _MOST_PART: Final = 200
 """Bytes of a name within a folder. File systems take 255."""
@@ -38,6 +41,9 @@ _TIME: Final = (1980, 1, 1, 0, 0, 0)
 _DEVICES: Final = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 """Names that lead to a device on Windows."""
 
+_HEAD: Final = 30
+"""Bytes before the name of a file, at the least."""
+
 _END: Final = struct.Struct("<4s4H2LH")
 _CHUNK: Final = 2**20
 
@@ -48,8 +54,12 @@ def list_files(folder: Path) -> list[str]:
 
 
 def write_archive(folder: Path, target: Path) -> None:
-    """Write the files of a folder as a zip file: in order, with one time and one mode. Raises OSError and SaveError."""
+    """Write the files of a folder as a zip file: in order, with one time and one mode.
+
+    Raises OSError, SaveError, and CapsuleError for names that `unpack` does not take.
+    """
     names = list_files(folder)
+    check_names(names)
     sizes = [(folder / name).stat().st_size for name in names]
     size = sum(sizes)
     if len(names) > MOST_FILES or size > MOST_BYTES or max(sizes, default=0) > MOST_OF_FILE:
@@ -75,9 +85,11 @@ def unpack(path: Path, folder: Path) -> list[str]:
     shown = path.as_posix()
     try:
         with path.open("rb") as file:
-            _check_end(file.seek(0, 2), _read_tail(path))
+            size = file.seek(0, 2)
+            _check_end(file, size)
             with zipfile.ZipFile(file) as archive:
-                entries = list(_check_entries(archive.infolist()))
+                most = min(MOST_BYTES, _MOST_GROWTH[0] * size + _MOST_GROWTH[1])
+                entries = list(_check_entries(archive.infolist(), most))
                 for entry in entries:
                     _extract(archive, entry, folder.joinpath(*entry.filename.split("/")))
     except CapsuleError as error:
@@ -90,15 +102,10 @@ def unpack(path: Path, folder: Path) -> list[str]:
     return sorted(entry.filename for entry in entries)
 
 
-def _read_tail(path: Path) -> bytes:
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - _END.size - 2**16))
-        return file.read()
-
-
-def _check_end(size: int, tail: bytes) -> None:
+def _check_end(file: IO[bytes], size: int) -> None:
     """Raise CapsuleError if the list of files is too long to be read, before all of it is read."""
+    file.seek(max(0, size - _END.size - 2**16))
+    tail = file.read()
     at = tail.rfind(b"PK\5\6")
     if at < 0 or len(tail) - at < _END.size:
         raise CapsuleError("it is no zip file")
@@ -110,33 +117,46 @@ def _check_end(size: int, tail: bytes) -> None:
         raise CapsuleError("it is cut off")
 
 
-def _check_entries(entries: list[zipfile.ZipInfo]) -> Iterator[zipfile.ZipInfo]:
+def _check_entries(entries: list[zipfile.ZipInfo], most: int) -> Iterator[zipfile.ZipInfo]:
     """Yield the files among a zip file's entries. Raises CapsuleError for what no capsule has."""
     if len(entries) > MOST_FILES:
         raise CapsuleError(f"it has more than {MOST_FILES:,} files")
-    if (size := sum(entry.file_size for entry in entries)) > MOST_BYTES:
-        raise CapsuleError(f"it would take {size:,} bytes, and {MOST_BYTES:,} are allowed")
-    seen: dict[str, bool] = {}
+    if (size := sum(entry.file_size for entry in entries)) > most:
+        raise CapsuleError(f"it would take {size:,} bytes, and {most:,} are allowed for a zip file of its size")
     for entry in entries:
+        if not entry.orig_filename.isascii() and not entry.flag_bits & 0x800:
+            raise CapsuleError(f"its file {fit_one_line(entry.orig_filename, 80)!r} has a name that is not UTF-8")
+    check_names([entry.orig_filename for entry in entries])
+    end = 0
+    for entry in sorted(entries, key=lambda entry: entry.header_offset):
         shown = repr(fit_one_line(entry.orig_filename, 80))
-        if trouble := _find_name_trouble(entry) or _find_entry_trouble(entry):
+        if trouble := _find_entry_trouble(entry):
             raise CapsuleError(f"its file {shown} {trouble}")
-        known = unicodedata.normalize("NFC", entry.filename.rstrip("/")).casefold()
-        parents = [known[:at] for at, character in enumerate(known) if character == "/"]
-        if known in seen or any(seen.get(parent) for parent in parents):
-            raise CapsuleError(f"it has two files with the name {shown}")
-        seen |= dict.fromkeys(parents, False) | {known: not entry.is_dir()}
+        if entry.header_offset < end:
+            raise CapsuleError(f"its file {shown} overlaps another")
+        end = entry.header_offset + _HEAD + entry.compress_size
         if not entry.is_dir():
             yield entry
 
 
-def _find_name_trouble(entry: zipfile.ZipInfo) -> str:
+def check_names(names: list[str]) -> None:
+    """Raise CapsuleError unless all names are within any folder on any system, and no two are the same on some."""
+    seen: dict[str, bool] = {}
+    for name in names:
+        shown = repr(fit_one_line(name, 80))
+        if trouble := _find_name_trouble(name):
+            raise CapsuleError(f"its file {shown} {trouble}")
+        known = unicodedata.normalize("NFC", name.rstrip("/")).casefold()
+        parents = [known[:at] for at, character in enumerate(known) if character == "/"]
+        if known in seen or any(seen.get(parent) for parent in parents):
+            raise CapsuleError(f"it has two files with the name {shown}")
+        seen |= dict.fromkeys(parents, False) | {known: not name.endswith("/")}
+
+
+def _find_name_trouble(name: str) -> str:
     """Return what is wrong with a name, in words; "" if it is one within any folder on any system."""
-    name = entry.orig_filename
     parts = name.removesuffix("/").split("/")
-    if not name.isascii() and not entry.flag_bits & 0x800:
-        return "has a name that is not UTF-8"
-    if name != entry.filename or not name.isprintable() or set(name) & set('\\:*?"<>|'):
+    if not name.isprintable() or set(name) & set('\\:*?"<>|'):
         return "has a name with a character that file systems do not take"
     if any(part in {"", ".", ".."} for part in parts):
         return "would be written outside the folder"
@@ -148,10 +168,8 @@ def _find_name_trouble(entry: zipfile.ZipInfo) -> str:
 
 def _find_entry_trouble(entry: zipfile.ZipInfo) -> str:
     kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind == stat.S_IFLNK:
-        return "is a link"
     if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
-        return "is a device, a pipe or a socket"
+        return "is a link" if kind == stat.S_IFLNK else "is a device, a pipe or a socket"
     if entry.flag_bits & 0x1:
         return "is encrypted"
     if entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:

@@ -17,6 +17,12 @@ from ..images.bounded_json import parse_json
 
 _ADDRESS: Final = re.compile(r"\b0x[0-9a-f]{6,16}\b")
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
+_SIGNER: Final = re.compile(
+    r"(signed +by ).{1,200}?(?: \(self-made with flux_magic\)(?: on [\d-]{10} [\d:]{5} UTC)?"
+    r"| on [\d-]{10} [\d:]{5} UTC| \(content credentials, C2PA\))"
+)
+"""Who signed, and when: who runs a capsule has another key."""
+
 _WIDGET: Final = "application/vnd.jupyter.widget-view+json"
 
 
@@ -88,8 +94,8 @@ def join_text(value: Any) -> str:
 def list_shown(outputs: tuple[Mapping[str, Any], ...]) -> list[tuple[str, str]]:
     """Return what a cell showed, in a form in which two runs can be compared: for each output its kind and content.
 
-    Left out is what differs from run to run: addresses in memory, colours, stderr, and the state of widgets. An image
-    of ours is its digests, another one its pixels.
+    Left out is what differs from run to run: addresses in memory, colours, stderr, the state of widgets, and who signs.
+    An image of ours is its digests, another one its pixels.
     """
     shown: list[tuple[str, str]] = []
     for output in outputs:
@@ -111,7 +117,7 @@ def _add_printed(shown: list[tuple[str, str]], text: str) -> None:
 
 
 def _clean(text: str) -> str:
-    return _ADDRESS.sub("0x…", _COLOURS.sub("", text))
+    return _SIGNER.sub(r"\1…", _ADDRESS.sub("0x…", _COLOURS.sub("", text)))
 
 
 def _list_displayed(data: Mapping[str, Any], metadata: Any) -> Iterator[tuple[str, str]]:

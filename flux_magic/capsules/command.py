@@ -29,11 +29,11 @@ _MOST_LISTED: Final = 50
 PACK: Final = """\
 Pack notebooks with all that reproduces them into one zip file: images, records, inputs of edits, exact versions,
 checksums, a page, and RO-Crate metadata. The same input gives the same bytes. Tokens, passwords and paths of your home
-are looked for first; if one is found, nothing is written."""
+are looked for first; if one is found, nothing is written. The exit code is 1 then, and 2 for wrong usage."""
 REPRODUCE: Final = """\
 Check a capsule: its checksums, its signatures, and if its notebooks, run again from its own images, show what they
 saved. No network is needed. The notebooks' code runs as you, without your tokens and settings: read it first, or use
---static."""
+--static. The exit code is 0 if all is as it was packed, 1 if not, and 2 for wrong usage."""
 
 
 def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -49,6 +49,7 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     pack.add_argument("--date", default="", metavar="YYYY-MM-DD", help="default: the day of the newest image")
     pack.add_argument("--add", action="append", default=[], type=Path, metavar="FILE", help="a file that cells read")
     pack.add_argument("--allow-paths", action="store_true", help="pack paths of a home too, which name a person")
+    pack.add_argument("--allow-secrets", action="store_true", help="pack what looks like a token, but is none")
     pack.add_argument("--allow-missing", action="store_true", help="pack although the store lacks images")
     check = commands.add_parser("reproduce", help="check a capsule, and run it again", description=REPRODUCE)
     check.add_argument("capsule", type=Path, help="a zip file made by flux-magic pack")
@@ -98,6 +99,7 @@ def _pack(options: argparse.Namespace) -> int:
             _read_description(options),
             add=options.add,
             allow_paths=options.allow_paths,
+            allow_secrets=options.allow_secrets,
             allow_missing=options.allow_missing,
         )
     except SecretsFound as error:

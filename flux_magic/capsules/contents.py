@@ -1,4 +1,4 @@
-"""The files of a capsule that are the user's own: notebooks, and what their cells give to a model or import."""
+"""The files of a capsule that are the user's own: notebooks, and what their cells show, give to a model or import."""
 
 from __future__ import annotations
 
@@ -7,19 +7,27 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 from ..errors import CapsuleError, InvalidRequest
 from ..images.codecs import SUFFIXES
 from ..pages import page as pages
 from ..records.files import read_file
+from ..records.store import BESIDE
+from .archive import check_names
 from .cells import Cell, read_cells
 from .requirements import list_modules
 
-_NAMED: Final = re.compile(
+_GIVEN: Final = re.compile(
     r"(?:--(?:image|mask)(?:[ \t]+|=)|\b(?:image|mask)\s*=\s*|\bload_image\(\s*)"
     r"""(?:"([^"\n]+)"|'([^'\n]+)'|([^\s"']+))"""
 )
 """A file that a cell gives to a model."""
+
+_SHOWN: Final = re.compile(r"""!\[[^]]*\]\(\s*<?([^)>\s]+)|<img\b[^>]*?\bsrc=["']([^"']+)""")
+"""An image in Markdown."""
+
+_STRING: Final = re.compile(r"""(["'])([^"'\n]{1,200})\1""")
 
 
 def choose_places(notebooks: Sequence[Path], add: Sequence[Path]) -> dict[str, Path]:
@@ -29,7 +37,7 @@ def choose_places(notebooks: Sequence[Path], add: Sequence[Path]) -> dict[str, P
             raise InvalidRequest(f"there is no file {path.as_posix()}")
         if path.suffix != pages.NOTEBOOK or not path.is_file():
             raise InvalidRequest(f"{path.as_posix()} is not a notebook: give a file that ends in {pages.NOTEBOOK}")
-    root = Path(os.path.commonpath([path.resolve().parent for path in notebooks]))
+    root = _find_root([path.parent.resolve() for path in notebooks])
     places = {}
     for path in (*notebooks, *add):
         real = path.parent.resolve() / path.name
@@ -37,7 +45,24 @@ def choose_places(notebooks: Sequence[Path], add: Sequence[Path]) -> dict[str, P
             where = root.name or "its folder"
             raise InvalidRequest(f"{path.as_posix()} is not a file in {where}, where the notebooks are: copy it there")
         places[real.relative_to(root).as_posix()] = path
+    try:
+        check_names(list(places))
+    except CapsuleError as error:
+        raise InvalidRequest(f"no capsule can be made: {error.message}", "Rename the file.") from error
     return places
+
+
+def _find_root(folders: list[Path]) -> Path:
+    """Return the folder that has all of these; raises InvalidRequest if names from there on would name a home."""
+    try:
+        root = Path(os.path.commonpath(folders))
+    except ValueError:  # they are on several drives
+        root = Path(folders[0].anchor)
+    home = Path("~").expanduser().resolve()
+    if root != home and root in home.parents:
+        where = f"the folder that the notebooks share, {root.as_posix()}, has your home in it"
+        raise InvalidRequest(f"{where}, whose name would be packed: copy them into one folder")
+    return root
 
 
 def copy(places: dict[str, Path], folder: Path) -> dict[str, list[Cell]]:
@@ -48,13 +73,16 @@ def copy(places: dict[str, Path], folder: Path) -> dict[str, list[Cell]]:
             data = _copy_file(path, folder / name)
             pages.read_notebook(path)  # says what is wrong with a file that is no notebook
             cells[name] = _read_cells(path, data)
-            sources = [cell.source for cell in cells[name] if cell.kind == "code"]
-            beside = Path(name).parent
-            for other in _list_named(path.parent, sources):
-                places.setdefault((beside / other).as_posix(), path.parent / other)
-    for name, path in places.items():
-        if name not in cells:
-            _copy_file(path, folder / name)
+            code = [cell.source for cell in cells[name] if cell.kind == "code"]
+            shown = [cell.source for cell in cells[name] if cell.kind == "markdown"]
+            _add(places, Path(name).parent, path.parent, [*_list_images(code, shown), *_list_own_modules(code)])
+    left = [name for name in places if name not in cells]
+    while left:
+        name = left.pop(0)
+        data = _copy_file(places[name], folder / name)
+        if name.endswith(".py"):
+            imported = _list_own_modules([data.decode(errors="replace")])
+            left += _add(places, Path(name).parent, places[name].parent, imported)
     return cells
 
 
@@ -75,18 +103,50 @@ def _copy_file(source: Path, target: Path) -> bytes:
     return data
 
 
-def _list_named(folder: Path, sources: Sequence[str]) -> Iterator[str]:
-    """Yield the files below a notebook's folder that its cells give to a model or import."""
-    given = ("".join(one) for source in sources for one in _NAMED.findall(source))
-    named = [name for name in given if Path(name).suffix.lower() in SUFFIXES]
-    named += [f"{module}.py" for module in list_modules(sources)]
+def _add(places: dict[str, Path], beside: Path, folder: Path, named: Iterable[str]) -> list[str]:
+    """Add the files below a folder that are named there to the places, and return those that are new."""
+    found = {(beside / one).as_posix(): folder / one for one in _list_below(folder, named)}
+    new = [name for name in found if name not in places]
+    places.update((name, found[name]) for name in new)
+    return new
+
+
+def _list_below(folder: Path, named: Iterable[str]) -> Iterator[str]:
+    """Yield the paths that are files below a folder, without `.` and `..` in them."""
     for name in dict.fromkeys(named):
         path = Path(os.path.normpath(name))
-        if not path.is_absolute() and ".." not in path.parts and (folder / path).is_file():
-            yield path.as_posix()
+        if path.is_absolute() or ".." in path.parts or not os.path.isfile(folder / path):  # noqa: PTH113 - any string
+            continue
+        yield path.as_posix()
+        if path.name == "__init__.py":  # of a package, whose modules import one another
+            yield from (one.relative_to(folder).as_posix() for one in sorted((folder / path).parent.rglob("*.py")))
+
+
+def _list_images(code: Sequence[str], markdown: Sequence[str]) -> Iterator[str]:
+    """Yield the images that code cells give to a model and that Markdown cells show."""
+    given = ["".join(one) for source in code for one in _GIVEN.findall(source)]
+    given += [unquote("".join(one)) for source in markdown for one in _SHOWN.findall(source)]
+    yield from (name for name in given if Path(name).suffix.lower() in {*SUFFIXES, ".svg"})
+
+
+def _list_own_modules(sources: Sequence[str]) -> Iterator[str]:
+    """Yield the files that may be the modules that are imported there."""
+    for module in list_modules(sources):
+        yield from (f"{module}.py", f"{module}/__init__.py")
+
+
+def list_unpacked(places: dict[str, Path], cells: dict[str, list[Cell]]) -> Iterator[str]:
+    """Yield a note on each file below a notebook's folder that a string in a code cell names and that is not packed."""
+    for name, each in cells.items():
+        folder, beside = places[name].parent, Path(name).parent
+        for cell in each:
+            strings = [match[2] for match in _STRING.finditer(cell.source)] if cell.kind == "code" else []
+            for one in _list_below(folder, strings):
+                if (beside / one).as_posix() not in places and not one.startswith(f"{BESIDE}/"):
+                    yield f"{name}, {cell.name} names {one}, which is not packed: if it is read, --add {one}"
 
 
 def list_foreign(sources: Sequence[str], files: Iterable[Path]) -> list[str]:
     """Return the imported packages, without the modules that are packed."""
-    own = {path.stem for path in files if path.suffix == ".py"}
+    own = {path.parent.name if path.stem == "__init__" else path.stem for path in files if path.suffix == ".py"}
     return [name for name in list_modules(sources) if name not in own]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,12 +20,12 @@ from ..verify.export import export
 from . import crate, manifest, requirements
 from .archive import list_files, write_archive
 from .cells import Cell, join_text
-from .contents import choose_places, copy, list_foreign
+from .contents import choose_places, copy, list_foreign, list_unpacked
 from .crate import Description
 from .manifest import Manifest
 from .readme import write_readme
 from .requirements import Requirements
-from .secrets import Secret, find_secrets, list_strings
+from .secrets import Secret, find_secrets, list_image_strings, list_strings
 
 PAGES: Final = "pages"
 
@@ -37,7 +36,10 @@ class SecretsFound(InvalidRequest):
     def __init__(self, found: Sequence[Secret]) -> None:
         self.found = tuple(found)
         some = format_count(len(found), "thing")
-        hint = "Remove them, run these cells again, and save. A token that was shared is best made invalid."
+        hint = (
+            "Remove them, run these cells again, and save. A token that was shared is best made invalid. "
+            "If none of them is a secret, --allow-secrets packs them."
+        )
         if all(one.is_path for one in found):
             hint = "Name files relative to the notebook, run these cells again, and save; --allow-paths packs them."
         super().__init__(f"nothing is packed: {some} should not be shared", hint)
@@ -50,7 +52,7 @@ class Packed:
     Attributes:
         path: the capsule.
         notebooks: how many notebooks are in it.
-        images: how many jobs with their images.
+        images: how many images.
         files: how many files.
         size: its bytes.
         notes: what the user should know, a line each.
@@ -75,6 +77,7 @@ def pack(
     *,
     add: Sequence[Path] = (),
     allow_paths: bool = False,
+    allow_secrets: bool = False,
     allow_missing: bool = False,
 ) -> Packed:
     """Pack notebooks with all that reproduces them into a zip file, the same bytes for the same input.
@@ -86,6 +89,7 @@ def pack(
             newest image.
         add: other files that the cells read; they must be in a folder of the notebooks, or below one.
         allow_paths: pack paths of somebody's home as well.
+        allow_secrets: pack what looks like a token, a password or a key as well.
         allow_missing: pack a notebook some of whose images are not in the store.
 
     Raises SecretsFound (nothing is written then), InvalidRequest, CapsuleError, StoreError and SaveError.
@@ -98,17 +102,21 @@ def pack(
         if missing and not allow_missing:
             some = format_count(len(missing), "image")
             raise InvalidRequest(f"{some} cannot be packed: {missing[0]}", "--allow-missing packs the others.")
-        _check_secrets(folder, cells, allow_paths=allow_paths)
+        found = find_secrets(dict(_list_texts(folder, cells)))
+        if found := [one for one in found if not (allow_paths if one.is_path else allow_secrets)]:
+            raise SecretsFound(found)
         kernel, notes = _find_kernel(folder, list(cells))
-        sources = [cell.source for each in cells.values() for cell in each]
+        sources = [cell.source for each in cells.values() for cell in each if cell.kind == "code"]
+        sources += [(folder / name).read_text(errors="replace") for name in places if name.endswith(".py")]
         needed = requirements.collect(kernel, list_foreign(sources, places.values()), folder)
         jobs = list(_list_jobs(folder, cells))
         told = _complete(told, cells, jobs)
         page_notes = _write_pages(folder, list(cells))
         _write_lists(folder, cells, needed, told, jobs)
         _write(folder, target)
-        noted = (*missing, *notes, *needed.notes, *page_notes)
-        return Packed(target, len(cells), len(jobs), len(list_files(folder)), target.stat().st_size, noted)
+        noted = (*missing, *notes, *list_unpacked(places, cells), *needed.notes, *page_notes)
+        images = sum(len(one.files) for one in jobs)
+        return Packed(target, len(cells), images, len(list_files(folder)), target.stat().st_size, noted)
 
 
 def _export(places: Mapping[str, Path], folder: Path) -> list[str]:
@@ -123,20 +131,21 @@ def _export(places: Mapping[str, Path], folder: Path) -> list[str]:
     return missing
 
 
-def _check_secrets(folder: Path, cells: Mapping[str, list[Cell]], *, allow_paths: bool) -> None:
-    texts: dict[str, str] = {}
+def _list_texts(folder: Path, cells: Mapping[str, list[Cell]]) -> Iterator[tuple[str, str]]:
+    """Yield the places in which a secret may be, each with all strings that are there."""
     for name, each in cells.items():
         notebook = parse_json((folder / name).read_bytes())
-        texts[f"{name}, its metadata"] = "\n".join(list_strings(notebook.get("metadata")))
+        yield f"{name}, its metadata", "\n".join(list_strings(notebook.get("metadata")))
         for cell, told in zip(each, notebook["cells"], strict=True):
-            texts[f"{name}, {cell.name}, its source"] = cell.source
-            texts[f"{name}, {cell.name}, its output"] = "\n".join(list_strings(list(cell.outputs)))
-            texts[f"{name}, {cell.name}, its metadata"] = "\n".join(list_strings(told.get("metadata")))
+            yield f"{name}, {cell.name}, its source", cell.source
+            yield f"{name}, {cell.name}, its output", "\n".join(list_strings(list(cell.outputs)))
+            others = [told.get("metadata"), told.get("attachments")]
+            yield f"{name}, {cell.name}, its metadata", "\n".join(list_strings(others))
     for name in list_files(folder):
-        if name not in cells and Path(name).suffix.lower() not in SUFFIXES:
-            texts[name] = (folder / name).read_text(encoding="utf-8", errors="replace")
-    if found := [one for one in find_secrets(texts) if not (one.is_path and allow_paths)]:
-        raise SecretsFound(found)
+        if name not in cells:
+            data = (folder / name).read_bytes()
+            is_image = Path(name).suffix.lower() in SUFFIXES
+            yield name, "\n".join(list_image_strings(data)) if is_image else data.decode(errors="replace")
 
 
 def _find_kernel(folder: Path, notebooks: list[str]) -> tuple[str, list[str]]:
@@ -162,7 +171,8 @@ def _complete(told: Description, cells: Mapping[str, list[Cell]], jobs: list[Sto
     days = [one.record.circumstances.started[:10] for one in jobs if one.record.circumstances.started != UNKNOWN]
     date = told.date or max(days, default="")
     if not date:
-        raise InvalidRequest("no image says when it was made, and a capsule needs a date: give --date YYYY-MM-DD")
+        why = "no image says when it was made" if jobs else "there is no image from flux_magic, unless it was not saved"
+        raise InvalidRequest(f"{why}, and a capsule needs a date: give --date YYYY-MM-DD")
     return replace(told, title=title, date=date)
 
 
@@ -200,15 +210,13 @@ def _write_lists(
 
 def _write(folder: Path, target: Path) -> None:
     """Write the zip file beside its place, and then put it there."""
-    beside = folder.parent / f"{folder.name}.zip"
+    part = target.with_name(f".{target.name}.part")
     try:
-        write_archive(folder, beside)
-        part = target.with_name(f".{target.name}.part")
-        shutil.copyfile(beside, part)
+        write_archive(folder, part)
         part.replace(target)
-    except FluxError:
-        raise
     except OSError as error:
+        if isinstance(error, FluxError):
+            raise
         raise SaveError(f"cannot write {target.as_posix()}: {error.strerror or error}") from error
     finally:
-        beside.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)

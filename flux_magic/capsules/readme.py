@@ -31,15 +31,16 @@ same images.
 ## Check it
 
 ```sh
-pip install ./wheels/*.whl nbclient nbconvert packaging ipykernel
-flux-magic reproduce {name}            # the zip file; with --env in an environment with these versions
-flux-magic reproduce --static {name}   # runs nothing: are the files and images as they were packed?
-sha256sum --check SHA256SUMS           # the same for files, without flux_magic, in the unpacked folder
+pip install "{wheel}[pack,sign]" -r requirements.txt
+flux-magic reproduce capsule.zip            # the zip file, wherever it is
+flux-magic reproduce --env capsule.zip      # the same in an environment of its own, which needs the first package alone
+flux-magic reproduce --static capsule.zip   # runs nothing: are the files and images as they were packed?
+sha256sum --check SHA256SUMS                # the same for files, without flux_magic
 ```
 
-`flux-magic reproduce` runs the code in the notebooks, so read them first: a page of each is in `pages/`. Checksums show
-that nothing was changed by accident. Anyone who packs a capsule can compute new ones, so only a signed image shows
-whose key signed it.
+`flux-magic reproduce` runs the code in the notebooks as you, so read their cells first. The exit code is 0 if all is as
+it was packed. Checksums show that nothing was changed by accident. Anyone who packs a capsule can compute new ones, so
+only a signed image shows whose key signed it.
 
 ## Open it
 
@@ -62,5 +63,5 @@ def write_readme(told: Description, notebooks: list[str], needed: Requirements) 
         notebooks="\n".join(listed),
         source=escape_markdown(needed.source),
         python=needed.python,
-        name="capsule.zip",
+        wheel=needed.lines[0].partition("[")[0],
     )

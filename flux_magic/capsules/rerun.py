@@ -8,7 +8,9 @@ import os
 import re
 import site
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,6 +57,8 @@ def rerun(folder: Path, notebooks: list[str], *, python: str, home: Path, told: 
     read = {name: _read(folder, name) for name in notebooks}  # before any of them can change another
     for name, (cells, notebook) in read.items():
         environment = make_environment(home)
+        if python != sys.executable:  # an environment of its own has all that it needs
+            environment = {one: value for one, value in environment.items() if one not in {"PYTHONPATH", "PYTHONHOME"}}
         if any(_SIGNS.search(cell.source) for cell in cells):
             _make_key(python, environment)
         shown = asyncio.run(_run(folder / name, notebook, python, home, environment, told))
@@ -174,20 +178,14 @@ def _compare(label: str, cell: Cell, outputs: tuple[Mapping[str, Any], ...]) -> 
         return Finding(label, SAVED)
     if tags := cell.tags & _IGNORED:
         return Finding(label, UNCOMPARED, f"its tag {min(tags)} says so")
-    for number in range(max(len(saved), len(now))):
-        was, this = (each[number] if number < len(each) else ("nothing", "") for each in (saved, now))
-        if was != this:
-            return Finding(label, DIFFERS, f"it shows {_quote(*this)}; saved is {_quote(*was)}")
-    raise AssertionError  # two lists that are not equal differ somewhere
+    pairs = zip_longest(saved, now, fillvalue=("nothing", ""))
+    (kind, was), (other, this) = next((old, new) for old, new in pairs if old != new)
+    if kind == other:  # lines that are the same say nothing
+        lines = zip_longest(was.split("\n"), this.split("\n"), fillvalue="")
+        was, this = next((old, new) for old, new in lines if old != new)
+    return Finding(label, DIFFERS, f"it shows {_quote(other, this)}; saved is {_quote(kind, was)}")
 
 
 def _quote(kind: str, content: str) -> str:
-    words = {
-        "printed": "the text",
-        "text": "the result",
-        "image": "the image",
-        "error": "the error",
-        "nothing": "nothing",
-    }
-    shown = fit_one_line(content, 120)
-    return f"{words.get(kind, kind)} {shown}".strip()
+    words = {"printed": "the text", "text": "the result", "image": "the image", "error": "the error"}
+    return f"{words.get(kind, kind)} {fit_one_line(content, 120)}".strip()

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import InvalidRequest, mask_secrets
+from ..errors import InvalidRequest, NotAnImage, mask_secrets
+from ..images import metadata
 from ..parameters.tokens import find_user_token
 from ..types import fit_one_line
+from .cells import join_text
 
 _TOKEN: Final = re.compile(
     r"\b(?:hf_[A-Za-z0-9]{8,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}"
-    r"|AKIA[A-Z0-9]{16}|AIza[\w-]{30,}|xox[abprs]-[\w-]{10,}|r8_[A-Za-z0-9]{20,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+)"
+    r"|A[KS]IA[A-Z0-9]{16}|AIza[\w-]{30,}|xox[abprs]-[\w-]{10,}|r8_[A-Za-z0-9]{20,}"
+    r"|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+|(?i:bearer)\s+[\w.~+/-]{16,})"
 )
 _KEY: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _NAMED: Final = re.compile(
-    r"""(?i)\b\w*(?:token|password|passwd|secret|api_?key)\w*["']?\s*[=:]\s*[rbuf]{0,2}(?P<quote>["'])(?P<value>[^"'\s]{8,})(?P=quote)"""
+    r"""(?i)\b\w*(?:token(?!iz)|password|passwd|secret|api_?key)\w*["']?\s*[=:]\s*[rbuf]{0,2}(?P<quote>["'])"""
+    r"""(?P<value>[^"'\s]{8,})(?P=quote)"""
 )
 """A string by a name that secrets have."""
 
-_HOME: Final = re.compile(
-    r"(?<![\w.-])(?:/home/|/Users/|[A-Za-z]:\\+Users\\+)[^\s/\\\"'<>:,;)\]]+(?:[/\\]+[^\s\"'<>:,;)\]]*)?"
+_SET: Final = re.compile(
+    r"(?:\b[A-Z_]*(?:TOKEN(?!IZ)|PASSWORD|PASSWD|SECRET|API_?KEY)[A-Z_]*(?:=|[ \t]+)|(?i:\bapi-key:\s*))"
+    r"(?P<quote>)(?P<value>(?=\S{0,99}\d)[\w/+=.~-]{12,})"
 )
-_SHARED: Final = re.compile(r"(?:/home/|/Users/|:\\+Users\\+)(?:jovyan|runner|user|username|you|name|Shared|Public)\b")
+"""A value without quotes that has a digit: in a shell's line, after `%env`, in a header."""
+
+_HOME: Final = re.compile(
+    r"(?<![\w.-])(?:/home/|(?:(?:/mnt|/cygdrive)?/[a-z])?/Users/|[A-Za-z]:[\\/]+Users[\\/]+|/root/)"
+    r"[^\s/\\\"'<>:,;)\]]+(?:[/\\]+[^\s\"'<>:,;)\]]*)?"
+)
+_SHARED: Final = re.compile(r"\S*?(?:/home/|[\\/]Users[\\/]+)(?:jovyan|runner|user|username|you|name|Shared|Public)\b")
 """Homes that name no person."""
 
 _BY_NAME: Final = re.compile(r"(?i)token|password|passwd|secret|api_?key|credential")
@@ -96,7 +109,7 @@ def _search(text: str, known: _Known) -> Iterator[tuple[str, bool]]:
             yield f"a token, {match[0][:3]}…", False
     if _KEY.search(text):
         yield "a private key", False
-    for match in _NAMED.finditer(text):
+    for match in chain(_NAMED.finditer(text), _SET.finditer(text)):
         if not _TOKEN.search(match[0]) and not any(match["value"] in value for value in known.values):
             yield f"a secret by its name, {match[0][: match.start('value') - match.start()]}…{match['quote']}", False
     for address in re.findall(r"\b\w{2,9}://[^\s\"'<>]+", text):
@@ -113,7 +126,7 @@ def _list_paths(text: str, home: str) -> Iterator[str]:
 
 
 def list_strings(value: Any) -> Iterator[str]:
-    """Yield the strings in JSON values, with lists of lines joined; bytes of images and other media are left out."""
+    """Yield the strings in JSON values, with lists of lines joined; of an image in base64 those of its metadata."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -124,6 +137,17 @@ def list_strings(value: Any) -> Iterator[str]:
                 yield from list_strings(one)
     elif isinstance(value, dict):
         for name, one in value.items():
-            if not str(name).startswith(("image/", "audio/", "video/")) or str(name).startswith("image/svg"):
-                yield str(name)
+            kind = str(name)
+            if not kind.startswith(("image/", "audio/", "video/")) or kind.startswith("image/svg"):
+                yield kind
                 yield from list_strings(one)
+            elif kind.startswith("image/"):
+                with suppress(ValueError):
+                    yield from list_image_strings(base64.b64decode(join_text(one)))
+
+
+def list_image_strings(data: bytes) -> Iterator[str]:
+    """Yield the strings in the metadata of an image's file: those of PNG, EXIF and XMP, and our record."""
+    with suppress(NotAnImage):
+        found = metadata.read(data)
+        yield from (found.record, found.xmp, *found.words.values())

@@ -4,29 +4,49 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import PIL
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from rocrate.rocrate import ROCrate
 
 from flux_magic.capsules import archive, manifest
 from flux_magic.capsules.check import check
-from flux_magic.capsules.secrets import find_secrets
-from flux_magic.errors import NotAnImage
-from flux_magic.images import codecs
-from tests.support.capsules import NAME, cell, keep_apart, make_capsule, pack, printed, write_notebook
+from flux_magic.capsules.pack import SecretsFound
+from flux_magic.capsules.secrets import Secret, find_secrets
+from tests.support.capsules import (
+    FOX,
+    NAME,
+    PAPER,
+    cell,
+    edit_json,
+    flip_pixel,
+    get_input,
+    keep_apart,
+    make_capsule,
+    pack,
+    printed,
+    write_cells,
+    write_notebook,
+)
+from tests.support.limits import PROGRAM
 
-FOX = "a-red-fox-at-dusk-42-568c9655bf70-b3bc89b7599e"
+ROOT = Path(__file__).parents[2]
+PACK = """
+import os, pathlib, sys
+from tests.support.capsules import pack
+os.umask(0o077)
+sys.exit(pack(*map(pathlib.Path, sys.argv[1:])))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +62,20 @@ def unpacked(capsule: Path, tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def test_the_same_input_gives_the_same_bytes_and_only_what_the_notebook_needs(capsule: Path, tmp_path: Path) -> None:
-    shutil.copytree(capsule.parent / "paper", tmp_path / "elsewhere")
-    os.utime(tmp_path / "elsewhere" / Path(NAME).name, (1e9, 1e9))
-    assert pack(tmp_path / "elsewhere" / Path(NAME).name, tmp_path / "again.zip") == 0
+def test_the_same_input_gives_the_same_bytes_elsewhere_and_only_what_the_notebook_needs(
+    capsule: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(capsule.parent / "paper", tmp_path / "else wo")
+    for at, path in enumerate((tmp_path / "else wo").rglob("*")):
+        os.utime(path, (1e9, 1e9 + at))
+    other = {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C", "LANG": "C", "HOME": str(tmp_path / "home")}
+    subprocess.run(
+        [sys.executable, "-c", PACK, f"{PAPER}", str(tmp_path / "again.zip")],
+        cwd=tmp_path / "else wo",
+        env={**os.environ, **other, "PYTHONPATH": str(ROOT)},
+        check=True,
+        timeout=PROGRAM,
+    )
     assert (tmp_path / "again.zip").read_bytes() == capsule.read_bytes()
     names = archive.unpack(capsule, tmp_path / "in")
     assert sum(name.endswith(".webp") for name in names) == 6  # of all that the course has
@@ -69,6 +99,7 @@ def test_the_metadata_is_a_crate_in_which_an_image_says_what_made_it_from_what(u
     files = {name for name in archive.list_files(unpacked) if name not in {"ro-crate-metadata.json", "SHA256SUMS"}}
     assert {one.id.replace("%20", " ") for one in crate.data_entities} == files
     half = next(one for one in crate.data_entities if "make-it-winter-7-6d06a95ef120" in one.id and ".webp" in one.id)
+    assert half.type == ["File", "ImageObject"]
     values = {one["name"]: one["value"] for one in half["additionalProperty"]}
     assert values["prompt"] == "make it winter"
     assert (values["seed"], values["model"]) == (7, "flux_magic stand-in")
@@ -89,6 +120,16 @@ SECRETS = [
     pytest.param("use('the-own-secret-value')", "the value of MY_API_KEY in your environment", id="own"),
     pytest.param("open('/home/ann/fox.png')", "a path of a home, /home/ann/fox.png", id="a home"),
     pytest.param(r"open('C:\\Users\\ann\\fox.png')", "a path of a home, C:", id="a home on Windows"),
+    pytest.param("open('C:/Users/ann/fox.png')", "a path of a home, C:/Users/ann", id="a home with slashes"),
+    pytest.param("open('/mnt/c/Users/ann/fox.png')", "a path of a home, /mnt/c/Users/ann", id="a home in WSL"),
+    pytest.param("see file:///root/fox.png", "a path of a home, /root/fox.png", id="the home of root"),
+    pytest.param("https://example.org/home/ann/fox.png", "", id="home of a server"),
+    pytest.param("Authorization: Bearer abcdefghijklmn.opqr", "a token, Bea…", id="header"),
+    pytest.param("%env AWS_SECRET_ACCESS_KEY=abcdefghijklm1/nop", "AWS_SECRET_ACCESS_KEY=…", id="shell"),
+    pytest.param("%env MY_TOKEN abcdefghijklm1", "a secret by its name, MY_TOKEN …", id="magic"),
+    pytest.param("AKIAABCDEFGHIJKLMNOP", "a token, AKI…", id="AWS"),
+    pytest.param("gho_abcdefghijklmnopqrstuvwxyz", "a token, gho…", id="GitHub"),
+    pytest.param("tokenizer = 'a/b-tokenizer'; TOKEN = os.environ['A1']", "", id="no secrets"),
     pytest.param("open('/home/jovyan/work/fox.png')", "", id="the home of a container"),
 ]
 
@@ -100,9 +141,7 @@ def test_a_secret_is_named_with_its_cell_and_not_shown(
     monkeypatch.setenv("MY_API_KEY", "the-own-secret-value")
     found = [str(one) for one in find_secrets({"paper.ipynb, cell 7, its source": source})]
     assert bool(found) is bool(named)
-    assert all(
-        f"{'' if named.startswith('cell') else 'paper.ipynb, cell 7, its source: '}{named}" in one for one in found
-    )
+    assert all(one.startswith("paper.ipynb, cell 7, its source: ") and named in one for one in found)
     assert not any(secret in str(found) for secret in ("efghij", "56789abc", ":secret", "own-secret"))
 
 
@@ -117,7 +156,7 @@ def test_nothing_is_written_if_there_is_a_secret_and_paths_are_packed_only_if_al
         f"fox in winter.ipynb, cell 7, its output: a path of a home, {home}/fox.png",
         "fox in winter.ipynb, cell 8, its source: a token, hf_…",
         "flux-magic: nothing is packed: 2 things should not be shared",
-        "Remove them, run these cells again, and save. A token that was shared is best made invalid.",
+        SecretsFound([Secret("", "")]).hint,
     ]
     write_notebook(notebook, cell("where()", printed(f"{home}/fox.png\n")))
     assert pack(notebook, tmp_path / "out.zip") == 1
@@ -125,10 +164,33 @@ def test_nothing_is_written_if_there_is_a_secret_and_paths_are_packed_only_if_al
     assert pack(notebook, tmp_path / "out.zip", "--allow-paths") == 0
 
 
-def edit_json(path: Path, change: Callable[[Any], None]) -> None:
-    value = json.loads(path.read_text(encoding="utf-8"))
-    change(value)
-    path.write_text(json.dumps(value), encoding="utf-8")
+def test_a_secret_in_the_metadata_of_an_image_is_found_wherever_the_image_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "fox.png", pnginfo=tell(made_by="hf_abcdefghijklmnop"))
+    image = Image.new("RGB", (8, 8))
+    image.getexif()[0x010E] = "/home/ann/fox"
+    image.save(out := io.BytesIO(), "JPEG", exif=image.getexif())
+    shown = {"image/jpeg": base64.b64encode(out.getvalue()).decode()}
+    notebook = tmp_path / "paper.ipynb"
+    output = {"output_type": "display_data", "data": shown, "metadata": {}}
+    write_cells(notebook, cell("draw(image='fox.png')", output))
+    assert pack(notebook, tmp_path / "out.zip") == 1
+    assert capsys.readouterr().err.splitlines()[:2] == [
+        "paper.ipynb, cell 1, its output: a path of a home, /home/ann/fox",
+        "fox.png: a token, hf_…",
+    ]
+    assert pack(notebook, tmp_path / "out.zip", "--allow-secrets") == 1
+    assert not (tmp_path / "out.zip").exists()
+    assert pack(notebook, tmp_path / "out.zip", "--allow-secrets", "--allow-paths") == 0
+    assert "fox.png" in archive.unpack(tmp_path / "out.zip", tmp_path / "in")
+
+
+def tell(**strings: str) -> PngInfo:
+    told = PngInfo()
+    for name, value in strings.items():
+        told.add_text(name, value, zip=True)
+    return told
 
 
 def alter_pixel(notebook: Any) -> None:
@@ -145,23 +207,6 @@ def flip(path: Path, at: int = -60) -> None:
     path.write_bytes(data)
 
 
-def flip_pixel(path: Path) -> None:
-    """Change a bit of an image's own data, of those that leave it an image with other pixels."""
-    data = path.read_bytes()
-    before = codecs.compute_digest(data)
-    for at in range(60, len(data)):
-        changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
-        with suppress(NotAnImage):
-            if codecs.compute_digest(changed) != before:
-                path.write_bytes(changed)
-                return
-
-
-def get_input(folder: Path) -> Path:
-    return next((folder / "flux_images" / "inputs").rglob("*.png"))
-
-
-PAPER = Path(NAME).name
 ALTERED: list[Any] = [
     pytest.param(lambda _: None, {}, {}, id="nothing"),
     pytest.param(
