@@ -138,6 +138,8 @@ def _read_cell(label: str, outputs: list[Any], beside: Path, found: Discovery) -
             mine.append((image, metadata.get("flux_magic"), line))
             if image is not None and (more := sorted(data.keys() - _SHOWN)):
                 found.problems.append(f"{label}: beside the image the output shows {more[0]}, which is not ours")
+        elif _read_sheet_inside(image := _decode_image(data)):  # a figure, which `grid` drew
+            mine.append((image, None, line))
         elif any(kind.startswith("image/") for kind in data):
             found.others += 1
     for number, (image, told, line) in enumerate(mine, 1):
