@@ -50,9 +50,8 @@ def _fail(error: FluxError, label: str = "") -> int:
 
 
 def _run_key(options: argparse.Namespace) -> int:
-    if options.export or options.trust:
-        if options.new or options.name or (options.export and options.trust):
-            raise InvalidRequest("--export and --trust each go alone, without --new and --name")
+    if sum(map(bool, (options.export, options.trust, options.new or options.name))) > 1:
+        raise InvalidRequest("give one of --export and --trust, without --new and --name")
     if options.trust:
         name, target = keys.trust_certificate(options.trust)
         print_answer(f"you trust signatures of {name} from now on: the certificate is {target}")
