@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .job import Job
+    from .target import Target
 
 _log = get_logger(__name__)
 
@@ -106,6 +107,11 @@ class _Group:
     asks: list[_Ask] = field(default_factory=list)
     key: str = ""
     waiting: asyncio.Task[None] | None = None
+
+    @property
+    def target(self) -> Target:
+        """Where all of them are made."""
+        return self.asks[0].job.target
 
 
 class Cluster:
@@ -299,20 +305,21 @@ class Cluster:
             order = await self._write_order(f"{group.key}-{attempt}" if attempt else group.key, group, link)
             call = await asyncio.to_thread(write_call, order)
             try:
-                answer = await link.ask(call, order.key, on_gpu=self._is_on_gpu, avoid=tried)
+                answer = await link.ask(call, order.key, on_gpu=group.target.provider.is_on_gpu, avoid=tried)
             except Killed:
                 if attempt:
                     raise make_died() from None
                 continue
             tried.add(answer.worker)
             is_last = attempt + 1 == _TRIES or not set(link.workers) - tried
-            asks, group.asks = group.asks, []
-            for ask, result in zip(asks, answer.results, strict=True):
+            again = []
+            for ask, result in zip(group.asks, answer.results, strict=True):
                 if isinstance(result, NotEnoughMemory) and not is_last:
-                    group.asks.append(ask)
+                    again.append(ask)
                 else:
-                    self._finish([ask], self._explain(result, answer.worker, link))
-            if not group.asks:
+                    self._finish([ask], self._explain(result, ask.job.target, answer.worker, link))
+            group.asks = again
+            if not again:
                 return
             _log.info("%s has too little memory: the image goes to another worker", answer.worker)
 
@@ -322,8 +329,7 @@ class Cluster:
         Raises InvalidRequest, ClusterUnavailable, and LocalSpaceError if the local Space, which is started once for all
         workers of this machine, does not start.
         """
-        target = group.asks[0].job.target
-        given, kind = target.settings, target.provider
+        target, given, kind = group.target, group.target.settings, group.target.provider
         own = sys.modules.get("flux_magic.providers.diffusers.pipeline")
         if own is not None and issubclass(kind, own.OwnPipeline):
             raise InvalidRequest(
@@ -362,12 +368,13 @@ class Cluster:
                     self._marks[name] = name
         return self._marks[name]
 
-    def _explain(self, result: Made | FluxError, worker: str, link: Link) -> Made | FluxError:
+    def _explain(self, result: Made | FluxError, target: Target, worker: str, link: Link) -> Made | FluxError:
         """Return a result; an error that may be one worker's alone says which, and why it had no token."""
         if not isinstance(result, FluxError):
             return result
-        is_of_machine = isinstance(result, NotEnoughMemory) or (self._is_on_gpu and isinstance(result, InvalidRequest))
-        if is_of_machine or is_hopeless(result):
+        own = (NotEnoughMemory, InvalidRequest) if target.provider.is_on_gpu else NotEnoughMemory
+        # Those of a batch may be one error.
+        if (isinstance(result, own) or is_hopeless(result)) and not result.message.endswith(f" {worker})"):
             result.message += f" (on the worker {worker})"
             result.args = (result.message,)
         if isinstance(result, TokenRefused) and self._settings.token and not link.is_private:
