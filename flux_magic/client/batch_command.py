@@ -212,8 +212,8 @@ class Results:
         known: dict[str, int] = {}
         for place in range(len(self.keys)):
             name = self._name(place)
-            if file_names.is_pattern(name) or name.endswith("/"):
-                return
+            if file_names.is_pattern(name) or not file_names.get_suffix(self.out):
+                return  # the rest of the name is the image's own
             if self.keys[other := known.setdefault(name, place)] != self.keys[place]:
                 raise InvalidRequest(
                     f"{self.table.rows[other].name} and {self.table.rows[place].name} would both be saved as {name}: "

@@ -62,7 +62,7 @@ def test_batches_of_one_shape_are_what_the_plain_client_makes(gpus: Any, folders
     alone = make(None, folders["flux"], seed=[0, 5], fresh=True)
     for one, other in zip(alone, (made[0], made[5]), strict=True):
         differs = ImageChops.difference(one.image.convert("RGB"), other.image.convert("RGB"))
-        assert max(most for _, most in differs.getextrema()) <= 2
+        assert max(differs.tobytes()) <= 2
     assert all(one.replayed for one in make(None, folders["flux"]))
 
 
