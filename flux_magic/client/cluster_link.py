@@ -13,14 +13,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import ClusterError, ClusterUnavailable
+from ..errors import ClusterError, ClusterUnavailable, FluxError, list_few
 from ..parameters.settings import Settings
+from ..providers import local
 from ..records.record import get_version
 from ..types import fit_one_line
-from .cluster_local import Place, find_place, is_private
+from .cluster_local import Place, find_place
+from .cluster_order import SPACE_SECRET
 
 if TYPE_CHECKING:
-    from .cluster_worker import Answer
+    from .cluster_order import Answer
 
 TOPIC: Final = f"flux_magic-{uuid.uuid4().hex}"
 """The topic of the workers' progress for this process: one name, since a scheduler keeps each that it has heard."""
@@ -47,7 +49,7 @@ class Link:
         place: the scheduler.
         run: the name of the caller's run.
         workers: their addresses, with what the scheduler knows of them.
-        is_private: True if nothing that is sent can be read on the way.
+        is_here: True if the scheduler and all workers are on this machine.
         secrets: the settings that the scheduler keeps for the workers, by name.
     """
 
@@ -55,7 +57,7 @@ class Link:
     place: Place
     run: str
     workers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    is_private: bool = False
+    is_here: bool = False
     secrets: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -68,8 +70,9 @@ class Link:
         link = cls(await _connect(place), place, run)
         try:
             link.client.subscribe_topic(TOPIC, lambda event: on_message(event[1]))
-            link.is_private = is_private(place, [await link.look(), *link.workers])
-            if link.is_private and (secrets := _pick_secrets(settings)):
+            link.is_here = place.is_here([await link.look(), *link.workers])
+            secrets = _pick_secrets(settings) | ({SPACE_SECRET: local.shared.secret} if link.is_here else {})
+            if link.is_private and secrets:
                 await link._open_variable().set(secrets)
                 link.secrets = secrets
         except BaseException as exc:
@@ -78,6 +81,11 @@ class Link:
                 raise link.make_lost() from exc
             raise
         return link
+
+    @property
+    def is_private(self) -> bool:
+        """True if no other machine can read what is sent: it is encrypted, or all are on this one."""
+        return self.is_here or self.place.is_encrypted
 
     def _open_variable(self) -> Any:
         """Return the place at the scheduler from which workers take the secrets: no task and no page shows it."""
@@ -113,16 +121,42 @@ class Link:
         with _hush(call):
             future = self.client.submit(pickle.loads, call, key=key, pure=False, **where)
         try:
-            answer: Answer = pickle.loads(await future)  # noqa: S301 - of a worker of the user's
+            answer: Answer | FluxError = pickle.loads(await future)  # noqa: S301 - of a worker of the user's
         except concurrent.futures.CancelledError as exc:
             raise self.make_lost() from exc
         except KilledWorker as exc:
             raise Killed from exc
         except ModuleNotFoundError as exc:
-            raise _explain_missing(str(exc.name)) from None
+            raise await self._explain_missing(str(exc.name)) from None
         finally:
             future.release()
+        if isinstance(answer, FluxError):
+            raise answer
         return answer
+
+    async def _explain_missing(self, name: str) -> ClusterUnavailable:
+        """Return the error for a module that a task did not find, with the workers that lack it."""
+
+        def lacks_it() -> bool:
+            from importlib.util import find_spec
+
+            try:
+                return find_spec(name) is None
+            except ImportError:  # it lacks the package around it
+                return True
+
+        each: Mapping[str, bool] = {}
+        with suppress(OSError, asyncio.TimeoutError):
+            each = await asyncio.wait_for(self.client.run(lacks_it, on_error="ignore"), _CONNECT)
+        listed = ", ".join(list_few([address for address, is_so in each.items() if is_so], 4))
+        who = f"the worker {listed}" if listed else "a worker"
+        if name == "flux_magic":
+            again = f"Install it there as well: pip install flux-magic=={get_version()}"
+            return ClusterUnavailable(f"no flux_magic is installed on {who}", again)
+        if name.startswith("flux_magic."):
+            return ClusterUnavailable(f"another version of flux_magic is installed on {who}", "Install the same there.")
+        what = f"the module {name}, which the provider needs, is not installed on {who}"
+        return ClusterUnavailable(what, "Install it there as well.")
 
     def hide_secrets(self, settings: Settings, *, is_paid: bool) -> list[str]:
         """Return the settings that do not travel with a task. Raises ClusterUnavailable if one cannot travel at all.
@@ -184,17 +218,6 @@ def _explain_failed(address: str, exc: Exception) -> ClusterUnavailable:
     return ClusterUnavailable(
         f"no scheduler answers at {address}: {why}",
         "Is the address right, and the scheduler running? `dask scheduler` starts one.",
-    )
-
-
-def _explain_missing(name: str) -> ClusterUnavailable:
-    if name == "flux_magic":
-        again = f"Install it there as well: pip install flux-magic=={get_version()}"
-        return ClusterUnavailable("a worker has no flux_magic", again)
-    if name.startswith("flux_magic."):
-        return ClusterUnavailable("a worker has another version of flux_magic", "Install the same version there.")
-    return ClusterUnavailable(
-        f"a worker lacks the module {name}, which the provider needs", "Install it there as well."
     )
 
 

@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,9 +40,14 @@ class Place:
     security: Any = None
 
     @property
-    def scheme(self) -> str:
-        """The part of the address before `://`."""
-        return self.address.partition("://")[0]
+    def is_encrypted(self) -> bool:
+        """True if others on the network cannot read what is sent."""
+        return self.address.partition("://")[0] in _SECURE
+
+    def is_here(self, addresses: Iterable[str]) -> bool:
+        """Return True if the scheduler and all who have these addresses are on this machine."""
+        each = [address.partition("://") for address in (self.address, *addresses)]
+        return all(scheme == "inproc" or is_loopback(rest.rpartition(":")[0].strip("[]")) for scheme, _, rest in each)
 
 
 def require_distributed() -> None:
@@ -101,11 +107,3 @@ def close_local() -> bool:
 
 
 atexit.register(close_local)
-
-
-def is_private(place: Place, addresses: list[str]) -> bool:
-    """Return True if no other machine can read what is sent: it is encrypted, or all are on this one."""
-    if place.scheme in _SECURE:
-        return True
-    hosts = [address.partition("://")[2].rpartition(":")[0].strip("[]") for address in (place.address, *addresses)]
-    return all(map(is_loopback, hosts))

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import pickle
-import platform
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, closing, suppress
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
 from ..errors import ClusterUnavailable, FluxError, InvalidArgument, StoreError
 from ..parameters.settings import Settings
-from ..providers.base import Provider
+from ..providers import local
 from ..providers.registry import register_provider
-from ..records.record import get_version
 from ..records.store import Store, Stored
 from ..results.generation import ClientEvent, Generation
-from ..types import ImageRequest, Log, Queued, Record, Running, Waiting
+from ..types import ImageRequest, Log, Queued, Running, Waiting
 from . import runner
 from .async_client import AsyncClient
+from .cluster_order import BEGUN, SPACE_SECRET, Answer, Made, Order, find_mark, read_versions
 from .merge import merged
 
 Secrets = Mapping[str, str]
@@ -37,87 +35,8 @@ _known: dict[str, Secrets] = {}
 """The secrets of the last run, by its name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """The images that one task makes.
-
-    Attributes:
-        key: of the task.
-        requests: of one shape, if they are several.
-        keys: the replay keys that the record of each may have.
-        settings: of their call, without a store and without secrets.
-        run: the name of the caller's run.
-        topic: where the worker tells of its progress.
-        group: the name by which the caller knows the task, on whichever worker it is.
-        folder: the caller's store, if there is one.
-        has_secrets: True if the scheduler keeps secrets of this run.
-        provider: one that the caller's process alone may know by name.
-    """
-
-    key: str
-    requests: tuple[ImageRequest, ...]
-    keys: tuple[tuple[str, ...], ...]
-    settings: Settings
-    run: str
-    topic: str
-    group: str
-    folder: str = ""
-    has_secrets: bool = False
-    provider: type[Provider] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """An image on its way to the caller.
-
-    Attributes:
-        request: as it was sent, without the images that went in.
-        record: of the image.
-        files: their bytes; empty if they are in the caller's store.
-        urls: of the files at their Space.
-        path: of the record in the caller's store; empty if the caller has to keep it.
-        note: a remark for the user.
-    """
-
-    request: ImageRequest
-    record: Record
-    files: tuple[bytes, ...]
-    urls: tuple[str, ...]
-    path: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An image or an error for each request of a task, and the worker's address."""
-
-    worker: str
-    results: tuple[Made | FluxError, ...]
-
-
-def read_versions() -> dict[str, str]:
-    """Return the versions that the caller and the workers must have in common, by package."""
-    python = ".".join(platform.python_version_tuple()[:2])
-    return {"Python": python, "flux_magic": get_version(), "distributed": version("distributed")}
-
-
-class Call:
-    """A pickle that makes an order where it is opened.
-
-    So a task is `pickle.loads` of bytes: the scheduler needs no flux_magic, and a worker without it says so.
-    """
-
-    __slots__ = ("_order", "_versions")
-
-    def __init__(self, versions: Mapping[str, str], order: bytes) -> None:
-        self._versions, self._order = dict(versions), order
-
-    def __reduce__(self) -> tuple[Callable[..., bytes], tuple[dict[str, str], bytes]]:
-        return run_order, (self._versions, self._order)
-
-
 def run_order(versions: Mapping[str, str], pickled: bytes) -> bytes:
-    """Make the images of a pickled order within a task, and return a pickled Answer."""
+    """Make the images of a pickled order within a task; return a pickled Answer, or the error of all of them."""
     from distributed import get_worker
 
     worker, here = get_worker(), read_versions()
@@ -126,7 +45,7 @@ def run_order(versions: Mapping[str, str], pickled: bytes) -> bytes:
         error = ClusterUnavailable(
             f"the worker {worker.address} has {listed}", "Install the same versions on the workers, and restart them."
         )
-        return pickle.dumps(Answer(worker.address, (error,)))
+        return pickle.dumps(error)
     order: Order = pickle.loads(pickled)  # noqa: S301 - who reaches a worker runs any code there
     return pickle.dumps(Answer(worker.address, _make_all(order, worker)))
 
@@ -140,6 +59,9 @@ def _make_all(order: Order, worker: Any) -> tuple[Made | FluxError, ...]:
     if store is not None and (found := _find_made(order, store)):
         return tuple(found)
     secrets: dict[str, Any] = dict(_fetch_secrets(order.run)) if order.has_secrets else {}
+    secret = secrets.pop(SPACE_SECRET, "")
+    if order.space and order.space != local.shared.address:
+        local.shared.borrow(order.space, secret)
     settings = replace(order.settings, **secrets)
     results: dict[int, Made | FluxError] = {}
     teller = _Teller(order, worker)
@@ -183,15 +105,6 @@ def _is_wanted(key: str, worker: Any) -> bool:
     return task is not None and task.state in {"executing", "long-running"}
 
 
-def find_mark(folder: str, run: str) -> Path:
-    """Return the folder that a run makes in the caller's store: a worker that finds it sees the same store."""
-    return Path(folder, f".cluster-{run}")
-
-
-BEGUN: Final = "begun"
-"""The file in that folder whose time, by the store's own clock, is that of the run's begin."""
-
-
 def _find_made(order: Order, store: Store) -> list[Made]:
     """Return what an earlier worker has kept of this very task, before it died; empty if it has to be made."""
     mark = find_mark(order.folder, order.run)
@@ -205,7 +118,7 @@ def _find_made(order: Order, store: Store) -> list[Made]:
     since = (mark / BEGUN).stat().st_mtime
     found = [_find_since(store, keys, since) for keys in order.keys]
     return [
-        Made(replace(request, images=()), stored.record, (), (), str(stored.path))
+        Made(stored.record, replace(request, images=()), path=str(stored.path))
         for request, stored in zip(order.requests, found, strict=True)
         if stored is not None and None not in found
     ]
@@ -223,7 +136,7 @@ def _keep(made: Generation, store: Store | None) -> Made:
         with suppress(StoreError):  # the caller keeps it
             path = str(store.put(made.record, data, made.request.images).path)
     urls = tuple(file.url for file in made.files)
-    return Made(replace(made.request, images=()), made.record, () if path else data, urls, path, made.note)
+    return Made(made.record, replace(made.request, images=()), () if path else data, urls, path, made.note)
 
 
 def _fetch_secrets(run: str) -> Secrets:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
 import io
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import InvalidRequest, clean, list_few, show_value
+from ..errors import InvalidRequest, clean, format_count, list_few, show_value
 from ..images.bounded_json import parse_json
 from ..images.inputs import ROLES
 from ..parameters import grammar
@@ -48,10 +49,12 @@ class Row:
     Attributes:
         name: the row for a person, such as `line 7`.
         values: its cells by column, without those that are empty.
+        mistake: why it cannot be read, in a line that begins with its name; empty if it can.
     """
 
     name: str
     values: Mapping[str, Any]
+    mistake: str = ""
 
     @property
     def key(self) -> str:
@@ -104,7 +107,7 @@ class RowTable:
 
         Raises InvalidRequest for one that is nearly a parameter's name, and for a table without a prompt.
         """
-        if "prompt" not in self.columns and not self.prompt:
+        if "prompt" not in self.columns and not self.prompt and not all(row.mistake for row in self.rows):
             listed = ", ".join(list_few(list(self.columns), 8))
             raise InvalidRequest(
                 f"there is no column prompt among {listed}: name one so, or give a prompt for all rows"
@@ -140,6 +143,8 @@ class RowTable:
 
     def build(self, row: Row) -> RowRequest:
         """Return a row's request. Raises InvalidRequest, which begins with the row's name."""
+        if row.mistake:
+            raise InvalidRequest(row.mistake)
         try:
             return self._build(row.values)
         except InvalidRequest as error:
@@ -168,12 +173,13 @@ def read_rows(path: Path) -> tuple[list[Row], list[str]]:
     """Return the rows of a file of prompts with the names of its columns.
 
     A `.csv` (commas, semicolons or tabs) or `.tsv` has a line of names, `.jsonl` an object in each line; in any other
-    file each line is a prompt. Empty lines count, but are no rows.
+    file each line is a prompt. Empty lines count, but are no rows. The file is UTF-8, or UTF-16 with a mark.
 
-    Raises InvalidRequest for a file that cannot be read, and names the line.
+    A row that cannot be read has a `mistake`. Raises InvalidRequest for a file that cannot be read.
     """
     try:
-        text = read_file(path, MOST_BYTES).decode("utf-8-sig")
+        data = read_file(path, MOST_BYTES)
+        text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidRequest(f"{path} is not UTF-8 at byte {error.start}: save it as UTF-8") from None
     except (OSError, ValueError) as error:
@@ -186,19 +192,20 @@ def read_rows(path: Path) -> tuple[list[Row], list[str]]:
     elif suffix in _JSON:
         rows = list(_read_json(text))
     else:
-        lines = enumerate(text.splitlines(), 1)
-        rows = [Row(f"line {number}", {"prompt": line.strip()}) for number, line in lines if line.strip()]
+        rows = [Row(name, {"prompt": line.strip()}) for name, line in _split_lines(text)]
     if not rows:
         raise InvalidRequest(f"{path} has no row: give a prompt in each line, or a table with a column prompt")
     return rows, list(dict.fromkeys([*filter(None, names), *(name for row in rows for name in row.values)]))
 
 
 def _read_csv(text: str, delimiter: str) -> tuple[list[Row], list[str]]:
-    delimiter = delimiter or max(",;\t", key=text.partition("\n")[0].count)
+    own = re.match(r"sep=(.)\s*?\r?\n", text)  # a line of Excel's own
+    text = text[own.end() :] if own else text
+    delimiter = own[1] if own else delimiter or max(",;\t", key=re.split(r"[\r\n]", text, maxsplit=1)[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[Row] = []
     names: list[str] = []
-    number = 1
+    number = first = 2 if own else 1
     try:
         for cells in reader:
             if not any(cell.strip() for cell in cells):
@@ -206,31 +213,40 @@ def _read_csv(text: str, delimiter: str) -> tuple[list[Row], list[str]]:
             elif not names:
                 names = _check_names([_normalize(cell) for cell in cells])
             elif len(cells) > len(names):
-                raise InvalidRequest(
-                    f"line {number} has {len(cells)} cells, and there are {len(names)} columns: put a cell that has "
-                    "the delimiter in it in quotes"
-                )
+                has = f"{format_count(len(cells), 'cell')}, for {format_count(len(names), 'column')}"
+                mistake = f"line {number} has {has}: put a cell that has the delimiter in it in quotes"
+                rows.append(Row(f"line {number}", {}, mistake))
             else:
                 values = dict(zip(names, map(str.strip, cells), strict=False))
                 rows.append(Row(f"line {number}", _keep(values)))
-            number = reader.line_num + 1
+            number = reader.line_num + first
     except csv.Error as error:
         raise InvalidRequest(f"line {number}: {error}") from None
     return rows, names
 
 
+def _split_lines(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the lines that are not empty, each with its name; they end as in a text editor, and nowhere else."""
+    lines = enumerate(io.StringIO(text, newline=None), 1)
+    return ((f"line {number}", line) for number, line in lines if line.strip())
+
+
 def _read_json(text: str) -> Iterator[Row]:
-    if text.lstrip().startswith("["):
-        listed = _parse(text, "the file")
-        named = [(f"item {number}", value) for number, value in enumerate(listed, 1)]
-    else:
-        lines = enumerate(text.splitlines(), 1)
-        named = [(f"line {number}", _parse(line, f"line {number}")) for number, line in lines if line.strip()]
-    for name, value in named:
-        values = {"prompt": value} if isinstance(value, str) else value
-        if not isinstance(values, dict):
-            raise InvalidRequest(f'{name} is {show_value(value)}: give an object, as in {{"prompt": "a fox"}}')
-        yield Row(name, _keep({_normalize(key): one for key, one in values.items()}))
+    """Yield a row for each object: of the list that the file is, or of its lines."""
+    is_list = text.lstrip().startswith("[")
+    items = enumerate(_parse(text, "the file"), 1) if is_list else ()
+    for name, item in ((f"item {number}", item) for number, item in items) if is_list else _split_lines(text):
+        try:
+            yield Row(name, _read_object(name, item if is_list else _parse(item, name)))
+        except InvalidRequest as error:
+            yield Row(name, {}, error.message)
+
+
+def _read_object(name: str, value: object) -> dict[str, Any]:
+    values = {"prompt": value} if isinstance(value, str) else value
+    if not isinstance(values, dict):
+        raise InvalidRequest(f'{name} is {show_value(value)}: give an object, as in {{"prompt": "a fox"}}')
+    return _keep({_normalize(key): one for key, one in values.items()})
 
 
 def _parse(text: str, name: str) -> Any:

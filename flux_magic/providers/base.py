@@ -155,6 +155,7 @@ class Provider(ABC):
         engine: the name by which `--provider` chooses it for any model that it takes; empty for one that the names of
             its models find.
         needs_hub: True if nothing can be made while the Hub may not be asked.
+        is_on_gpu: True if a GPU of the process's own makes the images, one batch of one shape at a time.
         is_paid: True if each image costs money: `verify` then asks only if the user names it.
     """
 
@@ -166,6 +167,7 @@ class Provider(ABC):
     key_model: ClassVar[str] = ""
     engine: ClassVar[str] = ""
     needs_hub: ClassVar[bool] = False
+    is_on_gpu: ClassVar[bool] = False
     is_paid: ClassVar[bool] = False
 
     def __init__(self, connection: Connection, space: Space | None = None) -> None:  # noqa: ARG002 - for a subclass
@@ -220,6 +222,11 @@ class Provider(ABC):
         InvalidRequest for a model that there is not.
         """
         return model, cls.get_model(model)
+
+    @classmethod
+    def locate_model(cls, model: str) -> str:
+        """Return the name by which another process of the user's finds the model: a folder's whole path."""
+        return model
 
     @classmethod
     def is_at_hand(cls, model: str) -> bool:  # noqa: ARG003 - for a subclass

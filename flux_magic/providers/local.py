@@ -9,6 +9,7 @@ import importlib.util
 import os
 import re
 import secrets
+import socket
 import subprocess
 import sys
 import tempfile
@@ -83,10 +84,18 @@ class LocalSpace:
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         self._announced = 0
+        self._borrowed = ""
+
+    def borrow(self, address: str, secret: str) -> None:
+        """Use the Space that another process of this machine has started, until it has ended; unless one runs here."""
+        if self._process is None:
+            self._borrowed, self.secret = address, secret
 
     @property
     def running(self) -> bool:
         """True if it runs and has reported its address."""
+        if self._borrowed:
+            return True
         process = self._process
         return process is not None and process.poll() is None and bool(_READY.search(self._read_log()))
 
@@ -94,7 +103,7 @@ class LocalSpace:
     def address(self) -> str:
         """Its base URL; empty while it is not running."""
         ready = _READY.search(self._read_log()) if self.running else None
-        return ready[1] if ready else ""
+        return self._borrowed or (ready[1] if ready else "")
 
     @property
     def pid(self) -> int | None:
@@ -104,6 +113,12 @@ class LocalSpace:
     async def has_ended(self, within: float = 1.0) -> bool:
         """Return True if it has ended. Its connections may break shortly before the process ends, so wait a moment."""
         end = time.monotonic() + within
+        if self._borrowed:
+            host, _, port = self._borrowed.rpartition("/")[2].rpartition(":")
+            try:
+                await asyncio.to_thread(lambda: socket.create_connection((host, int(port)), within).close())
+            except OSError:
+                self._borrowed = ""
         while self.running and time.monotonic() < end:  # noqa: ASYNC110 - no event tells of a death
             await asyncio.sleep(0.05)
         return not self.running
@@ -121,6 +136,8 @@ class LocalSpace:
         return await self._start()
 
     async def _start(self) -> str:
+        if self._borrowed:
+            return self._borrowed
         process = self._ensure_process()
         end = time.monotonic() + self._patience
         while time.monotonic() < end:
@@ -213,7 +230,7 @@ class LocalSpace:
 
     def let_go(self) -> None:
         """Forget the process after a fork, since it belongs to the parent. Only this copy of the pipe is closed."""
-        process, self._process, self._log = self._process, None, None
+        process, self._process, self._log, self._borrowed = self._process, None, None, ""
         self.secret = self.secret and secrets.token_urlsafe(32)
         self._lock = threading.Lock()
         if process is not None:

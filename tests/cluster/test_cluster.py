@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,7 +23,7 @@ from distributed import Client, Security
 
 import flux_magic
 from flux_magic import cli
-from flux_magic.client import cluster_link, cluster_local, cluster_worker
+from flux_magic.client import cluster_link, cluster_local, cluster_order
 from flux_magic.errors import (
     ClusterUnavailable,
     FluxError,
@@ -32,13 +34,14 @@ from flux_magic.errors import (
 )
 from flux_magic.parameters import settings
 from flux_magic.parameters.settings import Settings
-from flux_magic.providers import registry
+from flux_magic.providers import local, registry
+from flux_magic.providers.diffusers.worker import worker
 from flux_magic.records.store import Store
 from flux_magic.results.generation import Generation
 from flux_magic.types import ImageRequest, Running
 from tests.cluster.conftest import run_cluster
 from tests.support.limits import PATIENCE, PROGRAM
-from tests.support.sleeper import Sleeper
+from tests.support.sleeper import OnGpu, Sleeper
 
 ROOT = str(Path(__file__).parents[2])
 NOWHERE = "tcp://127.0.0.1:1"
@@ -157,6 +160,92 @@ def test_an_interrupt_ends_what_runs_and_a_second_run_makes_what_is_missing(dask
     assert list_store() == list(range(8))
 
 
+def find_pids(dask: Any) -> set[int | None]:
+    """Return the local Spaces that the workers have started."""
+    with closing(Client(dask)) as client:
+        return {*client.run(lambda: __import__("flux_magic.providers.local").providers.local.shared.pid).values()}
+
+
+def test_the_local_space_starts_once_for_all_workers(dask: Any) -> None:
+    given: dict[str, Any] = {"space": "local", "size": "256x256", "quiet": True}
+    made = flux_magic.sweep("a fox", seed=range(6), cluster=dask, **given)
+    assert (find_pids(dask), local.shared.running) == ({None}, True)
+    assert {(one.record.space, one.record.requested_space) for one in made} == {
+        (f"local:{local.read_drawing()}", "local")
+    }
+    assert all(one.replayed for one in flux_magic.sweep("a fox", seed=range(6), **given))
+    local.shared.close()
+
+
+def test_a_borrowed_space_that_has_ended_is_not_asked_again() -> None:
+    space = local.LocalSpace(private=True)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        space.borrow(f"http://127.0.0.1:{server.getsockname()[1]}", "its secret")
+        assert (asyncio.run(space.has_ended(0.1)), space.running, space.secret) == (False, True, "its secret")
+        assert asyncio.run(space.get_address()) == space.address
+    assert (asyncio.run(space.has_ended()), space.running, space.address) == (True, False, "")
+
+
+def count_tasks(cluster: Any) -> int:
+    """Return how many tasks the scheduler of this process has seen."""
+    return len({key for key, *_ in cluster.scheduler.transition_log if "flux-image" in str(key)})
+
+
+@pytest.fixture(scope="module")
+def gpus() -> Iterator[Any]:
+    """Yield a cluster of two workers with a GPU each, and four threads, in this process."""
+    with run_cluster(processes=False, threads_per_worker=4, resources={"GPU": 1}) as cluster:
+        with closing(Client(cluster)) as client:
+            client.gather(client.map(time.sleep, [0.1] * 8, pure=False))  # the threads are there from the beginning
+        yield cluster
+
+
+def test_requests_of_one_shape_go_as_batches_one_at_a_time_to_each_gpu(gpus: Any) -> None:
+    before, Sleeper.most_at_work = count_tasks(gpus), 0
+    sizes = ["8x8"] * 8 + ["16x16"] * 6
+    requests = [ImageRequest("a fox", seed=seed, width=int(size.split("x")[0])) for seed, size in enumerate(sizes)]
+    events: list[Any] = []
+    own: dict[str, Any] = {"provider": OnGpu, "cluster": gpus, "batch": 4, "parameters": {"seconds": 0.5}}
+    made = flux_magic.generate_many([*requests, *requests[:2]], on_event=events.append, caption="{seed}", **own)
+    assert sorted((image.seed, image.caption) for image in made) == sorted(
+        (seed, str(seed)) for seed in (*range(14), 0, 1)
+    )
+    assert count_tasks(gpus) - before == 4, "two of four images, and of the other shape one of four and one of two"
+    assert Sleeper.most_at_work == 8
+    assert list_store() == [*range(14)], "the same image is made once"
+    Sleeper.most_at_work = 0
+    assert len(sweep(gpus, range(20, 26), provider=OnGpu, batch=1)) == 6
+    assert Sleeper.most_at_work == 2
+
+
+def test_what_a_batch_has_too_little_memory_for_fails_as_an_image_does(gpus: Any) -> None:
+    with pytest.raises(Incomplete, match=r"4 of 4 .* does not fit into the memory \(on the worker inproc://\S+\)$"):
+        sweep(gpus, range(4), 0, provider=OnGpu, parameters={"small": str(os.getpid())})
+    assert list_store() == []
+
+
+def test_an_interrupt_of_batches_ends_what_runs_and_what_has_not_begun(gpus: Any) -> None:
+    requests = [ImageRequest("a fox", seed=seed, parameters={"seconds": 100 * (seed > 3)}) for seed in range(40)]
+    images = flux_magic.generate_many(requests, provider=OnGpu, cluster=gpus)
+    first = [next(images).seed for _ in range(4)]
+    images.close()
+    wait_for(lambda: not Sleeper.at_work and not gpus.scheduler.tasks)
+    assert {*first} == {*list_store()} == {0, 1, 2, 3}
+    before = count_tasks(gpus)
+    again = flux_magic.generate_many([*requests[:4], ImageRequest("a fox", seed=9)], provider=OnGpu, cluster=gpus)
+    assert sorted((image.seed, image.replayed) for image in again) == [*((seed, True) for seed in range(4)), (9, False)]
+    assert count_tasks(gpus) == before + 1
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="the worker has torch")
+def test_a_worker_without_torch_is_named(gpus: Any) -> None:
+    Path("model").mkdir()
+    Path("model/model_index.json").write_text("{}")
+    with pytest.raises(MissingExtra, match=r"^the provider diffusers needs \w+, .* \(on the worker inproc://\S+\)"):
+        sweep(gpus, range(4), provider="diffusers", model="model", parameters={}, size="64x64")
+    worker.close()
+
+
 def test_what_one_worker_has_too_little_memory_for_another_makes(dask: Any) -> None:
     one, two = find_processes(dask)
     made = sweep(dask, range(4), 0, parameters={"small": str(one)})
@@ -184,14 +273,12 @@ def test_the_least_of_a_cluster_is_said_in_one_line(dask: Any, monkeypatch: pyte
         sweep(NOWHERE, range(2))
 
 
-def test_a_worker_of_another_version_names_what_differs(dask: Any) -> None:
-    here = cluster_worker.read_versions()
-    call = cluster_worker.Call({**here, "Python": "2.7", "flux_magic": "0.0.1"}, b"")
-    with closing(Client(dask)) as client:
-        answer = pickle.loads(client.submit(pickle.loads, pickle.dumps(call)).result())
-    (error,) = answer.results
-    assert error.message.startswith("the worker tcp://127.0.0.1:")
-    assert error.message.endswith(f" has Python {here['Python']} for 2.7, flux_magic {here['flux_magic']} for 0.0.1")
+def test_a_worker_of_another_version_names_what_differs(dask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = cluster_order.read_versions()
+    monkeypatch.setattr(cluster_order, "read_versions", lambda: {**here, "Python": "2.7", "flux_magic": "0.0.1"})
+    differs = f" has Python {here['Python']} for 2.7, flux_magic {here['flux_magic']} for 0.0.1"
+    with pytest.raises(ClusterUnavailable, match=f"^the worker tcp://127.0.0.1:[0-9]+{differs}\nInstall the same"):
+        sweep(dask, range(4))
 
 
 @contextmanager
@@ -208,8 +295,9 @@ def run_worker(address: str, before: str) -> Iterator[None]:
 
 def test_a_worker_that_lacks_a_package_is_one_line() -> None:
     lacking = {
-        f"sys.path.remove({ROOT!r})": r"^a worker has no flux_magic\nInstall it there as well: pip install flux",
-        "sys.modules['tests'] = None": r"^a worker lacks the module tests\S*, which the provider needs\n",
+        f"sys.path.remove({ROOT!r})": r"^no flux_magic is installed on the worker tcp://127\S+\nInstall .* flux-m",
+        "sys.modules['flux_magic.client.cluster_worker'] = None": r"^another version of flux_magic is .* worker tcp://127",
+        "sys.modules['tests'] = None": r"^the module tests\S*, which the provider needs, is not .* the worker tcp://127",
     }
     with run_cluster(n_workers=0) as cluster:
         for before, message in lacking.items():
@@ -255,8 +343,8 @@ def test_a_token_is_in_no_task_and_workers_get_it_over_tls(capfd: pytest.Capture
 )
 def test_secrets_travel_over_tls_or_on_this_machine(address: str, workers: list[str], *, is_private: bool) -> None:
     place = cluster_local.Place(address)
-    assert cluster_local.is_private(place, [address, *workers]) is is_private
-    link = cluster_link.Link(None, place, "run", is_private=is_private)
+    link = cluster_link.Link(None, place, "run", is_here=place.is_here([address, *workers]))
+    assert link.is_private is is_private
     token, proxy = Settings(token="hf_x"), Settings(proxy="http://me:pass@proxy.example")
     assert link.hide_secrets(token, is_paid=False) == ["token"], "a worker may have its own"
     for secret, is_paid in [(token, True), (proxy, False)]:

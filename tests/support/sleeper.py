@@ -6,7 +6,7 @@ import asyncio
 import io
 import os
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from PIL import Image
 
@@ -24,6 +24,8 @@ class Sleeper(ProviderModelMixin, Provider):
     label = "Sleeper"
     engine = "sleeper"
     default_model = "sleeper-1"
+    at_work: ClassVar[list[int]] = []
+    most_at_work: ClassVar[int] = 0
     _token: str | None = None
 
     @classmethod
@@ -38,9 +40,14 @@ class Sleeper(ProviderModelMixin, Provider):
         return ModelDescription(self.get_model(model), self.label)
 
     async def stream(self, request: ImageRequest) -> AsyncGenerator[Event, None]:
-        for step in range(10):
-            yield Running(step + 1, 10)
-            await asyncio.sleep(request.parameters.get("seconds", 0) / 10)
+        self.at_work.append(request.seed or 0)
+        Sleeper.most_at_work = max(Sleeper.most_at_work, len(self.at_work))
+        try:
+            for step in range(10):
+                yield Running(step + 1, 10)
+                await asyncio.sleep(request.parameters.get("seconds", 0) / 10)
+        finally:
+            self.at_work.remove(request.seed or 0)
         if str(os.getpid()) in str(request.parameters.get("small", "")).split():
             raise NotEnoughMemory("an image of 8x8 does not fit into the memory")
         yield ImageResponse([str(request.seed)], request.prompt, request.seed)
@@ -60,3 +67,10 @@ class Sleeper(ProviderModelMixin, Provider):
 
     async def environment(self) -> Mapping[str, Any]:
         return {"details": {"process": str(os.getpid()), "token": "given" if self._token else "none"}}
+
+
+class OnGpu(Sleeper):
+    """The same as a pipeline: a worker with a GPU is given one batch at a time."""
+
+    label = "OnGpu"
+    is_on_gpu = True

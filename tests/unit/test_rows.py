@@ -34,6 +34,9 @@ def read(folder: Path, name: str, text: str, prompt: str = "", **options: Any) -
         pytest.param("p.md", "a, b\n", [("line 1", "a, b")], id="any other file"),
         pytest.param("p.csv", 'prompt\n"a\nfox"\n\na hen\n', [("line 2", "a\nfox"), ("line 5", "a hen")], id="quoted"),
         pytest.param("p.csv", "prompt;seed\na, b;1\n", [("line 2", "a, b")], id="semicolons"),
+        pytest.param("p.csv", "sep=;\r\nprompt;seed\r\na, b;1\r\n", [("line 3", "a, b")], id="a line of Excel's own"),
+        pytest.param("p.txt", "a\u2028b\x0cc\rd\n", [("line 1", "a\u2028b\x0cc"), ("line 2", "d")], id="line ends"),
+        pytest.param("p.jsonl", '{"prompt": "a\u2028b"}\n', [("line 1", "a\u2028b")], id="a line end in a string"),
         pytest.param("p.tsv", "seed\tprompt\n1\ta, b\n", [("line 2", "a, b")], id="tabs"),
         pytest.param(
             "p.jsonl", '"a fox"\n\n{"Prompt": "a hen"}', [("line 1", "a fox"), ("line 3", "a hen")], id="JSON"
@@ -44,6 +47,12 @@ def read(folder: Path, name: str, text: str, prompt: str = "", **options: Any) -
 def test_each_form_is_rows(name: str, text: str, rows: list[tuple[str, str]], tmp_path: Path) -> None:
     table, requests = read(tmp_path, name, text)
     assert [(row.name, one.prompt) for row, one in zip(table.rows, requests, strict=True)] == rows
+
+
+def test_a_file_of_excels_with_wide_characters_is_read(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("prompt\tseed\nein F\xfcchschen\t3\n", "utf-16")
+    rows, columns = read_rows(tmp_path / "p.csv")
+    assert (rows[0].values, columns) == ({"prompt": "ein F\xfcchschen", "seed": "3"}, ["prompt", "seed"])
 
 
 def test_columns_are_parameters_and_what_is_left_out_is_inherited(tmp_path: Path) -> None:
@@ -67,7 +76,7 @@ def test_columns_are_parameters_and_what_is_left_out_is_inherited(tmp_path: Path
         pytest.param("p.csv", "prompt,a\nno {a},\n", "line 2: {a} of the prompt is an empty cell", id="an empty cell"),
         pytest.param("p.csv", "prompt,model\na,fluxx\n", "line 2: there is no model 'fluxx'", id="a model"),
         pytest.param("p.csv", "prompt,space\na,a b\n", "line 2: ", id="a Space"),
-        pytest.param("p.csv", "prompt\na,b\n", "line 2 has 2 cells, and there are 1 columns", id="too many cells"),
+        pytest.param("p.csv", "prompt\na,b\n", "line 2 has 2 cells, for 1 column: put", id="too many cells"),
         pytest.param("p.csv", 'prompt\n"a\n', "line 2: unexpected end of data", id="an open quote"),
         pytest.param("p.csv", "prompt,PROMPT\na,b\n", "two columns are prompt", id="twice"),
         pytest.param("p.csv", "prompt\n", "has no row", id="no row"),
@@ -87,6 +96,23 @@ def test_a_mistake_is_named_with_its_line(name: str, text: str, words: str, tmp_
         for row in table.rows:
             table.build(row)
     assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        pytest.param("p.csv", "prompt\na\nb,c\nd\n", "line 3 has 2 cells", id="too many cells"),
+        pytest.param("p.jsonl", '"a"\n{"prompt": "b", 3}\n"d"', "line 2 is no JSON: ", id="no JSON"),
+        pytest.param("p.jsonl", '"a"\n["b"]\n"d"', "line 2 is ['b']: give an object", id="no object"),
+        pytest.param("p.json", '["a", 3, "d"]', "item 2 is 3: give an object", id="no object in a list"),
+    ],
+)
+def test_a_row_that_cannot_be_read_stops_no_other(name: str, text: str, line: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    first, wrong, last = RowTable(*read_rows(tmp_path / name), {"store": False}).build_all()
+    assert isinstance(wrong, InvalidRequest)
+    assert wrong.message.startswith(line)
+    assert [one.request.prompt for one in (first, last) if not isinstance(one, InvalidRequest)] == ["a", "d"]
 
 
 def test_what_is_no_file_of_prompts_is_one_line(tmp_path: Path) -> None:

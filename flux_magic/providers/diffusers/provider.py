@@ -54,6 +54,7 @@ class Diffusers(Provider):
 
     label: ClassVar[str] = "diffusers"
     engine: ClassVar[str] = "diffusers"
+    is_on_gpu: ClassVar[bool] = True
 
     def __init__(self, connection: Connection, space: Space | None = None) -> None:
         super().__init__(connection, space)
@@ -78,6 +79,10 @@ class Diffusers(Provider):
     @classmethod
     def name_model(cls, model: str) -> tuple[str, str]:
         return name_model(model)
+
+    @classmethod
+    def locate_model(cls, model: str) -> str:
+        return str(read_model(model).folder or model)
 
     @classmethod
     def is_at_hand(cls, model: str) -> bool:
