@@ -30,15 +30,7 @@ from tests.unit.samples import encoded, generation, opened
 
 VOID = {"img", "br"}
 
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "store"
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture

@@ -21,16 +21,7 @@ from flux_magic.verify.export import export
 from tests.unit.samples import encoded, generation, opened
 from tests.unit.test_signed import notebook_of
 
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "store"
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture
