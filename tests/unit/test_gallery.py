@@ -99,6 +99,12 @@ def test_images_come_by_the_page_with_their_thumbnails_and_words_find_some() -> 
     assert said(gallery) == "40 images"
     assert (seeds(gallery)[:2], gallery.grid.slots[0].button) == ([119, 116], first), "a page keeps its focus"
     assert len(Widget.get_manager_state()["state"]) == before, "what is not loaded has no widget"
+    sent = [one.value for one in gallery.grid.sheets.children]
+    gallery._ask(0)
+    gallery.wait()
+    assert all(one.value is same for one, same in zip(gallery.grid.sheets.children, sent, strict=True)), (
+        "not drawn twice"
+    )
     gallery.search.value = "hen seed:4"
     assert (said(gallery), seeds(gallery)) == ("1 image", [4])
 

@@ -211,9 +211,12 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     def _find(self, number: int = PAGE) -> None:
         self._read.wait(PATIENCE)
-        self._is_partial = self._is_reading
-        self._query = read_field(self.search.value, replace(self._around, starred=self.starred.value))
-        self.total = self._library.count(self._query)
+        asked, self._is_partial = self._asked, self._is_reading
+        query = read_field(self.search.value, replace(self._around, starred=self.starred.value))
+        total = self._library.count(query)
+        if asked != self._asked:  # something else was typed meanwhile, and is next
+            return
+        self._query, self.total = query, total
         self._show_page(0, max(number, PAGE))
         found = describe_found(self.total, self._query)
         self._say(f"Reading the store: {self.total:,} so far" if self._is_partial else found)
@@ -235,13 +238,8 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             if self._current is None:
                 self._close_detail()
         self._update_more()
-        asked = self._asked
         for batch in range(start // BATCH, -(-len(self.grid.slots) // BATCH)):
-            self._draw.add(lambda batch=batch: self._draw_batch(batch, asked))  # type: ignore[misc]
-
-    def _draw_batch(self, number: int, asked: int) -> None:
-        if asked == self._asked and not self._is_closed:
-            self.grid.draw(number, self._library.thumbnail)
+            self._draw.add(partial(self.grid.draw, batch, self._library.thumbnail))
 
     def _load_more(self) -> None:
         if len(self.grid.images) < self.total:
