@@ -242,8 +242,12 @@ def test_an_image_becomes_a_cell_an_input_and_a_panel(monkeypatch: pytest.Monkey
 def test_an_image_whose_file_is_gone_says_so_and_stops_nothing() -> None:
     fill(2, colour=250)  # other tests have the thumbnails of other ones
     next(Path("store").rglob("*a-hen*.png")).unlink()
+    next(Path("store").rglob("*a-red*.png")).write_bytes(b"x")
+    next(Path("store").rglob("*a-hen*.json")).with_stem("01-000000.000000-a-fox-1-1a2b3c4d5e6f-nokey").write_text("{")
     gallery = show()
+    assert "the file is damaged" in gallery.grid.sheets.children[0].value
     assert "the file is gone" in gallery.grid.sheets.children[0].value
+    assert ".json is skipped: the record is no JSON" in gallery.size.value
     press(gallery, 0)
     assert "is not in the store any more" in gallery.detail._image.value
 

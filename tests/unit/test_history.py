@@ -354,6 +354,9 @@ def test_a_condition_searches_the_store_and_without_one_the_process_is_shown(
         ({"tags": ["two words"]}, "'two words' is no tag"),
         ({"size": "8x6", "width": 8}, "size and width set the same thing twice"),
         ({"parameters": 3}, "parameters is 3: give values by name"),
+        ({"starred": "yes"}, "starred is 'yes': give True or False"),
+        ({"search": " ".join(map(str, range(999)))}, "the search has 999 words and 3,885 characters: give at most 500"),
+        ({"scheduler": "x" * 20_001}, "the search has 1 words and 20,001 characters: give at most 500 and 20,000"),
     ],
 )
 def test_a_condition_that_cannot_be_is_one_clear_line(

@@ -66,6 +66,8 @@ TABLE: list[dict[str, Any]] = [
         pytest.param(Query('"quoted" AND -minus* ^x (1:2)'), [3], id="punctuation is taken as it is"),
         pytest.param(Query('"'), [3], id="a quote"),
         pytest.param(Query("fox OR cat"), [], id="no syntax"),
+        pytest.param(Query("a " * 5000), [3, 1, 0], id="a word many times"),
+        pytest.param(Query(" ".join(f"x{n}" for n in range(490)), tags=("fox",)), [], id="many words"),
         pytest.param(Query("\0 \ud800"), [], id="what no prompt has"),
         pytest.param(Query(model="OTHER"), [1], id="model"),
         pytest.param(Query("fox", seed=3), [3], id="seed"),

@@ -161,8 +161,9 @@ class Grid:
         before = f".flux-gallery .flux-gallery-item.flux-gallery-{self._name}-{place}::before"
         try:
             small = base64.b64encode(read(image)).decode()
-        except FluxError:  # its file is no longer in the store: the record is
-            return f'{before}{{content:"the file is gone"}}'
+        except FluxError:
+            is_there = image.path is not None and image.path.exists()
+            return f'{before}{{content:"the file is {"damaged" if is_there else "gone"}"}}'
         return f"{before}{{background-image:url(data:image/jpeg;base64,{small})}}"
 
 
