@@ -267,6 +267,7 @@ def test_a_cell_that_runs_again_closes_its_gallery_and_each_output_has_the_page(
             assert data["text/html"].count("<img") == 15
             assert shown[-1]["metadata"] == MARK
         settle()
+        assert all(one.wait() for _, galleries in opening._open.values() for one in galleries)
         left = Widget.get_manager_state()["state"]
         assert [one in left for one in ids] == [False, False, True], "two in one run are both on the page"
         GalleryHistory(resolve(), Query(words="zebra"))._ipython_display_()
