@@ -314,7 +314,8 @@ class Client:
         other processes' images, shared stores, and `flux_images` beside the notebook. `search=""` alone holds for all.
 
         Args:
-            last: how many at the most; the last 50 of a process are remembered.
+            last: how many at the most; the last 50 of a process are remembered. A search reads only the records that
+                it returns, some 0.5 ms each.
             values: conditions. `search` has words of the prompt or parts of them, in any case and order; `#fox` is a
                 tag, `is:starred` a star. `model` has those of the model's name. `seed`, `steps`, `width`, `height`,
                 `size` and any other parameter have one value. `after` and `before` are days or times, in UTC if they

@@ -168,6 +168,14 @@ def _list_collections(typed: _Typed) -> list[str]:
     return [name for name, value in typed.names.items() if isinstance(value, Generations)]
 
 
+def _list_kept(typed: _Typed) -> list[str]:
+    """Return the names of the notebook that are an image of ours, or several."""
+    from ..results.generation import Generation
+    from ..results.generations import Generations
+
+    return [name for name, value in typed.names.items() if isinstance(value, Generation | Generations)]
+
+
 def _list_images(typed: _Typed) -> list[str]:
     return [word for name, value in typed.names.items() for word in _name_images(name, value)]
 
@@ -206,10 +214,12 @@ _VALUES: dict[str, Callable[[_Typed], list[str]]] = {
     "--endpoint": _list_endpoints,
     "--image": _list_images,
     "--inline": lambda _: list(settings.INLINE),
+    "--mark": _list_kept,
     "--mask": _list_images,
     "--model": _list_models,
     "--provider": _list_engines,
     "--set": _list_own,
     "--size": _list_sizes,
     "--space": _list_spaces,
+    "--unmark": _list_kept,
 }

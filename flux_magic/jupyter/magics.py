@@ -256,8 +256,9 @@ class FluxMagics(Sized, Magics):
 
         A notebook opens a gallery. `--last 50`, or 50 alone, shows so many on a page, each with its cell. `--search
         fox`, or fox alone, shows those whose prompt has the word; `--model`, `--seed` and other parameters, `--after`
-        and `--before` a day, `--starred` and `--tag` narrow that down. `--delete 1a2b3c4d5e6f` deletes one from the
-        store by its digest. The result is a sequence: `_[0]` is the newest.
+        and `--before` a day, `--starred` and `--tag` narrow that down. `--mark fox --starred --tag best` gives the
+        image `fox`, or that of a digest, a star and a tag; `--unmark fox` takes them off. `--delete 1a2b3c4d5e6f`
+        deletes one from the store by its digest. The result is a sequence: `_[0]` is the newest.
         """
         from .provenance import run_history
 

@@ -84,6 +84,9 @@ def run_history(shell: InteractiveShell, line: str) -> History | None:
     from ..results import history
 
     options, words = grammar.parse_around(_expand_line(shell, line), grammar.HISTORY_OPTIONS, "%flux_history")
+    for name in options.keys() & {"mark", "unmark"}:
+        named = caller.find_names(shell.user_ns)
+        options[name] = [digest for one in options[name] for digest in _list_digests(one, named.get(one))]
     if re.fullmatch(r"-?\d+", words) and not options:
         options, words = grammar.parse_line(f"--last {words.lstrip('-')}", grammar.HISTORY_OPTIONS)
         print_note(
@@ -91,7 +94,7 @@ def run_history(shell: InteractiveShell, line: str) -> History | None:
         )
     elif number := re.search(r"\s(\d+)$", words):
         print_note(f"{number[1]} is part of the search; to show that many, add --last {number[1]}")
-    if has_widgets(shell) and not options.keys() & {"last", "delete", "clean", "yes"}:
+    if has_widgets(shell) and not options.keys() & {"last", "mark", "unmark", "delete", "clean", "yes"}:
         from .gallery.opening import GalleryHistory
 
         return GalleryHistory(settings.resolve(), history.build_line_query(options, words))
@@ -100,6 +103,14 @@ def run_history(shell: InteractiveShell, line: str) -> History | None:
         print(answer)
         return None
     return answer
+
+
+def _list_digests(typed: str, named: object) -> list[str]:
+    """Return the digest that is typed, or those of what has this name in the notebook: an image, or several."""
+    from ..results.generations import Generations
+
+    images = [named] if _is_image(named) else named if isinstance(named, Generations) else ()
+    return [one.digest for one in images] or [typed]
 
 
 def run_verify(shell: InteractiveShell, line: str) -> Report:

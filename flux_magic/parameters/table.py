@@ -12,7 +12,7 @@ import operator
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, SupportsIndex
+from typing import Any, Final
 
 from ..errors import InvalidRequest, show_value
 from .sizes import SIZE_STEP, round_down
@@ -133,12 +133,10 @@ class Parameter:
         return value if value is None or self.multiple_of == 1 else round_down(value, self.multiple_of)
 
 
-def _convert_integer(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        return None
+def _convert_integer(value: Any) -> int | None:
     try:
-        return operator.index(value)
-    except TypeError:  # of an array
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
         return None
 
 

@@ -102,11 +102,6 @@ def measure(folder: Path) -> Holding:
 
 
 def find_leftovers(folder: Path) -> list[Leftover]:
-    """Return what could go from a store's folder, and has not changed for a while."""
-    return [one for one in find_candidates(folder) if one.is_settled]
-
-
-def find_candidates(folder: Path) -> list[Leftover]:
     """Return what could go from a store's folder, once it has not changed for a while.
 
     An input goes if no record names it, and none does if a record cannot be read. A record without an image, and an

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta, timezone
 from types import MappingProxyType
@@ -16,6 +16,10 @@ from .marks import check_tag, check_tags
 
 NUMBERS: Final = ("seed", "width", "height", "steps")
 """Conditions that are an integer each."""
+
+MOST_WORDS: Final = 500
+MOST_CHARACTERS: Final = 20_000
+"""Limits of a search, below those of SQLite."""
 
 _START: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MOST: Final = 9 * 10**15
@@ -114,13 +118,16 @@ def read_query(query: Query) -> Wanted:
     for name in ("words", "model", "after", "before"):
         if not isinstance(value := getattr(query, name), str):
             raise InvalidArgument(f"{name} is {show_value(value)}: give a string")
+    if query.starred not in (True, False):
+        raise InvalidArgument(f"starred is {show_value(query.starred)}: give True or False")
     if not isinstance(query.parameters, Mapping):
         raise InvalidArgument(f"parameters is {show_value(query.parameters)}: give values by name")
+    _check_length([query.words, query.model, *map(str, query.parameters.values())])
     typed = query.words.split()
     tags = [word for word in typed if word.startswith("#") and _is_tag(word)]
     stars = [word for word in typed if word.lower() == "is:starred"]
     return Wanted(
-        words=tuple(fold(" ".join(word for word in typed if word not in {*tags, *stars})).split()),
+        words=tuple(dict.fromkeys(fold(" ".join(word for word in typed if word not in {*tags, *stars})).split())),
         model=tuple(fold(query.model).split()),
         numbers=dict(_read_numbers(query)),
         parameters=tuple((str(name), fold_value(value)) for name, value in query.parameters.items()),
@@ -129,6 +136,15 @@ def read_query(query: Query) -> Wanted:
         starred=bool(query.starred or stars),
         tags=tuple(dict.fromkeys([*check_tags(query.tags), *map(check_tag, tags)])),
     )
+
+
+def _check_length(texts: Sequence[str]) -> None:
+    words, characters = {word for text in texts for word in text.split()}, sum(map(len, texts))
+    if len(words) > MOST_WORDS or characters > MOST_CHARACTERS:
+        raise InvalidRequest(
+            f"the search has {len(words):,} words and {characters:,} characters: "
+            f"give at most {MOST_WORDS} and {MOST_CHARACTERS:,}, such as the prompt's rarest words"
+        )
 
 
 def _is_tag(word: str) -> bool:

@@ -188,15 +188,15 @@ class Store:
             if found_in.setdefault(stored.record.files, folder) == folder:
                 yield stored
 
-    def find_digest(self, digest: str) -> list[Stored]:
+    def find_digest(self, digest: str, *, in_all: bool = False) -> list[Stored]:
         """Return the jobs in the store's own folder with an image whose digest begins so: 6 hex digits or more.
 
-        Raises InvalidRequest for what is no digest.
+        With `in_all` those of all folders that are read. Raises InvalidRequest for what is no digest.
         """
         start = strip_prefix(digest)
         if not re.fullmatch(r"[0-9a-f]{6,64}", start):
             raise InvalidRequest(f"{digest[:70]!r} is no digest: give its first 6 to 64 digits, 0 to 9 and a to f")
-        folders = [] if self.folder is None else [make_absolute(self.folder)]
+        folders = self.list_folders() if in_all else [] if self.folder is None else [make_absolute(self.folder)]
         return sorted(self._search_start(folders, start), key=_get_started, reverse=True)
 
     def has_digest(self, start: str) -> bool:

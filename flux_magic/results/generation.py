@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from ..client.options import EditOptions
     from ..records.manifest import Signing
+    from ..records.marks import Marks
     from .generations import Generations
     from .history import History
 
@@ -252,6 +253,46 @@ class Generation:
         from .history import trace
 
         return trace(self)
+
+    @property
+    def marks(self) -> Marks:
+        """The star and the tags that it has in the store. Raises InvalidRequest if it is in no store."""
+        from .marking import open_keeper
+
+        return open_keeper(self).marks(self)
+
+    def mark(self, *tags: str, starred: bool | None = None) -> Marks:
+        """Give the image tags, a star, or both, and return all its marks. They are a file beside the record.
+
+        Args:
+            tags: words of 1 to 32 letters, digits, `-` and `_`, in any case, which are added to those that it has.
+            starred: True gives it a star, False takes it away; None leaves that as it is.
+
+        Example::
+
+            >>> fox = flux_magic.generate("a red fox", seed=42, quiet=True)
+            >>> fox.mark("best", "winter", starred=True)
+            Marks(starred=True, tags=('best', 'winter'))
+            >>> flux_magic.history(tags="best", starred=True)[0].digest == fox.digest
+            True
+            >>> fox.unmark()
+            Marks(starred=False, tags=())
+
+        Raises InvalidRequest for what is no tag, for more than 50, and if the image is in no store. Raises StoreError
+        if the marks cannot be written.
+        """
+        from . import marking
+
+        return marking.mark(marking.open_keeper(self), self, tags, starred=starred)
+
+    def unmark(self, *tags: str, starred: bool = False) -> Marks:
+        """Take tags off the image, with `starred` the star, and without either all its marks; return what is left.
+
+        Raises as `mark`.
+        """
+        from . import marking
+
+        return marking.unmark(marking.open_keeper(self), self, tags, starred=starred)
 
     def command(self) -> str:
         """Return the cell that makes this image again: running it sends the same request."""

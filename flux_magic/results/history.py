@@ -7,23 +7,28 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import FluxError, InvalidRequest, StoreError, format_count, list_few, replace_controls
 from ..images import codecs
 from ..parameters.arguments import merge_own
 from ..parameters.settings import Settings, resolve
-from ..records.inventory import SETTLED, Leftover, find_candidates, format_size, measure, remove
+from ..records.inventory import SETTLED, Leftover, find_leftovers, format_size, measure, remove
+from ..records.marks import NONE
 from ..records.query import ALL, Query, build_query, describe_query
 from ..records.record import compute_key, compute_keys
-from ..records.store import find_root, open_store, strip_prefix
-from ..types import UNKNOWN, make_printable
+from ..records.store import Store, Stored, find_root, open_store, strip_prefix
+from ..types import UNKNOWN, fit_one_line, make_printable
+from . import marking
 from .generation import Generation
 from .generations import Generations
 from .library import open_library, stream_generations
 from .notes import MOST_NOTES
 from .origin import SMALL, find_maker, render_small
 from .table import escape, escape_html, keep_together, pre
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LONGEST: Final = 160
 """Pixels of a thumbnail's longer side."""
@@ -78,6 +83,15 @@ class History(Generations):
         notes = "".join(f"<p>{escape_html(note)}</p>" for note in self._list_remarks())
         return f'<ul style="{_LIST}">{items}</ul>{notes}'
 
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the table of `Generations`, with the columns `starred` and `tags` (with spaces between).
+
+        The search reads the records that it returns, some 0.5 ms each, and no others; the table opens no image.
+        """
+        table, library = super().to_pandas(), open_library(resolve())
+        marked = [NONE if one.path is None else library.marks(one) for one in self]
+        return table.assign(starred=[one.starred for one in marked], tags=[" ".join(one.tags) for one in marked])
+
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
@@ -102,11 +116,13 @@ def read_history(settings: Settings, *, last: int = 20, query: Query = ALL, size
 
 
 def answer(options: Mapping[str, Any], words: str, *, command: str = "%flux_history") -> History | str:
-    """Return the images that a line asks for; or delete what it names, or clean the store, and say so in words.
+    """Return the images that a line asks for; or mark or delete what it names, or clean the store, and say so in words.
 
-    Raises InvalidRequest for options that do not go together, and StoreError as `delete` and `clean` do.
+    Raises InvalidRequest for options that do not go together, and StoreError as `mark`, `delete` and `clean` do.
     """
     settings = resolve()
+    if options.keys() & {"mark", "unmark"}:
+        return mark(settings, options, words, command=command)
     if digest := options.get("delete"):
         if words or options.keys() != {"delete"}:
             raise InvalidRequest(f"--delete takes no other option, and no words: {command} --delete {digest[:64]}")
@@ -139,9 +155,9 @@ def clean(settings: Settings, *, yes: bool = False, command: str = "%flux_histor
     folder = open_store(settings).folder
     if folder is None:
         raise StoreError("there is no store: it is turned off")
-    candidates = find_candidates(folder)
-    found = [one for one in candidates if one.is_settled]
-    young = _describe_young(len(candidates) - len(found))
+    leftovers = find_leftovers(folder)
+    found = [one for one in leftovers if one.is_settled]
+    young = _describe_young(len(leftovers) - len(found))
     try:
         found = remove(found) if yes else found
     except OSError as error:
@@ -169,6 +185,36 @@ def _describe_young(number: int) -> list[str]:
 def _count(found: Sequence[Leftover], kind: str) -> str:
     noun, *more = re.split(r"(?= without | that )", kind, maxsplit=1)
     return f"{len(found)} {noun}{'' if len(found) == 1 else 's'}{''.join(more)}"
+
+
+def mark(settings: Settings, options: Mapping[str, Any], words: str, *, command: str = "%flux_history") -> str:
+    """Mark the images that a line names by digest, or take marks off; return in words what each has now.
+
+    Raises InvalidRequest for options that do not go together and unless each digest is that of one image, and
+    StoreError if the marks cannot be written.
+    """
+    name, starred, tags = "mark" if "mark" in options else "unmark", options.get("starred"), options.get("tag", ())
+    if words or not options.keys() <= {name, "starred", "tag"}:
+        raise InvalidRequest(
+            f"--{name} takes --starred and --tag, and no words: {command} --{name} {options[name][0][:64]} --tag best"
+        )
+    if name == "mark" and not starred and not tags:
+        raise InvalidRequest(
+            f"--mark sets --starred, --tag or both: {command} --mark {options[name][0][:64]} --starred"
+        )
+    library = open_library(settings)
+    store = open_store(settings)
+    jobs = {one.path: one for digest in options[name] for one in _find_jobs(store, digest, in_all=True)}
+    lines = []
+    for one in stream_generations(jobs.values(), store, settings):
+        marks = (
+            marking.mark(library, one, tags, starred=starred)
+            if name == "mark"
+            else marking.unmark(library, one, tags, starred=bool(starred))
+        )
+        named = ", ".join([*["a star"] * marks.starred, *(f"#{tag}" for tag in marks.tags)])
+        lines.append(f"{one.digest[:12]} {fit_one_line(one.prompt, 60)}: {named or 'no star, no tags'}")
+    return "\n".join(list_few(lines, MOST_NOTES))
 
 
 def find(settings: Settings, digest: str) -> Generation:
@@ -201,10 +247,19 @@ def delete(settings: Settings, digest: str) -> int:
     Raises InvalidRequest unless exactly one image has such a digest, and StoreError if it cannot be deleted.
     """
     store = open_store(settings)
-    found = store.find_digest(digest)
+    found = _find_jobs(store, digest)
+    library = open_library(settings)
+    for stored in found:
+        store.delete(stored, library.list_needed(stored))
+    return len(found)
+
+
+def _find_jobs(store: Store, digest: str, *, in_all: bool = False) -> list[Stored]:
+    """Return the jobs that made the one image whose digest begins so, in the own folder or in all that are read."""
+    found = store.find_digest(digest, in_all=in_all)
     start = strip_prefix(digest)
     digests = {file.digest for one in found for file in one.record.files if file.digest.startswith(start)}
-    if not found and store.has_digest(start):
+    if not found and not in_all and store.has_digest(start):
         raise InvalidRequest(
             f"the image {digest[:70]} is in flux_images or in a shared store, where nothing is deleted"
         )
@@ -213,10 +268,7 @@ def delete(settings: Settings, digest: str) -> int:
     if len(digests) > 1:
         listed = ", ".join(sorted(one[:16] for one in digests))
         raise InvalidRequest(f"{len(digests)} images match this digest: give more digits of {listed}")
-    library = open_library(settings)
-    for stored in found:
-        store.delete(stored, library.list_needed(stored))
-    return len(found)
+    return found
 
 
 def trace(generation: Generation) -> History:

@@ -1,14 +1,18 @@
 """What a search and a page of the library take at 1,000, 20,000 and 100,000 records, beside a walk through all of them.
 
 The records are real ones, over twelve months, with prompts of 50 to 300 characters, a tenth of them in Chinese; their
-images are links to a few small files. Medians are shown, by the clock and of the processor. What is measured includes
-the check for changes.
+images are links to a few files of 1024×1024. Medians are shown, by the clock and of the processor. What is measured
+includes the check for changes. The gallery is opened in a real kernel: until it is on the page, until its first 50
+thumbnails are sent, and until all records were read.
 """
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import random
+import shutil
 import statistics
 import sys
 import tempfile
@@ -20,7 +24,11 @@ from functools import partial
 from pathlib import Path
 from unittest import mock
 
+from PIL import Image
+
 from flux_magic.images import codecs
+from flux_magic.jupyter.gallery.gallery import PAGE
+from flux_magic.jupyter.gallery.grid import BATCH
 from flux_magic.parameters.settings import Settings
 from flux_magic.records import index
 from flux_magic.records.query import Query
@@ -28,6 +36,8 @@ from flux_magic.records.sidecar import format_record
 from flux_magic.records.store import Store, get_export_path
 from flux_magic.results.generation import Generation
 from flux_magic.results.library import Library, open_library
+from tests.support.kernel import run_kernel
+from tests.support.limits import PATIENCE
 from tests.unit.samples import generation, record
 
 WORDS = """
@@ -48,8 +58,15 @@ def write_prompt(draw: random.Random, number: int) -> str:
     return f"a {' '.join(draw.choices(WORDS, k=draw.randint(8, 40)))}, number {number}"
 
 
+def paint() -> bytes:
+    """Return an image that takes as long to decode as one of a model."""
+    buffer = io.BytesIO()
+    Image.effect_noise((64, 64), 90).resize((1024, 1024), Image.Resampling.BICUBIC).convert("RGB").save(buffer, "WEBP")
+    return buffer.getvalue()
+
+
 def fill(folder: Path, count: int, months: int) -> None:
-    draw, data = random.Random(count), generation().data
+    draw, data = random.Random(count), paint()
     file = codecs.describe(data)
     for number in range(count):
         at = BEGIN + timedelta(days=30 * months) * (number / count)
@@ -66,10 +83,10 @@ def fill(folder: Path, count: int, months: int) -> None:
         part.mkdir(parents=True, exist_ok=True)
         path = part / f"{at:%d-%H%M%S.%f}-{get_export_path(part, one).name}"
         path.write_text(format_record(one), "utf-8")
-        first = folder.parent / f"{number // LINKS}.png"
+        first = folder.parent / f"{number // LINKS}.webp"
         if number % LINKS == 0:
             first.write_bytes(data)
-        os.link(first, path.with_suffix(".png"))
+        os.link(first, path.with_suffix(".webp"))
 
 
 def time_it(work: Callable[[], object], rounds: int = 9) -> str:
@@ -142,11 +159,39 @@ def put_and_find(folder: Path, library: Library, made: Generation) -> None:
     assert library.find(number=50)[0].path == stored.files[0]
 
 
+def open_gallery(folder: Path, count: int) -> str:
+    """Return how long a new kernel takes from `%flux_history` to each stage."""
+    with run_kernel(folder.parent, FLUX_MAGIC_STORE=str(folder)) as kernel:
+        kernel.run_ok("%load_ext flux_magic\nimport time\nbefore = time.process_time()")
+        begin, sheets, stages = time.perf_counter(), set[str](), dict[str, float]()
+        kernel.send("%flux_history")
+        while not stages.keys() >= {"shown", "50 thumbnails", "all read"}:
+            message = kernel.client.get_iopub_msg(timeout=PATIENCE)
+            said = json.dumps(message["content"])
+            if "vnd.jupyter.widget-view+json" in said:
+                stages.setdefault("shown", time.perf_counter() - begin)
+            elif said.count("data:image/jpeg") == BATCH:
+                sheets.add(message["content"]["comm_id"])
+            if len(sheets) == PAGE // BATCH:
+                stages.setdefault("50 thumbnails", time.perf_counter() - begin)
+            if f">{count:,} images<" in said:
+                stages.setdefault("all read", time.perf_counter() - begin)
+        busy = float(kernel.run_ok("print(time.process_time() - before)").stdout)
+    return ", ".join([*(f"{name} {seconds:.2f} s" for name, seconds in stages.items()), f"processor {busy:.1f} s"])
+
+
+def measure_gallery(folder: Path, count: int) -> None:
+    print(f"  a gallery of a store not yet read   {open_gallery(folder, count)}")
+    print(f"  a gallery in another kernel         {open_gallery(folder, count)}", flush=True)
+
+
 def main(counts: list[int]) -> None:
     for count, months in [*((one, 12) for one in counts), (counts[-1], 1)]:
         with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, XDG_CACHE_HOME=f"{folder}/cache"):
             fill(Path(folder, "store"), count, months)
             print(f"{count:,} records in {months} folder{'s' * (months > 1)}", flush=True)
+            measure_gallery(Path(folder, "store"), count)
+            shutil.rmtree(f"{folder}/cache")
             measure(Path(folder, "store"), count)
 
 

@@ -207,6 +207,17 @@ def test_a_history_shows_finds_and_deletes(space: str, tmp_path: Path) -> None:
         }.items():
             found = kernel.run_ok(f"found = %flux_history {line}\nprint([one.seed for one in found])")
             assert found.stdout == f"{seeds}\n"
+        kernel.run_ok(f"snow = %flux --quiet --seed 2 {SMALL} a fox in the snow")
+        marked = kernel.run_ok("%flux_history --mark snow --starred --tag best")
+        assert (marked.stdout, marked.outputs) == (f"{digests[2][:12]} a fox in the snow: a star, #best\n", [])
+        assert (
+            "[2] ('best',)"
+            in kernel.run_ok(
+                "found = %flux_history #best\nprint([one.seed for one in found], found[0].marks.tags)"
+            ).stdout
+        )
+        kernel.run_ok("%flux_history --unmark found")
+        assert "no image" in kernel.run_ok("%flux_history is:starred").get_shown("text/plain")[0]
         assert "no image in the store has the digest 123456" in mistake(kernel.run("%flux_history --delete 123456"))
         deleted = kernel.run_ok(f"%flux_history --delete {digests[1]}")
         assert (deleted.stdout, deleted.outputs) == (f"deleted {digests[1]}\n", [])

@@ -99,6 +99,12 @@ def test_images_come_by_the_page_with_their_thumbnails_and_words_find_some() -> 
     assert said(gallery) == "40 images"
     assert (seeds(gallery)[:2], gallery.grid.slots[0].button) == ([119, 116], first), "a page keeps its focus"
     assert len(Widget.get_manager_state()["state"]) == before, "what is not loaded has no widget"
+    sent = [one.value for one in gallery.grid.sheets.children]
+    gallery._ask(0)
+    gallery.wait()
+    assert all(one.value is same for one, same in zip(gallery.grid.sheets.children, sent, strict=True)), (
+        "not drawn twice"
+    )
     gallery.search.value = "hen seed:4"
     assert (said(gallery), seeds(gallery)) == ("1 image", [4])
 
@@ -236,8 +242,12 @@ def test_an_image_becomes_a_cell_an_input_and_a_panel(monkeypatch: pytest.Monkey
 def test_an_image_whose_file_is_gone_says_so_and_stops_nothing() -> None:
     fill(2, colour=250)  # other tests have the thumbnails of other ones
     next(Path("store").rglob("*a-hen*.png")).unlink()
+    next(Path("store").rglob("*a-red*.png")).write_bytes(b"x")
+    next(Path("store").rglob("*a-hen*.json")).with_stem("01-000000.000000-a-fox-1-1a2b3c4d5e6f-nokey").write_text("{")
     gallery = show()
+    assert "the file is damaged" in gallery.grid.sheets.children[0].value
     assert "the file is gone" in gallery.grid.sheets.children[0].value
+    assert ".json is skipped: the record is no JSON" in gallery.size.value
     press(gallery, 0)
     assert "is not in the store any more" in gallery.detail._image.value
 
@@ -257,6 +267,7 @@ def test_a_cell_that_runs_again_closes_its_gallery_and_each_output_has_the_page(
             assert data["text/html"].count("<img") == 15
             assert shown[-1]["metadata"] == MARK
         settle()
+        assert all(one.wait() for _, galleries in opening._open.values() for one in galleries)
         left = Widget.get_manager_state()["state"]
         assert [one in left for one in ids] == [False, False, True], "two in one run are both on the page"
         GalleryHistory(resolve(), Query(words="zebra"))._ipython_display_()

@@ -19,6 +19,7 @@ from flux_magic.errors import InvalidRequest, replace_controls
 from flux_magic.images import codecs
 from flux_magic.parameters.settings import Settings
 from flux_magic.records import embedding
+from flux_magic.records.marks import NONE, Marks
 from flux_magic.records.query import Query
 from flux_magic.records.store import BESIDE, Store, Stored, get_export_path, write
 from flux_magic.results import history
@@ -29,15 +30,7 @@ from tests.unit.samples import encoded, generation, opened
 
 VOID = {"img", "br"}
 
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "store"
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture
@@ -361,6 +354,9 @@ def test_a_condition_searches_the_store_and_without_one_the_process_is_shown(
         ({"tags": ["two words"]}, "'two words' is no tag"),
         ({"size": "8x6", "width": 8}, "size and width set the same thing twice"),
         ({"parameters": 3}, "parameters is 3: give values by name"),
+        ({"starred": "yes"}, "starred is 'yes': give True or False"),
+        ({"search": " ".join(map(str, range(999)))}, "the search has 999 words and 3,885 characters: give at most 500"),
+        ({"scheduler": "x" * 20_001}, "the search has 1 words and 20,001 characters: give at most 500 and 20,000"),
     ],
 )
 def test_a_condition_that_cannot_be_is_one_clear_line(
@@ -391,3 +387,54 @@ def test_a_line_and_the_command_take_the_same_conditions(
     for wrong in ("--set shift=4,5", "--delete 123456 fox", "--seed x", "--delete 12"):
         assert main(["history", *wrong.split()]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_line_a_command_and_a_call_mark_an_image_which_is_found_by_that(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FLUX_MAGIC_STORE", str(folder))
+    stored = [put(folder, encoded(colour=seed), prompt=f"a fox {seed}", seed=seed) for seed in (1, 2)]
+    before = [one.path.read_bytes() for one in stored]
+    [two] = flux_magic.history(search="fox", seed=2)
+    one = stored[0].record.files[0].digest
+
+    def run(line: str) -> str:
+        code = main(["history", *line.split()])
+        told = capsys.readouterr()
+        assert code == (2 if told.err else 0)
+        return told.err or told.out
+
+    assert run(f"--mark {one[:8]} --mark {two.digest} --starred --tag Best") == "".join(
+        f"{digest[:12]} a fox {seed}: a star, #best\n" for digest, seed in ((one, 1), (two.digest, 2))
+    )
+    assert two.mark("#winter", starred=False) == two.marks == Marks(tags=("best", "winter"))
+    frame = flux_magic.history(tags="best").to_pandas()
+    assert frame[["seed", "starred", "tags"]].values.tolist() == [[2, False, "best winter"], [1, True, "best"]]
+    assert run(f"--unmark {two.digest} --tag best") == f"{two.digest[:12]} a fox 2: #winter\n"
+    assert run(f"--unmark {one} --starred") == f"{one[:12]} a fox 1: #best\n"
+    assert (two.unmark("winter"), two.mark(starred=True), two.unmark(starred=True)) == (NONE, Marks(starred=True), NONE)
+    assert run(f"--unmark {one}").endswith(": no star, no tags\n")
+    for wrong, why in {
+        f"--mark {one}": "--mark sets --starred, --tag or both: flux-magic history --mark",
+        f"--mark {one} --starred fox": "--mark takes --starred and --tag, and no words",
+        f"--mark {one} --unmark {one}": "--mark takes --starred and --tag",
+        f"--mark {one} --tag a/b": "'a/b' is no tag",
+        "--mark 123456 --starred": "no image in the store has the digest 123456",
+        "--mark fox --starred": "'fox' is no digest",
+    }.items():
+        assert why in (told := run(wrong))
+        assert told.count("\n") == 1
+    with pytest.raises(InvalidRequest, match="is in no store"):
+        generation().mark("best")
+    assert [one.path.read_bytes() for one in stored] == before
+    assert not [*folder.rglob("*.marks.json")]
+
+
+def test_an_image_of_a_clients_own_store_has_its_marks_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLUX_MAGIC_STORE", str(tmp_path / "usual"))
+    put(tmp_path / "own", seed=3)
+    client = flux_magic.Client(store=str(tmp_path / "own"))
+    [fox] = client.history(search="")
+    fox.mark("best")
+    assert [one.seed for one in client.history(tags="best")] == [3]
+    assert not (tmp_path / "usual").exists()

@@ -24,16 +24,7 @@ from tests.support.limits import PROGRAM
 from tests.unit.samples import encoded, generation
 from tests.unit.test_library import put, seeds
 
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "store"
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def library_of(folder: Path) -> Library:
@@ -53,6 +44,13 @@ def overwrite(path: Path) -> None:
         file.write(bytes(size - 4096))
 
 
+def write_other_tables(path: Path) -> None:
+    path.unlink()
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE jobs(number)")
+    db.close()
+
+
 def lock(path: Path) -> None:
     """Let nothing be read or written there."""
     shutil.rmtree(path.parent)
@@ -67,6 +65,8 @@ def lock(path: Path) -> None:
         pytest.param(lambda path: path.write_bytes(b"no database" * 999), id="no database"),
         pytest.param(overwrite, id="damaged"),
         pytest.param(lambda path: path.write_bytes(path.read_bytes()[:9000]), id="half of it"),
+        pytest.param(write_other_tables, id="tables of somebody else"),
+        pytest.param(lambda path: path.rename(path.with_stem(f"{path.stem}9")), id="another version's"),
         pytest.param(lock, id="a cache that cannot be written"),
         pytest.param(lambda path: (path.unlink(), path.mkdir()), id="a folder in its place"),
         pytest.param(lambda path: shutil.rmtree(path.parents[2]), id="no cache"),
@@ -270,6 +270,26 @@ def test_a_locked_database_is_no_error(folder: Path, tmp_path: Path, monkeypatch
         assert seeds(library_of(folder), Query()) == [2, 1]
     finally:
         other.close()
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from tests.unit.test_index import library_of, seeds
+from flux_magic.records.query import Query
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+library = library_of(Path(sys.argv[1]))
+print(seeds(library, Query("fox")), library.skipped, len(library.thumbnail(library.find()[0])) > 99)
+"""
+
+
+@pytest.mark.parametrize("room", [0, 20_000], ids=["full", "filled up meanwhile"])
+def test_a_full_disk_is_no_error(folder: Path, room: int) -> None:
+    for number in range(3):
+        put(folder, number, prompt="a fox " + "in the snow " * 400)
+    done = subprocess.run([sys.executable, "-c", FULL, str(folder), str(room)], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[2, 1, 0] [] True\n", "")
 
 
 def test_a_query_is_checked(folder: Path) -> None:

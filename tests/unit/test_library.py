@@ -21,16 +21,7 @@ from flux_magic.verify.export import export
 from tests.unit.samples import encoded, generation, opened
 from tests.unit.test_signed import notebook_of
 
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "store"
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture
@@ -78,6 +69,8 @@ TABLE: list[dict[str, Any]] = [
         pytest.param(Query('"quoted" AND -minus* ^x (1:2)'), [3], id="punctuation is taken as it is"),
         pytest.param(Query('"'), [3], id="a quote"),
         pytest.param(Query("fox OR cat"), [], id="no syntax"),
+        pytest.param(Query("a " * 5000), [3, 1, 0], id="a word many times"),
+        pytest.param(Query(" ".join(f"x{n}" for n in range(490)), tags=("fox",)), [], id="many words"),
         pytest.param(Query("\0 \ud800"), [], id="what no prompt has"),
         pytest.param(Query(model="OTHER"), [1], id="model"),
         pytest.param(Query("fox", seed=3), [3], id="seed"),

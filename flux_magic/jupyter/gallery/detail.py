@@ -17,7 +17,7 @@ from ...results.table import Table, as_html, escape, escape_html, pre
 LONGEST: Final = 768
 """Pixels of the longer side of the large image."""
 
-PROMPT: Final = "margin:0;padding:0;font:inherit;white-space:pre-wrap;overflow-wrap:anywhere"
+PROMPT: Final = "margin:0;padding:0;font:inherit;white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere"
 """The CSS of a prompt."""
 
 

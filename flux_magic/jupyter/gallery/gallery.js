@@ -158,7 +158,13 @@ function render({ model, el }) {
       keepFocus();
     };
     update();
-    const watch = new MutationObserver(update);
+    let due; // one update for all that a search changes
+    const watch = new MutationObserver(() => {
+      due ??= setTimeout(() => {
+        due = undefined;
+        update();
+      }, 20);
+    });
     watch.observe(gallery, { childList: true, subtree: true, attributeFilter: ["class", "style"] });
     const more = gallery.querySelector(".flux-gallery-more");
     const near = new IntersectionObserver(
@@ -173,7 +179,10 @@ function render({ model, el }) {
     lookAgain();
     const left = new MutationObserver(lookAgain);
     left.observe(more, { childList: true, characterData: true, subtree: true });
-    signal.addEventListener("abort", () => [watch, near, left].forEach((one) => one.disconnect()));
+    signal.addEventListener("abort", () => {
+      clearTimeout(due);
+      [watch, near, left].forEach((one) => one.disconnect());
+    });
     window.addEventListener("keydown", (event) => keepKeys(event, gallery), { signal, capture: true });
     gallery.addEventListener("keydown", (event) => onKey(event, gallery, model), { signal, capture: true });
     gallery.addEventListener(

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ipywidgets import HTML, Box, Button, Combobox, HBox, Layout, ToggleButton, VBox
 
-from ...errors import FluxError, InvalidRequest, clean
+from ...errors import FluxError, InvalidRequest, clean, list_few, replace_controls
 from ...parameters.settings import Settings, get_store_folder
 from ...records.inventory import measure
 from ...records.query import ALL, Query, describe_query
 from ...results.generation import Generation
 from ...results.library import Deleted, open_library
+from ...results.notes import MOST_NOTES
 from ...results.table import escape_html
 from ...types import UNKNOWN, fit_one_line
 from ..widgets import close_widgets, start_thread
@@ -36,7 +37,6 @@ PAGE: Final = 50
 
 SOON: Final = 0.15
 """Seconds from a change of the search field to the search, so that a word is not searched key by key."""
-
 
 PATIENCE: Final = 0.3
 """Seconds that a search waits for the store to be read, before it shows what was read so far."""
@@ -77,6 +77,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         typed, self._around = split_query(query)
         self._query = query
         self._current: Slot | None = None
+        self._held: list[str] = []
         self._deleted: list[tuple[Deleted, Slot, Generation]] = []
         self._is_closed = False
         self._do, self._draw, self._read = (Errands(self._fail) for _ in range(3))
@@ -185,7 +186,13 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             self._is_reading = False
         self._go_on()
         held = measure(self._store) if self._store is not None else None
-        self.size.value = escape_html(f"the store: {held}") if held and held.files else ""
+        self._held = [f"the store: {held}"] if held and held.files else []
+        self._show_below()
+
+    def _show_below(self) -> None:
+        """Show below the thumbnails what is skipped, and the size of the store."""
+        lines = [*list_few([*map(replace_controls, self._library.skipped)], MOST_NOTES), *self._held]
+        self.size.value = "<br>".join(map(escape_html, lines))
 
     def _go_on(self) -> None:
         """Search once more, if the last search found only what was read so far."""
@@ -211,15 +218,19 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     def _find(self, number: int = PAGE) -> None:
         self._read.wait(PATIENCE)
-        self._is_partial = self._is_reading
-        self._query = read_field(self.search.value, replace(self._around, starred=self.starred.value))
-        self.total = self._library.count(self._query)
+        asked, self._is_partial = self._asked, self._is_reading
+        query = read_field(self.search.value, replace(self._around, starred=self.starred.value))
+        total = self._library.count(query)
+        if asked != self._asked:  # something else was typed meanwhile, and is next
+            return
+        self._query, self.total = query, total
         self._show_page(0, max(number, PAGE))
         found = describe_found(self.total, self._query)
         self._say(f"Reading the store: {self.total:,} so far" if self._is_partial else found)
         if self._is_partial:
             start_thread(self._go_on, delay=AGAIN)
         self._offer_tags()
+        self._show_below()
         if self._current is not None and self._current.image is None:
             self._close_detail()
         self.grid.mark(self._current, self.comparison.picked)
@@ -235,13 +246,8 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             if self._current is None:
                 self._close_detail()
         self._update_more()
-        asked = self._asked
         for batch in range(start // BATCH, -(-len(self.grid.slots) // BATCH)):
-            self._draw.add(lambda batch=batch: self._draw_batch(batch, asked))  # type: ignore[misc]
-
-    def _draw_batch(self, number: int, asked: int) -> None:
-        if asked == self._asked and not self._is_closed:
-            self.grid.draw(number, self._library.thumbnail)
+            self._draw.add(partial(self.grid.draw, batch, self._library.thumbnail))
 
     def _load_more(self) -> None:
         if len(self.grid.images) < self.total:

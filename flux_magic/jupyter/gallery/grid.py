@@ -16,6 +16,9 @@ from ..widgets import close_widgets
 BATCH: Final = 10
 """The number of thumbnails that one message brings."""
 
+KEPT: Final = 50
+"""The number of places that stay, if hidden, for the next search."""
+
 _LONGEST_PROMPT: Final = 70
 _GONE, _CURRENT, _PICKED = "flux-gallery-gone", "flux-gallery-current", "flux-gallery-picked"
 
@@ -72,6 +75,7 @@ class Grid:
         self.sheets = Box(layout=Layout(display="none"))
         # Two widgets on no page lend their layouts and styles: so a thumbnail is one widget, and not three.
         self._button, self._sheet = Button(), HTML()
+        self._drawn: dict[int, list[Any]] = {}
 
     @property
     def images(self) -> list[Generation]:
@@ -80,34 +84,42 @@ class Grid:
 
     def show(self, images: Sequence[Generation], starred: Sequence[bool], start: int = 0) -> None:
         """Show these images from a place on, in place of those that were there and behind it."""
-        for slot in self.slots[start + len(images) :]:
+        end = start + len(images)
+        dropped = [slot.button for slot in self.slots[max(end, KEPT) :]]
+        del self.slots[max(end, KEPT) :]
+        for slot in self.slots[end:]:
             slot.show(None)
         for place, (image, has_star) in enumerate(zip(images, starred, strict=True), start):
             if place < len(self.slots):
                 self.slots[place].show(image, is_starred=has_star)
             else:
                 self.slots.append(self._make_slot(place, image, is_starred=has_star))
-        keep = max(start + len(images), min(len(self.slots), 50))
-        dropped = [slot.button for slot in self.slots[keep:]]
-        del self.slots[keep:]
         self.widget.children = tuple(slot.button for slot in self.slots)
         for button in dropped:
             button.close()
 
     def draw(self, number: int, read: Callable[[Generation], bytes]) -> None:
-        """Show the thumbnails of one batch; `read` returns them, and may raise FluxError."""
-        rules = []
-        for place, slot in enumerate(self.slots[number * BATCH : (number + 1) * BATCH], number * BATCH):
-            if slot.image is not None:
-                rules.append(self._write_rule(place, slot.image, read))
-        sheets, css = list(self.sheets.children), f"<style>{''.join(rules)}</style>"
+        """Show the thumbnails of one batch, unless they are shown; `read` returns them, and may raise FluxError."""
+        self._drop_sheets(-(-len(self.slots) // BATCH))
+        begin, sheets = number * BATCH, list(self.sheets.children)
+        images = [slot.image for slot in self.slots[begin : begin + BATCH]]
+        shown = [one and (one.path, one.digest) for one in images]
+        if not images or self._drawn.get(number) == shown:
+            return
+        rules = [self._write_rule(place, one, read) for place, one in enumerate(images, begin) if one is not None]
+        css = f"<style>{''.join(rules)}</style>"
         while len(sheets) <= number:
             sheets.append(HTML(css, layout=self._sheet.layout, style=self._sheet.style))
-        sheets[number].value = css
-        needed = -(-len(self.slots) // BATCH)
-        self.sheets.children = tuple(sheets[:needed])
-        for sheet in sheets[needed:]:
-            sheet.close()
+        sheets[number].value, self._drawn[number] = css, shown
+        self.sheets.children = tuple(sheets)
+
+    def _drop_sheets(self, needed: int) -> None:
+        gone = self.sheets.children[needed:]
+        if gone:
+            self.sheets.children = self.sheets.children[:needed]
+            self._drawn = {number: shown for number, shown in self._drawn.items() if number < needed}
+            for sheet in gone:
+                sheet.close()
 
     def find(self, image: Generation) -> Slot | None:
         """Return the place that an image has."""
@@ -149,8 +161,9 @@ class Grid:
         before = f".flux-gallery .flux-gallery-item.flux-gallery-{self._name}-{place}::before"
         try:
             small = base64.b64encode(read(image)).decode()
-        except FluxError:  # its file is no longer in the store: the record is
-            return f'{before}{{content:"the file is gone"}}'
+        except FluxError:
+            is_there = image.path is not None and image.path.exists()
+            return f'{before}{{content:"the file is {"damaged" if is_there else "gone"}"}}'
         return f"{before}{{background-image:url(data:image/jpeg;base64,{small})}}"
 
 

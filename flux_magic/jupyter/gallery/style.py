@@ -16,7 +16,7 @@ STYLE: Final = """<style>
 .flux-gallery-status { flex: 1 1 14rem; min-width: 0; height: auto; }
 .flux-gallery :is(.flux-gallery-status, .flux-gallery-size, .flux-gallery-facts, .flux-gallery-compared)
     .widget-html-content {
-    color: var(--jp-ui-font-color1, inherit); line-height: 1.5; overflow-wrap: anywhere;
+    color: var(--jp-ui-font-color1, inherit); line-height: 1.5; word-break: normal; overflow-wrap: anywhere;
 }
 .flux-gallery .widget-html { height: auto; margin: 0; }
 .flux-gallery .flux-gallery-columns { flex-flow: row wrap; gap: 8px 16px; align-items: flex-start; }
@@ -56,7 +56,11 @@ STYLE: Final = """<style>
 .flux-gallery-image img { display: block; max-width: 100%; max-height: 26rem; width: auto; height: auto; }
 .flux-gallery-wait { opacity: .75; }
 .flux-gallery-chips:empty { display: none; }
-.flux-gallery .flux-gallery-chip { border-radius: 12px; display: inline-flex; flex-direction: row-reverse; gap: 4px; }
+.flux-gallery .flux-gallery-chips { max-height: 9rem; overflow: hidden auto; }
+.flux-gallery .flux-gallery-chip {
+    border-radius: 12px; display: inline-flex; flex-direction: row-reverse; align-items: center; gap: 4px;
+}
+.flux-gallery .flux-gallery-chip i { line-height: 1; margin: 0; }
 .flux-gallery .flux-gallery-tags { width: auto; }
 .flux-gallery-facts table, .flux-gallery-compared table { border-collapse: collapse; margin: 6px 0 0; }
 .flux-gallery-facts th, .flux-gallery-compared th {
@@ -66,6 +70,8 @@ STYLE: Final = """<style>
 .flux-gallery-cell textarea { font-family: var(--jp-code-font-family, monospace); font-size: 12px; }
 .flux-gallery-compared { gap: 8px; align-items: flex-start; }
 .flux-gallery-compared > .widget-html { width: 100%; }
+.flux-gallery-compared .widget-html-content { overflow-x: auto; }
+.flux-gallery-compared td { min-width: 5rem; }
 .flux-gallery-pair { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; max-width: 72rem; }
 .flux-gallery-pair figure { margin: 0; min-width: 0; }
 .flux-gallery-pair img { display: block; max-width: 100%; max-height: 36rem; height: auto; }
