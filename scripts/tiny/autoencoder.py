@@ -19,7 +19,7 @@ from scripts.tiny.scenes import make_scene
 
 CHANNELS: Final = 8
 WIDTH: Final = 32
-STEPS: Final = 1500
+STEPS: Final = 3200
 RATE: Final = 2e-3
 CROP: Final = 64
 DEVIATION: Final = 0.27
