@@ -20,10 +20,10 @@ from scripts.tiny.room import Averages, Room, seed_all, watch_clock
 from scripts.tiny.scenes import make_caption, make_scene
 from scripts.tiny.words import LENGTH, POOLED, WIDTH, Text, make_tokenizer
 
-SCENES: Final = 32_000
+SCENES: Final = 20_000
 CHUNK: Final = 500
-BATCH: Final = 64
-STEPS: Final = 8_000
+BATCH: Final = 32
+STEPS: Final = 5_000
 RATE: Final = 1.5e-3
 WARM_UP: Final = 200
 COOL_DOWN: Final = 0.3
@@ -161,7 +161,7 @@ def train_flow(room: Room) -> None:
     seed_all(2)
     painter = Painter()
     optimizers = make_optimizers(painter)
-    averages, start = Averages(painter, 0.9995), 0
+    averages, start = Averages(painter, 0.998), 0
     if state := room.find_checkpoint("flow"):
         painter.load_state_dict(state["model"])
         for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
