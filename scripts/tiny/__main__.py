@@ -63,6 +63,18 @@ def _measure(room: Room) -> None:
     measure(room)
 
 
+def _make_blind(room: Room) -> None:
+    from scripts.tiny.blind import make_blind
+
+    make_blind(room)
+
+
+def _compare_blind(room: Room) -> None:
+    from scripts.tiny.blind import compare_blind
+
+    compare_blind(room)
+
+
 def _show(room: Room) -> None:
     from scripts.tiny.measuring import show_sheet
 
@@ -78,11 +90,16 @@ STAGES: Final[dict[str, Callable[[Room], None]]] = {
     "save": _save,
     "classifier": _train_classifier,
     "measure": _measure,
+    "blind": _make_blind,
 }
 """The stages in their order."""
 
-LOOKS: Final[dict[str, Callable[[Room], None]]] = {"show-autoencoder": _show_autoencoder, "show": _show}
-"""A look at what a stage has come to, while it trains."""
+LOOKS: Final[dict[str, Callable[[Room], None]]] = {
+    "show-autoencoder": _show_autoencoder,
+    "show": _show,
+    "compare": _compare_blind,
+}
+"""A look at what a stage has come to, while it trains, and the comparison of a blind look."""
 
 
 def main() -> None:

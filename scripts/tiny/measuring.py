@@ -122,8 +122,13 @@ def show_sheet(room: Room) -> None:
     ]
     prompts = [describe(scene) for scene in scenes for _ in range(4)]
     images = make_images(pipe, prompts, list(range(4)) * len(scenes))
-    pixels = images.clamp(-1, 1).add(1).mul(127.5).round().byte().permute(0, 2, 3, 1).numpy()
-    save_sheet(pixels, prompts[::4], room.folder / "sheet.png")
+    save_sheet(to_pixels(images), prompts[::4], room.folder / "sheet.png")
+
+
+def to_pixels(images: torch.Tensor) -> np.ndarray:
+    """Return images from -1 to 1 as rows and columns of colours from 0 to 255."""
+    made: np.ndarray = images.clamp(-1, 1).add(1).mul(127.5).round().byte().permute(0, 2, 3, 1).numpy()
+    return made
 
 
 def save_sheet(pixels: np.ndarray, titles: Sequence[str], file: Path, scale: int = 2) -> None:
