@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,8 +24,9 @@ from scripts.tiny.words import LENGTH, POOLED, WIDTH, Text, make_tokenizer
 SCENES: Final = 20_000
 CHUNK: Final = 500
 BATCH: Final = 32
-STEPS: Final = 5_000
+STEPS: Final = 4_000
 RATE: Final = 1.5e-3
+MUON_RATE: Final = 3e-3
 WARM_UP: Final = 200
 COOL_DOWN: Final = 0.3
 """The share of all steps at the end in which the rate falls to zero."""
@@ -113,7 +115,7 @@ def make_optimizers(painter: Painter) -> list[torch.optim.Optimizer]:
         is_matrix = value.ndim == 2 and "blocks" in name and "norm" not in name
         (matrices if is_matrix else others).append(value)
     return [
-        Muon(matrices, RATE),
+        Muon(matrices, MUON_RATE),
         torch.optim.AdamW(others, lr=RATE, betas=(0.9, 0.98), weight_decay=0.0),
     ]
 
@@ -197,6 +199,9 @@ def save_pipeline(room: Room) -> Path:
     pipe = build_pipeline(room)
     pipe.to(dtype=torch.float16)
     pipe.save_pretrained(folder)
+    config = json.loads((folder / "vae/config.json").read_text("utf-8"))
+    config.pop("block_out_channels", None)  # the class has it by itself, and warns of it in a file
+    room.write_json("model/vae/config.json", config)
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     room.say(f"saved {size / 1e6:.2f} MB in {folder}")
     return folder

@@ -28,6 +28,8 @@ _SHOWN: Final = (("fox", "red"), ("lighthouse", "pink"), ("balloon", "orange"), 
 
 def open_pipeline(folder: Path) -> Any:
     """Return the pipeline of a folder, as people load it."""
+    diffusers.utils.logging.set_verbosity_error()  # a VAE of this class is none that the pipeline expects
+    diffusers.utils.logging.disable_progress_bar()
     pipe = diffusers.DiffusionPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     pipe.set_progress_bar_config(disable=True)
     return pipe
