@@ -152,7 +152,7 @@ engines: $(ENGINES_READY)
 
 # Hours on two processors; each stage goes on where it was stopped. With TINY=--tenth, a check that all stages work.
 tiny: $(ENGINES_READY)
-	@$(ENGINES)/bin/python -m scripts.tiny all --folder build/tiny $(TINY)
+	@$(ENGINES)/bin/python -m scripts.tiny all $(TINY)
 
 live-gpu: $(ENGINES_READY)
 	@$(ENGINES)/bin/python -m scripts.live_gpu --model $(MODEL) $(if $(SIZE),--size $(SIZE))

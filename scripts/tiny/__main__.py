@@ -6,6 +6,7 @@ A stage is run alone by its name, and `--tenth` makes all of them small, for a c
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -63,6 +64,18 @@ def _measure(room: Room) -> None:
     measure(room)
 
 
+def _make_blind(room: Room) -> None:
+    from scripts.tiny.blind import make_blind
+
+    make_blind(room)
+
+
+def _compare_blind(room: Room) -> None:
+    from scripts.tiny.blind import compare_blind
+
+    compare_blind(room)
+
+
 def _show(room: Room) -> None:
     from scripts.tiny.measuring import show_sheet
 
@@ -78,21 +91,29 @@ STAGES: Final[dict[str, Callable[[Room], None]]] = {
     "save": _save,
     "classifier": _train_classifier,
     "measure": _measure,
+    "blind": _make_blind,
 }
 """The stages in their order."""
 
-LOOKS: Final[dict[str, Callable[[Room], None]]] = {"show-autoencoder": _show_autoencoder, "show": _show}
-"""A look at what a stage has come to, while it trains."""
+LOOKS: Final[dict[str, Callable[[Room], None]]] = {
+    "show-autoencoder": _show_autoencoder,
+    "show": _show,
+    "compare": _compare_blind,
+}
+"""A look at what a stage has come to, while it trains, and the comparison of a blind look."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.tiny", description=__doc__)
     parser.add_argument("stage", choices=["all", *STAGES, *LOOKS])
-    parser.add_argument("--folder", type=Path, default=Path("build/tiny"), help="where all is kept")
+    parser.add_argument("--folder", type=Path, help="where all is kept (build/tiny, or build/tiny-tenth)")
     parser.add_argument("--tenth", action="store_true", help="a check that all stages work, in about a minute")
     parser.add_argument("--threads", type=int, default=1, help="torch's threads (1)")
     options = parser.parse_args()
-    room = Room(options.folder, 0.01 if options.tenth else 1.0, options.threads)
+    folder: Path = options.folder or Path("build/tiny-tenth" if options.tenth else "build/tiny")
+    if options.tenth and options.stage == "all":
+        shutil.rmtree(folder, ignore_errors=True)
+    room = Room(folder, 0.01 if options.tenth else 1.0, options.threads)
     for name, run in (STAGES | LOOKS).items():
         if options.stage == name or (options.stage == "all" and name in STAGES):
             room.say(f"{name}:")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final
 
 import diffusers
@@ -14,12 +13,12 @@ from PIL import Image
 
 from scripts.tiny.drawings import SIDE, draw_scene
 from scripts.tiny.muon import Muon
-from scripts.tiny.room import Averages, Room, seed_all, watch_clock
+from scripts.tiny.room import Room, Training, fall, seed_all
 from scripts.tiny.scenes import make_scene
 
 CHANNELS: Final = 8
 WIDTH: Final = 32
-STEPS: Final = 1500
+STEPS: Final = 3200
 RATE: Final = 2e-3
 CROP: Final = 64
 DEVIATION: Final = 0.27
@@ -116,44 +115,13 @@ def train_autoencoder(room: Room) -> None:
     steps = room.scale(STEPS, 20)
     seed_all(1)
     model = make_autoencoder().to(memory_format=torch.channels_last)
-    optimizers = _make_optimizers(model)
-    rates = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
-    averages, start, dice = Averages(model, 0.998), 0, torch.Generator().manual_seed(1)
-    if state := room.find_checkpoint("autoencoder"):
-        model.load_state_dict(state["model"])
-        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        averages.values, start = state["averages"], state["step"]
-        dice.set_state(state["dice"])
-        torch.set_rng_state(state["rng"])
-    clock, shown = watch_clock(), 0.0
-    for step in range(start, steps):
-        share = min(1.0, (step + 1) / 50) * (0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2)
-        for optimizer, rate in zip(optimizers, rates, strict=True):
-            optimizer.zero_grad()
-            optimizer.param_groups[0]["lr"] = rate * share
-        wanted = _draw_parts(step * 4, 4, dice)
+    training = Training(room, "autoencoder", model, _make_optimizers(model), steps)
+    for step in range(training.start, steps):
+        wanted = _draw_parts(step * 4, 4, torch.Generator().manual_seed(step))
         latents = model.encode(wanted).latents
         made = model.decode(latents + NOISE * torch.randn_like(latents)).sample
-        loss = _measure_loss(made, wanted)
-        (loss + 0.02 * _measure_spread(latents)).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
-        averages.follow(model, step)
-        shown += (loss.item() - shown) / min(step - start + 1, 50)
-        if step % 50 == 0:
-            room.say(f"autoencoder {step}/{steps} loss {shown:.4f}")
-        if next(clock) or step == steps - 1:
-            state = {
-                "model": model.state_dict(),
-                "optimizers": [optimizer.state_dict() for optimizer in optimizers],
-                "averages": averages.values,
-                "step": step + 1,
-                "dice": dice.get_state(),
-                "rng": torch.get_rng_state(),
-            }
-            room.save_checkpoint("autoencoder", state)
+        loss = _measure_loss(made, wanted) + 0.02 * _measure_spread(latents)
+        training.learn(step, loss, fall(step, steps, 50))
 
 
 def open_autoencoder(room: Room) -> Any:

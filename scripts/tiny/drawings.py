@@ -49,7 +49,7 @@ FARS: Final[dict[str, Colour]] = {
     "winter": (204, 218, 236),
 }
 
-HEIGHTS: Final = {"small": 38.0, "medium": 56.0, "big": 76.0}
+HEIGHTS: Final = {"small": 46.0, "medium": 60.0, "big": 76.0}
 MIDDLES: Final = {"left": 39.0, "middle": 64.0, "right": 89.0}
 
 
@@ -206,7 +206,7 @@ def _draw_ground(sheet: _Sheet) -> None:
 def _draw_subjects(sheet: _Sheet) -> None:
     scene, dice, light = sheet.scene, sheet.dice, sheet.light
     tones = mix_tones(scene.colour, light.tint, light.on_subject, lit=scene.time in {"sunset", "night"})
-    height = HEIGHTS[scene.size] * {1: 1.0, 2: 0.86, 3: 0.66}[scene.count]
+    height = HEIGHTS[scene.size] * {1: 1.0, 2: 0.82, 3: 0.62}[scene.count]
     middle = MIDDLES[scene.place] + dice.uniform(-4, 4)
     flies = scene.subject == "balloon"
     for number in range(scene.count):

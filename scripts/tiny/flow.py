@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,15 +17,16 @@ from torch import nn
 from scripts.tiny.autoencoder import CHANNELS, open_autoencoder, to_tensor
 from scripts.tiny.drawings import draw_scene
 from scripts.tiny.muon import Muon
-from scripts.tiny.room import Averages, Room, seed_all, watch_clock
+from scripts.tiny.room import Room, Training, seed_all
 from scripts.tiny.scenes import make_caption, make_scene
 from scripts.tiny.words import LENGTH, POOLED, WIDTH, Text, make_tokenizer
 
-SCENES: Final = 32_000
+SCENES: Final = 20_000
 CHUNK: Final = 500
-BATCH: Final = 64
-STEPS: Final = 8_000
+BATCH: Final = 32
+STEPS: Final = 4_000
 RATE: Final = 1.5e-3
+MUON_RATE: Final = 3e-3
 WARM_UP: Final = 200
 COOL_DOWN: Final = 0.3
 """The share of all steps at the end in which the rate falls to zero."""
@@ -113,14 +115,14 @@ def make_optimizers(painter: Painter) -> list[torch.optim.Optimizer]:
         is_matrix = value.ndim == 2 and "blocks" in name and "norm" not in name
         (matrices if is_matrix else others).append(value)
     return [
-        Muon(matrices, RATE),
+        Muon(matrices, MUON_RATE),
         torch.optim.AdamW(others, lr=RATE, betas=(0.9, 0.98), weight_decay=0.0),
     ]
 
 
-def choose_rate(step: int, steps: int) -> float:
-    """Return the rate of a step: it rises, stays, and falls to zero at the end."""
-    return min(1.0, (step + 1) / WARM_UP, (steps - step) / (COOL_DOWN * steps)) * RATE
+def choose_share(step: int, steps: int) -> float:
+    """Return the share of the rate at a step: it rises, stays, and falls to zero at the end."""
+    return min(1.0, (step + 1) / WARM_UP, (steps - step) / (COOL_DOWN * steps))
 
 
 def choose_sigmas(number: int) -> torch.Tensor:
@@ -160,46 +162,15 @@ def train_flow(room: Room) -> None:
     steps, drawings = room.scale(STEPS, 40), Drawings(room.folder / "latents", BATCH if room.part >= 1 else 8)
     seed_all(2)
     painter = Painter()
-    optimizers = make_optimizers(painter)
-    averages, start = Averages(painter, 0.9995), 0
-    if state := room.find_checkpoint("flow"):
-        painter.load_state_dict(state["model"])
-        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        averages.values, start = state["averages"], state["step"]
-        torch.set_rng_state(state["rng"])
+    training = Training(room, "flow", painter, make_optimizers(painter), steps, scale=drawings.scale)
     room.say(f"flow: {sum(one.numel() for one in painter.parameters())} parameters, {len(drawings.scenes)} drawings")
-    clock, shown = watch_clock(), 1.0
-    for step in range(start, steps):
+    for step in range(training.start, steps):
         latents, captions = drawings.take(step)
         clean = pack(latents)
         sigmas, noise = choose_sigmas(len(clean)), torch.randn_like(clean)
         level = sigmas[:, None, None]
         velocity = painter((1 - level) * clean + level * noise, sigmas, captions, choose_lengths(len(clean)))
-        loss = F.mse_loss(velocity, noise - clean)
-        for optimizer in optimizers:
-            optimizer.zero_grad()
-            for group in optimizer.param_groups:
-                group["lr"] = choose_rate(step, steps)
-        loss.backward()
-        nn.utils.clip_grad_norm_(painter.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
-        painter.text.look_ahead()
-        averages.follow(painter, step)
-        shown += (loss.item() - shown) / min(step - start + 1, 100)
-        if step % 50 == 0:
-            room.say(f"flow {step}/{steps} loss {shown:.4f}")
-        if next(clock) or step == steps - 1:
-            state = {
-                "model": painter.state_dict(),
-                "optimizers": [optimizer.state_dict() for optimizer in optimizers],
-                "averages": averages.values,
-                "step": step + 1,
-                "scale": drawings.scale,
-                "rng": torch.get_rng_state(),
-            }
-            room.save_checkpoint("flow", state)
+        training.learn(step, F.mse_loss(velocity, noise - clean), choose_share(step, steps))
 
 
 def build_pipeline(room: Room) -> Any:
@@ -228,6 +199,9 @@ def save_pipeline(room: Room) -> Path:
     pipe = build_pipeline(room)
     pipe.to(dtype=torch.float16)
     pipe.save_pretrained(folder)
+    config = json.loads((folder / "vae/config.json").read_text("utf-8"))
+    config.pop("block_out_channels", None)  # the class has it by itself, and warns of it in a file
+    room.write_json("model/vae/config.json", config)
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     room.say(f"saved {size / 1e6:.2f} MB in {folder}")
     return folder

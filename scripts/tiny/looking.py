@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -13,7 +12,7 @@ from torch import nn
 
 from scripts.tiny.autoencoder import to_tensor
 from scripts.tiny.drawings import draw_scene
-from scripts.tiny.room import Room, seed_all, watch_clock
+from scripts.tiny.room import Room, Training, fall, seed_all
 from scripts.tiny.scenes import COLOURS, SEASONS, SUBJECTS, TIMES, Scene, make_scene
 
 HEADS: Final[dict[str, Sequence[str]]] = {
@@ -65,17 +64,12 @@ def draw_for_looking(seed: int, number: int) -> tuple[torch.Tensor, list[Scene]]
 
 def train_classifier(room: Room) -> None:
     """Train the classifier on drawings, some of them softened or with noise, as a model's images are."""
-    steps, start = room.scale(STEPS, 20), 0
+    steps = room.scale(STEPS, 20)
     seed_all(3)
     model = Classifier().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), RATE, weight_decay=1e-3)
-    if state := room.find_checkpoint("classifier"):
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        start = state["step"]
-        torch.set_rng_state(state["rng"])
-    clock = watch_clock()
-    for step in range(start, steps):
+    training = Training(room, "classifier", model, [optimizer], steps)
+    for step in range(training.start, steps):
         images, scenes = draw_for_looking(20_000_000 + step * BATCH, BATCH)
         softened = F.avg_pool2d(images, 3, 1, 1)
         share = torch.rand(BATCH, 1, 1, 1).clamp(min=0.4).sub(0.4).div(0.6)
@@ -85,16 +79,7 @@ def train_classifier(room: Room) -> None:
         for name, values in HEADS.items():
             wanted = torch.tensor([values.index(getattr(scene, name)) for scene in scenes])
             loss = loss + F.cross_entropy(scores[name], wanted, label_smoothing=0.02)
-        for group in optimizer.param_groups:
-            group["lr"] = RATE * min(1.0, (step + 1) / 100) * (0.01 + 0.99 * (1 + math.cos(math.pi * step / steps)) / 2)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if step % 50 == 0:
-            room.say(f"classifier {step}/{steps} loss {loss.item():.3f}")
-        if next(clock) or step == steps - 1:
-            kept = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
-            room.save_checkpoint("classifier", {**kept, "rng": torch.get_rng_state()})
+        training.learn(step, loss, fall(step, steps, 100))
     images, scenes = draw_for_looking(30_000_000, room.scale(1000, 64))
     shares = measure_shares(open_classifier(room), images, scenes)
     room.write_json("classifier.json", shares)
@@ -107,7 +92,7 @@ def open_classifier(room: Room) -> Classifier:
     if state is None:
         raise FileNotFoundError(f"no classifier in {room.folder}: train it first")
     model: Classifier = Classifier()
-    model.load_state_dict(state["model"])
+    model.load_state_dict(state["averages"])
     model.eval().requires_grad_(False)
     return model
 

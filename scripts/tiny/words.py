@@ -80,7 +80,10 @@ class Text(nn.Module):
 
     @torch.no_grad()
     def look_ahead(self) -> None:
-        """Let a word see itself and the next seven alone: the biases of all other distances are far below zero."""
+        """Let a word see itself and the next seven alone: the biases of all other distances are far below zero.
+
+        Their weight in attention is 0, and so is their gradient: training leaves them as they are.
+        """
         biases = self.t5.encoder.block[0].layer[0].SelfAttention.relative_attention_bias.weight
         half = len(biases) // 2  # the first half is for words before, the other for words after
         far = torch.ones(len(biases), dtype=torch.bool)

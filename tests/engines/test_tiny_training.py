@@ -59,7 +59,7 @@ def test_one_padding_token_in_training_counts_as_all_of_the_pipelines(length: in
 
 def test_training_that_is_interrupted_goes_on_as_if_it_was_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flow, "CHUNK", 40)
-    monkeypatch.setattr(flow, "choose_rate", lambda _step, _steps: 1e-3)  # the rate looks ahead to the last step
+    monkeypatch.setattr(flow, "choose_share", lambda _step, _steps: 0.5)  # the rate looks ahead to the last step
     straight, broken = tmp_path / "straight", tmp_path / "broken"
 
     def train(folder: Path, steps: int) -> Room:
