@@ -118,6 +118,7 @@ def _add_signing_commands(commands: argparse._SubParsersAction[argparse.Argument
     key.add_argument("--name", default="", help="the name that the certificate shows (default: none, a number)")
     key.add_argument("--new", action="store_true", help="make another key, and keep the old one beside it")
     key.add_argument("--export", type=Path, metavar="FILE", help="write the public certificate, for a colleague")
+    key.add_argument("--trust", type=Path, metavar="FILE", help="trust a colleague's, which --export wrote there")
 
 
 def _add_batch_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def tidy(path: Path) -> None:
     for place, cell in enumerate(notebook.cells):
         cell.metadata.pop("execution", None)
         if "outputs" in cell:  # an empty one is where a bar was, if the machine was slow enough for one
-            cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
+            cell.outputs = join_streams(output for output in cell.outputs if output.get("data") != {})
         for output in cell.get("outputs", []):
             if output.output_type == "stream":  # the store of anyone who ran it; a reader's is there if nothing is set
                 output.text = re.sub(r"(?m)^(store +).*?(?=: can)", r"\1~/.local/share/flux_magic/store", output.text)
@@ -44,6 +45,20 @@ def tidy(path: Path) -> None:
             elif "flux_magic" in output.get("metadata", {}):
                 tidy_output(output)
     nbformat.write(notebook, path)
+
+
+def join_streams(outputs: Iterable[Any]) -> list[Any]:
+    """Join what a cell printed in pieces, without the bars that were overwritten."""
+    joined: list[Any] = []
+    for output in outputs:
+        if joined and output.output_type == joined[-1].output_type == "stream" and output.name == joined[-1].name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    for output in joined:
+        if output.output_type == "stream":
+            output.text = re.sub(r"[^\n]*\r(?!\n)", "", output.text)
+    return joined
 
 
 def tidy_output(output: Any) -> None:

@@ -36,6 +36,9 @@ INSTALL: Final = 'pip install "flux-magic[sign]"'
 MADE_BY: Final = "self-made with flux_magic"
 """The organization in a certificate of ours, which says that no authority has checked the name."""
 
+_ROOT: Final = "root of "
+"""The name of a root of ours begins with this, and ends with that of the key that it certifies."""
+
 _YEARS: Final = 10
 _MOST: Final = 2**20
 """A file of certificates with more bytes than this is not read."""
@@ -146,7 +149,7 @@ def _make_chain(name: str) -> tuple[bytes, bytes]:
     from cryptography.hazmat.primitives.asymmetric import ec
 
     root, leaf = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    certificates = [_certify(name, leaf, root, f"root of {name}"), _certify(f"root of {name}", root, root)]
+    certificates = [_certify(name, leaf, root, f"{_ROOT}{name}"), _certify(f"{_ROOT}{name}", root, root)]
     key = leaf.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -391,6 +394,27 @@ def export_certificate(path: Path) -> str:
     except OSError as exc:
         raise SaveError(f"cannot write {path}: {exc.strerror or exc}") from exc
     return identity.name
+
+
+def trust_certificate(path: Path) -> tuple[str, Path]:
+    """Put a colleague's public certificate into the trust folder; return the colleague's name, and the file there.
+
+    Raises InvalidRequest if the file holds no root or the user has no folder, MissingExtra without `cryptography`, and
+    SaveError if another certificate has that name in the folder, or none can be written.
+    """
+    _check_installed("cryptography")
+    roots = [one for one in _read_certificates(path) if _is_root(one)]
+    if not roots:
+        raise InvalidRequest(f"{path.name} is no root: ask for the file that flux-magic key --export writes")
+    data, target = _join(roots), get_folder() / "trust" / f"{path.stem}.pem"
+    try:
+        if target.exists() and target.read_bytes() != data:
+            raise SaveError(f"{target} is another certificate", "Give your file another name.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, data)
+    except OSError as exc:
+        raise SaveError(f"cannot write {target}: {exc.strerror or exc}") from exc
+    return _get_common_name(roots[0]).removeprefix(_ROOT), target
 
 
 def read_trusted() -> tuple[bytes, list[str]]:

@@ -51,7 +51,7 @@ class Subject:
         source: its bytes, or the file that has them; None if none are embedded, as with a link.
         told: our part of the notebook's metadata, as JSON; None if there is no such part.
         line: the notebook's line of text for it; may be empty.
-        of_sheet: whether it is one of the images on a sheet's file.
+        of_sheet: whether it is one of the images on a sheet's file, or on a figure in a notebook.
         beside: the folder beside it that may have what went in.
     """
 
@@ -138,7 +138,7 @@ def _read_cell(label: str, outputs: list[Any], beside: Path, found: Discovery) -
             mine.append((image, metadata.get("flux_magic"), line))
             if image is not None and (more := sorted(data.keys() - _SHOWN)):
                 found.problems.append(f"{label}: beside the image the output shows {more[0]}, which is not ours")
-        elif any(kind.startswith("image/") for kind in data):
+        elif any(kind.startswith("image/") for kind in data) and not _read_figure(label, data, beside, found):
             found.others += 1
     for number, (image, told, line) in enumerate(mine, 1):
         which = f"{label}, image {number}" if len(mine) > 1 else label
@@ -154,6 +154,18 @@ def _read_cell(label: str, outputs: list[Any], beside: Path, found: Discovery) -
             found.problems.append(f"{which}: the sheet is not the image that was shown: it was altered, or deleted")
 
 
+def _read_figure(label: str, data: Mapping[str, Any], beside: Path, found: Discovery) -> bool:
+    """Add the images of a figure that `grid` drew, and return True; False for any other image."""
+    image = _decode_image(data)
+    inside = _read_sheet_inside(image)
+    if inside is None:
+        return False
+    read_sheet(label, inside.images, beside, found, of_sheet=True)
+    if not inside.is_whole(image or b""):
+        found.problems.append(f"{label}: the figure is not the one that was shown: it was altered")
+    return True
+
+
 def _read_sheet_inside(image: bytes | None) -> sheet_file.SheetRecord | None:
     """Return what a sheet carries inside; None for any other image."""
     try:
@@ -162,8 +174,13 @@ def _read_sheet_inside(image: bytes | None) -> sheet_file.SheetRecord | None:
         return None
 
 
-def read_sheet(label: str, records: Any, beside: Path, found: Discovery, where: str = "notebook") -> None:
-    """Add the images of a sweep's sheet from the places that have them, as the sheet shows them small."""
+def read_sheet(
+    label: str, records: Any, beside: Path, found: Discovery, where: str = "notebook", *, of_sheet: bool = False
+) -> None:
+    """Add the images of a sheet from the places that have them, as the sheet shows them small.
+
+    Those `of_sheet`, of a file or a figure, are left out if they are found elsewhere.
+    """
     if not isinstance(records, list) or len(records) > MOST_SWEPT:
         many = f"{len(records)} of them, more than {MOST_SWEPT}" if isinstance(records, list) else "they are not a list"
         found.problems.append(f"{label}: the records of the sheet cannot be read: {many}")
@@ -178,7 +195,7 @@ def read_sheet(label: str, records: Any, beside: Path, found: Discovery, where: 
                     where,
                     source,
                     told,
-                    of_sheet=where == "file",
+                    of_sheet=of_sheet,
                     beside=beside,
                 )
             )

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 _MEANING: Final = """\
 It proves: somebody who has this key signed exactly these bytes, with the record in them. One changed pixel shows.
 It does not prove who that is. You made the certificate yourself, and no authority has checked its name. For a
-colleague to recognize it, hand over the file of `flux-magic key --export FILE`; it goes into the trust folder,
-here {trust}.
+colleague to recognize it, hand over the file of `flux-magic key --export FILE`. There `flux-magic key --trust FILE`
+puts it into the trust folder, here {trust}.
 A file without a signature proves nothing: anyone can remove one, and most social networks do.
 Keep the key to yourself. It is in no store, notebook or record."""
 
@@ -50,15 +50,19 @@ def _fail(error: FluxError, label: str = "") -> int:
 
 
 def _run_key(options: argparse.Namespace) -> int:
+    if sum(map(bool, (options.export, options.trust, options.new or options.name))) > 1:
+        raise InvalidRequest("give one of --export and --trust, without --new and --name")
+    if options.trust:
+        name, target = keys.trust_certificate(options.trust)
+        print_answer(f"you trust signatures of {name} from now on: the certificate is {target}")
+        return 0
     if options.export:
-        if options.new or options.name:
-            raise InvalidRequest("--export goes without --new and --name")
         name = keys.export_certificate(options.export)
         if keys.is_named():
             print_note("it is the authority's certificate: all that this authority certifies are trusted by it")
         print_answer(
             f"the public certificate of {name} is in {options.export}: "
-            f"a colleague puts it into {keys.get_folder() / 'trust'}, as a file that ends in .pem"
+            f"a colleague trusts it by flux-magic key --trust {options.export.name}"
         )
         return 0
     folder = keys.get_folder()

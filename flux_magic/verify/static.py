@@ -129,7 +129,7 @@ def _list_sheet_images(subject: Subject, problems: list[str]) -> list[Subject]:
     if sheet is None or not isinstance(subject.source, Path):
         return []
     images = Discovery()
-    read_sheet(subject.label, list(sheet.images), subject.source.parent / BESIDE, images, "file")
+    read_sheet(subject.label, list(sheet.images), subject.source.parent / BESIDE, images, "file", of_sheet=True)
     problems += images.problems
     return images.subjects
 

@@ -113,6 +113,20 @@ def test_a_key_is_made_once_private_and_never_shown(
     given = tmp_path / "mine.pem"
     assert main(["key", "--export", str(given)]) == 0
     assert main(["key", "--export", str(given)]) == 1  # it is there
+    capsys.readouterr()
+    assert [main(["key", "--trust", str(given)]) for _ in range(2)] == [0, 0]
+    there = keys.get_folder() / "trust" / "mine.pem"
+    assert capsys.readouterr().out.endswith(
+        f"signatures of {keys.load().name} from now on: the certificate is {there}\n"
+    )
+    there.write_bytes(b"another")
+    assert main(["key", "--trust", str(given)]) == 1
+    assert main(["key", "--trust", str(key.parent / "key.pem")]) == 1
+    assert main(["key", "--trust", str(given), "--new"]) == 1
+    said = capsys.readouterr().err
+    assert "is another certificate" in said
+    assert "key.pem holds no certificate" in said
+    assert "one of --export and --trust" in said
     assert b"PRIVATE" not in given.read_bytes()
     assert len(x509.load_pem_x509_certificates(given.read_bytes())) == 1
     with pytest.raises(InvalidRequest, match="1 to 56 characters"):

@@ -164,6 +164,25 @@ def test_a_sheet_without_its_metadata_carries_the_records_itself() -> None:
     assert "it was altered, or deleted" in problem
 
 
+def test_the_images_of_a_figure_are_checked_where_they_are_and_those_of_another_tool_are_counted() -> None:
+    def shown_by(image: bytes) -> dict[str, Any]:
+        data = {"image/jpeg": base64.b64encode(image).decode(), "text/plain": "<a figure>"}
+        return {"output_type": "execute_result", "data": data, "metadata": {}, "execution_count": 1}
+
+    FOXES.grid(labels="(a)").save("figure.jpg")
+    figure = Path("figure.jpg").read_bytes()
+    Path("figure.jpg").unlink()
+    written(Path("fox.ipynb"), cell(*shown(FOXES[0])), cell(shown_by(figure)), cell(shown_by(encoded("jpeg"))))
+    one = FOXES[1]
+    write(get_export_path(Path("flux_images"), one.record), one.record, [one.data])
+    report = check_static(["fox.ipynb"])
+    assert [each.label for each in report.verdicts] == ["fox.ipynb, cell 1", "fox.ipynb, cell 2, image 2 of the sheet"]
+    assert (report.passed, report.others) == (True, 1)
+    written(Path("fox.ipynb"), cell(shown_by(figure[:-200] + bytes(198) + figure[-2:])))
+    (problem,) = check_static(["fox.ipynb"]).problems
+    assert problem == "fox.ipynb, cell 1: the figure is not the one that was shown: it was altered"
+
+
 FOXES = Generations([generation(encoded(colour=one), seed=one) for one in (1, 2, 3)], [Axis("seed", (1, 2, 3))])
 
 
