@@ -23,10 +23,6 @@ from . import embedding, keys, signing
 from .record import Carried, get_version
 from .store import Store, read_kept_input
 
-RECORD: Final = signing.RECORD
-SHEET: Final = "org.flux-magic.sheet"
-"""Labels of our own assertions: by C2PA's rule (its specification, 6.2.1) they begin with a reversed domain."""
-
 SIGNED: Final = ("image/png", "image/jpeg", "image/webp")
 """The formats that are signed: those whose bytes as delivered can be found again in the signed file."""
 
@@ -105,7 +101,7 @@ class Signing:
         """Return a sheet's file signed; `told` has its records, and may be empty."""
         action = {"action": "c2pa.created", "when": _format_now(), "softwareAgent": _OURS()}
         action["digitalSourceType"] = metadata.name_source(drawn=drawn, edited=True)
-        assertions = [{"label": SHEET, "kind": "Json", "data": dict(told)}] if told else []
+        assertions = [{"label": signing.SHEET, "kind": "Json", "data": dict(told)}] if told else []
         return self._sign(data, [action], assertions, [])
 
     def sign_as_found(self, data: bytes) -> bytes:
@@ -214,7 +210,7 @@ def _is_readable(data: bytes) -> bool:
 
 
 def _build_record(carried: Carried) -> dict[str, Any]:
-    return {"label": RECORD, "kind": "Json", "data": carried.as_dict()}
+    return {"label": signing.RECORD, "kind": "Json", "data": carried.as_dict()}
 
 
 def _build_author(name: str) -> dict[str, Any]:

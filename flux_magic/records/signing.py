@@ -20,8 +20,11 @@ from . import embedding, keys
 from .record import Carried, parse_carried
 
 INSTALL: Final = keys.INSTALL
-RECORD, TIME = "org.flux-magic.record", "org.flux-magic.signed"
-"""Labels of our assertions: the record, and when the file was signed by the signer's clock."""
+RECORD, SHEET, TIME = "org.flux-magic.record", "org.flux-magic.sheet", "org.flux-magic.signed"
+"""Labels of our assertions, which begin with a reversed domain by C2PA's rule (its specification, 6.2.1).
+
+They are the record, a sheet's records, and when the file was signed by the signer's clock.
+"""
 
 ALTERED, DAMAGED = "altered after signing", "signature damaged"
 """The verdicts on a signature that does not hold."""
@@ -253,6 +256,7 @@ def _name_part(failure: Mapping[str, Any], active: str, data: bytes, carried: Ca
         label = url.rpartition("/")[2]
         known = {
             RECORD: "the record that was signed",
+            SHEET: "the records that were signed",
             TIME: "the time of the signature",
             "c2pa.actions": "the statement how it was made",
             "c2pa.ingredient": "what is said of an ingredient",

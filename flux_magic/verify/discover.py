@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, Final
 
-from ..errors import FluxError, InvalidArgument, RecordError, show_value
+from ..errors import FluxError, InvalidArgument, NotAnImage, RecordError, show_value
+from ..images import metadata
 from ..images.bounded_json import parse_json
 from ..images.codecs import SEALED, SUFFIXES
 from ..images.formats import READ
 from ..parameters.calls import check_path
 from ..parameters.settings import MOST_SWEPT, resolve
-from ..records import embedding
+from ..records import embedding, signing
 from ..records.files import locate_file, read_file
 from ..records.inputs import is_kept_name
 from ..records.record import parse_carried
@@ -61,6 +62,7 @@ class Subject:
     told: Any = field(default=None, repr=False)
     line: str = ""
     of_sheet: bool = False
+    is_sheet: bool = False
     beside: Path = field(default=BESIDE, repr=False)
 
     @property
@@ -129,41 +131,48 @@ def _list_outputs(cells: list[Any]) -> Iterator[list[Any]]:
 
 
 def _read_cell(label: str, outputs: list[Any], beside: Path, found: Discovery) -> None:
-    mine = []
-    for output in outputs:
-        data, metadata = _check_mapping(output, "data"), _check_mapping(output, "metadata")
-        line = _join_text(data.get("text/plain"))
-        if "flux_magic" in metadata or (_LINE.fullmatch(line) and len(data) > 1):
-            image = _decode_image(data)
-            mine.append((image, metadata.get("flux_magic"), line))
-            if image is not None and (more := sorted(data.keys() - _SHOWN)):
-                found.problems.append(f"{label}: beside the image the output shows {more[0]}, which is not ours")
-        elif any(kind.startswith("image/") for kind in data) and not _read_figure(label, data, beside, found):
-            found.others += 1
+    """Add the images of a cell: our outputs, and what has a record of ours inside, such as a figure by `grid`."""
+    mine = list(_list_ours(label, outputs, found))
     for number, (image, told, line) in enumerate(mine, 1):
         which = f"{label}, image {number}" if len(mine) > 1 else label
-        if told is None and (inside := _read_sheet_inside(image)):  # a tool removed the metadata
-            records, whole = inside.images, inside.is_whole(image or b"")
-        elif isinstance(told, dict) and "sheet" in told:
+        inside = _read_sheet_inside(image)
+        if isinstance(told, dict) and "sheet" in told:
             records, whole = told["sheet"], told.get("sha256") == embedding.compute_sha256(image or b"")
+        elif told is None and inside:  # a figure, or a tool removed the metadata
+            records, whole = inside.images, inside.is_whole(image or b"")
         else:
             found.subjects.append(Subject(which, "notebook", image, told, line, beside=beside))
             continue
-        read_sheet(which, records, beside, found)
+        if image and records:
+            found.subjects.append(Subject(which, "notebook", image, told, line, is_sheet=True, beside=beside))
+        read_sheet(which, records, beside, found, of_sheet=not line and told is None)
         if not whole:
             found.problems.append(f"{which}: the sheet is not the image that was shown: it was altered, or deleted")
 
 
-def _read_figure(label: str, data: Mapping[str, Any], beside: Path, found: Discovery) -> bool:
-    """Add the images of a figure that `grid` drew, and return True; False for any other image."""
-    image = _decode_image(data)
-    inside = _read_sheet_inside(image)
-    if inside is None:
-        return False
-    read_sheet(label, inside.images, beside, found, of_sheet=True)
-    if not inside.is_whole(image or b""):
-        found.problems.append(f"{label}: the figure is not the one that was shown: it was altered")
-    return True
+def _list_ours(label: str, outputs: list[Any], found: Discovery) -> Iterator[tuple[bytes | None, Any, str]]:
+    """Yield each image of ours with its metadata and its line, and count the others."""
+    for output in outputs:
+        data, about = _check_mapping(output, "data"), _check_mapping(output, "metadata")
+        line = _join_text(data.get("text/plain"))
+        image = _decode_image(data)
+        if "flux_magic" in about or (_LINE.fullmatch(line) and len(data) > 1):
+            yield image, about.get("flux_magic"), line
+            if image is not None and (more := sorted(data.keys() - _SHOWN)):
+                found.problems.append(f"{label}: beside the image the output shows {more[0]}, which is not ours")
+        elif image and _has_record(image):
+            yield image, None, ""
+        elif any(kind.startswith("image/") for kind in data):
+            found.others += 1
+
+
+def _has_record(image: bytes) -> bool:
+    """Return True for an image that carries a record of ours, in its words or in its credentials."""
+    if signing.RECORD.encode() in image:
+        return True
+    with suppress(NotAnImage):
+        return bool(metadata.read(image).record)
+    return False
 
 
 def _read_sheet_inside(image: bytes | None) -> sheet_file.SheetRecord | None:
@@ -203,6 +212,11 @@ def read_sheet(
         found.problems.append(
             f"{label}: {rubbish} of {len(records)} records of the sheet cannot be read: they are not JSON objects"
         )
+
+
+def is_readable_list(records: Any) -> bool:
+    """Return True for a sheet's records that are a list of JSON objects, and not too many."""
+    return isinstance(records, list) and len(records) <= MOST_SWEPT and all(isinstance(one, dict) for one in records)
 
 
 def _find_kept(told: Any, known: Store) -> Path | None:

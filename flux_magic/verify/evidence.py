@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import NotAnImage, RecordError
+from ..errors import NotAnImage, RecordError, format_count
 from ..images import codecs, metadata
 from ..records import embedding
 from ..records import record as records
@@ -41,7 +41,7 @@ class Evidence:
         other: another record of the image, if any.
         other_holder: what holds that other record.
         signed: the record that was signed with the image, if it has one that is intact.
-        strings: other sources of seed and steps: for each source their values by name.
+        texts: other sources of seed and steps: for each source their values by name.
     """
 
     data: bytes | None
@@ -164,6 +164,21 @@ def find_contradiction(seen: Evidence) -> str:
         if not any(file.digest.startswith(values.get("digest", "")) for file in record.files):
             return f"the {teller} describes other pixels than the record"
     return records.find_contradiction(record)
+
+
+def find_sheet_contradiction(inside: Sequence[Any], shown: Sequence[Any]) -> str:
+    """Describe the contradiction between the records in a sheet and those of the notebook; empty if they agree.
+
+    A record that cannot be read contradicts none: that is reported with its image.
+    """
+    if len(inside) != len(shown):
+        return f"the notebook has {format_count(len(shown), 'record')}, the sheet {len(inside)}"
+    for number, pair in enumerate(zip(shown, inside, strict=True), 1):
+        with suppress(RecordError):
+            ours, theirs = (parse_carried(told).record for told in pair)
+            if names := _list_differences(ours, theirs):
+                return f"image {number}: {_describe_difference('notebook', ours, 'sheet', theirs, names)}"
+    return ""
 
 
 def is_another(seen: Evidence) -> bool:

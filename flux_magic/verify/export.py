@@ -70,7 +70,8 @@ def export(notebook: str | os.PathLike[str], *, sign: bool = False, into: Path |
     if not found.subjects:
         raise InvalidRequest(f"{path.as_posix()} has no image from flux_magic: run it, and save it first")
     beside = path.parent / BESIDE
-    return _export_all(found.subjects, beside, into or beside, open_signing(resolve().sign_as) if sign else None)
+    images = [one for one in found.subjects if not one.is_sheet]
+    return _export_all(images, beside, into or beside, open_signing(resolve().sign_as) if sign else None)
 
 
 def _export_all(subjects: list[Subject], beside: Path, folder: Path, signer: Signing | None) -> Exported:

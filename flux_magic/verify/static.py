@@ -18,7 +18,7 @@ from ..records.store import BESIDE, Store, open_store, read_kept_input
 from ..sweeps import sheet_file
 from ..types import Copy, InputRecord, Record
 from . import evidence
-from .discover import Discovery, Paths, Subject, describe_file_error, find_subjects, read_sheet
+from .discover import Discovery, Paths, Subject, describe_file_error, find_subjects, is_readable_list, read_sheet
 from .evidence import Evidence
 from .report import Report
 from .verdict import Examined, Outcome, judge_static
@@ -45,12 +45,15 @@ def check_static(paths: Paths, *, keep: bool = True) -> Report:
 def examine_all(found: Iterable[Subject], problems: list[str]) -> list[tuple[Subject, Examined]]:
     """Return each subject with its finding; what cannot be read is added to the problems.
 
-    A sheet's file is followed by those of its images that are not found elsewhere.
+    A sheet's file is followed by those of its images that are not found elsewhere. A notebook's sheet is left out if
+    it is sound, and nobody signed it: its images say the rest.
     """
     examined = []
     for subject in found:
         try:
-            examined.append((subject, examine(subject)))
+            seen = examine(subject)
+            if not subject.is_sheet or seen.credentials or seen.why == _BARE or not seen.outcome.is_sound:
+                examined.append((subject, seen))
             examined += [(one, examine(one)) for one in _list_sheet_images(subject, problems)]
         except Unreadable as error:
             problems.append(f"{subject.label}: {error}")
@@ -79,6 +82,8 @@ def examine(subject: Subject) -> Examined:
 
 def _examine(subject: Subject, signed: Credentials | None) -> Examined:
     try:
+        if subject.is_sheet:
+            return _examine_shown_sheet(subject, subject.data or b"")
         if sheet := _read_sheet(subject):
             return _compare_sheet(sheet, subject.data or b"")
         seen = evidence.gather(subject, signed.carried if signed else None)
@@ -118,6 +123,22 @@ def _read_sheet(subject: Subject) -> sheet_file.SheetRecord | None:
     """Return what a sheet's file carries; raises RecordError and OSError."""
     data = subject.data if subject.where == "file" and subject.told is None else None
     return sheet_file.read(data) if data else None
+
+
+def _examine_shown_sheet(subject: Subject, data: bytes) -> Examined:
+    """Check a notebook's sheet as its file is checked, and if it has the records that the notebook has."""
+    sheet, told = sheet_file.read(data), subject.told or {}
+    if sheet is None:  # it was too large for them, or they were left out
+        if told.get("sha256") != embedding.compute_sha256(data):
+            return Examined(Outcome.ALTERED, f"a sheet, {_ALTERED}", checkable=False, sheet=True)
+        return Examined(Outcome.INTACT, _BARE, checkable=False, sheet=True)
+    compared, shown = _compare_sheet(sheet, data), told.get("sheet")
+    if is_readable_list(shown) and (why := evidence.find_sheet_contradiction(sheet.images, shown)):
+        return replace(compared, outcome=Outcome.EDITED, why=f"{compared.why}; the record was edited: {why}")
+    return compared
+
+
+_BARE: Final = "a sheet without records inside: only a checksum in the notebook says that it is the one that was shown"
 
 
 def _list_sheet_images(subject: Subject, problems: list[str]) -> list[Subject]:

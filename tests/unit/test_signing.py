@@ -493,6 +493,62 @@ def test_files_that_are_there_are_signed_unless_it_would_mislead(
 # What is altered, and what is found.
 
 
+def shown_in_a_cell(path: Path, data: bytes, told: Any = None) -> Path:
+    """Return a notebook that shows an image of ours; if `told`, with its metadata and a checksum that is right."""
+    shown = {"data": {detect_media_type(data): base64.b64encode(data).decode(), "text/plain": "<an image>"}}
+    about = {"flux_magic": {**told, "sha256": embedding.compute_sha256(data)}} if told else {}
+    output = {"output_type": "display_data", "metadata": about, **shown}
+    cell = {"cell_type": "code", "source": "%flux a red fox", "metadata": {}, "outputs": [output]}
+    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}))
+    return path
+
+
+@pytest.mark.parametrize("what", ["sheet", "figure", "image"])
+@pytest.mark.parametrize(
+    ("alter", "called", "signature"),
+    [
+        pytest.param(lambda data: data, "intact", "signed", id="whole"),
+        pytest.param(lambda data: change_pixel(data, "jpeg"), "altered", signing.ALTERED, id="a pixel"),
+        pytest.param(lambda data: data + b"x", "re-encoded", signing.ALTERED, id="more bytes"),
+        pytest.param(
+            lambda data: change_pixel(embedding.remove_signature(data), "jpeg"), "altered", "", id="signature removed"
+        ),
+        pytest.param(
+            lambda data: after(data, b"c2pa.actions", b"lgorithmicMedia", b"lgorithmicMedib"),
+            "intact",
+            signing.ALTERED,
+            id="the statement of AI",
+        ),
+        pytest.param(
+            lambda data: data.replace(b"c2pa.created", b"c2pa.creatad", 1), "intact", signing.ALTERED, id="an action"
+        ),
+    ],
+)
+@pytest.mark.usefixtures("ada")
+def test_what_a_cell_shows_is_examined_as_its_file_is(
+    what: str, alter: Callable[[bytes], bytes], called: str, signature: str, tmp_path: Path
+) -> None:
+    made = Generations([replace(generation(noise("jpeg"), seed=seed), sign=True) for seed in (1, 2)], [SEEDS])
+    output = made.build_outputs()[0]
+    made[0].save(tmp_path / "fox.jpg")
+    shown = (tmp_path / "fox.jpg").read_bytes() if what == "image" else base64.b64decode(output.data["image/jpeg"])
+    path = tmp_path / "altered.jpg"
+    path.write_bytes(alter(shown))
+    told = output.metadata["flux_magic"] if what == "sheet" else None
+    notebook = shown_in_a_cell(tmp_path / "fox.ipynb", path.read_bytes(), told)
+    verdicts = [check_static(one).verdicts[0] for one in (path, notebook)]
+    assert [(one.static.value, one.signature) for one in verdicts] == [(called, signature)] * 2
+    assert [one.status.value for one in verdicts] == ["pass" if signature == "signed" else "fail"] * 2
+    assert verdicts[0].why == verdicts[1].why
+    if what == "sheet":
+        opened(path.read_bytes()).save(path)  # nothing is left inside
+        notebook = shown_in_a_cell(notebook, path.read_bytes(), told)
+        assert "only a checksum in the notebook" in check_static(notebook).verdicts[0].why
+
+
+SEEDS = Axis("seed", (1, 2))
+
+
 def change_pixel(data: bytes, kind: str) -> bytes:
     """Return a file with another pixel, in which all else is as it was."""
     image = opened(data).convert("RGB")

@@ -84,7 +84,7 @@ def test_the_images_of_a_sheet_that_are_in_the_store_are_checked_there(
 
 def test_images_that_were_not_made_are_not_found() -> None:
     written(Path("fox.ipynb"), cell(*sheet(0, 2)))
-    (subject,) = find_subjects(["fox.ipynb"]).subjects
+    subject = find_subjects(["fox.ipynb"]).subjects[1]
     assert (subject.label, subject.data) == ("fox.ipynb, cell 1, image 1 of the sheet", None)
     written(Path("fox.ipynb"), cell(*sheet(0, 1, 2)))
     assert check_static(["fox.ipynb"]).verdicts == ()
@@ -92,7 +92,7 @@ def test_images_that_were_not_made_are_not_found() -> None:
 
 def test_several_sheets_of_a_cell_are_counted() -> None:
     written(Path("fox.ipynb"), cell(*sheet(1, 2), *sheet(0, 2)))
-    labels = [found.label for found in find_subjects(["fox.ipynb"]).subjects]
+    labels = [found.label for found in find_subjects(["fox.ipynb"]).subjects if not found.is_sheet]
     assert labels == [f"fox.ipynb, cell 1, image {number}, image 1 of the sheet" for number in (1, 2)]
 
 
@@ -100,11 +100,9 @@ def test_a_record_of_a_sheet_that_was_edited_fails_as_any_other() -> None:
     outputs = sheet()
     outputs[0]["metadata"]["flux_magic"]["sheet"][1]["record"]["run"]["seed"] = 7
     written(Path("fox.ipynb"), cell(*outputs))
-    assert [one.status for one in check_static(["fox.ipynb"]).verdicts] == [
-        Status.UNCHECKED,
-        Status.FAIL,
-        Status.UNCHECKED,
-    ]
+    sheets, *others = check_static(["fox.ipynb"]).verdicts
+    assert [one.status for one in others] == [Status.UNCHECKED, Status.FAIL, Status.UNCHECKED]
+    assert sheets.why.endswith("the record was edited: image 2: the notebook says seed 7, the sheet 2")
 
 
 @pytest.mark.parametrize(
@@ -179,8 +177,9 @@ def test_the_images_of_a_figure_are_checked_where_they_are_and_those_of_another_
     assert [each.label for each in report.verdicts] == ["fox.ipynb, cell 1", "fox.ipynb, cell 2, image 2 of the sheet"]
     assert (report.passed, report.others) == (True, 1)
     written(Path("fox.ipynb"), cell(shown_by(figure[:-200] + bytes(198) + figure[-2:])))
-    (problem,) = check_static(["fox.ipynb"]).problems
-    assert problem == "fox.ipynb, cell 1: the figure is not the one that was shown: it was altered"
+    report = check_static(["fox.ipynb"])
+    assert report.verdicts[0].why == "a sheet of 3 images, altered since it was made"
+    assert report.problems[0].startswith("fox.ipynb, cell 1: the sheet is not the image that was shown")
 
 
 FOXES = Generations([generation(encoded(colour=one), seed=one) for one in (1, 2, 3)], [Axis("seed", (1, 2, 3))])
