@@ -14,6 +14,7 @@ from ..images.codecs import SUFFIXES
 from ..pages import page as pages
 from ..records.files import read_file
 from ..records.store import BESIDE
+from .archive import check_names
 from .cells import Cell, read_cells
 from .requirements import list_modules
 
@@ -44,6 +45,10 @@ def choose_places(notebooks: Sequence[Path], add: Sequence[Path]) -> dict[str, P
             where = root.name or "its folder"
             raise InvalidRequest(f"{path.as_posix()} is not a file in {where}, where the notebooks are: copy it there")
         places[real.relative_to(root).as_posix()] = path
+    try:
+        check_names(list(places))
+    except CapsuleError as error:
+        raise InvalidRequest(f"no capsule can be made: {error.message}", "Rename the file.") from error
     return places
 
 
@@ -55,7 +60,8 @@ def _find_root(folders: list[Path]) -> Path:
         root = Path(folders[0].anchor)
     home = Path("~").expanduser().resolve()
     if root != home and root in home.parents:
-        raise InvalidRequest(f"the notebooks are in {root.as_posix()} and in no folder below it: copy them into one")
+        where = f"the folder that the notebooks share, {root.as_posix()}, has your home in it"
+        raise InvalidRequest(f"{where}, whose name would be packed: copy them into one folder")
     return root
 
 

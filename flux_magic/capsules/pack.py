@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import CapsuleError, FluxError, InvalidRequest, SaveError, format_count
+from ..errors import FluxError, InvalidRequest, SaveError, format_count
 from ..images.bounded_json import parse_json
 from ..images.codecs import SUFFIXES
 from ..pages import page as pages
@@ -171,7 +171,8 @@ def _complete(told: Description, cells: Mapping[str, list[Cell]], jobs: list[Sto
     days = [one.record.circumstances.started[:10] for one in jobs if one.record.circumstances.started != UNKNOWN]
     date = told.date or max(days, default="")
     if not date:
-        raise InvalidRequest("no image says when it was made, and a capsule needs a date: give --date YYYY-MM-DD")
+        why = "no image says when it was made" if jobs else "there is no image from flux_magic, unless it was not saved"
+        raise InvalidRequest(f"{why}, and a capsule needs a date: give --date YYYY-MM-DD")
     return replace(told, title=title, date=date)
 
 
@@ -213,8 +214,6 @@ def _write(folder: Path, target: Path) -> None:
     try:
         write_archive(folder, part)
         part.replace(target)
-    except CapsuleError as error:
-        raise InvalidRequest(f"no capsule can be made: {error.message}", "Rename the file.") from error
     except OSError as error:
         if isinstance(error, FluxError):
             raise

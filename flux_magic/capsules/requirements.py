@@ -31,6 +31,7 @@ WHEELS: Final = "wheels"
 EXTRAS: Final = ("figure", "panel", "pandas", "sign", "verify")
 """The extras that a replay may use. The others make images, or are for the command line."""
 
+_HERE: Final = f"the environment that packed it, Python {'.'.join(map(str, sys.version_info[:3]))}"
 _SECONDS: Final = 60
 _TIME: Final = (1980, 1, 1, 0, 0, 0)
 
@@ -40,16 +41,19 @@ _OF_PYTHON: Final = ("%%time", "%%timeit", "%%capture", "%%prun")
 
 _ASK: Final = """
 import importlib.metadata as m, json, os, platform, sys
-found = {}
-for one in m.distributions():
-    name = one.metadata["Name"]
-    if name and name not in found:
-        found[name] = {"version": one.version, "requires": one.requires or []}
 def read(one, name):
     try:
         return one.read_text(name) or ""
     except Exception:
         return ""
+found, modules = {}, {}
+for one in m.distributions():
+    name = one.metadata["Name"]
+    if name and name not in found:
+        found[name] = {"version": one.version, "requires": one.requires or []}
+        files = [file.parts for file in one.files or [] if file.suffix in {".py", ".so", ".pyd"}]
+        for module in read(one, "top_level.txt").split() or sorted({parts[0].partition(".")[0] for parts in files}):
+            modules.setdefault(module, []).append(name)
 try:
     ours = m.distribution("flux-magic")
     import flux_magic
@@ -57,10 +61,6 @@ try:
     files = {name: read(ours, name) for name in ("METADATA", "entry_points.txt", "licenses/LICENSE")}
 except Exception:
     folder, files = "", {}
-try:
-    modules = m.packages_distributions()
-except AttributeError:
-    modules = {}
 print(json.dumps({"python": platform.python_version(), "found": found, "modules": modules, "folder": folder,
     "files": files, "markers": {"os_name": os.name, "sys_platform": sys.platform,
     "platform_machine": platform.machine(), "platform_system": platform.system(),
@@ -110,7 +110,10 @@ def collect(kernel: str, modules: Iterable[str], folder: Path) -> Requirements:
     wheel = write_wheel(Path(told["folder"]), told["files"], versions.pop(OURS), folder / WHEELS)
     marked = f"[{','.join(extras)}]" if extras else ""
     lines = [f"./{WHEELS}/{wheel}{marked}", *(f"{name}=={version}" for name, version in versions.items())]
-    notes = [f"{module} is imported, and no installed package has it: its version is not listed" for module in unknown]
+    notes = []
+    if kernel and source == _HERE:
+        notes.append(f"no Python kernel has the name {kernel} here: the versions are those of this environment")
+    notes += [f"{module} is imported, and no installed package has it: its version is not listed" for module in unknown]
     return Requirements(told["python"], tuple(lines), source, tuple(notes))
 
 
@@ -131,13 +134,12 @@ def _find_python(kernel: str) -> tuple[str, str]:
     """Return the Python of a kernel, and what to call it; this one, if there is no such kernel here."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
-    here = f"the environment that packed it, Python {'.'.join(map(str, sys.version_info[:3]))}"
     with suppress(NoSuchKernel):
         argv = KernelSpecManager().get_kernel_spec(kernel).argv if kernel else []
         if argv and "python" in Path(argv[0]).name.lower():
             is_this = kernel == "python3" and Path(argv[0]).name in {"python", "python3", Path(sys.executable).name}
             return (sys.executable if is_this and not Path(argv[0]).is_absolute() else argv[0]), f"the kernel {kernel}"
-    return sys.executable, here
+    return sys.executable, _HERE
 
 
 def _ask(python: str, empty: Path) -> Any:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from flux_magic.errors import NotAnImage
 from flux_magic.images import codecs
 from flux_magic.records import keys
 from flux_magic.verify.export import export
+from tests.support.limits import PROGRAM
 
 COURSE = Path(__file__).parents[2] / "notebooks"
 SOURCE = COURSE / "07_edit_what_you_have.ipynb"
@@ -62,11 +66,27 @@ def keep_apart(folder: Path) -> Iterator[None]:
         yield
 
 
-def make_capsule(folder: Path, *more: dict[str, Any]) -> Path:
+def make_capsule(folder: Path, *more: dict[str, Any], given: Sequence[str] = ()) -> Path:
     """Return a capsule whose images are signed."""
     notebook = folder / NAME
     write_notebook(notebook, *more)
     shutil.copytree(COURSE / "flux_images", notebook.parent / "flux_images")
+    export(notebook, sign=True)
+    made = folder / "paper.zip"
+    assert pack(notebook, made, *given) == 0
+    return made
+
+
+def make_signed_capsule(folder: Path) -> Path:
+    """Return a capsule of a notebook that was run and signs what it shows: a sweep, an image, two edits."""
+    notebook = folder / NAME
+    write_notebook(notebook)
+    edit_json(notebook, lambda one: one["cells"].insert(2, cell("%config FluxMagics.sign = True")))
+    shutil.copytree(COURSE / "flux_images", notebook.parent / "flux_images")
+    command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace", notebook.name]
+    alone = {**os.environ, "FLUX_MAGIC_REPLAY": "only"}
+    subprocess.run(command, cwd=notebook.parent, env=alone, check=True, capture_output=True, timeout=PROGRAM)
+    assert notebook.read_text(encoding="utf-8").count("signed  by Ann") >= 3
     export(notebook, sign=True)
     made = folder / "paper.zip"
     assert pack(notebook, made) == 0
