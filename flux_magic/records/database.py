@@ -18,7 +18,7 @@ from typing import Final
 
 from .cache import find_local_cache
 
-VERSION: Final = 1
+VERSION: Final = 2
 """A database of another version has another name."""
 
 _BUSY: Final = 10.0
@@ -34,7 +34,12 @@ CREATE TABLE IF NOT EXISTS names(id INTEGER PRIMARY KEY, part INTEGER, name TEXT
 CREATE TABLE IF NOT EXISTS jobs(
     id INTEGER PRIMARY KEY, model INTEGER, seed INTEGER, width INTEGER, height INTEGER, steps INTEGER, files INTEGER);
 CREATE INDEX IF NOT EXISTS jobs_files ON jobs(files);
+CREATE INDEX IF NOT EXISTS jobs_seed ON jobs(seed);
+CREATE INDEX IF NOT EXISTS jobs_width ON jobs(width);
+CREATE INDEX IF NOT EXISTS jobs_height ON jobs(height);
+CREATE INDEX IF NOT EXISTS jobs_steps ON jobs(steps);
 CREATE TABLE IF NOT EXISTS prompts(id INTEGER PRIMARY KEY, folded TEXT);
+CREATE TABLE IF NOT EXISTS trigrams(characters TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS models(id INTEGER PRIMARY KEY, folded TEXT UNIQUE);
 CREATE TABLE IF NOT EXISTS parameters(
     name TEXT, value TEXT, job INTEGER, PRIMARY KEY(name, value, job)) WITHOUT ROWID;

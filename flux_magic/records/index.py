@@ -4,8 +4,9 @@ The files are the truth. The index is brought up to date from the listings of th
 yet known are read, names that are gone are dropped. A record never changes under its name.
 
 The prompts are in a full-text table of trigrams, so that any part of a word is found, in scripts without spaces as
-well. Words of one or two characters, and all words where SQLite lacks trigrams, are looked for in each prompt.
-Identifiers are times: a list in order of time, the newest first, needs no sorting.
+well. A word of two characters is looked for as the trigrams that begin with it; a word of one, and all words where
+SQLite lacks trigrams, in each prompt. Identifiers are times: a list in order of time, the newest first, needs no
+sorting.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from .listing import is_record_name, list_months
 from .marks import FOLDER as MARKS
 from .marks import SUFFIX, Marks, read_marks
 from .query import Wanted, count_microseconds, fold, fold_value
-from .selection import SLOTS, UNDATED, Selection
+from .selection import PADDING, SLOTS, UNDATED, Selection
 from .store import read_stored
 
 SETTLED: Final = 2.0
@@ -185,7 +186,10 @@ class Index:
             "INSERT INTO jobs SELECT ?, id, ?, ?, ?, ?, ? FROM models WHERE folded = ?",
             [chosen, _fit(record.seed), first.width, first.height, _fit(record.steps), _identify(record), model],
         )
-        db.execute("INSERT INTO prompts VALUES (?, ?)", [chosen, fold(record.prompt)])
+        prompt = f"{fold(record.prompt)}{PADDING}"
+        db.execute("INSERT INTO prompts VALUES (?, ?)", [chosen, prompt])
+        trigrams = {prompt[place : place + 3] for place in range(len(prompt) - 2)}
+        db.executemany("INSERT OR IGNORE INTO trigrams VALUES (?)", [(one,) for one in trigrams])
         values = [(name, fold_value(value), chosen) for name, value in record.parameters.items()]
         db.executemany("INSERT OR IGNORE INTO parameters VALUES (?, ?, ?)", values)
         db.executemany("INSERT OR IGNORE INTO inputs VALUES (?, ?)", [(one.digest, chosen) for one in record.images])

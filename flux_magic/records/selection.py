@@ -14,6 +14,12 @@ SLOTS: Final = 1000
 UNDATED: Final = 10**12
 """An identifier below is that of a job whose time is not known."""
 
+PADDING: Final = "  "
+"""Follows each prompt, so that its last characters begin trigrams as well; no word has a space."""
+
+_FEW: Final = 1000
+"""Jobs with a number, up to which they are looked at one by one."""
+
 _LIKE: Final = "LIKE ? ESCAPE '\\'"
 
 
@@ -30,7 +36,8 @@ class Selection:
         self.values: list[Any] = []
         self._tables: list[str] = []
         self._conditions: list[str] = []
-        self._match_words(wanted)
+        self._rare = _find_rare(db, wanted)
+        self._match_words(db, wanted)
         self.key = f"{self._tables[0]}.{_KEYS[self._tables[0]]}"
         for table in self._tables[1:]:
             self._add(f"{table}.id = {self.key}")
@@ -52,16 +59,15 @@ class Selection:
         self._conditions.append(condition)
         self.values += values
 
-    def _match_words(self, wanted: Wanted) -> None:
+    def _match_words(self, db: sqlite3.Connection, wanted: Wanted) -> None:
         """Choose the tables, in the order in which they are looked into; the conditions come in the same order."""
-        of_job = bool(wanted.numbers or wanted.model)
-        is_rare = bool("seed" in wanted.numbers or wanted.starred or wanted.tags)
-        long = [] if is_rare or not has_trigrams() else [word for word in wanted.words if len(word) > 2]
+        is_rare = bool(self._rare or wanted.starred or wanted.tags)
+        long = [] if is_rare or not has_trigrams() else [word for word in wanted.words if len(word) > 1]
         short = [word for word in wanted.words if word not in long]
         if long:
             self._tables.append("words")
-            self._add("words MATCH ?", " ".join('"' + word.replace('"', '""') + '"' for word in long))
-        if of_job or is_rare or not wanted.words:
+            self._add("words MATCH ?", " AND ".join(_match_trigrams(db, word) for word in long))
+        if is_rare or wanted.numbers or wanted.model or not wanted.words:
             self._tables.append("jobs")
         if short:
             self._tables.append("prompts")
@@ -74,7 +80,8 @@ class Selection:
             found = [str(number) for number, folded in rows if all(word in folded for word in wanted.model)]
             self._add(f"jobs.model IN ({','.join(found)})")
         for name, number in wanted.numbers.items():
-            self._add(f"jobs.{name} = ?", number)
+            without_index = "+" if name != self._rare else ""
+            self._add(f"{without_index}jobs.{name} = ?", number)
 
     def _match_time(self, wanted: Wanted) -> None:
         if wanted.after is not None:
@@ -92,6 +99,24 @@ class Selection:
 
 
 _KEYS: Final = {"words": "rowid", "jobs": "id", "prompts": "id"}
+
+
+def _find_rare(db: sqlite3.Connection, wanted: Wanted) -> str:
+    """Return the name of a number that few jobs have, or an empty one."""
+    for name, number in wanted.numbers.items():
+        some = f"SELECT 1 FROM jobs WHERE {name} = ? LIMIT {_FEW + 1}"
+        if db.execute(f"SELECT count(*) FROM ({some})", [number]).fetchone()[0] <= _FEW:
+            return name
+    return ""
+
+
+def _match_trigrams(db: sqlite3.Connection, word: str) -> str:
+    """Return a word as the full-text table finds it; one of two characters as all trigrams that begin with it."""
+    found = [word]
+    if len(word) == 2:
+        sql = "SELECT characters FROM trigrams WHERE characters BETWEEN ? AND ?"
+        found = [one for (one,) in db.execute(sql, [word, word + "\U0010ffff"])] or [f"{word} "]  # that is not there
+    return "(" + " OR ".join('"' + one.replace('"', '""') + '"' for one in found) + ")"
 
 
 def _is_number(value: str) -> bool:

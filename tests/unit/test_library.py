@@ -72,6 +72,9 @@ TABLE: list[dict[str, Any]] = [
         pytest.param(Query("naive CAFÉ strasse"), [1], id="accents"),
         pytest.param(Query("狐狸 雪"), [2], id="a script without spaces"),
         pytest.param(Query("红色的狐狸"), [2], id="a longer part of it"),
+        pytest.param(Query("地里"), [2], id="its last two characters"),
+        pytest.param(Query("ox sn"), [0], id="words of two characters"),
+        pytest.param(Query("fox qz"), [], id="two characters that no prompt has"),
         pytest.param(Query('"quoted" AND -minus* ^x (1:2)'), [3], id="punctuation is taken as it is"),
         pytest.param(Query('"'), [3], id="a quote"),
         pytest.param(Query("fox OR cat"), [], id="no syntax"),
@@ -90,7 +93,11 @@ TABLE: list[dict[str, Any]] = [
         pytest.param(Query("#nothing"), [], id="a tag that no image has"),
     ],
 )
-def test_all_conditions_hold(library: Library, folder: Path, query: Query, found: list[int]) -> None:
+@pytest.mark.parametrize("few", [pytest.param(1000, id="rare numbers"), pytest.param(0, id="frequent numbers")])
+def test_all_conditions_hold(
+    library: Library, folder: Path, query: Query, found: list[int], few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flux_magic.records.selection._FEW", few)
     for number, changes in enumerate(TABLE):
         put(folder, number, **changes)
     three, two, one, none = library.find()
