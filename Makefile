@@ -33,7 +33,7 @@ EVERYTHING := --constraint constraints.txt --editable '.[test]'
 ENGINES := .venv-engines
 ENGINES_READY := $(ENGINES)/.ready
 # The tests of engines need no browser; their tutorial needs a Space, and what runs and compares it.
-OF_ENGINES := --constraint constraints.txt --constraint constraints-engines.txt --editable '.[diffusers,inference,local]' \
+OF_ENGINES := --constraint constraints.txt --constraint constraints-engines.txt --editable '.[diffusers,inference,local,dask]' \
 	coverage pytest pytest-xdist jupyter-client ipykernel nbconvert nbval
 # This tutorial needs torch: it is run where the engines are, and elsewhere its saved outputs are read.
 OF_TORCH := notebooks/09_another_engine.ipynb
