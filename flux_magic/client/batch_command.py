@@ -27,7 +27,7 @@ from ..results.generation import Generation
 from ..results.notes import limit_notes, print_answer, print_error, print_note
 from ..types import fit_one_line
 from .async_client import AsyncClient
-from .progress import print_above, show_count
+from .progress import describe_event, print_above, show_count
 from .replay import describe_request
 from .rows import RowRequest, RowTable, read_rows
 from .target import resolve_target
@@ -141,6 +141,8 @@ async def _make_all(table: RowTable, results: Results, told: Callable[[int, int,
     missing = [place for place in range(len(table.rows)) if not results.has(place)]
     results.finished |= {*range(len(table.rows))} - {*missing}
     requests = (results.build(place) for place in missing)
+    if missing:
+        told(results.done, len(table.rows), "connecting")
     async with aclosing(AsyncClient().stream_many(requests, resolve(**table.options))) as events:
         async for at, event in events:
             place = missing[at]
@@ -148,9 +150,8 @@ async def _make_all(table: RowTable, results: Results, told: Callable[[int, int,
                 await asyncio.to_thread(results.save, place, event)
             elif isinstance(event, FluxError):
                 results.fail(place, event)
-            else:
-                continue
-            told(results.done, len(table.rows), table.rows[place].name)
+            words = "" if isinstance(event, FluxError | Generation) else f": {describe_event(event).text}"
+            told(results.done, len(table.rows), f"{table.rows[place].name}{words}")
 
 
 @dataclass(slots=True)

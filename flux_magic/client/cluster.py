@@ -31,7 +31,7 @@ from ..providers.registry import is_registered
 from ..results.generation import ClientEvent
 from ..types import Log, Queued, Running, Waiting, fit_one_line
 from .cluster_link import TOPIC, Killed, Link, make_died
-from .cluster_local import require_distributed
+from .cluster_local import describe_start, require_distributed
 from .cluster_order import (
     BEGUN,
     Made,
@@ -121,7 +121,6 @@ class Cluster:
     """
 
     def __init__(self, settings: Settings) -> None:
-        require_distributed()
         self._settings = settings
         self._run = uuid.uuid4().hex[:16]
         self._link: Link | None = None
@@ -134,6 +133,7 @@ class Cluster:
         self._most, self._is_on_gpu = 1, False
 
     async def __aenter__(self) -> Self:
+        await asyncio.to_thread(require_distributed)  # it takes some seconds to load, in which a bar is drawn
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -171,7 +171,7 @@ class Cluster:
             yield found
             return
         if self._link is None:
-            yield Waiting(f"connecting to {'workers on this machine' if self._settings.cluster == 'local' else 'Dask'}")
+            yield Waiting(describe_start(self._settings.cluster))
         link = await self._connect()
         if job.target.is_local and link.is_here and not local.shared.running:
             yield Waiting("starting the local Space")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..errors import ClusterUnavailable, MissingExtra
+from ..errors import ClusterUnavailable, MissingExtra, format_count
 from ..providers.http.hosts import is_loopback
 
 INSTALL: Final = 'pip install "flux-magic[dask]"'
@@ -58,6 +60,17 @@ def require_distributed() -> None:
         raise MissingExtra(f"a cluster needs {exc.name}, which is not installed: {INSTALL}") from None
 
 
+def describe_start(given: Any) -> str:
+    """Return what happens before a cluster answers, in words for the user."""
+    if given != "local":
+        return "connecting to Dask"
+    if _local.cluster is not None and _has_workers(_local.cluster):
+        return "connecting to workers on this machine"
+    from distributed.deploy.utils import nprocesses_nthreads
+
+    return f"starting {format_count(nprocesses_nthreads()[0], 'worker')} on this machine"
+
+
 def find_place(given: Any) -> Place:
     """Return the scheduler that is meant; `local` is started for it, so this may take some seconds.
 
@@ -79,13 +92,16 @@ def _find(given: Any) -> Place:
 
 def _start() -> Any:
     with _lock:
-        if _local.cluster is not None and _local.process == os.getpid() and _local.cluster.status.name == "running":
-            return _local.cluster
+        cluster = _local.cluster if _local.process == os.getpid() else None
+        if cluster is not None and _has_workers(cluster):
+            return cluster
+        _close(cluster)
         from distributed import LocalCluster
 
         try:
-            # Another cluster may have the usual port of the dashboard.
-            started: Any = LocalCluster(dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL)
+            with _hide_interrupts():
+                # Another cluster may have the usual port of the dashboard.
+                started: Any = LocalCluster(dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL)
         except (OSError, RuntimeError, ValueError) as exc:
             reason = " ".join(str(exc).split())[:200]
             raise ClusterUnavailable(
@@ -96,14 +112,46 @@ def _start() -> Any:
         return started
 
 
+def _has_workers(cluster: Any) -> bool:
+    """Return True if a worker runs, or is started again by the one who watches it."""
+    alive = {"init", "starting", "running"}
+    return cluster.status.name == "running" and any(one.status.name in alive for one in cluster.workers.values())
+
+
+@contextmanager
+def _hide_interrupts() -> Iterator[None]:
+    """Let what is started within the block get no Ctrl-C, which the terminal and Jupyter send to all of a group.
+
+    The mask of a thread is that of its processes and threads, so also of a worker that is started later.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # its start would take the mask away
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def close_local() -> bool:
     """End the workers of `local`, and with them what they have loaded; returns True if there were any."""
     with _lock:
         cluster, _local.cluster = _local.cluster, None
         if cluster is None or _local.process != os.getpid():
             return False
-        cluster.close(timeout=10)
+        _close(cluster)
         return True
+
+
+def _close(cluster: Any) -> None:
+    """End a cluster; what does not end in time is killed by Dask when this process ends."""
+    if cluster is not None:
+        with suppress(Exception):  # a worker that is being started again, or is gone
+            cluster.close(timeout=10)
 
 
 atexit.register(close_local)

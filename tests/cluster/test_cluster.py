@@ -16,8 +16,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
+import psutil
 import pytest
 from distributed import Client, Security
 
@@ -40,6 +42,7 @@ from flux_magic.records.store import Store
 from flux_magic.results.generation import Generation
 from flux_magic.types import ImageRequest, Running
 from tests.cluster.conftest import run_cluster
+from tests.support.kernel import Cell, run_kernel
 from tests.support.limits import PATIENCE, PROGRAM
 from tests.support.sleeper import OnGpu, Sleeper
 
@@ -383,23 +386,60 @@ def test_a_worker_that_is_killed_loses_nothing_and_a_scheduler_that_dies_is_one_
 
 SCRIPT = """
 import sys, flux_magic
+from distributed import Client
+from flux_magic.client import cluster_local
 from tests.support.sleeper import Sleeper
 
 if __name__ == "__main__":
-    made = flux_magic.generate("a fox", seed=3, count=2, provider=Sleeper, cluster="local", quiet=True)
+    given = {"provider": Sleeper, "cluster": "local", "quiet": True, "count": 2}
+    made = flux_magic.generate("a fox", seed=3, **given)
+    with Client(cluster_local._local.cluster) as client:
+        client.retire_workers()
+    made += flux_magic.generate("a fox", seed=5, **given)
     print([image.seed for image in made], flux_magic.unload(), flux_magic.unload())
 """
 
 
-def test_local_starts_workers_which_unload_ends(tmp_path: Path) -> None:
+def test_local_starts_workers_again_if_all_have_ended_and_unload_ends_them(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))}
     ended = subprocess.run(
         [sys.executable, "script.py"], capture_output=True, text=True, timeout=PROGRAM, env=environment
     )
-    assert (ended.returncode, ended.stdout) == (0, "[3, 4] True False\n")
+    assert (ended.returncode, ended.stdout) == (0, "[3, 4, 5, 6] True False\n")
     said = ended.stderr.replace("CoverageWarning", "")  # a process that is measured may say so
     assert not any(word in said for word in ("Traceback", "Warning", "Error", "distributed"))
+
+
+def test_an_interrupt_of_a_kernel_leaves_the_workers_of_local_alive(tmp_path: Path) -> None:
+    """Jupyter interrupts all processes of a kernel's group, those that start as well."""
+    setup = """
+    %load_ext flux_magic
+    import psutil, flux_magic
+    from flux_magic.providers.registry import register_provider
+    from tests.support.sleeper import Sleeper
+    register_provider(Sleeper)
+    """
+    path = os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))
+    sweep_of_six = "%flux --seed 1..6 --set seconds=1 --provider sleeper --cluster local --output made a fox"
+    find_all = "sorted(one.pid for one in psutil.Process().children(recursive=True) if 'spawn' in str(one.cmdline()))"
+    with run_kernel(tmp_path, PYTHONPATH=path) as kernel:
+        kernel.run_ok(dedent(setup))
+        kernel_process = psutil.Process(kernel.manager.provisioner.pid)  # type: ignore[union-attr]
+
+        def has_begun(cell: Cell) -> bool:
+            return "starting" in str(cell.updates) and len(kernel_process.children(recursive=True)) > 1
+
+        starting = kernel.run_interrupted(sweep_of_six, has_begun)
+        working = kernel.run_interrupted(sweep_of_six, lambda cell: "2 of 6 images" in str(cell.updates))
+        assert [starting.error, working.error] == ["KeyboardInterrupt: "] * 2
+        assert any("run it again" in note for note in working.notes)
+        before = kernel.run_ok(f"print(len(made), {find_all})").stdout
+        again = kernel.run_ok(sweep_of_six)
+        after = kernel.run_ok(f"print(len(made), {find_all}, flux_magic.unload(), {find_all})").stdout
+        assert before[0] in "2345"
+        assert after == f"6{before[1:].strip()} True []\n"
+        assert not any("Traceback" in one.stdout + one.stderr for one in (starting, working, again))
 
 
 @pytest.mark.thorough
