@@ -21,7 +21,7 @@ _SIGNER: Final = re.compile(
     r"(signed +by ).{1,200}?(?: \(self-made with flux_magic\)(?: on [\d-]{10} [\d:]{5} UTC)?"
     r"| on [\d-]{10} [\d:]{5} UTC| \(content credentials, C2PA\))"
 )
-"""Who signed, and when: who runs a capsule has another key."""
+"""The signer and the time of a signature: a stranger, who runs the capsule, has another key."""
 
 _WIDGET: Final = "application/vnd.jupyter.widget-view+json"
 
