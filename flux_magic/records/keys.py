@@ -347,6 +347,21 @@ def _get_until(certificate: x509.Certificate) -> datetime:
     return certificate.not_valid_after.replace(tzinfo=timezone.utc)  # before cryptography 42
 
 
+def find_expiry(data: bytes, serial: int) -> datetime | None:
+    """Return when the certificate with this serial number expires, which is somewhere in a file; None without it."""
+    from cryptography import x509
+
+    number = serial.to_bytes(serial.bit_length() // 8 + 1, "big")
+    at = data.find(b"\x02" + bytes([len(number)]) + number) if len(number) < 128 else -1
+    start = at - 13  # after its own head, that of what is signed, and the version
+    if start < 0 or data[start : start + 2] != b"\x30\x82":
+        return None
+    end = start + 4 + int.from_bytes(data[start + 2 : start + 4], "big")
+    with suppress(ValueError):  # a JPEG may have it in two parts
+        return _get_until(x509.load_der_x509_certificate(data[start:end]))
+    return None
+
+
 def _get_common_name(certificate: x509.Certificate) -> str:
     from cryptography.x509.oid import NameOID
 

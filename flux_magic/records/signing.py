@@ -26,8 +26,11 @@ RECORD, SHEET, TIME = "org.flux-magic.record", "org.flux-magic.sheet", "org.flux
 They are the record, a sheet's records, and when the file was signed by the signer's clock.
 """
 
-ALTERED, DAMAGED = "altered after signing", "signature damaged"
+ALTERED, DAMAGED, INVALID = "altered after signing", "signature damaged", "signature invalid"
 """The verdicts on a signature that does not hold."""
+
+EXPIRED: Final = "certificate expired"
+"""The verdict on one whose certificate has run out: the bytes are those signed, and it may have signed too late."""
 
 BYTES: Final = "its bytes"
 """The altered part if the credentials are whole, and have no record of ours to say more."""
@@ -37,6 +40,8 @@ _MOST_NAME: Final = 80
 _MOST_INGREDIENTS: Final = 50
 _NOT_VERIFIED: Final = "the name is not verified: no trust list here has its certificate"
 _UNTRUSTED: Final = "signingCredential.untrusted"
+_RAN_OUT: Final = {"signingCredential.expired", "claimSignature.outsideValidity"}
+_CREATOR: Final = "cawg.metadata"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,8 @@ class Ingredient:
     Attributes:
         title: the name that the signer gave it.
         relation: `parentOf` (the file was made from it), `inputTo` (it was an input) or `componentOf` (it is a part).
-        state: what its own credentials were when it went in: `intact`, `altered`, `invalid` or `unsigned`.
+        state: what its own credentials were when it went in: `intact`, `altered`, `expired`, `invalid` or
+            `unsigned`.
         signer: the name in the certificate of those; empty without any.
     """
 
@@ -58,7 +64,12 @@ class Ingredient:
     def __str__(self) -> str:
         if self.state == "unsigned":
             return f"{self.title}, not signed"
-        said = {"intact": "intact", "altered": "altered before it went in"}.get(self.state, "but not validly")
+        words = {
+            "intact": "intact when it went in",
+            "altered": "altered before it went in",
+            "expired": "unchanged when it went in, by a certificate that had run out",
+        }
+        said = words.get(self.state, "not validly, when it went in")
         return f"{self.title}, signed by {self.signer}, {said}"
 
     def as_dict(self) -> dict[str, Any]:
@@ -72,7 +83,8 @@ class Credentials:
     """Content credentials of a file, as far as they can be read here; as text, a sentence.
 
     Attributes:
-        state: `intact`, `altered` (other bytes than were signed), `invalid`, `damaged` (they cannot be read), or
+        state: `intact`, `altered` (other bytes than were signed), `expired` (the bytes are those signed, and no
+            time-stamp shows that its certificate had not run out), `invalid`, `damaged` (they cannot be read), or
             `unread` (they are not read here).
         signer: the name in the signer's certificate; empty if it was not read.
         trusted: whether a trust list has that certificate: without one, anyone may have written the name.
@@ -81,6 +93,7 @@ class Credentials:
         signed: when it was signed, UTC, by the signer's clock; empty if the signer did not say.
         stamped: if a time-stamp server confirms that time: `trusted`, or `unverified` if anyone may run it; else "".
         tool: the program that made the credentials; empty if it is not named.
+        creator: the creator's name, as the signer gives it; empty if the signer does not.
         ingredients: what went into the file.
         carried: our own record, if it was signed along with the image and is intact.
     """
@@ -93,6 +106,7 @@ class Credentials:
     signed: str = ""
     stamped: str = ""
     tool: str = ""
+    creator: str = ""
     ingredients: tuple[Ingredient, ...] = ()
     carried: Carried | None = field(default=None, repr=False)
 
@@ -104,19 +118,23 @@ class Credentials:
     @property
     def verdict(self) -> str:
         """The verdict in two or three words, for a table: `signed`, `altered after signing`, or why it says nothing."""
-        words = {"intact": "signed", "altered": ALTERED, "invalid": "signature invalid", "damaged": DAMAGED}
+        words = {"intact": "signed", "altered": ALTERED, "expired": EXPIRED, "invalid": INVALID, "damaged": DAMAGED}
         return words.get(self.state, "signature not read")
 
     def __str__(self) -> str:
         if not self.is_read:
             return f"carries content credentials (C2PA): {self.detail}"
-        said = {"intact": "unchanged since", "altered": "but altered since"}.get(self.state, "but not validly")
+        words = {"intact": "unchanged since", "expired": "unchanged since", "altered": "but altered since"}
+        said = words.get(self.state, "but not validly")
         if self.parts:
             said += f" ({', '.join(self.parts)})"
         by = {"trusted": " (time-stamped)", "unverified": " (time-stamped by a server that is not verified)"}
         when = f" on {self.signed}{by.get(self.stamped, '')}" if self.signed else ""
         name = "its certificate is on a trust list" if self.trusted else _NOT_VERIFIED
-        return "; ".join(filter(None, (f"signed by {self.signer}{when}, {said}", self.detail, name)))
+        if self.state == "expired":  # a list of trust says nothing of it
+            name = ""
+        creator = f"creator: {self.creator}" if self.creator else ""
+        return "; ".join(filter(None, (f"signed by {self.signer}{when}, {said}", creator, self.detail, name)))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the credentials as JSON-ready values."""
@@ -129,6 +147,7 @@ class Credentials:
             "signed": self.signed or None,
             "stamped": self.stamped or None,
             "tool": self.tool or None,
+            "creator": self.creator or None,
             "ingredients": [one.as_dict() for one in self.ingredients],
         }
 
@@ -188,6 +207,7 @@ def _summarize(store: Mapping[str, Any], data: bytes) -> Credentials:
         "tool": _shorten(f"{generator.get('name', '')} {generator.get('version') or ''}".strip()),
         "ingredients": tuple(_list_ingredients(store, manifest)),
         "carried": carried,
+        "creator": _name_creator(told.get(_CREATOR)),
     }
     state = store.get("validation_state")
     success = ((store.get("validation_results") or {}).get("activeManifest") or {}).get("success") or ()
@@ -197,10 +217,25 @@ def _summarize(store: Mapping[str, Any], data: bytes) -> Credentials:
     if state in {"Valid", "Trusted"}:
         return Credentials("intact", **known)
     codes = [str(one.get("code")) for one in failures]
+    if codes and set(codes) <= _RAN_OUT:
+        return Credentials("expired", detail=_describe_expiry(manifest, data), **known)
     if any(code.endswith((".mismatch", ".missing")) for code in codes):
         parts = dict.fromkeys(_name_part(one, label, data, carried) for one in failures)
         return Credentials("altered", parts=tuple(filter(None, parts)), **known)
     return Credentials("invalid", detail=_explain(codes), **known)
+
+
+def _describe_expiry(manifest: Mapping[str, Any], data: bytes) -> str:
+    """Return when a certificate ran out, and what that means."""
+    serial = str((manifest.get("signature_info") or {}).get("cert_serial_number") or "")
+    until = keys.find_expiry(data, int(serial)) if serial.isdecimal() else None
+    when = f" on {until:%Y-%m-%d}" if until else ""
+    return f"its certificate ran out{when}, and no trusted time-stamp shows that it was signed before that"
+
+
+def _name_creator(told: Mapping[str, Any] | None) -> str:
+    names = (told or {}).get("dc:creator") or ()
+    return _shorten(", ".join(map(str, [names] if isinstance(names, str) else names)))
 
 
 def _name_signer(manifest: Mapping[str, Any]) -> str:
@@ -240,9 +275,8 @@ def _list_ingredients(store: Mapping[str, Any], manifest: Mapping[str, Any]) -> 
         failed = ((one.get("validation_results") or {}).get("activeManifest") or {}).get("failure") or ()
         codes = [str(each.get("code")) for each in failed if each.get("code") != _UNTRUSTED]
         altered = any(code.endswith((".mismatch", ".missing")) for code in codes)
-        yield Ingredient(
-            title, relation, "altered" if altered else "invalid" if codes else "intact", _name_signer(inner)
-        )
+        broken = "altered" if altered else "expired" if set(codes) <= _RAN_OUT else "invalid"
+        yield Ingredient(title, relation, broken if codes else "intact", _name_signer(inner))
 
 
 def _name_part(failure: Mapping[str, Any], active: str, data: bytes, carried: Carried | None) -> str:
@@ -258,6 +292,7 @@ def _name_part(failure: Mapping[str, Any], active: str, data: bytes, carried: Ca
             RECORD: "the record that was signed",
             SHEET: "the records that were signed",
             TIME: "the time of the signature",
+            _CREATOR: "the creator's name",
             "c2pa.actions": "the statement how it was made",
             "c2pa.ingredient": "what is said of an ingredient",
             "c2pa.hash": "the checksum of its bytes",
@@ -280,8 +315,6 @@ def _name_changed_bytes(data: bytes, carried: Carried | None) -> str:
 
 def _explain(codes: list[str]) -> str:
     """Return why credentials are invalid, in words where there are some."""
-    if any(code in {"signingCredential.expired", "claimSignature.outsideValidity"} for code in codes):
-        return "its certificate has expired, and no time-stamp shows that it had not when it was signed"
     if "signingCredential.invalid" in codes:
         return "its certificate is not one for signing"
     return _shorten(", ".join(codes[:3]))

@@ -13,7 +13,7 @@ from typing import Any, Final
 from ..errors import NotAnImage
 from ..images import codecs
 from ..images.formats import detect_media_type
-from ..records.signing import ALTERED, DAMAGED
+from ..records.signing import ALTERED, DAMAGED, EXPIRED, INVALID
 from ..results import output
 from ..results.table import Markup, Table, as_html, as_text, escape_html, keep_together
 from ..types import fit_one_line
@@ -27,7 +27,7 @@ _ORDER: Final = [
     *(grade.value for grade in Grade if grade is not Grade.DIFFERENT),
     *(outcome.value for outcome in Outcome if outcome.is_sound),
     *(Grade.DIFFERENT.value, Outcome.ALTERED.value, Outcome.EDITED.value),
-    *(ALTERED, DAMAGED, Status.UNCHECKED.value),
+    *(ALTERED, DAMAGED, INVALID, EXPIRED, Status.UNCHECKED.value),
 ]
 
 

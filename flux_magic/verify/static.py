@@ -133,7 +133,7 @@ def _examine_shown_sheet(subject: Subject, data: bytes) -> Examined:
             return Examined(Outcome.ALTERED, f"a sheet, {_ALTERED}", checkable=False, sheet=True)
         return Examined(Outcome.INTACT, _BARE, checkable=False, sheet=True)
     compared, shown = _compare_sheet(sheet, data), told.get("sheet")
-    if is_readable_list(shown) and (why := evidence.find_sheet_contradiction(sheet.images, shown)):
+    if shown is not None and is_readable_list(shown) and (why := evidence.find_sheet_contradiction(sheet.images, shown)):
         return replace(compared, outcome=Outcome.EDITED, why=f"{compared.why}; the record was edited: {why}")
     return compared
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import format_count
 from ..images import codecs
 from ..parameters.settings import resolve
-from ..records.signing import ALTERED, BYTES, DAMAGED, Credentials
+from ..records.signing import ALTERED, BYTES, DAMAGED, EXPIRED, INVALID, Credentials
 from ..records.store import open_store
 from ..results import output
 from ..results.origin import find_images, render_small
@@ -88,12 +88,23 @@ class Examined:
         version: that alone breaks nothing, as long as the image is still what this record says.
         """
         signed = self.credentials
-        if signed is None or signed.verdict not in {ALTERED, DAMAGED}:
+        if signed is None or signed.verdict not in {ALTERED, DAMAGED, INVALID}:
             return False
+        if signed.verdict == INVALID:
+            return True
         if signed.verdict == DAMAGED:
             return bool(signed.tool) or self.outcome is not Outcome.INTACT
         ours = signed.carried is not None or signed.tool.startswith("flux_magic ")
         return ours or signed.parts != (BYTES,) or self.outcome is not Outcome.INTACT
+
+    def limit(self, status: Status) -> Status:
+        """Return the status of an image with what its signature leaves of it; one by an expired certificate proves
+        nothing.
+        """
+        if self.is_signature_broken:
+            return Status.FAIL
+        is_expired = self.credentials is not None and self.credentials.verdict == EXPIRED
+        return Status.UNCHECKED if is_expired and status is Status.PASS else status
 
     @property
     def recorded(self) -> Record:
@@ -151,6 +162,8 @@ class Verdict:
     def called(self) -> str:
         """One or two words for the result: the grade of a pass, otherwise what is wrong."""
         if self.status is Status.UNCHECKED:
+            if self.static.is_sound and self.signature == EXPIRED:
+                return EXPIRED
             return Status.UNCHECKED.value
         if self.status is Status.FAIL:
             if self.static.is_broken:
@@ -168,11 +181,10 @@ def judge_static(subject: Subject, seen: Examined, why: str = "", *, passes: boo
     A sheet is not regenerated, but the images on it are: it passes if it is sound.
     """
     sound = seen.outcome.is_sound and (passes or seen.sheet)
-    broken = seen.outcome.is_broken or seen.is_signature_broken
-    status = Status.FAIL if broken else Status.PASS if sound else Status.UNCHECKED
+    status = Status.FAIL if seen.outcome.is_broken else Status.PASS if sound else Status.UNCHECKED
     return Verdict(
         label=subject.label,
-        status=status,
+        status=seen.limit(status),
         static=seen.outcome,
         why="; ".join(filter(None, (seen.why, why, *describe_credentials(seen.credentials)))),
         where=subject.where,
@@ -216,7 +228,7 @@ def judge_live(subject: Subject, seen: Examined, made: Generation, *, keep: bool
             compared = compare(embedded, remade)
     return Verdict(
         label=subject.label,
-        status=Status.FAIL if seen.is_signature_broken else _status(seen.outcome, compared.grade),
+        status=seen.limit(_status(seen.outcome, compared.grade)),
         static=seen.outcome,
         why=_why(subject, seen, compared, list_differences(record, made.record) or _list_rewrites(record), still=still),
         where=subject.where,

@@ -324,7 +324,7 @@ def test_an_edit_has_its_inputs_as_ingredients_and_these_theirs(tmp_path: Path) 
     assert (image.relation, image.state, str(image)) == (
         "parentOf",
         "intact",
-        f"image sha256:{edit.digest[:12]}, {ADA}, intact",
+        f"image sha256:{edit.digest[:12]}, {ADA}, intact when it went in",
     )
     assert (mask.relation, str(mask)) == ("inputTo", f"mask sha256:{record.images[1].digest[:12]}, not signed")
     assert check_static(path).passed
@@ -345,7 +345,7 @@ def test_what_a_provider_signed_becomes_an_ingredient_and_both_are_in_the_file(
     assert (found.record, embedding.read(path.read_bytes()) is not None) == (made.record, True)
     assert found.credentials is not None
     assert [str(one) for one in found.credentials.ingredients] == [
-        f"the image as delivered, signed by {SIGNER}, intact"
+        f"the image as delivered, signed by {SIGNER}, intact when it went in"
     ]
     assert actions(manifests(path.read_bytes())["active"])[0]["action"] == "c2pa.opened"
     assert check_static(path).passed
@@ -547,6 +547,25 @@ def test_what_a_cell_shows_is_examined_as_its_file_is(
 
 
 SEEDS = Axis("seed", (1, 2))
+
+
+def test_what_an_expired_certificate_signed_is_neither_intact_nor_altered(tmp_path: Path) -> None:
+    data, path = (Path(__file__).parents[1] / "data" / "expired.png").read_bytes(), tmp_path / "fox.png"
+    path.write_bytes(data)  # it was signed seconds before its certificate ran out
+    report = check_static(path)
+    (verdict,) = report.verdicts
+    assert (verdict.called, verdict.static.value, report.exit_code) == (signing.EXPIRED, "intact", 1)
+    said = "unchanged since; creator: Ada L.; its certificate ran out on 2026-11-30, and no trusted time-stamp"
+    assert said in verdict.why
+    assert "trust list" not in verdict.why
+    assert "creator: Ada L." in recall(path).describe()
+    keys.make_key("Ada")
+    assert main(["sign", str(path)]) == 0  # signing it once more is the way out
+    (verdict,) = check_static(path).verdicts
+    assert (verdict.called, verdict.signature) == ("intact", "signed")
+    assert "unchanged when it went in, by a certificate that had run out" in verdict.why
+    path.write_bytes(change_pixel(data, "png"))
+    assert check_static(path).verdicts[0].signature == signing.ALTERED
 
 
 def change_pixel(data: bytes, kind: str) -> bytes:
