@@ -64,8 +64,10 @@ def compare_blind(room: Room) -> Mapping[str, Mapping[str, float]]:
         if not line.strip():
             continue
         number, *words = line.split()
-        strange = [word for name, word in zip(ASKED, words, strict=True) if word not in {*HEADS[name], "?"}]
-        if number not in key or strange:
+        known = len(words) == len(ASKED) and all(
+            word in {*HEADS[name], "?"} for name, word in zip(ASKED, words, strict=True)
+        )
+        if number not in key or not known:
             raise ValueError(f"{line!r} is no line such as '7 fox red night': a ? is what cannot be seen")
         eyes[number] = dict(zip(ASKED, words, strict=True))
     shares = {

@@ -12,6 +12,7 @@ import torch
 
 from scripts.tiny import flow
 from scripts.tiny.autoencoder import make_autoencoder, train_autoencoder
+from scripts.tiny.blind import compare_blind
 from scripts.tiny.looking import measure_distance
 from scripts.tiny.room import Room
 from scripts.tiny.words import LENGTH, make_tokenizer
@@ -91,3 +92,21 @@ def test_the_distance_of_two_sets_of_features_is_frechets() -> None:
     assert measure_distance(one, one) == pytest.approx(0, abs=1e-6)
     assert measure_distance(one, one + 2) == pytest.approx(12, abs=1e-3)
     assert measure_distance(one, one * 3) == pytest.approx(3 * 4 + 0, abs=0.6)
+
+
+def test_a_blind_look_is_compared_with_what_was_asked_for(tmp_path: Path) -> None:
+    room = Room(tmp_path)
+    asked = {"subject": "fox", "colour": "red", "time": "night"}
+    key = {
+        str(one): {"asked": asked, "classifier": asked | {"colour": "pink"} if one == 1 else asked} for one in (1, 2)
+    }
+    room.write_json("blind-key.json", key)
+    (tmp_path / "blind.txt").write_text("1 fox pink night\n\n2 cat red ?\n")
+    shares = compare_blind(room)
+    assert shares["subject"] == {"eyes": 0.5, "classifier": 1.0, "agree": 0.5}
+    assert shares["colour"] == {"eyes": 0.5, "classifier": 0.5, "agree": 1.0}
+    assert shares["time"]["eyes"] == 0.5
+    for line in ("3 fox red night", "1 wolf red night", "1 fox red"):
+        (tmp_path / "blind.txt").write_text(line)
+        with pytest.raises(ValueError, match="7 fox red night"):
+            compare_blind(room)
