@@ -1,4 +1,4 @@
-"""What the caller and the workers of a cluster send each other: the order of a task, and its answer."""
+"""The order of a task on a cluster, and its answer: all that the caller and the workers send each other."""
 
 from __future__ import annotations
 
