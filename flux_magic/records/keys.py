@@ -459,8 +459,8 @@ def export_certificate(path: Path) -> str:
 def trust_certificate(path: Path) -> tuple[str, Path]:
     """Put a colleague's public certificate into the trust folder; return the colleague's name, and the file there.
 
-    Raises InvalidRequest if the file holds no root or the user has no folder, MissingExtra without `cryptography`, and
-    SaveError if another certificate has that name in the folder, or none can be written.
+    Raises InvalidRequest if the file holds no root or the user has no folder, and MissingExtra without `cryptography`.
+    Raises SaveError if another certificate has that name in the folder, or none can be written.
     """
     _check_installed("cryptography")
     roots = [one for one in _read_certificates(path) if _is_root(one)]
