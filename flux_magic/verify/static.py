@@ -46,7 +46,7 @@ def examine_all(found: Iterable[Subject], problems: list[str]) -> list[tuple[Sub
     """Return each subject with its finding; what cannot be read is added to the problems.
 
     A sheet's file is followed by those of its images that are not found elsewhere. A notebook's sheet is left out if
-    it is sound, and nobody signed it: its images say the rest.
+    it is sound and not signed: its images say the rest.
     """
     examined = []
     for subject in found:

@@ -434,8 +434,10 @@ def test_a_colleague_is_trusted_by_a_file_in_the_folder(
     assert "its certificate is on a trust list" in str(signing.read(path.read_bytes()))
     assert keys.read_trusted()[1] == [
         "trust: broken.pem holds no certificate: give a PEM file, the signer's own first",
-        "trust: leaf.pem is a signer's own certificate, by which C2PA trusts nothing: ask for its authority's, "
-        "which flux-magic key --export writes",
+        (
+            "trust: leaf.pem is a signer's own certificate, by which C2PA trusts nothing: ask for its authority's, "
+            "which flux-magic key --export writes"
+        ),
     ]
     assert main(["key"]) == 0
     assert "note: trust: leaf.pem is a signer's own" in capsys.readouterr().err
