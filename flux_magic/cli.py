@@ -111,14 +111,21 @@ def _build_parser() -> argparse.ArgumentParser:
 def _add_signing_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     sign = commands.add_parser("sign", help="sign images with your own key (content credentials, C2PA)")
     sign.add_argument("file", nargs="+", type=Path, help="an image: a PNG, JPEG or WebP with its record")
-    sign.add_argument("-o", "--out", type=Path, metavar="PATH", help="a file, or a folder (default: in place)")
+    sign.add_argument("-o", "--out", metavar="PATH", help="a file, or a folder, which is made (default: in place)")
     sign.add_argument("--as", dest="author", default="", metavar="NAME", help="the creator's name (default: none)")
     sign.add_argument("--any", action="store_true", help="sign other images too, without a word of how they were made")
     key = commands.add_parser("key", help="make a key to sign with, or show and export its certificate")
     key.add_argument("--name", default="", help="the name that the certificate shows (default: none, a number)")
     key.add_argument("--new", action="store_true", help="make another key, and keep the old one beside it")
     key.add_argument("--export", type=Path, metavar="FILE", help="write the public certificate, for a colleague")
-    key.add_argument("--trust", type=Path, metavar="FILE", help="trust a colleague's, which --export wrote there")
+    key.add_argument(
+        "--trust",
+        type=Path,
+        nargs="?",
+        const=Path(),
+        metavar="FILE",
+        help="trust a colleague's certificate, or show the folder",
+    )
 
 
 def _add_batch_arguments(parser: argparse.ArgumentParser) -> None:
@@ -140,6 +147,10 @@ def _run_info(image: str, *, as_json: bool) -> int:
         found = recall(image)
     except FluxError as error:
         return _fail(error)
+    if found.credentials and not found.credentials.trusted:
+        from .results.signer import note_trust
+
+        note_trust()
     print_answer(json.dumps(found.as_dict(), indent=1) if as_json else _describe_found(found))
     return 0
 

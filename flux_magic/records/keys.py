@@ -4,7 +4,7 @@ All of it is in the user's configuration folder, and never in a store, a noteboo
 
     signing/key.pem             the private key, which only its owner can read
     signing/certificates.pem    its certificate, then that of its root
-    trust/*.pem                 roots of others, such as a colleague's
+    trust/*.pem                 roots of others, such as a colleague's; .crt, .cer and .der are taken as well
 
 `cryptography` is imported when it is used. The root's own key is thrown away once it has certified the one key.
 """
@@ -109,6 +109,8 @@ def make_key(name: str = "", *, new: bool = False) -> Identity:
         raise InvalidRequest(
             f"there is a key already, in {folder}", "flux-magic key --new makes another, and keeps this one beside it."
         )
+    if not name.isprintable():
+        raise InvalidRequest("the name in a certificate is one line of printable characters: give another")
     key, chain = _make_chain(name.strip() or f"key {secrets.token_hex(4)}")
     try:
         _make_private(folder)
@@ -213,14 +215,32 @@ def load() -> Identity:
     for package in ("c2pa", "cryptography"):
         _check_installed(package)
     certificate_file, key_file = _find_files()
+    try:
+        return _load(certificate_file, key_file)
+    except InvalidRequest as error:
+        if is_named():
+            raise
+        raise InvalidRequest(f"{error.message} ({certificate_file.parent})", error.hint or _RENEW) from None
+
+
+def _load(certificate_file: Path, key_file: Path) -> Identity:
     certificates = _read_certificates(certificate_file)
     key = _read_key(key_file)
     first = certificates[0]
     if first.public_key() != key.public_key():
+        if any(one.public_key() == key.public_key() for one in certificates):
+            raise InvalidRequest(
+                f"{certificate_file.name} begins with another certificate: the signer's own comes first"
+            )
         raise InvalidRequest(f"{certificate_file.name} is not the certificate of the key {key_file.name}")
     until = _get_until(first)
-    if until < datetime.now(timezone.utc):
-        raise InvalidRequest(f"the certificate that signs expired on {until:%Y-%m-%d}", _RENEW)
+    now, since = datetime.now(timezone.utc), _get_since(first)
+    if until < now:
+        raise InvalidRequest(
+            f"the certificate that signs expired on {until:%Y-%m-%d}", _RENAME if is_named() else _RENEW
+        )
+    if since > now:
+        raise InvalidRequest(f"the certificate that signs is not valid before {since:%Y-%m-%d %H:%M} UTC")
     _check_purpose(first, certificate_file.name)
     return Identity(
         _get_common_name(first),
@@ -234,6 +254,9 @@ def load() -> Identity:
 
 
 _RENEW: Final = "flux-magic key --new makes another; what was signed before is still read."
+_RENAME: Final = (
+    f"Ask your authority for another and name that, or unset {CERTIFICATE} and {KEY} for a key of your own."
+)
 
 
 def _check_installed(package: str) -> None:
@@ -258,7 +281,12 @@ def _find_files() -> tuple[Path, Path]:
         raise InvalidRequest(f"{there} is set, and {missing} is not: set both, or neither")
     folder = get_folder() / "signing"
     found = folder / "certificates.pem", folder / "key.pem"
-    if not all(path.is_file() for path in found):
+    gone = [path.name for path in found if not os.path.lexists(path)]
+    if len(gone) == 1:
+        raise InvalidRequest(
+            f"{gone[0]} is missing in {folder}: put it back, or run flux-magic key --new for another key"
+        )
+    if gone:
         raise InvalidRequest(
             "there is no key to sign with: run flux-magic key once, or sign nothing (--no-sign, sign=False)"
         )
@@ -269,10 +297,17 @@ def _read_certificates(path: Path) -> list[x509.Certificate]:
     from cryptography import x509
 
     try:
-        return x509.load_pem_x509_certificates(read_file(path, _MOST))
+        data = read_file(path, _MOST)
+        if data[:1] == b"\x30":  # DER
+            return [x509.load_der_x509_certificate(data)]
+        return x509.load_pem_x509_certificates(data)
     except OSError as exc:
         raise InvalidRequest(f"the certificate {path.name} cannot be read: {exc.strerror or exc}") from None
     except ValueError:
+        if b"PRIVATE KEY" in data:
+            raise InvalidRequest(
+                f"{path.name} holds a private key, and no certificate: give that, and no key"
+            ) from None
         raise InvalidRequest(f"{path.name} holds no certificate: give a PEM file, the signer's own first") from None
 
 
@@ -297,7 +332,9 @@ def _name_algorithm(key: Any) -> str:
         known = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
         if key.curve.name in known:
             return known[key.curve.name]
-    if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= 2048:
+    if isinstance(key, rsa.RSAPrivateKey):
+        if key.key_size < 2048:
+            raise InvalidRequest(f"the RSA key has {key.key_size} bits: give one of at least 2048")
         return "ps256"
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return "ed25519"
@@ -347,6 +384,12 @@ def _get_until(certificate: x509.Certificate) -> datetime:
     return certificate.not_valid_after.replace(tzinfo=timezone.utc)  # before cryptography 42
 
 
+def _get_since(certificate: x509.Certificate) -> datetime:
+    if hasattr(certificate, "not_valid_before_utc"):
+        return certificate.not_valid_before_utc
+    return certificate.not_valid_before.replace(tzinfo=timezone.utc)  # before cryptography 42
+
+
 def find_expiry(data: bytes, serial: int) -> datetime | None:
     """Return when the certificate with this serial number expires, which is somewhere in a file; None without it."""
     from cryptography import x509
@@ -381,6 +424,8 @@ def _find_weakness(path: Path) -> str:
     with suppress(OSError):
         if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
             return f"others can read the signing key {path.name}: chmod 600 makes it yours alone"
+        if os.name == "posix" and not is_named() and stat.S_IMODE(path.parent.stat().st_mode) & 0o022:
+            return f"others can replace the signing key: chmod 700 {path.parent} makes its folder yours alone"
     return ""
 
 
@@ -420,7 +465,7 @@ def trust_certificate(path: Path) -> tuple[str, Path]:
     _check_installed("cryptography")
     roots = [one for one in _read_certificates(path) if _is_root(one)]
     if not roots:
-        raise InvalidRequest(f"{path.name} is no root: ask for the file that flux-magic key --export writes")
+        raise InvalidRequest(f"{path.name} {_NO_ROOT}")
     data, target = _join(roots), get_folder() / "trust" / f"{path.stem}.pem"
     try:
         if target.exists() and target.read_bytes() != data:
@@ -448,12 +493,48 @@ def read_trusted() -> tuple[bytes, list[str]]:
 
 def _collect_roots(folder: Path, problems: list[str]) -> Iterator[x509.Certificate]:
     own = [folder / "signing" / "certificates.pem", *sorted((folder / "signing" / "old").glob("*/certificates.pem"))]
-    for path in [*(one for one in own if one.is_file()), *sorted((folder / "trust").glob("*.pem"))]:
+    for path in [*(one for one in own if one.is_file()), *_list_trusted(folder / "trust", problems)]:
         try:
-            roots = [one for one in _read_certificates(path) if _is_root(one)]
+            certificates = _read_certificates(path)
         except InvalidRequest as error:
             problems.append(f"trust: {error.message}")
             continue
+        roots = [one for one in certificates if _is_root(one)]
         if not roots:
-            problems.append(f"trust: {path.name} is no root: ask for the file that flux-magic key --export writes")
+            problems.append(f"trust: {path.name} {_NO_ROOT}")
         yield from roots
+
+
+_NO_ROOT: Final = (
+    "is a signer's own certificate, by which C2PA trusts nothing: ask for its authority's, "
+    "which flux-magic key --export writes"
+)
+
+
+def _list_trusted(folder: Path, problems: list[str]) -> list[Path]:
+    """Return the files of the trust folder that may be certificates, by their suffixes; name the others."""
+    try:
+        there = sorted(one for one in folder.iterdir() if not one.name.startswith("."))
+    except FileNotFoundError:
+        return []
+    except OSError as exc:
+        problems.append(f"trust: {folder} cannot be read: {exc.strerror or exc}")
+        return []
+    kinds = {".pem", ".crt", ".cer", ".der"}
+    problems += [
+        f"trust: {one.name} is left out: a certificate's file ends in .pem, .crt, .cer or .der"
+        for one in there
+        if one.suffix.lower() not in kinds
+    ]
+    return [one for one in there if one.suffix.lower() in kinds]
+
+
+def list_trusted() -> tuple[Path, list[str]]:
+    """Return the trust folder, and the names of the signers or authorities in it. Raises InvalidRequest without one."""
+    folder = get_folder()
+    _check_installed("cryptography")
+    names: list[str] = []
+    for path in _list_trusted(folder / "trust", []):
+        with suppress(InvalidRequest):
+            names += [_get_common_name(one) for one in _read_certificates(path) if _is_root(one)]
+    return folder / "trust", [name.removeprefix(_ROOT) for name in names]

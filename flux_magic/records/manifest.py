@@ -94,7 +94,11 @@ class Signing:
             copy = embedding.describe_copy(inside, record, place, same_pixels=same_pixels)
         assertions = [_build_record(Carried(record, copy))] if with_record else []
         is_same = parent is None or detect_media_type(parent) == detect_media_type(encoded)
-        ingredients, actions = self._describe_origin(record, parent, is_same=is_same)
+        is_delivered = parent is None or embedding.compute_sha256(parent) == record.files[place].sha256
+        title = "the image as delivered" if is_delivered else "the image as it was signed before"
+        ingredients, actions = self._describe_origin(
+            record, Ingredient(parent, title, "parentOf") if parent else None, is_same=is_same
+        )
         return self._sign(inside, actions, assertions, ingredients), copy
 
     def sign_sheet(self, data: bytes, told: Mapping[str, Any], *, drawn: bool) -> bytes:
@@ -111,7 +115,7 @@ class Signing:
         return self._sign(embedding.remove_signature(data), [action], [], whole)
 
     def _describe_origin(
-        self, record: Record, parent: bytes | None, *, is_same: bool
+        self, record: Record, parent: Ingredient | None, *, is_same: bool
     ) -> tuple[list[Ingredient], list[dict[str, Any]]]:
         """Return what went in, and the actions that made the image of it, as C2PA words them."""
         inputs = [*self._list_inputs(record, has_parent=parent is not None)]
@@ -121,7 +125,7 @@ class Signing:
             agent["version"] = _shorten(record.circumstances.weights)
         made: dict[str, Any] = {"softwareAgent": agent, "digitalSourceType": source, **_date(record)}
         if parent is not None:
-            found = [Ingredient(parent, "the image as delivered", "parentOf"), *inputs]
+            found = [parent, *inputs]
             opened = {"action": "c2pa.opened", "digitalSourceType": source, "parameters": {"ingredientIds": ["0"]}}
             return found, [opened] if is_same else [opened, {"action": "c2pa.transcoded", "softwareAgent": _OURS()}]
         if inputs and inputs[0].relation == "parentOf":

@@ -26,10 +26,19 @@ def open_signing(author: str | None = None, images: Iterable[InputImage] = ()) -
     if identity.warning not in _warned:
         _warned.add(identity.warning)
         print_note(identity.warning)
+    note_trust()
     from ..records.manifest import Signing
 
     given = {one.record.digest: one.data for one in images}
     return Signing(identity, author or "", open_store(resolve()), given)
+
+
+def note_trust() -> None:
+    """Print a note for each file in the trust folder that is of no use, once."""
+    for line in keys.read_trusted()[1]:
+        if line not in _warned:
+            _warned.add(line)
+            print_note(line)
 
 
 _warned: Final[set[str]] = {""}

@@ -11,6 +11,7 @@ from ..errors import FluxError, InvalidRequest, SaveError
 from ..parameters.addresses import Space
 from ..records.files import write_whole
 from ..results.notes import print_answer, print_error
+from ..results.signer import note_trust
 from ..types import fit_one_line
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ def _check(options: argparse.Namespace) -> Report:
 def _report(report: Report, options: argparse.Namespace) -> int:
     """Write the files before the table, so that a broken pipe loses no file and changes no exit code."""
     code = report.exit_code
+    if any(one.credentials and not one.credentials.trusted for one in report.verdicts):
+        note_trust()
     try:
         write_files(report, options)
     except SaveError as error:

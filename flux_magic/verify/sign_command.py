@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..errors import FluxError, InvalidRequest, NotAnImage, SaveError, format_count
 from ..images import codecs, metadata
-from ..images.formats import detect_media_type
+from ..images.formats import detect_media_type, name_format
 from ..parameters.settings import resolve
 from ..records import embedding, keys
 from ..records.files import read_file, write_whole
@@ -26,6 +28,9 @@ from .verdict import Outcome
 if TYPE_CHECKING:
     from ..records.manifest import Signing
     from .verdict import Examined
+
+SHOW: Final = Path()
+"""The value of `--trust` without a file, which shows the trust folder."""
 
 _MEANING: Final = """\
 It proves: somebody who has this key signed exactly these bytes, with the record in them. One changed pixel shows.
@@ -52,6 +57,12 @@ def _fail(error: FluxError, label: str = "") -> int:
 def _run_key(options: argparse.Namespace) -> int:
     if sum(map(bool, (options.export, options.trust, options.new or options.name))) > 1:
         raise InvalidRequest("give one of --export and --trust, without --new and --name")
+    if options.trust == SHOW:
+        folder, names = keys.list_trusted()
+        print_answer(f"the trust folder is {folder}: {', '.join(names) or 'empty'}")
+        for line in keys.read_trusted()[1]:
+            print_note(line)
+        return 0
     if options.trust:
         name, target = keys.trust_certificate(options.trust)
         print_answer(f"you trust signatures of {name} from now on: the certificate is {target}")
@@ -66,14 +77,14 @@ def _run_key(options: argparse.Namespace) -> int:
         )
         return 0
     folder = keys.get_folder()
-    there = keys.is_named() or (folder / "signing" / "key.pem").exists()
+    there = keys.is_named() or any(os.path.lexists(folder / "signing" / one) for one in ("key.pem", "certificates.pem"))
     made = options.new or not there
     identity = keys.make_key(options.name, new=options.new) if made else keys.load()
     for warning in filter(None, [identity.warning, *keys.read_trusted()[1]]):
         print_note(warning)
     if not made and options.name:
-        raise InvalidRequest(f"there is a key already, of {identity.name}: --new makes another, and keeps this one")
-    said = f"{'made' if made else 'there is'} a key of {identity.name}, valid until {identity.until:%Y-%m-%d}"
+        raise InvalidRequest(f"there is {_name_key(identity)} already: --new makes another, and keeps this one")
+    said = f"{'made' if made else 'there is'} {_name_key(identity)}, valid until {identity.until:%Y-%m-%d}"
     if keys.is_named():
         print_answer(f"{said}, which {keys.CERTIFICATE} and {keys.KEY} name")
     else:
@@ -81,27 +92,50 @@ def _run_key(options: argparse.Namespace) -> int:
     return 0
 
 
+def _name_key(identity: keys.Identity) -> str:
+    is_number = re.fullmatch(r"key [0-9a-f]{8}", identity.name)
+    return f"a key without a name (its certificate says {identity.name})" if is_number else f"a key of {identity.name}"
+
+
 def _run_sign(options: argparse.Namespace) -> int:
-    if options.out is not None and len(options.file) > 1 and not options.out.is_dir():
+    folder = _make_folder(options.out) if options.out else None
+    if options.out and folder is None and len(options.file) > 1:
         raise InvalidRequest(f"{format_count(len(options.file), 'file')} need a folder: {options.out} is none")
     signer = open_signing(options.author or resolve().sign_as)
     code = 0
     with limit_notes():
         for path in options.file:
             try:
-                print_answer(f"{path}: {_sign_file(path, options, signer)}")
+                print_answer(f"{path}: {_sign_file(path, options, signer, folder)}")
             except FluxError as error:
                 code = _fail(error, str(path))
     return code
 
 
-def _sign_file(path: Path, options: argparse.Namespace, signer: Signing) -> str:
+def _make_folder(out: str) -> Path | None:
+    """Return a folder to write into, which is made if it is missing; None if the path is that of one image's file."""
+    path = Path(out)
+    if not path.is_dir() and not out.endswith(("/", os.sep)) and path.suffix.lower() in codecs.SUFFIXES:
+        return None
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise SaveError(f"cannot make the folder {out}: {exc.strerror or exc}") from exc
+    return path
+
+
+def _sign_file(path: Path, options: argparse.Namespace, signer: Signing, folder: Path | None) -> str:
     """Sign one file, and return what was done, in words."""
     if path.suffix.lower() == NOTEBOOK or path.is_dir():
         raise InvalidRequest("give images; a notebook's are signed when its cells run: %config FluxMagics.sign = True")
-    target = options.out / path.name if options.out is not None and options.out.is_dir() else options.out or path
+    target = folder / path.name if folder else Path(options.out or path)
     try:
         data = read_file(path)
+        kind = detect_media_type(data)
+        if target.suffix != path.suffix and kind in SIGNED and codecs.SUFFIXES.get(target.suffix.lower(), kind) != kind:
+            raise InvalidRequest(
+                f"{path.name} is a {name_format(data)} and stays one: {target.name} ends in another format's suffix"
+            )
         signed = sign_bytes(path, data, signer, anything=options.any)
         if target.exists() and not target.samefile(path):
             raise SaveError(f"{target} already exists", "Give another path.")
@@ -152,7 +186,8 @@ def _find_trouble(path: Path, data: bytes, seen: Examined) -> str:
     """Return why signing an image with its record would mislead; "" if it would not."""
     there = seen.credentials
     if there is not None and there.state in {"altered", "invalid", "damaged"}:
-        return f"it was signed before, and it is {there.verdict}"
+        became = {"altered": "altered since", "invalid": "that signature is invalid", "damaged": "that is damaged"}
+        return f"it was signed before, and {became[there.state]}"
     if seen.outcome.is_sound:
         return ""
     if seen.outcome is Outcome.UNTOLD and seen.record is not None:  # without a seed

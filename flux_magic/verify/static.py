@@ -46,7 +46,7 @@ def examine_all(found: Iterable[Subject], problems: list[str]) -> list[tuple[Sub
     """Return each subject with its finding; what cannot be read is added to the problems.
 
     A sheet's file is followed by those of its images that are not found elsewhere. A notebook's sheet is left out if
-    it is sound, and nobody signed it: its images say the rest.
+    it is sound and not signed: its images say the rest.
     """
     examined = []
     for subject in found:
@@ -133,7 +133,11 @@ def _examine_shown_sheet(subject: Subject, data: bytes) -> Examined:
             return Examined(Outcome.ALTERED, f"a sheet, {_ALTERED}", checkable=False, sheet=True)
         return Examined(Outcome.INTACT, _BARE, checkable=False, sheet=True)
     compared, shown = _compare_sheet(sheet, data), told.get("sheet")
-    if shown is not None and is_readable_list(shown) and (why := evidence.find_sheet_contradiction(sheet.images, shown)):
+    if (
+        shown is not None
+        and is_readable_list(shown)
+        and (why := evidence.find_sheet_contradiction(sheet.images, shown))
+    ):
         return replace(compared, outcome=Outcome.EDITED, why=f"{compared.why}; the record was edited: {why}")
     return compared
 
@@ -205,8 +209,16 @@ def _judge_bytes(seen: Evidence, data: bytes) -> tuple[Outcome, str]:
     if carried.copy is not None:
         if digest == carried.copy.digest:
             return Outcome.REENCODED, "re-encoded since, the same pixels"
-        return Outcome.ALTERED, _ALTERED
+        return Outcome.ALTERED, f"{_ALTERED}{_describe_size(seen, data)}"
     return _judge_unknown_copy(seen, data, digest)
+
+
+def _describe_size(seen: Evidence, data: bytes) -> str:
+    """Return that an image has another size than its record says, in words; "" if it has not."""
+    made, size = seen.carried.record.files[seen.place], codecs.decode(data).size
+    if size == (made.width, made.height):
+        return ""
+    return f": it has {size[0]}×{size[1]} pixels, and its record says {made.width}×{made.height}"
 
 
 def _judge_unknown_copy(seen: Evidence, data: bytes, digest: str) -> tuple[Outcome, str]:

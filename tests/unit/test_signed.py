@@ -287,6 +287,7 @@ def test_what_an_older_version_embedded_into_a_signed_image_is_still_read(tmp_pa
         "signed": None,
         "stamped": None,
         "tool": "tests 1",
+        "creator": None,
         "ingredients": [],
     }
     assert check_static(path).passed

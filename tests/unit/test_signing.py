@@ -125,7 +125,7 @@ def test_a_key_is_made_once_private_and_never_shown(
     assert main(["key", "--trust", str(given), "--new"]) == 1
     said = capsys.readouterr().err
     assert "is another certificate" in said
-    assert "key.pem holds no certificate" in said
+    assert "key.pem holds a private key, and no certificate" in said
     assert "one of --export and --trust" in said
     assert b"PRIVATE" not in given.read_bytes()
     assert len(x509.load_pem_x509_certificates(given.read_bytes())) == 1
@@ -410,7 +410,7 @@ def test_notebook_sheet_and_export_are_signed_and_still_replayed(
     monkeypatch.delenv(keys.TIME_SERVER)
     (tmp_path / "config" / "flux_magic" / "signing" / "key.pem").unlink()
     assert embedding.read(outputs_bytes(first)) is not None  # what was made is shown all the same
-    assert "the image shown is not signed: there is no key" in capsys.readouterr().err
+    assert "the image shown is not signed: key.pem is missing" in capsys.readouterr().err
 
 
 def test_a_colleague_is_trusted_by_a_file_in_the_folder(
@@ -434,10 +434,13 @@ def test_a_colleague_is_trusted_by_a_file_in_the_folder(
     assert "its certificate is on a trust list" in str(signing.read(path.read_bytes()))
     assert keys.read_trusted()[1] == [
         "trust: broken.pem holds no certificate: give a PEM file, the signer's own first",
-        "trust: leaf.pem is no root: ask for the file that flux-magic key --export writes",
+        (
+            "trust: leaf.pem is a signer's own certificate, by which C2PA trusts nothing: ask for its authority's, "
+            "which flux-magic key --export writes"
+        ),
     ]
     assert main(["key"]) == 0
-    assert "note: trust: leaf.pem is no root" in capsys.readouterr().err
+    assert "note: trust: leaf.pem is a signer's own" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("ada")
@@ -474,7 +477,7 @@ def test_files_that_are_there_are_signed_unless_it_would_mislead(
     unsigned.write_bytes(change_pixel(embedding.remove_signature(once), "png"))
     for one, why in (
         (stranger, "holds no record"),
-        (altered, "it is altered after signing"),
+        (altered, "it was signed before, and altered since"),
         (unsigned, "altered since it was made"),
     ):
         before = one.read_bytes()
