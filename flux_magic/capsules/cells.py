@@ -17,12 +17,21 @@ from ..images.bounded_json import parse_json
 
 _ADDRESS: Final = re.compile(r"\b0x[0-9a-f]{6,16}\b")
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
-_SIGNER: Final = re.compile(
-    r"(signed +by ).{1,200}?(?: \(self-made with flux_magic\)(?: on [\d-]{10} [\d:]{5} UTC)?"
-    r"| on [\d-]{10} [\d:]{5} UTC| \(content credentials, C2PA\))"
+_WHEN: Final = r"\s+on\s+[\d-]{10}\s+[\d:]{5}\s+UTC(?:\s+\(time-stamped[^)]*\))?"
+_TRUST: Final = (
+    r"(?:,\s+unchanged\s+since(?:;\s+its\s+certificate\s+is\s+on\s+a\s+trust\s+list"
+    r"|;\s+the\s+name\s+is\s+not\s+verified:\s+no\s+trust\s+list\s+here\s+has\s+its\s+certificate)?)?"
 )
-"""Who signed, and when: who runs a capsule has another key."""
+_SIGNER: Final = re.compile(
+    rf"(signed\s+by\s).{{1,200}}?(?:\s+\(self-made\s+with\s+flux_magic\)(?:{_WHEN})?{_TRUST}"
+    rf"|{_WHEN}{_TRUST}|\s+\(content\s+credentials,\s+C2PA\))"
+    r"""|(\bsigner["']?\s*[:=]\s*)(?:"[^"\n]+"|'[^'\n]+')|(\bsigned["']?\s*[:=]\s*)["'][\d-]{10}\s[\d:]{5}\sUTC["']"""
+    r"|(\btrusted[\"']?\s*[:=]\s*)(?:true|false)\b",
+    re.DOTALL | re.IGNORECASE,
+)
+"""Who signed, when, and if that is trusted here, in a sentence or in values: who runs a capsule has another key."""
 
+_PIXELS: Final = {"image/png", "image/jpeg", "image/webp", "image/gif"}
 _WIDGET: Final = "application/vnd.jupyter.widget-view+json"
 
 
@@ -117,7 +126,9 @@ def _add_printed(shown: list[tuple[str, str]], text: str) -> None:
 
 
 def _clean(text: str) -> str:
-    return _SIGNER.sub(r"\1…", _ADDRESS.sub("0x…", _COLOURS.sub("", text)))
+    return _SIGNER.sub(
+        lambda one: f"{' '.join(one[one.lastindex or 0].split())} …", _ADDRESS.sub("0x…", _COLOURS.sub("", text))
+    )
 
 
 def _list_displayed(data: Mapping[str, Any], metadata: Any) -> Iterator[tuple[str, str]]:
@@ -135,6 +146,19 @@ def _list_displayed(data: Mapping[str, Any], metadata: Any) -> Iterator[tuple[st
         yield "text", text
     elif not digests and not any(kind.startswith("image/") for kind in data):
         yield from ((kind, _clean(join_text(data[kind]))) for kind in sorted(data)[:1])
+
+
+def list_images(outputs: tuple[Mapping[str, Any], ...]) -> list[bytes]:
+    """Return the images that a cell shows, as files; those in formats without pixels are left out."""
+    found = []
+    for output in outputs:
+        data = output.get("data")
+        for kind in sorted(_PIXELS & data.keys()) if isinstance(data, dict) and _WIDGET not in data else ():
+            try:
+                found.append(base64.b64decode(join_text(data[kind])))
+            except ValueError:
+                found.append(b"")
+    return found
 
 
 def list_digests(told: Any) -> list[str]:
