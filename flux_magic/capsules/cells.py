@@ -29,7 +29,7 @@ _SIGNER: Final = re.compile(
     r"|(\btrusted[\"']?\s*[:=]\s*)(?:true|false)\b",
     re.DOTALL | re.IGNORECASE,
 )
-"""Who signed, when, and if that is trusted here, in a sentence or in values: who runs a capsule has another key."""
+"""The signer, the time, and if it is trusted: a stranger, who runs the capsule, has another key and another list."""
 
 _PIXELS: Final = {"image/png", "image/jpeg", "image/webp", "image/gif"}
 _WIDGET: Final = "application/vnd.jupyter.widget-view+json"

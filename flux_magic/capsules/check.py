@@ -27,6 +27,9 @@ DIFFERS: Final = "differs"
 UNCOMPARED: Final = "not compared"
 _OF_SHEET: Final = " of the sheet"
 
+_MOST_PAIRS: Final = 4_000_000
+"""Cells of two notebooks are not matched if there are more pairs of them, which takes long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -130,6 +133,9 @@ def _compare_cells(cells: list[Cell], sums: list[dict[str, str]]) -> Iterator[tu
         for cell, mine, known in zip(cells, now, sums, strict=True):
             if parts := [part for part in ("source", "outputs") if mine[part] != known[part]]:
                 yield cell.name, f"its {' and its '.join(parts).replace('outputs', 'output')} changed"
+        return
+    if len(now) * len(sums) > _MOST_PAIRS:
+        yield "its cells", f"there are {len(now):,}, and {len(sums):,} were packed"
         return
     old, new = ([one["source"] for one in each] for each in (sums, now))
     for kind, start, end, first, last in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():

@@ -29,11 +29,11 @@ _MOST_LISTED: Final = 50
 PACK: Final = """\
 Pack notebooks with all that reproduces them into one zip file: images, records, inputs of edits, exact versions,
 checksums, a page, and RO-Crate metadata. The same input gives the same bytes. Tokens, passwords and paths of your home
-are looked for first; if one is found, nothing is written."""
+are looked for first; if one is found, nothing is written. The exit code is 1 then, and 2 for wrong usage."""
 REPRODUCE: Final = """\
 Check a capsule: its checksums, its signatures, and if its notebooks, run again from its own images, show what they
 saved. No network is needed. The notebooks' code runs as you, without your tokens and settings: read it first, or use
---static."""
+--static. The exit code is 0 if all is as it was packed, 1 if not, and 2 for wrong usage."""
 
 
 def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

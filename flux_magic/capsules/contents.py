@@ -59,7 +59,7 @@ def _find_root(folders: list[Path]) -> Path:
     except ValueError:  # they are on several drives
         root = Path(folders[0].anchor)
     home = Path("~").expanduser().resolve()
-    if root != home and root in home.parents:
+    if root in home.parents and any(one.is_relative_to(home) for one in folders):
         where = f"the folder that the notebooks share, {root.as_posix()}, has your home in it"
         raise InvalidRequest(f"{where}, whose name would be packed: copy them into one folder")
     return root

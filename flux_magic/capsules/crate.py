@@ -105,6 +105,8 @@ def _describe_file(name: str, data: bytes, *, is_notebook: bool) -> Iterator[tup
     yield "sha256", compute_sha256(data)
     if kind := SUFFIXES.get(suffix) or _TYPES.get(suffix):
         yield "encodingFormat", kind
+    if suffix in SUFFIXES:
+        yield "@type", ["File", "ImageObject"]
     if is_notebook:
         yield "@type", ["File", "SoftwareSourceCode"]
         yield "programmingLanguage", "Python"

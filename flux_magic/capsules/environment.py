@@ -17,7 +17,6 @@ from ..errors import CapsuleError, InvalidRequest
 from ..types import fit_one_line
 from .manifest import REQUIREMENTS, Manifest
 
-TOOLS: Final = ("auto", "uv", "pip")
 _SECONDS: Final = 3600
 _EXACT: Final = re.compile(r"([A-Za-z0-9._-]+)==(\S+)")
 
@@ -38,12 +37,14 @@ def make(folder: Path, manifest: Manifest, target: Path, tool: str = "auto") -> 
     if tool == "uv" and not uv:
         raise InvalidRequest("uv is not installed: --env pip does without it")
     python = target / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    version = ".".join(manifest.python.split(".")[:2])
     if uv and tool != "pip":
-        version = ".".join(manifest.python.split(".")[:2])
         _run([*uv, "venv", "--quiet", "--python", version, str(target)], folder)
         _run([*uv, "pip", "install", "--quiet", "--python", str(python), "-r", REQUIREMENTS], folder)
     else:
-        _run([sys.executable, "-m", "venv", str(target)], folder)
+        here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        base = sys.executable if version == here else shutil.which(f"python{version}") or sys.executable
+        _run([base, "-m", "venv", str(target)], folder)
         _run([str(python), "-m", "pip", "install", "--quiet", "-r", REQUIREMENTS], folder)
     return str(python)
 
@@ -68,8 +69,9 @@ def _run(arguments: list[str], folder: Path) -> None:
             arguments, cwd=folder, check=True, capture_output=True, text=True, timeout=_SECONDS
         )
     except subprocess.CalledProcessError as error:
-        why = fit_one_line((error.stderr.strip().splitlines() or ["it says nothing"])[-1])
-        raise CapsuleError(f"no environment: {Path(arguments[0]).name} failed: {why}") from error
+        said = (error.stderr.strip() or error.stdout.strip() or "it says nothing").splitlines()
+        why = next((line for line in reversed(said) if line.startswith("ERROR")), " ".join(said))  # pip's, or uv's
+        raise CapsuleError(f"no environment: {Path(arguments[0]).name} failed: {fit_one_line(why, 400)}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CapsuleError(f"no environment: {fit_one_line(str(error))}") from error
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ..errors import CapsuleError
 from ..images.bounded_json import parse_json
+from ..records.files import read_file
 from ..records.record import get_version
 from .archive import list_files
 from .cells import read_cells
@@ -20,6 +21,7 @@ MANIFEST: Final = "capsule.json"
 REQUIREMENTS: Final = "requirements.txt"
 
 _LINE: Final = re.compile(r"([0-9a-f]{64})  (.+)")
+_PYTHON: Final = re.compile(r"\d\.\d{1,3}(\.[\w.+-]{1,30})?")
 _MOST: Final = 16 * 2**20
 
 
@@ -75,16 +77,18 @@ def read_manifest(folder: Path) -> Manifest:
     if not notebooks:
         raise CapsuleError(f"its {MANIFEST} names no notebook")
     title, python, source, version = strings
+    if not _PYTHON.fullmatch(python):
+        raise CapsuleError(f"its {MANIFEST} names no version of Python")
     return Manifest(title, python, source, notebooks, version)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > _MOST:
-            raise CapsuleError(f"its {path.name} is too long")
-        value = parse_json(path.read_bytes())
+        value = parse_json(read_file(path, _MOST))
     except FileNotFoundError:
         raise CapsuleError(f"it has no {path.name}: it is no capsule of flux_magic") from None
+    except OSError as error:
+        raise CapsuleError(f"its {path.name} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise CapsuleError(f"its {path.name} is not JSON") from error
     return value if isinstance(value, dict) else {}
@@ -120,9 +124,11 @@ def compare_sums(folder: Path) -> dict[str, str]:
     Raises CapsuleError if there are no sums, or if they cannot be read.
     """
     try:
-        lines = (folder / SUMS).read_bytes().decode().splitlines()
-    except OSError:
+        lines = read_file(folder / SUMS, _MOST).decode().splitlines()
+    except FileNotFoundError:
         raise CapsuleError(f"it has no {SUMS}: it is no capsule of flux_magic") from None
+    except OSError as error:
+        raise CapsuleError(f"its {SUMS} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise CapsuleError(f"its {SUMS} is not a list of sums") from error
     known: dict[str, str] = {}

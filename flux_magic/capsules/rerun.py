@@ -8,6 +8,7 @@ import os
 import re
 import site
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from itertools import zip_longest
 from pathlib import Path
@@ -62,6 +63,8 @@ def rerun(folder: Path, notebooks: list[str], *, python: str, home: Path, told: 
     read = {name: _read(folder, name) for name in notebooks}  # before any of them can change another
     for name, (cells, notebook) in read.items():
         environment = make_environment(home)
+        if python != sys.executable:  # an environment of its own has all that it needs
+            environment = {one: value for one, value in environment.items() if one not in {"PYTHONPATH", "PYTHONHOME"}}
         if any(_SIGNS.search(cell.source) for cell in cells):
             _make_key(python, environment)
         shown = asyncio.run(_run(folder / name, notebook, python, home, environment, told))

@@ -11,7 +11,7 @@ import pytest
 from flux_magic.capsules import archive
 from flux_magic.capsules.reproduce import Plan, reproduce
 from flux_magic.cli import main
-from tests.support.capsules import cell, keep_apart, make_capsule, printed, write_cells
+from tests.support.capsules import cell, keep_apart, make_capsule, make_signed_capsule, printed, write_cells
 
 LINES = """\
 import os
@@ -62,6 +62,13 @@ def test_each_cell_gives_what_it_saved_and_the_one_that_does_not_is_named(
     page = Path("found.html").read_text()
     assert "default-src 'none'" in page
     assert all(text in page for text in ("cell 10", "✗ differs", "✓ as saved", "signed by Ann"))
+
+
+def test_cells_that_sign_are_as_saved_with_another_key(work: Path) -> None:
+    found = reproduce(make_signed_capsule(work), Plan())
+    assert found.passed, str(found)
+    assert found.summary.endswith("7 of 7 cells as saved")
+    assert "unchanged since" in str(found)
 
 
 @pytest.mark.parametrize(

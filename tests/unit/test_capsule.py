@@ -99,6 +99,7 @@ def test_the_metadata_is_a_crate_in_which_an_image_says_what_made_it_from_what(u
     files = {name for name in archive.list_files(unpacked) if name not in {"ro-crate-metadata.json", "SHA256SUMS"}}
     assert {one.id.replace("%20", " ") for one in crate.data_entities} == files
     half = next(one for one in crate.data_entities if "make-it-winter-7-6d06a95ef120" in one.id and ".webp" in one.id)
+    assert half.type == ["File", "ImageObject"]
     values = {one["name"]: one["value"] for one in half["additionalProperty"]}
     assert values["prompt"] == "make it winter"
     assert (values["seed"], values["model"]) == (7, "flux_magic stand-in")

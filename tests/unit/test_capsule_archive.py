@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import stat
 import struct
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from flux_magic.capsules import archive
+from flux_magic.capsules import archive, manifest
+from flux_magic.cli import main
 from flux_magic.errors import CapsuleError, SaveError
 
 
@@ -135,6 +137,75 @@ def test_a_hostile_zip_is_one_clear_line_and_writes_nothing_outside(
     assert len(str(raised.value).splitlines()) == 1
     assert sorted(one.name for one in tmp_path.iterdir()) == ["in", "paper.zip"]
     assert sum(one.stat().st_size for one in (tmp_path / "in").rglob("*")) < 1000
+
+
+CELL = {"cell_type": "code", "id": "a", "metadata": {}, "execution_count": 1, "source": "1", "outputs": []}
+DEEP = "[" * 600 + "]" * 600
+
+
+def make_notebook(cells: int = 1) -> str:
+    return json.dumps({"cells": [CELL] * cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+def write_content(folder: Path, **told: str) -> None:
+    """Write a notebook and the two lists of a capsule into a folder; then the files that are `told`, by their names."""
+    notebook = make_notebook().encode()
+    (folder / "a.ipynb").write_bytes(notebook)
+    made = manifest.Manifest("A fox", "3.11.7", "here", {"a.ipynb": manifest.sum_cells(notebook)})
+    (folder / manifest.MANIFEST).write_bytes(made.as_bytes())
+    for name, content in told.items():
+        (folder / name.replace("__", "/")).parent.mkdir(exist_ok=True)
+        (folder / name.replace("__", "/")).write_text(content, encoding="utf-8")
+    manifest.write_sums(folder)
+
+
+def list_notebooks(*names: str, title: str = "x", python: str = "3.11.7", cells: int = 0) -> str:
+    sums = [{"source": "0", "outputs": "0"}] * cells
+    told = {"schema": 1, "flux_magic": "1", "title": title, "python": python, "requirements": {"source": "x"}}
+    return json.dumps(told | {"notebooks": [{"file": name, "cells": sums} for name in names]})
+
+
+CONTENT = [
+    pytest.param({}, 0, "intact: all files as packed", id="nothing"),
+    pytest.param({"capsule.json": list_notebooks("b.ipynb")}, 1, "missing  b.ipynb", id="names what is not there"),
+    pytest.param({"capsule.json": list_notebooks("../a.ipynb")}, 1, "capsule.json is not whole", id="leads out"),
+    pytest.param({"capsule.json": list_notebooks("/a.ipynb")}, 1, "capsule.json is not whole", id="leads to the root"),
+    pytest.param({"capsule.json": list_notebooks("a\0.ipynb")}, 1, "capsule.json is not whole", id="no name"),
+    pytest.param({"capsule.json": list_notebooks()}, 1, "names no notebook", id="no notebook"),
+    pytest.param(
+        {"capsule.json": list_notebooks("a.ipynb", cells=2000), "a.ipynb": make_notebook(2500)},
+        1,
+        "there are 2,500, and 2,000 were packed",
+        id="cells",
+    ),
+    pytest.param({"capsule.json": list_notebooks("a.ipynb", title="\ud800<b>")}, 1, "added or changed", id="surrogate"),
+    pytest.param({"capsule.json": list_notebooks("a.ipynb", python="/x")}, 1, "no version of Python", id="Python"),
+    pytest.param({"capsule.json": "[]"}, 1, "of another version than 1", id="a list"),
+    pytest.param({"capsule.json": DEEP * 2}, 1, "is not JSON", id="no list"),
+    pytest.param({"capsule.json": " " * 17_000_000}, 1, "it has over 16 MiB", id="long list"),
+    pytest.param({"ro-crate-metadata.json": DEEP}, 0, "intact: all files as packed", id="deep metadata"),
+    pytest.param({"ro-crate-metadata.json": DEEP * 90_000}, 0, "intact: all files as packed", id="100 MB"),
+    pytest.param({"flux_images__a.json": DEEP}, 0, "intact: all files as packed", id="deep record"),
+    pytest.param({"a.ipynb": DEEP}, 1, "it is no notebook", id="deep notebook"),
+    pytest.param({"a\x1b[2J.txt": ""}, 1, "file systems do not take", id="control character"),
+]
+
+
+@pytest.mark.parametrize(("told", "code", "named"), CONTENT)
+def test_hostile_content_is_named_in_a_line(
+    told: dict[str, str], code: int, named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    write_content(tmp_path / "in", **told)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(archive, "check_names", lambda _: None)
+        archive.write_archive(tmp_path / "in", tmp_path / "paper.zip")
+    page = tmp_path / "report.html"
+    assert main(["reproduce", "--static", str(tmp_path / "paper.zip"), "--html", str(page)]) == code
+    said = capsys.readouterr()
+    assert named in said.out + said.err
+    assert not said.err or len(said.err.splitlines()) == 1
+    assert "<b>" not in (page.read_text(encoding="utf-8") if page.exists() else "")
 
 
 def test_an_archive_has_the_same_bytes_whenever_and_in_whatever_order_its_files_were_written(tmp_path: Path) -> None:
