@@ -161,18 +161,19 @@ def list_images(outputs: tuple[Mapping[str, Any], ...]) -> list[bytes]:
     return found
 
 
-def list_digests(told: Any) -> list[str]:
-    """Return the digests of the images that our part of an output's metadata names, in order."""
+def list_records(told: Any) -> list[Mapping[str, Any]]:
+    """Return the records in our part of an output's metadata, as JSON, in order: of an image, or of a sheet."""
     if not isinstance(told, dict):
         return []
-    records = told["sheet"] if isinstance(told.get("sheet"), list) else [told]
-    found = []
-    for one in records:
-        record = one.get("record") if isinstance(one, dict) else None
-        files = record.get("files") if isinstance(record, dict) else None
-        named = [each["digest"] for each in files if isinstance(each, dict) and "digest" in each] if files else []
-        found += [f"sha256:{str(digest)[:12]}" for digest in named]
-    return found
+    each = told["sheet"] if isinstance(told.get("sheet"), list) else [told]
+    return [one["record"] for one in each if isinstance(one, dict) and isinstance(one.get("record"), dict)]
+
+
+def list_digests(told: Any) -> list[str]:
+    """Return the digests of the images that our part of an output's metadata names, in order."""
+    lists = [record.get("files") for record in list_records(told)]
+    files = [one for each in lists if isinstance(each, list) for one in each]
+    return [f"sha256:{str(one['digest'])[:12]}" for one in files if isinstance(one, dict) and "digest" in one]
 
 
 def _describe_image(kind: str, text: str) -> str:

@@ -14,6 +14,8 @@ from PIL import Image, ImageDraw
 
 from flux_magic.capsules import rerun
 from flux_magic.capsules.cells import Cell
+from flux_magic.capsules.contents import copy, list_unlike
+from flux_magic.capsules.requirements import list_imports
 from flux_magic.errors import CapsuleError
 from flux_magic.records.signing import Credentials
 from tests.support.capsules import cell, printed, write_cells
@@ -141,3 +143,65 @@ def test_a_kernel_that_does_not_start_says_why_and_leaves_nothing_behind(
     with pytest.raises(CapsuleError, match=why):
         rerun.rerun(tmp_path, ["a.ipynb"], python=str(python), home=tmp_path / "home", told=print)
     assert not [one for one in left if "nbclient" in getattr(one, "__module__", "")]
+
+
+def make(seed: int, /, **asked: int) -> dict[str, Any]:
+    record = {"requested": {"prompt": "a fox", **asked}, "run": {"seed": seed}}
+    return {"output_type": "display_data", "data": {}, "metadata": {"flux_magic": {"record": record}}}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "notes"),
+    [
+        pytest.param([make(7, seed=7)], [], id="seed"),
+        pytest.param(
+            [make(7)], ["cell 1 leaves the seed to chance, and is not reproduced: add --seed 7, and"], id="chance"
+        ),
+        pytest.param([make(7), make(8)], ["add its seeds, 7, 8, and run it again"], id="several"),
+        pytest.param([fail("KeyError", "a")], ["a.ipynb, cell 1 saved an error: KeyError: a"], id="error"),
+        pytest.param(
+            [printed("x"), {"output_type": "display_data", "metadata": {"flux_magic": 1}}], [], id="no record"
+        ),
+    ],
+)
+def test_a_cell_that_will_not_show_the_same_again_is_noted(outputs: list[dict[str, Any]], notes: list[str]) -> None:
+    found = list(list_unlike({"a.ipynb": [Cell("cell 1", "code", "%%flux\na fox", tuple(outputs))]}))
+    assert len(found) == len(notes)
+    assert all(note in one for note, one in zip(notes, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        pytest.param("print(1); import data_mod", {"data_mod"}, id="after a statement"),
+        pytest.param("if x: import y", {"y"}, id="in a block"),
+        pytest.param("import a.b as c, d\nfrom e.f import g", {"a.b", "d", "e.f", "e.f.g"}, id="with dots"),
+        pytest.param("import importlib as i; i.import_module('z')", {"importlib", "z"}, id="by a call"),
+        pytest.param("from . import a\n# import b\n'import c'\nimport_module(x)", set(), id="none"),
+        pytest.param("%matplotlib inline\n!ls\nx = await y()\nimport b", {"b"}, id="among magics"),
+        pytest.param("%load_ext ours", {"ours"}, id="extension"),
+        pytest.param("%%time\nimport b", {"b"}, id="timed"),
+        pytest.param("%%bash\nimport b", set(), id="another language"),
+        pytest.param("import b\nthis is no Python", {"b"}, id="no Python"),
+    ],
+)
+def test_imports_are_found_wherever_in_a_cell(source: str, named: set[str]) -> None:
+    assert list_imports(source) == named
+
+
+def test_what_a_cell_imports_and_runs_is_packed(tmp_path: Path) -> None:
+    for name in ("data_mod.py", "names/inner.py", "kit/__init__.py", "kit/a.py", "below.py", "run/go.py", "other.py"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_text("import below" if name == "kit/a.py" else "")
+    notebook = tmp_path / "in" / "a.ipynb"
+    write_cells(notebook, cell("print(1); import data_mod, kit\nfrom names import inner\n%run -i run/go.py"))
+    places = {"a.ipynb": notebook}
+    copy(places, tmp_path / "out")
+    assert set(places) == {
+        "a.ipynb",
+        "data_mod.py",
+        "names/inner.py",
+        *("kit/__init__.py", "kit/a.py", "below.py"),
+        "run/go.py",
+    }
+    assert all((tmp_path / "out" / name).is_file() for name in places)
