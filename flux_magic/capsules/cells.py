@@ -17,12 +17,21 @@ from ..images.bounded_json import parse_json
 
 _ADDRESS: Final = re.compile(r"\b0x[0-9a-f]{6,16}\b")
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
-_SIGNER: Final = re.compile(
-    r"(signed +by ).{1,200}?(?: \(self-made with flux_magic\)(?: on [\d-]{10} [\d:]{5} UTC)?"
-    r"| on [\d-]{10} [\d:]{5} UTC| \(content credentials, C2PA\))"
+_WHEN: Final = r"\s+on\s+[\d-]{10}\s+[\d:]{5}\s+UTC(?:\s+\(time-stamped[^)]*\))?"
+_TRUST: Final = (
+    r"(?:,\s+unchanged\s+since(?:;\s+its\s+certificate\s+is\s+on\s+a\s+trust\s+list"
+    r"|;\s+the\s+name\s+is\s+not\s+verified:\s+no\s+trust\s+list\s+here\s+has\s+its\s+certificate)?)?"
 )
-"""The signer and the time of a signature: a stranger, who runs the capsule, has another key."""
+_SIGNER: Final = re.compile(
+    rf"(signed\s+by\s).{{1,200}}?(?:\s+\(self-made\s+with\s+flux_magic\)(?:{_WHEN})?{_TRUST}"
+    rf"|{_WHEN}{_TRUST}|\s+\(content\s+credentials,\s+C2PA\))"
+    r"""|(\bsigner["']?\s*[:=]\s*)(?:"[^"\n]+"|'[^'\n]+')|(\bsigned["']?\s*[:=]\s*)["'][\d-]{10}\s[\d:]{5}\sUTC["']"""
+    r"|(\btrusted[\"']?\s*[:=]\s*)(?:true|false)\b",
+    re.DOTALL | re.IGNORECASE,
+)
+"""The signer, the time, and if it is trusted: a stranger, who runs the capsule, has another key and another list."""
 
+_PIXELS: Final = {"image/png", "image/jpeg", "image/webp", "image/gif"}
 _WIDGET: Final = "application/vnd.jupyter.widget-view+json"
 
 
@@ -117,7 +126,9 @@ def _add_printed(shown: list[tuple[str, str]], text: str) -> None:
 
 
 def _clean(text: str) -> str:
-    return _SIGNER.sub(r"\1…", _ADDRESS.sub("0x…", _COLOURS.sub("", text)))
+    return _SIGNER.sub(
+        lambda one: f"{' '.join(one[one.lastindex or 0].split())} …", _ADDRESS.sub("0x…", _COLOURS.sub("", text))
+    )
 
 
 def _list_displayed(data: Mapping[str, Any], metadata: Any) -> Iterator[tuple[str, str]]:
@@ -137,18 +148,32 @@ def _list_displayed(data: Mapping[str, Any], metadata: Any) -> Iterator[tuple[st
         yield from ((kind, _clean(join_text(data[kind]))) for kind in sorted(data)[:1])
 
 
-def list_digests(told: Any) -> list[str]:
-    """Return the digests of the images that our part of an output's metadata names, in order."""
+def list_images(outputs: tuple[Mapping[str, Any], ...]) -> list[bytes]:
+    """Return the images that a cell shows, as files; those in formats without pixels are left out."""
+    found = []
+    for output in outputs:
+        data = output.get("data")
+        for kind in sorted(_PIXELS & data.keys()) if isinstance(data, dict) and _WIDGET not in data else ():
+            try:
+                found.append(base64.b64decode(join_text(data[kind])))
+            except ValueError:
+                found.append(b"")
+    return found
+
+
+def list_records(told: Any) -> list[Mapping[str, Any]]:
+    """Return the records in our part of an output's metadata, as JSON, in order: of an image, or of a sheet."""
     if not isinstance(told, dict):
         return []
-    records = told["sheet"] if isinstance(told.get("sheet"), list) else [told]
-    found = []
-    for one in records:
-        record = one.get("record") if isinstance(one, dict) else None
-        files = record.get("files") if isinstance(record, dict) else None
-        named = [each["digest"] for each in files if isinstance(each, dict) and "digest" in each] if files else []
-        found += [f"sha256:{str(digest)[:12]}" for digest in named]
-    return found
+    each = told["sheet"] if isinstance(told.get("sheet"), list) else [told]
+    return [one["record"] for one in each if isinstance(one, dict) and isinstance(one.get("record"), dict)]
+
+
+def list_digests(told: Any) -> list[str]:
+    """Return the digests of the images that our part of an output's metadata names, in order."""
+    lists = [record.get("files") for record in list_records(told)]
+    files = [one for each in lists if isinstance(each, list) for one in each]
+    return [f"sha256:{str(one['digest'])[:12]}" for one in files if isinstance(one, dict) and "digest" in one]
 
 
 def _describe_image(kind: str, text: str) -> str:

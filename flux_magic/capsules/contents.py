@@ -15,8 +15,8 @@ from ..pages import page as pages
 from ..records.files import read_file
 from ..records.store import BESIDE
 from .archive import check_names
-from .cells import Cell, read_cells
-from .requirements import list_modules
+from .cells import Cell, list_records, read_cells
+from .requirements import list_imports, list_modules
 
 _GIVEN: Final = re.compile(
     r"(?:--(?:image|mask)(?:[ \t]+|=)|\b(?:image|mask)\s*=\s*|\bload_image\(\s*)"
@@ -26,6 +26,9 @@ _GIVEN: Final = re.compile(
 
 _SHOWN: Final = re.compile(r"""!\[[^]]*\]\(\s*<?([^)>\s]+)|<img\b[^>]*?\bsrc=["']([^"']+)""")
 """An image in Markdown."""
+
+_RUN: Final = re.compile(r"^[ \t]*%run[ \t]+(?:-[a-z]+[ \t]+)*([^\s-]\S*\.py)\b", re.MULTILINE)
+"""A script that a cell runs."""
 
 _STRING: Final = re.compile(r"""(["'])([^"'\n]{1,200})\1""")
 
@@ -81,8 +84,9 @@ def copy(places: dict[str, Path], folder: Path) -> dict[str, list[Cell]]:
         name = left.pop(0)
         data = _copy_file(places[name], folder / name)
         if name.endswith(".py"):
-            imported = _list_own_modules([data.decode(errors="replace")])
-            left += _add(places, Path(name).parent, places[name].parent, imported)
+            imported = list(_list_own_modules([data.decode(errors="replace")]))
+            for one in (name, *cells):  # beside the module, and beside the notebooks, which import it
+                left += _add(places, Path(one).parent, places[one].parent, imported)
     return cells
 
 
@@ -131,8 +135,13 @@ def _list_images(code: Sequence[str], markdown: Sequence[str]) -> Iterator[str]:
 
 def _list_own_modules(sources: Sequence[str]) -> Iterator[str]:
     """Yield the files that may be the modules that are imported there."""
-    for module in list_modules(sources):
-        yield from (f"{module}.py", f"{module}/__init__.py")
+    for name in sorted({one for source in sources for one in list_imports(source)}):
+        parts = name.split(".")
+        for at in range(1, len(parts) + 1):
+            path = "/".join(parts[:at])
+            yield from (f"{path}.py", f"{path}/__init__.py")
+    for source in sources:
+        yield from _RUN.findall(source)
 
 
 def list_unpacked(places: dict[str, Path], cells: dict[str, list[Cell]]) -> Iterator[str]:
@@ -144,6 +153,29 @@ def list_unpacked(places: dict[str, Path], cells: dict[str, list[Cell]]) -> Iter
             for one in _list_below(folder, strings):
                 if (beside / one).as_posix() not in places and not one.startswith(f"{BESIDE}/"):
                     yield f"{name}, {cell.name} names {one}, which is not packed: if it is read, --add {one}"
+
+
+def list_unlike(cells: dict[str, list[Cell]]) -> Iterator[str]:
+    """Yield a note on each cell that will not show the same again: one that left the seed to chance, or failed."""
+    for name, each in cells.items():
+        for cell in (one for one in each if one.kind == "code"):
+            seeds = list(_list_chosen_seeds(cell))
+            if seeds:
+                add = f"add --seed {seeds[0]}" if len(seeds) == 1 else f"add its seeds, {', '.join(seeds)}"
+                yield f"{name}, {cell.name} leaves the seed to chance, and is not reproduced: {add}, and run it again"
+            for one in cell.outputs:
+                if one.get("output_type") == "error":
+                    yield f"{name}, {cell.name} saved an error: {one.get('ename')}: {one.get('evalue')}"
+
+
+def _list_chosen_seeds(cell: Cell) -> Iterator[str]:
+    """Yield the seeds of the images of ours that a cell made without being given one, as its records have them."""
+    for output in cell.outputs:
+        metadata = output.get("metadata")
+        for record in list_records(metadata.get("flux_magic") if isinstance(metadata, dict) else None):
+            asked, run = record.get("requested"), record.get("run")
+            if isinstance(asked, dict) and isinstance(run, dict) and asked.get("seed") is None and "seed" in run:
+                yield str(run["seed"])
 
 
 def list_foreign(sources: Sequence[str], files: Iterable[Path]) -> list[str]:

@@ -20,7 +20,7 @@ from ..verify.export import export
 from . import crate, manifest, requirements
 from .archive import list_files, write_archive
 from .cells import Cell, join_text
-from .contents import choose_places, copy, list_foreign, list_unpacked
+from .contents import choose_places, copy, list_foreign, list_unlike, list_unpacked
 from .crate import Description
 from .manifest import Manifest
 from .readme import write_readme
@@ -114,7 +114,7 @@ def pack(
         page_notes = _write_pages(folder, list(cells))
         _write_lists(folder, cells, needed, told, jobs)
         _write(folder, target)
-        noted = (*missing, *notes, *list_unpacked(places, cells), *needed.notes, *page_notes)
+        noted = (*missing, *notes, *list_unpacked(places, cells), *list_unlike(cells), *needed.notes, *page_notes)
         images = sum(len(one.files) for one in jobs)
         return Packed(target, len(cells), images, len(list_files(folder)), target.stat().st_size, noted)
 

@@ -23,7 +23,7 @@ same images.
 | | |
 |---|---|
 | `flux_images/` | the images as the models delivered them, each with its record; `inputs/` has what went into edits |
-| `pages/` | the notebooks as web pages |
+| `pages/` | the notebooks as web pages, to read; only their checksums are checked, not what they show |
 | `requirements.txt`, `wheels/` | the packages with their exact versions, as in {source}: Python {python} |
 | `ro-crate-metadata.json` | the same for programs (RO-Crate): each image with prompt, model, seed and ingredients |
 | `SHA256SUMS`, `capsule.json` | the checksums of all files, and of each cell |

@@ -6,12 +6,14 @@ this one with its light extras as far as they are installed there, and the kerne
 
 from __future__ import annotations
 
+import ast
 import base64
 import hashlib
 import json
 import re
 import subprocess
 import sys
+import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -119,15 +121,41 @@ def collect(kernel: str, modules: Iterable[str], folder: Path) -> Requirements:
 
 def list_modules(sources: Iterable[str]) -> list[str]:
     """Return the names of the packages that cells and modules import; a cell whose magic takes its lines has none."""
-    found = {
-        name.split()[0].partition(".")[0]
-        for source in sources
-        if not source.lstrip().startswith("%%") or source.lstrip().startswith(_OF_PYTHON)
-        for plain, of in _IMPORT.findall(source)
-        for name in (of, *plain.split(","))
-        if name.strip()
-    }
+    found = {name.partition(".")[0] for source in sources for name in list_imports(source)}
     return sorted(found - {"flux_magic"})
+
+
+def list_imports(source: str) -> set[str]:
+    """Return all that a cell or module imports, with dots, wherever in it; what a `from` names may be a module too."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    if source.lstrip().startswith("%%"):
+        magic, _, below = source.lstrip().partition("\n")
+        return list_imports(below) if magic.startswith(_OF_PYTHON) else set()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of strings in the user's code
+            parsed = ast.parse(TransformerManager().transform_cell(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        lines = [name for plain, of in _IMPORT.findall(source) for name in (of, *plain.split(","))]
+        return {name.split()[0] for name in lines if name.strip()}
+    return {name for node in ast.walk(parsed) for name in _name_imported(node) if name.replace(".", "a").isidentifier()}
+
+
+def _name_imported(node: ast.AST) -> Iterator[str]:
+    """Yield the modules that a node imports: a statement, `import_module("x")` or `%load_ext x`."""
+    if isinstance(node, ast.Import):
+        yield from (one.name for one in node.names)
+    elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+        yield node.module
+        yield from (f"{node.module}.{one.name}" for one in node.names)
+    elif isinstance(node, ast.Call):
+        called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        given = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+        if called in {"import_module", "__import__"}:
+            yield from given[:1]
+        elif called == "run_line_magic" and given[:1] == ["load_ext"]:
+            yield from given[1:]
 
 
 def _find_python(kernel: str) -> tuple[str, str]:

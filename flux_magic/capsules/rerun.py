@@ -14,10 +14,11 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import CapsuleError, InvalidRequest, MissingExtra
+from ..errors import CapsuleError, InvalidRequest, MissingExtra, NotAnImage
 from ..pages.page import read_notebook
 from ..types import fit_one_line
-from .cells import Cell, list_shown, read_cells
+from ..verify.similarity import Grade, compare
+from .cells import Cell, list_images, list_shown, read_cells
 from .check import DIFFERS, SAVED, UNCOMPARED, Finding
 
 SECONDS: Final = 600
@@ -27,8 +28,13 @@ _IGNORED: Final = {"nbval-ignore-output", "nbval-skip", "skip-execution"}
 _SECRET: Final = re.compile(
     r"(?i)token|password|passwd|secret|_key$|auth|credential|_proxy$|^flux_magic|^hf_|^jupyter|^ipython"
 )
-_SILENT: Final[Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-_SIGNS: Final = re.compile(r"--sign\b|\bsign\s*=\s*True")
+_SIGNS: Final = re.compile(r"\bsign\b")
+_SECONDS_TO_START: Final = 120
+_MOST_OF_SOCKET: Final = 90
+"""Bytes in the path of a socket, of which some systems take 103, before the 8 that a kernel adds."""
+_MOST_OF_LOG: Final = 10_000
+_MOST_BEFORE: Final = 40
+"""Characters before a difference that are shown with it."""
 _MAKE_KEY: Final = "from flux_magic.records import keys; keys.make_key('a capsule that is run again')"
 
 
@@ -63,7 +69,7 @@ def rerun(folder: Path, notebooks: list[str], *, python: str, home: Path, told: 
             _make_key(python, environment)
         shown = asyncio.run(_run(folder / name, notebook, python, home, environment, told))
         findings += [
-            _compare(f"{name}, {cell.name}", cell, outputs)
+            compare_cell(f"{name}, {cell.name}", cell, outputs)
             for cell, outputs in zip(cells, shown, strict=True)
             if cell.source.strip()
         ]
@@ -123,7 +129,14 @@ async def _run(
     kernels = home / "kernels"
     _write_kernel(kernels / "capsule", python)
     known = KernelSpecManager(kernel_dirs=[str(kernels)], ensure_native_kernel=False)
-    manager = AsyncKernelManager(kernel_name="capsule", kernel_spec_manager=known)
+    connection = kernels / "c.json"
+    has_sockets = os.name == "posix" and len(os.fsencode(connection)) <= _MOST_OF_SOCKET
+    manager = AsyncKernelManager(
+        kernel_name="capsule",
+        kernel_spec_manager=known,
+        connection_file=str(connection),
+        transport="ipc" if has_sockets else "tcp",  # the first needs no network, not even this machine's own
+    )
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
@@ -133,26 +146,42 @@ async def _run(
         done.add(cell_index)
         told(path.name)
 
-    client = NotebookClient(
-        notebook,
-        manager,
-        timeout=SECONDS,
-        allow_errors=True,
-        resources={"metadata": {"path": str(path.parent)}},
-        on_cell_executed=on_cell_executed,
-    )
+    client = NotebookClient(notebook, manager, timeout=SECONDS, allow_errors=True, on_cell_executed=on_cell_executed)
     ended = ""
     try:
-        await client.async_execute(env=dict(environment), cleanup_kc=True, **_SILENT)
+        client.kc = await _start(manager, python, cwd=str(path.parent), env=dict(environment))
+        await client.async_execute(cleanup_kc=True)
     except (CellTimeoutError, DeadKernelError) as error:
         limit = f"it did not end within {SECONDS} s"
         ended = limit if isinstance(error, CellTimeoutError) else "the kernel ended"
-    except RuntimeError as error:  # ipykernel is not there, or does not start
-        raise CapsuleError(f"no kernel starts in {python}: {fit_one_line(str(error))}") from error
     finally:
         if await manager.is_alive():
             await manager.shutdown_kernel(now=True)
     return _list_outputs(notebook.cells, ended, done)
+
+
+async def _start(manager: Any, python: str, **given: Any) -> Any:
+    """Start a kernel, and return the client that talks to it; raises CapsuleError with the reason if none starts.
+
+    nbclient could start it as well, and would leave a handler behind that fails when this process ends.
+    """
+    with (Path(manager.connection_file).with_suffix(".log")).open("w+b") as log:
+        channels = None
+        try:
+            await manager.start_kernel(stdout=subprocess.DEVNULL, stderr=log, **given)
+            channels = manager.client()
+            channels.start_channels()
+            await channels.wait_for_ready(timeout=_SECONDS_TO_START)
+        except (OSError, RuntimeError) as error:  # ipykernel is not there, or does not start
+            if channels is not None:
+                channels.stop_channels()
+            await manager.cleanup_resources()
+            log.seek(0)
+            last = log.read()[-_MOST_OF_LOG:].decode(errors="replace").strip().rpartition("\n")[2]
+            why = fit_one_line(last or str(error))
+            raise CapsuleError(f"no kernel starts in {python}: {why}") from error
+    channels.allow_stdin = False
+    return channels
 
 
 def _list_outputs(cells: list[Any], ended: str, done: set[int]) -> list[tuple[Mapping[str, Any], ...]]:
@@ -172,20 +201,53 @@ def _write_kernel(folder: Path, python: str) -> None:
     (folder / "kernel.json").write_text(json.dumps(told), encoding="utf-8")
 
 
-def _compare(label: str, cell: Cell, outputs: tuple[Mapping[str, Any], ...]) -> Finding:
+def compare_cell(label: str, cell: Cell, outputs: tuple[Mapping[str, Any], ...]) -> Finding:
+    """Return the finding about a cell of this label that shows these outputs now."""
     saved, now = list_shown(cell.outputs), list_shown(outputs)
-    if saved == now:
-        return Finding(label, SAVED)
-    if tags := cell.tags & _IGNORED:
+    found = _grade_images(label, cell, outputs) if saved == now else Finding(label, DIFFERS, _explain(saved, now))
+    if not found.passed and (tags := cell.tags & _IGNORED):
         return Finding(label, UNCOMPARED, f"its tag {min(tags)} says so")
-    pairs = zip_longest(saved, now, fillvalue=("nothing", ""))
+    return found
+
+
+def _grade_images(label: str, cell: Cell, outputs: tuple[Mapping[str, Any], ...]) -> Finding:
+    """Return the finding about a cell whose images are named as they were: their pixels are compared as well.
+
+    Another Pillow may draw a sheet, or compress an image, a little differently.
+    """
+    note = ""
+    for was, this in zip_longest(list_images(cell.outputs), list_images(outputs)):
+        try:
+            found = compare(was or b"", this or b"")
+        except NotAnImage:
+            if was != this:
+                return Finding(label, DIFFERS, "an image is saved that cannot be read")
+            continue
+        if found.grade is Grade.DIFFERENT:
+            distance = "" if found.distance is None else f" (distance {found.distance})"
+            why = found.note.replace("regenerated", "it shows") or f"saved are other pixels{distance}"
+            return Finding(
+                label, DIFFERS, f"the images are named as they were, and what is shown is not the same: {why}"
+            )
+        if found.grade is Grade.SAME_TO_THE_EYE:
+            note = f"an image has other pixels, and is the same to the eye (distance {found.distance})"
+    return Finding(label, SAVED, note)
+
+
+def _explain(saved: list[tuple[str, str]], now: list[tuple[str, str]]) -> str:
+    """Return the first difference in words; before it, an error that was not saved, which may be the reason."""
+    errors = [one for one in now if one[0] == "error" and one not in saved]
+    pairs = zip_longest(saved, now, fillvalue=("", ""))
     (kind, was), (other, this) = next((old, new) for old, new in pairs if old != new)
     if kind == other:  # lines that are the same say nothing
         lines = zip_longest(was.split("\n"), this.split("\n"), fillvalue="")
         was, this = next((old, new) for old, new in lines if old != new)
-    return Finding(label, DIFFERS, f"it shows {_quote(other, this)}; saved is {_quote(kind, was)}")
+        at = next(at for at, (a, b) in enumerate(zip_longest(was, this)) if a != b) - _MOST_BEFORE
+        was, this = (f"…{one[at:]}" if at > 0 else one for one in (was, this))
+    shown = _quote(*errors[0]) if errors else _quote(other, this)
+    return f"it shows {shown}; saved is {_quote(kind, was)}"
 
 
 def _quote(kind: str, content: str) -> str:
     words = {"printed": "the text", "text": "the result", "image": "the image", "error": "the error"}
-    return f"{words.get(kind, kind)} {fit_one_line(content, 120)}".strip()
+    return f"{words.get(kind, kind)} {fit_one_line(content, 120)}".strip() if content.strip("… ") else "nothing"
