@@ -88,7 +88,7 @@ class Job:
             async for event in events:
                 yield event
 
-    async def _stream(self) -> AsyncGenerator[ClientEvent, None]:
+    async def _stream(self) -> AsyncGenerator[ClientEvent, None]:  # noqa: C901 - the way of a job, from top to bottom
         target, replay = self.target, Replay(self.request, self.target)
         if found := await replay.find_or_raise():
             yield found
@@ -104,8 +104,7 @@ class Job:
                 request = await self._fill(provider)
                 if lost := _list_lost(self.request, request):
                     yield Log(f"this model takes no {' and no '.join(lost)}: what %config says is left out", "note")
-                    replay = Replay(request, target, replay.skipped)
-                    if not target.is_local and (found := await replay.find_or_raise()):
+                    if found := await Replay(request, target, replay.skipped).find_or_raise():
                         yield found
                         return
                 clock, response = _Clock(who="the provider" if target.provider.engine else "the Space"), None

@@ -143,7 +143,7 @@ def test_a_configured_default_that_a_model_lacks_is_left_out_and_what_a_call_giv
         assert notes == [f"this model takes no {lost}: what %config says is left out"]
         request = made.request
         assert (request.width, request.steps, dict(request.parameters), request.chosen) == kept
-        assert ask(space, fox(**fields))[0].replayed == (name != "lightning")
+        assert ask(space, fox(**fields), replay="auto")[0].replayed == (name != "lightning")
         with pytest.raises(InvalidRequest, match="this Space takes no"):
             ask(space, fox(**fields), **configured)
     finally:
