@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import json
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from textwrap import wrap
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from ..errors import format_count
 from ..results.table import Markup, Table, as_html, as_text, escape_html
 from ..types import fit_one_line
 from ..verify.report import WIDE, Report, render_fragment, wrap_page
+from ..verify.verdict import Status, describe_credentials
 from .check import Checked, Finding
 from .manifest import Manifest
 
@@ -71,7 +73,7 @@ class Reproduction:
 
     def __str__(self) -> str:
         lines = _format(self.checked.findings)
-        lines += _drop_summary(self.checked.images)
+        lines += _format_images(self.checked.images)
         lines += _format(self.cells)
         if self.live is not None:
             lines += ["the models today:", *_drop_summary(self.live)]
@@ -139,6 +141,27 @@ def _format(findings: tuple[Finding, ...]) -> list[str]:
         lines.append(head.rstrip())
         lines += wrap(_fit(one.why), WIDE, initial_indent=indent, subsequent_indent=indent)
     return [*lines, ""]
+
+
+def _format_images(report: Report) -> list[str]:
+    """Return the table of a report without its summary: of credentials that are in order, it says the signer once."""
+    signed: Counter[str] = Counter()
+    verdicts = []
+    for one in report.verdicts:
+        told, why = one.credentials, one.why
+        parts = told.ingredients if told else ()
+        if (
+            told
+            and told.state == "intact"
+            and one.status is Status.PASS
+            and all(part.state in {"intact", "unsigned"} for part in parts)
+        ):
+            why = why.removesuffix("; ".join(describe_credentials(told))).removesuffix("; ")
+            signed[str(replace(told, signed="", stamped=""))] += 1
+        verdicts.append(replace(one, why=why))
+    lines = _drop_summary(replace(report, verdicts=tuple(verdicts)))
+    said = [f"{format_count(number, 'image')} {_fit(who)}" for who, number in signed.items()]
+    return [*lines, *(line for one in said for line in wrap(one, WIDE))]
 
 
 def _drop_summary(report: Report) -> list[str]:

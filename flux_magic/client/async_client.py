@@ -221,7 +221,7 @@ class AsyncClient:
         check_signing(settings)
         limits, target = Limits(total=settings.timeout), resolve_target(settings, request.model)
         if target.is_own and not (target.is_local or target.is_loopback):
-            target.provider.prepare(request)  # what its file says that it does not take is refused without asking
+            target.prepare(request)  # what its file says that it does not take is refused without asking
         if target.is_local:
             limits = replace(limits, retries=0, resubmissions=0, reconnections=0)  # a dead local Space is restarted
         with underway(request, target.name) as job:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from ..errors import ConnectionFailed, EmptyResult, ProtocolError, StoreError
+from ..errors import ConnectionFailed, EmptyResult, FluxError, ProtocolError, StoreError
 from ..images import codecs
 from ..parameters.settings import Settings
 from ..parameters.table import EXTRA_NAMES, FIELDS, Values
@@ -88,7 +88,7 @@ class Job:
             async for event in events:
                 yield event
 
-    async def _stream(self) -> AsyncGenerator[ClientEvent, None]:
+    async def _stream(self) -> AsyncGenerator[ClientEvent, None]:  # noqa: C901 - the way of a job, from top to bottom
         target, replay = self.target, Replay(self.request, self.target)
         if found := await replay.find_or_raise():
             yield found
@@ -102,6 +102,11 @@ class Job:
                     yield found
                     return
                 request = await self._fill(provider)
+                if lost := _list_lost(self.request, request):
+                    yield Log(f"this model takes no {' and no '.join(lost)}: what %config says is left out", "note")
+                    if found := await Replay(request, target, replay.skipped).find_or_raise():
+                        yield found
+                        return
                 clock, response = _Clock(who="the provider" if target.provider.engine else "the Space"), None
                 async with aclosing(provider.stream(request)) as events:
                     async for event in events:
@@ -124,7 +129,13 @@ class Job:
     async def _fill(self, provider: Provider) -> ImageRequest:
         """Return the request as it is sent: a stand-in gets the defaults of the model that it stands in for."""
         is_stand_in = self.target.is_local or (self.target.is_loopback and await find_drawing(provider) is not None)
-        return self.target.fill_stand_in(self.request) if is_stand_in else self.request
+        request = self.target.fill_stand_in(self.request) if is_stand_in else self.request
+        if not self.target.settings.configured:
+            return request
+        try:
+            return self.target.drop_configured(request, await provider.list_untaken(request))
+        except FluxError:  # the job will meet this error again, and report it better
+            return request
 
     async def _receive(
         self, request: ImageRequest, provider: Provider, response: ImageResponse, clock: _Clock, notes: list[str]
@@ -206,6 +217,13 @@ class Job:
             requested_provider=self.target.engine,
             sent={} if description.stand_in is not None else sanitize(_pick_others(response, request)),
         )
+
+
+def _list_lost(asked: ImageRequest, sent: ImageRequest) -> list[str]:
+    """Return the names of what was asked for and is not sent."""
+    lost = [name for name in FIELDS if getattr(asked, name) is not None and getattr(sent, name) is None]
+    lost += ["seed"] if sent.chosen and not asked.chosen else []
+    return [*lost, *(name for name in asked.parameters if name not in sent.parameters)]
 
 
 async def keep(made: Generation, settings: Settings, limits: Limits) -> Generation:

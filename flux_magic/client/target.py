@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..errors import InvalidRequest
 from ..parameters import tokens
 from ..parameters.addresses import Space
 from ..parameters.settings import Settings, find_hub_offline, resolve
 from ..parameters.settings import explain_unasked as why_url_unasked
-from ..parameters.table import SIDES
+from ..parameters.table import FIELDS, SIDES
 from ..parameters.tokens import Token
 from ..providers import local
-from ..providers.base import Limits, Provider
+from ..providers.base import Limits, Prepared, Provider
 from ..providers.http.connection import Connection, Session
 from ..providers.http.hosts import is_loopback
 from ..providers.registry import choose_provider, get_provider
@@ -66,6 +68,28 @@ class Target:
         defaults = get_provider().defaults
         left = {name: one for name, one in defaults.items() if request.get_value(name) is None}
         return request.with_values(**{name: left[name] for name in left if not (request.images and name in SIDES)})
+
+    def drop_configured(self, request: ImageRequest, untaken: Collection[str]) -> ImageRequest:
+        """Return a request without what it has from `%config` alone and the model does not take.
+
+        A configured seed is then one that was chosen. What a cell or a call gives stays, and is refused.
+        """
+        settings = self.settings
+        names = [
+            one
+            for one in untaken
+            if one in settings.configured
+            and getattr(request, one, request.parameters.get(one)) == settings.get_value(one)
+        ]
+        changes: dict[str, Any] = {one: None for one in names if one in FIELDS and one != "seed"}
+        changes |= {"chosen": True} if "seed" in names else {}
+        kept = {name: value for name, value in request.parameters.items() if name not in names}
+        return replace(request, **changes, parameters=kept) if names else request
+
+    def prepare(self, request: ImageRequest) -> Prepared:
+        """Return what would be sent for a request, without sending anything. Raises InvalidRequest."""
+        untaken = [one for one in self.settings.configured if self.provider.takes(one) is False]
+        return self.provider.prepare(self.drop_configured(request, untaken))
 
     @property
     def engine(self) -> str:

@@ -47,7 +47,7 @@ class Cell:
         swept = isinstance(self.images, Sweep)
         requests = self.images.requests if isinstance(self.images, Sweep) else self.images
         target = resolve_target(self.settings, requests[0].model)
-        prepared = [target.provider.prepare(request) for request in requests]
+        prepared = [target.prepare(request) for request in requests]
         where = prepared[0].address
         if self.settings.space and target.space is not None:
             where = target.space.url or "the local Space (started when first needed)"

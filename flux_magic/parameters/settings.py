@@ -20,7 +20,7 @@ from . import tokens
 from .addresses import Space, is_on_hub
 from .paths import check_writable, expand
 from .sizes import read_size
-from .table import EXTRA_NAMES, ROWS, Values, check_mapping, check_values, pick_extra
+from .table import EXTRA_NAMES, FIELDS, ROWS, Values, check_mapping, check_values, pick_extra
 
 DEFAULT_MODEL: Final = "flux"
 ENVIRONMENT: Final = {
@@ -96,6 +96,7 @@ class Settings:
         offload: what it keeps off the GPU: `none`, `model` (parts that do not run) or `group` (also their layers).
         batch: how many images of one shape it makes at once, 1 to 16, or `auto` (by the free memory of a GPU).
         parameters: what else shapes the image, by name; without an entry, the Space's own default counts.
+        configured: names of what only `%config` sets and a model may lack.
 
     Example::
 
@@ -134,6 +135,11 @@ class Settings:
     offload: str = "none"
     batch: int | str = "auto"
     parameters: Mapping[str, Any] = Values()
+    configured: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+
+    def get_value(self, name: str) -> Any:
+        """Return what shapes the image, by its name in the table; None if it is not set."""
+        return getattr(self, name) if name in FIELDS else self.parameters.get(name)
 
     def __post_init__(self) -> None:
         if is_offline():
@@ -170,7 +176,7 @@ class Settings:
             raise InvalidRequest(f"timeout is {show_value(timeout)}: give {SECONDS}")
 
 
-NAMES: Final = frozenset(one.name for one in fields(Settings)) | EXTRA_NAMES
+NAMES: Final = frozenset(one.name for one in fields(Settings)) - {"configured"} | EXTRA_NAMES
 """The options that are settings."""
 
 
@@ -338,7 +344,8 @@ def resolve(**options: Any) -> Settings:
     if not options.get("token") and not _is_at_home(given, options.get("space")):
         given.pop("token", None)
     _check_environment({name: value for name, value in layers[0].items() if given[name] == value}, layers[1:])
-    return Settings(**pick_extra(given))
+    own = {name for name in ROWS if not _is_unset(layers[1].get(name)) and given[name] is layers[1][name]}
+    return Settings(**pick_extra(given), configured=frozenset(name for name in own if options.get(name) is None))
 
 
 def merge_parameters(*layers: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Generator, Mapping, Sequence
 from contextlib import aclosing
 from contextvars import Context, copy_context
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from ..errors import InvalidRequest, TimedOut
 from ..parameters.sizes import SIZE_STEP
-from ..parameters.table import Parameter
+from ..parameters.table import ROWS, Parameter
 from ..types import Event, ImageRequest, ImageResponse
 from .log import get_logger
 
@@ -244,6 +244,10 @@ class Provider(ABC):
         """Return what would be sent for a request, without sending anything."""
         values = {"prompt": request.prompt, "seed": request.seed, "steps": request.steps}
         return Prepared(cls.label, values | {"width": request.sent_width, "height": request.sent_height})
+
+    async def list_untaken(self, request: ImageRequest) -> Collection[str]:  # noqa: ARG002 - for a subclass
+        """Return what the model does not take of a request, by the names of the table, as far as that can be known."""
+        return [name for name in ROWS if self.takes(name) is False]
 
     @abstractmethod
     async def describe(self, model: str = "") -> ModelDescription:

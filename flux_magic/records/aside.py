@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Final
 
-from ..errors import StoreError
+from ..errors import NotInStore, StoreError
 from . import in_hand
 from .marks import get_marks_path
 from .store import Stored
@@ -26,12 +26,18 @@ FOLDER: Final = "deleted"
 KEPT: Final = timedelta(days=1)
 """Time for which a deleted job can come back."""
 
+GONE: Final = "this image is no longer in the store"
+"""The reason why an image that another process has deleted cannot be changed."""
+
 _NAME: Final = re.compile(r"(\d{8}-\d{6})-[0-9a-f]{8}")
 _FORMAT: Final = "%Y%m%d-%H%M%S"
 
 
 def move_aside(folder: Path, stored: Stored) -> Path:
-    """Move a job's files out of a store's folder, and return the place where they are. Raises StoreError."""
+    """Move a job's files out of a store's folder, and return the place where they are.
+
+    Raises NotInStore if the record is gone, and StoreError.
+    """
     place = folder / FOLDER / f"{datetime.now(timezone.utc):{_FORMAT}}-{secrets.token_hex(4)}"
     try:
         for path in (stored.path, *stored.files, get_marks_path(stored.path)):
@@ -43,6 +49,9 @@ def move_aside(folder: Path, stored: Stored) -> Path:
             except FileNotFoundError:
                 if path == stored.path:
                     raise
+    except FileNotFoundError:
+        _remove_empty(place)
+        raise NotInStore(GONE) from None
     except OSError as exc:
         _remove_empty(place)
         raise StoreError(f"cannot delete {stored.path.name}: {exc.strerror or exc}") from exc

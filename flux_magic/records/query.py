@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import operator
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Any, Final
 
 from ..errors import InvalidArgument, InvalidRequest, show_value
 from ..parameters.settings import split_size
+from ..parameters.sizes import read_size
 from .marks import check_tag, check_tags
 
 NUMBERS: Final = ("seed", "width", "height", "steps")
 """Conditions that are an integer each."""
 
+NAMED: Final = (*NUMBERS, "size", "model", "after", "before")
+"""Conditions that may be among the words, as in `seed:42`."""
+
 MOST_WORDS: Final = 500
 MOST_CHARACTERS: Final = 20_000
 """Limits of a search, below those of SQLite."""
 
+_NAMED: Final = re.compile(rf"(?<!\S)({'|'.join(NAMED)}):(\S+)", re.IGNORECASE)
 _START: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MOST: Final = 9 * 10**15
 
@@ -30,7 +36,8 @@ class Query:
     """Conditions that all hold for an image; each may be left out.
 
     Attributes:
-        words: parts of the prompt, in any case and order; accents do not count. `#fox` is a tag, `is:starred` a star.
+        words: parts of the prompt, in any case and order; accents do not count. `#fox` is a tag, `is:starred` a star;
+            `seed:42`, `size:512x512` and the others of `NAMED` are conditions, over the fields.
         model: parts of the model's name, likewise.
         seed, steps: as they ran.
         width, height: pixels of the image.
@@ -123,9 +130,13 @@ def read_query(query: Query) -> Wanted:
     if not isinstance(query.parameters, Mapping):
         raise InvalidArgument(f"parameters is {show_value(query.parameters)}: give values by name")
     _check_length([query.words, query.model, *map(str, query.parameters.values())])
+    query = _read_named(query)
     typed = query.words.split()
     tags = [word for word in typed if word.startswith("#") and _is_tag(word)]
     stars = [word for word in typed if word.lower() == "is:starred"]
+    for word in (*typed, *query.model.split()):
+        if not fold(word).strip():  # it would be part of all
+            raise InvalidRequest(f"the search has {show_value(word)}, which no prompt can have: leave it out")
     return Wanted(
         words=tuple(dict.fromkeys(fold(" ".join(word for word in typed if word not in {*tags, *stars})).split())),
         model=tuple(fold(query.model).split()),
@@ -136,6 +147,17 @@ def read_query(query: Query) -> Wanted:
         starred=bool(query.starred or stars),
         tags=tuple(dict.fromkeys([*check_tags(query.tags), *map(check_tag, tags)])),
     )
+
+
+def _read_named(query: Query) -> Query:
+    """Return a query with the conditions among its words in their fields. Raises InvalidRequest for a value."""
+    found: dict[str, Any] = {match[1].lower(): match[2] for match in _NAMED.finditer(query.words)}
+    for name in NUMBERS:
+        if re.fullmatch(r"[0-9]{1,19}", found.get(name, "")):
+            found[name] = int(found[name])
+    if "size" in found:
+        found["width"], found["height"] = read_size(found.pop("size"))
+    return replace(query, words=_NAMED.sub("", query.words), **found) if found else query
 
 
 def _check_length(texts: Sequence[str]) -> None:

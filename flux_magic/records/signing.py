@@ -130,7 +130,7 @@ class Credentials:
             said += f" ({', '.join(self.parts)})"
         by = {"trusted": " (time-stamped)", "unverified": " (time-stamped by a server that is not verified)"}
         when = f" on {self.signed}{by.get(self.stamped, '')}" if self.signed else ""
-        name = "its certificate is on a trust list" if self.trusted else _NOT_VERIFIED
+        name = "you trust its certificate" if self.trusted else _NOT_VERIFIED
         if self.state == "expired":  # a list of trust says nothing of it
             name = ""
         creator = f"creator: {self.creator}" if self.creator else ""

@@ -30,6 +30,9 @@ from .table import escape, escape_html, keep_together, pre
 if TYPE_CHECKING:
     import pandas as pd
 
+MAGIC: Final = "%flux_history"
+"""The name by which a notebook lists, marks and deletes images."""
+
 LONGEST: Final = 160
 """Pixels of a thumbnail's longer side."""
 
@@ -98,24 +101,29 @@ class History(Generations):
         display({"text/html": self._repr_html_(), "text/plain": repr(self)}, raw=True)
 
 
-def read_history(settings: Settings, *, last: int = 20, query: Query = ALL, sized: bool = True) -> History:
+def read_history(
+    settings: Settings, *, last: int = 20, query: Query = ALL, sized: bool = True, named: bool = False
+) -> History:
     """Return the most recent of all images that a call can see, or of those for which the query's conditions hold.
 
-    Without `sized` the size of the store, which takes a while, is left out. Raises InvalidRequest for conditions that
-    cannot be.
+    Without `sized` the size of the store, which takes a while, is left out. What is `named` says where the store is,
+    which a saved notebook should not. Raises InvalidRequest for conditions that cannot be.
     """
     store = open_store(settings)
-    held = _describe_size(store.folder) if sized else ""
+    where = f"the store {make_printable(str(store.folder))}" if named and store.folder else "the store"
+    held = _describe_size(store.folder, where) if sized else ""
     if query == ALL:  # the names say which are the newest: no other record is read
         listed = list(islice(stream_generations(iter(store), store, settings), last))
-        return History(listed, store.skipped, store=held)
+        nothing = "no images: the store is turned off" if store.folder is None else f"no images in {where}"
+        return History(listed, store.skipped, nothing=nothing, store=held)
     library = open_library(settings)
     listed = library.find(query, number=last)
-    nothing = f"no image in the store with {describe_query(query)}"
+    off = ", which is turned off," if store.folder is None else ""
+    nothing = f"no image in {where}{off} with {describe_query(query)}"
     return History(listed, library.skipped, nothing=nothing, store=held)
 
 
-def answer(options: Mapping[str, Any], words: str, *, command: str = "%flux_history") -> History | str:
+def answer(options: Mapping[str, Any], words: str, *, command: str = MAGIC) -> History | str:
     """Return the images that a line asks for; or mark or delete what it names, or clean the store, and say so in words.
 
     Raises InvalidRequest for options that do not go together, and StoreError as `mark`, `delete` and `clean` do.
@@ -126,13 +134,14 @@ def answer(options: Mapping[str, Any], words: str, *, command: str = "%flux_hist
     if digest := options.get("delete"):
         if words or options.keys() != {"delete"}:
             raise InvalidRequest(f"--delete takes no other option, and no words: {command} --delete {digest[:64]}")
-        jobs = delete(settings, digest)
+        jobs = delete(settings, digest, command=command)
         return f"deleted {digest}" + (f", which {jobs} jobs made" if jobs > 1 else "")
     if options.get("clean") or options.get("yes"):
         if words or not options.keys() <= {"clean", "yes"} or not options.get("clean"):
             raise InvalidRequest(f"--clean takes no other option but --yes, and no words: {command} --clean --yes")
         return clean(settings, yes=options.get("yes", False), command=command)
-    return read_history(settings, last=options.get("last", 20), query=build_line_query(options, words))
+    query, is_shell = build_line_query(options, words), command != MAGIC
+    return read_history(settings, last=options.get("last", 20), query=query, named=is_shell)
 
 
 def build_line_query(options: Mapping[str, Any], words: str) -> Query:
@@ -142,12 +151,12 @@ def build_line_query(options: Mapping[str, Any], words: str) -> Query:
     return build_query({**given, "words": searched, "tags": tags})
 
 
-def _describe_size(folder: Path | None) -> str:
+def _describe_size(folder: Path | None, where: str) -> str:
     held = measure(folder) if folder is not None else None
-    return f"the store: {held}" if held and held.files else ""
+    return f"{where}: {held}" if held and held.files else ""
 
 
-def clean(settings: Settings, *, yes: bool = False, command: str = "%flux_history") -> str:
+def clean(settings: Settings, *, yes: bool = False, command: str = MAGIC) -> str:
     """Return in words what could go from the store, or with `yes` remove it and say what is gone.
 
     Raises StoreError if there is no store, or if a file cannot be removed.
@@ -187,7 +196,7 @@ def _count(found: Sequence[Leftover], kind: str) -> str:
     return f"{len(found)} {noun}{'' if len(found) == 1 else 's'}{''.join(more)}"
 
 
-def mark(settings: Settings, options: Mapping[str, Any], words: str, *, command: str = "%flux_history") -> str:
+def mark(settings: Settings, options: Mapping[str, Any], words: str, *, command: str = MAGIC) -> str:
     """Mark the images that a line names by digest, or take marks off; return in words what each has now.
 
     Raises InvalidRequest for options that do not go together, and unless each digest is that of one image. Raises
@@ -204,7 +213,7 @@ def mark(settings: Settings, options: Mapping[str, Any], words: str, *, command:
         )
     library = open_library(settings)
     store = open_store(settings)
-    jobs = {one.path: one for digest in options[name] for one in _find_jobs(store, digest, in_all=True)}
+    jobs = {one.path: one for digest in options[name] for one in _find_jobs(store, digest, command, in_all=True)}
     lines = []
     for one in stream_generations(jobs.values(), store, settings):
         marks = (
@@ -241,20 +250,20 @@ def find_made(settings: Settings, names: Iterable[str]) -> Iterator[Generation]:
         yield from islice(stream_generations((one for one in makers if one.has_image), store, settings), 1)
 
 
-def delete(settings: Settings, digest: str) -> int:
+def delete(settings: Settings, digest: str, *, command: str = MAGIC) -> int:
     """Delete an image from the store by the first digits of its digest, and return how many jobs made it.
 
     Raises InvalidRequest unless exactly one image has such a digest, and StoreError if it cannot be deleted.
     """
     store = open_store(settings)
-    found = _find_jobs(store, digest)
+    found = _find_jobs(store, digest, command)
     library = open_library(settings)
     for stored in found:
         store.delete(stored, library.list_needed(stored))
     return len(found)
 
 
-def _find_jobs(store: Store, digest: str, *, in_all: bool = False) -> list[Stored]:
+def _find_jobs(store: Store, digest: str, command: str, *, in_all: bool = False) -> list[Stored]:
     """Return the jobs that made the one image whose digest begins so, in the own folder or in all that are read."""
     found = store.find_digest(digest, in_all=in_all)
     start = strip_prefix(digest)
@@ -264,7 +273,7 @@ def _find_jobs(store: Store, digest: str, *, in_all: bool = False) -> list[Store
             f"the image {digest[:70]} is in flux_images or in a shared store, where nothing is deleted"
         )
     if not found:
-        raise InvalidRequest(f"no image in the store has the digest {digest[:70]}: %flux_history lists the images")
+        raise InvalidRequest(f"no image in the store has the digest {digest[:70]}: {command} lists the images")
     if len(digests) > 1:
         listed = ", ".join(sorted(one[:16] for one in digests))
         raise InvalidRequest(f"{len(digests)} images match this digest: give more digits of {listed}")

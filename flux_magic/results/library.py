@@ -5,14 +5,15 @@ A search is answered by an index in the user's cache folder; the files remain th
 
 from __future__ import annotations
 
+import difflib
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import FluxError, InvalidRequest, RecordError, StoreError
+from ..errors import FluxError, InvalidRequest, NotInStore, RecordError, StoreError
 from ..parameters.settings import Settings
 from ..parameters.table import ROWS, Parameter
 from ..records import aside, marks, thumbnails
@@ -23,6 +24,7 @@ from ..records.query import ALL, Query, read_query
 from ..records.record import build_request
 from ..records.selection import SLOTS
 from ..records.store import Store, Stored, find_root, make_absolute, open_store, read_stored
+from ..types import fit_one_line
 from .generation import Generation, replay
 from .origin import find_images
 
@@ -169,7 +171,7 @@ class Library:
         """Return the indexes; raise InvalidRequest for a parameter that no image has."""
         for name in query.parameters:
             if name not in ROWS and not any(index.has_parameter(str(name)) for index in indexes):
-                raise InvalidRequest(f"no image in the store has a parameter {str(name)[:80]}")
+                raise InvalidRequest(_explain_unknown(str(name)))
         return indexes
 
     def _read(self, paths: Iterable[Path]) -> Iterator[Stored]:
@@ -201,9 +203,10 @@ class Library:
             starred: True gives it a star, False takes it away; None leaves that as it is.
             tags: all its tags, in place of those that it has; None leaves them.
 
-        Raises InvalidRequest for what is no tag, and StoreError if the marks cannot be written.
+        Raises InvalidRequest for what is no tag, NotInStore for an image that is gone, and StoreError for marks that
+        cannot be written.
         """
-        path = _get_record_path(generation)
+        path = _get_record_path(generation, must_exist=True)
         before, other = self._store.read_marks(path), self._store.get_other_marks(path)
         made = Marks(
             before.starred if starred is None else bool(starred),
@@ -234,9 +237,9 @@ class Library:
         """Delete an image with its record and its marks; `undo` of the result brings it back.
 
         An image that went into others stays as their input. Raises InvalidRequest for an image that is not in the
-        user's own store, and StoreError if it cannot be deleted.
+        user's own store, NotInStore if it is gone, and StoreError if it cannot be deleted.
         """
-        path, folder = _get_record_path(generation), self._store.folder
+        path, folder = _get_record_path(generation, must_exist=True), self._store.folder
         if folder is None or find_root(path) != make_absolute(folder):
             raise InvalidRequest(
                 f"the image {generation.digest[:12]} is in flux_images or in a shared store, where nothing is deleted"
@@ -277,14 +280,27 @@ def stream_generations(found: Iterable[Stored], store: Store, settings: Settings
         yield replay(replace(request, images=images), stored, settings)
 
 
+def _explain_unknown(name: str) -> str:
+    """Return in words what a condition that no image has was meant as, and which there are."""
+    known = ["search", *(one.name for one in fields(Query) if one.name not in {"words", "parameters"}), "size"]
+    near = difflib.get_close_matches(name, known, 1, 0.7)
+    meant = f": did you mean {near[0]}?" if near else ""
+    there = f"{', '.join(known)}, or a parameter that an image has"
+    unknown = f"no image in the store has a parameter {fit_one_line(name, 80)}"
+    return f"{unknown}{meant} Give {there}" if meant else f"{unknown}: give {there}"
+
+
 def _locate(ids: list[tuple[int, Index]]) -> list[Path]:
     """Return the paths of the records with these identifiers, in order."""
     paths = {index: index.locate([one for one, of in ids if of is index]) for index in {of for _, of in ids}}
     return [paths[index][one] for one, index in ids if one in paths[index]]
 
 
-def _get_record_path(generation: Generation) -> Path:
-    """Return the path of an image's record."""
+def _get_record_path(generation: Generation, *, must_exist: bool = False) -> Path:
+    """Return the path of an image's record. Raises InvalidRequest, and NotInStore if it is gone but `must_exist`."""
     if generation.path is None:
         raise InvalidRequest(f"the image {generation.digest[:12]} is in no store")
-    return generation.path.with_suffix(".json")
+    path = generation.path.with_suffix(".json")
+    if must_exist and not path.exists():
+        raise NotInStore(aside.GONE)
+    return path

@@ -15,7 +15,6 @@ from ipywidgets import Widget
 from flux_magic.images import codecs
 from flux_magic.jupyter.gallery import Gallery, opening
 from flux_magic.jupyter.gallery.opening import MARK, GalleryHistory
-from flux_magic.jupyter.gallery.search import read_field
 from flux_magic.parameters.settings import resolve
 from flux_magic.records.query import Query
 from flux_magic.records.store import Store
@@ -145,19 +144,6 @@ def test_an_empty_store_says_how_to_begin() -> None:
     assert said(show()) == "No images in the store yet: make one with %%flux"
 
 
-@pytest.mark.parametrize(
-    ("typed", "query"),
-    [
-        ("a Fox  seed:42 x", Query(words="a Fox x", seed=42)),
-        ("size:512X384 steps:4 model:dev", Query(width=512, height=384, steps=4, model="dev")),
-        ("after:2026-01-01 before:2026-02-01 #fox", Query(words="#fox", after="2026-01-01", before="2026-02-01")),
-        ("seed:fox size:big http://x:1 after:May", Query(words="seed:fox size:big http://x:1 after:May")),
-    ],
-)
-def test_conditions_are_typed_among_the_words(typed: str, query: Query) -> None:
-    assert read_field(typed) == query
-
-
 def test_an_image_gets_a_star_and_tags_and_is_found_by_them() -> None:
     fill(3)
     gallery = show()
@@ -199,6 +185,19 @@ def test_what_is_deleted_comes_back_one_after_the_other() -> None:
     assert sorted(Path("store").rglob("2*/*")) == files
     press(gallery, 0, *[gallery.detail.delete] * 3)
     assert (seeds(gallery), gallery.detail.widget.layout.display) == ([], "none")
+
+
+@pytest.mark.parametrize("does", ["star", "delete"])
+def test_an_image_that_another_process_deleted_goes_and_the_status_says_so(does: str) -> None:
+    fill(3)
+    gallery = show()
+    press(gallery, 1)
+    for path in Path("store").rglob("*a-hen*"):
+        path.unlink()
+    assert press(gallery, getattr(gallery.detail, does)) == "this image is no longer in the store"
+    assert (seeds(gallery), gallery.total, gallery.undo.layout.display) == ([2, 0], 2, "none")
+    assert gallery._current is gallery.grid.slots[2], "the next image is open"
+    assert not [*Path("store").rglob("*.marks.json")]
 
 
 def test_two_images_are_compared_by_what_their_records_say() -> None:

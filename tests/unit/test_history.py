@@ -320,6 +320,7 @@ def test_a_condition_searches_the_store_and_without_one_the_process_is_shown(
         "all": client.history(search=""),
         "last": client.history(1, search=""),
         "seed": client.history(seed=2),
+        "named": client.history(search="Seed:2 size:8x6 steps:4 model:flux before:2026-01-03 h"),
         "size": client.history(size="8x6", search="hen"),
         "guidance": client.history(guidance=2),
         "days": client.history(after=date(2026, 1, 2), before="2026-01-03"),
@@ -332,6 +333,7 @@ def test_a_condition_searches_the_store_and_without_one_the_process_is_shown(
         "all": [3, 2, 1],
         "last": [3],
         "seed": [2],
+        "named": [2],
         "size": [2],
         "guidance": [2],
         "days": [2],
@@ -346,7 +348,17 @@ def test_a_condition_searches_the_store_and_without_one_the_process_is_shown(
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"serach": "x"}, "no image in the store has a parameter serach"),
+        (
+            {"serach": "x"},
+            "no image in the store has a parameter serach: did you mean search? Give search, model, seed",
+        ),
+        ({"tag": "x"}, "no image in the store has a parameter tag: did you mean tags? Give search, model, seed, width"),
+        ({"nosuch": 3}, "no image in the store has a parameter nosuch: give search, model, seed, width, height, steps"),
+        ({"search": "seed:x"}, "seed is 'x': give a whole number"),
+        ({"search": "fox size:512"}, "size is '512': "),
+        ({"search": "after:never"}, "after is 'never': give a day such as 2026-11-26"),
+        ({"search": "\0"}, "which no prompt can have: leave it out"),
+        ({"model": "\u0301"}, "which no prompt can have: leave it out"),
         ({"seed": "fox"}, "seed is 'fox': give a whole number"),
         ({"seed": True}, "seed is True: give a whole number"),
         ({"after": "yesterday"}, "after is 'yesterday': give a day such as 2026-11-26"),
@@ -355,6 +367,7 @@ def test_a_condition_searches_the_store_and_without_one_the_process_is_shown(
         ({"size": "8x6", "width": 8}, "size and width set the same thing twice"),
         ({"parameters": 3}, "parameters is 3: give values by name"),
         ({"starred": "yes"}, "starred is 'yes': give True or False"),
+        ({"starred": 2}, "starred is 2: give True or False"),
         ({"search": " ".join(map(str, range(999)))}, "the search has 999 words and 3,885 characters: give at most 500"),
         ({"scheduler": "x" * 20_001}, "the search has 1 words and 20,001 characters: give at most 500 and 20,000"),
     ],
@@ -381,12 +394,39 @@ def test_a_line_and_the_command_take_the_same_conditions(
         "--tag x --tag y --starred": 0,
         "--model flux --steps 4": 2,
         "a --last 1": 1,
+        "seed:2": 1,
+        "http://x:1": 0,
     }.items():
         assert main(["history", *line.split()]) == 0
         assert capsys.readouterr().out.count("<flux ") == count, line
     for wrong in ("--set shift=4,5", "--delete 123456 fox", "--seed x", "--delete 12"):
         assert main(["history", *wrong.split()]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("store", "line", "says"),
+    [
+        ("store", "history", "the store {}/store: 2 files, "),
+        ("nosuch", "history", "no images in the store {}/nosuch\n"),
+        ("nosuch", "history fox", "no image in the store {}/nosuch with 'fox'\n"),
+        ("off", "history", "no images: the store is turned off\n"),
+        ("off", "history fox", "no image in the store, which is turned off, with 'fox'\n"),
+        ("store", "history --delete 123456", "digest 123456: flux-magic history lists the images\n"),
+    ],
+)
+def test_the_command_says_which_store_it_read(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    store: str,
+    line: str,
+    says: str,
+) -> None:
+    monkeypatch.setenv("FLUX_MAGIC_STORE", store if store == "off" else str(tmp_path / store))
+    put(tmp_path / "store")
+    main(line.split())
+    assert says.format(tmp_path) in "".join(capsys.readouterr())
 
 
 def test_a_line_a_command_and_a_call_mark_an_image_which_is_found_by_that(

@@ -276,7 +276,7 @@ def test_a_signed_file_says_what_made_it_and_is_read_as_before(
     assert (found.record, found.generation is not None and found.generation.data == data) == (made.record, True)
     assert found.credentials is not None
     assert f"C2PA       {ADA} on 20" in found.describe()
-    assert "unchanged since; its certificate is on a trust list" in str(found)
+    assert "unchanged since; you trust its certificate" in str(found)
     (verdict,) = check_static(path).verdicts
     assert (verdict.called, verdict.signature, verdict.status.value) == ("intact", "signed", "pass")
 
@@ -431,7 +431,7 @@ def test_a_colleague_is_trusted_by_a_file_in_the_folder(
     (trust / "broken.pem").write_text("words")
     leaf = x509.load_pem_x509_certificates(ada.chain)[0]
     (trust / "leaf.pem").write_bytes(keys._join([leaf]))
-    assert "its certificate is on a trust list" in str(signing.read(path.read_bytes()))
+    assert "you trust its certificate" in str(signing.read(path.read_bytes()))
     assert keys.read_trusted()[1] == [
         "trust: broken.pem holds no certificate: give a PEM file, the signer's own first",
         (

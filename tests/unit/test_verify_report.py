@@ -16,9 +16,14 @@ import fastjsonschema
 import pytest
 
 from flux_magic import verify
+from flux_magic.capsules.check import Checked
+from flux_magic.capsules.manifest import Manifest
+from flux_magic.capsules.report import Reproduction
 from flux_magic.errors import Stopped
+from flux_magic.records.signing import Credentials, Ingredient
 from flux_magic.types import fit_one_line
 from flux_magic.verify import Grade, Outcome, Report, Status, Verdict, add_arguments, live, main, report_html
+from flux_magic.verify.verdict import describe_credentials
 from tests.unit.samples import encoded, generation, python, record
 from tests.unit.scripted import ADDRESS, Scripted, installed
 from tests.unit.test_verify import cell, edited, one_pixel_changed, shown, written
@@ -83,6 +88,22 @@ def test_the_table_names_each_picture_its_figure_its_prompt_and_below_it_the_rea
         "2 other images are not from flux_magic",
         EVERY_COUNTED,
     ]
+
+
+def test_a_capsules_report_has_a_line_for_each_image_and_says_once_who_signed_them() -> None:
+    def signed(at: int, state: str = "intact", part: str = "intact") -> Verdict:
+        fox = Ingredient("fox.png", "inputTo", part, "Ada")
+        known = Credentials(state, "Ada", trusted=True, signed=f"2026-01-0{at}", ingredients=(fox,))
+        why = "; ".join(["re-encoded", *describe_credentials(known)])
+        return verdict(label=f"a{at}.png", why=why, credentials=known)
+
+    images = Report((signed(1), signed(2), signed(3, part="altered"), signed(4, "altered"), verdict()))
+    report = Reproduction("x.zip", Manifest("", "", "", {}), Checked(5, (), images), not_run="--static")
+    lines = str(report).splitlines()
+    assert [line.strip() for line in lines if "seed 42" not in line and "a3" not in line][:2] == ["re-encoded"] * 2
+    assert "2 images signed by Ada, unchanged since; you trust its certificate" in lines
+    assert str(report).count("ingredient: fox.png") == 2, "what is not in order is said in full"
+    assert report.format_html().count("ingredient: fox.png") == 4
 
 
 def test_a_line_has_room_for_a_long_prompt_to_be_cut_and_for_nothing_that_steers_a_terminal() -> None:

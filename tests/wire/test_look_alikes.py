@@ -18,6 +18,7 @@ from flux_magic.client.doctor import examine
 from flux_magic.errors import FluxError, InvalidRequest, SpaceError
 from flux_magic.images import codecs
 from flux_magic.jupyter import cell
+from flux_magic.parameters import settings
 from flux_magic.parameters.addresses import Space
 from flux_magic.parameters.settings import resolve
 from flux_magic.providers import BlackForestLabs_Flux1Schnell
@@ -28,7 +29,7 @@ from flux_magic.providers.named.qwen_image import QwenImage
 from flux_magic.providers.named.z_image_turbo import ZImageTurbo
 from flux_magic.records.record import parse_record
 from flux_magic.results.generation import Generation
-from flux_magic.types import ImageRequest, InputImage, InputRecord, Preview
+from flux_magic.types import ImageRequest, InputImage, InputRecord, Log, Preview
 from tests.support.space import run, run_space
 
 APP = Path(__file__).with_name("look_alikes.py")
@@ -119,6 +120,34 @@ def test_an_image_is_made_recorded_made_again_by_its_cell_and_replayed_by_both_k
     for request in (fox(**fields), asked.images[0]):
         found, _ = ask(space, request, replay="only")
         assert (found.digest, found.replayed) == (made.digest, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "configured", "lost", "kept"),
+    [
+        pytest.param(
+            "kontext", {"images": [PICTURE]}, SIDES, "width and no height", (None, None, {}, False), id="size"
+        ),
+        pytest.param("schnell", {}, {"guidance": 3.5, "steps": 2}, "guidance", (None, 2, {}, False), id="parameter"),
+        pytest.param("lightning", {"seed": None}, {"seed": 4}, "seed", (None, None, {}, True), id="seed"),
+    ],
+)
+def test_a_configured_default_that_a_model_lacks_is_left_out_and_what_a_call_gives_is_refused(
+    spaces: str, name: str, fields: dict[str, Any], configured: dict[str, Any], lost: str, kept: Any
+) -> None:
+    space = f"{spaces}/{name}"
+    settings.configure_by(lambda: configured)
+    try:
+        made, events = ask(space, fox(**fields))
+        notes = [event.message for event in events if isinstance(event, Log)]
+        assert notes == [f"this model takes no {lost}: what %config says is left out"]
+        request = made.request
+        assert (request.width, request.steps, dict(request.parameters), request.chosen) == kept
+        assert ask(space, fox(**fields), replay="auto")[0].replayed == (name != "lightning")
+        with pytest.raises(InvalidRequest, match="this Space takes no"):
+            ask(space, fox(**fields), **configured)
+    finally:
+        settings.configure_by(dict)
 
 
 EDITED = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ipywidgets import HTML, Box, Button, Combobox, HBox, Layout, ToggleButton, VBox
 
-from ...errors import FluxError, InvalidRequest, clean, list_few, replace_controls
+from ...errors import FluxError, InvalidRequest, NotInStore, clean, list_few, replace_controls
 from ...parameters.settings import Settings, get_store_folder
 from ...records.inventory import measure
 from ...records.query import ALL, Query, describe_query
@@ -26,7 +26,7 @@ from .detail import Detail
 from .errands import Errands
 from .grid import BATCH, Grid, Slot
 from .reuse import Reuse
-from .search import describe_found, list_examples, read_field, split_query
+from .search import describe_found, list_examples, split_query
 from .style import STYLE
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self._do, self._draw, self._read = (Errands(self._fail) for _ in range(3))
         self.search = Combobox(
             value=typed,
-            placeholder="words, #tag, seed:42",
+            placeholder="words, #tag, seed:42, size:512x512",
             description="Search",
             ensure_option=False,
         ).add_class("flux-gallery-search")
@@ -185,6 +185,10 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         finally:
             self._is_reading = False
         self._go_on()
+        self._measure()
+
+    def _measure(self) -> None:
+        """Show how large the store is now."""
         held = measure(self._store) if self._store is not None else None
         self._held = [f"the store: {held}"] if held and held.files else []
         self._show_below()
@@ -219,7 +223,8 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
     def _find(self, number: int = PAGE) -> None:
         self._read.wait(PATIENCE)
         asked, self._is_partial = self._asked, self._is_reading
-        query = read_field(self.search.value, replace(self._around, starred=self.starred.value))
+        words = " ".join(self.search.value.split())
+        query = replace(self._around, words=words, starred=self.starred.value)
         total = self._library.count(query)
         if asked != self._asked:  # something else was typed meanwhile, and is next
             return
@@ -290,7 +295,11 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         """Set a star or tags."""
         if (image := slot.image) is None:
             return
-        marked = self._library.mark(image, **marks)
+        try:
+            marked = self._library.mark(image, **marks)
+        except NotInStore:
+            self._take_out(slot, image)
+            raise
         if marked.starred != slot.is_starred:
             slot.show(image, is_starred=marked.starred)
         if slot is self._current:
@@ -308,13 +317,22 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
     def _delete(self, slot: Slot) -> None:
         if (image := slot.image) is None:
             return
-        self._deleted.append((self._library.delete(image), slot, image))
+        try:
+            self._deleted.append((self._library.delete(image), slot, image))
+        except NotInStore:
+            self._take_out(slot, image)
+            raise
+        self._take_out(slot, image)
+        self.undo.layout.display = None
+        self._say(f"Deleted {_name(image)}; {self.total:,} left")
+        self._read.add(self._measure)
+
+    def _take_out(self, slot: Slot, image: Generation) -> None:
+        """Take an image that is gone off the grid, and open the next one if it was open."""
         after = self.grid.find_neighbour(slot)
         slot.show(None)
         self.total -= 1
         self._update_more()
-        self.undo.layout.display = None
-        self._say(f"Deleted {_name(image)}; {self.total:,} left")
         if self.comparison.picked is image:
             self.comparison.picked = None
         if self._current is slot and after is not None:
@@ -335,6 +353,7 @@ class Gallery(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         else:  # another search is on view
             self._find()
         self._say(f"{_name(image)} is back")
+        self._read.add(self._measure)
         self.undo.layout.display = None if self._deleted else "none"  # last, as a page then looks for the image
 
     def _pick(self, slot: Slot) -> None:

@@ -6,13 +6,14 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ...errors import EmptyResult, InvalidRequest, MissingExtra
 from ...parameters.settings import Settings
+from ...parameters.table import ROWS
 from ...types import Event, ImageRequest, ImageResponse, Log, Running, Waiting
 from ..base import ModelDescription, Prepared, Provider
 from ..log import get_logger
@@ -119,6 +120,10 @@ class Diffusers(Provider):
         if model not in _described:
             await asyncio.wrap_future(worker.submit(lambda: self._describe(model)))
         return _described[model]
+
+    async def list_untaken(self, request: ImageRequest) -> Collection[str]:
+        rows = (await self.describe(request.model)).parameters
+        return ROWS.keys() - {row.name for row in rows} - {"seed"} if rows else await super().list_untaken(request)
 
     def _describe(self, model: str) -> None:
         """Describe a model by its files on this disk alone, on the worker's thread."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 from ...errors import FluxError, InvalidArgument, InvalidRequest, ResponseError, SpaceAsleep, SpaceError, StreamLost
 from ...images.inputs import paint_mask
 from ...parameters.addresses import Space, get_hub
-from ...parameters.table import EXTRA_NAMES
+from ...parameters.table import EXTRA_NAMES, ROWS, SIDES
 from ...types import Event, ImageRequest, ImageResponse, Preview, Waiting
 from ..base import Limits, ModelDescription, Prepared
 from ..http.connection import Connection
@@ -25,7 +25,7 @@ from .diffs import Partials
 from .endpoint import Endpoint
 from .meanings import name_all
 from .original import OriginalInterface, check_shown, parse_endpoint
-from .placing import PAINTED, File, Placed, Sizes, place
+from .placing import PAINTED, File, Placed, Sizes, list_settable, place
 from .results import find_images, find_used_seed
 from .signature import Contract, Signature
 
@@ -267,6 +267,17 @@ class GradioProvider(OriginalInterface):
     @classmethod
     def takes(cls, name: str) -> bool | None:
         return name in cls.parameters.values() if cls.parameters else None
+
+    async def list_untaken(self, request: ImageRequest) -> Collection[str]:
+        contract = await self._space.get_contract()
+        if self.takes_by_file() and contract.stand_in is None:
+            return await super().list_untaken(request)
+        contract = self._name(await self._space.require_contract())
+        wanted = str(request.parameters.get("endpoint", ""))
+        signature = choose_endpoint(contract, Need.of(request), wanted, self._preferred)
+        taken = {one.parameter for one in list_settable(signature)} | {"endpoint"}
+        taken |= {*SIDES} if signature.find("size") else set()
+        return ROWS.keys() - taken - ({"seed"} if signature.find("seed") else set())
 
     @classmethod
     def _describe_inputs(cls, request: ImageRequest) -> dict[str, str]:
