@@ -153,7 +153,9 @@ def list_images(outputs: tuple[Mapping[str, Any], ...]) -> list[bytes]:
     found = []
     for output in outputs:
         data = output.get("data")
-        for kind in sorted(_PIXELS & data.keys()) if isinstance(data, dict) and _WIDGET not in data else ():
+        if not isinstance(data, dict) or _WIDGET in data:
+            continue
+        for kind in sorted(_PIXELS & data.keys()):
             try:
                 found.append(base64.b64decode(join_text(data[kind])))
             except ValueError:

@@ -134,7 +134,7 @@ def test_a_kernel_that_does_not_start_says_why_and_leaves_nothing_behind(
     import atexit
 
     left: list[object] = []
-    monkeypatch.setattr(atexit, "register", lambda one, *_, **__: left.append(one) or one)
+    monkeypatch.setattr(atexit, "register", lambda one, *_, **__: left.append(one))
     python = tmp_path / "python"
     python.write_text(f"#!{sys.executable}\n{code}\n")
     python.chmod(0o755)
