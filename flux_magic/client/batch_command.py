@@ -29,7 +29,8 @@ from ..types import fit_one_line
 from .async_client import AsyncClient
 from .progress import describe_event, print_above, show_count
 from .replay import describe_request
-from .rows import RowRequest, RowTable, read_rows
+from .rows import RowRequest, RowTable
+from .tables import read_rows
 from .target import resolve_target
 
 RESULTS: Final = "results.csv"
