@@ -96,7 +96,7 @@ async def load_given_async(given: Mapping[str, Any], settings: Settings) -> tupl
     return await load_inputs_async(given, settings)
 
 
-def add_inputs(requests: Iterable[ImageRequest], images: tuple[InputImage, ...]) -> Iterator[ImageRequest]:
+def add_inputs(requests: Iterable[Any], images: tuple[InputImage, ...]) -> Iterator[Any]:
     """Yield the requests with these images, each as it is taken; one that has images of its own keeps them."""
     for one in requests:
         has_none = isinstance(one, ImageRequest) and not one.images  # a row has its own; no request is refused later
