@@ -101,6 +101,7 @@ class Results:
         folder = Path(pattern.partition("{")[0] + "x").parent
         results = cls(table, pattern, folder / RESULTS, [{} for _ in table.rows])
         results.keys = [results._compute_key(place) for place in range(len(table.rows))]
+        results._check_names()
         results.read_earlier()
         return results
 
@@ -115,6 +116,30 @@ class Results:
             raise SaveError(f"cannot write {folder}: {error.strerror or error}") from None
         results.write()
         return results
+
+    def _check_names(self) -> None:
+        """Raise InvalidRequest if the pattern names no more than columns, and two images would have one name."""
+        from ..results import file_names
+
+        known: dict[str, int] = {}
+        for place in range(len(self.keys)):
+            name = self._name(place)
+            if file_names.is_pattern(name) or not file_names.get_suffix(self.out):
+                return  # the rest of the name is the image's own
+            if self.keys[other := known.setdefault(name, place)] != self.keys[place]:
+                raise InvalidRequest(
+                    f"{self.table.rows[other].name} and {self.table.rows[place].name} would both be saved as {name}: "
+                    "add {n} or {seed} to --out"
+                )
+
+    def _name(self, place: int) -> str:
+        """Return where a row's image goes, with the values of its columns in it."""
+        from ..results import file_names
+
+        given = {name: str(mask_cell(name, value)) for name, value in self.table.rows[place].values.items()}
+        values = {**dict.fromkeys(self.table.columns, ""), **given, "n": place + 1}
+        own = {name: value for name, value in values.items() if name not in file_names.FIELDS or name == "n"}
+        return file_names.fill_some(self.out, own) if file_names.is_pattern(self.out) else self.out
 
     def read_earlier(self) -> None:
         """Take over the seeds and files of an earlier run; give every other row without a seed a random one."""
@@ -166,15 +191,9 @@ class Results:
 
     def save(self, place: int, made: Generation) -> None:
         """Save an image, and list it; a file that cannot be written is the row's failure."""
-        from ..results import file_names
-
-        given = {name: str(mask_cell(name, value)) for name, value in self.table.rows[place].values.items()}
-        values = {**dict.fromkeys(self.table.columns, ""), **given, "n": place + 1}
-        own = {name: value for name, value in values.items() if name not in file_names.FIELDS or name == "n"}
         try:
-            target = file_names.fill_some(self.out, own) if file_names.is_pattern(self.out) else self.out
             with print_above():
-                saved = made.save(target)
+                saved = made.save(self._name(place))
         except FluxError as error:
             self.fail(place, error)
             return

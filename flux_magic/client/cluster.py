@@ -110,7 +110,7 @@ class _Group:
 
     @property
     def target(self) -> Target:
-        """Where all of them are made."""
+        """The place where all of them are made."""
         return self.asks[0].job.target
 
 

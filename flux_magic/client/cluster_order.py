@@ -1,4 +1,4 @@
-"""What the caller and the workers of a cluster send each other: the order of a task, and its answer."""
+"""The order of a task on a cluster, and its answer: all that the caller and the workers send each other."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .replay import Replay
 
 SPACE_SECRET: Final = "local space"  # noqa: S105 - a name
-"""The name, among a run's secrets, of that of the local Space, which answers nobody else."""
+"""The name, among a run's secrets, of that of the local Space."""
 
 BEGUN: Final = "begun"
 """The file in a run's folder whose time, by the store's own clock, is that of the run's begin."""

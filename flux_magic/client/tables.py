@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import InvalidRequest, clean, show_value
+from ..errors import InvalidRequest, clean, format_count, show_value
 from ..images.bounded_json import parse_json
 from ..images.inputs import ROLES
 from ..parameters.table import ROWS
@@ -79,8 +79,7 @@ def read_rows(path: Path) -> tuple[list[Row], list[str]]:
     elif suffix in _JSON:
         rows = list(_read_json(text))
     else:
-        lines = enumerate(text.splitlines(), 1)
-        rows = [Row(f"line {number}", {"prompt": line.strip()}) for number, line in lines if line.strip()]
+        rows = [Row(name, {"prompt": line.strip()}) for name, line in _split_lines(text)]
     if not rows:
         raise InvalidRequest(f"{path} has no row: give a prompt in each line, or a table with a column prompt")
     return rows, list(dict.fromkeys([*filter(None, names), *(name for row in rows for name in row.values)]))
@@ -111,7 +110,7 @@ def _read_csv(text: str, delimiter: str) -> tuple[list[Row], list[str]]:
     number = 1
     if told := re.fullmatch(r'"?sep=(.)"?\s*', first, re.IGNORECASE):  # as Excel tells itself
         delimiter, text, number = told[1], rest, 2
-    delimiter = delimiter or max(",;\t", key=first.count)
+    delimiter = delimiter or max(",;\t", key=first.partition("\r")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[Row] = []
     names: list[str] = []
@@ -139,8 +138,14 @@ def _make_row(name: str, names: list[str], cells: list[str]) -> Row:
     row = Row.of(name, dict(zip(names, map(str.strip, cells), strict=False)))
     if len(cells) <= len(names):
         return row
-    count = f"{name} has {len(cells)} cells, and there are {len(names)} columns"
+    count = f"{name} has {format_count(len(cells), 'cell')}, for {format_count(len(names), 'column')}"
     return Row(name, row.values, f"{count}: put a cell that has the delimiter in it in quotes")
+
+
+def _split_lines(text: str) -> Iterator[tuple[str, str]]:
+    """Return the lines that are not empty, each with its name; they end as in a text editor, and nowhere else."""
+    lines = enumerate(io.StringIO(text, newline=None), 1)
+    return ((f"line {number}", line) for number, line in lines if line.strip())
 
 
 def _read_json(text: str) -> Iterator[Row]:
@@ -148,10 +153,7 @@ def _read_json(text: str) -> Iterator[Row]:
         for number, value in enumerate(parse(text, "the file"), 1):
             yield _make_json_row(f"item {number}", value)
         return
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        name = f"line {number}"
+    for name, line in _split_lines(text):
         try:
             yield _make_json_row(name, parse(line, name))
         except InvalidRequest as error:

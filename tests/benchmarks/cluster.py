@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ def measure(what: str, threads: int, number: int, **options: Any) -> None:
                 seconds = make_sweep(number, cluster=cluster, **options)
         else:
             make_sweep(2, **options)
-            seconds = make_sweep(number, **options)
+            seconds = make_sweep(number, concurrency=threads, **options)  # as many at once as one worker makes
         name = f"{workers} worker{'s' if workers > 1 else ''}" if workers else "plain client"
         each = f"{number / seconds:5.1f} images/s, {1000 * seconds / number:6.1f} ms an image"
         print(f"{what}, {number} images, {name}: {each}", flush=True)
@@ -86,6 +87,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=10_000, help="images of which the memory is measured; 0 for none")
     options = parser.parse_args()
     if options.tiny:
+        os.environ["OMP_NUM_THREADS"] = "1"  # as Dask sets it for its workers
         from tests.engines import tiny
 
         with tempfile.TemporaryDirectory() as folder:

@@ -35,6 +35,8 @@ def read(folder: Path, name: str, text: str, prompt: str = "", **options: Any) -
         pytest.param("p.md", "a, b\n", [("line 1", "a, b")], id="any other file"),
         pytest.param("p.csv", 'prompt\n"a\nfox"\n\na hen\n', [("line 2", "a\nfox"), ("line 5", "a hen")], id="quoted"),
         pytest.param("p.csv", "prompt;seed\na, b;1\n", [("line 2", "a, b")], id="semicolons"),
+        pytest.param("p.txt", "a\u2028b\x0cc\rd\n", [("line 1", "a\u2028b\x0cc"), ("line 2", "d")], id="line ends"),
+        pytest.param("p.jsonl", '{"prompt": "a\u2028b"}\n', [("line 1", "a\u2028b")], id="a line end in a string"),
         pytest.param("p.tsv", "seed\tprompt\n1\ta, b\n", [("line 2", "a, b")], id="tabs"),
         pytest.param(
             "p.jsonl", '"a fox"\n\n{"Prompt": "a hen"}', [("line 1", "a fox"), ("line 3", "a hen")], id="JSON"
@@ -102,7 +104,7 @@ def test_columns_are_parameters_and_what_is_left_out_is_inherited(tmp_path: Path
         pytest.param("p.csv", "prompt,a\nno {a},\n", "line 2: {a} of the prompt is an empty cell", id="an empty cell"),
         pytest.param("p.csv", "prompt,model\na,fluxx\n", "line 2: there is no model 'fluxx'", id="a model"),
         pytest.param("p.csv", "prompt,space\na,a b\n", "line 2: ", id="a Space"),
-        pytest.param("p.csv", "prompt\na,b\n", "line 2 has 2 cells, and there are 1 columns", id="too many cells"),
+        pytest.param("p.csv", "prompt\na,b\n", "line 2 has 2 cells, for 1 column: put", id="too many cells"),
         pytest.param("p.csv", 'prompt\n"a\n', "line 2: a quote that opens in it is not closed", id="an open quote"),
         pytest.param("p.csv", 'prompt\na\n"b\nc\n"d"\n', "line 3: a quote that opens in it is", id="closed too late"),
         pytest.param("p.csv", "prompt\na\0b\n", "line 2", id="NUL"),

@@ -145,10 +145,15 @@ def test_a_run_that_ends_early_is_gone_on_with(end: signal.Signals, slow_space: 
         pytest.param(["--space", "a b"], "a b", id="no Space"),
         pytest.param(["--set", "a=1,2"], "--set a has several values", id="several of its own"),
         pytest.param(["--out", "{what}.png"], "{what} is not a field", id="a pattern"),
+        pytest.param(
+            ["--out", "out/{id}.png"],
+            "line 2 and line 3 would both be saved as out/x.png: add {n} or {seed} to --out",
+            id="one name",
+        ),
     ],
 )
 def test_a_wrong_option_is_one_line_and_exit_code_2(options: list[str], words: str, tmp_path: Path) -> None:
-    (tmp_path / "p.csv").write_text("prompt\na\n")
+    (tmp_path / "p.csv").write_text("prompt,id\na,x\nb,x\n")
     failed = batch(tmp_path, *options)
     assert (failed.returncode, failed.stdout) == (2, "")
     assert words in failed.stderr
