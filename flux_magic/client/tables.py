@@ -145,7 +145,7 @@ def _make_row(name: str, names: list[str], cells: list[str]) -> Row:
 def _split_lines(text: str) -> Iterator[tuple[str, str]]:
     """Return the lines that are not empty, each with its name; they end as in a text editor, and nowhere else."""
     lines = enumerate(io.StringIO(text, newline=None), 1)
-    return ((f"line {number}", line) for number, line in lines if line.strip())
+    return ((f"line {number}", line.rstrip("\n")) for number, line in lines if line.strip())
 
 
 def _read_json(text: str) -> Iterator[Row]:
