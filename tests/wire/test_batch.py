@@ -84,17 +84,17 @@ def test_secrets_are_in_no_table_twins_are_made_once_and_a_dry_run_knows_what_is
     assert (fox["digest"], fox["replayed"]) == (again["digest"], "False") == (again["digest"], again["replayed"])
     assert "takes no user name or password" in hen["error"]
     (tmp_path / "p.csv").write_text(SECRETS.format(space=space).replace("u:abc4@h/", "h/") + f"an owl,,,{space},,\n")
-    (tmp_path / "out" / again["file"]).unlink()
+    assert fox["file"] == again["file"]
     dry = batch(tmp_path, "--steps", "2", "--dry-run", "--cluster", "tcp://127.0.0.1:1", "--image", "nothere.png")
     assert dry.returncode == 1
     assert all(f"line {number}: image is 'nothere.png': there is no such file" in dry.stderr for number in (2, 3, 4, 5))
     dry = batch(tmp_path, "--steps", "2", "--dry-run", "--cluster", "tcp://127.0.0.1:1")
     assert dry.stdout.splitlines() == [
         "line 2: 'a fox', seed 1, 2 steps, 256x256, which is there",
-        "line 3: 'a fox', seed 1, 2 steps, 256x256",
+        "line 3: 'a fox', seed 1, 2 steps, 256x256, which is there",
         dry.stdout.splitlines()[2],
         "line 5: 'an owl', a random seed, 2 steps, 256x256",
-        "nothing was sent; 3 images would be made",
+        "nothing was sent; 2 images would be made",
     ]
     assert "note: the cluster was not tried" in dry.stderr
 
