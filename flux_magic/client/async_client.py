@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Se
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 from weakref import WeakKeyDictionary
 
 from ..errors import EmptyResult, FluxError, InvalidArgument, InvalidRequest, Stopped, is_hopeless, show_value
@@ -27,7 +27,7 @@ from ..results.signer import check_signing
 from ..results.words import fill_words
 from ..sweeps.requests import build_requests, build_sweep_call, complete
 from ..types import ImageRequest
-from .given import NOTHING, Requests, add_inputs, is_frame, load_given_async, take_given
+from .given import NOTHING, Requests, add_inputs, is_frame, load_given_async, read_requests, take_given
 from .job import Job
 from .merge import merged, order
 from .options import (
@@ -272,11 +272,8 @@ class AsyncClient:
         check_callback(on_event, can_await=True)
         own: Any = options
         given, settings = take_given(own), self.resolve(own)
-        if is_frame(requests):
-            from .rows import build_frame
-
-            return self.make_many(build_frame(requests, merge(self.options, own), given), settings, on_event)
-        return self.make_many(cast("Iterable[ImageRequest]", requests), settings, on_event, given=given)
+        each = read_requests(requests, merge(self.options, own), given)
+        return self.make_many(each, settings, on_event, given=NOTHING if is_frame(requests) else given)
 
     async def make_many(
         self,

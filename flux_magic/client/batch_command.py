@@ -4,45 +4,34 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import csv
-import io
-import json
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass, field
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
-from ..errors import FluxError, InvalidRequest, SaveError, format_count, list_few
+from ..errors import FluxError, InvalidRequest, format_count, list_few
 from ..images.inputs import ROLES
 from ..parameters import grammar
 from ..parameters.arguments import add_options, read_options
 from ..parameters.options import collect_settings
-from ..parameters.seeds import choose_seed
 from ..parameters.settings import resolve
-from ..parameters.table import EXTRA_NAMES, PARAMETERS
-from ..records.files import write_whole
+from ..parameters.table import PARAMETERS
 from ..results.generation import Generation
 from ..results.notes import limit_notes, print_answer, print_error, print_note
 from ..types import fit_one_line
 from .async_client import AsyncClient
-from .progress import describe_event, print_above, show_count
+from .batch_results import RESULTS, Results, mask_cell
+from .given import load_given
+from .progress import describe_event, show_count
 from .replay import describe_request
-from .rows import RowRequest, RowTable, read_rows
+from .rows import RowRequest, RowTable
+from .tables import read_rows
 from .target import resolve_target
 
-RESULTS: Final = "results.csv"
-"""The name of the table of results, in the folder of the images."""
-
 _MOST_ERRORS: Final = 20
-_MADE: Final = ("prompt", "seed", "steps", "width", "height", "model", "digest", "file", "seconds", "replayed", "note")
-_LISTED: Final = {"at", "model", "digest", "file", "seconds", "replayed", "note", "error", "row"}
-"""Columns of the table of results; one of the file that has such a name is called `note (given)`."""
-
-_PAUSE: Final = 2.0
-"""Least seconds between two writings of the table of results."""
-
 _OTHERS: Final = {
     *("model", "provider", "space", "proxy", "timeout", "concurrency", "cluster", "fresh"),
     *("no_metadata", "sign", "no_sign"),
@@ -52,8 +41,6 @@ _OFFERED: Final = tuple(
     for option in grammar.OPTIONS
     if option.name in {*(row.name for row in PARAMETERS), "set", "image", "mask", "strip_credentials", *_OTHERS}
 )
-_SAVED: Final = {"metadata", "strip_credentials", "sign", "sign_as"}
-_NOT_SHAPING: Final = {"proxy", "token", "timeout", "concurrency", "cluster", "replay", "store", *_SAVED}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +58,7 @@ def main(options: argparse.Namespace) -> int:
     """Make the images of a file's rows, and save them with a table of results.
 
     Returns 0 if all were made; 1 if some were not, or a file cannot be read or written; 2 for wrong usage; 130 for
-    Ctrl-C.
+    Ctrl-C; 143 for SIGTERM.
     """
     try:
         rows, columns = read_rows(options.file)
@@ -84,7 +71,7 @@ def main(options: argparse.Namespace) -> int:
             print_note(
                 f"{', '.join(f'{{{name}}}' for name in list_few(missing, 5))} sent as typed: there is no such cell"
             )
-        return _show(table) if options.dry_run else _make(table, options.out)
+        return _show(table, options.out) if options.dry_run else _make(table, options.out)
     except FluxError as error:
         print_error(error)
         return 2 if isinstance(error, InvalidRequest) else 1
@@ -98,33 +85,57 @@ def _read_options(options: argparse.Namespace) -> dict[str, Any]:
     return shared | {role: given[role] for role in ROLES if role in given}
 
 
-def _show(table: RowTable) -> int:
+def _show(table: RowTable, out: str) -> int:
     """Print the request of each row, and the rows that have a mistake."""
-    mistakes = 0
-    for row in table.rows:
-        built = table.try_build(row)
+    results = Results.read(table, out)
+    mistakes = made = 0
+    for place, row in enumerate(table.rows):
+        built = results.build(place)
+        if isinstance(built, RowRequest):
+            built = _check_images(row.name, built)
         if isinstance(built, InvalidRequest):
             print_error(fit_one_line(built.message))
             mistakes += 1
             continue
         said = describe_request(built.request)
-        if built.request.chosen:
+        if results.is_new_seed(place):
             said = said.replace(f"seed {built.request.seed}", "a random seed")
-        print_answer(f"{row.name}: {said}{''.join(f', {role} {one}' for role, one in built.images.items())}")
-    count = format_count(len(table.rows) - mistakes, "image")
+        images = "".join(f", {role} {mask_cell(role, _name_images(one))}" for role, one in built.images.items())
+        is_made = results.has(place)
+        made += is_made
+        print_answer(f"{row.name}: {said}{images}{', which is there' if is_made else ''}")
+    if resolve(**table.options).cluster is not None:
+        print_note("the cluster was not tried")
+    count = format_count(len(table.rows) - mistakes - made, "image")
     print_answer(f"nothing was sent; {count} would be made")
     return 1 if mistakes else 0
+
+
+def _check_images(name: str, built: RowRequest) -> RowRequest | InvalidRequest:
+    """Return a row's request, or what is wrong with its images; those of URLs are not fetched."""
+    files = {role: one for role, one in built.images.items() if "://" not in str(one)}
+    if not files or ("image" in built.images and "image" not in files):
+        return built
+    try:
+        load_given(files, built.settings)
+    except FluxError as error:
+        return InvalidRequest(f"{name}: {error.message}")
+    return built
+
+
+def _name_images(given: Any) -> str:
+    return ", ".join(map(str, given)) if isinstance(given, list | tuple) else str(given)
 
 
 def _make(table: RowTable, out: str) -> int:
     results = Results.open(table, out)
     try:
-        with limit_notes(), show_count("images") as told:
+        with limit_notes(), show_count("images") as told, _interrupt_when_terminated() as ended:
             asyncio.run(_make_all(table, results, told))
     except KeyboardInterrupt:
         results.write()
         print_error(f"stopped; {results}; run it again to make what is missing")
-        return 130
+        return 128 + (ended or [signal.SIGINT])[0]
     except FluxError as error:
         results.write()
         print_error(f"{error}\n{results}; run it again to make what is missing")
@@ -136,229 +147,47 @@ def _make(table: RowTable, out: str) -> int:
     return 0 if results.is_whole else 1
 
 
+@contextmanager
+def _interrupt_when_terminated() -> Iterator[list[int]]:
+    """Let SIGTERM end the block as Ctrl-C does, and provide the list that it is put into."""
+    ended: list[int] = []
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        ended.append(number)
+        on_interrupt = signal.getsignal(signal.SIGINT)  # asyncio has its own within the block
+        if callable(on_interrupt):
+            on_interrupt(signal.SIGINT, frame)
+        else:  # it is ignored, as by nohup
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield ended
+        return
+    before = signal.signal(signal.SIGTERM, on_signal)
+    try:
+        yield ended
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 async def _make_all(table: RowTable, results: Results, told: Callable[[int, int, str], None]) -> None:
-    """Make and save the image of each row that has none yet."""
-    missing = [place for place in range(len(table.rows)) if not results.has(place)]
-    results.finished |= {*range(len(table.rows))} - {*missing}
-    requests = (results.build(place) for place in missing)
+    """Make and save the image of each row that has none yet; one that several rows ask for is made once."""
+    twins: dict[int, list[int]] = {}
+    missing = {place for place in range(len(table.rows)) if not results.has(place)}
+    for place, first in table.find_twins([cells.get("seed") for cells in results.cells]).items():
+        if place in missing and first in missing:
+            twins.setdefault(first, []).append(place)
+    results.finished |= {*range(len(table.rows))} - missing
+    wanted = sorted(missing.difference(*twins.values()))
+    requests = (results.build(place) for place in wanted)
     if missing:
         told(results.done, len(table.rows), "connecting")
     async with aclosing(AsyncClient().stream_many(requests, resolve(**table.options))) as events:
         async for at, event in events:
-            place = missing[at]
-            if isinstance(event, Generation):
-                await asyncio.to_thread(results.save, place, event)
-            elif isinstance(event, FluxError):
-                results.fail(place, event)
+            for place in (wanted[at], *twins.get(wanted[at], ())):
+                if isinstance(event, Generation):
+                    await asyncio.to_thread(results.save, place, event)
+                elif isinstance(event, FluxError):
+                    results.fail(place, event)
             words = "" if isinstance(event, FluxError | Generation) else f": {describe_event(event).text}"
-            told(results.done, len(table.rows), f"{table.rows[place].name}{words}")
-
-
-@dataclass(slots=True)
-class Results:
-    """The saved images and the failures of a table's rows, and the file that lists them.
-
-    The file is written before the first image with the seed of every row, so that a second run knows them.
-
-    Attributes:
-        table: the rows.
-        out: where the images go: a folder or a pattern.
-        path: of the table of results.
-        cells: what is known of each row's image, by column.
-        keys: the names of the rows in the table of results: digests of all that shapes their images, 16 digits each.
-        errors: by the place of the row.
-        finished: the places of the rows that have an image or an error.
-        written: when the file was written, on the monotonic clock.
-    """
-
-    table: RowTable
-    out: str
-    path: Path
-    cells: list[dict[str, Any]]
-    keys: list[str] = field(default_factory=list)
-    errors: dict[int, FluxError] = field(default_factory=dict)
-    finished: set[int] = field(default_factory=set)
-    written: float = 0.0
-
-    @classmethod
-    def open(cls, table: RowTable, out: str) -> Results:
-        """Return the results of an earlier run, as far as its rows and options are the same; write the file.
-
-        Raises InvalidRequest for a pattern that would give two images one name, and SaveError.
-        """
-        from ..results import file_names
-        from ..results.generation import check_target, expand_path
-
-        pattern = expand_path(out)
-        axes = [name for name in table.columns if name not in file_names.FIELDS]
-        if not file_names.is_pattern(pattern):
-            pattern = f"{pattern.rstrip('/')}/"
-        check_target(pattern, len(table.rows), axes)
-        folder = Path(pattern.partition("{")[0] + "x").parent
-        results = cls(table, pattern, folder / RESULTS, [{} for _ in table.rows])
-        results.keys = [results._compute_key(place) for place in range(len(table.rows))]
-        results._check_names()
-        results.read_earlier()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SaveError(f"cannot write {folder}: {error.strerror or error}") from None
-        results.write()
-        return results
-
-    def _check_names(self) -> None:
-        """Raise InvalidRequest if the pattern names no more than columns, and two images would have one name."""
-        from ..results import file_names
-
-        known: dict[str, int] = {}
-        for place in range(len(self.keys)):
-            name = self._name(place)
-            if file_names.is_pattern(name) or not file_names.get_suffix(self.out):
-                return  # the rest of the name is the image's own
-            if self.keys[other := known.setdefault(name, place)] != self.keys[place]:
-                raise InvalidRequest(
-                    f"{self.table.rows[other].name} and {self.table.rows[place].name} would both be saved as {name}: "
-                    "add {n} or {seed} to --out"
-                )
-
-    def _name(self, place: int) -> str:
-        """Return where a row's image goes, with the values of its columns in it."""
-        from ..results import file_names
-
-        given = {name: str(value) for name, value in self.table.rows[place].values.items()}
-        values = {**dict.fromkeys(self.table.columns, ""), **given, "n": place + 1}
-        own = {name: value for name, value in values.items() if name not in file_names.FIELDS or name == "n"}
-        return file_names.fill_some(self.out, own) if file_names.is_pattern(self.out) else self.out
-
-    def read_earlier(self) -> None:
-        """Take over the seeds and files of an earlier run; give every other row without a seed a random one."""
-        earlier: dict[str, list[dict[str, str]]] = {}
-        for cells in self._read_file():
-            earlier.setdefault(cells.get("row", ""), []).append(cells)
-        for place, row in enumerate(self.table.rows):
-            known = earlier.get(self.keys[place], [])
-            if known and known[0].get("seed", "").isdigit():
-                before = known.pop(0)
-                self.cells[place] = {name: before[name] for name in (*_MADE, *EXTRA_NAMES) if before.get(name)}
-            elif "seed" not in row.values and "seed" not in self.table.options:
-                self.cells[place] = {"seed": choose_seed()}
-
-    def _read_file(self) -> list[dict[str, str]]:
-        try:
-            text = self.path.read_text("utf-8")
-            return [{name: value or "" for name, value in one.items()} for one in csv.DictReader(io.StringIO(text))]
-        except (OSError, ValueError, csv.Error, AttributeError):
-            return []
-
-    def _compute_key(self, place: int) -> str:
-        """Return a row's key, which a second run finds again."""
-        import hashlib
-
-        shaping = {name: value for name, value in self.table.options.items() if name not in _NOT_SHAPING}
-        whole = json.dumps(
-            [self.table.rows[place].key, self.table.prompt, shaping, dict(self.table.images)],
-            sort_keys=True,
-            default=str,
-        )
-        return hashlib.sha256(whole.encode()).hexdigest()[:16]
-
-    def has(self, place: int) -> bool:
-        """Return True if an earlier run has saved the row's image, and its file is still there."""
-        name = self.cells[place].get("file")
-        return bool(name) and self.table.options.get("replay") != "off" and (self.path.parent / str(name)).is_file()
-
-    def build(self, place: int) -> RowRequest | InvalidRequest:
-        """Return the row's request, with the seed that was chosen for it; or its mistake."""
-        built, seed = self.table.try_build(self.table.rows[place]), self.cells[place].get("seed")
-        if isinstance(built, InvalidRequest) or not built.request.chosen or seed is None:
-            return built
-        return built.with_seed(int(seed))
-
-    def save(self, place: int, made: Generation) -> None:
-        """Save an image, and list it; a file that cannot be written is the row's failure."""
-        try:
-            with print_above():
-                saved = made.save(self._name(place))
-        except FluxError as error:
-            self.fail(place, error)
-            return
-        parameters = {name: value for name, value in made.parameters.items() if name not in self.table.columns}
-        self.finished.add(place)
-        self.cells[place] = {
-            "prompt": made.prompt,
-            "seed": made.seed,
-            "steps": made.steps,
-            "width": made.width,
-            "height": made.height,
-            **parameters,
-            "model": made.record.model,
-            "digest": made.digest,
-            "file": saved[0].relative_to(self.path.parent).as_posix(),
-            "seconds": made.record.circumstances.seconds,
-            "replayed": made.replayed,
-            "note": made.note,
-        }
-        self.write_soon()
-
-    def fail(self, place: int, error: FluxError) -> None:
-        """List the error of a row."""
-        self.errors[place] = error
-        self.finished.add(place)
-        self.write_soon()
-
-    @property
-    def done(self) -> int:
-        """The number of rows that have an image or an error."""
-        return len(self.finished)
-
-    @property
-    def made(self) -> int:
-        """The number of rows that have an image."""
-        return sum(self.has(place) for place in range(len(self.cells)))
-
-    @property
-    def is_whole(self) -> bool:
-        """True if every row has an image."""
-        return self.made == len(self.cells)
-
-    def list_errors(self) -> list[str]:
-        """Return the errors in the order of the rows, each with its row's name."""
-        each = sorted(self.errors.items())
-        names = {place: self.table.rows[place].name for place, _ in each}
-        return [
-            error.message if error.message.startswith(names[place]) else f"{names[place]}: {error.message}"
-            for place, error in each
-        ]
-
-    def write_soon(self) -> None:
-        """Write the table of results, unless that was done a moment ago."""
-        if time.monotonic() - self.written > _PAUSE:
-            self.write()
-
-    def write(self) -> None:
-        """Write the table of results. Raises SaveError."""
-        rows = list(self._list_rows())
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        last = [name for name in ("digest", "file", "seconds", "replayed", "note", "error", "row") if name in names]
-        out = io.StringIO(newline="")
-        writer = csv.DictWriter(out, [*(name for name in names if name not in last), *last])
-        writer.writeheader()
-        writer.writerows(rows)
-        try:
-            write_whole(self.path, out.getvalue().encode())
-        except OSError as error:
-            raise SaveError(f"cannot write {self.path}: {error.strerror or error}") from None
-        self.written = time.monotonic()
-
-    def _list_rows(self) -> Iterator[Mapping[str, Any]]:
-        for place, (row, cells) in enumerate(zip(self.table.rows, self.cells, strict=True)):
-            error = self.errors.get(place)
-            given = {**dict.fromkeys(self.table.columns, ""), **row.values}
-            own = {f"{name} (given)" if name in _LISTED else name: value for name, value in given.items()}
-            known = {"at": row.name, **own, **cells}
-            yield known | {"error": error.message if error else "", "row": self.keys[place]}
-
-    def __str__(self) -> str:
-        replayed = sum(cells.get("replayed") in {True, "True"} for cells in self.cells)
-        store = f", {replayed} of them from the store" if replayed else ""
-        return f"{self.made} of {len(self.cells)} images are in {self.path.parent}{store}; the table is {self.path}"
+            told(results.done, len(table.rows), f"{table.rows[wanted[at]].name}{words}")

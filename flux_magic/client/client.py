@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast, overload
 from weakref import finalize
@@ -18,7 +18,7 @@ from ..sweeps.requests import build_requests, build_sweep_call
 from . import blocking, many, runner
 from .async_client import HISTORY, AsyncClient
 from .batch import Tally
-from .given import Requests, add_inputs, is_frame, load_given, take_given
+from .given import Requests, add_inputs, is_frame, load_given, read_requests, take_given
 from .interact import make_interactable
 from .options import CallOptions, ClientOptions, Conditions, OnEvent, Options, SweepOptions, check_callback, merge
 from .submission import Latest, Submission, follow
@@ -174,9 +174,10 @@ class Client:
         flat. An interrupt ends the jobs.
 
         Args:
-            requests: any number of them; each is taken when there is room for it. Or a data frame of pandas or polars,
-                whose rows are requests and whose columns are parameters: `prompt`, in which `{column}` is replaced,
-                `seed`, `steps`, `size`, `guidance`, `model`, `space`, `image`, `set.shift`.
+            requests: any number of them; each is taken when there is room for it. One is an ImageRequest, a prompt, or
+                a dict. Or a data frame of pandas or polars, whose rows are requests and whose columns are parameters:
+                `prompt`, in which `{column}` is replaced, `seed`, `steps`, `size`, `guidance`, `model`, `space`,
+                `image`, `set.shift`. The names in a dict are the same.
             options: those of `generate`, for requests that leave them out; `concurrency` says how many are made at
                 once.
 
@@ -192,15 +193,11 @@ class Client:
         own: Any = options
         (on_event, _), given = _take_callback(own), take_given(own)
         settings = self._resolve(own)
-        if is_frame(requests):
-            from .rows import build_frame
-
-            coming = build_frame(requests, merge(self._async.options, {**self._runner, **own}), given)
-            return many.Images(many.generations(coming, settings, self._async, on_event), requests)
-        each: Any = requests
-        if (images := load_given(given, settings)) and isinstance(requests, Iterable):
-            each = add_inputs(each, images)
-        return many.Images(many.generations(each, settings, self._async, on_event))
+        each: Any = read_requests(requests, merge(self._async.options, {**self._runner, **own}), given)
+        if not is_frame(requests) and given:
+            each = add_inputs(each, load_given(given, settings))
+        coming = many.generations(each, settings, self._async, on_event)
+        return many.Images(coming, requests if is_frame(requests) else None)
 
     @overload
     def sweep(

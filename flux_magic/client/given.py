@@ -5,11 +5,14 @@ What loads them is imported only for a call that has some.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeAlias, TypeGuard
 
+from ..errors import InvalidRequest, clean, show_value
 from ..images.inputs import ROLES
 from ..parameters.settings import Settings
 from ..types import ImageRequest, InputImage
@@ -26,13 +29,47 @@ class DataFrame(Protocol):
         """The names of the columns."""
 
 
-Requests: TypeAlias = "Iterable[ImageRequest] | DataFrame"
-"""The requests of `generate_many`."""
+Requests: TypeAlias = "Iterable[ImageRequest | str | Mapping[str, Any]] | DataFrame"
+"""The requests of `generate_many`: prompts and values by name as well."""
+
+_FORMS: Final = "give a list of prompts, of dicts or of ImageRequest, or a data frame"
 
 
 def is_frame(value: object) -> TypeGuard[DataFrame]:
     """Return True for a data frame of pandas, polars or their like."""
     return hasattr(value, "columns") and (hasattr(value, "to_dicts") or hasattr(value, "to_dict"))
+
+
+def read_requests(requests: Any, options: Mapping[str, Any], images: Mapping[str, Any]) -> Iterator[object]:
+    """Return the requests of `generate_many`, each built when its turn comes; what is wrong with one is in its place.
+
+    Raises InvalidRequest for what are no requests, and as `rows.build_frame`.
+    """
+    if is_frame(requests):
+        from .rows import build_frame  # it reads tables, which other requests do not wait for
+
+        return build_frame(requests, options, images)
+    if isinstance(requests, str | os.PathLike):
+        name = os.fspath(requests)
+        if not isinstance(requests, str) or re.search(r"\.(csv|tsv|jsonl?|txt|xlsx?)$", name, re.IGNORECASE):
+            raise InvalidRequest(
+                f"the requests are the file {clean(str(name))}: flux-magic batch FILE --out FOLDER makes its rows, and "
+                "here pandas.read_csv(FILE) does"
+            )
+        raise InvalidRequest(f"the requests are the string {show_value(name)}: {_FORMS}, as in [{show_value(name)}]")
+    if isinstance(requests, Mapping) or not isinstance(requests, Iterable):
+        raise InvalidRequest(f"the requests are {show_value(requests)}: {_FORMS}")
+    return _read_each(requests, options, images)
+
+
+def _read_each(requests: Iterable[Any], options: Mapping[str, Any], images: Mapping[str, Any]) -> Iterator[object]:
+    for place, one in enumerate(requests):
+        if isinstance(one, str | Mapping):
+            from .rows import build_row
+
+            yield build_row(place, one, options, images)
+        else:
+            yield one
 
 
 def take_given(options: dict[str, Any]) -> dict[str, Any]:
@@ -59,8 +96,8 @@ async def load_given_async(given: Mapping[str, Any], settings: Settings) -> tupl
     return await load_inputs_async(given, settings)
 
 
-def add_inputs(requests: Iterable[ImageRequest], images: tuple[InputImage, ...]) -> Iterator[ImageRequest]:
+def add_inputs(requests: Iterable[Any], images: tuple[InputImage, ...]) -> Iterator[Any]:
     """Yield the requests with these images, each as it is taken; one that has images of its own keeps them."""
     for one in requests:
-        has_none = not getattr(one, "images", True)  # what is no request is refused later
+        has_none = isinstance(one, ImageRequest) and not one.images  # a row has its own; no request is refused later
         yield replace(one, images=images) if images and has_none else one

@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import psutil
 import pytest
 from distributed import Client, Security
+from distributed.core import Status
 
 import flux_magic
 from flux_magic import cli
@@ -386,27 +388,21 @@ def test_a_worker_that_is_killed_loses_nothing_and_a_scheduler_that_dies_is_one_
 
 SCRIPT = """
 import sys, flux_magic
-from distributed import Client
-from flux_magic.client import cluster_local
 from tests.support.sleeper import Sleeper
 
 if __name__ == "__main__":
-    given = {"provider": Sleeper, "cluster": "local", "quiet": True, "count": 2}
-    made = flux_magic.generate("a fox", seed=3, **given)
-    with Client(cluster_local._local.cluster) as client:
-        client.retire_workers()
-    made += flux_magic.generate("a fox", seed=5, **given)
+    made = flux_magic.generate("a fox", seed=3, count=2, provider=Sleeper, cluster="local", quiet=True)
     print([image.seed for image in made], flux_magic.unload(), flux_magic.unload())
 """
 
 
-def test_local_starts_workers_again_if_all_have_ended_and_unload_ends_them(tmp_path: Path) -> None:
+def test_local_starts_workers_which_unload_ends(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))}
     ended = subprocess.run(
         [sys.executable, "script.py"], capture_output=True, text=True, timeout=PROGRAM, env=environment
     )
-    assert (ended.returncode, ended.stdout) == (0, "[3, 4, 5, 6] True False\n")
+    assert (ended.returncode, ended.stdout) == (0, "[3, 4] True False\n")
     said = ended.stderr.replace("CoverageWarning", "")  # a process that is measured may say so
     assert not any(word in said for word in ("Traceback", "Warning", "Error", "distributed"))
 
@@ -440,6 +436,35 @@ def test_an_interrupt_of_a_kernel_leaves_the_workers_of_local_alive(tmp_path: Pa
         assert before[0] in "2345"
         assert after == f"6{before[1:].strip()} True []\n"
         assert not any("Traceback" in one.stdout + one.stderr for one in (starting, working, again))
+
+
+@pytest.mark.parametrize(
+    ("of_cluster", "of_workers", "is_kept"),
+    [
+        pytest.param(Status.running, [Status.running, Status.closed], True, id="one is left"),
+        pytest.param(Status.running, [Status.starting], True, id="it is started again"),
+        pytest.param(Status.running, [Status.closing_gracefully, Status.closed], False, id="all have ended"),
+        pytest.param(Status.closed, [Status.running], False, id="closed"),
+    ],
+)
+def test_a_local_cluster_without_workers_is_replaced_and_one_that_does_not_end_is_no_error(
+    of_cluster: Status, of_workers: list[Status], *, is_kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Made:
+        status = of_cluster
+        workers: ClassVar[dict[int, Any]] = {at: SimpleNamespace(status=one) for at, one in enumerate(of_workers)}
+        scheduler_address = "tcp://127.0.0.1:1"
+
+        def close(self, timeout: float) -> None:
+            raise TimeoutError(f"over {timeout} s")
+
+    old, new = Made(), Made()
+    new.status = Status.running
+    monkeypatch.setattr(cluster_local, "_local", cluster_local._Local(old, os.getpid()))
+    monkeypatch.setattr("distributed.LocalCluster", lambda **_: new)
+    cluster_local.find_place("local")
+    assert cluster_local._local.cluster is (old if is_kept else new)
+    assert [cluster_local.close_local(), cluster_local.close_local()] == [True, False]
 
 
 @pytest.mark.thorough

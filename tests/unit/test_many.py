@@ -84,10 +84,12 @@ def test_a_mistake_is_told_at_the_call_and_not_later() -> None:
 @pytest.mark.parametrize(
     ("wanted", "options", "words"),
     [
-        pytest.param(
-            ["a fox"], {}, """a request is 'a fox': give, for example, ImageRequest("a fox", seed=42)""", id="a text"
-        ),
-        pytest.param(None, {}, "the requests are None: give a list of ImageRequest", id="nothing"),
+        pytest.param([3], {}, """a request is 3: give, for example, ImageRequest("a fox", seed=42)""", id="a number"),
+        pytest.param(None, {}, "the requests are None: give a list of prompts, of dicts or of ImageReq", id="nothing"),
+        pytest.param("a fox", {}, "the requests are the string 'a fox': give a list of prompts", id="a string"),
+        pytest.param("p.csv", {}, "the requests are the file p.csv: flux-magic batch FILE", id="a name of a file"),
+        pytest.param(Path("p"), {}, "the requests are the file p: flux-magic batch FILE", id="a path"),
+        pytest.param({"prompt": "a"}, {}, "the requests are {'prompt': 'a'}: give a list of prompts", id="one dict"),
     ],
 )
 def test_what_are_no_requests_is_told_in_one_line(

@@ -12,7 +12,8 @@ import pytest
 
 import flux_magic
 from flux_magic.client.async_client import AsyncClient
-from flux_magic.client.rows import RowTable, build_frame, read_rows
+from flux_magic.client.rows import RowTable, build_frame
+from flux_magic.client.tables import read_rows
 from flux_magic.errors import Incomplete, InvalidRequest
 from flux_magic.parameters.settings import Settings
 from flux_magic.types import ImageRequest
@@ -34,7 +35,6 @@ def read(folder: Path, name: str, text: str, prompt: str = "", **options: Any) -
         pytest.param("p.md", "a, b\n", [("line 1", "a, b")], id="any other file"),
         pytest.param("p.csv", 'prompt\n"a\nfox"\n\na hen\n', [("line 2", "a\nfox"), ("line 5", "a hen")], id="quoted"),
         pytest.param("p.csv", "prompt;seed\na, b;1\n", [("line 2", "a, b")], id="semicolons"),
-        pytest.param("p.csv", "sep=;\r\nprompt;seed\r\na, b;1\r\n", [("line 3", "a, b")], id="a line of Excel's own"),
         pytest.param("p.txt", "a\u2028b\x0cc\rd\n", [("line 1", "a\u2028b\x0cc"), ("line 2", "d")], id="line ends"),
         pytest.param("p.jsonl", '{"prompt": "a\u2028b"}\n', [("line 1", "a\u2028b")], id="a line end in a string"),
         pytest.param("p.tsv", "seed\tprompt\n1\ta, b\n", [("line 2", "a, b")], id="tabs"),
@@ -49,10 +49,38 @@ def test_each_form_is_rows(name: str, text: str, rows: list[tuple[str, str]], tm
     assert [(row.name, one.prompt) for row, one in zip(table.rows, requests, strict=True)] == rows
 
 
-def test_a_file_of_excels_with_wide_characters_is_read(tmp_path: Path) -> None:
-    (tmp_path / "p.csv").write_text("prompt\tseed\nein F\xfcchschen\t3\n", "utf-16")
-    rows, columns = read_rows(tmp_path / "p.csv")
-    assert (rows[0].values, columns) == ({"prompt": "ein F\xfcchschen", "seed": "3"}, ["prompt", "seed"])
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        pytest.param("p.csv", b'sep=;\r\nprompt;seed\r\n"a\r\nfox";1\r\na hen;2\r\n', id="the first line of Excel"),
+        pytest.param("p.csv", '\ufeff\nprompt,seed\n"a\nfox",1\na hen,2\n'.encode("utf-16-le"), id="UTF-16"),
+        pytest.param("p.txt", '\ufeffprompt\tseed\n"a\nfox"\t1\n\na hen\t2\n'.encode("utf-16-be"), id="Unicode Text"),
+    ],
+)
+def test_tables_of_excel_are_read(name: str, data: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(data)
+    rows, columns = read_rows(tmp_path / name)
+    assert columns == ["prompt", "seed"]
+    assert [(row.values["prompt"].split()[1], row.values["seed"]) for row in rows] == [("fox", "1"), ("hen", "2")]
+    assert [row.name[-1] for row in rows] == (["2", "5"] if name == "p.txt" else ["3", "5"])
+
+
+def test_a_line_with_a_mistake_stops_no_other(tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_text('{"prompt": "a"}\n{"prompt":\n3\n{"prompt": "b", "seed": "x"}\n"c"\n')
+    table = RowTable(*read_rows(tmp_path / "p.jsonl"), {})
+    built = [one.message if isinstance(one, InvalidRequest) else one.request.prompt for one in table.build_all()]
+    assert built == [
+        "a",
+        "line 2 is no JSON at character 11: Expecting value",
+        'line 3 is 3: give an object, as in {"prompt": "a fox"}',
+        built[3],
+        "c",
+    ]
+    assert built[3].startswith("line 4: seed x: ")
+    assert table.find_twins([1, 2, 3, 4, 1]) == {}
+    again = RowTable([*table.rows, *table.rows], ["prompt"], {})
+    assert again.find_twins([1, 2, 3, 4, 5, 1, 0, 0, 4, 6])[5] == 0
+    assert 9 not in again.find_twins([1, 2, 3, 4, 5, 1, 0, 0, 4, 6])
 
 
 def test_columns_are_parameters_and_what_is_left_out_is_inherited(tmp_path: Path) -> None:
@@ -77,12 +105,18 @@ def test_columns_are_parameters_and_what_is_left_out_is_inherited(tmp_path: Path
         pytest.param("p.csv", "prompt,model\na,fluxx\n", "line 2: there is no model 'fluxx'", id="a model"),
         pytest.param("p.csv", "prompt,space\na,a b\n", "line 2: ", id="a Space"),
         pytest.param("p.csv", "prompt\na,b\n", "line 2 has 2 cells, for 1 column: put", id="too many cells"),
-        pytest.param("p.csv", 'prompt\n"a\n', "line 2: unexpected end of data", id="an open quote"),
+        pytest.param("p.csv", 'prompt\n"a\n', "line 2: a quote that opens in it is not closed", id="an open quote"),
+        pytest.param("p.csv", 'prompt\na\n"b\nc\n"d"\n', "line 3: a quote that opens in it is", id="closed too late"),
+        pytest.param("p.csv", "prompt\na\0b\n", "line 2", id="NUL"),
+        pytest.param("p.csv", "prompt,Token\na,b\n", "the column Token is a secret, which belongs in", id="token"),
+        pytest.param("p.csv", "prompt,seeed\na,b\n", "seed? Give it another name, also if", id="a slip in seed"),
         pytest.param("p.csv", "prompt,PROMPT\na,b\n", "two columns are prompt", id="twice"),
         pytest.param("p.csv", "prompt\n", "has no row", id="no row"),
         pytest.param("p.csv", "prompt,stpes\na,1\n", "the column stpes is no parameter: did you mean steps", id="slip"),
         pytest.param("p.csv", "text\na\n", "there is no column prompt among text", id="another name"),
         pytest.param("p.jsonl", '{"prompt": "a"}\n{', "line 2 is no JSON", id="half a line"),
+        pytest.param("p.jsonl", '{"prompt": ["a"]}', "line 1: prompt is ['a']: give one string in a row", id="a list"),
+        pytest.param("p.jsonl", '{"prompt": "a", "set": {"b": 1}}', 'line 1: set is an object: call it "par', id="set"),
         pytest.param("p.jsonl", "3\n", "line 1 is 3: give an object", id="a number"),
         pytest.param("p.jsonl", '{"prompt": "a", "parameters": 3}', "line 1: parameters is 3", id="no mapping"),
         pytest.param("p.json", "", "has no row", id="empty"),
@@ -96,23 +130,6 @@ def test_a_mistake_is_named_with_its_line(name: str, text: str, words: str, tmp_
         for row in table.rows:
             table.build(row)
     assert words in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "line"),
-    [
-        pytest.param("p.csv", "prompt\na\nb,c\nd\n", "line 3 has 2 cells", id="too many cells"),
-        pytest.param("p.jsonl", '"a"\n{"prompt": "b", 3}\n"d"', "line 2 is no JSON: ", id="no JSON"),
-        pytest.param("p.jsonl", '"a"\n["b"]\n"d"', "line 2 is ['b']: give an object", id="no object"),
-        pytest.param("p.json", '["a", 3, "d"]', "item 2 is 3: give an object", id="no object in a list"),
-    ],
-)
-def test_a_row_that_cannot_be_read_stops_no_other(name: str, text: str, line: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_text(text)
-    first, wrong, last = RowTable(*read_rows(tmp_path / name), {"store": False}).build_all()
-    assert isinstance(wrong, InvalidRequest)
-    assert wrong.message.startswith(line)
-    assert [one.request.prompt for one in (first, last) if not isinstance(one, InvalidRequest)] == ["a", "d"]
 
 
 def test_what_is_no_file_of_prompts_is_one_line(tmp_path: Path) -> None:
@@ -158,6 +175,22 @@ def test_a_data_frame_is_made_and_given_back(monkeypatch: pytest.MonkeyPatch) ->
     assert (list(plain["seed"]), list(plain.index)) == ([3, 2], [0, 1])
 
 
+def test_prompts_and_dicts_are_requests_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch)
+    mixed: list[Any] = ["a fox", {"Prompt": "a {animal}", "animal": "hen", "seed": 4}, ImageRequest("an owl", seed=3)]
+    made = flux_magic.generate_many(mixed, size="64x64").to_pandas()
+    assert list(made["prompt"]) == ["a fox", "a hen", "an owl"]
+    assert list(made["seed"][1:]) == [4, 3]
+    failed = flux_magic.generate_many(["a fox", {"prompt": "b", "sed": 1}], size="64x64").to_pandas()
+    assert failed["error"][1].startswith("request 1: the column sed is no parameter: did you mean seed?")
+    for frame, words in {
+        pd.DataFrame: "the table has no columns",
+        lambda: pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "b"), ("a", "c")])): "several levels",
+    }.items():
+        with pytest.raises(InvalidRequest, match=words):
+            flux_magic.generate_many(frame())
+
+
 class Polars:
     """The two things of a polars frame that are used."""
 
@@ -179,6 +212,6 @@ def test_rows_come_from_polars_too_and_keep_their_settings() -> None:
 
 
 def read_key(values: dict[str, object]) -> str:
-    from flux_magic.client.rows import Row
+    from flux_magic.client.tables import Row
 
     return Row("row 0", values).key

@@ -66,7 +66,47 @@ def test_each_row_is_an_image_and_a_second_run_makes_what_is_missing(space: str,
     assert [row["replayed"] for row in again] == ["True", "False", "False"]
 
 
-@pytest.mark.parametrize("end", [pytest.param(signal.SIGINT, id="Ctrl-C"), pytest.param(signal.SIGKILL, id="kill -9")])
+SECRETS = """prompt,seed,id,space,source,set.api_key
+a fox,1,a,{space}/?sig=abc1,http://u:abc2@h/,
+a fox,1,b,{space}/?sig=abc1,http://h/?token=abc3&a=b,
+a hen,,c,http://u:abc4@h/,hf_abc5,abc6
+"""
+
+
+def test_secrets_are_in_no_table_twins_are_made_once_and_a_dry_run_knows_what_is_there(
+    space: str, tmp_path: Path
+) -> None:
+    (tmp_path / "p.csv").write_text(SECRETS.format(space=space))
+    made = batch(tmp_path, "--steps", "2")
+    table = (tmp_path / "out/results.csv").read_text()
+    assert "abc" not in table + made.stdout + made.stderr
+    fox, again, hen = read(tmp_path / "out/results.csv")
+    assert (fox["digest"], fox["replayed"]) == (again["digest"], "False") == (again["digest"], again["replayed"])
+    assert "takes no user name or password" in hen["error"]
+    (tmp_path / "p.csv").write_text(SECRETS.format(space=space).replace("u:abc4@h/", "h/") + f"an owl,,,{space},,\n")
+    assert fox["file"] == again["file"]
+    dry = batch(tmp_path, "--steps", "2", "--dry-run", "--cluster", "tcp://127.0.0.1:1", "--image", "nothere.png")
+    assert dry.returncode == 1
+    assert all(f"line {number}: image is 'nothere.png': there is no such file" in dry.stderr for number in (2, 3, 4, 5))
+    dry = batch(tmp_path, "--steps", "2", "--dry-run", "--cluster", "tcp://127.0.0.1:1")
+    assert dry.stdout.splitlines() == [
+        "line 2: 'a fox', seed 1, 2 steps, 256x256, which is there",
+        "line 3: 'a fox', seed 1, 2 steps, 256x256, which is there",
+        dry.stdout.splitlines()[2],
+        "line 5: 'an owl', a random seed, 2 steps, 256x256",
+        "nothing was sent; 2 images would be made",
+    ]
+    assert "note: the cluster was not tried" in dry.stderr
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(signal.SIGINT, id="Ctrl-C"),
+        pytest.param(signal.SIGTERM, id="kill"),
+        pytest.param(signal.SIGKILL, id="kill -9"),
+    ],
+)
 def test_a_run_that_ends_early_is_gone_on_with(end: signal.Signals, slow_space: str, tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("prompt\n" + "".join(f"scene {number}\n" for number in range(8)))
     environment = {**os.environ, "FLUX_MAGIC_STORE": str(tmp_path / "store")}
@@ -81,8 +121,8 @@ def test_a_run_that_ends_early_is_gone_on_with(end: signal.Signals, slow_space: 
             time.sleep(0.02)
         process.send_signal(end)
         _, said = process.communicate(timeout=PROGRAM)
-    if end == signal.SIGINT:
-        assert (process.returncode, "run it again to make what is missing" in said) == (130, True)
+    if end != signal.SIGKILL:
+        assert (process.returncode, "run it again to make what is missing" in said) == (128 + end, True)
     seeds = [row["seed"] for row in read(tmp_path / "out/results.csv")]
     kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.webp")}
     done = batch(tmp_path, "--space", slow_space)
