@@ -199,7 +199,7 @@ def _count(found: Sequence[Leftover], kind: str) -> str:
 def mark(settings: Settings, options: Mapping[str, Any], words: str, *, command: str = MAGIC) -> str:
     """Mark the images that a line names by digest, or take marks off; return in words what each has now.
 
-    Raises InvalidRequest for options that do not go together and unless each digest is that of one image, and
+    Raises InvalidRequest for options that do not go together, and unless each digest is that of one image. Raises
     StoreError if the marks cannot be written.
     """
     name, starred, tags = "mark" if "mark" in options else "unmark", options.get("starred"), options.get("tag", ())

@@ -204,13 +204,10 @@ function render({ model, el }) {
       if (message.look !== undefined) look(gallery.querySelector(message.look));
     };
     model.on("msg:custom", onMessage);
+    model.send({ do: "there" }); // only now: a cell that came earlier would be lost
     signal.addEventListener("abort", () => model.off("msg:custom", onMessage));
   });
   return () => ending.abort();
 }
 
-function initialize({ model }) {
-  model.send({ do: "there" });
-}
-
-export default { initialize, render };
+export default { render };
