@@ -93,6 +93,7 @@ def measure(folder: Path) -> Holding:
     """Return how much is in a store's folder."""
     parts = {part: _list_names(part) for part in _list_folders(folder)}
     count = sum(map(len, parts.values())) - (len(parts) - 1)  # the folders are among the names
+    count -= aside.FOLDER in parts.get(folder, ())
     share = min(1.0, MOST_EXAMINED / max(1, count))
     draw = random.Random(0)  # noqa: S311 - no secret
     drawn = [part / name for part, names in parts.items() for name in draw.sample(names, round(len(names) * share))]

@@ -172,7 +172,9 @@ def test_what_is_deleted_comes_back_one_after_the_other() -> None:
     fill(4)
     gallery = show()
     files = sorted(Path("store").rglob("2*/*"))
+    assert gallery.size.value.startswith("the store: 8 files")
     assert press(gallery, 1, gallery.detail.delete) == "Deleted “a fox in the snow” (seed 2); 3 left"
+    assert gallery.size.value.startswith("the store: 6 files")
     assert gallery._current is gallery.grid.slots[2], "the next image is open"
     gallery._on_message({"do": "delete", "at": 3})
     assert said(gallery) == "Deleted “a red fox” (seed 0); 2 left"
