@@ -19,7 +19,7 @@ _ADDRESS: Final = re.compile(r"\b0x[0-9a-f]{6,16}\b")
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 _WHEN: Final = r"\s+on\s+[\d-]{10}\s+[\d:]{5}\s+UTC(?:\s+\(time-stamped[^)]*\))?"
 _TRUST: Final = (
-    r"(?:,\s+unchanged\s+since(?:;\s+its\s+certificate\s+is\s+on\s+a\s+trust\s+list"
+    r"(?:,\s+unchanged\s+since(?:;\s+(?:you\s+trust\s+its\s+certificate|its\s+certificate\s+is\s+on\s+a\s+trust\s+list)"
     r"|;\s+the\s+name\s+is\s+not\s+verified:\s+no\s+trust\s+list\s+here\s+has\s+its\s+certificate)?)?"
 )
 _SIGNER: Final = re.compile(

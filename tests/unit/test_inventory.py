@@ -249,7 +249,7 @@ def test_the_command_lists_the_store_and_cleans_it(
     assert main(["history", "fox"]) == 0
     image, held = capsys.readouterr().out.splitlines()
     assert image.startswith("2026-01-01 00:00  <flux ")
-    assert held == "the store: 3 files, 0.1 MB"
+    assert held == f"the store {folder}: 3 files, 0.1 MB"
     assert main(["history", "--clean"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "1 file, 0.1 MB, could go:",
