@@ -135,7 +135,7 @@ def _list_displayed(data: Mapping[str, Any], metadata: Any) -> Iterator[tuple[st
     if _WIDGET in data:
         yield "widget", "a widget"
         return
-    told = metadata.get("flux_magic") if isinstance(metadata, dict) else None
+    told = get_own_part({"metadata": metadata})
     digests = list_digests(told)
     if digests:
         yield "image", " ".join(digests)
@@ -161,6 +161,12 @@ def list_images(outputs: tuple[Mapping[str, Any], ...]) -> list[bytes]:
             except ValueError:
                 found.append(b"")
     return found
+
+
+def get_own_part(output: Mapping[str, Any]) -> Any:
+    """Return our part of an output's metadata, as the notebook has it; None if it has none."""
+    metadata = output.get("metadata")
+    return metadata.get("flux_magic") if isinstance(metadata, dict) else None
 
 
 def list_records(told: Any) -> list[Mapping[str, Any]]:

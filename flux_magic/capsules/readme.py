@@ -33,8 +33,8 @@ same images.
 ```sh
 pip install "{wheel}[pack,sign]" -r requirements.txt
 flux-magic reproduce capsule.zip            # the zip file, wherever it is
-flux-magic reproduce --env capsule.zip      # the same in an environment of its own, which needs the first package alone
-flux-magic reproduce --static capsule.zip   # runs nothing: are the files and images as they were packed?
+flux-magic reproduce capsule.zip --env      # the same in an environment of its own, which needs the first package alone
+flux-magic reproduce capsule.zip --static   # runs nothing: are the files and images as they were packed?
 sha256sum --check SHA256SUMS                # the same for files, without flux_magic
 ```
 

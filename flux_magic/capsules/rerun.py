@@ -18,7 +18,7 @@ from ..errors import CapsuleError, InvalidRequest, MissingExtra, NotAnImage
 from ..pages.page import read_notebook
 from ..types import fit_one_line
 from ..verify.similarity import Grade, compare
-from .cells import Cell, list_images, list_shown, read_cells
+from .cells import Cell, get_own_part, list_images, list_records, list_shown, read_cells
 from .check import DIFFERS, SAVED, UNCOMPARED, Finding
 
 SECONDS: Final = 600
@@ -62,7 +62,7 @@ def rerun(folder: Path, notebooks: list[str], *, python: str, home: Path, told: 
     findings = []
     read = {name: _read(folder, name) for name in notebooks}  # before any of them can change another
     for name, (cells, notebook) in read.items():
-        environment = make_environment(home)
+        environment = make_environment(home) | _find_space(cells)
         if python != sys.executable:  # an environment of its own has all that it needs
             environment = {one: value for one, value in environment.items() if one not in {"PYTHONPATH", "PYTHONHOME"}}
         if any(_SIGNS.search(cell.source) for cell in cells):
@@ -100,6 +100,18 @@ def make_environment(home: Path) -> dict[str, str]:
         "FLUX_MAGIC_STORE": "off",
         "HF_HUB_OFFLINE": "1",
     }
+
+
+def _find_space(cells: list[Cell]) -> dict[str, str]:
+    """Return the variable with the Space of the cells that name none, if they all had one: the author's, by the same.
+
+    Nothing is sent to it; the images of a Space are found by its name.
+    """
+    outputs = [one for cell in cells if "space" not in cell.source.lower() for one in cell.outputs]
+    records = [one for output in outputs for one in list_records(get_own_part(output))]
+    requested = [one["requested"] for one in records if isinstance(one.get("requested"), dict)]
+    spaces = {str(one["space"]) for one in requested if one.get("space")}
+    return {"FLUX_MAGIC_SPACE": spaces.pop()} if len(spaces) == 1 else {}
 
 
 def _make_key(python: str, environment: Mapping[str, str]) -> None:

@@ -95,9 +95,9 @@ class Results:
 
         pattern = expand_path(out)
         axes = [name for name in table.columns if name not in file_names.FIELDS]
-        if not file_names.is_pattern(pattern):
+        if is_folder := not file_names.is_pattern(pattern):
             pattern = f"{pattern.rstrip('/')}/"
-        check_target(pattern, len(table.rows), axes)
+        check_target(pattern + "{n}" * is_folder, len(table.rows), axes)  # as a pattern, no folder is made yet
         folder = Path(pattern.partition("{")[0] + "x").parent
         results = cls(table, pattern, folder / RESULTS, [{} for _ in table.rows])
         results.keys = [results._compute_key(place) for place in range(len(table.rows))]

@@ -434,7 +434,7 @@ def test_an_interrupt_of_a_kernel_leaves_the_workers_of_local_alive(tmp_path: Pa
         again = kernel.run_ok(sweep_of_six)
         after = kernel.run_ok(f"print(len(made), {find_all}, flux_magic.unload(), {find_all})").stdout
         assert before[0] in "2345"
-        assert after == f"6{before[1:].strip()} True []\n"
+        assert after == f"6{before[1:].rstrip()} True []\n"
         assert not any("Traceback" in one.stdout + one.stderr for one in (starting, working, again))
 
 

@@ -13,6 +13,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+import flux_magic
 from flux_magic.cli import main
 from flux_magic.providers import local
 from tests.support.kernel import Kernel, run_kernel
@@ -43,7 +44,7 @@ def pointed_at(space: str) -> str:
 
 def test_every_block_of_the_readme_is_run_by_a_test() -> None:
     assert [len(blocks) for blocks in (EXAMPLES, OTHERS, MAGIC, HUB, CELLS)] == [2, 6, 2, 1, 2]
-    assert len(FENCED) == 13 + 5, "there are five for the shell"
+    assert len(FENCED) == 13 + 6, "there are six for the shell"
     assert all(example.endswith(LAST) for example in EXAMPLES)
     assert {language for language, _ in FENCED} == {"python", "sh", ""}
 
@@ -68,14 +69,20 @@ def test_the_commands_of_the_package_run(
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     NotebookClient(made, resources={"metadata": {"path": str(tmp_path)}}, kernel_name="python3").execute()
     nbformat.write(made, "my_notebook.ipynb")
-    typed = [
-        line.replace("*.ipynb", "my_notebook.ipynb").replace("*.jpg", "fox.jpg")
-        for line in SHELL
-        if line.startswith("flux-magic ")
-    ]
-    commands = [shlex.split(line)[1:] for line in typed]
+    digest = flux_magic.recall("fox.png").record.files[0].digest[:12]
+    names = {
+        "*.ipynb": "my_notebook.ipynb",
+        "*.jpg": "fox.jpg",
+        "paper.ipynb": "my_notebook.ipynb",
+        "1a2b3c4d5e6f": digest,
+    }
+    typed = [line for line in SHELL if line.startswith("flux-magic ")]
+    for name, there in names.items():
+        typed = [line.replace(name, there) for line in typed]
+    # tests/packaging/test_capsule_elsewhere.py and tests/wire/test_capsule_live.py have these two.
+    commands = [shlex.split(line)[1:] for line in typed if not line.endswith(("--env", "--live"))]
     try:
-        assert [main(command) for command in commands] == [0] * 11, capsys.readouterr()
+        assert [main(command) for command in commands] == [0] * 15, capsys.readouterr()
     finally:
         local.shared.close()
     assert {path.name for path in tmp_path.iterdir()} >= {"report.html", "flux_images", "my_notebook.html", "talk"}

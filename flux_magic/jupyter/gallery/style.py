@@ -14,7 +14,7 @@ STYLE: Final = """<style>
 .flux-gallery .flux-gallery-search { flex: 0 1 26rem; width: auto; min-width: min(100%, 14rem); }
 .flux-gallery-search > label, .flux-gallery-tags > label, .flux-gallery-cell > label { width: auto !important; }
 .flux-gallery-status { flex: 1 1 14rem; min-width: 0; height: auto; }
-.flux-gallery .flux-gallery-status .widget-html-content { display: flex; height: 3em; overflow: hidden auto; }
+.flux-gallery .flux-gallery-status .widget-html-content { display: flex; min-height: 3em; }
 .flux-gallery-status .widget-html-content > * { margin: auto 0; }
 .flux-gallery :is(.flux-gallery-status, .flux-gallery-size, .flux-gallery-facts, .flux-gallery-compared)
     .widget-html-content {
