@@ -10,7 +10,7 @@ import pytest
 
 from flux_magic.capsules import archive
 from flux_magic.cli import main
-from tests.browser.test_lab import keep, wait_for_images
+from tests.browser.test_lab import keep
 from tests.browser.test_page_in_chromium import watch
 from tests.support.axe import find_faults
 from tests.support.capsules import PAPER, cell, keep_apart, make_capsule, printed
@@ -20,6 +20,10 @@ from tests.unit.test_page import HOSTILE
 RUNS = "<script>document.title='ran'</script><img src=x onerror=\"document.title='ran'\">"
 HTML = "\n".join([RUNS, *(one for name, one in HOSTILE.items() if name != "set")])  # its input has no label
 HTML = HTML.replace("ran()", "document.title='ran'")
+
+LOADED = (
+    "number => [...document.querySelectorAll('.jp-OutputArea img')].filter(one => one.naturalWidth).length >= number"
+)
 
 
 @pytest.fixture
@@ -53,6 +57,6 @@ async def test_its_pages_run_nothing_and_read_well(capsule: Path, tmp_path: Path
 async def test_jupyterlab_opens_it_as_it_is(capsule: Path, lab: Lab) -> None:
     archive.unpack(capsule, lab.folder / "unpacked capsule")
     async with lab.open_notebook(f"unpacked capsule/{PAPER}", kernel=False) as page:
-        await wait_for_images(page, 4)
+        await page.wait_for_function(LOADED, arg=6)
         assert await page.title() != "ran"
         await keep(page, "capsule-in-lab.png")
