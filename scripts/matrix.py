@@ -23,7 +23,7 @@ from typing import Final
 
 UV: Final = Path(".venv/bin/uv")
 LOGS: Final = Path("build/matrix")
-PACKAGE: Final = ".[local,page,panel,verify,pandas,figure,sign]"
+PACKAGE: Final = ".[local,page,panel,verify,pandas,figure,sign,pack]"
 JSONSCHEMA: Final = "jsonschema==4.24.*"
 """Later ones take seconds to import, as constraints.txt says."""
 TOOLS: Final = (
