@@ -74,7 +74,7 @@ def _mask(value: str) -> str:
         return f"({len(value):,} characters)"
     if value.startswith("data:"):
         return "(a file)"
-    if _PATH.match(value):
+    if _PATH.match(clean(value)):
         return "(a path)"
     return _SECRET.sub("***", clean(_QUERY.sub(r"\1", value)))
 
