@@ -15,7 +15,7 @@ from ..pages import page as pages
 from ..records.files import read_file
 from ..records.store import BESIDE
 from .archive import check_names
-from .cells import Cell, list_records, read_cells
+from .cells import Cell, get_own_part, list_records, read_cells
 from .requirements import list_imports, list_modules
 
 _GIVEN: Final = re.compile(
@@ -171,8 +171,7 @@ def list_unlike(cells: dict[str, list[Cell]]) -> Iterator[str]:
 def _list_chosen_seeds(cell: Cell) -> Iterator[str]:
     """Yield the seeds of the images of ours that a cell made without being given one, as its records have them."""
     for output in cell.outputs:
-        metadata = output.get("metadata")
-        for record in list_records(metadata.get("flux_magic") if isinstance(metadata, dict) else None):
+        for record in list_records(get_own_part(output)):
             asked, run = record.get("requested"), record.get("run")
             if isinstance(asked, dict) and isinstance(run, dict) and asked.get("seed") is None and "seed" in run:
                 yield str(run["seed"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -82,15 +83,20 @@ def read_manifest(folder: Path) -> Manifest:
     return Manifest(title, python, source, notebooks, version)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read(path: Path, parse: Callable[[bytes], Any], what: str) -> Any:
+    """Return a file of a capsule as `parse` makes it. Raises CapsuleError if it is not there, or is not `what`."""
     try:
-        value = parse_json(read_file(path, _MOST))
+        return parse(read_file(path, _MOST))
     except FileNotFoundError:
         raise CapsuleError(f"it has no {path.name}: it is no capsule of flux_magic") from None
     except OSError as error:
         raise CapsuleError(f"its {path.name} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise CapsuleError(f"its {path.name} is not JSON") from error
+        raise CapsuleError(f"its {path.name} is not {what}") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    value = _read(path, parse_json, "JSON")
     return value if isinstance(value, dict) else {}
 
 
@@ -123,14 +129,7 @@ def compare_sums(folder: Path) -> dict[str, str]:
 
     Raises CapsuleError if there are no sums, or if they cannot be read.
     """
-    try:
-        lines = read_file(folder / SUMS, _MOST).decode().splitlines()
-    except FileNotFoundError:
-        raise CapsuleError(f"it has no {SUMS}: it is no capsule of flux_magic") from None
-    except OSError as error:
-        raise CapsuleError(f"its {SUMS} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise CapsuleError(f"its {SUMS} is not a list of sums") from error
+    lines = _read(folder / SUMS, lambda data: data.decode().splitlines(), "a list of sums")
     known: dict[str, str] = {}
     for line in lines:
         match = _LINE.fullmatch(line)
