@@ -69,7 +69,9 @@ def test_the_commands_of_the_package_run(
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     NotebookClient(made, resources={"metadata": {"path": str(tmp_path)}}, kernel_name="python3").execute()
     nbformat.write(made, "my_notebook.ipynb")
-    digest = flux_magic.recall("fox.png").record.files[0].digest[:12]
+    saved = flux_magic.recall("fox.png").record
+    assert saved is not None
+    digest = saved.files[0].digest[:12]
     names = {
         "*.ipynb": "my_notebook.ipynb",
         "*.jpg": "fox.jpg",
