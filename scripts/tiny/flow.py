@@ -41,7 +41,7 @@ def make_latents(room: Room) -> None:
     """Draw and encode the scenes, in files of some hundred each; those that are there are kept."""
     folder = room.folder / "latents"
     folder.mkdir(exist_ok=True)
-    encoder = open_autoencoder(room)
+    encoder = open_autoencoder(room, "autoencoder")
     for start in range(0, room.scale(SCENES, CHUNK), CHUNK):
         file = folder / f"{start:07}.npz"
         if file.is_file():
