@@ -22,9 +22,15 @@ def _draw(room: Room) -> None:
 
 
 def _train_autoencoder(room: Room) -> None:
-    from scripts.tiny.autoencoder import show_autoencoder, train_autoencoder
+    from scripts.tiny.autoencoder import train_autoencoder
 
     train_autoencoder(room)
+
+
+def _train_decoder(room: Room) -> None:
+    from scripts.tiny.autoencoder import show_autoencoder, train_decoder
+
+    train_decoder(room)
     show_autoencoder(room)
 
 
@@ -86,6 +92,7 @@ def _show(room: Room) -> None:
 STAGES: Final[dict[str, Callable[[Room], None]]] = {
     "drawings": _draw,
     "autoencoder": _train_autoencoder,
+    "decoder": _train_decoder,
     "latents": _make_latents,
     "flow": _train_flow,
     "save": _save,

@@ -1,4 +1,8 @@
-"""The autoencoder: images of 128 by 128 to latents of 8 by 16 by 16, and back; trained on parts of fresh drawings."""
+"""The autoencoder: images of 128 by 128 to latents of 8 by 16 by 16, and back; trained on parts of fresh drawings.
+
+Encoder and decoder are trained together first, quickly. Then the latents are fixed, and a wider decoder, which is the
+one that ships, is trained on them for longer, beside the transformer.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,16 @@ import torch.nn.functional as F  # noqa: N812 - as everybody names it
 from diffusers.models.autoencoders.vae import AutoencoderTinyBlock
 from PIL import Image
 
-from scripts.tiny.drawings import SIDE, draw_scene
+from scripts.tiny.drawings import SIDE, draw_scene, draw_with_mask
 from scripts.tiny.muon import Muon
 from scripts.tiny.room import Room, Training, fall, seed_all
 from scripts.tiny.scenes import make_scene
 
 CHANNELS: Final = 8
 WIDTH: Final = 32
+DECODER_WIDTH: Final = 48
 STEPS: Final = 3200
+DECODER_STEPS: Final = 5000
 RATE: Final = 2e-3
 CROP: Final = 64
 DEVIATION: Final = 0.27
@@ -27,11 +33,11 @@ NOISE: Final = 0.12
 """Noise on the latents in training: what the transformer is a little wrong about, the decoder forgives."""
 
 
-def make_autoencoder() -> Any:
+def make_autoencoder(decoder_width: int = DECODER_WIDTH) -> Any:
     """Return an autoencoder with fresh weights."""
     made = diffusers.AutoencoderTiny(
         encoder_block_out_channels=(WIDTH,) * 4,
-        decoder_block_out_channels=(WIDTH,) * 4,
+        decoder_block_out_channels=(decoder_width,) * 4,
         latent_channels=CHANNELS,
         num_encoder_blocks=(0, 1, 1, 2),
         num_decoder_blocks=(3, 2, 1, 0),
@@ -72,7 +78,7 @@ def _make_optimizers(model: Any) -> list[torch.optim.Optimizer]:
     kernels: list[torch.Tensor] = []
     others: list[torch.Tensor] = []
     for value in model.parameters():
-        (kernels if value.shape[:2] == (WIDTH, WIDTH) else others).append(value)
+        (kernels if value.ndim == 4 and value.shape[0] == value.shape[1] else others).append(value)
     return [Muon(kernels, 1.5 * RATE), torch.optim.Adam(others, RATE, betas=(0.9, 0.99))]
 
 
@@ -81,25 +87,28 @@ def to_tensor(image: Image.Image) -> torch.Tensor:
     return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1).float().div(127.5).sub(1)
 
 
-def _draw_parts(seed: int, scenes: int, dice: torch.Generator) -> torch.Tensor:
-    """Return four parts of each of some fresh drawings."""
+def _draw_parts(seed: int, scenes: int, dice: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return four parts of each of some fresh drawings, and where subjects are in them, 0 to 1."""
     parts = []
     for number in range(scenes):
-        whole = to_tensor(draw_scene(make_scene(seed + number)))
+        image, mask = draw_with_mask(make_scene(seed + number))
+        whole = torch.cat([to_tensor(image), torch.from_numpy(np.asarray(mask).copy())[None] / 255])
         for _ in range(4):
             x, y = torch.randint(0, SIDE - CROP + 1, (2,), generator=dice).tolist()
             parts.append(whole[:, y : y + CROP, x : x + CROP])
-    return torch.stack(parts).to(memory_format=torch.channels_last)
+    whole, masks = torch.stack(parts).split((3, 1), 1)
+    return whole.contiguous(memory_format=torch.channels_last), masks
 
 
-def _measure_loss(made: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """Return the difference of colours at four sizes, and of edges at two."""
-    loss = 2 * F.mse_loss(made, wanted)
+def _measure_loss(made: torch.Tensor, wanted: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return the difference of colours at four sizes, and of edges at two, by the weights of pixels."""
+    error = made - wanted
+    loss = 2 * (error.square() * weights).mean()
     for halved in range(4):
-        loss = loss + F.l1_loss(made, wanted)
+        loss = loss + (error.abs() * weights).mean()
         for axis in (2, 3) if halved < 2 else ():
-            loss = loss + F.l1_loss(made.diff(dim=axis), wanted.diff(dim=axis))
-        made, wanted = F.avg_pool2d(made, 2), F.avg_pool2d(wanted, 2)
+            loss = loss + (error.diff(dim=axis).abs() * weights.narrow(axis, 0, weights.shape[axis] - 1)).mean()
+        error, weights = F.avg_pool2d(error, 2), F.avg_pool2d(weights, 2)
     return loss
 
 
@@ -114,22 +123,40 @@ def train_autoencoder(room: Room) -> None:
     """Train the autoencoder to its last step, from the last checkpoint if there is one."""
     steps = room.scale(STEPS, 20)
     seed_all(1)
-    model = make_autoencoder().to(memory_format=torch.channels_last)
+    model = make_autoencoder(WIDTH).to(memory_format=torch.channels_last)
     training = Training(room, "autoencoder", model, _make_optimizers(model), steps)
     for step in range(training.start, steps):
-        wanted = _draw_parts(step * 4, 4, torch.Generator().manual_seed(step))
+        wanted, masks = _draw_parts(step * 4, 4, torch.Generator().manual_seed(step))
         latents = model.encode(wanted).latents
         made = model.decode(latents + NOISE * torch.randn_like(latents)).sample
-        loss = _measure_loss(made, wanted) + 0.02 * _measure_spread(latents)
+        loss = _measure_loss(made, wanted, torch.ones_like(masks)) + 0.02 * _measure_spread(latents)
         training.learn(step, loss, fall(step, steps, 50))
 
 
-def open_autoencoder(room: Room) -> Any:
-    """Return the trained autoencoder, for use. Raises FileNotFoundError if none was trained."""
-    state = room.find_checkpoint("autoencoder")
+def train_decoder(room: Room) -> None:
+    """Train the decoder that ships, on the latents of the trained encoder; subjects count more than scenery."""
+    steps = room.scale(DECODER_STEPS, 20)
+    trained = open_autoencoder(room, "autoencoder")
+    seed_all(4)
+    model = make_autoencoder().to(memory_format=torch.channels_last)
+    model.encoder.load_state_dict(trained.encoder.state_dict())
+    model.encoder.requires_grad_(False)
+    training = Training(room, "decoder", model, _make_optimizers(model.decoder), steps)
+    for step in range(training.start, steps):
+        seed = 40_000_000 + step * 4
+        wanted, masks = _draw_parts(seed, 4, torch.Generator().manual_seed(step))
+        with torch.no_grad():
+            latents = model.encode(wanted).latents
+        made = model.decode(latents + NOISE * torch.randn_like(latents)).sample
+        training.learn(step, _measure_loss(made, wanted, 1 + 2 * masks), fall(step, steps, 50))
+
+
+def open_autoencoder(room: Room, stage: str = "decoder") -> Any:
+    """Return the autoencoder of a stage, for use. Raises FileNotFoundError if it was not trained."""
+    state = room.find_checkpoint(stage)
     if state is None:
-        raise FileNotFoundError(f"no autoencoder in {room.folder}: train it first")
-    model = make_autoencoder()
+        raise FileNotFoundError(f"no {stage} in {room.folder}: train it first")
+    model = make_autoencoder(WIDTH if stage == "autoencoder" else DECODER_WIDTH)
     model.load_state_dict(state["averages"])
     return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 

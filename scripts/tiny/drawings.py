@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import Final
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 from scripts.tiny.pens import Colour, Pen, Tones, mix, mix_tones, smooth
 from scripts.tiny.scenes import Scene
@@ -49,8 +49,8 @@ FARS: Final[dict[str, Colour]] = {
     "winter": (204, 218, 236),
 }
 
-HEIGHTS: Final = {"small": 46.0, "medium": 60.0, "big": 76.0}
-MIDDLES: Final = {"left": 39.0, "middle": 64.0, "right": 89.0}
+HEIGHTS: Final = {"small": 52.0, "medium": 68.0, "big": 84.0}
+MIDDLES: Final = {"left": 42.0, "middle": 64.0, "right": 86.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,11 @@ class _Sheet:
 
 def draw_scene(scene: Scene) -> Image.Image:
     """Return a scene as an image of 128 by 128 in RGB."""
+    return draw_with_mask(scene)[0]
+
+
+def draw_with_mask(scene: Scene) -> tuple[Image.Image, Image.Image]:
+    """Return a scene's image and a mask of 128 by 128: 255 where its subjects are, 0 where they are not."""
     dice = random.Random(f"drawing {scene.seed}")
     light = LIGHTS[scene.time]
     horizon = (0.58 + dice.uniform(-0.04, 0.05)) * WIDE
@@ -81,9 +86,12 @@ def draw_scene(scene: Scene) -> Image.Image:
     _draw_sky(sheet)
     _draw_land(sheet)
     _draw_ground(sheet)
+    before = image.copy()
     _draw_subjects(sheet)
+    changed = ImageChops.difference(before, image).convert("L").point(lambda level: 255 * (level > 0))
     _draw_weather(sheet)
-    return image.resize((SIDE, SIDE), Image.Resampling.BOX)
+    small = (SIDE, SIDE)
+    return image.resize(small, Image.Resampling.BOX), changed.resize(small, Image.Resampling.BOX)
 
 
 def _disc(sheet: _Sheet, x: float, y: float, radius: float, fill: Colour, flat: float = 1.0) -> None:
@@ -246,4 +254,4 @@ def draw_sheet(scenes: list[Scene], columns: int = 8) -> Image.Image:
     return sheet
 
 
-__all__ = ["SIDE", "Tones", "draw_scene", "draw_sheet"]
+__all__ = ["SIDE", "Tones", "draw_scene", "draw_sheet", "draw_with_mask"]

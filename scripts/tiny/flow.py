@@ -12,24 +12,27 @@ import diffusers
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody names it
+from PIL import Image
 from torch import nn
 
 from scripts.tiny.autoencoder import CHANNELS, open_autoencoder, to_tensor
-from scripts.tiny.drawings import draw_scene
+from scripts.tiny.drawings import draw_with_mask
 from scripts.tiny.muon import Muon
 from scripts.tiny.room import Room, Training, seed_all
 from scripts.tiny.scenes import make_caption, make_scene
 from scripts.tiny.words import LENGTH, POOLED, WIDTH, Text, make_tokenizer
 
-SCENES: Final = 20_000
+SCENES: Final = 30_000
 CHUNK: Final = 500
 BATCH: Final = 32
-STEPS: Final = 4_000
+STEPS: Final = 9_000
 RATE: Final = 1.5e-3
 MUON_RATE: Final = 3e-3
 WARM_UP: Final = 200
 COOL_DOWN: Final = 0.3
 """The share of all steps at the end in which the rate falls to zero."""
+WEIGHT: Final = 3.0
+"""How much more an error on a subject counts than one on the scenery, which is most of an image."""
 ROWS: Final = 8
 TOKENS: Final = ROWS * ROWS
 
@@ -38,19 +41,21 @@ def make_latents(room: Room) -> None:
     """Draw and encode the scenes, in files of some hundred each; those that are there are kept."""
     folder = room.folder / "latents"
     folder.mkdir(exist_ok=True)
-    encoder = open_autoencoder(room)
+    encoder = open_autoencoder(room, "autoencoder")
     for start in range(0, room.scale(SCENES, CHUNK), CHUNK):
-        file = folder / f"{start:07}.npy"
+        file = folder / f"{start:07}.npz"
         if file.is_file():
             continue
-        made = []
+        made, shares = [], []
         for seed in range(start, start + CHUNK, 20):
-            images = torch.stack([to_tensor(draw_scene(make_scene(seed + one))) for one in range(20)])
+            drawn = [draw_with_mask(make_scene(seed + one)) for one in range(20)]
+            images = torch.stack([to_tensor(image) for image, _ in drawn])
             with torch.no_grad():
                 made.append(encoder.encode(images.to(memory_format=torch.channels_last)).latents.half())
+            shares += [np.asarray(mask.resize((ROWS, ROWS), Image.Resampling.BOX)) for _, mask in drawn]
         part = file.with_suffix(".part")
         with part.open("wb") as opened:
-            np.save(opened, torch.cat(made).contiguous().numpy())
+            np.savez(opened, latents=torch.cat(made).contiguous().numpy(), shares=np.stack(shares))
         part.rename(file)
         if start % (CHUNK * 8) == 0:
             room.say(f"latents {start + CHUNK}")
@@ -138,23 +143,27 @@ def choose_lengths(number: int) -> torch.Tensor:
 
 
 class Drawings:
-    """The latents on the disk with their scenes, in an order by epoch."""
+    """The latents on the disk with their scenes and where their subjects are, in an order by epoch."""
 
     def __init__(self, folder: Path, batch: int) -> None:
         self.batch = batch
-        files = sorted(folder.glob("*.npy"))
-        self.latents = torch.from_numpy(np.concatenate([np.load(file) for file in files]))
+        files = sorted(folder.glob("*.npz"))
+        opened = [np.load(file) for file in files]
+        self.latents = torch.from_numpy(np.concatenate([one["latents"] for one in opened]))
+        self.shares = torch.from_numpy(np.concatenate([one["shares"] for one in opened]))
         self.scenes = [make_scene(int(file.stem) + one) for file in files for one in range(CHUNK)]
         sample = self.latents[:2000].float()
         self.scale = 1 / float(sample.std())
 
-    def take(self, step: int) -> tuple[torch.Tensor, list[str]]:
-        """Return the batch of a step: the same after an interruption."""
+    def take(self, step: int) -> tuple[torch.Tensor, torch.Tensor, list[str]]:
+        """Return a step's latents, each token's weight (the mean is 1) and captions: the same after an interruption."""
         per_epoch = len(self.scenes) // self.batch
         order = np.random.default_rng(step // per_epoch).permutation(len(self.scenes))
         chosen = order[step % per_epoch * self.batch :][: self.batch]
         dice = random.Random(step)
-        return self.latents[chosen].float() * self.scale, [make_caption(self.scenes[one], dice) for one in chosen]
+        weights = 1 + WEIGHT * self.shares[chosen].view(-1, TOKENS, 1) / 255
+        captions = [make_caption(self.scenes[one], dice) for one in chosen]
+        return self.latents[chosen].float() * self.scale, weights / weights.mean(), captions
 
 
 def train_flow(room: Room) -> None:
@@ -165,12 +174,13 @@ def train_flow(room: Room) -> None:
     training = Training(room, "flow", painter, make_optimizers(painter), steps, scale=drawings.scale)
     room.say(f"flow: {sum(one.numel() for one in painter.parameters())} parameters, {len(drawings.scenes)} drawings")
     for step in range(training.start, steps):
-        latents, captions = drawings.take(step)
+        latents, weights, captions = drawings.take(step)
         clean = pack(latents)
         sigmas, noise = choose_sigmas(len(clean)), torch.randn_like(clean)
         level = sigmas[:, None, None]
         velocity = painter((1 - level) * clean + level * noise, sigmas, captions, choose_lengths(len(clean)))
-        training.learn(step, F.mse_loss(velocity, noise - clean), choose_share(step, steps))
+        errors = (velocity - (noise - clean)).square() * weights
+        training.learn(step, errors.mean(), choose_share(step, steps))
 
 
 def build_pipeline(room: Room) -> Any:

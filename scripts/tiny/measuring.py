@@ -83,7 +83,7 @@ def measure(room: Room) -> None:
     number = room.scale(SEEDS, 2)
     asked = [scene for scene in scenes for _ in range(number)]
     prompts, seeds = [describe(scene) for scene in asked], list(range(number)) * len(scenes)
-    drawn = torch.stack([to_tensor(draw_scene(make_scene(40_000_000 + one))) for one in range(room.scale(1000, 64))])
+    drawn = torch.stack([to_tensor(draw_scene(make_scene(80_000_000 + one))) for one in range(room.scale(1000, 64))])
     features = look_all(looker, drawn)
     figures: dict[str, Any] = {"prompts": len(scenes), "seeds": number, "steps": STEPS, "guidance": GUIDANCE}
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from scripts.tiny import flow
-from scripts.tiny.autoencoder import make_autoencoder, train_autoencoder
+from scripts.tiny.autoencoder import make_autoencoder, open_autoencoder, train_autoencoder, train_decoder
 from scripts.tiny.blind import compare_blind
 from scripts.tiny.looking import measure_distance
 from scripts.tiny.room import Room
@@ -67,6 +67,7 @@ def test_training_that_is_interrupted_goes_on_as_if_it_was_not(tmp_path: Path, m
         monkeypatch.setattr(Room, "scale", lambda _room, _number, _least=1: steps)
         room = Room(folder, 0.01)
         train_autoencoder(room)
+        train_decoder(room)
         flow.make_latents(room)
         flow.train_flow(room)
         return room
@@ -80,6 +81,8 @@ def test_training_that_is_interrupted_goes_on_as_if_it_was_not(tmp_path: Path, m
     assert whole["step"] == resumed["step"] == 4
     for name, value in whole["averages"].items():
         assert torch.equal(value, resumed["averages"][name]), name
+    trained, shipped = (open_autoencoder(room, stage).encoder.state_dict() for stage in ("autoencoder", "decoder"))
+    assert all(torch.equal(value, shipped[name]) for name, value in trained.items()), "the latents are the encoder's"
     folder = flow.save_pipeline(room)
     pipe = diffusers.DiffusionPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     assert type(pipe) is diffusers.FluxPipeline

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from PIL import ImageChops, ImageStat
 
-from scripts.tiny.drawings import SIDE, draw_scene
+from scripts.tiny.drawings import SIDE, draw_scene, draw_with_mask
 from scripts.tiny.scenes import (
     COLOURS,
     HELD_OUT,
@@ -74,3 +74,14 @@ def test_a_drawing_is_the_same_each_time_and_shows_its_subject_colour_and_time(s
     others += [replace(scene, place="left"), replace(scene, season="winter" if scene.season != "winter" else "autumn")]
     others += [replace(scene, subject=other) for other in SUBJECTS if other != subject]
     assert min(differ(scene, other) for other in others) > 6
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_a_mask_has_all_that_a_subjects_colour_changes_and_little_else(subject: str) -> None:
+    red = replace(make_scene(3), subject=subject, colour="red", count=1, size="medium", place="middle")
+    image, mask = draw_with_mask(red)
+    changed = ImageChops.difference(image, draw_scene(replace(red, colour="blue"))).convert("L")
+    outside = ImageChops.multiply(changed, mask.point(lambda level: 255 * (level == 0)))
+    assert outside.getbbox() is None
+    share = ImageStat.Stat(mask).mean[0] / 255
+    assert 0.04 < share < 0.35
