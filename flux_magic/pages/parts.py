@@ -149,14 +149,14 @@ def _build_figure(metadata: Mapping[str, Any], data: Mapping[str, Any], media_ty
         content = b64encode(content.encode()).decode()
     facts = metadata.get(media_type)
     facts = facts if isinstance(facts, Mapping) else {}
-    width = facts.get("width")
-    has_width = isinstance(width, int) and 0 < width < 10_000
+    asked = facts.get("width")
+    width = asked if isinstance(asked, int) and 0 < asked < 10_000 else 0
     return Part(
         "figure",
         text=_find_alt(metadata, facts),
         source=f"data:{media_type};base64,{re.sub(r'[^A-Za-z0-9+/=]', '', content)}",
-        width=width if has_width else 0,
-        is_enlarged=has_width and "flux_magic" in metadata,
+        width=width,
+        is_enlarged=width > 0 and "flux_magic" in metadata,
     )
 
 

@@ -42,8 +42,8 @@ def read(image: Image.Image) -> Any:
 
 def correlate(one: Image.Image, other: Image.Image) -> float:
     """Return how alike two images are composed: the correlation of their brightness on a grid of 8 by 8."""
-    small = (np.asarray(image.convert("L").resize((8, 8), Image.Resampling.BOX), dtype=float) for image in (one, other))
-    return float(np.corrcoef(*(grid.ravel() for grid in small))[0, 1])
+    grids = [image.convert("L").resize((8, 8), Image.Resampling.BOX) for image in (one, other)]
+    return float(np.corrcoef([np.asarray(grid, dtype=float).ravel() for grid in grids])[0, 1])
 
 
 def draw(number: int) -> Image.Image:
