@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,7 @@ from types import ModuleType
 import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # threads that wait for each other take most of the time of a tiny model
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", f"{tempfile.gettempdir()}/torchinductor")  # else an image does
 
 if importlib.util.find_spec("torch") is None or importlib.util.find_spec("diffusers") is None:
     collect_ignore_glob = ["*"]
