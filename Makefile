@@ -34,7 +34,7 @@ ENGINES := .venv-engines
 ENGINES_READY := $(ENGINES)/.ready
 # The tests of engines need no browser; their tutorial needs a Space, and what runs and compares it.
 OF_ENGINES := --constraint constraints.txt --constraint constraints-engines.txt --editable '.[diffusers,inference,local,dask]' \
-	coverage pytest pytest-xdist jupyter-client ipykernel nbconvert nbval
+	--editable ./tiny coverage pytest pytest-xdist jupyter-client ipykernel nbconvert nbval
 # This tutorial needs torch: it is run where the engines are, and elsewhere its saved outputs are read.
 OF_TORCH := notebooks/09_another_engine.ipynb
 MODEL ?= black-forest-labs/FLUX.1-schnell
@@ -130,7 +130,7 @@ slow shuffled: $(READY)
 
 # pip, as uv does not look into a folder of wheels before an index: torch's build for a CPU may be in one. diffusers needs
 # Python 3.11.
-$(ENGINES_READY): pyproject.toml constraints.txt constraints-engines.txt
+$(ENGINES_READY): pyproject.toml tiny/pyproject.toml constraints.txt constraints-engines.txt
 	@sh scripts/need.sh python3-venv '$(PYTHON) -c "import ensurepip, venv"'
 	@echo "setting up $(ENGINES); the first time takes some minutes"
 	@$(PYTHON) -m venv $(ENGINES)
@@ -151,6 +151,7 @@ engines: $(ENGINES_READY)
 	@$(ENGINES)/bin/python -m coverage report --rcfile=.coveragerc-engines --data-file=build/engines.coverage
 
 # Hours on two processors; each stage goes on where it was stopped. With TINY=--tenth, a check that all stages work.
+# What it saves goes into the package by: python -m scripts.tiny box
 tiny: $(ENGINES_READY)
 	@$(ENGINES)/bin/python -m scripts.tiny all $(TINY)
 

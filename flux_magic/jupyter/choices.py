@@ -95,9 +95,12 @@ _FLAGS = {
 }
 
 
-def _list_models(_typed: _Typed) -> list[str]:
-    from ..providers import list_model_names
+def _list_models(typed: _Typed) -> list[str]:
+    from ..providers.registry import find_engine, list_model_names
 
+    with suppress(FluxError):  # what is configured may be wrong
+        engine = find_engine(typed.find("--provider") or settings.resolve().provider)
+        return [*(engine.names() if engine else ()), *list_model_names()]
     return list_model_names()
 
 

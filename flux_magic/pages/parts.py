@@ -41,6 +41,7 @@ class Part:
         text: what it shows, as text; the alternative text of a figure, the heading of a record.
         source: the image, as a `data:` address.
         width: the width that the notebook gives an image, in CSS pixels; 0 if it gives none.
+        is_enlarged: True for a small image of ours, whose pixels stay sharp at that width.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Part:
     text: str = ""
     source: str = ""
     width: int = 0
+    is_enlarged: bool = False
 
 
 def build_parts(outputs: Sequence[Mapping[str, Any]], around: Surroundings) -> list[Part]:
@@ -147,12 +149,14 @@ def _build_figure(metadata: Mapping[str, Any], data: Mapping[str, Any], media_ty
         content = b64encode(content.encode()).decode()
     facts = metadata.get(media_type)
     facts = facts if isinstance(facts, Mapping) else {}
-    width = facts.get("width")
+    asked = facts.get("width")
+    width = asked if isinstance(asked, int) and 0 < asked < 10_000 else 0
     return Part(
         "figure",
         text=_find_alt(metadata, facts),
         source=f"data:{media_type};base64,{re.sub(r'[^A-Za-z0-9+/=]', '', content)}",
-        width=width if isinstance(width, int) and 0 < width < 10_000 else 0,
+        width=width,
+        is_enlarged=width > 0 and "flux_magic" in metadata,
     )
 
 

@@ -34,6 +34,12 @@ COMMAND = (
     "margin:4px 0 0;padding:8px;border:1px solid rgba(128,128,128,.45);border-radius:4px;font-family:monospace;"
     f"{WRAPPED};max-width:80ch;user-select:all"
 )
+SMALL = 256
+"""Pixels of the longer side from which an image is shown as it is; no public Space makes a smaller one."""
+
+_ENLARGED = 512
+"""Pixels of the longer side that a small image is shown with, at most."""
+
 CAPTION = f"margin:4px 0 8px;{WRAPPED};max-width:80ch"
 
 
@@ -51,6 +57,21 @@ def format_line(record: Record, file: FileRecord) -> str:
     size = f"{file.width}×{file.height}"
     steps = UNKNOWN if record.steps is None else record.steps
     return f"<flux {size} seed={seed} steps={steps} sha256:{file.digest[:12]}>"
+
+
+def choose_shown_size(width: int, height: int) -> dict[str, int]:
+    """Return the size that a small image is shown with, an integer multiple of its own; empty for a larger image."""
+    longest = max(width, height)
+    scale = _ENLARGED // longest
+    return {"width": width * scale, "height": height * scale} if longest < SMALL else {}
+
+
+def render_shown_size(shown: Mapping[str, Any]) -> str:
+    """Return the attributes of an `img` element for such a size, which keeps its pixels sharp; "" for none."""
+    if "width" not in shown:
+        return ""
+    style = "image-rendering:pixelated;max-width:100%;height:auto"
+    return f' width="{shown["width"]}" height="{shown["height"]}" style="{style}"'
 
 
 def build_image(
@@ -92,9 +113,11 @@ def build_image(
     else:
         copy = embedding.describe_copy(embedded, record, place, same_pixels=same)
     facts = Carried(record, copy).as_dict() | ({"replayed": True} if replayed else {})
+    file = record.files[place]
+    shown = {"alt": format_alt(alt or record.prompt), **choose_shown_size(file.width, file.height)}
     return Output(
-        {media_type: base64.b64encode(embedded).decode(), "text/plain": format_line(record, record.files[place])},
-        {media_type: {"alt": format_alt(alt or record.prompt)}, "flux_magic": facts},
+        {media_type: base64.b64encode(embedded).decode(), "text/plain": format_line(record, file)},
+        {media_type: shown, "flux_magic": facts},
     )
 
 
@@ -128,11 +151,12 @@ def format_alt(text: str) -> str:
 
 def build_link(record: Record, place: int, url: str, *, alt: str = "") -> Output:
     """Return the output that shows an image from the Space's own address, for as long as that is valid."""
-    address, alt = escape(url), escape(format_alt(alt or record.prompt))
+    address, alt, file = escape(url), escape(format_alt(alt or record.prompt)), record.files[place]
+    size = render_shown_size(choose_shown_size(file.width, file.height))
     return Output(
         {
-            "text/html": f'<a href="{address}"><img src="{address}" alt="{alt}"></a>',
-            "text/plain": format_line(record, record.files[place]),
+            "text/html": f'<a href="{address}"><img src="{address}" alt="{alt}"{size}></a>',
+            "text/plain": format_line(record, file),
         },
         {"flux_magic": Carried(record).as_dict()},
     )

@@ -89,6 +89,12 @@ def _show(room: Room) -> None:
     show_sheet(room)
 
 
+def _fill_box(room: Room) -> None:
+    from scripts.tiny.box import fill_box
+
+    fill_box(room)
+
+
 STAGES: Final[dict[str, Callable[[Room], None]]] = {
     "drawings": _draw,
     "autoencoder": _train_autoencoder,
@@ -109,10 +115,13 @@ LOOKS: Final[dict[str, Callable[[Room], None]]] = {
 }
 """A look at what a stage has come to, while it trains, and the comparison of a blind look."""
 
+LAST: Final[dict[str, Callable[[Room], None]]] = {"box": _fill_box}
+"""The step from a run to the package `tiny/`, which is taken by name alone, when the model is good enough."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.tiny", description=__doc__)
-    parser.add_argument("stage", choices=["all", *STAGES, *LOOKS])
+    parser.add_argument("stage", choices=["all", *STAGES, *LOOKS, *LAST])
     parser.add_argument("--folder", type=Path, help="where all is kept (build/tiny, or build/tiny-tenth)")
     parser.add_argument("--tenth", action="store_true", help="a check that all stages work, in about a minute")
     parser.add_argument("--threads", type=int, default=1, help="torch's threads (1)")
@@ -121,7 +130,7 @@ def main() -> None:
     if options.tenth and options.stage == "all":
         shutil.rmtree(folder, ignore_errors=True)
     room = Room(folder, 0.01 if options.tenth else 1.0, options.threads)
-    for name, run in (STAGES | LOOKS).items():
+    for name, run in (STAGES | LOOKS | LAST).items():
         if options.stage == name or (options.stage == "all" and name in STAGES):
             room.say(f"{name}:")
             run(room)

@@ -114,6 +114,28 @@ async def test_images_have_their_alternative_text_and_prompts_no_colours(lab: La
         await page.wait_for_function(f"() => String(({COLOURED})()) === 'false,false,false,false'")
 
 
+SMALL = """
+import base64, io
+from IPython.display import display
+from PIL import Image
+file = io.BytesIO()
+Image.new("RGB", (128, 96), "red").save(file, "PNG")
+data, size = {"image/png": base64.b64encode(file.getvalue()).decode()}, {"width": 512, "height": 384}
+display(data, metadata={"image/png": {"alt": "a fox", **size}, "flux_magic": {}}, raw=True)
+display(data, metadata={"image/png": size}, raw=True)
+"""
+"""Two small images, one as we show it and one of another package."""
+
+
+async def test_a_small_image_of_ours_is_enlarged_without_blur(lab: Lab) -> None:
+    lab.write("small.ipynb", [SMALL])
+    look = """() => String([...document.querySelectorAll('.jp-OutputArea img')].map(
+        image => [image.width, image.height, getComputedStyle(image).imageRendering]))"""
+    async with lab.open_notebook("small.ipynb") as page:
+        await page.evaluate(RUN_ALL)
+        await page.wait_for_function(f"() => ({look})() === '512,384,pixelated,512,384,auto'")
+
+
 @pytest.mark.thorough
 async def test_the_bar_is_seen_and_leaves_nothing(lab: Lab, slow_space: str) -> None:
     lab.write("bar.ipynb", ["%load_ext flux_magic", f"%flux --steps 20 --size 256x256 --space {slow_space} a fox"])

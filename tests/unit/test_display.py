@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from flux_magic.errors import replace_controls
 from flux_magic.images import codecs, metadata
+from flux_magic.jupyter.panel.output import _render_image
 from flux_magic.records import embedding
 from flux_magic.records import record as records
 from flux_magic.records.command import write_command
@@ -88,6 +89,28 @@ def test_the_metadata_hold_the_alternative_text_the_record_and_what_was_embedded
     }
     assert there["flux_magic"]["record"]["run"]["seed"] == 42
     assert embedding.read(embedded) == records.parse_carried(there["flux_magic"])
+
+
+@pytest.mark.parametrize(
+    ("side", "shown"),
+    [
+        pytest.param((128, 128), {"width": 512, "height": 512}, id="four times"),
+        pytest.param((100, 60), {"width": 500, "height": 300}, id="as often as it fits"),
+        pytest.param((255, 1), {"width": 510, "height": 2}, id="the largest"),
+        pytest.param((8, 256), {}, id="not small"),
+    ],
+)
+def test_a_small_image_is_shown_enlarged_and_embedded_as_it_is(side: tuple[int, int], shown: dict[str, int]) -> None:
+    data = encoded(size=side)
+    made = replace(record(), files=(replace(FILE, width=side[0], height=side[1]),))
+    output = display.build_image(made, 0, data, None)
+    assert output.metadata["image/png"] == {"alt": made.prompt, **shown}
+    assert codecs.describe(base64.b64decode(output.data["image/png"])).width == side[0]
+    html = [_render_image(output), display.build_link(made, 0, "http://h.example/file").data["text/html"]]
+    size = f'width="{shown["width"]}" height="{shown["height"]}" style="image-rendering:pixelated;' if shown else ""
+    for one in html:
+        assert ("pixelated" in one) == bool(shown)
+        assert size in one
 
 
 def test_a_link_shows_the_spaces_own_address() -> None:

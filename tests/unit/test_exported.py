@@ -13,6 +13,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter, LatexExporter, MarkdownExporter, SlidesExporter
 
+from flux_magic.pages.page import render
 from flux_magic.results.generations import Generations
 from flux_magic.sweeps.axes import Axis
 from tests.unit.samples import encoded, generation
@@ -78,3 +79,26 @@ def test_each_export_has_the_alternative_text_of_each_image(
 ) -> None:
     """An empty output would be warned of, and a warning is an error here."""
     assert read(exporter().from_notebook_node(notebook)[0]) == expected
+
+
+@pytest.mark.parametrize("template", ["lab", "a page"])
+def test_only_a_small_image_of_ours_is_enlarged_without_blur(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, template: str
+) -> None:
+    monkeypatch.setenv("JUPYTER_PATH", str(SHARE))
+    images = [replace(generation(encoded(size=(side, 64))), only_image=True) for side in (300, 64)]
+    large, small = (one.build_outputs()[0] for one in images)
+    theirs = nbformat.v4.new_output("display_data", {"image/png": small.data["image/png"]})
+    theirs.metadata = {"image/png": {"width": 32}}  # as matplotlib has it for a fine screen
+    outputs = [nbformat.v4.new_output("display_data", one.data, metadata=one.metadata) for one in (large, small)]
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("%flux", outputs=[*outputs, theirs])])
+    if template == "a page":
+        html = render(made, tmp_path / "one.ipynb", tmp_path / "one.html").html
+    else:
+        html = HTMLExporter(template_name="lab").from_notebook_node(made)[0]
+    shown = BeautifulSoup(html, "html.parser").find_all("img")
+    assert [(one.get("width"), one.get("style")) for one in shown] == [
+        (None, None),
+        ("512", "image-rendering:pixelated"),
+        ("32", None),
+    ]

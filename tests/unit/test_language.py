@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = sorted(path for folder in ("flux_magic", "scripts") for path in (ROOT / folder).rglob("*.py"))
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "notebooks").glob("*.ipynb"))]
+FILES = sorted(path for folder in ("flux_magic", "scripts", "tiny") for path in (ROOT / folder).rglob("*.py"))
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "tiny/README.md")),
+    *sorted((ROOT / "notebooks").glob("*.ipynb")),
+]
 
 FIRST = re.compile(r"(What|Whether|Where|Who|How)\b")
 ARTICLE = re.compile(r"(The|A|An|Each|Every|All)\b")

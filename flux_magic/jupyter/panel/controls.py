@@ -32,7 +32,7 @@ from ...providers.registry import SPACE, find_engine, list_engines
 from ..widgets import close_widgets
 from .fields import LABEL, Field, choose_field
 from .inputs import Inputs
-from .parameters import PLACE, Parameters
+from .parameters import PLACE, Parameters, has_model
 from .quiet import is_quiet, keep_quiet
 from .refusals import Refusals, Typed
 from .sizes import SizeControl
@@ -162,7 +162,8 @@ class Controls:
         chosen, models = self._parameters.model, list_models()
         if engine is not None:
             self._named.widget.placeholder = engine.get_model("")
-            self._named.widget.options = tuple(engine.names() or (one.name for one in models if "/" in one.name))
+            hub = (one.name for one in models if "/" in one.name and has_model(self._parameters.provider, one.name))
+            self._named.widget.options = tuple(dict.fromkeys([*engine.names(), *hub]))
             self._named.show("" if chosen == DEFAULT_MODEL else chosen)
             return
         names: list[tuple[str, str]] = []

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 from IPython.core.interactiveshell import InteractiveShell
 from ipywidgets import HTML, Layout
 
-from ...results.output import Output
+from ...results.output import Output, render_shown_size
 from ...results.table import escape
 
 NOTHING: Final = Output({}, {})
@@ -140,5 +140,6 @@ def _render_image(image: Output) -> str:
     if "text/html" in image.data:
         return image.data["text/html"]
     media_type = next(kind for kind in image.data if kind.startswith("image/"))
-    alt = escape(image.metadata[media_type]["alt"])
-    return f'<img src="data:{media_type};base64,{image.data[media_type]}" alt="{alt}">'
+    shown = image.metadata[media_type]
+    size = render_shown_size(shown)
+    return f'<img src="data:{media_type};base64,{image.data[media_type]}" alt="{escape(shown["alt"])}"{size}>'

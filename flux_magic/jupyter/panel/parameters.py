@@ -138,7 +138,7 @@ class Parameters(Sized):
         names = [self.model]
         with suppress(InvalidRequest):  # no Space has it
             names.append(get_provider(self.model).get_model(self.model))
-        return next((name for name in names if _has_model(provider, name)), DEFAULT_MODEL)
+        return next((name for name in names if has_model(provider, name)), DEFAULT_MODEL)
 
     @property
     def at_hand(self) -> PanelModel:
@@ -353,7 +353,8 @@ def check_model(provider: str, model: str) -> None:
     (find_engine(provider) or get_provider(model)).get_model(model)
 
 
-def _has_model(provider: str, model: str) -> bool:
+def has_model(provider: str, model: str) -> bool:
+    """Return True if an engine has a model of this name."""
     try:
         check_model(provider, model)
     except InvalidRequest:

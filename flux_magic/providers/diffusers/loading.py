@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import FluxError, InvalidRequest, MissingExtra, ModelUnavailable, NotEnoughMemory
+from . import tiny
 from .models import Model, compute_folder_digest, list_files, read_index
 from .taking import Taken, read_taken
 
@@ -38,6 +39,7 @@ class Loaded:
         title: the model's name for a person.
         weights: its commit, or the digest of its files; empty if that is not known.
         details: the facts for a record.
+        is_tiny: True for our tiny model, which has defaults of its own.
         tasks: the pipelines of its parts for other kinds of requests, each with what it takes.
     """
 
@@ -46,6 +48,7 @@ class Loaded:
     title: str
     weights: str
     details: Mapping[str, str]
+    is_tiny: bool = False
     tasks: dict[str, tuple[Any, Taken]] = field(default_factory=dict)
     memo: dict[str, Any] = field(default_factory=dict)
 
@@ -56,7 +59,8 @@ class Loaded:
         """
         kind = "mask" if masks else "image" if images else "text"
         if kind not in self.tasks:
-            self.tasks[kind] = self._open(kind)
+            pipe, taken = self._open(kind)
+            self.tasks[kind] = (pipe, tiny.adapt(taken) if self.is_tiny else taken)
         return self.tasks[kind]
 
     def _open(self, kind: str) -> tuple[Any, Taken]:
@@ -134,7 +138,7 @@ def load(model: Model, folder: Path, settings: Settings, on_wait: Callable[[str]
     check_memory(folder, dtype, device, settings.offload)
     on_wait(f"loading {model.name}")
     try:
-        with quiet_libraries(), translate_memory("the model", settings):
+        with quiet_libraries(warns=not model.is_tiny), translate_memory("the model", settings):
             pipe = diffusers.DiffusionPipeline.from_pretrained(
                 folder, dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False
             )
@@ -148,9 +152,14 @@ def load(model: Model, folder: Path, settings: Settings, on_wait: Callable[[str]
         key=(),
         pipe=pipe,
         title=model.name,
-        weights=f"commit {folder.name}" if model.repo else f"sha256:{compute_folder_digest(folder)}",
+        weights=f"commit {folder.name}" if model.repo else f"sha256:{_get_digest(model, folder)}",
         details=describe_pipeline(pipe, device=device, dtype=str(dtype), offload=settings.offload),
+        is_tiny=model.is_tiny,
     )
+
+
+def _get_digest(model: Model, folder: Path) -> str:
+    return tiny.DIGEST if model.is_tiny else compute_folder_digest(folder)  # that of the tiny model was checked
 
 
 def _check_files(model: Model, folder: Path) -> None:
@@ -259,12 +268,18 @@ def free_frames(error: BaseException) -> str:
 
 
 @contextmanager
-def quiet_libraries() -> Iterator[None]:
-    """Let the libraries show no bars while a model is loaded from the disk, nor say what else could be installed."""
+def quiet_libraries(*, warns: bool = True) -> Iterator[None]:
+    """Let the libraries show no bars while a model is loaded from the disk, nor say what else could be installed.
+
+    Without `warns`, diffusers does not say either which class of a part is unusual.
+    """
     from diffusers.utils import logging as ours
     from transformers.utils import logging as theirs
 
     was, level = (ours.is_progress_bar_enabled(), theirs.is_progress_bar_enabled()), theirs.get_verbosity()
+    own_level = ours.get_verbosity()
+    if not warns:
+        ours.set_verbosity_error()
     ours.disable_progress_bar()
     theirs.disable_progress_bar()
     theirs.set_verbosity_error()
@@ -272,6 +287,7 @@ def quiet_libraries() -> Iterator[None]:
         yield
     finally:
         theirs.set_verbosity(level)
+        ours.set_verbosity(own_level)
         if was[0]:
             ours.enable_progress_bar()
         if was[1]:

@@ -1,4 +1,4 @@
-"""Models by their names: an id of the Hub, a folder, or the digest of a folder; none of it loads torch."""
+"""Models by their names: an id of the Hub, a folder, its digest, or our tiny model; none of it loads torch."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ from ...parameters.settings import DEFAULT_MODEL
 
 DEFAULT: Final = "black-forest-labs/FLUX.1-schnell"
 """The model for an empty name."""
+
+TINY: Final = "tiny"
+"""The name of the model that the package `flux_magic_tiny` has."""
+
+TINY_NAME: Final = "flux_magic tiny 1"
+"""The name of that model in records, with the version of its weights and defaults; it opens the model as well."""
 
 INDEX: Final = "model_index.json"
 """The file that every saved pipeline has."""
@@ -39,30 +45,43 @@ class Model:
         repo: its id on the Hub; empty for a folder.
         revision: the branch, tag or commit that was asked for; empty for the default one, and for a folder.
         folder: its folder, if it is one.
+        is_tiny: True for the model of the package `flux_magic_tiny`, which has neither.
     """
 
     repo: str = ""
     revision: str = ""
     folder: Path | None = None
+    is_tiny: bool = False
+
+    def __post_init__(self) -> None:
+        if self.folder is not None and self.folder.name == TINY_NAME:
+            raise InvalidRequest(f"a folder cannot be named {TINY_NAME}, as records name another model so: rename it")
 
     @property
     def name(self) -> str:
-        """The name for a person: the id, or the folder's own name."""
-        return self.repo or (self.folder.name if self.folder else "")
+        """The name for a person: the id, the folder's own name, or the tiny model's in records."""
+        return TINY_NAME if self.is_tiny else self.repo or (self.folder.name if self.folder else "")
 
     @property
     def asked(self) -> str:
-        """The id with its revision as a cell has it; empty for a folder."""
+        """The id with its revision as a cell has it; empty for a folder and the tiny model."""
         return f"{self.repo}@{self.revision}" if self.revision else self.repo
 
 
 def read_model(model: str) -> Model:
-    """Return the model of a name: a folder with a `model_index.json`, a digest of one, or an id of the Hub.
+    """Return the model of a name: a folder with a `model_index.json`, a digest of one, `tiny`, or an id of the Hub.
 
-    Raises InvalidRequest for any other name.
+    Raises InvalidRequest for any other name, and for `tiny` if the working directory has a pipeline of that name.
     """
     if model in {"", DEFAULT_MODEL}:
         return Model(DEFAULT)
+    if model == TINY and _has_pipeline(model):
+        raise InvalidRequest(
+            f"{TINY} is a model of flux_magic and a pipeline in this folder: give ./{TINY} for the pipeline, or "
+            f'"{TINY_NAME}" for the model'
+        )
+    if model in {TINY, TINY_NAME}:
+        return Model(is_tiny=True)
     if match := _DIGEST.fullmatch(model):
         return Model(folder=_find_folder(match["name"], match["digest"]))
     folder = _open_folder(model)
@@ -86,9 +105,16 @@ def _open_folder(model: str) -> Path | None:
     return None
 
 
+def _has_pipeline(model: str) -> bool:
+    folder = _open_folder(model)
+    return folder is not None and (folder / INDEX).is_file()
+
+
 def name_model(model: str) -> tuple[str, str]:
     """Return how a cell names a model, and how a replay key does; a folder is known by the digest of its files."""
     found = read_model(model)
+    if found.is_tiny:
+        return TINY, TINY_NAME
     if found.folder is None:
         return found.asked, found.asked
     digest = compute_folder_digest(found.folder)
@@ -115,13 +141,13 @@ def read_index(folder: Path) -> Mapping[str, Any]:
     return index
 
 
-def compute_folder_digest(folder: Path) -> str:
+def compute_folder_digest(folder: Path, *, is_cached: bool = True) -> str:
     """Return the sha256 over the files that a pipeline is loaded from, 64 hex digits.
 
     It is taken over a line for each: the name within the folder, and the sha256 of the content. A file is read once
-    for its size and time; these digests are kept in the user's cache.
+    for its size and time; these digests are kept in the user's cache. Without that, all files are read.
     """
-    known, new = _read_cache().get(str(folder), {}), {}
+    known, new = _read_cache().get(str(folder), {}) if is_cached else {}, {}
     lines = []
     for file in list_files(folder):
         name, stat = file.relative_to(folder).as_posix(), file.stat()
@@ -131,7 +157,7 @@ def compute_folder_digest(folder: Path) -> str:
         new[name] = {"stamp": stamp, "sha256": digest}
         lines.append(f"{name}\0{digest}\n")
     digest = hashlib.sha256("".join(lines).encode()).hexdigest()
-    if new != known.get("files"):
+    if is_cached and new != known.get("files"):
         _write_cache(str(folder), {"digest": digest, "files": new})
     return digest
 

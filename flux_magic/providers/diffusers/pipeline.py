@@ -77,6 +77,10 @@ class OwnPipeline(Diffusers):
     own: ClassVar[Pipeline]
 
     @classmethod
+    def names(cls) -> list[str]:
+        return []
+
+    @classmethod
     def get_model(cls, model: str) -> str:  # noqa: ARG003 - it is one model
         return f"{UNKNOWN} (pipeline {cls.engine})"
 

@@ -17,8 +17,9 @@ from ...parameters.table import ROWS
 from ...types import Event, ImageRequest, ImageResponse, Log, Running, Waiting
 from ..base import ModelDescription, Prepared, Provider
 from ..log import get_logger
+from . import tiny
 from .hub import fetch_snapshot, find_snapshot
-from .models import Model, compute_folder_digest, name_model, read_model
+from .models import TINY, Model, compute_folder_digest, name_model, read_model
 from .running import Ended, Job, Made, encode, make_images
 from .worker import worker
 
@@ -70,7 +71,7 @@ class Diffusers(Provider):
 
     @classmethod
     def names(cls) -> list[str]:
-        return []
+        return [TINY]  # any other is a folder, or the Hub's
 
     @classmethod
     def get_model(cls, model: str) -> str:
@@ -83,12 +84,15 @@ class Diffusers(Provider):
 
     @classmethod
     def locate_model(cls, model: str) -> str:
-        return str(read_model(model).folder or model)
+        found = read_model(model)
+        return found.name if found.is_tiny else str(found.folder or model)
 
     @classmethod
     def is_at_hand(cls, model: str) -> bool:
         try:
             found = read_model(model)
+            if found.is_tiny:
+                return tiny.find_folder() is not None
             # A path is the user's alone: a record names a folder by its digest.
             return "@sha256:" in model if found.folder else find_snapshot(found) is not None
         except (InvalidRequest, ImportError):
@@ -132,8 +136,9 @@ class Diffusers(Provider):
 
         require_libraries()
         found = read_model(model)
-        folder = found.folder or find_snapshot(found)
+        folder = tiny.open_folder() if found.is_tiny else found.folder or find_snapshot(found)
         taken = read_taken_of(folder) if folder is not None else None
+        taken = tiny.adapt(taken) if taken is not None and found.is_tiny else taken
         description = build_description(self.label, found.name, taken)
         if taken is not None:
             _described[model] = description
@@ -226,7 +231,8 @@ class Diffusers(Provider):
             job.tell(Waiting("downloading"))
 
         model: Model = job.key[0]  # type: ignore[assignment]  # as _make_key says
-        folder: Path = model.folder or fetch_snapshot(model, settings.token, on_note)
+        folder: Path | None = tiny.open_folder() if model.is_tiny else model.folder
+        folder = folder or fetch_snapshot(model, settings.token, on_note)
         loaded = load(model, folder, settings, on_wait)
         loaded.key = key
         loaded.memo["hardware"] = name_hardware(loaded.details["device"])

@@ -15,7 +15,7 @@ from ...errors import FluxError, InvalidRequest, SpaceError
 from ...parameters.settings import Settings
 from ...types import Event, ImageRequest, Log, Preview, Running, fit_one_line
 from ..log import get_logger
-from . import previews
+from . import previews, tiny
 from .loading import Loaded, free_frames, translate_memory
 from .taking import Taken, build_values, describe_values
 from .worker import worker
@@ -78,7 +78,9 @@ def make_images(loaded: Loaded, jobs: Sequence[Job]) -> list[Made]:
     pipe, taken = loaded.choose(images=roles.count("image"), masks=roles.count("mask"))
     values = build_values(taken, first, loaded.title)
     _check_negative(values, taken, loaded.title)
-    values |= _open_images(first, taken, pipe, values, loaded.title)
+    values |= _open_images(first, taken, pipe, loaded.title)
+    if loaded.is_tiny:
+        _tell_unknown_words(loaded, jobs)
     names = [job.request.prompt for job in jobs]
     generators = [torch.Generator("cpu").manual_seed(job.request.seed) for job in jobs]
     several = len(jobs) > 1
@@ -133,14 +135,23 @@ def _name_size(parameters: dict[str, Any], request: ImageRequest, image: Any) ->
 
 def _check_negative(values: dict[str, Any], taken: Taken, title: str) -> None:
     """Raise InvalidRequest for a negative prompt that would not count, since nothing guides away from it."""
-    row = taken.find("true_cfg_scale")
-    if values.get("negative_prompt") and row is not None and values.get("true_cfg_scale", row.default or 0) <= 1:
-        raise InvalidRequest(
-            f"{title} heeds a negative prompt only with true_cfg_scale above 1: add --set true_cfg_scale=4.0"
-        )
+    row = next((row for row in taken.rows if row.own_name == "true_cfg_scale"), None)
+    if values.get("negative_prompt") and row is not None and values.get(row.own_name, row.default or 0) <= 1:
+        flag = "--guidance 4.0" if row.name == "guidance" else f"--set {row.name}=4.0"
+        raise InvalidRequest(f"{title} heeds a negative prompt only with {row.name} above 1: add {flag}")
 
 
-def _open_images(request: ImageRequest, taken: Taken, pipe: Any, values: dict[str, Any], title: str) -> dict[str, Any]:
+def _tell_unknown_words(loaded: Loaded, jobs: Sequence[Job]) -> None:
+    """Tell which words of a prompt the tiny model does not know; the note is under the image."""
+    for job in jobs:
+        prompts = (job.request.prompt, job.request.sent_parameters.get("negative_prompt") or "")
+        words = [word for prompt in prompts for word in tiny.find_unknown_words(loaded.pipe, prompt)]
+        if words:
+            named = ", ".join(dict.fromkeys(words))
+            job.tell(Log(fit_one_line(f"{loaded.title} does not know these words: {named}"), "warning"))
+
+
+def _open_images(request: ImageRequest, taken: Taken, pipe: Any, title: str) -> dict[str, Any]:
     """Return the arguments that carry what goes in, and the size that follows it where the pipeline has a fixed one."""
     from PIL import Image
 
@@ -153,11 +164,16 @@ def _open_images(request: ImageRequest, taken: Taken, pipe: Any, values: dict[st
         return {}
     follows = type(pipe).__name__.startswith(("Flux2", "QwenImageEdit"))
     sides: dict[str, Any] = {}
-    if not follows and taken.find("width") and "width" not in values and "height" not in values:
-        step = taken.size_step
-        sides = {"width": images[0].width // step * step, "height": images[0].height // step * step}
+    if not follows and taken.find("width") and request.width is None and request.height is None:
+        sides = _fit_sides(images[0], taken)
     given: dict[str, Any] = {"image": images if len(images) > 1 else images[0]}
     return given | sides | ({"mask_image": masks[0]} if masks else {})
+
+
+def _fit_sides(image: Any, taken: Taken) -> dict[str, int]:
+    """Return the size of an image that goes in, or one of its shape for a model whose images have one size."""
+    scale, step = taken.unasked.get("width", max(image.size)) / max(image.size), taken.size_step
+    return {name: max(step, round(getattr(image, name) * scale) // step * step) for name in ("width", "height")}
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ...errors import InvalidRequest, show_value
@@ -39,6 +39,10 @@ FEW_STEPS: Final = 4
 """The steps of a model that was distilled to few; its pipeline's signature has those of its undistilled sibling."""
 
 
+_NO_GUIDANCE: Final = {"guidance_scale": 1.0}
+"""The argument for a guidance that would not count; without it the pipeline warns of its own default."""
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """All that a pipeline takes for one kind of request.
@@ -49,7 +53,7 @@ class Taken:
         images: the most images that go in, masks apart; 0 if it takes none.
         needs_image: True if it makes nothing without one.
         takes_mask: True if it takes a mask.
-        ignores_guidance: True if it has an argument for a guidance that would not count.
+        unasked: arguments that are passed if a request leaves them out, by the pipeline's own names.
     """
 
     rows: tuple[Parameter, ...]
@@ -57,7 +61,7 @@ class Taken:
     images: int
     needs_image: bool
     takes_mask: bool
-    ignores_guidance: bool = False
+    unasked: Mapping[str, Any] = field(default_factory=dict)
 
     def find(self, name: str) -> Parameter | None:
         """Return the parameter of this name in our table, else of the pipeline's own; None without one."""
@@ -78,7 +82,7 @@ def read_taken(pipe: Any, kind: type | None = None) -> Taken:
         images=0 if image is None else most,
         needs_image=_needs_image(kind),
         takes_mask="mask_image" in arguments,
-        ignores_guidance=is_few_step(pipe, kind) and "guidance_scale" in arguments,
+        unasked=_NO_GUIDANCE if is_few_step(pipe, kind) and "guidance_scale" in arguments else {},
     )
 
 
@@ -149,7 +153,8 @@ def _read_kind(argument: inspect.Parameter) -> type | None:
 def build_values(taken: Taken, request: ImageRequest, title: str) -> dict[str, Any]:
     """Return the arguments of a pipeline for a request, by its own names, without its images and seed.
 
-    What the request leaves out has the pipeline's default. Raises InvalidRequest for what it does not take.
+    What the request leaves out is `unasked`, or has the pipeline's default. Raises InvalidRequest for what it does not
+    take.
     """
     asked: dict[str, Any] = {
         name: value
@@ -157,14 +162,12 @@ def build_values(taken: Taken, request: ImageRequest, title: str) -> dict[str, A
         if (value := request.get_value({"width": "sent_width", "height": "sent_height"}.get(name, name))) is not None
     }
     asked |= request.sent_parameters
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {**taken.unasked}
     for name, value in asked.items():
         row = taken.find(name)
         if row is None:
             raise InvalidRequest(f"{title} takes no {name}: {_list_names(taken.rows)}")
         values[row.own_name] = _check(row, value)
-    if taken.ignores_guidance:
-        values["guidance_scale"] = 1.0  # else the pipeline would warn of its own default
     steps = taken.find("steps")
     if steps is not None and steps.default is not None:
         values.setdefault(steps.own_name, steps.default)
@@ -189,6 +192,6 @@ def _check(row: Parameter, value: Any) -> Any:
 
 
 def describe_values(taken: Taken, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all parameters with their values as they ran, by our names; those that are None are left out."""
+    """Return all parameters with their values as they ran, by our names; those that are None or empty are left out."""
     given = {row.name: values.get(row.own_name, row.default) for row in taken.rows}
-    return {name: value for name, value in given.items() if value is not None}
+    return {name: value for name, value in given.items() if value not in {None, ""}}

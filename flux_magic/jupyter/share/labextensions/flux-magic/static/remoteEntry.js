@@ -1,6 +1,7 @@
 // The extension of flux_magic for JupyterLab 4 and Notebook 7, without which everything else works as well.
-// It gives images the alternative text of their outputs, shows a prompt below %%flux as plain text, says in words that a
-// panel's kernel has ended, and then shows the newest images in place of a gallery.
+// It gives images the alternative text of their outputs, keeps the pixels of small ones sharp, shows a prompt below
+// %%flux as plain text, says in words that a panel's kernel has ended, and then shows the newest images in place of a
+// gallery.
 //
 // JupyterLab loads an extension as a container of webpack's module federation. This file is one, written by hand:
 // init() gets the modules that JupyterLab shares, and get() returns the plugin. So it is read as it is, without a build.
@@ -30,9 +31,10 @@
         const renderModel = renderer.renderModel.bind(renderer);
         renderer.renderModel = async (model) => {
           await renderModel(model);
-          const alt = model.metadata[options.mimeType]?.alt;
+          const { alt, width } = model.metadata[options.mimeType] ?? {};
           const image = renderer.node.querySelector("img");
           if (image && typeof alt === "string") image.alt = alt;
+          if (image && width && model.metadata.flux_magic) image.style.imageRendering = "pixelated"; // ours, and small
         };
         return renderer;
       };
