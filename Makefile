@@ -35,8 +35,8 @@ ENGINES_READY := $(ENGINES)/.ready
 # The tests of engines need no browser; their tutorial needs a Space, and what runs and compares it.
 OF_ENGINES := --constraint constraints.txt --constraint constraints-engines.txt --editable '.[diffusers,inference,local,dask]' \
 	--editable ./tiny coverage pytest pytest-xdist jupyter-client ipykernel nbconvert nbval
-# This tutorial needs torch: it is run where the engines are, and elsewhere its saved outputs are read.
-OF_TORCH := notebooks/09_another_engine.ipynb
+# These tutorials need torch: they are run where the engines are, and elsewhere their saved outputs are read.
+OF_TORCH := notebooks/09_another_engine.ipynb notebooks/12_how_an_image_comes_out_of_noise.ipynb
 MODEL ?= black-forest-labs/FLUX.1-schnell
 
 .PHONY: help demo lab test test-thorough ends in-another-order check style types nbval nbval-offline pytest slow shuffled needs \
@@ -51,7 +51,7 @@ help:
 	@echo "make test-engines tiny pipelines of diffusers in an environment of their own, with torch; four minutes"
 	@echo "make tiny         a tiny FLUX, drawn for, trained and measured from nothing; hours, or TINY=--tenth"
 	@echo "make check        style, types and layers"
-	@echo "make notebooks    the tutorials' outputs anew; make notebooks-engines that of Another engine alone"
+	@echo "make notebooks    the tutorials' outputs anew; make notebooks-engines those with torch alone"
 	@echo "make pages        the tutorials and these texts as pages in build/pages, with their links checked"
 	@echo "make screenshot   the README's pictures anew"
 	@echo "make frontends    the tutorials in each front end: pictures in build/frontends, to be looked at; 8 minutes"
@@ -190,11 +190,13 @@ notebooks: $(READY) $(ENGINES_READY)
 	done
 	@$(BIN)/python scripts/tidy_notebooks.py notebooks/*.ipynb notebooks/flux_images
 
-# The tutorial of engines alone; the images of the others stay.
+# The tutorials of engines alone; the images of the others stay.
 notebooks-engines: $(READY) $(ENGINES_READY)
-	@rm -rf notebooks/pictures build/tutorials/$(notdir $(OF_TORCH))
-	@export FLUX_MAGIC_STORE=$(abspath build/tutorials)/$(notdir $(OF_TORCH)) FLUX_MAGIC_REPLAY=off; \
-		$(subst $(BIN),$(ENGINES)/bin,$(EXECUTE)) $(OF_TORCH) && $(BIN)/flux-magic export $(OF_TORCH)
+	@rm -rf notebooks/pictures $(addprefix build/tutorials/,$(notdir $(OF_TORCH)))
+	@for notebook in $(OF_TORCH); do \
+		export FLUX_MAGIC_STORE=$(abspath build/tutorials)/$$(basename $$notebook) FLUX_MAGIC_REPLAY=off; \
+		$(subst $(BIN),$(ENGINES)/bin,$(EXECUTE)) $$notebook && $(BIN)/flux-magic export $$notebook || exit 1; \
+	done
 	@$(BIN)/python scripts/tidy_notebooks.py $(OF_TORCH) notebooks/flux_images
 
 pages: $(READY)
