@@ -72,7 +72,6 @@ STYLE: Final = """<style>
 .flux-gallery-cell textarea { font-family: var(--jp-code-font-family, monospace); font-size: 12px; }
 .flux-gallery-compared { gap: 8px; align-items: flex-start; }
 .flux-gallery-compared > .widget-html { width: 100%; }
-.flux-gallery-compared > .widget-button { width: auto; }
 .flux-gallery-compared .widget-html-content { overflow-x: auto; }
 .flux-gallery-compared td { min-width: 5rem; }
 .flux-gallery-pair { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; max-width: 72rem; }

@@ -194,4 +194,4 @@ def _check(row: Parameter, value: Any) -> Any:
 def describe_values(taken: Taken, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return all parameters with their values as they ran, by our names; those that are None or empty are left out."""
     given = {row.name: values.get(row.own_name, row.default) for row in taken.rows}
-    return {name: value for name, value in given.items() if value not in {None, ""}}
+    return {name: value for name, value in given.items() if value is not None and value != ""}
