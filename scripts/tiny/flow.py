@@ -25,7 +25,7 @@ from scripts.tiny.words import LENGTH, POOLED, WIDTH, Text, make_tokenizer
 SCENES: Final = 30_000
 CHUNK: Final = 500
 BATCH: Final = 32
-STEPS: Final = 9_000
+STEPS: Final = 9_500
 RATE: Final = 1.5e-3
 MUON_RATE: Final = 3e-3
 WARM_UP: Final = 200
