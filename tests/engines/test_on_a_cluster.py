@@ -31,6 +31,12 @@ def gpus() -> Iterator[Any]:
         yield cluster
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a batch wait for its requests as long as a busy machine needs; a full one does not wait."""
+    monkeypatch.setattr("flux_magic.client.cluster._GATHER", 5.0)
+
+
 def make(cluster: Any, model: Path | str, **options: Any) -> flux_magic.Generations:
     usual = {"seed": list(range(12)), "size": "64x64", "steps": 2, "quiet": True, "provider": "diffusers"}
     return flux_magic.sweep("a red fox", model=str(model), cluster=cluster, **{**usual, **options})

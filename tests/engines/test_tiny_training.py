@@ -73,6 +73,8 @@ def test_training_that_is_interrupted_goes_on_as_if_it_was_not(tmp_path: Path, m
         return room
 
     room = train(straight, 2)
+    trained, shipped = (open_autoencoder(room, stage).encoder.state_dict() for stage in ("autoencoder", "decoder"))
+    assert all(torch.equal(value, shipped[name]) for name, value in trained.items()), "the latents are the encoder's"
     shutil.copytree(straight, broken)
     (straight / "flow.pt").unlink()
     whole, resumed = (train(folder, 4).find_checkpoint("flow") for folder in (straight, broken))
@@ -81,8 +83,6 @@ def test_training_that_is_interrupted_goes_on_as_if_it_was_not(tmp_path: Path, m
     assert whole["step"] == resumed["step"] == 4
     for name, value in whole["averages"].items():
         assert torch.equal(value, resumed["averages"][name]), name
-    trained, shipped = (open_autoencoder(room, stage).encoder.state_dict() for stage in ("autoencoder", "decoder"))
-    assert all(torch.equal(value, shipped[name]) for name, value in trained.items()), "the latents are the encoder's"
     folder = flow.save_pipeline(room)
     pipe = diffusers.DiffusionPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     assert type(pipe) is diffusers.FluxPipeline
