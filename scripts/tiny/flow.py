@@ -32,7 +32,7 @@ WARM_UP: Final = 200
 COOL_DOWN: Final = 0.3
 """The share of all steps at the end in which the rate falls to zero."""
 WEIGHT: Final = 3.0
-"""How much more an error on a subject counts than one on the scenery, which is most of an image."""
+"""The weight of an error on a subject, beyond the 1 of one on the scenery, which is most of an image."""
 ROWS: Final = 8
 TOKENS: Final = ROWS * ROWS
 
