@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -17,8 +15,6 @@ os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", f"{tempfile.gettempdir()}/torch
 
 if importlib.util.find_spec("torch") is None or importlib.util.find_spec("diffusers") is None:
     collect_ignore_glob = ["*"]
-elif not (Path(__file__).parents[2] / "tiny" / "flux_magic_tiny" / "model" / "model_index.json").is_file():
-    collect_ignore_glob = ["test_box_means.py"]  # random weights mean nothing
 
 
 @pytest.fixture(scope="session")
@@ -46,26 +42,9 @@ def _apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     worker.close()
 
 
-@pytest.fixture(scope="session")
-def box_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of the tiny model; as long as none was trained, one of random weights."""
+@pytest.fixture
+def box() -> Path:
+    """Return the folder of the tiny model, as it is installed."""
     from flux_magic.providers.diffusers import tiny
 
-    folder = tiny.find_folder()
-    if folder is not None and (folder / "model_index.json").is_file():
-        return folder
-    from tests.engines.box import save_random
-
-    return save_random(tmp_path_factory.mktemp("box"))
-
-
-@pytest.fixture
-def box(box_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Install the tiny model, trained or not, and return its folder."""
-    from flux_magic.providers.diffusers import models, tiny
-
-    package = ModuleType("flux_magic_tiny")
-    vars(package)["MODEL"] = box_folder
-    monkeypatch.setitem(sys.modules, "flux_magic_tiny", package)
-    monkeypatch.setattr(tiny, "DIGEST", models.compute_folder_digest(box_folder, is_cached=False))
-    return box_folder
+    return tiny.open_folder()

@@ -188,17 +188,9 @@ def test_other_bytes_make_no_image_under_this_name(box: Path, tmp_path: Path, mo
     assert (by_path.record.model, worker.loaded is not None) == ("changed", True)
 
 
-def test_a_cell_with_a_prompt_alone_shows_it_enlarged_by_a_whole_number(box: Path, tmp_path: Path) -> None:
-    install = (
-        "import sys, types, pathlib\n"
-        "package = sys.modules['flux_magic_tiny'] = types.ModuleType('flux_magic_tiny')\n"
-        f"package.MODEL = pathlib.Path({str(box)!r})\n"
-        "from flux_magic.providers.diffusers import tiny\n"
-        f"tiny.DIGEST = {tiny.DIGEST!r}\n"
-        "%load_ext flux_magic"
-    )
+def test_a_cell_with_a_prompt_alone_shows_it_enlarged_by_a_whole_number(tmp_path: Path) -> None:
     with run_kernel(tmp_path, FLUX_MAGIC_STORE="off") as kernel:
-        kernel.run_ok(install)
+        kernel.run_ok("%load_ext flux_magic")
         cell = kernel.run_ok("%%flux --provider diffusers --model tiny --seed 7 --output fox\na red dragon")
         shown = next(one for one in cell.outputs if "image/png" in one["data"])
         assert shown["metadata"]["image/png"] == {"alt": "a red dragon", "width": 512, "height": 512}
