@@ -75,7 +75,9 @@ def read_model(model: str) -> Model:
     """
     if model in {"", DEFAULT_MODEL}:
         return Model(DEFAULT)
-    if model == TINY and _has_pipeline(model):
+    folder = _open_folder(model)
+    is_saved = folder is not None and (folder / INDEX).is_file()
+    if model == TINY and is_saved:
         raise InvalidRequest(
             f"{TINY} is a model of flux_magic and a pipeline in this folder: give ./{TINY} for the pipeline, or "
             f'"{TINY_NAME}" for the model'
@@ -84,8 +86,7 @@ def read_model(model: str) -> Model:
         return Model(is_tiny=True)
     if match := _DIGEST.fullmatch(model):
         return Model(folder=_find_folder(match["name"], match["digest"]))
-    folder = _open_folder(model)
-    if folder is not None and (folder / INDEX).is_file():
+    if is_saved:
         return Model(folder=folder)
     if folder is not None:
         raise InvalidRequest(
@@ -103,11 +104,6 @@ def _open_folder(model: str) -> Path | None:
         folder = Path(expand(model))
         return folder.resolve() if folder.is_dir() else None
     return None
-
-
-def _has_pipeline(model: str) -> bool:
-    folder = _open_folder(model)
-    return folder is not None and (folder / INDEX).is_file()
 
 
 def name_model(model: str) -> tuple[str, str]:

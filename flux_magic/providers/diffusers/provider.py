@@ -136,7 +136,7 @@ class Diffusers(Provider):
 
         require_libraries()
         found = read_model(model)
-        folder = tiny.open_folder() if found.is_tiny else found.folder or find_snapshot(found)
+        folder = _find_own_folder(found) or find_snapshot(found)
         taken = read_taken_of(folder) if folder is not None else None
         taken = tiny.adapt(taken) if taken is not None and found.is_tiny else taken
         description = build_description(self.label, found.name, taken)
@@ -231,8 +231,7 @@ class Diffusers(Provider):
             job.tell(Waiting("downloading"))
 
         model: Model = job.key[0]  # type: ignore[assignment]  # as _make_key says
-        folder: Path | None = tiny.open_folder() if model.is_tiny else model.folder
-        folder = folder or fetch_snapshot(model, settings.token, on_note)
+        folder: Path = _find_own_folder(model) or fetch_snapshot(model, settings.token, on_note)
         loaded = load(model, folder, settings, on_wait)
         loaded.key = key
         loaded.memo["hardware"] = name_hardware(loaded.details["device"])
@@ -265,6 +264,11 @@ def fit(loaded: Loaded) -> Loaded:
     except Exception as exc:  # noqa: BLE001 - of somebody's VAE
         _log.info("no previews: %s: %s", type(exc).__name__, exc)
     return loaded
+
+
+def _find_own_folder(model: Model) -> Path | None:
+    """Return the folder of a model that is on this disk by itself; None for one of the Hub."""
+    return tiny.open_folder() if model.is_tiny else model.folder
 
 
 def _take_mates(job: Job, most: int) -> list[Job]:
